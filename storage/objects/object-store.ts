@@ -1,0 +1,39 @@
+// The one interface through which the project reads and writes stored objects. Drivers: folder, S3, memory.
+
+export interface ObjectInfo {
+  readonly key: string;
+  readonly bytes: number;
+  /** Last modification, milliseconds since the epoch, by the store's clock. */
+  readonly modifiedMs: number;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A flat space of objects named by `/`-separated keys (no leading slash, no empty, `.` or `..` segment: `InputError`).
+ * All methods throw `TransientError` when the store cannot be reached after retries, `ResourceError` when it is full
+ * or refuses access; both name operation and key.
+ */
+export interface ObjectStore {
+  /** Canonical URL, e.g. `file:///data/x`, `s3://bucket/prefix`, `memory://n`. */
+  readonly url: string;
+  /** 16 hex digits that identify this store: part of workflow ids. */
+  readonly storeId: string;
+  /** The whole object, or null where there is none. */
+  get(key: string, options?: CallOptions): Promise<Uint8Array | null>;
+  /** `length` bytes from `offset`; shorter only at the object's end. @throws DataError where there is no such object. */
+  getRange(key: string, offset: number, length: number, options?: CallOptions): Promise<Uint8Array>;
+  head(key: string, options?: CallOptions): Promise<ObjectInfo | null>;
+  /** Creates the object unless one exists; atomic among all writers; durable when it returns. */
+  putIfAbsent(key: string, body: Uint8Array, options?: CallOptions): Promise<'created' | 'exists'>;
+  /** Creates or replaces; only for records that are not evidence (beats). */
+  put(key: string, body: Uint8Array, options?: CallOptions): Promise<void>;
+  /** Objects under a key prefix (a plain string prefix), in key order. */
+  list(prefix: string, options?: CallOptions & { readonly startAfter?: string }): AsyncIterable<ObjectInfo>;
+  /** Sets the modification time to now, so that garbage collection spares an adopted object. */
+  touch(key: string, options?: CallOptions): Promise<void>;
+  delete(key: string, options?: CallOptions): Promise<void>;
+  close(): Promise<void>;
+}
