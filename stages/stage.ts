@@ -1,7 +1,9 @@
 // What every stage folder offers (a pure plan, a run, tasks for the compute child) and what a run may use.
 import type { StageName, Split } from '../schemas/constants.js';
 import type { BatchRecord, Commit, EngineRecord } from '../schemas/records.js';
+import type { ObjectRecord } from '../schemas/records.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
+import type { StoredFile } from './configs.js';
 
 /** One unit of work of a stage: one commit (or one per site) comes of it. Plain data: items travel in stored lot manifests. */
 export interface WorkItem<Inputs = unknown> {
@@ -16,6 +18,15 @@ export interface WorkItem<Inputs = unknown> {
   readonly split: Split | null;
   /** Estimated work, in rows or tokens, for cutting lots and for progress. */
   readonly size: number;
+  /** Where the inputs lie; no part of the item's identity. */
+  readonly aux: {
+    /** The stored objects that `inputs` names (tokens: source; activations: tokens; encode: activations). */
+    readonly objects?: readonly ObjectRecord[];
+    /** Segments (zstd JSON arrays of commits) of the pinned upstream snapshot (train: activations; index: encode). */
+    readonly segments?: readonly StoredFile[];
+    /** Segments of the tokens snapshot (index with packing `concatenate`). */
+    readonly tokens?: readonly StoredFile[];
+  };
 }
 
 /** A file that a compute child wrote into the spool folder, ready to be stored under its digest. */
