@@ -1,0 +1,156 @@
+// One compute child: start, one call at a time, memory ceiling, death. The process dies alone and is started anew by the pool.
+import { fork, type ChildProcess } from 'node:child_process';
+import { ResourceError, TransientError } from '../../schemas/errors.js';
+import { forgetChild, recordChild } from './orphans.js';
+import { residentBytes } from './process-identity.js';
+import type { FromChild, ToChild } from './protocol.js';
+import { decodeError, encodeError } from './wire-error.js';
+
+export interface ChildOptions {
+  /** Compiled module that calls `serveChild`. */
+  readonly entry: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** Resident bytes above which the child is killed. */
+  readonly memoryLimitBytes: number;
+  /** Folder that records running children. */
+  readonly recordFolder: string;
+}
+
+export interface CallHandlers {
+  readonly signal: AbortSignal;
+  readonly onProgress?: ((value: unknown) => void) | undefined;
+  readonly onAsk?: ((what: string, request: unknown) => Promise<unknown>) | undefined;
+}
+
+interface CurrentCall extends CallHandlers {
+  readonly id: number;
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
+const MEMORY_CHECK_MS = 1000;
+
+export class ComputeChild {
+  readonly #options: ChildOptions;
+  readonly #process: ChildProcess;
+  readonly #ready: Promise<void>;
+  readonly #watch: NodeJS.Timeout;
+  #current: CurrentCall | null = null;
+  #nextId = 0;
+  #deathNote: Error | null = null;
+  /** Highest resident memory seen, bytes. */
+  peakBytes = 0;
+
+  constructor(options: ChildOptions) {
+    this.#options = options;
+    this.#process = fork(options.entry, [], {
+      env: options.env,
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.#ready = new Promise((resolve, reject) => {
+      this.#process.once('message', () => resolve());
+      this.#process.once('exit', (code, signal) => reject(died(code, signal, 'before it was ready')));
+      this.#process.once('error', reject);
+    });
+    this.#ready.catch(() => undefined);
+    this.#process.on('message', (message: FromChild) => this.#receive(message));
+    this.#process.on('exit', (code, signal) => this.#exited(code, signal));
+    if (this.#process.pid !== undefined) void recordChild(options.recordFolder, this.#process.pid);
+    this.#watch = setInterval(() => void this.#checkMemory(), MEMORY_CHECK_MS);
+    this.#watch.unref();
+  }
+
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
+  get alive(): boolean {
+    return this.#process.exitCode === null && this.#process.signalCode === null && this.#process.connected;
+  }
+
+  /** Runs one task. Aborting `signal` kills the child. @throws TransientError {childDied: true} when the child dies. */
+  async call(task: string, request: unknown, handlers: CallHandlers): Promise<unknown> {
+    handlers.signal.throwIfAborted();
+    await this.#ready;
+    const id = this.#nextId++;
+    const abort = (): void => this.kill(new TransientError('The call was cancelled.', { cancelled: true }));
+    handlers.signal.addEventListener('abort', abort, { once: true });
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#current = { ...handlers, id, resolve, reject };
+        this.#send({ type: 'call', id, task, request });
+      });
+    } finally {
+      this.#current = null;
+      handlers.signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Asks the running task to stop at its next safe point. */
+  stop(): void {
+    if (this.#current) this.#send({ type: 'stop', id: this.#current.id });
+  }
+
+  kill(reason?: Error): void {
+    this.#deathNote ??= reason ?? null;
+    this.#process.kill('SIGKILL');
+  }
+
+  /** Closes the channel; the child exits by itself. */
+  close(): void {
+    if (this.#process.connected) this.#process.disconnect();
+  }
+
+  #receive(message: FromChild): void {
+    const current = this.#current;
+    if (message.type === 'ready' || current?.id !== message.id) return;
+    if (message.type === 'progress') current.onProgress?.(message.value);
+    else if (message.type === 'ask') void this.#answer(current, message);
+    else if (message.error) current.reject(decodeError(message.error));
+    else current.resolve(message.value);
+  }
+
+  async #answer(current: CurrentCall, { ask, what, request }: Extract<FromChild, { type: 'ask' }>): Promise<void> {
+    try {
+      if (!current.onAsk) throw new TransientError(`Nothing answers "${what}" for this task.`, { what });
+      this.#send({ type: 'answer', id: ask, value: await current.onAsk(what, request) });
+    } catch (error) {
+      this.#send({ type: 'answer', id: ask, error: encodeError(error) });
+    }
+  }
+
+  #send(message: ToChild): void {
+    // A closed channel means that the exit event is on its way and rejects the call.
+    if (this.#process.connected) this.#process.send(message, () => undefined);
+  }
+
+  #exited(code: number | null, signal: NodeJS.Signals | null): void {
+    clearInterval(this.#watch);
+    if (this.#process.pid !== undefined) void forgetChild(this.#options.recordFolder, this.#process.pid);
+    this.#current?.reject(this.#deathNote ?? died(code, signal, 'during a task'));
+  }
+
+  async #checkMemory(): Promise<void> {
+    const bytes = this.pid === undefined ? null : await residentBytes(this.pid);
+    if (bytes === null) return;
+    this.peakBytes = Math.max(this.peakBytes, bytes);
+    if (bytes <= this.#options.memoryLimitBytes) return;
+    const limit = this.#options.memoryLimitBytes;
+    this.kill(
+      new ResourceError(
+        `A compute child used ${megabytes(bytes)} MB, more than its ceiling of ${megabytes(limit)} MB, and was stopped. Lower activations.batchTokens or corpus.shardTokens, or give the worker a larger --memory.`,
+        { childDied: true, bytes, limit },
+      ),
+    );
+  }
+}
+
+function megabytes(bytes: number): number {
+  return Math.round(bytes / 2 ** 20);
+}
+
+function died(code: number | null, signal: string | null, when: string): TransientError {
+  const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+  return new TransientError(`A compute child died (${how}) ${when}.`, { childDied: true, code, signal });
+}

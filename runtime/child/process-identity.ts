@@ -1,0 +1,40 @@
+// Which process a pid meant: pid and start time together, so that a recycled pid is never mistaken for the old process.
+import { readFile } from 'node:fs/promises';
+
+/** Start time of a live process in clock ticks since boot (Linux) or '' where the system does not tell; null when there is none. */
+export async function processStart(pid: number): Promise<string | null> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    // The command name (field 2) may hold spaces and parentheses: count fields after the last ")".
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    try {
+      process.kill(pid, 0);
+      return process.platform === 'linux' ? null : '';
+    } catch {
+      return null;
+    }
+  }
+}
+
+/** Resident memory of a process in bytes, or null where the system does not tell. */
+export async function residentBytes(pid: number): Promise<number | null> {
+  try {
+    const status = await readFile(`/proc/${pid}/status`, 'utf8');
+    const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(status)?.[1];
+    return kilobytes === undefined ? null : Number(kilobytes) * 1024;
+  } catch {
+    return null;
+  }
+}
+
+/** Kills a recorded process if it is still the same one. Returns whether it was. */
+export async function killIfSame(pid: number, start: string, signal: NodeJS.Signals): Promise<boolean> {
+  if ((await processStart(pid)) !== start) return false;
+  try {
+    process.kill(pid, signal);
+    return true;
+  } catch {
+    return false;
+  }
+}
