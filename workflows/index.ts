@@ -1,0 +1,5 @@
+// The workflow types that workers register.
+export { partitionWorkflow } from './partition.js';
+export { runWorkflow } from './run.js';
+export { scheduledRun } from './scheduled-run.js';
+export { stageWorkflow } from './stage.js';

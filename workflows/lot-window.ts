@@ -1,0 +1,89 @@
+// A bounded window of lot activities over a range of lots. Lots that stop early are given out again; a pause stops what is in hand
+// at the next shard and gives nothing out.
+import { ActivityFailure, CancellationScope, condition, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import type { LotInput, LotResult } from '../activities/messages.js';
+import { LIMITS } from '../schemas/constants.js';
+import { lotActivity } from './options.js';
+import type { Control } from './signals.js';
+
+export interface WindowInput {
+  /** Everything of a lot's input but its number. */
+  readonly lot: Omit<LotInput, 'lot'>;
+  readonly queue: string;
+  readonly from: number;
+  readonly to: number;
+  /** Stop giving out lots after this many, so that the history stays short; Infinity for no limit. */
+  readonly budget: number;
+}
+
+export interface WindowResult {
+  /** First lot not given out. */
+  readonly next: number;
+}
+
+/**
+ * Runs lots [from, to), at most `control.window` at once, and calls `onLot` for each result.
+ * Returns once all given-out lots have ended. @throws the first activity failure, after draining; CancelledFailure when cancelled.
+ */
+export async function runLotWindow(input: WindowInput, control: Control, onLot: (result: LotResult) => void): Promise<WindowResult> {
+  let next = input.from;
+  let failure: unknown = null;
+  const again: { lot: number; hostQueue: string | null }[] = [];
+  const pending = new Map<number, CancellationScope>();
+  const cancelled = (): boolean => CancellationScope.current().consideredCancelled;
+
+  const give = (lot: number, hostQueue: string | null): void => {
+    const scope = new CancellationScope();
+    pending.set(lot, scope);
+    void scope
+      .run(() => callLot(input, lot, hostQueue))
+      .then((result) => {
+        onLot(result);
+        if (!result.finished) again.push({ lot, hostQueue: result.hostQueue });
+      })
+      .catch((error: unknown) => {
+        if (isCancellation(error)) again.push({ lot, hostQueue: null });
+        else failure ??= error;
+      })
+      .finally(() => pending.delete(lot));
+  };
+  const hasWork = (): boolean => again.length > 0 || (next < input.to && next - input.from < input.budget);
+  const mayGive = (): boolean => failure === null && !control.paused && hasWork() && pending.size < control.window;
+
+  try {
+    while (failure === null && (hasWork() || pending.size > 0)) {
+      while (mayGive()) {
+        const lot = again.shift() ?? { lot: next++, hostQueue: null };
+        give(lot.lot, lot.hostQueue);
+      }
+      const open = pending.size;
+      if (control.paused) for (const scope of pending.values()) scope.cancel();
+      await condition(() => failure !== null || mayGive() || pending.size < open || (control.paused && pending.size > 0 && !allCancelled(pending)));
+    }
+  } finally {
+    if (failure !== null || cancelled()) {
+      for (const scope of pending.values()) scope.cancel();
+      await CancellationScope.nonCancellable(() => condition(() => pending.size === 0));
+    }
+  }
+  if (failure !== null) throw failure as Error;
+  return { next };
+}
+
+function allCancelled(pending: ReadonlyMap<number, CancellationScope>): boolean {
+  return [...pending.values()].every((scope) => scope.consideredCancelled);
+}
+
+/** The next link of a chain prefers the host that has its state; after LIMITS.sameHostMs any worker may have it. */
+async function callLot(input: WindowInput, lot: number, hostQueue: string | null): Promise<LotResult> {
+  const request: LotInput = { ...input.lot, lot };
+  if (hostQueue !== null) {
+    try {
+      return await lotActivity(hostQueue, LIMITS.sameHostMs)(request);
+    } catch (error) {
+      const waitedTooLong = error instanceof ActivityFailure && error.cause instanceof TimeoutFailure && error.cause.timeoutType === 'SCHEDULE_TO_START';
+      if (!waitedTooLong) throw error;
+    }
+  }
+  return lotActivity(input.queue)(request);
+}

@@ -1,0 +1,35 @@
+// Time-outs and retries, in the three named classes that every activity call uses.
+import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
+import type { Activities } from '../activities/messages.js';
+import { QUEUES } from '../schemas/constants.js';
+
+const FINAL_ERRORS = ['InputError', 'DataError'];
+
+/** Short work on the store: planning, publishing, events. */
+export const io: ActivityOptions = {
+  taskQueue: QUEUES.orchestrate,
+  startToCloseTimeout: '15 minutes',
+  heartbeatTimeout: '60 seconds',
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds', maximumAttempts: 12, nonRetryableErrorTypes: FINAL_ERRORS },
+};
+
+/** Lots on CPUs. A lot's own guard (no progress) ends what cannot succeed, so attempts are not counted. */
+export const cpu: ActivityOptions = {
+  startToCloseTimeout: '2 hours',
+  heartbeatTimeout: '20 seconds',
+  cancellationType: 'WAIT_CANCELLATION_COMPLETED',
+  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute', nonRetryableErrorTypes: FINAL_ERRORS },
+};
+
+/** Lots on accelerators: the same, with room for a device that is slow to start. */
+export const gpu: ActivityOptions = { ...cpu, heartbeatTimeout: '60 seconds' };
+
+export const { planStage, publishStage, recordEvent, prepareScheduledRun } = proxyActivities<Activities>(io);
+
+/** `runLot` on a queue; `sameHost` bounds the wait for a particular host. */
+export function lotActivity(queue: string, sameHostMs?: number): Activities['runLot'] {
+  const base = queue.endsWith('cuda') || queue.endsWith('webgpu') ? gpu : cpu;
+  const options: ActivityOptions = { ...base, taskQueue: queue };
+  if (sameHostMs !== undefined) options.scheduleToStartTimeout = sameHostMs;
+  return proxyActivities<Activities>(options).runLot;
+}

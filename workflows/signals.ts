@@ -1,0 +1,72 @@
+// Signals, updates and queries of run and stage workflows, and the state that they change.
+import { condition, defineQuery, defineSignal, setHandler } from '@temporalio/workflow';
+
+export interface Limits {
+  readonly window?: number | undefined;
+  readonly tolerance?: number | undefined;
+}
+
+export interface Progress {
+  readonly stage: string | null;
+  readonly paused: boolean;
+  readonly reason: string | null;
+  readonly window: number;
+  readonly tolerance: number;
+  readonly done: number;
+  readonly quarantined: number;
+}
+
+export const pauseSignal = defineSignal<[string]>('pause');
+export const unpauseSignal = defineSignal('unpause');
+export const limitsSignal = defineSignal<[Limits]>('limits');
+/** A partition tells its stage what its lots did since it last said so. */
+export const reportSignal = defineSignal<[{ readonly done: number; readonly quarantined: number; readonly different: number }]>('report');
+export const progressQuery = defineQuery<Progress>('progress');
+
+/** Pause state and limits of one workflow, changed by signals; `onChange` forwards them to children. */
+export class Control {
+  paused: boolean;
+  reason: string | null = null;
+  window: number;
+  tolerance: number;
+  /** Quarantined shards that an unpause accepted; counting starts anew above them. */
+  accepted = 0;
+  readonly #onPause: (reason: string) => Promise<void>;
+
+  constructor(start: { window: number; tolerance: number; paused?: boolean }, hooks: { onPause?: (reason: string) => Promise<void>; onUnpause?: () => Promise<void>; onLimits?: (limits: Limits) => Promise<void> } = {}) {
+    this.window = start.window;
+    this.tolerance = start.tolerance;
+    this.paused = start.paused ?? false;
+    this.#onPause = hooks.onPause ?? (() => Promise.resolve());
+    setHandler(pauseSignal, (reason) => this.pause(reason));
+    setHandler(unpauseSignal, async () => {
+      this.paused = false;
+      this.reason = null;
+      await hooks.onUnpause?.();
+    });
+    setHandler(limitsSignal, async (limits) => {
+      if (isPositive(limits.window)) this.window = Math.min(200, Math.ceil(limits.window));
+      if (isShare(limits.tolerance)) this.tolerance = limits.tolerance;
+      await hooks.onLimits?.(limits);
+    });
+  }
+
+  async pause(reason: string): Promise<void> {
+    if (this.paused) return;
+    this.paused = true;
+    this.reason = reason;
+    await this.#onPause(reason);
+  }
+
+  async untilUnpaused(): Promise<void> {
+    await condition(() => !this.paused);
+  }
+}
+
+function isPositive(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 1;
+}
+
+function isShare(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value <= 1;
+}
