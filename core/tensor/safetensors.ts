@@ -24,12 +24,12 @@ export function safeTensor(data: Float32Array | Float64Array | BigInt64Array | I
 /** The values of an F32 tensor, copied to an aligned array. @throws DataError for another dtype. */
 export function asFloat32(tensor: SafeTensor): Float32Array {
   if (tensor.dtype !== 'F32') throw new DataError(`Expected an F32 tensor, found ${tensor.dtype}.`, { dtype: tensor.dtype });
-  return new Float32Array(tensor.bytes.slice().buffer);
+  return new Float32Array(new Uint8Array(tensor.bytes).buffer);
 }
 
 /** The values of an integer tensor as numbers. @throws DataError for another dtype. */
 export function asIntegers(tensor: SafeTensor): number[] {
-  const buffer = tensor.bytes.slice().buffer;
+  const buffer = new Uint8Array(tensor.bytes).buffer; // a Buffer's own slice() would not copy
   if (tensor.dtype === 'I64') return Array.from(new BigInt64Array(buffer), Number);
   if (tensor.dtype === 'I32') return Array.from(new Int32Array(buffer));
   throw new DataError(`Expected an I64 or I32 tensor, found ${tensor.dtype}.`, { dtype: tensor.dtype });
