@@ -40,7 +40,10 @@ class CollectingWriter extends RecordBatchFileWriter {
   add(batch: RecordBatch): BatchRange {
     this._writeRecordBatch(batch);
     const block = this._recordBatchBlocks.at(-1);
-    if (!block) throw new ResourceError('Expected the Arrow writer to record where a batch lies, it did not; install apache-arrow 21.2.0 exactly.');
+    if (!block)
+      throw new ResourceError(
+        'Expected the Arrow writer to record where a batch lies, it did not; install apache-arrow 21.2.0 exactly.',
+      );
     return { offset: block.offset, length: block.metaDataLength + block.bodyLength };
   }
 
@@ -67,7 +70,10 @@ class CollectingWriter extends RecordBatchFileWriter {
   /** Each buffer = int64 length of its content (−1: stored as it is), then the zstd frame or the content. */
   protected override _compressBodyBuffers(buffers: ArrayBufferView[]): CompressedBody {
     const codec = compressionRegistry.get(CompressionType.ZSTD);
-    if (!codec?.encode) throw new ResourceError('Expected the zstd codec to be registered, it is not; await initZstd() first.');
+    if (!codec?.encode)
+      throw new ResourceError(
+        'Expected the zstd codec to be registered, it is not; await initZstd() first.',
+      );
     const body: CompressedBody = { byteLength: 0, bufferRegions: [], buffers: [] };
     for (const buffer of buffers) {
       const content = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
@@ -80,7 +86,11 @@ class CollectingWriter extends RecordBatchFileWriter {
       const smaller = frame.length < content.length;
       const stored = smaller ? frame : content;
       const prefix = new Uint8Array(PREFIX_BYTES);
-      new DataView(prefix.buffer).setBigInt64(0, smaller ? BigInt(content.length) : STORED_UNCOMPRESSED, true);
+      new DataView(prefix.buffer).setBigInt64(
+        0,
+        smaller ? BigInt(content.length) : STORED_UNCOMPRESSED,
+        true,
+      );
       body.buffers.push(prefix, stored);
       body.bufferRegions.push(region(body.byteLength, PREFIX_BYTES + stored.length));
       body.byteLength = align8(body.byteLength + PREFIX_BYTES + stored.length);

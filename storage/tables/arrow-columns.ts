@@ -1,13 +1,35 @@
 // Between columns in memory and Arrow: the schema of a table, record batches from columns, columns from record batches.
 // Typed arrays become Arrow buffers without a copy where the two agree; no row objects are made.
 import {
-  Bool, Field, FixedSizeList, Float16, Float32, Float64, List, RecordBatch, Schema, Struct, Uint32, Uint64, Utf8 as ArrowUtf8,
-  DataType, makeData, type Data,
+  Bool,
+  Field,
+  FixedSizeList,
+  Float16,
+  Float32,
+  Float64,
+  List,
+  RecordBatch,
+  Schema,
+  Struct,
+  Uint32,
+  Uint64,
+  Utf8 as ArrowUtf8,
+  DataType,
+  makeData,
+  type Data,
 } from 'apache-arrow';
 import { FORMAT_VERSION } from '../../schemas/constants.js';
 import { DataError } from '../../schemas/errors.js';
 import { stride, type ColumnData, type LeafValues, type TypedValues } from './column-data.js';
-import { LAYOUTS, type ColumnSpec, type Leaf, type Scalar, type TableName, type TableOptions, type Utf8 } from './layouts.js';
+import {
+  LAYOUTS,
+  type ColumnSpec,
+  type Leaf,
+  type Scalar,
+  type TableName,
+  type TableOptions,
+  type Utf8,
+} from './layouts.js';
 
 const ARROW_TYPE: { readonly [S in Scalar]: () => DataType } = {
   u32: () => new Uint32(),
@@ -22,7 +44,11 @@ const ARROW_TYPE: { readonly [S in Scalar]: () => DataType } = {
 const ITEM = 'item';
 
 /** The Arrow schema of a table; metadata entries are sorted by name so that bytes do not depend on their order. */
-export function tableSchema(table: TableName, options: TableOptions, metadata: Readonly<Record<string, string>> = {}): Schema {
+export function tableSchema(
+  table: TableName,
+  options: TableOptions,
+  metadata: Readonly<Record<string, string>> = {},
+): Schema {
   const all: Record<string, string> = { ...metadata, table, formatVersion: String(FORMAT_VERSION) };
   const names = Object.keys(all).sort();
   const fields = LAYOUTS[table].columns.map((spec) => {
@@ -33,10 +59,20 @@ export function tableSchema(table: TableName, options: TableOptions, metadata: R
 }
 
 /** One record batch of `rows` rows over the given columns. */
-export function toRecordBatch(table: TableName, schema: Schema, data: readonly ColumnData[], rows: number): RecordBatch {
+export function toRecordBatch(
+  table: TableName,
+  schema: Schema,
+  data: readonly ColumnData[],
+  rows: number,
+): RecordBatch {
   const specs = LAYOUTS[table].columns;
-  const children = schema.fields.map((field, i) => columnToArrow(field.type as DataType, specs[i] as ColumnSpec, data[i] as ColumnData, rows));
-  return new RecordBatch(schema, makeData({ type: new Struct(schema.fields), length: rows, nullCount: 0, children }));
+  const children = schema.fields.map((field, i) =>
+    columnToArrow(field.type as DataType, specs[i] as ColumnSpec, data[i] as ColumnData, rows),
+  );
+  return new RecordBatch(
+    schema,
+    makeData({ type: new Struct(schema.fields), length: rows, nullCount: 0, children }),
+  );
 }
 
 /**
@@ -65,7 +101,11 @@ function columnType(spec: ColumnSpec, options: TableOptions): DataType {
   const plain = spec.leaves.length === 1 && spec.leaves[0]?.name === '';
   const item = plain
     ? ARROW_TYPE[leafType(spec.leaves[0] as Leaf, options)]()
-    : new Struct(spec.leaves.map((leaf) => new Field(leaf.name, ARROW_TYPE[leafType(leaf, options)](), false)));
+    : new Struct(
+        spec.leaves.map(
+          (leaf) => new Field(leaf.name, ARROW_TYPE[leafType(leaf, options)](), false),
+        ),
+      );
   if (spec.shape === 'one') return item;
   if (spec.shape === 'list') return new List(new Field(ITEM, item, false));
   return new FixedSizeList(stride(spec, options), new Field(ITEM, item, spec.shape === 'slots'));
@@ -92,8 +132,12 @@ function itemsToArrow(type: DataType, spec: ColumnSpec, column: ColumnData, rows
   if (spec.leaves[0]?.name === '') return leafToArrow(type, column.leaves[0] as LeafValues, false);
   const fields = type.children as Field[];
   const length = column.leaves[0]?.length ?? 0;
-  const children = column.leaves.map((leaf, i) => leafToArrow(fields[i]?.type as DataType, leaf, false));
-  const nulls = column.count ? emptySlots(column.count, length / Math.max(rows, 1)) : { nullCount: 0 };
+  const children = column.leaves.map((leaf, i) =>
+    leafToArrow(fields[i]?.type as DataType, leaf, false),
+  );
+  const nulls = column.count
+    ? emptySlots(column.count, length / Math.max(rows, 1))
+    : { nullCount: 0 };
   return makeData({ type: type as Struct, length, children, ...nulls });
 }
 
@@ -104,7 +148,8 @@ function emptySlots(count: Uint32Array, k: number): { nullCount: number; nullBit
   for (let row = 0; row < count.length; row++) {
     const n = count[row] as number;
     used += n;
-    for (let slot = row * k; slot < row * k + n; slot++) nullBitmap[slot >> 3] = (nullBitmap[slot >> 3] as number) | (1 << (slot & 7));
+    for (let slot = row * k; slot < row * k + n; slot++)
+      nullBitmap[slot >> 3] = (nullBitmap[slot >> 3] as number) | (1 << (slot & 7));
   }
   const nullCount = count.length * k - used;
   return nullCount > 0 ? { nullCount, nullBitmap } : { nullCount: 0 };
@@ -128,7 +173,13 @@ function textToArrow(strings: Utf8): Data {
   }
   const data = Buffer.alloc(bytes);
   for (let i = 0; i < strings.length; i++) data.write(strings[i] as string, offsets[i] as number);
-  return makeData({ type: new ArrowUtf8(), length: strings.length, nullCount: 0, valueOffsets: offsets, data });
+  return makeData({
+    type: new ArrowUtf8(),
+    length: strings.length,
+    nullCount: 0,
+    valueOffsets: offsets,
+    data,
+  });
 }
 
 function nanAsNull(values: TypedValues): { nullCount: number; nullBitmap?: Uint8Array } {
@@ -143,7 +194,8 @@ function nanAsNull(values: TypedValues): { nullCount: number; nullBitmap?: Uint8
 
 function packBits(flags: TypedValues): Uint8Array {
   const bits = new Uint8Array(Math.ceil(flags.length / 8));
-  for (let i = 0; i < flags.length; i++) if (flags[i] !== 0) bits[i >> 3] = (bits[i >> 3] as number) | (1 << (i & 7));
+  for (let i = 0; i < flags.length; i++)
+    if (flags[i] !== 0) bits[i >> 3] = (bits[i >> 3] as number) | (1 << (i & 7));
   return bits;
 }
 
@@ -160,7 +212,10 @@ function toUint64(values: TypedValues): BigUint64Array {
 function columnFromArrow(spec: ColumnSpec, data: Data): ColumnData {
   if (spec.shape === 'one') return { leaves: [leafFromArrow(data, spec.nullable)] };
   const items = data.children[0] as Data;
-  const leaves = spec.leaves[0]?.name === '' ? [leafFromArrow(items, false)] : items.children.map((child) => leafFromArrow(child as Data, false));
+  const leaves =
+    spec.leaves[0]?.name === ''
+      ? [leafFromArrow(items, false)]
+      : items.children.map((child) => leafFromArrow(child as Data, false));
   if (spec.shape === 'list') return { leaves, offsets: offsetsOf(data) };
   return spec.shape === 'slots' ? { leaves, count: usedSlots(items, data.length) } : { leaves };
 }
@@ -178,14 +233,18 @@ function leafFromArrow(data: Data, nullable: boolean): LeafValues {
 
 function offsetsOf(data: Data): Uint32Array {
   const offsets = data.valueOffsets as Int32Array;
-  return data.length === 0 ? new Uint32Array(1) : new Uint32Array(offsets.buffer, offsets.byteOffset, data.length + 1);
+  return data.length === 0
+    ? new Uint32Array(1)
+    : new Uint32Array(offsets.buffer, offsets.byteOffset, data.length + 1);
 }
 
 function textFromArrow(data: Data): string[] {
   const offsets = offsetsOf(data);
   const bytes = data.values as Uint8Array;
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Array.from({ length: data.length }, (_, i) => buffer.toString('utf8', offsets[i], offsets[i + 1]));
+  return Array.from({ length: data.length }, (_, i) =>
+    buffer.toString('utf8', offsets[i], offsets[i + 1]),
+  );
 }
 
 function usedSlots(items: Data, rows: number): Uint32Array {
@@ -194,7 +253,8 @@ function usedSlots(items: Data, rows: number): Uint32Array {
   const used = new Uint32Array(rows);
   const bits = items.nullBitmap;
   for (let slot = 0; slot < items.length; slot++) {
-    if (((bits[slot >> 3] as number) >> (slot & 7)) & 1) used[Math.floor(slot / k)] = (used[Math.floor(slot / k)] as number) + 1;
+    if (((bits[slot >> 3] as number) >> (slot & 7)) & 1)
+      used[Math.floor(slot / k)] = (used[Math.floor(slot / k)] as number) + 1;
   }
   return used;
 }
@@ -208,6 +268,7 @@ function unpackBits(bits: Uint8Array, length: number): Uint8Array {
 function fromUint64(values: BigUint64Array, length: number): Float64Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, length * 2);
   const numbers = new Float64Array(length);
-  for (let i = 0; i < length; i++) numbers[i] = (words[2 * i] as number) + (words[2 * i + 1] as number) * 2 ** 32;
+  for (let i = 0; i < length; i++)
+    numbers[i] = (words[2 * i] as number) + (words[2 * i + 1] as number) * 2 ** 32;
   return numbers;
 }

@@ -1,7 +1,15 @@
 // One shape for the columns of every table (flat leaves, plus offsets or slot counts), so that cutting, joining and
 // encoding are written once; and the two total tables that turn a table's own columns into it and back.
 import { DataError } from '../../schemas/errors.js';
-import { LAYOUTS, type ColumnSpec, type Layout, type TableColumns, type TableName, type TableOptions, type Utf8 } from './layouts.js';
+import {
+  LAYOUTS,
+  type ColumnSpec,
+  type Layout,
+  type TableColumns,
+  type TableName,
+  type TableOptions,
+  type Utf8,
+} from './layouts.js';
 
 export type TypedValues = Uint32Array | Float64Array | Float32Array | Uint16Array | Uint8Array;
 export type LeafValues = TypedValues | Utf8;
@@ -22,7 +30,10 @@ const flat = (values: LeafValues): ColumnData => ({ leaves: [values] });
 const PACK: Pack = {
   source: (c) => [c.id, c.text, c.meta].map(flat),
   documents: (c) => [c.doc, c.id, c.split, c.text, c.tokens, c.meta].map(flat),
-  tokens: (c) => [flat(c.doc), ...[c.ids, c.starts, c.ends].map((values) => ({ leaves: [values], offsets: c.offsets }))],
+  tokens: (c) => [
+    flat(c.doc),
+    ...[c.ids, c.starts, c.ends].map((values) => ({ leaves: [values], offsets: c.offsets })),
+  ],
   activations: (c) => [c.doc, c.pos, c.act].map(flat),
   acts: (c) => [
     flat(c.doc),
@@ -37,14 +48,31 @@ const PACK: Pack = {
     { leaves: [c.topTokens.token, c.topTokens.n], offsets: c.topTokens.offsets },
     flat(c.silent),
   ],
-  top: (c) => [flat(c.feature), { leaves: [c.examples.doc, c.examples.pos, c.examples.value], count: c.examples.count }],
-  training: (c) => [c.split, c.step, c.tokens, c.loss, c.fvu, c.l0, c.deadFraction, c.lr, c.gradNorm].map(flat),
+  top: (c) => [
+    flat(c.feature),
+    { leaves: [c.examples.doc, c.examples.pos, c.examples.value], count: c.examples.count },
+  ],
+  training: (c) =>
+    [c.split, c.step, c.tokens, c.loss, c.fvu, c.l0, c.deadFraction, c.lr, c.gradNorm].map(flat),
 };
 
 const UNPACK: Unpack = {
   source: (d) => ({ id: text(d, 0), text: text(d, 1), meta: text(d, 2) }),
-  documents: (d) => ({ doc: u32(d, 0), id: text(d, 1), split: text(d, 2), text: text(d, 3), tokens: u32(d, 4), meta: text(d, 5) }),
-  tokens: (d) => ({ doc: u32(d, 0), offsets: offsets(d, 1), ids: u32(d, 1), starts: u32(d, 2), ends: u32(d, 3) }),
+  documents: (d) => ({
+    doc: u32(d, 0),
+    id: text(d, 1),
+    split: text(d, 2),
+    text: text(d, 3),
+    tokens: u32(d, 4),
+    meta: text(d, 5),
+  }),
+  tokens: (d) => ({
+    doc: u32(d, 0),
+    offsets: offsets(d, 1),
+    ids: u32(d, 1),
+    starts: u32(d, 2),
+    ends: u32(d, 3),
+  }),
   activations: (d) => ({ doc: u32(d, 0), pos: u32(d, 1), act: act(d, 2) }),
   acts: (d) => ({
     doc: u32(d, 0),
@@ -66,7 +94,10 @@ const UNPACK: Unpack = {
     topTokens: { offsets: offsets(d, 8), token: u32(d, 8, 0), n: f64(d, 8, 1) },
     silent: u8(d, 9),
   }),
-  top: (d) => ({ feature: u32(d, 0), examples: { count: count(d, 1), doc: u32(d, 1, 0), pos: u32(d, 1, 1), value: u16(d, 1, 2) } }),
+  top: (d) => ({
+    feature: u32(d, 0),
+    examples: { count: count(d, 1), doc: u32(d, 1, 0), pos: u32(d, 1, 1), value: u16(d, 1, 2) },
+  }),
   training: (d) => ({
     split: text(d, 0),
     step: f64(d, 1),
@@ -81,12 +112,18 @@ const UNPACK: Unpack = {
 };
 
 /** A table's columns in the order of its layout, as views. */
-export function packColumns<T extends TableName>(table: T, columns: TableColumns[T]): readonly ColumnData[] {
+export function packColumns<T extends TableName>(
+  table: T,
+  columns: TableColumns[T],
+): readonly ColumnData[] {
   return PACK[table](columns);
 }
 
 /** The inverse of `packColumns`. */
-export function unpackColumns<T extends TableName>(table: T, data: readonly ColumnData[]): TableColumns[T] {
+export function unpackColumns<T extends TableName>(
+  table: T,
+  data: readonly ColumnData[],
+): TableColumns[T] {
   return UNPACK[table](data);
 }
 
@@ -104,7 +141,11 @@ export function stride(spec: ColumnSpec, options: TableOptions): number {
  * Rows that all columns agree on.
  * @throws DataError where two columns differ in length, naming both
  */
-export function countRows(table: TableName, data: readonly ColumnData[], options: TableOptions): number {
+export function countRows(
+  table: TableName,
+  data: readonly ColumnData[],
+  options: TableOptions,
+): number {
   const specs = LAYOUTS[table].columns;
   const lengths = specs.map((spec, i) => rowsOf(spec, data[i] as ColumnData, options));
   const rows = lengths[0] ?? 0;
@@ -132,13 +173,19 @@ function rowsOf(spec: ColumnSpec, data: ColumnData, options: TableOptions): numb
 }
 
 /** Rows from … to − 1 of a column; views, except that offsets are copied to start at 0. */
-export function sliceColumn(spec: ColumnSpec, data: ColumnData, range: readonly [number, number], options: TableOptions): ColumnData {
+export function sliceColumn(
+  spec: ColumnSpec,
+  data: ColumnData,
+  range: readonly [number, number],
+  options: TableOptions,
+): ColumnData {
   const [from, to] = range;
   if (data.offsets) {
     const base = data.offsets[from] as number;
     const end = data.offsets[to] as number;
     const rebased = data.offsets.slice(from, to + 1);
-    if (base > 0) for (let i = 0; i < rebased.length; i++) rebased[i] = (rebased[i] as number) - base;
+    if (base > 0)
+      for (let i = 0; i < rebased.length; i++) rebased[i] = (rebased[i] as number) - base;
     return { leaves: data.leaves.map((leaf) => cut(leaf, base, end)), offsets: rebased };
   }
   const width = stride(spec, options);
@@ -153,9 +200,18 @@ export function joinColumn(pieces: readonly ColumnData[]): ColumnData {
   const first = pieces[0];
   if (!first) return { leaves: [] };
   if (pieces.length === 1) return first;
-  const leaves = first.leaves.map((_, i) => joinLeaf(pieces.map((piece) => piece.leaves[i] as LeafValues)));
-  const joined = { leaves, count: first.count ? (joinLeaf(pieces.map((piece) => piece.count as Uint32Array)) as Uint32Array) : undefined };
-  return first.offsets ? { ...joined, offsets: joinOffsets(pieces.map((piece) => piece.offsets as Uint32Array)) } : joined;
+  const leaves = first.leaves.map((_, i) =>
+    joinLeaf(pieces.map((piece) => piece.leaves[i] as LeafValues)),
+  );
+  const joined = {
+    leaves,
+    count: first.count
+      ? (joinLeaf(pieces.map((piece) => piece.count as Uint32Array)) as Uint32Array)
+      : undefined,
+  };
+  return first.offsets
+    ? { ...joined, offsets: joinOffsets(pieces.map((piece) => piece.offsets as Uint32Array)) }
+    : joined;
 }
 
 /** A deep copy, for rows that outlive the caller's buffers. */
@@ -172,21 +228,32 @@ export function fixedRowBytes(layout: Layout, options: TableOptions): number | n
   let bytes = 0;
   for (const spec of layout.columns) {
     if (spec.shape === 'list' || spec.leaves.some((leaf) => leaf.type === 'utf8')) return null;
-    for (const leaf of spec.leaves) bytes += stride(spec, options) * scalarBytes(leaf.type, options);
+    for (const leaf of spec.leaves)
+      bytes += stride(spec, options) * scalarBytes(leaf.type, options);
     if (spec.shape === 'slots') bytes += stride(spec, options) / 8;
   }
   return bytes;
 }
 
 /** Bytes of row `row` on disk before compression. */
-export function rowBytes(layout: Layout, data: readonly ColumnData[], row: number, options: TableOptions): number {
+export function rowBytes(
+  layout: Layout,
+  data: readonly ColumnData[],
+  row: number,
+  options: TableOptions,
+): number {
   let bytes = 0;
   layout.columns.forEach((spec, c) => {
     const column = data[c] as ColumnData;
-    const length = column.offsets ? (column.offsets[row + 1] as number) - (column.offsets[row] as number) : stride(spec, options);
+    const length = column.offsets
+      ? (column.offsets[row + 1] as number) - (column.offsets[row] as number)
+      : stride(spec, options);
     if (column.offsets) bytes += 4;
     spec.leaves.forEach((leaf, l) => {
-      bytes += leaf.type === 'utf8' ? 4 + Buffer.byteLength((column.leaves[l] as Utf8)[row] as string) : length * scalarBytes(leaf.type, options);
+      bytes +=
+        leaf.type === 'utf8'
+          ? 4 + Buffer.byteLength((column.leaves[l] as Utf8)[row] as string)
+          : length * scalarBytes(leaf.type, options);
     });
   });
   return bytes;
@@ -228,24 +295,41 @@ function joinOffsets(pieces: readonly Uint32Array[]): Uint32Array {
 
 function required(value: number | undefined, name: string, spec: ColumnSpec): number {
   if (value !== undefined && value > 0) return value;
-  throw new DataError(`Expected the option "${name}" (a positive number) for column "${spec.name}", got ${String(value)}; give it with the table's options.`, { option: name, column: spec.name });
+  throw new DataError(
+    `Expected the option "${name}" (a positive number) for column "${spec.name}", got ${String(value)}; give it with the table's options.`,
+    { option: name, column: spec.name },
+  );
 }
 
 /** The leaf of a column as one kind of array. @throws DataError where it is another kind */
-function leafAs<V extends LeafValues>(kind: new (length: number) => V, data: readonly ColumnData[], at: readonly [column: number, leaf: number]): V {
+function leafAs<V extends LeafValues>(
+  kind: new (length: number) => V,
+  data: readonly ColumnData[],
+  at: readonly [column: number, leaf: number],
+): V {
   const values = data[at[0]]?.leaves[at[1]];
   if (values instanceof kind) return values;
-  throw new DataError(`Expected column ${at[0]} to hold a ${kind.name}, found ${values?.constructor.name ?? 'nothing'}; the file is of another table or format version.`);
+  throw new DataError(
+    `Expected column ${at[0]} to hold a ${kind.name}, found ${values?.constructor.name ?? 'nothing'}; the file is of another table or format version.`,
+  );
 }
 
-const u32 = (d: readonly ColumnData[], column: number, leaf = 0): Uint32Array => leafAs(Uint32Array, d, [column, leaf]);
-const u16 = (d: readonly ColumnData[], column: number, leaf = 0): Uint16Array => leafAs(Uint16Array, d, [column, leaf]);
-const u8 = (d: readonly ColumnData[], column: number): Uint8Array => leafAs(Uint8Array, d, [column, 0]);
-const f32 = (d: readonly ColumnData[], column: number): Float32Array => leafAs(Float32Array, d, [column, 0]);
-const f64 = (d: readonly ColumnData[], column: number, leaf = 0): Float64Array => leafAs(Float64Array, d, [column, leaf]);
-const text = (d: readonly ColumnData[], column: number): Utf8 => leafAs<string[]>(Array, d, [column, 0]);
-const offsets = (d: readonly ColumnData[], column: number): Uint32Array => d[column]?.offsets ?? new Uint32Array(1);
-const count = (d: readonly ColumnData[], column: number): Uint32Array => d[column]?.count ?? new Uint32Array(0);
+const u32 = (d: readonly ColumnData[], column: number, leaf = 0): Uint32Array =>
+  leafAs(Uint32Array, d, [column, leaf]);
+const u16 = (d: readonly ColumnData[], column: number, leaf = 0): Uint16Array =>
+  leafAs(Uint16Array, d, [column, leaf]);
+const u8 = (d: readonly ColumnData[], column: number): Uint8Array =>
+  leafAs(Uint8Array, d, [column, 0]);
+const f32 = (d: readonly ColumnData[], column: number): Float32Array =>
+  leafAs(Float32Array, d, [column, 0]);
+const f64 = (d: readonly ColumnData[], column: number, leaf = 0): Float64Array =>
+  leafAs(Float64Array, d, [column, leaf]);
+const text = (d: readonly ColumnData[], column: number): Utf8 =>
+  leafAs<string[]>(Array, d, [column, 0]);
+const offsets = (d: readonly ColumnData[], column: number): Uint32Array =>
+  d[column]?.offsets ?? new Uint32Array(1);
+const count = (d: readonly ColumnData[], column: number): Uint32Array =>
+  d[column]?.count ?? new Uint32Array(0);
 
 function act(d: readonly ColumnData[], column: number): Uint16Array | Float32Array {
   return d[column]?.leaves[0] instanceof Float32Array ? f32(d, column) : u16(d, column);

@@ -125,10 +125,30 @@ export interface Layout {
   readonly compressed: boolean;
 }
 
-const one = (name: string, type: Scalar, unit: string): ColumnSpec => ({ name, shape: 'one', leaves: [{ name: '', type }], nullable: false, unit });
-const maybe = (name: string, type: 'f32' | 'f64', unit: string): ColumnSpec => ({ ...one(name, type, unit), nullable: true });
-const list = (name: string, type: Scalar, unit: string): ColumnSpec => ({ name, shape: 'list', leaves: [{ name: '', type }], nullable: false, unit });
-const structs = (name: string, shape: 'list' | 'slots', leaves: readonly Leaf[], unit: string): ColumnSpec => ({ name, shape, leaves, nullable: false, unit });
+const one = (name: string, type: Scalar, unit: string): ColumnSpec => ({
+  name,
+  shape: 'one',
+  leaves: [{ name: '', type }],
+  nullable: false,
+  unit,
+});
+const maybe = (name: string, type: 'f32' | 'f64', unit: string): ColumnSpec => ({
+  ...one(name, type, unit),
+  nullable: true,
+});
+const list = (name: string, type: Scalar, unit: string): ColumnSpec => ({
+  name,
+  shape: 'list',
+  leaves: [{ name: '', type }],
+  nullable: false,
+  unit,
+});
+const structs = (
+  name: string,
+  shape: 'list' | 'slots',
+  leaves: readonly Leaf[],
+  unit: string,
+): ColumnSpec => ({ name, shape, leaves, nullable: false, unit });
 
 const DOC = one('doc', 'u32', 'document number');
 const POS = one('pos', 'u32', "index into the document's own tokens");
@@ -167,7 +187,17 @@ export const LAYOUTS: { readonly [T in TableName]: Layout } = {
     compressed: true,
   },
   activations: {
-    columns: [DOC, POS, { name: 'act', shape: 'width', leaves: [{ name: '', type: 'dtype' }], nullable: false, unit: RAW }],
+    columns: [
+      DOC,
+      POS,
+      {
+        name: 'act',
+        shape: 'width',
+        leaves: [{ name: '', type: 'dtype' }],
+        nullable: false,
+        unit: RAW,
+      },
+    ],
     sort: 'doc',
     batchRows: BATCH_ROWS.activations,
     compressed: false,
@@ -176,7 +206,15 @@ export const LAYOUTS: { readonly [T in TableName]: Layout } = {
     columns: [
       DOC,
       POS,
-      structs('features', 'list', [{ name: 'feature', type: 'u32' }, { name: 'value', type: 'f16' }], RAW),
+      structs(
+        'features',
+        'list',
+        [
+          { name: 'feature', type: 'u32' },
+          { name: 'value', type: 'f16' },
+        ],
+        RAW,
+      ),
       one('x_sq', 'f32', `squared norm of the target, (${RAW})²`),
       one('err_sq', 'f32', `squared norm of the reconstruction error, (${RAW})²`),
     ],
@@ -200,7 +238,15 @@ export const LAYOUTS: { readonly [T in TableName]: Layout } = {
       maybe('p50', 'f32', `${RAW}, nearest rank over firings`),
       maybe('p90', 'f32', `${RAW}, nearest rank over firings`),
       maybe('p99', 'f32', `${RAW}, nearest rank over firings`),
-      structs('top_tokens', 'list', [{ name: 'token', type: 'u32' }, { name: 'n', type: 'u64' }], 'token id, firings on it'),
+      structs(
+        'top_tokens',
+        'list',
+        [
+          { name: 'token', type: 'u32' },
+          { name: 'n', type: 'u64' },
+        ],
+        'token id, firings on it',
+      ),
       one('silent', 'bool', 'n = 0'),
     ],
     sort: 'feature',
@@ -210,7 +256,16 @@ export const LAYOUTS: { readonly [T in TableName]: Layout } = {
   top: {
     columns: [
       FEATURE,
-      structs('examples', 'slots', [{ name: 'doc', type: 'u32' }, { name: 'pos', type: 'u32' }, { name: 'value', type: 'f16' }], RAW),
+      structs(
+        'examples',
+        'slots',
+        [
+          { name: 'doc', type: 'u32' },
+          { name: 'pos', type: 'u32' },
+          { name: 'value', type: 'f16' },
+        ],
+        RAW,
+      ),
     ],
     sort: 'feature',
     batchRows: BATCH_ROWS.top,

@@ -8,7 +8,13 @@ import { ArrowFileEncoder } from '../arrow/file-writer.js';
 import { initZstd } from '../arrow/zstd.js';
 import { fromRecordBatch, tableSchema } from './arrow-columns.js';
 import { joinColumn, unpackColumns, type ColumnData } from './column-data.js';
-import { LAYOUTS, isTableName, type TableColumns, type TableName, type TableOptions } from './layouts.js';
+import {
+  LAYOUTS,
+  isTableName,
+  type TableColumns,
+  type TableName,
+  type TableOptions,
+} from './layouts.js';
 
 /** A file's columns with what its schema says. */
 export interface ReadTable<T extends TableName> {
@@ -23,7 +29,10 @@ export interface ReadTable<T extends TableName> {
  * @param file path or bytes
  * @throws DataError where the file is damaged, of another table or of a newer format version
  */
-export async function readTable<T extends TableName>(table: T, file: string | Uint8Array): Promise<ReadTable<T>> {
+export async function readTable<T extends TableName>(
+  table: T,
+  file: string | Uint8Array,
+): Promise<ReadTable<T>> {
   await initZstd();
   const where = typeof file === 'string' ? file : `${file.length} bytes`;
   const bytes = aligned(typeof file === 'string' ? await readFile(file) : file);
@@ -31,16 +40,29 @@ export async function readTable<T extends TableName>(table: T, file: string | Ui
   checkMetadata(table, metadata, where);
   const pieces = batches.map((batch) => fromRecordBatch(table, batch));
   const data = LAYOUTS[table].columns.map((spec, c) =>
-    pieces.length === 0 ? emptyColumn(spec.shape, spec.leaves.map((leaf) => leaf.type)) : joinColumn(pieces.map((piece) => piece[c] as ColumnData)),
+    pieces.length === 0
+      ? emptyColumn(
+          spec.shape,
+          spec.leaves.map((leaf) => leaf.type),
+        )
+      : joinColumn(pieces.map((piece) => piece[c] as ColumnData)),
   );
-  return { table, metadata, rows: batches.reduce((sum, batch) => sum + batch.numRows, 0), columns: unpackColumns(table, data) };
+  return {
+    table,
+    metadata,
+    rows: batches.reduce((sum, batch) => sum + batch.numRows, 0),
+    columns: unpackColumns(table, data),
+  };
 }
 
 /** Name of the table that a file holds, from its metadata. @throws DataError where it names none */
 export function tableOf(metadata: ReadonlyMap<string, string>): TableName {
   const name = metadata.get('table') ?? '';
   if (isTableName(name)) return name;
-  throw new DataError(`Expected a file of one of the tables ${Object.keys(LAYOUTS).join(', ')}, its metadata names "${name}"; it was not written by this project.`, { table: name });
+  throw new DataError(
+    `Expected a file of one of the tables ${Object.keys(LAYOUTS).join(', ')}, its metadata names "${name}"; it was not written by this project.`,
+    { table: name },
+  );
 }
 
 /** {doc [n], offsets [n + 1], ids, starts, ends} of a tokens file. */
@@ -54,7 +76,9 @@ export async function readSourceTable(file: string | Uint8Array): Promise<TableC
 }
 
 /** {doc [n], pos [n], act [n · width]} of an activations file; `act` is halves or floats as stored. */
-export async function readActivations(file: string | Uint8Array): Promise<TableColumns['activations']> {
+export async function readActivations(
+  file: string | Uint8Array,
+): Promise<TableColumns['activations']> {
   return (await readTable('activations', file)).columns;
 }
 
@@ -63,7 +87,11 @@ export async function readActivations(file: string | Uint8Array): Promise<TableC
  * @param options width and dtype (activations), k (top): as the table was written
  * @throws DataError where the bytes are not a batch of this table
  */
-export async function decodeBatch<T extends TableName>(table: T, options: TableOptions, bytes: Uint8Array): Promise<TableColumns[T]> {
+export async function decodeBatch<T extends TableName>(
+  table: T,
+  options: TableOptions,
+  bytes: Uint8Array,
+): Promise<TableColumns[T]> {
   await initZstd();
   let batch: RecordBatch | null;
   try {
@@ -90,7 +118,10 @@ function schemaBytes(table: TableName, options: TableOptions): Uint8Array {
   return bytes;
 }
 
-function openFile(bytes: Uint8Array, where: string): { batches: RecordBatch[]; metadata: Map<string, string> } {
+function openFile(
+  bytes: Uint8Array,
+  where: string,
+): { batches: RecordBatch[]; metadata: Map<string, string> } {
   try {
     const reader = RecordBatchReader.from(bytes).open();
     // The reader forgets its schema once it has been read to the end.
@@ -98,24 +129,39 @@ function openFile(bytes: Uint8Array, where: string): { batches: RecordBatch[]; m
     return { batches: [...reader], metadata };
   } catch (error) {
     if (error instanceof DataError) throw error;
-    throw new DataError(`Expected an Arrow IPC file, ${where} cannot be read as one (${messageOf(error)}); run \`assay verify\` to find damaged objects.`, { file: where });
+    throw new DataError(
+      `Expected an Arrow IPC file, ${where} cannot be read as one (${messageOf(error)}); run \`assay verify\` to find damaged objects.`,
+      { file: where },
+    );
   }
 }
 
-function checkMetadata(table: TableName, metadata: ReadonlyMap<string, string>, where: string): void {
+function checkMetadata(
+  table: TableName,
+  metadata: ReadonlyMap<string, string>,
+  where: string,
+): void {
   const found = metadata.get('table');
   if (found !== table) {
-    throw new DataError(`Expected a file of table "${table}", ${where} holds "${String(found)}"; give a file of that table.`, { file: where, expected: table, got: found });
+    throw new DataError(
+      `Expected a file of table "${table}", ${where} holds "${String(found)}"; give a file of that table.`,
+      { file: where, expected: table, got: found },
+    );
   }
   const version = Number(metadata.get('formatVersion'));
   if (version > FORMAT_VERSION) {
-    throw new DataError(`Expected format version ${FORMAT_VERSION} or older, ${where} has ${version}; read it with a newer release.`, { file: where, version });
+    throw new DataError(
+      `Expected format version ${FORMAT_VERSION} or older, ${where} has ${version}; read it with a newer release.`,
+      { file: where, version },
+    );
   }
 }
 
 /** Arrow needs its buffers at multiples of 8 bytes; a range cut out of a larger buffer may start anywhere. */
 function aligned(bytes: Uint8Array): Uint8Array {
-  return bytes.byteOffset % 8 === 0 ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length) : new Uint8Array(bytes);
+  return bytes.byteOffset % 8 === 0
+    ? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
+    : new Uint8Array(bytes);
 }
 
 const EMPTY = {
@@ -129,17 +175,23 @@ const EMPTY = {
   dtype: () => new Uint16Array(0),
 } as const;
 
-function emptyColumn(shape: 'one' | 'list' | 'width' | 'slots', leaves: readonly (keyof typeof EMPTY)[]): ColumnData {
+function emptyColumn(
+  shape: 'one' | 'list' | 'width' | 'slots',
+  leaves: readonly (keyof typeof EMPTY)[],
+): ColumnData {
   const column = { leaves: leaves.map((type) => EMPTY[type]()) };
   if (shape === 'list') return { ...column, offsets: new Uint32Array(1) };
   return shape === 'slots' ? { ...column, count: new Uint32Array(0) } : column;
 }
 
 function notABatch(table: TableName, bytes: Uint8Array, error: unknown): DataError {
-  return new DataError(`Expected one record batch of table "${table}" in ${bytes.length} bytes, found none (${messageOf(error)}); run \`assay verify\` to find damaged objects.`, {
-    table,
-    bytes: bytes.length,
-  });
+  return new DataError(
+    `Expected one record batch of table "${table}" in ${bytes.length} bytes, found none (${messageOf(error)}); run \`assay verify\` to find damaged objects.`,
+    {
+      table,
+      bytes: bytes.length,
+    },
+  );
 }
 
 function messageOf(error: unknown): string {

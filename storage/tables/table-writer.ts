@@ -10,8 +10,24 @@ import type { BatchRecord } from '../../schemas/records.js';
 import { ArrowFileEncoder } from '../arrow/file-writer.js';
 import { initZstd } from '../arrow/zstd.js';
 import { tableSchema, toRecordBatch } from './arrow-columns.js';
-import { copyColumn, countRows, fixedRowBytes, joinColumn, packColumns, rowBytes, sliceColumn, type ColumnData } from './column-data.js';
-import { LAYOUTS, type ColumnSpec, type Layout, type TableColumns, type TableName, type TableOptions } from './layouts.js';
+import {
+  copyColumn,
+  countRows,
+  fixedRowBytes,
+  joinColumn,
+  packColumns,
+  rowBytes,
+  sliceColumn,
+  type ColumnData,
+} from './column-data.js';
+import {
+  LAYOUTS,
+  type ColumnSpec,
+  type Layout,
+  type TableColumns,
+  type TableName,
+  type TableOptions,
+} from './layouts.js';
 
 export interface TableWriterOptions<T extends TableName> extends TableOptions {
   readonly table: T;
@@ -69,10 +85,18 @@ export class TableWriter<T extends TableName> {
   private constructor(options: TableWriterOptions<T>) {
     this.#options = options;
     this.#layout = LAYOUTS[options.table];
-    this.#schema = tableSchema(options.table, options, { ...options.metadata, shard: options.shard });
+    this.#schema = tableSchema(options.table, options, {
+      ...options.metadata,
+      shard: options.shard,
+    });
     this.#fixedBytes = fixedRowBytes(this.#layout, options);
-    const room = Math.floor((MAX_OBJECT_BYTES - FILE_OVERHEAD_BYTES) / Math.max(this.#fixedBytes ?? 1, 1));
-    this.#batchRows = this.#fixedBytes === null ? this.#layout.batchRows : Math.max(1, Math.min(this.#layout.batchRows, room));
+    const room = Math.floor(
+      (MAX_OBJECT_BYTES - FILE_OVERHEAD_BYTES) / Math.max(this.#fixedBytes ?? 1, 1),
+    );
+    this.#batchRows =
+      this.#fixedBytes === null
+        ? this.#layout.batchRows
+        : Math.max(1, Math.min(this.#layout.batchRows, room));
   }
 
   /** A writer whose first file is open. @throws DataError where `width`, `dtype` or `k` is missing */
@@ -96,7 +120,9 @@ export class TableWriter<T extends TableName> {
       from += taken.rows;
       if (taken.full) await this.#flush();
     }
-    this.#pending = this.#pending.map((piece, i) => (i < this.#owned ? piece : piece.map(copyColumn)));
+    this.#pending = this.#pending.map((piece, i) =>
+      i < this.#owned ? piece : piece.map(copyColumn),
+    );
     this.#owned = this.#pending.length;
   }
 
@@ -127,19 +153,27 @@ export class TableWriter<T extends TableName> {
       }
     } else this.#pendingBytes += room * this.#fixedBytes;
     if (to > from) {
-      this.#pending.push(this.#layout.columns.map((spec, c) => sliceColumn(spec, data[c] as ColumnData, [from, to], this.#options)));
+      this.#pending.push(
+        this.#layout.columns.map((spec, c) =>
+          sliceColumn(spec, data[c] as ColumnData, [from, to], this.#options),
+        ),
+      );
       this.#pendingRows += to - from;
     }
     return { rows: to - from, full: this.#pendingRows === this.#batchRows || to < from + room };
   }
 
   async #flush(): Promise<void> {
-    const columns = this.#layout.columns.map((_, c) => joinColumn(this.#pending.map((piece) => piece[c] as ColumnData)));
+    const columns = this.#layout.columns.map((_, c) =>
+      joinColumn(this.#pending.map((piece) => piece[c] as ColumnData)),
+    );
     const rows = this.#pendingRows;
     const rawBytes = this.#pendingBytes + BATCH_OVERHEAD_BYTES;
     if (rawBytes > MAX_OBJECT_BYTES - FILE_OVERHEAD_BYTES / 2) throw this.#tooLarge(rawBytes);
     const file = await this.#fileFor(rawBytes);
-    const range = file.encoder.writeBatch(toRecordBatch(this.#options.table, this.#schema, columns, rows));
+    const range = file.encoder.writeBatch(
+      toRecordBatch(this.#options.table, this.#schema, columns, rows),
+    );
     const chunks = file.encoder.takeChunks();
     const batchBytes = lastBytes(chunks, range.length);
     let crc = 0;
@@ -158,7 +192,11 @@ export class TableWriter<T extends TableName> {
   /** The open file, or the next one where the batch would not fit. */
   async #fileFor(rawBytes: number): Promise<OpenFile> {
     const current = this.#file;
-    if (current && (current.rows === 0 || current.rawBytes + rawBytes <= MAX_OBJECT_BYTES - FILE_OVERHEAD_BYTES)) return current;
+    if (
+      current &&
+      (current.rows === 0 || current.rawBytes + rawBytes <= MAX_OBJECT_BYTES - FILE_OVERHEAD_BYTES)
+    )
+      return current;
     await this.#closeFile();
     const next = await this.#openFile();
     this.#file = next;
@@ -167,10 +205,20 @@ export class TableWriter<T extends TableName> {
 
   async #openFile(): Promise<OpenFile> {
     const n = this.#done.length;
-    const path = n === 0 ? this.#options.path : `${this.#options.path.replace(/\.arrow$/, '')}-${n}.arrow`;
+    const path =
+      n === 0 ? this.#options.path : `${this.#options.path.replace(/\.arrow$/, '')}-${n}.arrow`;
     const handle = await open(path, 'w');
     const encoder = new ArrowFileEncoder(this.#schema, this.#layout.compressed);
-    const file: OpenFile = { path, handle, encoder, hash: createHash('sha256'), batches: [], bytes: 0, rows: 0, rawBytes: 0 };
+    const file: OpenFile = {
+      path,
+      handle,
+      encoder,
+      hash: createHash('sha256'),
+      batches: [],
+      bytes: 0,
+      rows: 0,
+      rawBytes: 0,
+    };
     await append(file, encoder.takeChunks());
     return file;
   }
@@ -182,7 +230,15 @@ export class TableWriter<T extends TableName> {
     await file.handle.close();
     this.#file = null;
     const { path, bytes, rows, batches } = file;
-    this.#done.push({ table: this.#options.table, path, extension: 'arrow', sha256: file.hash.digest('hex'), bytes, rows, batches });
+    this.#done.push({
+      table: this.#options.table,
+      path,
+      extension: 'arrow',
+      sha256: file.hash.digest('hex'),
+      bytes,
+      rows,
+      batches,
+    });
   }
 
   #tooLarge(bytes: number): DataError {
@@ -201,14 +257,18 @@ async function append(file: OpenFile, chunks: readonly Uint8Array[]): Promise<vo
 }
 
 /** writev may write less than asked (a nearly full disk, a signal): then the rest goes chunk by chunk. */
-async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], length: number): Promise<void> {
+async function writeAll(
+  handle: FileHandle,
+  chunks: readonly Uint8Array[],
+  length: number,
+): Promise<void> {
   const { bytesWritten } = await handle.writev([...chunks]);
   if (bytesWritten === length) return;
   let skip = bytesWritten;
   for (const chunk of chunks) {
     const from = Math.min(skip, chunk.length);
     skip -= from;
-    for (let at = from; at < chunk.length; ) at += (await handle.write(chunk, at)).bytesWritten;
+    for (let at = from; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
   }
 }
 
@@ -224,7 +284,11 @@ function lastBytes(chunks: readonly Uint8Array[], length: number): Uint8Array[] 
 }
 
 /** Least and greatest value of the leading sort column; the row's number in its file where the table has none. */
-function sortRange(layout: Layout, columns: readonly ColumnData[], [first, rows]: readonly [number, number]): { min: number; max: number } {
+function sortRange(
+  layout: Layout,
+  columns: readonly ColumnData[],
+  [first, rows]: readonly [number, number],
+): { min: number; max: number } {
   const at = layout.columns.findIndex((spec: ColumnSpec) => spec.name === layout.sort);
   const values = columns[at]?.leaves[0];
   if (!ArrayBuffer.isView(values)) return { min: first, max: first + rows - 1 };

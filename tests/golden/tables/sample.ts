@@ -11,7 +11,14 @@ export interface Sample<T extends TableName> {
 }
 export type AnySample = { [T in TableName]: Sample<T> }[TableName];
 
-const TEXTS = ['plain words', 'naïve café', '日本語のテキスト', 'e\u0301 combining', '👩‍👩‍👧 family', ''];
+const TEXTS = [
+  'plain words',
+  'naïve café',
+  '日本語のテキスト',
+  'e\u0301 combining',
+  '👩‍👩‍👧 family',
+  '',
+];
 
 function numbers(rows: number, random: KeyedRandom, below: number): Uint32Array {
   return Uint32Array.from({ length: rows }, () => random.nextInt(below));
@@ -41,7 +48,13 @@ function sampleTokens(rows: number): TableColumns['tokens'] {
   const random = new KeyedRandom('sample', 'tokens');
   const ends = offsets(rows, random, 12);
   const total = ends.at(-1) as number;
-  return { doc: ascending(rows), offsets: ends, ids: numbers(total, random, 50257), starts: numbers(total, random, 1000), ends: numbers(total, random, 1000) };
+  return {
+    doc: ascending(rows),
+    offsets: ends,
+    ids: numbers(total, random, 50257),
+    starts: numbers(total, random, 1000),
+    ends: numbers(total, random, 1000),
+  };
 }
 
 function sampleActs(rows: number): TableColumns['acts'] {
@@ -51,7 +64,11 @@ function sampleActs(rows: number): TableColumns['acts'] {
   return {
     doc: Uint32Array.from({ length: rows }, (_, i) => Math.floor(i / 10)),
     pos: Uint32Array.from({ length: rows }, (_, i) => i % 10),
-    features: { offsets: ends, feature: numbers(total, random, 4096), value: halves(total, random) },
+    features: {
+      offsets: ends,
+      feature: numbers(total, random, 4096),
+      value: halves(total, random),
+    },
     xSq: Float32Array.from(reals(rows, random), Math.abs),
     errSq: Float32Array.from(reals(rows, random), Math.abs),
   };
@@ -59,10 +76,13 @@ function sampleActs(rows: number): TableColumns['acts'] {
 
 function sampleFeatures(rows: number): TableColumns['features'] {
   const random = new KeyedRandom('sample', 'features');
-  const n = Float64Array.from({ length: rows }, (_, i) => (i % 7 === 0 ? 0 : i === 1 ? 2 ** 40 + 3 : random.nextInt(1000)));
+  const n = Float64Array.from({ length: rows }, (_, i) =>
+    i % 7 === 0 ? 0 : i === 1 ? 2 ** 40 + 3 : random.nextInt(1000),
+  );
   const ends = offsets(rows, random, 10);
   const total = ends.at(-1) as number;
-  const statistic = (): Float32Array => Float32Array.from(n, (count) => (count === 0 ? NaN : random.nextFloat()));
+  const statistic = (): Float32Array =>
+    Float32Array.from(n, (count) => (count === 0 ? NaN : random.nextFloat()));
   return {
     feature: ascending(rows),
     n,
@@ -72,7 +92,11 @@ function sampleFeatures(rows: number): TableColumns['features'] {
     p50: statistic(),
     p90: statistic(),
     p99: statistic(),
-    topTokens: { offsets: ends, token: numbers(total, random, 50257), n: Float64Array.from(numbers(total, random, 99)) },
+    topTokens: {
+      offsets: ends,
+      token: numbers(total, random, 50257),
+      n: Float64Array.from(numbers(total, random, 99)),
+    },
     silent: Uint8Array.from(n, (count) => (count === 0 ? 1 : 0)),
   };
 }
@@ -80,17 +104,29 @@ function sampleFeatures(rows: number): TableColumns['features'] {
 function sampleTop(rows: number, k: number): TableColumns['top'] {
   const random = new KeyedRandom('sample', 'top');
   const count = Uint32Array.from({ length: rows }, (_, i) => (i % 3 === 0 ? random.nextInt(k) : k));
-  const used = (_: number, slot: number): boolean => slot % k < (count[Math.floor(slot / k)] as number);
-  const blank = <A extends Uint32Array | Uint16Array>(values: A): A => values.map((v, slot) => (used(v, slot) ? v : 0)) as A;
+  const used = (_: number, slot: number): boolean =>
+    slot % k < (count[Math.floor(slot / k)] as number);
+  const blank = <A extends Uint32Array | Uint16Array>(values: A): A =>
+    values.map((v, slot) => (used(v, slot) ? v : 0)) as A;
   return {
     feature: ascending(rows),
-    examples: { count, doc: blank(numbers(rows * k, random, 500)), pos: blank(numbers(rows * k, random, 127)), value: blank(halves(rows * k, random)) },
+    examples: {
+      count,
+      doc: blank(numbers(rows * k, random, 500)),
+      pos: blank(numbers(rows * k, random, 127)),
+      value: blank(halves(rows * k, random)),
+    },
   };
 }
 
 function samplePostings(rows: number): TableColumns['postings'] {
   const random = new KeyedRandom('sample', 'postings');
-  return { feature: Uint32Array.from({ length: rows }, (_, i) => Math.floor(i / 9)), doc: numbers(rows, random, 500), pos: numbers(rows, random, 127), value: halves(rows, random) };
+  return {
+    feature: Uint32Array.from({ length: rows }, (_, i) => Math.floor(i / 9)),
+    doc: numbers(rows, random, 500),
+    pos: numbers(rows, random, 127),
+    value: halves(rows, random),
+  };
 }
 
 function sampleTraining(rows: number): TableColumns['training'] {
@@ -110,9 +146,16 @@ function sampleTraining(rows: number): TableColumns['training'] {
   };
 }
 
-function sampleActivations(rows: number, width: number, dtype: 'float16' | 'float32'): TableColumns['activations'] {
+function sampleActivations(
+  rows: number,
+  width: number,
+  dtype: 'float16' | 'float32',
+): TableColumns['activations'] {
   const random = new KeyedRandom('sample', 'activations', dtype);
-  const act = dtype === 'float16' ? halves(rows * width, random) : Float32Array.from(reals(rows * width, random));
+  const act =
+    dtype === 'float16'
+      ? halves(rows * width, random)
+      : Float32Array.from(reals(rows * width, random));
   return { doc: numbers(rows, random, 500), pos: numbers(rows, random, 127), act };
 }
 
@@ -121,16 +164,38 @@ export function samples(): AnySample[] {
   const random = new KeyedRandom('sample', 'documents');
   const rows = 40;
   return [
-    { table: 'source', file: 'source', options: {}, columns: { id: ascendingIds(rows), text: texts(rows, random), meta: meta(rows) } },
+    {
+      table: 'source',
+      file: 'source',
+      options: {},
+      columns: { id: ascendingIds(rows), text: texts(rows, random), meta: meta(rows) },
+    },
     {
       table: 'documents',
       file: 'documents',
       options: {},
-      columns: { doc: ascending(rows), id: ascendingIds(rows), split: Array.from({ length: rows }, (_, i) => (i < 30 ? 'fit' : 'test')), text: texts(rows, random), tokens: numbers(rows, random, 300), meta: meta(rows) },
+      columns: {
+        doc: ascending(rows),
+        id: ascendingIds(rows),
+        split: Array.from({ length: rows }, (_, i) => (i < 30 ? 'fit' : 'test')),
+        text: texts(rows, random),
+        tokens: numbers(rows, random, 300),
+        meta: meta(rows),
+      },
     },
     { table: 'tokens', file: 'tokens', options: {}, columns: sampleTokens(rows) },
-    { table: 'activations', file: 'activations-f16', options: { width: 4, dtype: 'float16' }, columns: sampleActivations(4100, 4, 'float16') },
-    { table: 'activations', file: 'activations-f32', options: { width: 4, dtype: 'float32' }, columns: sampleActivations(60, 4, 'float32') },
+    {
+      table: 'activations',
+      file: 'activations-f16',
+      options: { width: 4, dtype: 'float16' },
+      columns: sampleActivations(4100, 4, 'float16'),
+    },
+    {
+      table: 'activations',
+      file: 'activations-f32',
+      options: { width: 4, dtype: 'float32' },
+      columns: sampleActivations(60, 4, 'float32'),
+    },
     { table: 'acts', file: 'acts', options: {}, columns: sampleActs(4100) },
     { table: 'postings', file: 'postings', options: {}, columns: samplePostings(16500) },
     { table: 'features', file: 'features', options: {}, columns: sampleFeatures(50) },

@@ -21,7 +21,13 @@ afterAll(async () => {
 
 async function write<T extends TableName>(sample: Sample<T>, name: string): Promise<TableFile[]> {
   const path = join(folder, `${name}.arrow`);
-  const writer = await TableWriter.open({ ...sample.options, table: sample.table, path, shard: 's', metadata: { key: 'k', site: 'x' } });
+  const writer = await TableWriter.open({
+    ...sample.options,
+    table: sample.table,
+    path,
+    shard: 's',
+    metadata: { key: 'k', site: 'x' },
+  });
   await writer.write(sample.columns);
   return writer.finish();
 }
