@@ -49,7 +49,13 @@ export function cutToTensors(model: ModelProto, wanted: readonly WantedTensor[])
     const name = castTo === undefined ? tensor : `${tensor}/${castTo}`;
     if (castTo === undefined) outputs.set(name, declaration(index, tensor));
     else if (!outputs.has(name)) {
-      kept.push(makeNode('Cast', [tensor], [name], { attributes: { to: DATA_TYPE[castTo] } }));
+      kept.push(
+        makeNode('Cast', {
+          input: [tensor],
+          output: [name],
+          attributes: { to: DATA_TYPE[castTo] },
+        }),
+      );
       outputs.set(name, makeValueInfo(name, castTo));
     }
     return name;

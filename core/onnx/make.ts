@@ -36,9 +36,7 @@ type TensorData =
 /** A tensor over the bytes of `data`, without copying. `dtype` is needed where the array does not tell it. */
 export function makeTensor(
   name: string,
-  dims: readonly number[],
-  data: TensorData,
-  dtype?: DataTypeName,
+  { dims, data, dtype }: { dims: readonly number[]; data: TensorData; dtype?: DataTypeName },
 ): TensorProto {
   const rawData = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   return { ...emptyTensor(name, dims, dtype ?? naturalType(data)), rawData };
@@ -63,30 +61,25 @@ export function makeExternalTensor(
 
 /** A 1-D int64 tensor, or a scalar for a single number. */
 export function makeInt64(name: string, values: number | readonly number[]): TensorProto {
-  const list = typeof values === 'number' ? [values] : values;
-  return makeTensor(
-    name,
-    typeof values === 'number' ? [] : [list.length],
-    BigInt64Array.from(list, BigInt),
-  );
+  const scalar = typeof values === 'number';
+  const data = BigInt64Array.from(scalar ? [values] : values, BigInt);
+  return makeTensor(name, { dims: scalar ? [] : [data.length], data });
+}
+
+/** What a node reads, makes and is set to. */
+export interface NodeParts {
+  readonly input: readonly string[];
+  readonly output: readonly string[];
+  readonly attributes?: Readonly<Record<string, AttributeValue>>;
+  readonly domain?: string;
+  readonly name?: string;
 }
 
 /** A node; attributes by name. */
-export function makeNode(
-  opType: string,
-  input: readonly string[],
-  output: readonly string[],
-  options: {
-    attributes?: Readonly<Record<string, AttributeValue>>;
-    domain?: string;
-    name?: string;
-  } = {},
-): NodeProto {
-  const attribute = Object.entries(options.attributes ?? {}).map(([name, value]) =>
-    makeAttribute(name, value),
-  );
-  const name = options.name ?? `${output[0] ?? opType}/node`;
-  const domain = options.domain === undefined ? {} : { domain: options.domain };
+export function makeNode(opType: string, parts: NodeParts): NodeProto {
+  const { input, output, attributes = {}, name = `${output[0] ?? opType}/node` } = parts;
+  const attribute = Object.entries(attributes).map(([key, value]) => makeAttribute(key, value));
+  const domain = parts.domain === undefined ? {} : { domain: parts.domain };
   return { input, output, name, opType, attribute, metadataProps: [], ...domain };
 }
 

@@ -1,0 +1,196 @@
+// Inference sessions: the only way to ONNX Runtime. A session is made from a model's bytes, run with plain typed arrays and
+// released by hand. `run` and `create` block the thread that calls them, so tensors belong into compute children.
+import { createRequire } from 'node:module';
+import type { InferenceSession as OrtSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { DataError, InputError, ResourceError } from '../schemas/errors.js';
+
+type Ort = typeof import('onnxruntime-node');
+const require = createRequire(import.meta.url);
+let loaded: Ort | null = null;
+
+/** ONNX Runtime, loaded when first needed: commands and children without tensors do not pay for its native library. */
+export function loadOrt(): Ort {
+  return (loaded ??= require('onnxruntime-node') as Ort);
+}
+
+export type Provider = 'cpu' | 'cuda' | 'webgpu';
+export type Optimisation = 'disabled' | 'basic' | 'extended' | 'all';
+
+/** Settings of a session; those without a default can change last bits and belong into keys. */
+export interface SessionSettings {
+  readonly provider: Provider;
+  readonly threads: number;
+  readonly optimisation: Optimisation;
+  /** Folder from which external-data locations in the model start. */
+  readonly externalFolder?: string;
+}
+
+/** Arrays by element type; float16 travels as its bits, int64 as bigints. */
+export interface TensorArrays {
+  float32: Float32Array;
+  float64: Float64Array;
+  float16: Uint16Array;
+  int64: BigInt64Array;
+  int32: Int32Array;
+  int8: Int8Array;
+  uint8: Uint8Array;
+  bool: Uint8Array;
+}
+export type TensorDtype = keyof TensorArrays;
+
+/** A tensor outside the session: row-major `data` of the product of `dims` elements. */
+export type TensorValue = {
+  readonly [D in TensorDtype]: {
+    readonly dtype: D;
+    readonly dims: readonly number[];
+    readonly data: TensorArrays[D];
+  };
+}[TensorDtype];
+
+/** Version of ONNX Runtime, e.g. `1.30.0`. */
+export const ORT_VERSION = (require('onnxruntime-node/package.json') as { version: string })
+  .version;
+
+/** One loaded model. Feeds are read in place; outputs are fresh arrays. */
+export class Session {
+  readonly inputs: readonly string[];
+  readonly outputs: readonly string[];
+  readonly #session: OrtSession;
+
+  private constructor(session: OrtSession) {
+    this.#session = session;
+    this.inputs = session.inputNames;
+    this.outputs = session.outputNames;
+  }
+
+  /**
+   * A session over the bytes of a ModelProto.
+   * @throws InputError where ORT refuses the model; ResourceError where memory or the provider is missing.
+   */
+  static async create(model: Uint8Array, settings: SessionSettings): Promise<Session> {
+    try {
+      return new Session(await loadOrt().InferenceSession.create(model, sessionOptions(settings)));
+    } catch (error) {
+      throw creationError(error, settings);
+    }
+  }
+
+  /**
+   * The named outputs (all by default) for the given feeds.
+   * @throws ResourceError where memory runs out; DataError where the graph fails on these values.
+   */
+  async run(
+    feeds: Readonly<Record<string, TensorValue>>,
+    outputs: readonly string[] = this.outputs,
+  ): Promise<Record<string, TensorValue>> {
+    const tensors = Object.entries(feeds).map(([name, value]) => [name, toOrt(value)] as const);
+    let results: OrtSession.OnnxValueMapType;
+    try {
+      results = await this.#session.run(Object.fromEntries(tensors), [...outputs]);
+    } catch (error) {
+      throw runError(error, feeds);
+    }
+    return Object.fromEntries(outputs.map((name) => [name, fromOrt(name, results[name])]));
+  }
+
+  /** Frees the session's memory; without it that waits for garbage collection. */
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+function sessionOptions(settings: SessionSettings): OrtSession.SessionOptions {
+  return {
+    executionProviders: [settings.provider],
+    intraOpNumThreads: settings.threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: settings.optimisation,
+    logSeverityLevel: 3,
+    extra: {
+      // Several children share the cores; spinning threads would take them from each other.
+      'session.intra_op.allow_spinning': '0',
+      ...(settings.externalFolder !== undefined && {
+        'session.model_external_initializers_file_folder_path': settings.externalFolder,
+      }),
+    },
+  };
+}
+
+function toOrt(value: TensorValue): OrtTensor {
+  return new (loadOrt().Tensor)(value.dtype as 'float32', value.data as Float32Array, value.dims);
+}
+
+function fromOrt(
+  name: string,
+  value: OrtSession.OnnxValueMapType[string] | undefined,
+): TensorValue {
+  if (value === undefined)
+    throw new DataError(`Expected an output "${name}", found none.`, { name });
+  const { type, dims, data } = value;
+  if (!isTensorDtype(type)) {
+    throw new InputError(
+      `Expected output "${name}" of type ${TENSOR_DTYPES.join(', ')}, found ${type}. Put a Cast before it.`,
+      { name, type },
+    );
+  }
+  const typed = data as Float32Array;
+  // Where the JavaScript engine has Float16Array, ORT returns one; the project passes halves as their bits.
+  const bits =
+    type === 'float16' && !(data instanceof Uint16Array)
+      ? new Uint16Array(typed.buffer, typed.byteOffset, typed.length)
+      : data;
+  return { dtype: type, dims, data: bits } as TensorValue;
+}
+
+const TENSOR_DTYPES: readonly TensorDtype[] = [
+  'float32',
+  'float64',
+  'float16',
+  'int64',
+  'int32',
+  'int8',
+  'uint8',
+  'bool',
+];
+
+function isTensorDtype(type: string): type is TensorDtype {
+  return (TENSOR_DTYPES as readonly string[]).includes(type);
+}
+
+const OUT_OF_MEMORY = /bad alloc|failed to allocate|out of memory|cannot allocate/i;
+
+function creationError(error: unknown, settings: SessionSettings): Error {
+  const message = error instanceof Error ? error.message : String(error);
+  const details = { ...settings, ort: ORT_VERSION, message };
+  const options = { cause: error };
+  if (OUT_OF_MEMORY.test(message)) {
+    const text = `Expected enough memory to load the model, ONNX Runtime says: ${message}. Give this process more memory or use a smaller model.`;
+    return new ResourceError(text, details, options);
+  }
+  if (
+    /backend not found|provider.*(not|fail)|no available backend|adapter|\.so\b.*cannot open/i.test(
+      message,
+    )
+  ) {
+    const text = `Expected the provider "${settings.provider}" to load, ONNX Runtime ${ORT_VERSION} says: ${message}. Set compute.device to cpu, or install what the provider needs.`;
+    return new ResourceError(text, details, options);
+  }
+  const text = `Expected a model that ONNX Runtime ${ORT_VERSION} can run, it says: ${message}. Export the model anew with opset 20, eager attention and no cache.`;
+  return new InputError(text, details, options);
+}
+
+function runError(error: unknown, feeds: Readonly<Record<string, TensorValue>>): Error {
+  const message = error instanceof Error ? error.message : String(error);
+  const shapes = Object.entries(feeds).map(
+    ([name, f]) => `${name} ${f.dtype} [${f.dims.join(', ')}]`,
+  );
+  const details = { feeds: shapes, ort: ORT_VERSION, message };
+  const options = { cause: error };
+  if (OUT_OF_MEMORY.test(message)) {
+    const text = `Expected enough memory for a forward pass over ${shapes.join(', ')}, ONNX Runtime says: ${message}. Lower activations.batchTokens.`;
+    return new ResourceError(text, details, options);
+  }
+  const text = `Expected a forward pass over ${shapes.join(', ')} to succeed, ONNX Runtime says: ${message}.`;
+  return new DataError(text, details, options);
+}
