@@ -40,3 +40,16 @@ export const LIMITS = {
   snapshotMs: 30_000,
   sameHostMs: 10_000,
 } as const;
+
+/** Workflow types, signals and queries, as clients name them. */
+export const WORKFLOWS = { run: 'runWorkflow', scheduledRun: 'scheduledRun' } as const;
+export const SIGNALS = { pause: 'pause', unpause: 'unpause', limits: 'limits' } as const;
+export const PROGRESS_QUERY = 'progress';
+
+/** Temporal search attributes of run workflows (all Keyword). */
+export const SEARCH_ATTRIBUTES = {
+  run: 'AssayRun',
+  stage: 'AssayStage',
+  owner: 'AssayOwner',
+  model: 'AssayModel',
+} as const;

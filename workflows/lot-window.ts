@@ -1,7 +1,7 @@
 // A bounded window of lot activities over a range of lots. Lots that stop early are given out again; a pause stops what is in hand
 // at the next shard and gives nothing out.
 import { ActivityFailure, CancellationScope, condition, isCancellation, TimeoutFailure } from '@temporalio/workflow';
-import type { LotInput, LotResult } from '../activities/messages.js';
+import type { LotInput, LotResult } from '../schemas/messages.js';
 import { LIMITS } from '../schemas/constants.js';
 import { lotActivity } from './options.js';
 import type { Control } from './signals.js';

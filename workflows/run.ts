@@ -1,6 +1,6 @@
 // One run: its stages in order, each a child workflow; pause, unpause and limits are passed on; the outcome becomes a stored event.
 import { ApplicationFailure, CancellationScope, type ChildWorkflowHandle, isCancellation, setHandler, startChild, workflowInfo, type ActivityFailure, type ChildWorkflowFailure } from '@temporalio/workflow';
-import type { RunInput, RunResult, StageFinished } from '../activities/messages.js';
+import type { RunInput, RunResult, StageFinished } from '../schemas/messages.js';
 import type { StageName } from '../schemas/constants.js';
 import { planStage, publishStage, recordEvent } from './options.js';
 import { Control, limitsSignal, pauseSignal, progressQuery, unpauseSignal } from './signals.js';

@@ -1,6 +1,6 @@
 // What a schedule starts: resolves the run for the scheduled (not the wall) time and starts it as a child.
 import { executeChild, ParentClosePolicy, workflowInfo } from '@temporalio/workflow';
-import type { RunResult, ScheduledInput } from '../activities/messages.js';
+import type { RunResult, ScheduledInput } from '../schemas/messages.js';
 import { prepareScheduledRun } from './options.js';
 import { runWorkflow } from './run.js';
 

@@ -1,6 +1,6 @@
 // One stage of a run: its lots in a window (or partitions above LIMITS.lotsPerPartition), growing snapshots, the tolerance for quarantine.
 import { type ChildWorkflowHandle, condition, setHandler, startChild, workflowInfo, CancellationScope } from '@temporalio/workflow';
-import type { LotInput, LotResult, RunInput, StagePlanned } from '../activities/messages.js';
+import type { LotInput, LotResult, RunInput, StagePlanned } from '../schemas/messages.js';
 import { LIMITS, type StageName } from '../schemas/constants.js';
 import { runLotWindow } from './lot-window.js';
 import { publishStage, recordEvent } from './options.js';
@@ -10,7 +10,7 @@ import { Control, limitsSignal, pauseSignal, progressQuery, reportSignal, unpaus
 export interface StageInput {
   readonly run: Pick<RunInput, 'ref' | 'mode' | 'window' | 'tolerance'>;
   readonly stage: StageName;
-  readonly planned: StagePlanned & { readonly stageVersion: number };
+  readonly planned: StagePlanned;
   readonly paused: boolean;
 }
 

@@ -1,0 +1,30 @@
+// What activities need from the process that hosts them; workers build it once, tests inject their own.
+import type { ComputeChildren, LocalCache } from '../stages/stage.js';
+import type { ObjectStore } from '../storage/objects/object-store.js';
+import type { StoreOptionsMessage } from '../schemas/messages.js';
+
+export interface Logger {
+  debug(fields: Record<string, unknown>, message: string): void;
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
+  error(fields: Record<string, unknown>, message: string): void;
+}
+
+export interface ActivityDependencies {
+  /** An open store; one per URL for the life of the process. */
+  openStore(url: string, options: StoreOptionsMessage): Promise<ObjectStore>;
+  cacheFor(store: ObjectStore): LocalCache;
+  readonly children: ComputeChildren;
+  /** Folder for the files of items in hand. */
+  readonly spoolRoot: string;
+  readonly hostId: string;
+  /** Items of a lot in hand at once: one computes, others read or upload. */
+  readonly itemsInHand: number;
+  /** Compute slots that all workers of a run are thought to have, for cutting lots. */
+  readonly slots: number;
+  /** Version of this software, for commits. */
+  readonly version: string;
+  /** Aborts when the worker is to shut down: items in hand finish, no further one starts. */
+  readonly stop: AbortSignal;
+  readonly log: Logger;
+}

@@ -1,0 +1,91 @@
+// What clients, workflows and activities say to each other: references and counts only, under 2 KB. Types alone, no code.
+import type { StageName } from './constants.js';
+
+/** Where a run's records lie. Credentials are never part of it: each worker has its own. */
+export interface RunRef {
+  readonly store: { readonly url: string; readonly options: StoreOptionsMessage };
+  readonly run: string;
+  readonly revision: number;
+}
+
+export interface StoreOptionsMessage {
+  readonly endpoint?: string | undefined;
+  readonly region?: string | undefined;
+  readonly pathStyle?: boolean | undefined;
+  readonly checksums?: 'when_supported' | 'when_required' | undefined;
+}
+
+/** What to do again: what is missing; that and what was quarantined; everything (compared, nothing replaced). */
+export type ResumeMode = 'missing' | 'errored' | 'all';
+
+/** A stored lot manifest: an index object that names chunks of lots. */
+export interface ManifestRef {
+  readonly key: string;
+  readonly sha256: string;
+  readonly bytes: number;
+}
+
+export interface StagePlanned {
+  readonly stageVersion: number;
+  readonly manifest: ManifestRef;
+  readonly lots: number;
+  /** Items to do, and items planned in all (done ones included). */
+  readonly items: number;
+  readonly planned: number;
+  /** Queue for the lots. */
+  readonly queue: string;
+  /** Whether a lot is a chain of links that continues until it is finished (training). */
+  readonly chained: boolean;
+}
+
+export interface LotInput {
+  readonly ref: RunRef;
+  readonly stage: StageName;
+  readonly stageVersion: number;
+  readonly manifest: ManifestRef;
+  readonly lot: number;
+  readonly mode: ResumeMode;
+}
+
+export interface LotResult {
+  readonly done: number;
+  readonly quarantined: number;
+  /** Recomputed items whose content differs from the commit's (mode `all`). */
+  readonly different: number;
+  /** False when the lot stopped early (pause, shutdown, end of a training link) and is to be given out again. */
+  readonly finished: boolean;
+  /** The queue of the host that has the lot's state cached. */
+  readonly hostQueue: string;
+}
+
+export interface StageFinished {
+  readonly planned: number;
+  readonly committed: number;
+  readonly quarantined: number;
+  /** Splits that had shards planned and have none left. */
+  readonly emptySplits: readonly string[];
+}
+
+export interface RunInput {
+  readonly ref: RunRef;
+  readonly stages: readonly StageName[];
+  readonly mode: ResumeMode;
+  readonly window: number;
+  readonly tolerance: number;
+}
+
+export interface RunResult {
+  readonly done: number;
+  readonly quarantined: number;
+  readonly different: number;
+}
+
+export interface ScheduledInput {
+  readonly storeId: string;
+  readonly ref: Omit<RunRef, 'run' | 'revision'>;
+  readonly schedule: string;
+  readonly timeZone: string;
+  /** Stored run template (a run file's content with its resolved sources). */
+  readonly template: ManifestRef;
+}
+

@@ -1,0 +1,43 @@
+// What a worker takes from its environment and its options, through one schema.
+import os from 'node:os';
+import path from 'node:path';
+import { z } from 'zod';
+import { InputError } from '../schemas/errors.js';
+
+export const ROLES = ['orchestrate', 'io', 'compute'] as const;
+
+export const workerOptions = z.strictObject({
+  address: z.string().describe('Temporal front end, host:port'),
+  namespace: z.string().default('default'),
+  roles: z.array(z.enum(ROLES)).min(1).default([...ROLES]),
+  device: z.enum(['cpu', 'cuda', 'webgpu']).default('cpu'),
+  slots: z.number().int().positive().describe('compute children at once').default(os.availableParallelism()),
+  memoryBytes: z.number().int().positive().describe('ceiling of one compute child').default(Math.floor((os.totalmem() * 0.8) / Math.max(1, os.availableParallelism()))),
+  folder: z.string().describe('cache, spool files and process records').default(path.join(os.homedir(), '.cache', 'assay')),
+  cacheBytes: z.number().int().positive().default(20 * 2 ** 30),
+  hostId: z.string().default(os.hostname()),
+  exitWithRun: z.string().nullable().default(null).describe('workflow id after whose end the worker shuts down'),
+  logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+});
+export type WorkerOptions = z.infer<typeof workerOptions>;
+
+/** Options given as one JSON argument; secrets (store and Temporal credentials) stay in the environment. */
+export function parseWorkerOptions(argument: string | undefined): WorkerOptions {
+  const result = workerOptions.safeParse(JSON.parse(argument ?? '{}'));
+  if (result.success) return result.data;
+  const text = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+  throw new InputError(`Worker options: ${text}. Start workers with \`assay worker\`.`);
+}
+
+export const temporalEnvironment = z.object({
+  TEMPORAL_API_KEY: z.string().optional(),
+  TEMPORAL_TLS: z.string().optional(),
+  TEMPORAL_TLS_CLIENT_CERT_PATH: z.string().optional(),
+  TEMPORAL_TLS_CLIENT_KEY_PATH: z.string().optional(),
+  ASSAY_CRASH_POINT: z.string().optional(),
+});
+
+/** The environment's settings of the connection to Temporal and of tests. */
+export function readTemporalEnvironment(): z.infer<typeof temporalEnvironment> {
+  return temporalEnvironment.parse(process.env);
+}

@@ -1,0 +1,16 @@
+// The worker process: connects, builds dependencies, serves its task queues, shuts down gracefully. One JSON argument holds its options.
+import { pino } from 'pino';
+import { AssayError } from '../schemas/errors.js';
+import { parseWorkerOptions } from './environment.js';
+import { runWorker } from './run-worker.js';
+
+const options = parseWorkerOptions(process.argv[2]);
+const log = pino({ level: options.logLevel, base: { pid: process.pid, host: options.hostId } }, pino.destination({ dest: 2, sync: true }));
+
+try {
+  await runWorker(options, log);
+  process.exit(0);
+} catch (error) {
+  log.error({ err: error }, error instanceof Error ? error.message : String(error));
+  process.exit(error instanceof AssayError ? error.exitCode : 1);
+}

@@ -1,0 +1,95 @@
+// Task queues by role, one Temporal worker each in one process, over shared compute children; SIGTERM ends with the shards in hand.
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type NativeConnection, type WorkerOptions as TemporalWorkerOptions } from '@temporalio/worker';
+import type { Logger } from '../activities/dependencies.js';
+import { createActivities } from '../activities/create-activities.js';
+import { QUEUES } from '../schemas/constants.js';
+import { ChildPool } from '../runtime/child/child-pool.js';
+import { endOrphans } from '../runtime/child/orphans.js';
+import { connectWorker } from './connect.js';
+import { createDependencies } from './dependencies.js';
+import type { WorkerOptions } from './environment.js';
+import { watchRun } from './watch-run.js';
+
+/** Shards in hand may take this long to finish after SIGTERM before their activities are cancelled. */
+const GRACE_MS = 20_000;
+const FORCE_MS = 28_000;
+
+export async function runWorker(options: WorkerOptions, log: Logger): Promise<void> {
+  const folder = path.resolve(options.folder);
+  const records = path.join(folder, 'children');
+  await mkdir(folder, { recursive: true });
+  const ended = await endOrphans(records);
+  if (ended.length > 0) log.warn({ pids: ended }, 'ended compute children whose worker had died');
+
+  Runtime.install({ logger: new DefaultLogger('WARN', (entry) => log.warn({ ...entry.meta }, entry.message)), shutdownSignals: [] });
+  const connection = await connectWorker(options.address);
+  const children = new ChildPool({
+    entry: fileURLToPath(new URL('../stages/child-main.js', import.meta.url)),
+    env: { ...process.env, GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' },
+    memoryLimitBytes: options.memoryBytes,
+    recordFolder: records,
+    slots: options.slots,
+  });
+  const stop = new AbortController();
+  const dependencies = await createDependencies({ options, folder, children, stop: stop.signal, log });
+  const workers = await createWorkers({ options, connection, activities: createActivities(dependencies) });
+
+  const shutdown = (why: string): void => {
+    if (stop.signal.aborted) return;
+    log.info({ why }, 'shutting down: shards in hand finish');
+    stop.abort();
+    children.stopAll();
+    for (const worker of workers) worker.shutdown();
+  };
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutdown(signal));
+  if (options.exitWithRun !== null) void watchRun(options, () => shutdown('the run has ended'), log);
+
+  log.info({ roles: options.roles, slots: options.slots, address: options.address }, 'worker ready');
+  try {
+    await Promise.all(workers.map((worker) => worker.run()));
+  } finally {
+    children.close();
+    await dependencies.close();
+    await connection.close();
+    await sleep(50); // children see their channel close
+  }
+}
+
+interface WorkersInput {
+  readonly options: WorkerOptions;
+  readonly connection: NativeConnection;
+  readonly activities: object;
+}
+
+async function createWorkers({ options, connection, activities }: WorkersInput): Promise<Worker[]> {
+  const { roles, slots, namespace, hostId, device } = options;
+  const base = {
+    connection,
+    namespace,
+    activities,
+    shutdownGraceTime: GRACE_MS,
+    shutdownForceTime: FORCE_MS,
+    // Pause and cancellation reach an activity only with a heartbeat's answer.
+    maxHeartbeatThrottleInterval: '3 seconds',
+    defaultHeartbeatThrottleInterval: '3 seconds',
+  } as const satisfies Partial<TemporalWorkerOptions>;
+  const lots = { ...base, maxConcurrentActivityTaskExecutions: slots };
+  const workers: Worker[] = [];
+  if (roles.includes('orchestrate')) {
+    const workflowBundle = await bundleWorkflowCode({
+      workflowsPath: fileURLToPath(new URL('../workflows/index.js', import.meta.url)),
+      logger: new DefaultLogger('ERROR'),
+    });
+    workers.push(await Worker.create({ ...base, taskQueue: QUEUES.orchestrate, workflowBundle, maxConcurrentActivityTaskExecutions: 4, maxCachedWorkflows: 50 }));
+  }
+  if (roles.includes('io')) workers.push(await Worker.create({ ...lots, taskQueue: QUEUES.io }));
+  if (roles.includes('compute')) workers.push(await Worker.create({ ...lots, taskQueue: QUEUES.compute(device) }));
+  if (roles.includes('io') || roles.includes('compute')) {
+    workers.push(await Worker.create({ ...lots, taskQueue: QUEUES.host(hostId) }));
+  }
+  return workers;
+}
