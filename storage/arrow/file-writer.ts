@@ -101,6 +101,7 @@ class CollectingWriter extends RecordBatchFileWriter {
 
 /** What the library's BufferRegion is: it is not exported, and only these two fields are read. */
 function region(offset: number, length: number): Region {
+  // eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment -- its class cannot be imported
   return { offset, length };
 }
 

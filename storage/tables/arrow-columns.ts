@@ -41,6 +41,17 @@ const ARROW_TYPE: { readonly [S in Scalar]: () => DataType } = {
   utf8: () => new ArrowUtf8(),
 };
 
+/** The array that holds a scalar's values in memory. */
+const HELD_IN = {
+  u32: Uint32Array,
+  u64: Float64Array,
+  f16: Uint16Array,
+  f32: Float32Array,
+  f64: Float64Array,
+  bool: Uint8Array,
+  utf8: Array,
+} as const;
+
 const ITEM = 'item';
 
 /** The Arrow schema of a table; metadata entries are sorted by name so that bytes do not depend on their order. */
@@ -58,21 +69,27 @@ export function tableSchema(
   return new Schema(fields, new Map(names.map((name) => [name, all[name] as string])));
 }
 
-/** One record batch of `rows` rows over the given columns. */
+/**
+ * One record batch of `rows` rows over the given columns, which must be of the table that the schema names.
+ * @throws DataError where a column is held in another kind of array than its type asks for
+ */
 export function toRecordBatch(
-  table: TableName,
   schema: Schema,
   data: readonly ColumnData[],
   rows: number,
 ): RecordBatch {
-  const specs = LAYOUTS[table].columns;
-  const children = schema.fields.map((field, i) =>
-    columnToArrow(field.type as DataType, specs[i] as ColumnSpec, data[i] as ColumnData, rows),
+  const table = schema.metadata.get('table') as TableName;
+  const dtype = DataType.isFixedSizeList(schema.fields.at(-1)?.type) ? dtypeOf(schema) : undefined;
+  const children = LAYOUTS[table].columns.map((spec, i) =>
+    columnToArrow(schema.fields[i]?.type as DataType, data[i] as ColumnData, { spec, rows, dtype }),
   );
-  return new RecordBatch(
-    schema,
-    makeData({ type: new Struct(schema.fields), length: rows, nullCount: 0, children }),
-  );
+  const type = new Struct(schema.fields);
+  return new RecordBatch(schema, makeData({ type, length: rows, nullCount: 0, children }));
+}
+
+function dtypeOf(schema: Schema): TableOptions['dtype'] {
+  const item = (schema.fields.at(-1)?.type as FixedSizeList).valueType as DataType;
+  return item instanceof Float32 ? 'float32' : 'float16';
 }
 
 /**
@@ -81,7 +98,7 @@ export function toRecordBatch(
  */
 export function fromRecordBatch(table: TableName, batch: RecordBatch): ColumnData[] {
   const specs = LAYOUTS[table].columns;
-  const names = batch.schema.fields.map((field) => String(field.name));
+  const names = batch.schema.fields.map((field) => field.name);
   if (names.length !== specs.length || specs.some((spec, i) => spec.name !== names[i])) {
     throw new DataError(
       `Expected the columns of table "${table}" (${specs.map((s) => s.name).join(', ')}), found ${names.join(', ')}; the object belongs to another table.`,
@@ -111,34 +128,49 @@ function columnType(spec: ColumnSpec, options: TableOptions): DataType {
   return new FixedSizeList(stride(spec, options), new Field(ITEM, item, spec.shape === 'slots'));
 }
 
-function columnToArrow(type: DataType, spec: ColumnSpec, column: ColumnData, rows: number): Data {
-  if (spec.shape === 'one') return leafToArrow(type, column.leaves[0] as LeafValues, spec.nullable);
-  const itemType = (type.children as Field[])[0]?.type as DataType;
-  const items = itemsToArrow(itemType, spec, column, rows);
-  if (spec.shape === 'list') {
-    const offsets = column.offsets as Uint32Array;
-    return makeData({
-      type: type as List,
-      length: rows,
-      nullCount: 0,
-      valueOffsets: new Int32Array(offsets.buffer, offsets.byteOffset, offsets.length),
-      child: items,
-    });
-  }
-  return makeData({ type: type as FixedSizeList, length: rows, nullCount: 0, child: items });
+interface Filling {
+  readonly spec: ColumnSpec;
+  readonly rows: number;
+  readonly dtype: TableOptions['dtype'];
 }
 
-function itemsToArrow(type: DataType, spec: ColumnSpec, column: ColumnData, rows: number): Data {
-  if (spec.leaves[0]?.name === '') return leafToArrow(type, column.leaves[0] as LeafValues, false);
-  const fields = type.children as Field[];
+function columnToArrow(type: DataType, column: ColumnData, filling: Filling): Data {
+  const { spec, rows } = filling;
+  if (spec.shape === 'one') return leavesToArrow(column, filling)[0] as Data;
+  if (type instanceof List) {
+    const offsets = column.offsets as Uint32Array;
+    const valueOffsets = new Int32Array(offsets.buffer, offsets.byteOffset, offsets.length);
+    const child = itemsToArrow(type.valueType as DataType, column, filling);
+    return makeData({ type, length: rows, nullCount: 0, valueOffsets, child });
+  }
+  if (!(type instanceof FixedSizeList)) throw unknownType(spec.name, type);
+  const child = itemsToArrow(type.valueType as DataType, column, filling);
+  return makeData({ type, length: rows, nullCount: 0, child });
+}
+
+function itemsToArrow(type: DataType, column: ColumnData, filling: Filling): Data {
+  const children = leavesToArrow(column, filling);
+  if (!(type instanceof Struct)) return children[0] as Data;
   const length = column.leaves[0]?.length ?? 0;
-  const children = column.leaves.map((leaf, i) =>
-    leafToArrow(fields[i]?.type as DataType, leaf, false),
-  );
-  const nulls = column.count
-    ? emptySlots(column.count, length / Math.max(rows, 1))
-    : { nullCount: 0 };
-  return makeData({ type: type as Struct, length, children, ...nulls });
+  const slots = length / Math.max(filling.rows, 1);
+  const nulls = column.count ? emptySlots(column.count, slots) : { nullCount: 0 };
+  return makeData({ type, length, children, ...nulls });
+}
+
+function leavesToArrow(column: ColumnData, { spec, dtype }: Filling): Data[] {
+  return spec.leaves.map((leaf, i) => {
+    const values = column.leaves[i] as LeafValues;
+    const scalar = leafType(leaf, { dtype });
+    if (!(values instanceof HELD_IN[scalar])) {
+      throw new DataError(
+        `Expected column "${spec.name}" (${scalar}) in a ${HELD_IN[scalar].name}, got a ${values.constructor.name}; convert it before writing.`,
+        { column: spec.name, type: scalar, got: values.constructor.name },
+      );
+    }
+    return ArrayBuffer.isView(values)
+      ? numbersToArrow(scalar, values, spec.nullable)
+      : textToArrow(values);
+  });
 }
 
 /** Validity of slots: the first count[i] of each row are valid. */
@@ -155,13 +187,28 @@ function emptySlots(count: Uint32Array, k: number): { nullCount: number; nullBit
   return nullCount > 0 ? { nullCount, nullBitmap } : { nullCount: 0 };
 }
 
-function leafToArrow(type: DataType, leaf: LeafValues, nullable: boolean): Data {
-  if (!ArrayBuffer.isView(leaf)) return textToArrow(leaf);
-  const length = leaf.length;
-  if (type instanceof Bool) return makeData({ type, length, nullCount: 0, data: packBits(leaf) });
-  if (type instanceof Uint64) return makeData({ type, length, nullCount: 0, data: toUint64(leaf) });
-  const nulls = nullable ? nanAsNull(leaf) : { nullCount: 0 };
-  return makeData({ type: type as Float32, length, data: leaf as Float32Array, ...nulls });
+function numbersToArrow(scalar: Scalar, values: TypedValues, nullable: boolean): Data {
+  const length = values.length;
+  const type = ARROW_TYPE[scalar]();
+  const nulls = nullable ? nanAsNull(values) : { nullCount: 0 };
+  if (type instanceof Bool) return makeData({ type, length, nullCount: 0, data: packBits(values) });
+  if (type instanceof Uint64)
+    return makeData({ type, length, nullCount: 0, data: toUint64(values) });
+  if (type instanceof Float16 && values instanceof Uint16Array)
+    return makeData({ type, length, data: values, ...nulls });
+  if (type instanceof Float32 && values instanceof Float32Array)
+    return makeData({ type, length, data: values, ...nulls });
+  if (type instanceof Float64 && values instanceof Float64Array)
+    return makeData({ type, length, data: values, ...nulls });
+  if (type instanceof Uint32 && values instanceof Uint32Array)
+    return makeData({ type, length, data: values, ...nulls });
+  throw unknownType(scalar, type);
+}
+
+function unknownType(name: string, type: DataType): DataError {
+  return new DataError(
+    `Expected a physical type of the table layouts for "${name}", found type ${type.typeId}; add it to the layouts first.`,
+  );
 }
 
 function textToArrow(strings: Utf8): Data {
@@ -215,7 +262,7 @@ function columnFromArrow(spec: ColumnSpec, data: Data): ColumnData {
   const leaves =
     spec.leaves[0]?.name === ''
       ? [leafFromArrow(items, false)]
-      : items.children.map((child) => leafFromArrow(child as Data, false));
+      : items.children.map((child) => leafFromArrow(child, false));
   if (spec.shape === 'list') return { leaves, offsets: offsetsOf(data) };
   return spec.shape === 'slots' ? { leaves, count: usedSlots(items, data.length) } : { leaves };
 }

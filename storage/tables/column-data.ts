@@ -172,14 +172,15 @@ function rowsOf(spec: ColumnSpec, data: ColumnData, options: TableOptions): numb
   return first / width;
 }
 
-/** Rows from … to − 1 of a column; views, except that offsets are copied to start at 0. */
+/**
+ * Rows from … to − 1 of a column; views, except that offsets are copied to start at 0.
+ * @param width leaf values per row (see `stride`); not used for lists
+ */
 export function sliceColumn(
-  spec: ColumnSpec,
   data: ColumnData,
-  range: readonly [number, number],
-  options: TableOptions,
+  [from, to]: readonly [number, number],
+  width: number,
 ): ColumnData {
-  const [from, to] = range;
   if (data.offsets) {
     const base = data.offsets[from] as number;
     const end = data.offsets[to] as number;
@@ -188,7 +189,6 @@ export function sliceColumn(
       for (let i = 0; i < rebased.length; i++) rebased[i] = (rebased[i] as number) - base;
     return { leaves: data.leaves.map((leaf) => cut(leaf, base, end)), offsets: rebased };
   }
-  const width = stride(spec, options);
   return {
     leaves: data.leaves.map((leaf) => cut(leaf, from * width, to * width)),
     count: data.count?.subarray(from, to),
@@ -223,42 +223,46 @@ export function copyColumn(data: ColumnData): ColumnData {
   };
 }
 
-/** Bytes of one row on disk before compression, or null where rows differ in size (lists, text). */
-export function fixedRowBytes(layout: Layout, options: TableOptions): number | null {
-  let bytes = 0;
-  for (const spec of layout.columns) {
-    if (spec.shape === 'list' || spec.leaves.some((leaf) => leaf.type === 'utf8')) return null;
-    for (const leaf of spec.leaves)
-      bytes += stride(spec, options) * scalarBytes(leaf.type, options);
-    if (spec.shape === 'slots') bytes += stride(spec, options) / 8;
+/** How the size of a row on disk, before compression, follows from its columns. */
+export interface RowMeasure {
+  /** Bytes that every row has. */
+  readonly fixed: number;
+  /** Columns with lists, and the bytes of one list entry. */
+  readonly lists: readonly { readonly column: number; readonly entryBytes: number }[];
+  /** Columns with text. */
+  readonly texts: readonly number[];
+}
+
+/** The measure of a table's rows. */
+export function measureRows(layout: Layout, options: TableOptions): RowMeasure {
+  const lists: { column: number; entryBytes: number }[] = [];
+  const texts: number[] = [];
+  let fixed = 0;
+  layout.columns.forEach((spec, column) => {
+    const entryBytes = spec.leaves.reduce((sum, leaf) => sum + scalarBytes(leaf.type, options), 0);
+    const entries = spec.shape === 'list' ? 0 : stride(spec, options);
+    fixed += spec.shape === 'list' ? OFFSET_BYTES : entryBytes * entries;
+    if (spec.shape === 'slots') fixed += entries / 8;
+    if (spec.shape === 'list') lists.push({ column, entryBytes });
+    if (spec.leaves[0]?.type === 'utf8') texts.push(column);
+  });
+  return { fixed, lists, texts };
+}
+
+/** Bytes of row `row` on disk before compression. */
+export function rowBytes(data: readonly ColumnData[], row: number, measure: RowMeasure): number {
+  let bytes = measure.fixed;
+  for (const { column, entryBytes } of measure.lists) {
+    const offsets = data[column]?.offsets as Uint32Array;
+    bytes += ((offsets[row + 1] as number) - (offsets[row] as number)) * entryBytes;
+  }
+  for (const column of measure.texts) {
+    bytes += Buffer.byteLength((data[column]?.leaves[0] as Utf8)[row] as string);
   }
   return bytes;
 }
 
-/** Bytes of row `row` on disk before compression. */
-export function rowBytes(
-  layout: Layout,
-  data: readonly ColumnData[],
-  row: number,
-  options: TableOptions,
-): number {
-  let bytes = 0;
-  layout.columns.forEach((spec, c) => {
-    const column = data[c] as ColumnData;
-    const length = column.offsets
-      ? (column.offsets[row + 1] as number) - (column.offsets[row] as number)
-      : stride(spec, options);
-    if (column.offsets) bytes += 4;
-    spec.leaves.forEach((leaf, l) => {
-      bytes +=
-        leaf.type === 'utf8'
-          ? 4 + Buffer.byteLength((column.leaves[l] as Utf8)[row] as string)
-          : length * scalarBytes(leaf.type, options);
-    });
-  });
-  return bytes;
-}
-
+const OFFSET_BYTES = 4;
 const SCALAR_BYTES = { u32: 4, u64: 8, f16: 2, f32: 4, f64: 8, bool: 1, utf8: 4 } as const;
 
 function scalarBytes(type: ColumnSpec['leaves'][number]['type'], options: TableOptions): number {

@@ -1,7 +1,7 @@
 // The layout of every table on disk (contract) and its columns in memory, in one table: a missing row does not compile.
 // In memory: u64 = Float64Array of integers below 2^53, f16 = Uint16Array of bits, bool = Uint8Array of 0 and 1,
 // null of a nullable number = NaN. Holds no code that reads or writes.
-import { BATCH_ROWS } from '../../schemas/constants.js';
+import { BATCH_ROWS, MAX_OBJECT_BYTES } from '../../schemas/constants.js';
 
 export type Utf8 = readonly string[];
 
@@ -122,8 +122,12 @@ export interface Layout {
   /** Leading sort column, whose least and greatest value every batch record states; null: the row's number in its file. */
   readonly sort: string | null;
   readonly batchRows: number;
+  /** A batch is cut before its rows take more than this, uncompressed. */
+  readonly batchBytes: number;
   readonly compressed: boolean;
 }
+
+const MIB = 2 ** 20;
 
 const one = (name: string, type: Scalar, unit: string): ColumnSpec => ({
   name,
@@ -143,12 +147,15 @@ const list = (name: string, type: Scalar, unit: string): ColumnSpec => ({
   nullable: false,
   unit,
 });
-const structs = (
-  name: string,
-  shape: 'list' | 'slots',
-  leaves: readonly Leaf[],
-  unit: string,
-): ColumnSpec => ({ name, shape, leaves, nullable: false, unit });
+const structs = (column: Omit<ColumnSpec, 'nullable'>): ColumnSpec => ({
+  ...column,
+  nullable: false,
+});
+
+/** Rows of varying size: bounds what a writer holds. */
+const VARYING_BYTES = 16 * MIB;
+/** One ranged read of `top` stays small whatever the number of slots. */
+const TOP_BYTES = 256 * 1024;
 
 const DOC = one('doc', 'u32', 'document number');
 const POS = one('pos', 'u32', "index into the document's own tokens");
@@ -160,6 +167,7 @@ export const LAYOUTS: { readonly [T in TableName]: Layout } = {
     columns: [one('id', 'utf8', ''), one('text', 'utf8', ''), one('meta', 'utf8', 'JSON')],
     sort: null,
     batchRows: BATCH_ROWS.other,
+    batchBytes: VARYING_BYTES,
     compressed: true,
   },
   documents: {
@@ -173,6 +181,7 @@ export const LAYOUTS: { readonly [T in TableName]: Layout } = {
     ],
     sort: 'doc',
     batchRows: BATCH_ROWS.other,
+    batchBytes: VARYING_BYTES,
     compressed: true,
   },
   tokens: {
@@ -184,6 +193,7 @@ export const LAYOUTS: { readonly [T in TableName]: Layout } = {
     ],
     sort: 'doc',
     batchRows: BATCH_ROWS.other,
+    batchBytes: VARYING_BYTES,
     compressed: true,
   },
   activations: {
@@ -200,32 +210,35 @@ export const LAYOUTS: { readonly [T in TableName]: Layout } = {
     ],
     sort: 'doc',
     batchRows: BATCH_ROWS.activations,
+    batchBytes: MAX_OBJECT_BYTES - MIB,
     compressed: false,
   },
   acts: {
     columns: [
       DOC,
       POS,
-      structs(
-        'features',
-        'list',
-        [
+      structs({
+        name: 'features',
+        shape: 'list',
+        leaves: [
           { name: 'feature', type: 'u32' },
           { name: 'value', type: 'f16' },
         ],
-        RAW,
-      ),
+        unit: RAW,
+      }),
       one('x_sq', 'f32', `squared norm of the target, (${RAW})²`),
       one('err_sq', 'f32', `squared norm of the reconstruction error, (${RAW})²`),
     ],
     sort: 'doc',
     batchRows: BATCH_ROWS.other,
+    batchBytes: VARYING_BYTES,
     compressed: true,
   },
   postings: {
     columns: [FEATURE, DOC, POS, one('value', 'f16', RAW)],
     sort: 'feature',
     batchRows: BATCH_ROWS.postings,
+    batchBytes: VARYING_BYTES,
     compressed: true,
   },
   features: {
@@ -238,37 +251,39 @@ export const LAYOUTS: { readonly [T in TableName]: Layout } = {
       maybe('p50', 'f32', `${RAW}, nearest rank over firings`),
       maybe('p90', 'f32', `${RAW}, nearest rank over firings`),
       maybe('p99', 'f32', `${RAW}, nearest rank over firings`),
-      structs(
-        'top_tokens',
-        'list',
-        [
+      structs({
+        name: 'top_tokens',
+        shape: 'list',
+        leaves: [
           { name: 'token', type: 'u32' },
           { name: 'n', type: 'u64' },
         ],
-        'token id, firings on it',
-      ),
+        unit: 'token id, firings on it',
+      }),
       one('silent', 'bool', 'n = 0'),
     ],
     sort: 'feature',
     batchRows: BATCH_ROWS.other,
+    batchBytes: VARYING_BYTES,
     compressed: true,
   },
   top: {
     columns: [
       FEATURE,
-      structs(
-        'examples',
-        'slots',
-        [
+      structs({
+        name: 'examples',
+        shape: 'slots',
+        leaves: [
           { name: 'doc', type: 'u32' },
           { name: 'pos', type: 'u32' },
           { name: 'value', type: 'f16' },
         ],
-        RAW,
-      ),
+        unit: RAW,
+      }),
     ],
     sort: 'feature',
     batchRows: BATCH_ROWS.top,
+    batchBytes: TOP_BYTES,
     compressed: false,
   },
   training: {
@@ -285,6 +300,7 @@ export const LAYOUTS: { readonly [T in TableName]: Layout } = {
     ],
     sort: 'step',
     batchRows: BATCH_ROWS.other,
+    batchBytes: VARYING_BYTES,
     compressed: true,
   },
 };

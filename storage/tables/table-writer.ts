@@ -13,12 +13,14 @@ import { tableSchema, toRecordBatch } from './arrow-columns.js';
 import {
   copyColumn,
   countRows,
-  fixedRowBytes,
+  measureRows,
   joinColumn,
   packColumns,
   rowBytes,
+  stride,
   sliceColumn,
   type ColumnData,
+  type RowMeasure,
 } from './column-data.js';
 import {
   LAYOUTS,
@@ -53,8 +55,6 @@ export interface TableFile {
 /** Room in an object for schema, footer and the metadata of a batch. */
 const FILE_OVERHEAD_BYTES = 256 * 1024;
 const BATCH_OVERHEAD_BYTES = 4096;
-/** A batch of rows of varying size is cut before it grows beyond this (uncompressed). */
-const BATCH_BYTES = 16 * 2 ** 20;
 
 interface OpenFile {
   readonly path: string;
@@ -72,8 +72,7 @@ export class TableWriter<T extends TableName> {
   readonly #options: TableWriterOptions<T>;
   readonly #layout: Layout;
   readonly #schema: Schema;
-  readonly #fixedBytes: number | null;
-  readonly #batchRows: number;
+  readonly #measure: RowMeasure;
   readonly #done: TableFile[] = [];
   #file: OpenFile | null = null;
   #pending: (readonly ColumnData[])[] = [];
@@ -89,14 +88,7 @@ export class TableWriter<T extends TableName> {
       ...options.metadata,
       shard: options.shard,
     });
-    this.#fixedBytes = fixedRowBytes(this.#layout, options);
-    const room = Math.floor(
-      (MAX_OBJECT_BYTES - FILE_OVERHEAD_BYTES) / Math.max(this.#fixedBytes ?? 1, 1),
-    );
-    this.#batchRows =
-      this.#fixedBytes === null
-        ? this.#layout.batchRows
-        : Math.max(1, Math.min(this.#layout.batchRows, room));
+    this.#measure = measureRows(this.#layout, options);
   }
 
   /** A writer whose first file is open. @throws DataError where `width`, `dtype` or `k` is missing */
@@ -141,26 +133,37 @@ export class TableWriter<T extends TableName> {
 
   /** Moves rows from `data` to the batch in hand. `full`: it must be written before the next row. */
   #take(data: readonly ColumnData[], from: number, rows: number): { rows: number; full: boolean } {
-    const room = Math.min(this.#batchRows - this.#pendingRows, rows - from);
-    let to = from + room;
-    if (this.#fixedBytes === null) {
-      to = from;
-      while (to < from + room) {
-        const bytes = rowBytes(this.#layout, data, to, this.#options);
-        if (this.#pendingRows + to - from > 0 && this.#pendingBytes + bytes > BATCH_BYTES) break;
-        this.#pendingBytes += bytes;
-        to++;
-      }
-    } else this.#pendingBytes += room * this.#fixedBytes;
+    const room = Math.min(this.#layout.batchRows - this.#pendingRows, rows - from);
+    const to = this.#fits(data, from, from + room);
     if (to > from) {
-      this.#pending.push(
-        this.#layout.columns.map((spec, c) =>
-          sliceColumn(spec, data[c] as ColumnData, [from, to], this.#options),
-        ),
+      const piece = this.#layout.columns.map((spec, c) =>
+        sliceColumn(data[c] as ColumnData, [from, to], stride(spec, this.#options)),
       );
+      this.#pending.push(piece);
       this.#pendingRows += to - from;
     }
-    return { rows: to - from, full: this.#pendingRows === this.#batchRows || to < from + room };
+    const full = this.#pendingRows === this.#layout.batchRows || to < from + room;
+    return { rows: to - from, full };
+  }
+
+  /** The end of the rows that the batch in hand still has bytes for; at least one row where it is empty. */
+  #fits(data: readonly ColumnData[], from: number, to: number): number {
+    const { fixed, lists, texts } = this.#measure;
+    const limit = this.#layout.batchBytes;
+    if (lists.length + texts.length === 0) {
+      const least = this.#pendingRows === 0 ? 1 : 0;
+      const most = Math.max(least, Math.floor((limit - this.#pendingBytes) / fixed));
+      const end = Math.min(to, from + most);
+      this.#pendingBytes += (end - from) * fixed;
+      return end;
+    }
+    for (let row = from; row < to; row++) {
+      const bytes = rowBytes(data, row, this.#measure);
+      const empty = this.#pendingRows === 0 && row === from;
+      if (!empty && this.#pendingBytes + bytes > limit) return row;
+      this.#pendingBytes += bytes;
+    }
+    return to;
   }
 
   async #flush(): Promise<void> {
@@ -171,9 +174,7 @@ export class TableWriter<T extends TableName> {
     const rawBytes = this.#pendingBytes + BATCH_OVERHEAD_BYTES;
     if (rawBytes > MAX_OBJECT_BYTES - FILE_OVERHEAD_BYTES / 2) throw this.#tooLarge(rawBytes);
     const file = await this.#fileFor(rawBytes);
-    const range = file.encoder.writeBatch(
-      toRecordBatch(this.#options.table, this.#schema, columns, rows),
-    );
+    const range = file.encoder.writeBatch(toRecordBatch(this.#schema, columns, rows));
     const chunks = file.encoder.takeChunks();
     const batchBytes = lastBytes(chunks, range.length);
     let crc = 0;
