@@ -1,0 +1,98 @@
+// `npm run bench`: measures the rows asked for, prints them as a table (or as JSON) and keeps them in
+// bench/results.json with the machine's name. Never a test: a slow machine is no mistake.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { packageRoot } from '../infra/package-root.js';
+import { InputError } from '../schemas/errors.js';
+import type { Bench, BenchRow } from './row.js';
+
+/** Which bench measures which rows. */
+const BENCHES: readonly { readonly rows: readonly number[]; load(): Promise<Bench> }[] = [];
+
+interface Results {
+  readonly machine: { readonly cpu: string; readonly cores: number; readonly node: string };
+  readonly date: string;
+  readonly rows: readonly BenchRow[];
+}
+
+/** @throws InputError for a row that no bench measures */
+export function parseRows(text: string | undefined): readonly number[] {
+  const known = BENCHES.flatMap((bench) => bench.rows);
+  if (text === undefined) return known;
+  return text.split(',').map((part) => {
+    const row = Number(part);
+    if (known.includes(row)) return row;
+    throw new InputError(
+      `Expected rows among ${known.join(', ')}, got "${part}" in --rows ${text}.`,
+    );
+  });
+}
+
+/** The rows as lines of text, aligned. */
+export function formatTable(rows: readonly BenchRow[]): string {
+  const cells = rows.map((r) => [
+    String(r.row),
+    r.what,
+    formatValue(r.value),
+    r.must ?? '',
+    r.met === null ? '' : r.met ? 'met' : 'MISSED',
+    r.conditions,
+  ]);
+  const head = ['row', 'what', 'value', 'must', '', 'conditions'];
+  const widths = head.map((title, i) =>
+    Math.max(title.length, ...cells.map((cell) => cell[i]?.length ?? 0)),
+  );
+  return [head, ...cells]
+    .map((cell) =>
+      cell
+        .map((text, i) => text.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function formatValue(value: number): string {
+  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: { json: { type: 'boolean', default: false }, rows: { type: 'string' } },
+  });
+  const wanted = parseRows(values.rows);
+  const rows: BenchRow[] = [];
+  for (const bench of BENCHES.filter((b) => b.rows.some((row) => wanted.includes(row)))) {
+    const measure = await bench.load();
+    const measured = await measure((text) => process.stderr.write(`${text}\n`));
+    rows.push(...measured.filter(({ row }) => wanted.includes(row)));
+  }
+  rows.sort((a, b) => a.row - b.row);
+  await keep(rows);
+  process.stdout.write(`${values.json ? JSON.stringify(rows, null, 2) : formatTable(rows)}\n`);
+  if (rows.some(({ met }) => met === false)) process.exitCode = 1;
+}
+
+/** Writes the rows into bench/results.json; rows of other benches measured on the same machine stay. */
+async function keep(rows: readonly BenchRow[]): Promise<void> {
+  const file = path.join(packageRoot(), 'bench', 'results.json');
+  const machine = {
+    cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
+    cores: os.cpus().length,
+    node: process.versions.node,
+  };
+  const before = await readFile(file, 'utf8').then(
+    (text) => JSON.parse(text) as Results,
+    () => null,
+  );
+  const same = before?.machine.cpu === machine.cpu && before.machine.cores === machine.cores;
+  const others = same ? before.rows.filter((old) => !rows.some(({ row }) => row === old.row)) : [];
+  const all = [...others, ...rows].sort((a, b) => a.row - b.row);
+  const results: Results = { machine, date: new Date().toISOString(), rows: all };
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, `${JSON.stringify(results, null, 2)}\n`);
+}
+
+await main();

@@ -1,0 +1,14 @@
+#!/usr/bin/env node
+// The `assay` command: starts the compiled program. No logic lives here.
+import { existsSync } from 'node:fs';
+
+const program = new URL('../dist/cli/main.js', import.meta.url);
+if (existsSync(program)) {
+  await import(program.href);
+} else {
+  process.stderr.write(
+    'assay: expected the compiled program in dist/, found none. Run `npm run setup` in the project first ' +
+      '(`npm run demo` and `npm test` do it too).\n',
+  );
+  process.exitCode = 1;
+}

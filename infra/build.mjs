@@ -1,0 +1,71 @@
+// Compiles the sources into dist/, and nothing when dist/ is already made of them. Removes outputs whose source is gone.
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { ROOT, SetupError, isMain, main, runCommand } from './processes.mjs';
+
+const DIST = path.join(ROOT, 'dist');
+const STAMP = path.join(DIST, '.stamp');
+const INFO = path.join(DIST, '.tsbuildinfo');
+
+/** Compiles when a source changed since the last whole build. @returns whether it had to */
+export async function build() {
+  const sources = await listSources();
+  const stamp = await stampOf(sources);
+  const outputs = sources.map(outputOfSource);
+  const whole = outputs.every((file) => existsSync(file));
+  if (whole && (await readFile(STAMP, 'utf8').catch(() => '')) === stamp) return false;
+  await mkdir(DIST, { recursive: true });
+  // The compiler believes its own record: where outputs are missing, the record has to go as well.
+  if (!whole) await rm(INFO, { force: true });
+  await rm(STAMP, { force: true });
+  await removeStale(new Set(outputs));
+  const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+  const code = await runCommand(process.execPath, [tsc, '-p', 'tsconfig.build.json']);
+  if (code !== 0) throw new SetupError('The sources do not compile; the errors stand above.');
+  await writeFile(STAMP, stamp);
+  return true;
+}
+
+async function listSources() {
+  const config = JSON.parse(await readFile(path.join(ROOT, 'tsconfig.json'), 'utf8'));
+  const folders = config.include.filter(
+    (name) => existsSync(path.join(ROOT, name)) && !name.includes('.'),
+  );
+  const lists = await Promise.all(
+    folders.map((folder) => readdir(path.join(ROOT, folder), { recursive: true })),
+  );
+  return folders
+    .flatMap((folder, i) => lists[i].map((name) => path.join(folder, name)))
+    .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))
+    .filter((name) => !name.endsWith('.test.ts') && !name.includes(`fixtures${path.sep}`))
+    .sort();
+}
+
+async function stampOf(sources) {
+  const hash = createHash('sha256');
+  for (const name of ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json', ...sources]) {
+    const info = await stat(path.join(ROOT, name));
+    hash.update(`${name} ${info.size} ${info.mtimeMs}\n`);
+  }
+  return hash.digest('hex');
+}
+
+function outputOfSource(name) {
+  return path.join(DIST, name.replace(/\.ts$/, '.js'));
+}
+
+async function removeStale(outputs) {
+  for (const name of await readdir(DIST, { recursive: true })) {
+    const file = path.join(DIST, name);
+    const output = file.replace(/\.map$/, '');
+    if (output.endsWith('.js') && !outputs.has(output)) await rm(file, { force: true });
+  }
+}
+
+if (isMain(import.meta.url)) {
+  await main(async () => {
+    console.log((await build()) ? 'built dist/' : 'dist/ is up to date');
+  });
+}

@@ -1,0 +1,71 @@
+// Commands that the set-up scripts start: their output is shown, their exit code returned. Plain Node, because it
+// runs before anything is installed.
+import { spawn } from 'node:child_process';
+import { readFileSync, realpathSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** The folder of package.json. */
+export const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+
+/** Whether a module is the script that Node was started with. */
+export function isMain(moduleUrl) {
+  const script = process.argv[1];
+  return script !== undefined && realpathSync(script) === fileURLToPath(moduleUrl);
+}
+
+/**
+ * Exit code of a command run in the project's folder with its output shown; 128 + n when signal n ended it.
+ * @param onStart receives the child process, so that a caller can signal it
+ */
+export function runCommand(
+  command,
+  args,
+  { env = {}, cwd = ROOT, stdio = 'inherit', onStart } = {},
+) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { cwd, stdio, env: { ...process.env, ...env } });
+    onStart?.(child);
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve(code ?? (signal === 'SIGINT' ? 130 : 143)));
+  });
+}
+
+/** What a short command prints on stdout, or null where it is missing or fails. */
+export function outputOf(command, args) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'ignore'] });
+    let text = '';
+    child.stdout.on('data', (chunk) => (text += chunk));
+    child.on('error', () => resolve(null));
+    child.on('close', (code) => resolve(code === 0 ? text.trim() : null));
+  });
+}
+
+/** Start time of a live process in clock ticks since boot; '' where the system does not tell, null when there is none. */
+export function startOf(pid) {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+  } catch {
+    try {
+      process.kill(pid, 0);
+      return process.platform === 'linux' ? null : '';
+    } catch {
+      return null;
+    }
+  }
+}
+
+/** A mistake of the machine or of the checkout: shown as its text alone, without a stack. */
+export class SetupError extends Error {}
+
+/** Runs a script's main function; its errors become one message and exit code 1. */
+export async function main(body) {
+  try {
+    process.exitCode = (await body(process.argv.slice(2))) ?? 0;
+  } catch (error) {
+    console.error(error instanceof SetupError ? `\n${error.message}` : error);
+    process.exitCode = 1;
+  }
+}

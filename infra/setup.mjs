@@ -1,0 +1,92 @@
+// From a bare clone to something that runs: checks Node, installs the packages, compiles, obtains the servers. Does only
+// what is missing, so that every command may call it first. Plain Node, because nothing is installed yet.
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { build } from './build.mjs';
+import { withLock } from './lock.mjs';
+import { ROOT, SetupError, isMain, main, runCommand } from './processes.mjs';
+import { obtainServers } from './servers/obtain.mjs';
+
+const NODE = [20, 19];
+
+/**
+ * Makes the checkout ready to run.
+ * @param servers server programs to obtain: 'temporal', 'minio'
+ */
+export async function setUp({ servers = [] } = {}) {
+  checkNode(process.versions.node);
+  await withLock('setup', async () => {
+    if (!(await packagesMatch())) {
+      await step('installing packages (npm ci)', install);
+      if (!(await packagesMatch())) {
+        throw new SetupError(
+          'npm ci ended well, but node_modules does not match package-lock.json.',
+        );
+      }
+    }
+    await step('compiling', build);
+    await obtainServers(servers);
+  });
+}
+
+/** @throws SetupError for a Node that is too old */
+export function checkNode(version) {
+  const [major, minor] = version.split('.').map(Number);
+  if (major > NODE[0] || (major === NODE[0] && minor >= NODE[1])) return;
+  throw new SetupError(
+    `Node ${NODE.join('.')} or newer is needed, this is ${version}: install a current LTS from https://nodejs.org and start again.`,
+  );
+}
+
+/**
+ * Whether node_modules holds what package-lock.json says. npm writes its own copy of the lock file there as the last
+ * act of an installation, so a broken-off one never matches.
+ */
+export async function packagesMatch(root = ROOT) {
+  const wanted = await readPackages(path.join(root, 'package-lock.json'));
+  const found = await readPackages(path.join(root, 'node_modules', '.package-lock.json'));
+  if (wanted === null)
+    throw new SetupError(`package-lock.json is missing or unreadable in ${root}.`);
+  if (found === null) return false;
+  return Object.entries(wanted).every(([name, entry]) => {
+    if (name === '') return true;
+    const have = found[name];
+    if (have === undefined) return entry.optional === true || entry.devOptional === true;
+    return have.version === entry.version && have.integrity === entry.integrity;
+  });
+}
+
+async function readPackages(file) {
+  try {
+    return JSON.parse(await readFile(file, 'utf8')).packages ?? null;
+  } catch {
+    return null;
+  }
+}
+
+async function install() {
+  const npm = process.env.npm_execpath;
+  const [command, args] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
+  // onnxruntime-node would download CUDA libraries otherwise, and fail without a network.
+  const env = { ONNXRUNTIME_NODE_INSTALL: 'skip' };
+  const code = await runCommand(command, [...args, 'ci', '--no-audit', '--no-fund'], { env });
+  if (code !== 0) {
+    throw new SetupError(
+      `npm ci ended with code ${code}; its message stands above. It needs the package registry that npm is set up for.`,
+    );
+  }
+}
+
+async function step(name, body) {
+  const start = Date.now();
+  const result = await body();
+  if (result !== false)
+    console.log(`set-up: ${name}: ${((Date.now() - start) / 1000).toFixed(1)} s`);
+}
+
+if (isMain(import.meta.url)) {
+  await main(async (args) => {
+    await setUp({ servers: args.includes('--servers') ? ['temporal', 'minio'] : ['temporal'] });
+    console.log('ready: try `npx assay --help`');
+  });
+}
