@@ -31,9 +31,24 @@ export interface ObjectStore {
   /** Creates or replaces; only for records that are not evidence (beats). */
   put(key: string, body: Uint8Array, options?: CallOptions): Promise<void>;
   /** Objects under a key prefix (a plain string prefix), in key order. */
-  list(prefix: string, options?: CallOptions & { readonly startAfter?: string }): AsyncIterable<ObjectInfo>;
+  list(
+    prefix: string,
+    options?: CallOptions & { readonly startAfter?: string },
+  ): AsyncIterable<ObjectInfo>;
   /** Sets the modification time to now, so that garbage collection spares an adopted object. */
   touch(key: string, options?: CallOptions): Promise<void>;
+  /** Removes the object; nothing happens where there is none. */
   delete(key: string, options?: CallOptions): Promise<void>;
   close(): Promise<void>;
+  /** Path of the file that holds the object, for readers on the same machine (driver `file` only); never write to it. */
+  localPath?(key: string): string;
+  /** What only this driver can check of its store (driver `file`: hard links; `s3`: damaged uploads); never throws. */
+  driverChecks?(scratchKey: string): Promise<StoreCheck[]>;
+}
+
+/** One line of a probe's table. */
+export interface StoreCheck {
+  readonly check: string;
+  readonly ok: boolean;
+  readonly detail: string;
 }

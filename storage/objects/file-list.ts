@@ -1,0 +1,78 @@
+// Walks a store folder in the order in which S3 lists keys (by UTF-8 bytes of the whole key), entering only folders that
+// can hold wanted keys.
+import type { Dirent } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { compareKeys, RESERVED_SEGMENT } from './keys.js';
+import type { ObjectInfo } from './object-store.js';
+import { codeOf } from './store-errors.js';
+
+/** File statuses asked for at once. */
+const STATS_AT_ONCE = 64;
+
+interface Wanted {
+  readonly root: string;
+  readonly prefix: string;
+  readonly startAfter: string | undefined;
+}
+
+/** Keys with sizes and times of all files under a key prefix, in key order. */
+export async function* listFiles(wanted: Wanted): AsyncIterable<ObjectInfo> {
+  const start = wanted.prefix.slice(0, wanted.prefix.lastIndexOf('/') + 1);
+  let batch: string[] = [];
+  for await (const key of walk(wanted, start)) {
+    batch.push(key);
+    if (batch.length < STATS_AT_ONCE) continue;
+    yield* await infosOf(wanted.root, batch);
+    batch = [];
+  }
+  yield* await infosOf(wanted.root, batch);
+}
+
+async function* walk(wanted: Wanted, folder: string): AsyncIterable<string> {
+  const entries = await entriesOf(join(wanted.root, folder));
+  // A folder sorts as its name with the slash, because its keys go on with one.
+  const names = entries
+    .filter((e) => e.isDirectory() || e.isFile())
+    .map((e) => folder + e.name + (e.isDirectory() ? '/' : ''))
+    .sort(compareKeys);
+  for (const name of names) {
+    const isFolder = name.endsWith('/');
+    if (isFolder ? !mayHold(wanted, name) : !isWanted(wanted, name)) continue;
+    if (isFolder) yield* walk(wanted, name);
+    else yield name;
+  }
+}
+
+function isWanted(wanted: Wanted, key: string): boolean {
+  if (!key.startsWith(wanted.prefix)) return false;
+  return wanted.startAfter === undefined || compareKeys(key, wanted.startAfter) > 0;
+}
+
+function mayHold(wanted: Wanted, folder: string): boolean {
+  if (folder === `${RESERVED_SEGMENT}/`) return false;
+  if (!folder.startsWith(wanted.prefix) && !wanted.prefix.startsWith(folder)) return false;
+  // All keys of the folder start with its name: they come after `startAfter` if the name does, or if that key lies in it.
+  const after = wanted.startAfter;
+  return after === undefined || after.startsWith(folder) || compareKeys(folder, after) > 0;
+}
+
+async function entriesOf(path: string): Promise<Dirent[]> {
+  try {
+    return await readdir(path, { withFileTypes: true });
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    throw error;
+  }
+}
+
+async function infosOf(root: string, keys: readonly string[]): Promise<ObjectInfo[]> {
+  const infos = await Promise.all(
+    keys.map(async (key) => {
+      const info = await stat(join(root, key)).catch(() => null);
+      return info === null ? null : { key, bytes: info.size, modifiedMs: info.mtimeMs };
+    }),
+  );
+  return infos.filter((info) => info !== null);
+}
