@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { packageRoot } from '../infra/package-root.js';
 import { InputError } from '../schemas/errors.js';
 import type { Bench, BenchRow } from './row.js';
+import { formatTable } from './table.js';
 
 /** Which bench measures which rows. */
 const BENCHES: readonly { readonly rows: readonly number[]; load(): Promise<Bench> }[] = [];
@@ -18,7 +19,7 @@ interface Results {
 }
 
 /** @throws InputError for a row that no bench measures */
-export function parseRows(text: string | undefined): readonly number[] {
+function parseRows(text: string | undefined): readonly number[] {
   const known = BENCHES.flatMap((bench) => bench.rows);
   if (text === undefined) return known;
   return text.split(',').map((part) => {
@@ -28,34 +29,6 @@ export function parseRows(text: string | undefined): readonly number[] {
       `Expected rows among ${known.join(', ')}, got "${part}" in --rows ${text}.`,
     );
   });
-}
-
-/** The rows as lines of text, aligned. */
-export function formatTable(rows: readonly BenchRow[]): string {
-  const cells = rows.map((r) => [
-    String(r.row),
-    r.what,
-    formatValue(r.value),
-    r.must ?? '',
-    r.met === null ? '' : r.met ? 'met' : 'MISSED',
-    r.conditions,
-  ]);
-  const head = ['row', 'what', 'value', 'must', '', 'conditions'];
-  const widths = head.map((title, i) =>
-    Math.max(title.length, ...cells.map((cell) => cell[i]?.length ?? 0)),
-  );
-  return [head, ...cells]
-    .map((cell) =>
-      cell
-        .map((text, i) => text.padEnd(widths[i] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
-}
-
-function formatValue(value: number): string {
-  return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }
 
 async function main(): Promise<void> {

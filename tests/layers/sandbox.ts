@@ -1,0 +1,56 @@
+// A small project of its own in a temporary folder, with the real project's rules: files planted there must be caught.
+import { execFile } from 'node:child_process';
+import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { packageRoot } from '../../infra/package-root.js';
+
+const CONFIGS = [
+  'package.json',
+  'tsconfig.json',
+  'eslint.config.js',
+  '.dependency-cruiser.cjs',
+  '.prettierrc.json',
+  'knip.json',
+];
+
+export interface Sandbox {
+  readonly folder: string;
+  /** Runs one of the project's tools there. */
+  run(tool: readonly string[], args: readonly string[]): Promise<{ code: number; stdout: string }>;
+  remove(): Promise<void>;
+}
+
+/** The project's configuration around the given files (path → content). */
+export async function makeSandbox(files: Readonly<Record<string, string>>): Promise<Sandbox> {
+  const root = packageRoot();
+  const folder = await mkdtemp(path.join(tmpdir(), 'assay-layers-'));
+  await Promise.all(
+    CONFIGS.map((name) => copyFile(path.join(root, name), path.join(folder, name))),
+  );
+  await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
+  for (const [name, content] of Object.entries(files)) {
+    const file = path.join(folder, name);
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, content);
+  }
+  return {
+    folder,
+    run: (tool, args) => runTool(path.join(root, 'node_modules', ...tool), args, folder),
+    remove: () => rm(folder, { recursive: true, force: true }),
+  };
+}
+
+function runTool(
+  script: string,
+  args: readonly string[],
+  cwd: string,
+): Promise<{ code: number; stdout: string }> {
+  return new Promise((resolve) => {
+    const options = { cwd, maxBuffer: 64 * 2 ** 20 };
+    execFile(process.execPath, [script, ...args], options, (error, stdout, stderr) => {
+      const code = typeof error?.code === 'number' ? error.code : error ? 1 : 0;
+      resolve({ code, stdout: stdout === '' ? stderr : stdout });
+    });
+  });
+}
