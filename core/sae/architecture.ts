@@ -1,0 +1,68 @@
+// What an autoencoder architecture must state so that the shared parts (decode, AuxK, optimiser, inference) can serve it.
+// One file per architecture implements this and `architectures.ts` lists it; nothing else asks which architecture it has.
+import type { GraphBuilder } from './graph.js';
+
+/** Sizes of one training step: rows per batch B, width of the activations d, features F. */
+export interface StepSizes {
+  readonly batchRows: number;
+  readonly width: number;
+  readonly features: number;
+}
+
+/**
+ * Which features fire on which row, as graph values.
+ * `pairs`: `feature` [B, C] int64 and `value` [B, C] ≥ 0, C = capacity; a pair with value 0 does not count.
+ * `dense`: `value` [B, F] ≥ 0.
+ */
+export type Selection =
+  | {
+      readonly layout: 'pairs';
+      readonly capacity: number;
+      readonly feature: string;
+      readonly value: string;
+    }
+  | { readonly layout: 'dense'; readonly value: string };
+
+/** A trained tensor beyond W_enc [F, d], b_enc [F], W_dec [F, d] and b_dec [d], which all architectures have. */
+export interface ExtraParameter {
+  readonly name: string;
+  readonly shape: (sizes: Pick<StepSizes, 'width' | 'features'>) => readonly number[];
+  readonly initial: number;
+}
+
+/** Values that the loss needs to see while the step graph is built. */
+export interface StepValues {
+  /** x [B, d], scaled. */
+  readonly x: string;
+  /** z [B, F] = W_enc (x − b_dec) + b_enc. */
+  readonly z: string;
+  /** Names of the parameters in this step by their tensor name. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+/** What crosses between dictionary slices in one step when the features are divided among threads or machines. */
+export type SliceCrossing =
+  'candidates' | 'reconstruction' | 'b_dec gradient' | 'gradient norm' | 'AuxK candidates';
+
+export interface Architecture {
+  readonly extraParameters: readonly ExtraParameter[];
+  /** Whether W_dec rows are kept at unit norm, with the parallel part of their gradient removed. */
+  readonly unitNormDecoder: boolean;
+  /** Whether dead features are revived by the auxiliary loss. */
+  readonly auxK: boolean;
+  /** Most features that fire on one row, or `dense` where there is no bound: decides the layout of the gradients. */
+  readonly capacity: (settings: { readonly k: number }) => number | 'dense';
+  readonly crossesSlices: readonly SliceCrossing[];
+  /** σ: the features that fire. Used in training and, with the stored parameters, at inference. */
+  readonly buildSelection: (
+    g: GraphBuilder,
+    values: StepValues,
+    sizes: StepSizes,
+    settings: { readonly k: number },
+  ) => Selection;
+  /** ∂loss/∂z for the selection, in its layout, from ∂loss/∂f in the same layout. */
+  readonly buildSelectionGradient: (g: GraphBuilder, selection: Selection, df: string) => string;
+  /** Sparsity term of the loss as a scalar, or null where selection alone makes f sparse. */
+  readonly buildSparsity:
+    ((g: GraphBuilder, values: StepValues, selection: Selection) => string) | null;
+}
