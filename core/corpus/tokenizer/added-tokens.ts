@@ -69,14 +69,30 @@ function createCutter(tokens: ReadonlyMap<string, AddedToken>): SectionCutter {
       const at = match.index;
       const after = at + match[0].length;
       if (!token || at < done || (token.singleWord && !standsAlone(text, at, after))) continue;
-      const from = token.lstrip ? Math.max(done, text.slice(0, at).trimEnd().length) : at;
-      const to = token.rstrip ? text.length - text.slice(after).trimStart().length : after;
+      const from = token.lstrip ? spacesBefore(text, at, done) : at;
+      const to = token.rstrip ? spacesAfter(text, after) : after;
       if (from > done) onSection(null, done, from);
       onSection(token, from, to);
       done = to;
     }
     if (done < text.length) onSection(null, done, text.length);
   };
+}
+
+const SPACE = /\p{White_Space}/u;
+
+/** Where the white space that ends at `at` begins, not before `least`. */
+function spacesBefore(text: string, at: number, least: number): number {
+  let from = at;
+  while (from > least && SPACE.test(text.charAt(from - 1))) from--;
+  return from;
+}
+
+/** Where the white space that begins at `at` ends. */
+function spacesAfter(text: string, at: number): number {
+  let to = at;
+  while (to < text.length && SPACE.test(text.charAt(to))) to++;
+  return to;
 }
 
 function standsAlone(text: string, from: number, to: number): boolean {

@@ -117,18 +117,23 @@ function strip(config: Fields): Normaliser {
   };
 }
 
+/** UTF-16 units of a text's first character. */
+function firstCharacter(text: string): number {
+  return (text.codePointAt(0) ?? 0) > 0xffff ? 2 : 1;
+}
+
 function prepend(content: string): Normaliser {
   return (input) => {
     if (input.text === '') return input;
     const builder = new AlignedBuilder(input);
-    builder.replace(content, 0, 0);
+    builder.replace(content, 0, firstCharacter(input.text));
     builder.keep(0, input.text.length);
     return builder.finish();
   };
 }
 
-/** U+FFFD and control, format, private and unassigned characters, but not tab, newline, carriage return. */
-const UNCLEAN = /\uFFFD|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Cn}\p{Co}]/gu;
+/** U+FFFD and control, format and private characters, but not tab, newline, carriage return. */
+const UNCLEAN = /\uFFFD|(?![\t\n\r])[\p{Cc}\p{Cf}\p{Co}]/gu;
 /** The ranges of BERT's original code (0x2B920 is its own slip, kept because the vocabulary was built with it). */
 const CHINESE =
   /[\u4E00-\u9FFF\u3400-\u4DBF\u{20000}-\u{2A6DF}\u{2A700}-\u{2B73F}\u{2B740}-\u{2B81F}\u{2B920}-\u{2CEAF}\uF900-\uFAFF\u{2F800}-\u{2FA1F}]/gu;

@@ -3,8 +3,9 @@
 // Special tokens are never added; truncation, padding, post-processor and decoder are not looked at.
 //
 // Offsets: a token covers the characters of the original that it was made of: [starts, ends). Where a token holds only
-// some bytes of a character it covers the whole character, so tokens that split one share its start. White space that
-// belongs to a token is part of it (nothing is trimmed); what the tokenizer adds itself covers nothing.
+// some bytes of a character it covers the whole character, so tokens that split one share its start; where characters
+// were composed or rewritten together it covers all of them. White space that belongs to a token is part of it (nothing
+// is trimmed); what the tokenizer puts in front by itself counts with the character behind it.
 import { InputError } from '../../../schemas/errors.js';
 import { sha256Hex } from '../../identity/digest.js';
 import {
@@ -121,13 +122,10 @@ export class Tokenizer {
     }
     for (let k = 0; k < ids.length; k++) {
       const from = Math.max(0, (starts[k] as number) - lead);
-      const to = Math.max(0, (ends[k] as number) - lead);
+      // What was put in front counts with the character behind it.
+      const to = Math.max(1, (ends[k] as number) - lead);
       const start = this.#base + originOf(section, at + from);
-      out.push(
-        ids[k] as number,
-        start,
-        to > from ? this.#base + originEnd(section, at + to - 1) : start,
-      );
+      out.push(ids[k] as number, start, this.#base + originEnd(section, at + to - 1));
     }
   }
 

@@ -61,11 +61,20 @@ function bpeModel(config: Fields, byteLevel: boolean): WordModel {
   const suffix = stringField(config, 'end_of_word_suffix');
   const unknown = unknownId(config, vocabulary);
   const fuses = booleanField(config, 'fuse_unk', false);
-  const known = (symbol: string): boolean =>
-    vocabulary.has(symbol) || (suffix !== '' && vocabulary.has(symbol + suffix));
-  if (byteLevel) requireAllBytes(known);
+  if (byteLevel)
+    requireAllBytes((byte) => vocabulary.has(BYTE_CHARACTERS[byte] ?? ''), 'byte-level');
+  else if (unknown === null) {
+    if (!booleanField(config, 'byte_fallback', false)) {
+      throw unsupported(
+        'a BPE model',
+        'neither unk_token nor byte_fallback',
+        'those that give every character a token',
+      );
+    }
+    requireAllBytes((byte) => vocabulary.has(byteToken(byte)), 'byte-fallback');
+  }
   const align = (word: string): WordTokens =>
-    alignTokens(word, model.encode([word]), { vocabulary, suffix, unknown, fuses, known });
+    alignTokens(word, model.encode([word]), { vocabulary, suffix, unknown, fuses });
   return {
     vocabulary,
     tokenise: byteLevel ? (word) => toUnits(word, align(spellBytes(word))) : align,
@@ -163,17 +172,14 @@ interface Alphabet {
   readonly suffix: string;
   readonly unknown: number | null;
   readonly fuses: boolean;
-  /** Whether a symbol (one character) is in the vocabulary; one that is not becomes unknown, bytes or nothing. */
-  readonly known: (symbol: string) => boolean;
 }
 
 /**
  * Places BPE tokens in their word by walking both. A token is (1) text that stands at the cursor; (2) one byte `<0xE2>` of
  * the character there; (3) the unknown token, for one unknown character, or for a run of them where they are fused.
- * Characters outside the vocabulary that gave no token are passed over.
  */
 function alignTokens(word: string, tokens: readonly string[], alphabet: Alphabet): WordTokens {
-  const { vocabulary, suffix, unknown, fuses, known } = alphabet;
+  const { vocabulary, suffix, unknown, fuses } = alphabet;
   const placed: MutableTokens = { ids: [], starts: [], ends: [] };
   let unit = 0;
   let byte = 0;
@@ -184,11 +190,6 @@ function alignTokens(word: string, tokens: readonly string[], alphabet: Alphabet
     const id = vocabulary.get(token) ?? unknown;
     if (id === null) throw misaligned(word, tokens);
     const isUnknown = id === unknown;
-    while (byte === 0 && unit < word.length && !word.startsWith(text, unit)) {
-      const symbol = characterAt(word, unit);
-      if (isUnknown || BYTE_TOKEN.test(token) || known(symbol)) break;
-      unit += symbol.length;
-    }
     if (byte === 0 && word.startsWith(text, unit)) {
       push(placed, id, [unit, unit + text.length]);
       unit += text.length;
@@ -205,10 +206,13 @@ function alignTokens(word: string, tokens: readonly string[], alphabet: Alphabet
       unit = end;
     } else throw misaligned(word, tokens);
   });
-  while (unit < word.length && !known(characterAt(word, unit)))
-    unit += characterAt(word, unit).length;
   if (unit !== word.length || byte !== 0) throw misaligned(word, tokens);
   return placed;
+}
+
+/** SentencePiece's name of a byte. */
+function byteToken(byte: number): string {
+  return `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
 }
 
 const BYTE_TOKEN = /^<0x[0-9A-F]{2}>$/;
@@ -243,7 +247,7 @@ function fuseUnknown(pieces: readonly string[], vocabulary: ReadonlyMap<string, 
 function byteTokens(text: string, vocabulary: ReadonlyMap<string, number>): number[] | null {
   const ids: number[] = [];
   for (const byte of new TextEncoder().encode(text)) {
-    const id = vocabulary.get(`<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`);
+    const id = vocabulary.get(byteToken(byte));
     if (id === undefined) return null;
     ids.push(id);
   }
@@ -272,12 +276,12 @@ function unknownId(config: Fields, vocabulary: ReadonlyMap<string, number>): num
   );
 }
 
-function requireAllBytes(known: (symbol: string) => boolean): void {
-  const missing = BYTE_CHARACTERS.flatMap((character, byte) => (known(character) ? [] : [byte]));
+function requireAllBytes(known: (byte: number) => boolean, kind: string): void {
+  const missing = Array.from({ length: 256 }, (_, byte) => byte).filter((byte) => !known(byte));
   if (missing.length === 0) return;
   const shown = missing.slice(0, 8).map((byte) => `0x${byte.toString(16).padStart(2, '0')}`);
   throw unsupported(
-    'the vocabulary of a byte-level tokenizer',
+    `the vocabulary of a ${kind} tokenizer`,
     `one without ${missing.length} of the 256 bytes (${shown.join(', ')}${missing.length > 8 ? ', …' : ''})`,
     'those that hold every byte',
   );
