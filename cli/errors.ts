@@ -1,0 +1,60 @@
+// From an error to what the user sees and the exit code. With --json the error is the one document on stdout as well.
+import { CommanderError } from 'commander';
+import { errorDocument } from '../schemas/cli-json.js';
+import { EXIT } from '../schemas/constants.js';
+import { AssayError } from '../schemas/errors.js';
+import type { Io } from './io.js';
+
+export interface ErrorReportOptions {
+  readonly json: boolean;
+  /** Print stacks. */
+  readonly debug: boolean;
+}
+
+/** Prints the error; returns the exit code that it means. */
+export function reportError(error: unknown, io: Io, options: ErrorReportOptions): number {
+  // Commander has printed its own message (and help) already.
+  if (error instanceof CommanderError) return reportUsage(error, io, options);
+  if (io.signal.aborted && !(error instanceof AssayError)) {
+    io.stderr.write('Interrupted.\n');
+    return EXIT.interrupted;
+  }
+  const { name, message, details } = describeError(error);
+  const known = error instanceof AssayError;
+  const lines = known && 'problems' in details ? message : `error: ${message}`;
+  io.stderr.write(`${lines}\n`);
+  if (options.debug && error instanceof Error) io.stderr.write(`${error.stack ?? ''}\n`);
+  if (options.json) writeDocument(io, { class: name, message, details });
+  return known ? error.exitCode : EXIT.failed;
+}
+
+function reportUsage(error: CommanderError, io: Io, options: ErrorReportOptions): number {
+  if (error.exitCode === 0 || error.code === 'commander.help')
+    return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
+  const message = error.message.replace(/^error: /, '');
+  if (options.json)
+    writeDocument(io, { class: 'InputError', message, details: { code: error.code } });
+  return EXIT.badInput;
+}
+
+function writeDocument(
+  io: Io,
+  error: { class: string; message: string; details: Record<string, unknown> },
+): void {
+  io.stdout.write(`${JSON.stringify(errorDocument.parse({ error }))}\n`);
+}
+
+function describeError(error: unknown): {
+  name: string;
+  message: string;
+  details: Record<string, unknown>;
+} {
+  if (error instanceof AssayError)
+    return { name: error.name, message: error.message, details: error.details };
+  const { name, text } =
+    error instanceof Error
+      ? { name: error.name, text: error.message }
+      : { name: 'unknown', text: String(error) };
+  const hint = 'This is a fault of assay itself; set ASSAY_DEBUG=1 to see where it arose.';
+  return { name, message: `unexpected ${name}: ${text}. ${hint}`, details: {} };
+}

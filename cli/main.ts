@@ -1,0 +1,24 @@
+// Entry of the `assay` process: its streams, its signals and its exit code. Imported by cli/assay.mjs.
+import { EXIT } from '../schemas/constants.js';
+import { processIo } from './io.js';
+import { orchestration } from './orchestration/orchestration.js';
+import { main } from './program.js';
+
+/** How long a command may take to end by itself after an interrupt. */
+const GRACE_MS = 5000;
+
+const interrupt = new AbortController();
+let interrupts = 0;
+process.on('SIGINT', () => {
+  interrupts += 1;
+  if (interrupts > 1) process.exit(EXIT.interrupted);
+  interrupt.abort();
+  setTimeout(() => process.exit(EXIT.interrupted), GRACE_MS).unref();
+});
+// `assay sql … | head` closes the pipe early; that is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(EXIT.done);
+  throw error;
+});
+
+process.exitCode = await main(process.argv.slice(2), processIo(interrupt.signal), orchestration);
