@@ -1,0 +1,74 @@
+// pause, unpause, cancel, set: what is said to a run's workflow.
+import type { z } from 'zod';
+import { WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { controlDocument } from '../../schemas/cli-json-runs.js';
+import { EXIT, SIGNALS } from '../../schemas/constants.js';
+import { InputError } from '../../schemas/errors.js';
+import type { CommandContext } from '../command.js';
+import type { CancelOptions } from '../commands/cancel.js';
+import type { PauseOptions } from '../commands/pause.js';
+import type { SetOptions } from '../commands/set.js';
+import type { UnpauseOptions } from '../commands/unpause.js';
+import { withTemporal } from './temporal-client.js';
+
+/** Workflow id of a run: one run of a name at a time in a store. */
+export function runWorkflowId(storeId: string, run: string): string {
+  return `run/${storeId}/${run}`;
+}
+
+/** Whether the run's workflow is alive. */
+export async function isActive(client: Client, workflowId: string): Promise<boolean> {
+  try {
+    return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
+}
+
+export async function pause(options: PauseOptions, context: CommandContext): Promise<number> {
+  await tell(options.run, context, (handle) => handle.signal(SIGNALS.pause, 'paused by a user'));
+  return say(context, { run: options.run, action: 'pause' }, `${options.run} gives out no more work; shards in hand finish. Go on with: assay unpause ${options.run}`);
+}
+
+export async function unpause(options: UnpauseOptions, context: CommandContext): Promise<number> {
+  await tell(options.run, context, (handle) => handle.signal(SIGNALS.unpause));
+  return say(context, { run: options.run, action: 'unpause' }, `${options.run} goes on.`);
+}
+
+export async function set(options: SetOptions, context: CommandContext): Promise<number> {
+  const { run, window, tolerance } = options;
+  if (window === undefined && tolerance === undefined) {
+    throw new InputError('Expected --window or --tolerance, found neither; see `assay help set`.');
+  }
+  await tell(run, context, (handle) => handle.signal(SIGNALS.limits, { window, tolerance }));
+  return say(context, { run, action: 'set', ...(window === undefined ? {} : { window }), ...(tolerance === undefined ? {} : { tolerance }) }, `${run}: ${window === undefined ? '' : `window ${window} `}${tolerance === undefined ? '' : `tolerance ${tolerance}`}`);
+}
+
+const CANCEL_WAIT_MS = 60_000;
+
+export async function cancel(options: CancelOptions, context: CommandContext): Promise<number> {
+  await tell(options.run, context, async (handle) => {
+    await handle.cancel();
+    const deadline = Date.now() + CANCEL_WAIT_MS;
+    while ((await handle.describe()).status.name === 'RUNNING' && Date.now() < deadline) await sleep(250);
+  });
+  return say(context, { run: options.run, action: 'cancel' }, `${options.run} is cancelled; what is committed stays. Go on with: assay resume ${options.run}`);
+}
+
+async function tell(run: string, context: CommandContext, send: (handle: WorkflowHandle) => Promise<unknown>): Promise<void> {
+  const store = await context.openStore();
+  const id = runWorkflowId(store.storeId, run);
+  await withTemporal(context, async (client) => {
+    if (!(await isActive(client, id))) {
+      throw new InputError(`Run "${run}" is not active in ${store.url}. \`assay runs\` lists the runs, \`assay resume ${run}\` starts it again.`, { run });
+    }
+    await send(client.workflow.getHandle(id));
+  });
+}
+
+function say(context: CommandContext, document: z.input<typeof controlDocument>, text: string): number {
+  context.output.result(controlDocument, document, () => text);
+  return EXIT.done;
+}

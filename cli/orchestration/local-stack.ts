@@ -1,0 +1,218 @@
+// The local stack of a folder: a Temporal dev server on a SQLite file, MinIO where wanted, workers. Each is a detached process
+// recorded with pid and start time under `.assay/`, so that `down` ends these very processes and no other.
+import { spawn } from 'node:child_process';
+import { mkdir, open, readdir } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { startMinioServer } from '../../infra/servers/minio.js';
+import {
+  endProcess,
+  readProcessRecord,
+  startTimeOf,
+  writeProcessRecord,
+  type ProcessRecord,
+} from '../../infra/servers/process-record.js';
+import { findRecordedServer } from '../../infra/servers/server-process.js';
+import { startTemporalServer } from '../../infra/servers/temporal.js';
+import { InputError, ResourceError } from '../../schemas/errors.js';
+
+export interface StackProcess {
+  readonly name: string;
+  readonly pid: number;
+  readonly address: string;
+  readonly info: Readonly<Record<string, string>>;
+  /** False when it was running already. */
+  readonly started: boolean;
+}
+
+const assayFolder = (folder: string): string => path.join(folder, '.assay');
+const recordFile = (folder: string, name: string): string =>
+  path.join(assayFolder(folder), `${name}.pid.json`);
+
+/** The folder's Temporal server, started unless it runs. */
+export async function ensureTemporal(folder: string): Promise<StackProcess> {
+  const file = recordFile(folder, 'temporal');
+  const running = await findRecordedServer(file);
+  if (running)
+    return {
+      name: 'temporal',
+      pid: running.pid,
+      address: running.address,
+      info: running.info,
+      started: false,
+    };
+  await mkdir(assayFolder(folder), { recursive: true });
+  const server = await startTemporalServer({
+    dbFile: path.join(assayFolder(folder), 'temporal.db'),
+    recordFile: file,
+  });
+  return {
+    name: 'temporal',
+    pid: server.pid,
+    address: server.address,
+    info: server.info,
+    started: true,
+  };
+}
+
+/** The folder's MinIO server with bucket `assay`, started unless it runs. Credentials come from the environment. */
+export async function ensureMinio(
+  folder: string,
+  credentials: { user: string | undefined; password: string | undefined },
+): Promise<StackProcess> {
+  const { user, password } = credentials;
+  if (!user || !password) {
+    throw new InputError(
+      'MinIO needs credentials: set AWS_ACCESS_KEY_ID (at least 3 characters) and AWS_SECRET_ACCESS_KEY (at least 8), which workers use too.',
+    );
+  }
+  const file = recordFile(folder, 'minio');
+  const running = await findRecordedServer(file);
+  if (running)
+    return {
+      name: 'minio',
+      pid: running.pid,
+      address: running.address,
+      info: running.info,
+      started: false,
+    };
+  const server = await startMinioServer({
+    folder: path.join(assayFolder(folder), 'minio'),
+    user,
+    password,
+    bucket: 'assay',
+    recordFile: file,
+  });
+  return {
+    name: 'minio',
+    pid: server.pid,
+    address: server.address,
+    info: server.info,
+    started: true,
+  };
+}
+
+export interface WorkerLaunch {
+  readonly folder: string;
+  readonly address: string;
+  readonly namespace: string;
+  readonly device: 'cpu' | 'cuda' | 'webgpu';
+  /** Compute children of the worker. */
+  readonly slots: number;
+  readonly roles?: readonly string[];
+  /** Workflow after whose end the worker shuts down. */
+  readonly exitWithRun?: string;
+}
+
+/** Starts one detached worker; resolves once it has connected. @throws ResourceError with the end of its log */
+export async function startWorker(launch: WorkerLaunch): Promise<StackProcess> {
+  const { folder, ...rest } = launch;
+  const logs = path.join(assayFolder(folder), 'logs');
+  await mkdir(logs, { recursive: true });
+  const options = { ...rest, folder: path.join(assayFolder(folder), 'worker') };
+  const logFile = path.join(
+    logs,
+    `worker-${Date.now()}-${process.pid}-${Math.floor(performance.now() * 1000)}.log`,
+  );
+  const log = await open(logFile, 'a');
+  const child = spawn(process.execPath, [workerMain(), JSON.stringify(options)], {
+    stdio: ['ignore', log.fd, log.fd],
+    detached: true,
+  });
+  child.unref();
+  await log.close();
+  if (child.pid === undefined)
+    throw new ResourceError(`Could not start a worker process (${process.execPath}).`);
+  const start = (await startTimeOf(child.pid)) ?? 'ended';
+  const record: ProcessRecord = {
+    pid: child.pid,
+    start,
+    address: launch.address,
+    info: { logFile, role: 'worker' },
+  };
+  await writeProcessRecord(recordFile(folder, `worker-${child.pid}`), record);
+  await untilReady(child.pid, logFile);
+  return {
+    name: 'worker',
+    pid: child.pid,
+    address: launch.address,
+    info: record.info,
+    started: true,
+  };
+}
+
+const READY_MS = 90_000;
+
+async function untilReady(pid: number, logFile: string): Promise<void> {
+  const deadline = Date.now() + READY_MS;
+  for (;;) {
+    const text = await readTail(logFile);
+    if (text.includes('worker ready')) return;
+    const ended = (await startTimeOf(pid)) === null;
+    if (ended || Date.now() > deadline) {
+      const what = ended ? 'ended' : `was not ready within ${READY_MS / 1000} s`;
+      throw new ResourceError(
+        `A worker ${what}. The end of ${logFile}:\n${text.trimEnd().split('\n').slice(-8).join('\n')}`,
+        { pid, logFile },
+      );
+    }
+    await sleep(50);
+  }
+}
+
+async function readTail(file: string): Promise<string> {
+  const handle = await open(file, 'r');
+  try {
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The processes of the folder's stack that run. */
+export async function listStack(
+  folder: string,
+): Promise<(StackProcess & { readonly record: ProcessRecord })[]> {
+  const names = (await readdir(assayFolder(folder)).catch(() => [])).filter((name) =>
+    name.endsWith('.pid.json'),
+  );
+  const found: (StackProcess & { record: ProcessRecord })[] = [];
+  for (const file of names.sort()) {
+    const record = await readProcessRecord(path.join(assayFolder(folder), file));
+    const name = file.replace(/(-\d+)?\.pid\.json$/, '');
+    if (record)
+      found.push({
+        name,
+        pid: record.pid,
+        address: record.address,
+        info: record.info,
+        started: false,
+        record,
+      });
+  }
+  return found;
+}
+
+/** Workers need time for the shards in hand; servers end after them. */
+const WORKER_GRACE_MS = 32_000;
+
+/** Ends the folder's stack: workers first (shards in hand finish), then servers. Returns what was ended. */
+export async function endStack(folder: string): Promise<StackProcess[]> {
+  const running = await listStack(folder);
+  const workers = running.filter((p) => p.name === 'worker');
+  const servers = running.filter((p) => p.name !== 'worker');
+  await Promise.all(workers.map((p) => endProcess(p.record, WORKER_GRACE_MS)));
+  await Promise.all(servers.map((p) => endProcess(p.record)));
+  return running;
+}
+
+/** Compute slots of this machine for sessions of `threads` threads. */
+export function machineSlots(threads = 1): number {
+  return Math.max(1, Math.floor(os.availableParallelism() / threads));
+}
+
+export function workerMain(): string {
+  return fileURLToPath(new URL('../../workers/main.js', import.meta.url));
+}

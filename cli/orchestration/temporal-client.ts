@@ -1,0 +1,67 @@
+// The command line's connection to Temporal: the environment's address, else the one of the nearest local stack.
+import { Client, Connection } from '@temporalio/client';
+import { TransientError } from '../../schemas/errors.js';
+import type { CommandContext } from '../command.js';
+import { findLocalConfig } from '../local-config.js';
+
+export interface TemporalAddress {
+  readonly address: string;
+  readonly namespace: string;
+  /** Temporal's own web page, where it is known. */
+  readonly web: string | null;
+}
+
+const DEFAULT_ADDRESS = '127.0.0.1:7233';
+
+/** Where Temporal is thought to be; nothing is asked. */
+export async function temporalAddress(context: CommandContext): Promise<TemporalAddress> {
+  const { environment, io } = context;
+  const local = (await findLocalConfig(io.cwd))?.config.temporal;
+  if (environment.temporalAddress !== null) {
+    return {
+      address: environment.temporalAddress,
+      namespace: environment.temporalNamespace,
+      web: null,
+    };
+  }
+  if (local) return { address: local.address, namespace: local.namespace, web: local.web ?? null };
+  return { address: DEFAULT_ADDRESS, namespace: environment.temporalNamespace, web: null };
+}
+
+/** Runs `body` with a client. @throws TransientError (exit code 3) when no server answers */
+export async function withTemporal<T>(
+  context: CommandContext,
+  body: (client: Client, at: TemporalAddress) => Promise<T>,
+): Promise<T> {
+  const at = await temporalAddress(context);
+  const connection = await connect(at);
+  try {
+    return await body(new Client({ connection, namespace: at.namespace }), at);
+  } finally {
+    await connection.close();
+  }
+}
+
+async function connect(at: TemporalAddress): Promise<Connection> {
+  try {
+    const { TEMPORAL_API_KEY: apiKey, TEMPORAL_TLS: tls } = process.env;
+    return await Connection.connect({
+      address: at.address,
+      connectTimeout: '5 seconds',
+      ...(apiKey ? { apiKey, tls: true } : tls === 'true' ? { tls: true } : {}),
+    });
+  } catch (error) {
+    throw new TransientError(
+      `No Temporal server answers at ${at.address}. Start one with \`assay up\`, or set TEMPORAL_ADDRESS.`,
+      { address: at.address },
+      { cause: error },
+    );
+  }
+}
+
+/** The web page of a workflow, where the server's page is known. */
+export function workflowPage(at: TemporalAddress, workflowId: string): string | null {
+  return at.web === null
+    ? null
+    : `${at.web}/namespaces/${at.namespace}/workflows/${encodeURIComponent(workflowId)}`;
+}
