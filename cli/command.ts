@@ -1,5 +1,5 @@
 // What a command gets to work with, and how it joins the program: parse, call, print; the work itself lies elsewhere.
-import { Command, InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 import type { Environment } from './environment.js';
 import type { Io } from './io.js';

@@ -2,12 +2,13 @@
 import { InputError } from '../schemas/errors.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 import { canonicalStoreUrl, openStore } from '../storage/objects/open-store.js';
-import { findLocalConfig, type LocalConfig } from './local-config.js';
+import type { StoreOptions } from '../storage/objects/s3-client.js';
+import { findLocalConfig } from './local-config.js';
 
 export interface StoreChoice {
   /** Canonical URL. */
   readonly url: string;
-  readonly options: NonNullable<LocalConfig['storeOptions']>;
+  readonly options: StoreOptions;
   /** Where the choice comes from, for messages. */
   readonly from: string;
 }
