@@ -25,6 +25,7 @@ const CORE = {
   circuits: ['identity', 'tensor', 'onnx', 'autodiff', 'hooks', 'sae'],
   corpus: ['identity', 'tensor'],
   evidence: ['identity', 'tensor'],
+  order: ['identity', 'tensor'],
 };
 
 const ALL = [...Object.keys(LAYERS), 'workflows', 'bench', 'tests', 'examples', 'organisms'];
