@@ -5,6 +5,7 @@ import { InputError } from '../../schemas/errors.js';
 import { DATA_TYPE, type DataTypeName } from './data-type.js';
 import { indexGraph, nodeAt, readNames, type GraphIndex } from './graph-index.js';
 import { makeNode, makeValueInfo } from './make.js';
+import { constantTensor } from './tensor-values.js';
 import type { GraphProto, ModelProto, NodeProto, ValueInfoProto } from './proto.js';
 
 /** A tensor to make an output. `castTo` appends a Cast; the output is then called `<tensor>/<castTo>`. */
@@ -111,21 +112,21 @@ const KEEPS_TYPE = new Set([
 
 /** The element type of a tensor as far as declarations and operators tell; null where they do not. */
 export function elementType(index: GraphIndex, tensor: string): number | null {
-  const declared = [...index.graph.input, ...index.graph.output, ...index.graph.valueInfo].find(
-    (v) => v.name === tensor,
-  );
-  const declaredType = declared?.type?.tensorType?.elemType;
-  if (declaredType !== undefined && declaredType !== 0) return declaredType;
-  const initializer = index.initializers.get(tensor);
-  if (initializer) return initializer.dataType ?? null;
-  const producer = index.producerOf.get(tensor);
-  if (producer === undefined) return null;
-  const node = nodeAt(index.graph, producer);
-  if (node.opType === 'Cast')
-    return Number(node.attribute.find((a) => a.name === 'to')?.i ?? 0) || null;
-  if (node.opType === 'Constant')
-    return node.attribute.find((a) => a.name === 'value')?.t?.dataType ?? null;
-  return KEEPS_TYPE.has(node.opType ?? '') ? elementType(index, node.input[0] ?? '') : null;
+  const { input, output, valueInfo } = index.graph;
+  let current = tensor;
+  for (;;) {
+    const declared = [...input, ...output, ...valueInfo].find((info) => info.name === current);
+    const type =
+      declared?.type?.tensorType?.elemType ?? constantTensor(index, current)?.dataType ?? 0;
+    if (type !== 0) return type;
+    const producer = index.producerOf.get(current);
+    if (producer === undefined) return null;
+    const node = nodeAt(index.graph, producer);
+    if (node.opType === 'Cast')
+      return Number(node.attribute.find((a) => a.name === 'to')?.i ?? 0) || null;
+    if (!KEEPS_TYPE.has(node.opType ?? '')) return null;
+    current = node.input[0] ?? '';
+  }
 }
 
 function declaration(index: GraphIndex, tensor: string): ValueInfoProto {

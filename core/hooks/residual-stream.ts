@@ -1,0 +1,264 @@
+// Finds the residual stream of a transformer by structure alone; names in the file play no part. Never guesses: a graph that
+// does not fit the rules is refused with what was found.
+//
+// Rules. 1. A residual addition is a link of the dominator chain (data-path.ts) that adds a branch to the link before it:
+//    x_{k+1} = x_k + branch(x_k), the branch holding at least one matrix product.
+// 2. A branch with attention is an attention branch, else an MLP branch. Attention is an Attention operator, or a Softmax over
+//    a product of two activations (q kᵀ); the Softmax of a mixture's router, over a product with a weight, is none.
+// 3. Blocks are either (attention, MLP) pairs, with a resid_mid between, or single branches (parallel attention and MLP, as in
+//    GPT-NeoX: attention + MLP + x).
+// 4. Between one addition and the next lies nothing (pre-norm; also a norm after the branch, as in Gemma 2, is inside the
+//    branch), or at every place a norm through which the whole stream passes (post-norm, as in BERT): then the stream after
+//    the addition is the norm's output, in the last block as well, where the same sequence of operators must follow.
+import { InputError } from '../../schemas/errors.js';
+import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
+import type { GraphProto, NodeProto } from '../onnx/proto.js';
+import { tracePath, type ChainLink, type DataPath } from './data-path.js';
+import { findEmbedding, weightShape, type TokenEmbedding } from './embedding.js';
+
+export interface StreamBlock {
+  /** Tensors of the stream, each [batch, pos, width]: before the block, between its branches, after it. */
+  readonly pre: string;
+  readonly mid: string | null;
+  readonly post: string;
+}
+
+export interface ResidualStream {
+  readonly embedding: TokenEmbedding;
+  readonly blocks: readonly StreamBlock[];
+  readonly norm: 'pre' | 'post';
+  /** Size of its last axis. */
+  readonly width: number;
+  /** Links between the embedding and the first block, where positions are added. */
+  readonly intake: readonly ChainLink[];
+}
+
+type BranchKind = 'attention' | 'mlp';
+
+interface Addition {
+  /** Place in the chain. */
+  readonly at: number;
+  readonly link: ChainLink;
+  readonly kind: BranchKind;
+  /** The stream's tensor that the branch reads and is added to. */
+  readonly source: string;
+}
+
+/** Matrix products. */
+const PRODUCTS = new Set([
+  'MatMul',
+  'Gemm',
+  'Einsum',
+  'MatMulInteger',
+  'QLinearMatMul',
+  'MatMulNBits',
+  'FusedMatMul',
+  'Conv',
+]);
+/** Operators that hand a tensor on unchanged in value. */
+const PASS = new Set(['Identity', 'Cast', 'Dropout', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten']);
+
+/**
+ * The residual stream of a graph, block by block.
+ * @throws InputError where the graph is not a transformer of a known structure
+ */
+export function findResidualStream(graph: GraphProto, index = indexGraph(graph)): ResidualStream {
+  const embedding = findEmbedding(index);
+  const path = tracePath(index, embedding.node, outputOf(graph));
+  const additions = findAdditions(index, path);
+  const layout = blockLayout(additions, path);
+  const after = streamAfter(additions, path, embedding);
+  const first = additions[0] as Addition;
+  const blocks: StreamBlock[] = [];
+  for (let k = 0; k < additions.length; k += layout) {
+    const pre = k === 0 ? first.source : (after.tensors[k - 1] as string);
+    const mid = layout === 2 ? (after.tensors[k] as string) : null;
+    blocks.push({ pre, mid, post: after.tensors[k + layout - 1] as string });
+  }
+  const intake = path.chain.slice(1, first.at);
+  const width = intake.reduce((w, link) => productWidth(index, link.node) ?? w, embedding.width);
+  return { embedding, blocks, norm: after.norm, width, intake };
+}
+
+/** Width of what a product with a weight makes (models that widen a narrow embedding); null for other nodes. */
+function productWidth(index: GraphIndex, node: NodeProto): number | null {
+  if (node.opType !== 'MatMul' && node.opType !== 'Gemm') return null;
+  const shape = weightShape(index, node.input[1] ?? '');
+  const transposed = node.attribute.some((a) => a.name === 'transB' && Number(a.i ?? 0) === 1);
+  return shape?.at(transposed ? 0 : -1) ?? null;
+}
+
+function outputOf(graph: GraphProto): string {
+  const names = graph.output.map((info) => info.name ?? '');
+  const output = names.find((name) => name === 'logits') ?? names[0];
+  if (output === undefined) throw new InputError('Expected a model with an output, found none.');
+  return output;
+}
+
+function findAdditions(index: GraphIndex, path: DataPath): Addition[] {
+  const additions: Addition[] = [];
+  path.chain.forEach((link, at) => {
+    const before = path.chain[at - 1];
+    if (before === undefined) return;
+    const kind = branchKind(index, path, link.region);
+    const operator = link.node.opType ?? '';
+    if (/^Skip.*Normalization$/.test(operator)) throw fused(operator, link.node);
+    if (kind === null) return;
+    const isSum = operator === 'Add' && link.node.input.every((name) => path.isData(name));
+    const source = isSum ? skipOperand(index, link, before) : null;
+    if (source !== null) additions.push({ at, link, kind, source });
+    else if (isSum || kind === 'attention') throw notAdded(link, kind);
+  });
+  return additions;
+}
+
+/** What a branch computes; null where it holds no matrix product and so is no branch. */
+function branchKind(
+  index: GraphIndex,
+  path: DataPath,
+  region: readonly NodeProto[],
+): BranchKind | null {
+  const attends = (node: NodeProto): boolean =>
+    (node.opType ?? '').includes('Attention') ||
+    (node.opType === 'Softmax' && isOverActivations(index, path, node));
+  if (region.some(attends)) return 'attention';
+  return region.some((node) => PRODUCTS.has(node.opType ?? '')) ? 'mlp' : null;
+}
+
+/** Whether what a Softmax reads was last multiplied out of two activations. */
+function isOverActivations(index: GraphIndex, path: DataPath, softmax: NodeProto): boolean {
+  const met = new Set(softmax.input.filter(path.isData));
+  for (const tensor of met) {
+    const node = index.graph.node[index.producerOf.get(tensor) ?? -1];
+    const operands = node?.input ?? [];
+    if (!PRODUCTS.has(node?.opType ?? '')) {
+      for (const name of operands) if (path.isData(name)) met.add(name);
+    } else if (operands.slice(0, 2).every(path.isData)) return true;
+  }
+  return false;
+}
+
+/** The tensor of `before` that one operand of the addition is, unchanged in value; null where neither is. */
+function skipOperand(index: GraphIndex, link: ChainLink, before: ChainLink): string | null {
+  for (const operand of link.node.input) {
+    let tensor = operand;
+    for (;;) {
+      const producer = index.producerOf.get(tensor);
+      if (producer === before.index) return tensor;
+      const node = producer === undefined ? undefined : index.graph.node[producer];
+      if (node === undefined || !PASS.has(node.opType ?? '')) break;
+      tensor = node.input[0] ?? '';
+    }
+  }
+  return null;
+}
+
+/** Additions per block: 2 for (attention, MLP) pairs, 1 for parallel branches. */
+function blockLayout(additions: readonly Addition[], path: DataPath): 1 | 2 {
+  const kinds = additions.map((addition) => addition.kind);
+  if (kinds.length > 0 && kinds.every((kind) => kind === 'attention')) return 1;
+  const paired =
+    kinds.length % 2 === 0 &&
+    kinds.every((kind, k) => kind === (k % 2 === 0 ? 'attention' : 'mlp'));
+  if (paired && kinds.length > 0) return 2;
+  const found =
+    kinds.length === 0 ? 'no addition to a residual stream' : `the additions ${kinds.join(', ')}`;
+  throw new InputError(
+    `Expected blocks of attention and MLP branches added to a residual stream, found ${found} among ${path.chain.length} nodes through which every path from embedding to output passes. ${ADVICE}`,
+    { additions: kinds, chain: path.chain.map((link) => link.node.opType ?? '') },
+  );
+}
+
+/** The stream's tensor after each addition. */
+function streamAfter(
+  additions: readonly Addition[],
+  path: DataPath,
+  embedding: TokenEmbedding,
+): { tensors: string[]; norm: 'pre' | 'post' } {
+  const between = additions.slice(1).map((next, k) => {
+    const links = path.chain.slice((additions[k] as Addition).at + 1, next.at);
+    return { links, operators: changing(links) };
+  });
+  const sums = additions.map((addition) => addition.link.node.output[0] ?? '');
+  const signature = between[0]?.operators ?? [];
+  if (between.some(({ operators }) => operators.join() !== signature.join())) {
+    throw unknownStream(between.map(({ operators }) => operators));
+  }
+  if (signature.length === 0) {
+    if (additions.length === 1) requireNormInBranch(additions[0] as Addition, embedding);
+    return { tensors: sums, norm: 'pre' };
+  }
+  if (!between.every(({ links }) => isNorm(links))) throw unknownStream([signature]);
+  const tensors = additions.slice(1).map((next) => next.source);
+  tensors.push(lastNorm(path.chain.slice((additions.at(-1) as Addition).at + 1), signature));
+  return { tensors, norm: 'post' };
+}
+
+/** Operators of the links that change values. */
+function changing(links: readonly ChainLink[]): string[] {
+  return links.map((link) => link.node.opType ?? '').filter((name) => !PASS.has(name));
+}
+
+/** Whether the links are one normalisation: an operator of that kind, or a mean over the stream, and no matrix product. */
+function isNorm(links: readonly ChainLink[]): boolean {
+  const operators = links
+    .flatMap((link) => [link.node, ...link.region])
+    .map((node) => node.opType ?? '');
+  return (
+    operators.some(isNormOperator) &&
+    !operators.some((name) => PRODUCTS.has(name) || name === 'Softmax')
+  );
+}
+
+function isNormOperator(name: string): boolean {
+  return name === 'ReduceMean' || /(^|Layer|RMS|Group|Instance)Normalization$/.test(name);
+}
+
+/** The output of the norm that follows the last addition of a post-norm model: as many links as before, of the same operators. */
+function lastNorm(links: readonly ChainLink[], signature: readonly string[]): string {
+  const found: string[] = [];
+  for (const link of links) {
+    const operator = link.node.opType ?? '';
+    if (PASS.has(operator)) continue;
+    found.push(operator);
+    if (found.length < signature.length) continue;
+    if (found.join() === signature.join()) return link.node.output[0] ?? '';
+    break;
+  }
+  throw unknownStream([[...signature], found]);
+}
+
+/** With one addition nothing lies between two; only a norm inside its branch tells that the stream is not normed after it. */
+function requireNormInBranch(addition: Addition, embedding: TokenEmbedding): void {
+  if (addition.link.region.some((node) => isNormOperator(node.opType ?? ''))) return;
+  throw new InputError(
+    `Expected a norm inside the only block's branch or a second block; without them it cannot be told whether the block ends before or after the norm that follows (embedding "${embedding.tensor}"). ${ADVICE}`,
+    { embedding: embedding.tensor },
+  );
+}
+
+const ADVICE =
+  'Known are decoder and encoder transformers exported by torch.onnx (both exporters) with eager attention and no cache; see `assay model inspect`.';
+
+function unknownStream(operators: readonly (readonly string[])[]): InputError {
+  const found = [...new Set(operators.map((list) => list.join(' → ') || 'nothing'))].join('; ');
+  return new InputError(
+    `Expected nothing, or everywhere the same norm, between the additions to the residual stream, found: ${found}. ${ADVICE}`,
+    { between: operators },
+  );
+}
+
+function notAdded(link: ChainLink, kind: BranchKind): InputError {
+  const { opType, name } = link.node;
+  return new InputError(
+    `Expected every ${kind} branch to be added to the residual stream, found one that ends in node "${name ?? ''}" (${opType ?? ''}) without an unchanged operand. ${ADVICE}`,
+    { node: name, operator: opType },
+  );
+}
+
+function fused(operator: string, node: NodeProto): InputError {
+  return new InputError(
+    `Expected plain additions to the residual stream, found ${operator} (node "${node.name ?? ''}"): the file was optimised for inference, which hides the stream. Give the file as torch.onnx or optimum exported it, before optimisation.`,
+    { node: node.name, operator },
+  );
+}

@@ -1,0 +1,158 @@
+// Finds the files that make up a model and their digests. External data must lie inside the model's folder: a path from a
+// file that a stranger wrote may not reach anything else. Large files are hashed as streams, never read whole.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { readFile, realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { digestOf, sha256Hex } from '../../core/identity/digest.js';
+import { externalReferences, type ExternalReference } from '../../core/onnx/external-data.js';
+import type { ModelProto } from '../../core/onnx/proto.js';
+import { InputError } from '../../schemas/errors.js';
+import { nearestNames } from '../run-file/nearest-names.js';
+import { readdir } from 'node:fs/promises';
+
+export interface ModelFile {
+  /** As the ONNX file names it; for the ONNX file itself its own name. */
+  readonly location: string;
+  readonly path: string;
+  readonly bytes: number;
+  readonly sha256: string;
+}
+
+/** Greatest size of an ONNX file: the limit of protobuf and of Node's readFile. Larger models keep weights outside. */
+const MAX_ONNX_BYTES = 2 ** 31 - 1;
+/** Where a Hugging Face-style folder has its model, in order of preference. */
+const FOLDER_PLACES: readonly string[] = ['model.onnx', path.join('onnx', 'model.onnx')];
+
+/** The ONNX file that a path means: the file itself, or `model.onnx` / `onnx/model.onnx` in a folder. @throws InputError */
+export async function locateModel(given: string): Promise<string> {
+  const info = await statOrNull(given);
+  if (info?.isFile()) return path.resolve(given);
+  if (!info?.isDirectory()) throw await missingFile(given);
+  for (const place of FOLDER_PLACES) {
+    const candidate = path.resolve(given, place);
+    if ((await statOrNull(candidate))?.isFile()) return candidate;
+  }
+  throw new InputError(
+    `Expected ${FOLDER_PLACES.join(' or ')} in the folder "${given}", found neither. Export the model into it, or give the path of the .onnx file.`,
+    { path: given },
+  );
+}
+
+/** The bytes of an ONNX file. @throws InputError where it cannot be read or is larger than protobuf allows */
+export async function readOnnxFile(file: string): Promise<Uint8Array> {
+  const info = await statOrNull(file);
+  if (!info?.isFile()) throw await missingFile(file);
+  if (info.size > MAX_ONNX_BYTES) {
+    throw new InputError(
+      `Expected an ONNX file below 2 GiB, "${file}" has ${info.size} bytes. Export it with external data (external_data=True), so that weights lie in a file beside it.`,
+      { path: file, bytes: info.size },
+    );
+  }
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new InputError(
+      `Cannot read "${file}": ${(error as Error).message}.`,
+      { path: file },
+      { cause: error },
+    );
+  }
+}
+
+/** The model's files, the ONNX file first, then external data by location. @throws InputError for external data that is missing, too short or outside */
+export async function modelFiles(
+  onnxPath: string,
+  onnx: Uint8Array,
+  model: ModelProto,
+): Promise<ModelFile[]> {
+  const own = {
+    location: path.basename(onnxPath),
+    path: onnxPath,
+    bytes: onnx.length,
+    sha256: sha256Hex(onnx),
+  };
+  const needed = new Map<string, number>();
+  for (const reference of externalReferences(model)) {
+    const end = reference.offset + (reference.length ?? 0);
+    needed.set(reference.location, Math.max(end, needed.get(reference.location) ?? 0));
+    refuseOutside(reference, onnxPath);
+  }
+  const external: ModelFile[] = [];
+  for (const location of [...needed.keys()].sort()) {
+    const file = await insideFolder(onnxPath, location);
+    const bytes = (await stat(file)).size;
+    const end = needed.get(location) ?? 0;
+    if (bytes < end) {
+      throw new InputError(
+        `Expected at least ${end} bytes of weights in "${file}", found ${bytes}: the file is cut short. Copy or download it again.`,
+        { path: file, bytes, needed: end },
+      );
+    }
+    external.push({ location, path: file, bytes, sha256: await hashFile(file) });
+  }
+  return [own, ...external];
+}
+
+/**
+ * The identity of a model: the sha256 of its ONNX file, and where it has external data the digest of
+ * {onnx: sha256, external: [[location, sha256], …] by location}.
+ */
+export function modelDigest(files: readonly Pick<ModelFile, 'location' | 'sha256'>[]): string {
+  const [onnx, ...external] = files;
+  if (onnx === undefined) throw new InputError('Expected the files of a model, found none.');
+  if (external.length === 0) return onnx.sha256;
+  return digestOf({
+    onnx: onnx.sha256,
+    external: external.map((f) => [f.location, f.sha256]).sort(),
+  });
+}
+
+/** SHA-256 of a file, read as a stream. */
+export async function hashFile(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 }))
+    hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}
+
+function refuseOutside({ location, tensor }: ExternalReference, onnxPath: string): void {
+  const steps = location.split(/[\\/]/);
+  const absolute = path.posix.isAbsolute(location) || path.win32.isAbsolute(location);
+  if (!absolute && !steps.includes('..') && !location.includes('\0')) return;
+  throw outside(location, onnxPath, `weight "${tensor}" names it`);
+}
+
+async function insideFolder(onnxPath: string, location: string): Promise<string> {
+  const folder = path.dirname(onnxPath);
+  const file = path.join(folder, location);
+  if (!(await statOrNull(file))?.isFile())
+    throw await missingFile(file, ` (external weights of "${onnxPath}")`);
+  const relative = path.relative(await realpath(folder), await realpath(file));
+  if (relative.startsWith('..') || path.isAbsolute(relative)) {
+    throw outside(location, onnxPath, 'a symbolic link leads there');
+  }
+  return file;
+}
+
+function outside(location: string, onnxPath: string, how: string): InputError {
+  return new InputError(
+    `Expected external weights inside the folder of "${onnxPath}", found "${location}" outside it (${how}). Copy the file beside the model and export or save the model with that name.`,
+    { path: onnxPath, location },
+  );
+}
+
+async function missingFile(file: string, what = ''): Promise<InputError> {
+  const folder = path.dirname(path.resolve(file));
+  const there = await readdir(folder).catch(() => []);
+  const near = nearestNames(path.basename(file), there);
+  const hint =
+    near.length > 0
+      ? ` Did you mean ${near.join(' or ')}?`
+      : ' Give the path of an .onnx file or of a folder with one.';
+  return new InputError(`No such file: "${file}"${what}.${hint}`, { path: file, nearest: near });
+}
+
+async function statOrNull(file: string): Promise<Awaited<ReturnType<typeof stat>> | null> {
+  return stat(file).catch(() => null);
+}
