@@ -33,6 +33,8 @@ export interface Part {
   readonly kind: 'file' | 'folder';
   readonly format: 'jsonl' | 'txt' | 'parquet';
   readonly compression: 'none' | 'gzip' | 'zstd';
+  /** Id of the document that a single .txt file is: its path relative to the run file (or the s3:// prefix). */
+  readonly name?: string | undefined;
 }
 
 export type SplitRule = { readonly field: string } | { readonly fit: number; readonly calib: number; readonly test: number };

@@ -17,6 +17,7 @@ const part = z.strictObject({
   kind: z.enum(['file', 'folder']),
   format: z.enum(['jsonl', 'txt', 'parquet']),
   compression: z.enum(['none', 'gzip', 'zstd']),
+  name: z.string().optional(),
 });
 
 const resolvedRun = z.strictObject({
