@@ -1,0 +1,51 @@
+// The plain Node scripts of infra/ with the types that the tests need.
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { packageRoot } from '../../../infra/package-root.js';
+
+interface TestReport {
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
+  }[];
+}
+
+interface Scripts {
+  readonly 'lock.mjs': {
+    readonly withLock: <T>(
+      name: string,
+      body: () => Promise<T>,
+      options: { folder: string; pollMs?: number },
+    ) => Promise<T>;
+  };
+  readonly 'setup.mjs': {
+    readonly checkNode: (version: string) => void;
+    readonly packagesMatch: (root: string) => Promise<boolean>;
+  };
+  readonly 'test.mjs': {
+    readonly countTests: (report: TestReport, exitCode: number | string) => Counts;
+  };
+  readonly 'servers/download.mjs': {
+    readonly downloadProgram: (
+      source: { url: string; kind: string },
+      file: string,
+    ) => Promise<void>;
+  };
+}
+
+interface Counts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+  readonly files: number;
+}
+
+/** Path of a script under infra/. */
+export function scriptPath(name: string): string {
+  return path.join(packageRoot(), 'infra', name);
+}
+
+export async function loadScript<Name extends keyof Scripts>(name: Name): Promise<Scripts[Name]> {
+  return (await import(pathToFileURL(scriptPath(name)).href)) as Scripts[Name];
+}
