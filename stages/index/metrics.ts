@@ -1,0 +1,215 @@
+// The metrics of one dictionary, summed over its encode commits: FVU, L0, silent and dense features per split, with
+// intervals. Reads segments of commits from local files; computes nothing from activations.
+//   FVU = Σ‖e‖² / (Σ‖x‖² − n·‖x̄‖²), x̄ = mean of the n evaluated rows;  L0 = Σ firings / n
+//   silent: features without a firing;  dense: features that fire on more than 10 % of the rows
+// Intervals: bootstrap over documents (1,000 resamples with replacement, 2.5 % and 97.5 % nearest rank). The encode
+// statistics hold Σx per shard, not per document, so a resample keeps the x̄ of all rows fixed:
+//   FVU* = Σ_D ‖e‖² / (Σ_D ‖x‖² − n_D·‖x̄‖²) over the drawn documents D; its own mean would move x̄ by O(1/√documents).
+import { readFile } from 'node:fs/promises';
+import { KeyedRandom } from '../../core/tensor/random.js';
+import { SPLITS, type Split } from '../../schemas/constants.js';
+import { DataError } from '../../schemas/errors.js';
+import type { Commit } from '../../schemas/records.js';
+import { decodeSegment } from './segments.js';
+import { decodeFloats, decodeIntegers, numberOf } from './statistics.js';
+
+export interface MetricsRequest {
+  /** Local files of the encode snapshot's segments. */
+  readonly segments: readonly string[];
+  readonly features: number;
+  /** Keys the resampling: the dictionary's index key. */
+  readonly key: string;
+}
+
+export type Interval = readonly [low: number, high: number];
+
+/** One split's metrics; null where the split has no rows (or x no variance). */
+export interface SplitMetrics {
+  readonly rows: number;
+  readonly documents: number;
+  readonly firings: number;
+  readonly fvu: number | null;
+  readonly fvuInterval: Interval | null;
+  readonly l0: number | null;
+  readonly l0Interval: Interval | null;
+  /** Features without a firing in this split. */
+  readonly silent: number;
+  /** Features that fire on more than 10 % of this split's rows. */
+  readonly dense: number;
+  readonly features: number;
+}
+
+export interface DictionaryMetrics {
+  readonly splits: Readonly<Partial<Record<Split, SplitMetrics>>>;
+  /** Features without a firing in any split. */
+  readonly silent: number;
+  readonly rows: number;
+  readonly features: number;
+  readonly resamples: number;
+}
+
+const RESAMPLES = 1000;
+const DENSE = 0.1;
+/** Numbers per document in `perDocument`: rows, Σ‖x‖², Σ‖e‖², firings. */
+const PER_DOCUMENT = 4;
+
+interface SplitSums {
+  rows: number;
+  documents: number;
+  firings: number;
+  xSq: number;
+  errSq: number;
+  sumX: Float64Array;
+  fired: Float64Array;
+  perDocument: Float64Array[];
+}
+
+/** The metrics as the statistics of the `metrics` item. @throws DataError where a commit lacks its statistics */
+export async function measureDictionary(request: MetricsRequest): Promise<Record<string, unknown>> {
+  const sums = new Map<Split, SplitSums>();
+  for (const commit of await readCommits(request.segments))
+    addCommit(sums, commit, request.features);
+  return { metrics: summarise(sums, request) };
+}
+
+/** The metrics of commits in memory: what `measureDictionary` stores. */
+export function metricsOf(
+  commits: readonly Commit[],
+  request: Omit<MetricsRequest, 'segments'>,
+): DictionaryMetrics {
+  const sums = new Map<Split, SplitSums>();
+  const sorted = [...commits].sort((a, b) => (a.shard < b.shard ? -1 : 1));
+  for (const commit of sorted) addCommit(sums, commit, request.features);
+  return summarise(sums, request);
+}
+
+async function readCommits(segments: readonly string[]): Promise<Commit[]> {
+  const commits: Commit[] = [];
+  for (const path of segments) commits.push(...(await decodeSegment(await readFile(path), path)));
+  return commits.sort((a, b) => (a.shard < b.shard ? -1 : 1));
+}
+
+function addCommit(sums: Map<Split, SplitSums>, commit: Commit, features: number): void {
+  const { statistics, shard, split } = commit;
+  if (!split)
+    throw new DataError(
+      `Expected encode commit ${shard} to name its split, found none; run \`assay resume --mode all\` to encode it again.`,
+      { shard },
+    );
+  const sumX = decodeFloats(statistics, 'sumX', shard);
+  const fired = decodeIntegers(statistics, 'fired', shard);
+  if (fired.length !== features) {
+    throw new DataError(
+      `Expected ${features} firing counts in encode commit ${shard}, found ${fired.length}; the dictionary has another width than the index was planned for.`,
+      { shard, expected: features, got: fired.length },
+    );
+  }
+  const sum = sums.get(split) ?? {
+    rows: 0,
+    documents: 0,
+    firings: 0,
+    xSq: 0,
+    errSq: 0,
+    sumX: new Float64Array(sumX.length),
+    fired: new Float64Array(features),
+    perDocument: [],
+  };
+  sums.set(split, sum);
+  for (const name of ['rows', 'documents', 'firings', 'xSq', 'errSq'] as const)
+    sum[name] += numberOf(statistics, name, shard);
+  for (let i = 0; i < sumX.length; i++) sum.sumX[i] = (sum.sumX[i] as number) + (sumX[i] as number);
+  for (let f = 0; f < features; f++) sum.fired[f] = (sum.fired[f] as number) + (fired[f] as number);
+  sum.perDocument.push(decodeFloats(statistics, 'perDocument', shard));
+}
+
+function summarise(
+  sums: ReadonlyMap<Split, SplitSums>,
+  request: Omit<MetricsRequest, 'segments'>,
+): DictionaryMetrics {
+  const splits: Partial<Record<Split, SplitMetrics>> = {};
+  const fired = new Float64Array(request.features);
+  let rows = 0;
+  for (const split of SPLITS) {
+    const sum = sums.get(split);
+    if (!sum) continue;
+    splits[split] = splitMetrics(sum, split, request);
+    rows += sum.rows;
+    for (let f = 0; f < fired.length; f++)
+      fired[f] = (fired[f] as number) + (sum.fired[f] as number);
+  }
+  return {
+    splits,
+    silent: countWhere(fired, (n) => n === 0),
+    rows,
+    features: request.features,
+    resamples: RESAMPLES,
+  };
+}
+
+function splitMetrics(
+  sum: SplitSums,
+  split: Split,
+  request: Omit<MetricsRequest, 'segments'>,
+): SplitMetrics {
+  const { rows, documents, firings, xSq, errSq, fired } = sum;
+  const meanSq = rows === 0 ? 0 : sum.sumX.reduce((total, x) => total + (x / rows) ** 2, 0);
+  const intervals =
+    rows === 0
+      ? null
+      : bootstrap(sum.perDocument, meanSq, new KeyedRandom('metrics', request.key, split));
+  const variation = xSq - rows * meanSq;
+  return {
+    rows,
+    documents,
+    firings,
+    fvu: variation > 0 ? errSq / variation : null,
+    fvuInterval: variation > 0 && intervals ? intervals.fvu : null,
+    l0: rows > 0 ? firings / rows : null,
+    l0Interval: intervals?.l0 ?? null,
+    silent: countWhere(fired, (n) => n === 0),
+    dense: countWhere(fired, (n) => n > DENSE * rows),
+    features: request.features,
+  };
+}
+
+/** Intervals of FVU (x̄ fixed) and L0 over resampled documents. */
+function bootstrap(
+  shards: readonly Float64Array[],
+  meanSq: number,
+  random: KeyedRandom,
+): { fvu: Interval; l0: Interval } {
+  const documents = shards.reduce((sum, shard) => sum + shard.length / PER_DOCUMENT, 0);
+  const table = new Float64Array(documents * PER_DOCUMENT);
+  let at = 0;
+  for (const shard of shards) {
+    table.set(shard, at);
+    at += shard.length;
+  }
+  const fvu = new Float64Array(RESAMPLES);
+  const l0 = new Float64Array(RESAMPLES);
+  for (let resample = 0; resample < RESAMPLES; resample++) {
+    let [rows, xSq, errSq, firings] = [0, 0, 0, 0];
+    for (let draw = 0; draw < documents; draw++) {
+      const d = random.nextInt(documents) * PER_DOCUMENT;
+      rows += table[d] as number;
+      xSq += table[d + 1] as number;
+      errSq += table[d + 2] as number;
+      firings += table[d + 3] as number;
+    }
+    fvu[resample] = errSq / (xSq - rows * meanSq);
+    l0[resample] = firings / rows;
+  }
+  return { fvu: interval(fvu), l0: interval(l0) };
+}
+
+function interval(values: Float64Array): Interval {
+  const sorted = values.sort();
+  const rank = (q: number): number => sorted[Math.ceil(q * sorted.length) - 1] as number;
+  return [rank(0.025), rank(0.975)];
+}
+
+function countWhere(values: Float64Array, test: (value: number) => boolean): number {
+  let count = 0;
+  for (const value of values) if (test(value)) count++;
+  return count;
+}

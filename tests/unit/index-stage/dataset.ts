@@ -1,0 +1,302 @@
+// A small encoded dataset in a store: seeded tokens and feature activations of several shards, as the tokens and encode
+// stages would have committed them; and what the index must say of it, by brute force.
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sha256Hex } from '../../../core/identity/digest.js';
+import { floatToHalf, halfToFloat } from '../../../core/tensor/half.js';
+import { KeyedRandom } from '../../../core/tensor/random.js';
+import type { Split } from '../../../schemas/constants.js';
+import type { Commit, ObjectRecord } from '../../../schemas/records.js';
+import { initZstd, zstdCompress } from '../../../storage/arrow/zstd.js';
+import { createMemoryStore } from '../../../storage/objects/memory-store.js';
+import type { ObjectStore } from '../../../storage/objects/object-store.js';
+import type { TableColumns, TableName } from '../../../storage/tables/layouts.js';
+import { TableWriter, type TableFile } from '../../../storage/tables/table-writer.js';
+import type { StoredFile } from '../../../stages/configs.js';
+import type { SpoolFile } from '../../../stages/stage.js';
+
+export interface Shape {
+  readonly seed: number;
+  readonly shards: number;
+  readonly documents: number;
+  readonly mostTokens: number;
+  readonly features: number;
+  readonly perToken: number;
+  readonly k: number;
+  readonly contextTokens: number;
+}
+
+/** One firing, as plain data for brute force. */
+export interface Firing {
+  readonly feature: number;
+  readonly doc: number;
+  readonly pos: number;
+  readonly value: number;
+  readonly token: number;
+}
+
+interface ShardData {
+  readonly name: string;
+  readonly split: Split;
+  readonly tokens: TableColumns['tokens'];
+  readonly acts: TableColumns['acts'];
+  readonly firings: readonly Firing[];
+}
+
+export interface Dataset {
+  readonly shape: Shape;
+  readonly store: ObjectStore;
+  readonly folder: string;
+  readonly shards: readonly ShardData[];
+  readonly tokens: readonly Commit[];
+  readonly encoded: readonly Commit[];
+  readonly storedRows: number;
+  close(): Promise<void>;
+}
+
+/** Few distinct values, so that ties are common. */
+function drawValue(random: KeyedRandom): number {
+  return halfToFloat(floatToHalf(Math.round(random.nextFloat() * 8) / 4 + 0.25));
+}
+
+function drawShard(shape: Shape, index: number, firstDoc: number): ShardData {
+  const random = new KeyedRandom('dataset', shape.seed, index);
+  const offsets = new Uint32Array(shape.documents + 1);
+  for (let i = 0; i < shape.documents; i++)
+    offsets[i + 1] = (offsets[i] ?? 0) + 1 + random.nextInt(shape.mostTokens);
+  const total = offsets.at(-1) ?? 0;
+  const ids = Uint32Array.from({ length: total }, () => random.nextInt(12));
+  const starts = Uint32Array.from({ length: total }, (_, i) => i);
+  const firings: Firing[] = [];
+  const [docs, positions, ends, features, values]: number[][] = [
+    [],
+    [],
+    [0],
+    [],
+    [],
+  ] as unknown as number[][];
+  for (let d = 0; d < shape.documents; d++) {
+    const length = (offsets[d + 1] ?? 0) - (offsets[d] ?? 0);
+    for (let pos = 0; pos < length; pos++) {
+      const active = new Set<number>();
+      // Feature 0 fires often, the last one never.
+      while (active.size < Math.min(shape.perToken, shape.features - 1))
+        active.add(Math.floor(random.nextFloat() ** 2 * (shape.features - 1)));
+      for (const feature of [...active].sort((a, b) => a - b)) {
+        const value = drawValue(random);
+        features?.push(feature);
+        values?.push(floatToHalf(value));
+        firings.push({
+          feature,
+          doc: firstDoc + d,
+          pos,
+          value,
+          token: ids[(offsets[d] ?? 0) + pos] ?? 0,
+        });
+      }
+      docs?.push(firstDoc + d);
+      positions?.push(pos);
+      ends?.push(features?.length ?? 0);
+    }
+  }
+  const rows = docs?.length ?? 0;
+  return {
+    name: `shard-${String(index).padStart(3, '0')}`,
+    split: (['fit', 'calib', 'test'] as const)[index % 3] as Split,
+    tokens: {
+      doc: Uint32Array.from({ length: shape.documents }, (_, d) => firstDoc + d),
+      offsets,
+      ids,
+      starts,
+      ends: starts.map((s) => s + 1),
+    },
+    acts: {
+      doc: Uint32Array.from(docs ?? []),
+      pos: Uint32Array.from(positions ?? []),
+      features: {
+        offsets: Uint32Array.from(ends ?? []),
+        feature: Uint32Array.from(features ?? []),
+        value: Uint16Array.from(values ?? []),
+      },
+      xSq: Float32Array.from({ length: rows }, () => 4 + random.nextFloat()),
+      errSq: Float32Array.from({ length: rows }, () => random.nextFloat()),
+    },
+    firings,
+  };
+}
+
+/** A shard's run: its firings sorted by (feature, doc, pos). */
+function sortedRun(shard: ShardData): TableColumns['postings'] {
+  const sorted = [...shard.firings].sort(
+    (a, b) => a.feature - b.feature || a.doc - b.doc || a.pos - b.pos,
+  );
+  return {
+    feature: Uint32Array.from(sorted, (f) => f.feature),
+    doc: Uint32Array.from(sorted, (f) => f.doc),
+    pos: Uint32Array.from(sorted, (f) => f.pos),
+    value: Uint16Array.from(sorted, (f) => floatToHalf(f.value)),
+  };
+}
+
+/** Puts spool files into the store as data objects. */
+export async function store(
+  target: ObjectStore,
+  shard: string,
+  files: readonly (SpoolFile | TableFile)[],
+): Promise<ObjectRecord[]> {
+  const records: ObjectRecord[] = [];
+  for (const { table, path, extension, sha256, bytes, rows, batches } of files) {
+    const key = `data/${sha256.slice(0, 2)}/${sha256}.${extension}`;
+    await target.putIfAbsent(key, await readFile(path));
+    records.push({ table, shard, key, sha256, bytes, rows, batches: [...batches] });
+  }
+  return records;
+}
+
+async function put<T extends TableName>(
+  dataset: { store: ObjectStore; folder: string },
+  at: { shard: string; table: T },
+  columns: TableColumns[T],
+): Promise<ObjectRecord[]> {
+  const writer = await TableWriter.open({
+    table: at.table,
+    path: join(dataset.folder, `${at.shard}-${at.table}.arrow`),
+    shard: at.shard,
+    metadata: {},
+  });
+  await writer.write(columns);
+  return store(dataset.store, at.shard, await writer.finish());
+}
+
+const base64 = (values: Float64Array | Uint32Array): string =>
+  Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
+
+/** Statistics as the encode stage keeps them; x is one-dimensional: Σx = rows. */
+function encodeStatistics(shard: ShardData, features: number): Record<string, unknown> {
+  const { acts, tokens } = shard;
+  const fired = new Uint32Array(features);
+  for (const { feature } of shard.firings) fired[feature] = (fired[feature] ?? 0) + 1;
+  const perDocument = new Float64Array(tokens.doc.length * 4);
+  acts.doc.forEach((doc, row) => {
+    const d = (doc - (tokens.doc[0] ?? 0)) * 4;
+    const firings = (acts.features.offsets[row + 1] ?? 0) - (acts.features.offsets[row] ?? 0);
+    [1, acts.xSq[row] ?? 0, acts.errSq[row] ?? 0, firings].forEach(
+      (v, i) => (perDocument[d + i] = (perDocument[d + i] ?? 0) + v),
+    );
+  });
+  const column = (i: number): number =>
+    perDocument.reduce((sum, v, at) => (at % 4 === i ? sum + v : sum), 0);
+  return {
+    rows: column(0),
+    documents: tokens.doc.length,
+    firings: column(3),
+    xSq: column(1),
+    errSq: column(2),
+    sumX: base64(Float64Array.of(column(0))),
+    fired: base64(fired),
+    perDocument: base64(perDocument),
+  };
+}
+
+function commit(
+  stage: 'tokens' | 'encode',
+  shard: ShardData,
+  rest: Pick<Commit, 'objects' | 'statistics'>,
+): Commit {
+  const key = sha256Hex(stage);
+  const producer = { version: '0', host: 'h', run: 'r', revision: 0 };
+  return {
+    formatVersion: 1,
+    stage,
+    key,
+    input: sha256Hex(shard.name),
+    inputs: {},
+    shard: shard.name,
+    split: shard.split,
+    engine: null,
+    attempt: 'a',
+    wallMs: 0,
+    committedMs: 0,
+    producer,
+    prereg: null,
+    ...rest,
+  };
+}
+
+/** Builds the dataset in a memory store and a temporary folder. */
+export async function buildDataset(shape: Shape): Promise<Dataset> {
+  await initZstd();
+  const folder = await mkdtemp(join(tmpdir(), 'assay-index-'));
+  const memory = createMemoryStore();
+  const at = { store: memory, folder };
+  const shards = Array.from({ length: shape.shards }, (_, i) =>
+    drawShard(shape, i, i * shape.documents),
+  );
+  const tokens: Commit[] = [];
+  const encoded: Commit[] = [];
+  for (const shard of shards) {
+    tokens.push(
+      commit('tokens', shard, {
+        objects: await put(at, { shard: shard.name, table: 'tokens' }, shard.tokens),
+        statistics: {},
+      }),
+    );
+    const objects = [
+      ...(await put(at, { shard: shard.name, table: 'acts' }, shard.acts)),
+      ...(await put(at, { shard: shard.name, table: 'postings' }, sortedRun(shard))),
+    ];
+    encoded.push(
+      commit('encode', shard, { objects, statistics: encodeStatistics(shard, shape.features) }),
+    );
+  }
+  const storedRows = shards.reduce((sum, shard) => sum + shard.acts.doc.length, 0);
+  return {
+    shape,
+    store: memory,
+    folder,
+    shards,
+    tokens,
+    encoded,
+    storedRows,
+    close: () => rm(folder, { recursive: true }),
+  };
+}
+
+/** A segment of commits, stored. */
+export async function storeSegment(
+  target: ObjectStore,
+  commits: readonly Commit[],
+): Promise<StoredFile> {
+  const bytes = zstdCompress(new TextEncoder().encode(JSON.stringify(commits)));
+  const sha256 = sha256Hex(bytes);
+  const key = `data/${sha256.slice(0, 2)}/${sha256}.json.zst`;
+  await target.putIfAbsent(key, bytes);
+  return { key, sha256, bytes: bytes.length };
+}
+
+/** All firings in (feature, doc, pos) order. */
+export function allFirings(dataset: Dataset): Firing[] {
+  return dataset.shards
+    .flatMap((s) => s.firings)
+    .sort((a, b) => a.feature - b.feature || a.doc - b.doc || a.pos - b.pos);
+}
+
+/** The strongest examples of a feature, by brute force: best of each context, then value descending, doc, pos. */
+export function bruteTop(
+  dataset: Dataset,
+  feature: number,
+  k: number,
+): { doc: number; pos: number; value: number }[] {
+  const window = dataset.shape.contextTokens - 1;
+  const best = new Map<string, Firing>();
+  for (const firing of allFirings(dataset).filter((f) => f.feature === feature)) {
+    const context = `${firing.doc}/${Math.floor(firing.pos / window)}`;
+    const known = best.get(context);
+    if (!known || firing.value > known.value) best.set(context, firing);
+  }
+  const sorted = [...best.values()].sort(
+    (a, b) => b.value - a.value || a.doc - b.doc || a.pos - b.pos,
+  );
+  return sorted.slice(0, k).map(({ doc, pos, value }) => ({ doc, pos, value }));
+}
