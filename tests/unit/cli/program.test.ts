@@ -103,7 +103,7 @@ describe('help', () => {
 
 describe('an error', () => {
   const failing = (
-    error: unknown,
+    error: Error,
     extra: readonly string[] = [],
     environment: Record<string, string> = {},
   ) =>
