@@ -84,7 +84,7 @@ export const snapshotRecord = z.strictObject({
   stage: stageName,
   key: sha256,
   tables: z.array(z.string()),
-  segments: z.array(z.strictObject({ key: z.string(), sha256, commits: count })),
+  segments: z.array(z.strictObject({ key: z.string(), sha256, bytes: count, commits: count })),
   commits: count,
   planned: count.nullable(),
   quarantined: count,
