@@ -2,20 +2,15 @@
 // and top; sum up the dictionary's metrics. Asks the worker for one shard's run at a time; never touches the store.
 import { readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { PackingOptions } from '../../core/corpus/packing.js';
 import type { ChildContext, ChildTask } from '../../runtime/child/protocol.js';
 import { decodeBatch, readTokensTable } from '../../storage/tables/read.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { ChildOutput, SpoolFile } from '../stage.js';
 import { FeatureSummaries } from './feature-summaries.js';
-import { measureDictionary, type MetricsRequest } from './metrics.js';
+import { summariseMetrics, type MetricsRequest } from './metrics.js';
 import { OrderCheck, mergeRuns, newBlock, type PostingBlock } from './posting-block.js';
-import {
-  ContextNumbers,
-  locatePostings,
-  shardTokens,
-  type ContextRule,
-  type Located,
-} from './token-lookup.js';
+import { locatePostings, shardTokens, type Located } from './token-lookup.js';
 
 export interface IndexRequest {
   readonly spool: string;
@@ -25,7 +20,7 @@ export interface IndexRequest {
   readonly runs: number;
   readonly k: number;
   readonly storedRows: number;
-  readonly contexts: ContextRule;
+  readonly packing: PackingOptions;
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -45,7 +40,8 @@ export interface IndexTasks {
 
 export const indexTasks: IndexTasks = {
   index: buildIndex,
-  'index-metrics': async (request) => ({ files: [], statistics: await measureDictionary(request) }),
+  'index-metrics': (request) =>
+    Promise.resolve({ files: [], statistics: { metrics: summariseMetrics(request) } }),
 };
 
 async function buildIndex(request: IndexRequest, context: ChildContext): Promise<ChildOutput> {
@@ -107,9 +103,10 @@ async function loadRun(
   }
   const postings = joinPostings(pieces);
   if (postings.feature.length === 0) return null;
-  const tokens = shardTokens(await Promise.all(slice.tokens.map((path) => readTokensTable(path))));
-  const contexts = new ContextNumbers(tokens, request.contexts, firstContext);
-  return { block: locatePostings(postings, tokens, contexts), nextContext: contexts.next };
+  const tables = await Promise.all(slice.tokens.map((path) => readTokensTable(path)));
+  const tokens = shardTokens(tables, request.packing);
+  const block = locatePostings(postings, tokens, firstContext);
+  return { block, nextContext: firstContext + tokens.contextCount };
 }
 
 /** The rows of a sorted batch that lie in the range, as views. */

@@ -1,21 +1,18 @@
 // The metrics of one dictionary, summed over its encode commits: FVU, L0, silent and dense features per split, with
-// intervals. Reads segments of commits from local files; computes nothing from activations.
+// intervals. Pure: reads the statistics of the commits, computes nothing from activations.
 //   FVU = Σ‖e‖² / (Σ‖x‖² − n·‖x̄‖²), x̄ = mean of the n evaluated rows;  L0 = Σ firings / n
 //   silent: features without a firing;  dense: features that fire on more than 10 % of the rows
 // Intervals: bootstrap over documents (1,000 resamples with replacement, 2.5 % and 97.5 % nearest rank). The encode
 // statistics hold Σx per shard, not per document, so a resample keeps the x̄ of all rows fixed:
 //   FVU* = Σ_D ‖e‖² / (Σ_D ‖x‖² − n_D·‖x̄‖²) over the drawn documents D; its own mean would move x̄ by O(1/√documents).
-import { readFile } from 'node:fs/promises';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { SPLITS, type Split } from '../../schemas/constants.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit } from '../../schemas/records.js';
-import { decodeSegment } from './segments.js';
 import { decodeFloats, decodeIntegers, numberOf } from './statistics.js';
 
 export interface MetricsRequest {
-  /** Local files of the encode snapshot's segments. */
-  readonly segments: readonly string[];
+  readonly sums: ReadonlyMap<Split, SplitSums>;
   readonly features: number;
   /** Keys the resampling: the dictionary's index key. */
   readonly key: string;
@@ -53,7 +50,8 @@ const DENSE = 0.1;
 /** Numbers per document in `perDocument`: rows, Σ‖x‖², Σ‖e‖², firings. */
 const PER_DOCUMENT = 4;
 
-interface SplitSums {
+/** Sums over the shards of one split. */
+export interface SplitSums {
   rows: number;
   documents: number;
   firings: number;
@@ -64,29 +62,14 @@ interface SplitSums {
   perDocument: Float64Array[];
 }
 
-/** The metrics as the statistics of the `metrics` item. @throws DataError where a commit lacks its statistics */
-export async function measureDictionary(request: MetricsRequest): Promise<Record<string, unknown>> {
+/**
+ * The encode statistics summed per split, in the order of the commits.
+ * @throws DataError where a commit lacks its split or a statistic, or was made for another width
+ */
+export function sumStatistics(commits: readonly Commit[], features: number): Map<Split, SplitSums> {
   const sums = new Map<Split, SplitSums>();
-  for (const commit of await readCommits(request.segments))
-    addCommit(sums, commit, request.features);
-  return { metrics: summarise(sums, request) };
-}
-
-/** The metrics of commits in memory: what `measureDictionary` stores. */
-export function metricsOf(
-  commits: readonly Commit[],
-  request: Omit<MetricsRequest, 'segments'>,
-): DictionaryMetrics {
-  const sums = new Map<Split, SplitSums>();
-  const sorted = [...commits].sort((a, b) => (a.shard < b.shard ? -1 : 1));
-  for (const commit of sorted) addCommit(sums, commit, request.features);
-  return summarise(sums, request);
-}
-
-async function readCommits(segments: readonly string[]): Promise<Commit[]> {
-  const commits: Commit[] = [];
-  for (const path of segments) commits.push(...(await decodeSegment(await readFile(path), path)));
-  return commits.sort((a, b) => (a.shard < b.shard ? -1 : 1));
+  for (const commit of commits) addCommit(sums, commit, features);
+  return sums;
 }
 
 function addCommit(sums: Map<Split, SplitSums>, commit: Commit, features: number): void {
@@ -122,10 +105,9 @@ function addCommit(sums: Map<Split, SplitSums>, commit: Commit, features: number
   sum.perDocument.push(decodeFloats(statistics, 'perDocument', shard));
 }
 
-function summarise(
-  sums: ReadonlyMap<Split, SplitSums>,
-  request: Omit<MetricsRequest, 'segments'>,
-): DictionaryMetrics {
+/** The metrics of a dictionary from its summed statistics. */
+export function summariseMetrics(request: MetricsRequest): DictionaryMetrics {
+  const { sums } = request;
   const splits: Partial<Record<Split, SplitMetrics>> = {};
   const fired = new Float64Array(request.features);
   let rows = 0;
@@ -146,11 +128,7 @@ function summarise(
   };
 }
 
-function splitMetrics(
-  sum: SplitSums,
-  split: Split,
-  request: Omit<MetricsRequest, 'segments'>,
-): SplitMetrics {
+function splitMetrics(sum: SplitSums, split: Split, request: MetricsRequest): SplitMetrics {
   const { rows, documents, firings, xSq, errSq, fired } = sum;
   const meanSq = rows === 0 ? 0 : sum.sumX.reduce((total, x) => total + (x / rows) ** 2, 0);
   const intervals =

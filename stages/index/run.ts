@@ -1,15 +1,15 @@
 // Runs one item of the index stage in the worker: fetches the planned slices of all shards' sorted runs and their tokens,
 // and hands them to the compute child one shard at a time. Computes nothing itself.
-import { open, readFile } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
 import { newCounters, readBatchBytes } from '../../storage/query/batch-reader.js';
 import { planRanges } from '../../storage/query/planner.js';
+import { readSegments } from '../../storage/records/segments.js';
 import type { IndexConfig, IndexInputs, StoredFile } from '../configs.js';
 import type { ChildOutput, Stage, StageContext, StageResult, WorkItem } from '../stage.js';
 import type { IndexRequest, RunSlice } from './child.js';
-import type { MetricsRequest } from './metrics.js';
-import { decodeSegment } from './segments.js';
+import { sumStatistics, type MetricsRequest } from './metrics.js';
 import { numberOf } from './statistics.js';
 
 export const indexStage: Stage<IndexConfig, IndexInputs> = {
@@ -50,10 +50,11 @@ async function runMetrics(
   config: IndexConfig,
   context: StageContext,
 ): Promise<ChildOutput> {
-  const segments = await fetchAll(item.aux.segments ?? [], context);
+  const commits = await readCommits(item.aux.segments ?? [], context);
+  const { features } = config.keyed;
   const request: MetricsRequest = {
-    segments,
-    features: config.keyed.features,
+    sums: sumStatistics(commits, features),
+    features,
     key: item.keys[0] as string,
   };
   return context.children.call<ChildOutput>('index-metrics', request, { signal: context.signal });
@@ -82,7 +83,7 @@ async function runRange(
       (sum, commit) => sum + numberOf(commit.statistics, 'rows', commit.shard),
       0,
     ),
-    contexts: { contextTokens, prepended, packing },
+    packing: { contextTokens, prepended, packing },
     metadata: { key: item.keys[0] as string, encode: encodeKey, site: config.aux.site },
   };
   const slices = new SliceQueue(runs, range, context);
@@ -188,12 +189,12 @@ async function fetchAll(objects: readonly StoredFile[], context: StageContext): 
   );
 }
 
+/** The commits of a pinned snapshot in shard order: the order of every sum across shards. */
 async function readCommits(
   segments: readonly StoredFile[],
-  context: StageContext,
+  { store, signal }: StageContext,
 ): Promise<Commit[]> {
   const commits: Commit[] = [];
-  for (const path of await fetchAll(segments, context))
-    commits.push(...(await decodeSegment(await readFile(path), path)));
-  return commits;
+  for await (const commit of readSegments(store, segments, { signal })) commits.push(commit);
+  return commits.sort((a, b) => (a.shard < b.shard ? -1 : 1));
 }

@@ -3,17 +3,16 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { packContexts } from '../../../core/corpus/packing.js';
 import { sha256Hex } from '../../../core/identity/digest.js';
 import { floatToHalf, halfToFloat } from '../../../core/tensor/half.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import type { Split } from '../../../schemas/constants.js';
 import type { Commit, ObjectRecord } from '../../../schemas/records.js';
-import { initZstd, zstdCompress } from '../../../storage/arrow/zstd.js';
 import { createMemoryStore } from '../../../storage/objects/memory-store.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import type { TableColumns, TableName } from '../../../storage/tables/layouts.js';
 import { TableWriter, type TableFile } from '../../../storage/tables/table-writer.js';
-import type { StoredFile } from '../../../stages/configs.js';
 import type { SpoolFile } from '../../../stages/stage.js';
 
 export interface Shape {
@@ -25,6 +24,7 @@ export interface Shape {
   readonly perToken: number;
   readonly k: number;
   readonly contextTokens: number;
+  readonly packing: 'document' | 'concatenate';
 }
 
 /** One firing, as plain data for brute force. */
@@ -226,7 +226,6 @@ function commit(
 
 /** Builds the dataset in a memory store and a temporary folder. */
 export async function buildDataset(shape: Shape): Promise<Dataset> {
-  await initZstd();
   const folder = await mkdtemp(join(tmpdir(), 'assay-index-'));
   const memory = createMemoryStore();
   const at = { store: memory, folder };
@@ -263,23 +262,21 @@ export async function buildDataset(shape: Shape): Promise<Dataset> {
   };
 }
 
-/** A segment of commits, stored. */
-export async function storeSegment(
-  target: ObjectStore,
-  commits: readonly Commit[],
-): Promise<StoredFile> {
-  const bytes = zstdCompress(new TextEncoder().encode(JSON.stringify(commits)));
-  const sha256 = sha256Hex(bytes);
-  const key = `data/${sha256.slice(0, 2)}/${sha256}.json.zst`;
-  await target.putIfAbsent(key, bytes);
-  return { key, sha256, bytes: bytes.length };
-}
-
 /** All firings in (feature, doc, pos) order. */
 export function allFirings(dataset: Dataset): Firing[] {
   return dataset.shards
     .flatMap((s) => s.firings)
     .sort((a, b) => a.feature - b.feature || a.doc - b.doc || a.pos - b.pos);
+}
+
+/** A name for the context that holds a firing: the formula of packing `document`, else the shard's own packing. */
+function contextName(dataset: Dataset, { doc, pos }: Firing): string {
+  const { contextTokens, packing, documents } = dataset.shape;
+  if (packing === 'document') return `${doc}/${Math.floor(pos / (contextTokens - 1))}`;
+  const shard = Math.floor(doc / documents);
+  const offsets = dataset.shards[shard]?.tokens.offsets ?? new Uint32Array(1);
+  const { contexts } = packContexts(offsets, { contextTokens, packing, prepended: true });
+  return `${shard}:${contexts[(offsets[doc % documents] ?? 0) + pos] ?? -1}`;
 }
 
 /** The strongest examples of a feature, by brute force: best of each context, then value descending, doc, pos. */
@@ -288,10 +285,9 @@ export function bruteTop(
   feature: number,
   k: number,
 ): { doc: number; pos: number; value: number }[] {
-  const window = dataset.shape.contextTokens - 1;
   const best = new Map<string, Firing>();
   for (const firing of allFirings(dataset).filter((f) => f.feature === feature)) {
-    const context = `${firing.doc}/${Math.floor(firing.pos / window)}`;
+    const context = contextName(dataset, firing);
     const known = best.get(context);
     if (!known || firing.value > known.value) best.set(context, firing);
   }

@@ -23,6 +23,7 @@ const SHAPE: Shape = {
   perToken: 3,
   k: 4,
   contextTokens: 9,
+  packing: 'document',
 };
 
 const shapes = fc.record({
@@ -34,6 +35,7 @@ const shapes = fc.record({
   perToken: fc.integer({ min: 1, max: 4 }),
   k: fc.integer({ min: 1, max: 5 }),
   contextTokens: fc.integer({ min: 2, max: 8 }),
+  packing: fc.constantFrom('document' as const, 'concatenate' as const),
 });
 
 interface Indexed {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DictionaryMetrics } from '../../../stages/index/metrics.js';
-import { metricsOf } from '../../../stages/index/metrics.js';
+import { sumStatistics } from '../../../stages/index/metrics.js';
 import { buildDataset, type Dataset } from './dataset.js';
 import { runIndex } from './run-index.js';
 
@@ -15,6 +15,7 @@ beforeAll(async () => {
     perToken: 3,
     k: 4,
     contextTokens: 9,
+    packing: 'document',
   });
 });
 afterAll(() => dataset.close());
@@ -82,7 +83,7 @@ describe('metrics of a dictionary', () => {
     const [first] = dataset.encoded;
     if (!first) throw new Error('no commit');
     const damaged = { ...first, statistics: { ...first.statistics, sumX: 3 } };
-    expect(() => metricsOf([damaged], { features: 10, key: 'k' })).toThrow(
+    expect(() => sumStatistics([damaged], 10)).toThrow(
       'Expected base64 of 8-byte numbers as statistic "sumX" of encode commit shard-000, got number; run `assay resume --mode all` to encode it again.',
     );
   });

@@ -1,6 +1,7 @@
 // Runs the index stage over a test dataset in this process, with messages copied as they would be between processes.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeSegment } from '../../../storage/records/segments.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import type { IndexConfig, IndexInputs } from '../../../stages/configs.js';
 import { indexTasks } from '../../../stages/index/child.js';
@@ -12,7 +13,7 @@ import type {
   StageOutput,
   WorkItem,
 } from '../../../stages/stage.js';
-import { storeSegment, type Dataset, type Shape } from './dataset.js';
+import { type Dataset, type Shape } from './dataset.js';
 
 /** Runs tasks in this process, with messages copied as they would be between processes. */
 export const inProcess: ComputeChildren = {
@@ -61,17 +62,14 @@ export function stageContext(
   };
 }
 
-export function indexConfig(
-  shape: Shape,
-  packing: 'document' | 'concatenate' = 'document',
-): IndexConfig {
+export function indexConfig(shape: Shape): IndexConfig {
   const keyed = {
     encodeKey: 'e',
     topExamples: shape.k,
     features: shape.features,
     contextTokens: shape.contextTokens,
     prepended: true,
-    packing,
+    packing: shape.packing,
   };
   return { keyed, aux: { name: 'd', site: 's', width: 1 } };
 }
@@ -82,7 +80,7 @@ export async function runIndex(
   ranges?: readonly { from: number; to: number }[],
 ): Promise<Map<string, StageOutput>> {
   const { shape, encoded, tokens } = dataset;
-  const segments = [await storeSegment(dataset.store, encoded)];
+  const segments = [await writeSegment(dataset.store, encoded)];
   const planned = planIndexItems({
     key: 'key',
     features: shape.features,
@@ -90,7 +88,7 @@ export async function runIndex(
     snapshot: 's',
     commits: encoded,
     segments,
-    tokens: [await storeSegment(dataset.store, tokens)],
+    tokens: [await writeSegment(dataset.store, tokens)],
   });
   const template = planned[0] as WorkItem<IndexInputs>;
   const items = ranges
