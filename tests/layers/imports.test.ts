@@ -12,7 +12,7 @@ interface Plant {
 }
 
 const LAYERS = 'schemas core storage runtime stages activities workers cli web infra'.split(' ');
-const CORE = 'identity tensor onnx autodiff hooks sae circuits corpus evidence'.split(' ');
+const CORE = 'identity tensor order onnx autodiff hooks sae circuits corpus evidence'.split(' ');
 
 /** One file per violation. Targets are files of `TARGETS` or packages. */
 const PLANTS: readonly Plant[] = [
@@ -28,6 +28,7 @@ const PLANTS: readonly Plant[] = [
   plant('layer-infra', 'infra/plant.ts', '../stages/target.js'),
   plant('core-identity', 'core/identity/plant.ts', '../tensor/target.js'),
   plant('core-tensor', 'core/tensor/plant-onnx.ts', '../onnx/target.js'),
+  plant('core-order', 'core/order/plant.ts', '../onnx/target.js'),
   plant('core-onnx', 'core/onnx/plant.ts', '../autodiff/target.js'),
   plant('core-autodiff', 'core/autodiff/plant.ts', '../hooks/target.js'),
   plant('core-hooks', 'core/hooks/plant.ts', '../sae/target.js'),
