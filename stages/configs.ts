@@ -2,6 +2,7 @@
 // `aux` only says where things are. Stored with the plan, so a resume never reads the user's files again.
 import type { Split } from '../schemas/constants.js';
 import type { SaeConfig } from '../schemas/run-file.js';
+import type { StoreOptions } from '../storage/objects/s3-client.js';
 
 /** A model: an ONNX file by digest, plus edits that make it another model. `base` covers external data. */
 export interface ModelReference {
@@ -48,8 +49,14 @@ export interface CorpusConfig {
     readonly splitSeed: number;
     readonly shardTokens: number;
     readonly onBadDocument: 'fail' | 'skip';
+    /** Only the first documents of each part, in file order (`run --limit`). */
+    readonly limitDocuments?: number | undefined;
   };
-  readonly aux: { readonly parts: readonly Part[] };
+  readonly aux: {
+    readonly parts: readonly Part[];
+    /** Connection settings for parts in S3, as for the run's store. */
+    readonly storeOptions?: StoreOptions | undefined;
+  };
 }
 /** One part. Its commit holds one `source` object list per shard; objects' `shard` names it. */
 export interface CorpusInputs {

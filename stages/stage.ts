@@ -33,6 +33,8 @@ export interface WorkItem<Inputs = unknown> {
 export interface SpoolFile {
   readonly table: string;
   readonly path: string;
+  /** Shard of this file where an item makes several (corpus); else the item's own. */
+  readonly shard?: string | undefined;
   readonly extension: 'arrow' | 'safetensors' | 'json' | 'bin';
   readonly sha256: string;
   readonly bytes: number;

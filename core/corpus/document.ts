@@ -1,0 +1,123 @@
+// What a record must be to count as a document: the checks, and the words in which a bad one is reported.
+import type { Split } from '../../schemas/constants.js';
+import { isSplit, splitByHash, type SplitRule } from './split-rule.js';
+
+/** Why a record is no document; the keys under which skipped records are counted. */
+export const BAD_REASONS = [
+  'brokenJson',
+  'invalidUtf8',
+  'notAnObject',
+  'badId',
+  'badText',
+  'loneSurrogate',
+  'badSplit',
+  'tooLong',
+  'duplicateId',
+] as const;
+export type BadReason = (typeof BAD_REASONS)[number];
+
+export interface BadRecord {
+  readonly reason: BadReason;
+  /** What was expected and what was found, without the place. */
+  readonly problem: string;
+  readonly details: Readonly<Record<string, unknown>>;
+}
+
+export interface SourceDocument {
+  readonly id: string;
+  readonly text: string;
+  /** JSON of the record's other fields (the one that names the split left out). */
+  readonly meta: string;
+  readonly split: Split;
+}
+
+export interface DocumentRule {
+  readonly idField: string;
+  readonly textField: string;
+  readonly split: SplitRule;
+  readonly splitSeed: number;
+}
+
+/** Longest id, in UTF-8 bytes: it stands in messages and in every row of `documents`. */
+const MAX_ID_BYTES = 4096;
+
+/** The document in a record, or what is wrong with it. */
+export function parseDocument(
+  fields: Readonly<Record<string, unknown>>,
+  rule: DocumentRule,
+): SourceDocument | BadRecord {
+  const { idField, textField, split: splitRule } = rule;
+  const id = fields[idField];
+  if (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > MAX_ID_BYTES) {
+    return bad('badId', idField, {
+      expected: `a string of 1 to ${MAX_ID_BYTES} bytes`,
+      found: id,
+      fields,
+    });
+  }
+  const text = fields[textField];
+  if (typeof text !== 'string' || text === '') {
+    return bad('badText', textField, {
+      expected: 'a string that is not empty',
+      found: text,
+      fields,
+    });
+  }
+  if (LONE_SURROGATE.test(text) || LONE_SURROGATE.test(id)) {
+    const problem = `expected text that Unicode can encode, found half of a surrogate pair in document "${id}"`;
+    return { reason: 'loneSurrogate', problem, details: { id } };
+  }
+  const split =
+    'field' in splitRule ? fields[splitRule.field] : splitByHash(splitRule, rule.splitSeed, id);
+  if (!isSplit(split)) {
+    const field = 'field' in splitRule ? splitRule.field : '';
+    const problem = `expected field "${field}" of document "${id}" to be "fit", "calib" or "test", found ${shown(split)}`;
+    return { reason: 'badSplit', problem, details: { id, field, value: split } };
+  }
+  return { id, text, meta: metaOf(fields, rule), split };
+}
+
+/** Whether `parseDocument` found something wrong. */
+export function isBad(parsed: SourceDocument | BadRecord): parsed is BadRecord {
+  return 'reason' in parsed;
+}
+
+const LONE_SURROGATE = /\p{Cs}/u;
+const SHOWN = 80;
+
+/** A value as it is shown in a message: its JSON, cut after 80 characters. */
+export function shown(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  const text = typeof value === 'bigint' ? value.toString() : JSON.stringify(value);
+  return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
+}
+
+function metaOf(fields: Readonly<Record<string, unknown>>, rule: DocumentRule): string {
+  const own = [rule.idField, rule.textField, 'field' in rule.split ? rule.split.field : ''];
+  return JSON.stringify(
+    Object.fromEntries(Object.entries(fields).filter(([name]) => !own.includes(name))),
+  );
+}
+
+function bad(
+  reason: BadReason,
+  field: string,
+  {
+    expected,
+    found,
+    fields,
+  }: { expected: string; found: unknown; fields: Readonly<Record<string, unknown>> },
+): BadRecord {
+  const has =
+    found === undefined
+      ? ` (it has ${Object.keys(fields)
+          .slice(0, 20)
+          .map((name) => `"${name}"`)
+          .join(', ')})`
+      : '';
+  return {
+    reason,
+    problem: `expected field "${field}" to be ${expected}, found ${shown(found)}${has}`,
+    details: { field, value: found === undefined ? null : shown(found) },
+  };
+}
