@@ -10,6 +10,7 @@ import {
   type BadRecord,
   type DocumentRule,
 } from '../../core/corpus/document.js';
+import { shardCount } from '../../core/corpus/shard-plan.js';
 import { SPLITS, type Split } from '../../schemas/constants.js';
 import { DataError } from '../../schemas/errors.js';
 import type { ChildTask } from '../../runtime/child/protocol.js';
@@ -200,7 +201,11 @@ function summarise(work: PartWork, shards: readonly CorpusShard[]): CorpusStatis
   const of = (split: Split): CorpusStatistics['splits'][Split] => ({
     documents: sum('documents', split),
     textBytes: sum('textBytes', split),
-    shards: shards.filter((s) => s.split === split).length,
+    shards: shardCount(
+      sum('documents', split),
+      sum('textBytes', split),
+      work.request.config.shardTokens,
+    ),
   });
   return {
     documents: sum('documents'),

@@ -14,7 +14,13 @@ const shard = z.strictObject({
   documents: count,
   textBytes: count.describe('UTF-8 bytes of its texts'),
 });
-const bySplit = z.strictObject({ documents: count, textBytes: count, shards: count });
+const bySplit = z.strictObject({
+  documents: count,
+  textBytes: count,
+  shards: count.describe(
+    'shards that the hash was cut into; one that no document fell into does not exist',
+  ),
+});
 
 export const corpusStatistics = z.strictObject({
   documents: count,

@@ -73,15 +73,15 @@ export class Tokenizer {
     );
   }
 
-  /** Appends the tokens of `text` to `out`; offsets in code points of `text`. */
-  encodeInto(text: string, out: TokenBuffer): void {
+  /** Appends the tokens of `text` to `out`, offsets in code points of `text`. Returns its code points. */
+  encodeInto(text: string, out: TokenBuffer): number {
     const first = out.length;
     this.#out = out;
     this.#cutText(text, (token, from, to) => {
       if (token) out.push(token.id, from, to);
       else this.#encodeSection(text.slice(from, to), from);
     });
-    if (HAS_SURROGATES.test(text)) toCodePoints(text, out, first);
+    return HAS_SURROGATES.test(text) ? toCodePoints(text, out, first) : text.length;
   }
 
   /** Ids and offsets of one text. */
@@ -143,8 +143,11 @@ export class Tokenizer {
 
 const HAS_SURROGATES = /[\ud800-\udfff]/;
 
-/** Turns offsets in UTF-16 units into code points, in place; an end inside a character takes the character in. */
-function toCodePoints(text: string, out: TokenBuffer, first: number): void {
+/**
+ * Turns offsets in UTF-16 units into code points, in place; an end inside a character takes the character in. Returns the
+ * code points of the text.
+ */
+function toCodePoints(text: string, out: TokenBuffer, first: number): number {
   const points = new Uint32Array(text.length + 1);
   let point = 0;
   for (let unit = 0; unit < text.length; unit++) {
@@ -162,6 +165,7 @@ function toCodePoints(text: string, out: TokenBuffer, first: number): void {
     out.starts[k] = points[out.starts[k] as number] as number;
     out.ends[k] = points[out.ends[k] as number] as number;
   }
+  return point;
 }
 
 /** Cuts long pieces before each mark that follows another character. */

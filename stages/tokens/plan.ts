@@ -1,0 +1,81 @@
+// One item of work per corpus shard, with the number of its first document: parts in their order, in a part the shards as
+// its commit lists them (fit, calib, test). Pure: the same commits give the same numbers on every machine.
+import { BYTES_PER_TOKEN } from '../../core/corpus/shard-plan.js';
+import { digestOf } from '../../core/identity/digest.js';
+import { DataError, InputError } from '../../schemas/errors.js';
+import type { Commit, ObjectRecord } from '../../schemas/records.js';
+import type { TokensInputs } from '../configs.js';
+import { readCorpusStatistics } from '../corpus/statistics.js';
+import type { WorkItem } from '../stage.js';
+
+/** Documents are numbered by u32. */
+const MAX_DOCUMENTS = 2 ** 32;
+
+/**
+ * The items of the tokens stage.
+ * @param commits of the corpus stage, in the order of the parts
+ * @throws InputError where the corpus is empty or too large; DataError where a commit lacks a shard's objects
+ */
+export function planTokens(key: string, commits: readonly Commit[]): WorkItem<TokensInputs>[] {
+  const items: WorkItem<TokensInputs>[] = [];
+  let firstDoc = 0;
+  for (const commit of commits) {
+    const objects = sourceObjects(commit);
+    for (const shard of readCorpusStatistics(commit).shards) {
+      const { name, split, documents, textBytes } = shard;
+      const source = objects.get(name);
+      if (!source) throw missingObjects(commit, name);
+      const inputs: TokensInputs = { source: source.map((o) => o.sha256), firstDoc, split };
+      items.push({
+        stage: 'tokens',
+        keys: [key],
+        input: digestOf(inputs),
+        inputs,
+        shard: name,
+        split,
+        size: Math.ceil(textBytes / BYTES_PER_TOKEN),
+        aux: { objects: source },
+      });
+      firstDoc += documents;
+    }
+  }
+  if (items.length === 0) throw emptyCorpus(commits);
+  if (firstDoc > MAX_DOCUMENTS) throw tooManyDocuments(firstDoc);
+  return items;
+}
+
+function sourceObjects(commit: Commit): Map<string, ObjectRecord[]> {
+  const objects = new Map<string, ObjectRecord[]>();
+  for (const object of commit.objects) {
+    if (object.table !== 'source') continue;
+    const known = objects.get(object.shard);
+    if (known) known.push(object);
+    else objects.set(object.shard, [object]);
+  }
+  return objects;
+}
+
+function missingObjects(commit: Commit, shard: string): DataError {
+  return new DataError(
+    `Expected objects of table "source" for shard ${shard} in the commit of part ${commit.shard}, found none; resume with --mode all to make it anew.`,
+    { part: commit.shard, shard },
+  );
+}
+
+function emptyCorpus(commits: readonly Commit[]): InputError {
+  const skipped = commits.reduce((total, commit) => {
+    const counts = Object.values(readCorpusStatistics(commit).skipped);
+    return total + counts.reduce((sum, n) => sum + n, 0);
+  }, 0);
+  return new InputError(
+    `Expected a corpus with at least one document, found none in ${commits.length} parts (${skipped} bad ones were left out); correct corpus.sources.`,
+    { parts: commits.length, skipped },
+  );
+}
+
+function tooManyDocuments(documents: number): InputError {
+  return new InputError(
+    `Expected at most ${MAX_DOCUMENTS} documents in a corpus, found ${documents}; join short ones or split the run.`,
+    { documents, limit: MAX_DOCUMENTS },
+  );
+}
