@@ -1,11 +1,12 @@
 // What the store knows about runs: their stored configuration and plan, signs of life, attempts. Together with commits
 // this is all that `status` and `resume` need; Temporal's history is not.
 import type { z } from 'zod';
+import { canonicalJson } from '../../core/identity/canonical-json.js';
 import { crashStep } from '../objects/crash-points.js';
 import type { ObjectInfo, ObjectStore } from '../objects/object-store.js';
 import { revisionPrefix, runPrefix, unescapePath, type RunRevision } from './key-layout.js';
 import { mapParallel } from './parallel.js';
-import { createRecord, encodeRecord, listAll, readRecord } from './record-io.js';
+import { createRecord, listAll, readRecord } from './record-io.js';
 
 const READS_AT_ONCE = 32;
 /** Keys of one revision after which a listing of runs jumps to the next revision. */
@@ -39,17 +40,17 @@ export function getRunDocument<T>(
   return readRecord(store, `${revisionPrefix(run)}${wanted.document}.json`, wanted.schema);
 }
 
-/** Overwrites the revision's sign of life. */
-export async function putBeat<T>(
+/** Overwrites the revision's sign of life: any JSON object. */
+export async function putBeat(
   store: ObjectStore,
   run: RunRevision,
-  beat: { readonly value: T; readonly schema: z.ZodType<T> },
+  beat: Readonly<Record<string, unknown>>,
 ): Promise<void> {
-  const key = `${revisionPrefix(run)}beat.json`;
-  const bytes = encodeRecord(key, beat.value, beat.schema);
-  await crashStep('beat.put', () => store.put(key, bytes));
+  const bytes = Buffer.from(canonicalJson(beat));
+  await crashStep('beat.put', () => store.put(`${revisionPrefix(run)}beat.json`, bytes));
 }
 
+/** The revision's latest sign of life, or null. @throws DataError naming the key when it is damaged */
 export function getBeat<T>(
   store: ObjectStore,
   run: RunRevision,
