@@ -1,0 +1,121 @@
+// `npm run demo`: set-up, a local stack of its own, the run of examples/kjv, what it found; stops what it started, also
+// on Ctrl-C. A second demo continues where the first one stopped.
+import { spawn } from 'node:child_process';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { ROOT, SetupError, isMain, main, startOf } from './processes.mjs';
+import { setUp } from './setup.mjs';
+
+const FOLDER = path.join(ROOT, 'examples', 'kjv');
+const ASSAY = path.join(ROOT, 'cli', 'assay.mjs');
+
+/** Set on the first Ctrl-C or SIGTERM: what runs is asked to end, nothing new is started but `down`. */
+let interrupted = false;
+let current = null;
+
+async function demo() {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => interrupt(signal));
+  const begin = Date.now();
+  await setUp({ servers: ['temporal'] });
+  if (interrupted) return 130;
+  const ready = Date.now();
+  await ownFolder();
+  const wasUp = await isUp();
+  try {
+    return await upAndRun(ready);
+  } finally {
+    if (!wasUp) await assay(['down']);
+    console.log(`set-up ${seconds(ready - begin)}, demo ${seconds(Date.now() - ready)}`);
+  }
+}
+
+async function upAndRun(ready) {
+  for (const args of [['up'], ['run', 'run.yaml', '--follow']]) {
+    const code = await assay(args);
+    if (interrupted) {
+      console.log('Interrupted: what is done is kept, `npm run demo` goes on from there.');
+      return 130;
+    }
+    if (code !== 0) return code;
+  }
+  console.log(`run: ${seconds(Date.now() - ready)} after set-up`);
+  const findings = path.join(ROOT, 'dist', 'infra', 'demo', 'findings.js');
+  const { printFindings } = await import(pathToFileURL(findings).href);
+  await printFindings({
+    commands: {
+      text: (args) => output(args),
+      json: async (args) => JSON.parse(await output([...args, '--json'])),
+    },
+    run: 'kjv',
+    dictionary: 'kjv-l2',
+    store: pathToFileURL(path.join(FOLDER, 'data')).href,
+    print: (text) => console.log(text),
+  });
+  return 0;
+}
+
+/** The demo's stack belongs to its folder, so that one which the user has started elsewhere is left alone. */
+async function ownFolder() {
+  const file = path.join(FOLDER, '.assay', 'config.json');
+  if (await readFile(file, 'utf8').catch(() => null)) return;
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, `${JSON.stringify({ formatVersion: 1, store: 'file://./data' })}\n`);
+}
+
+/** Whether the stack of the demo's folder runs already; then it is not ours to stop. */
+async function isUp() {
+  const file = path.join(FOLDER, '.assay', 'temporal.pid.json');
+  const record = await readFile(file, 'utf8').then(JSON.parse, () => null);
+  return record !== null && startOf(record.pid) === record.start;
+}
+
+function interrupt(signal) {
+  // A terminal sends Ctrl-C to the command as well; a signal from elsewhere reaches only this process.
+  if (interrupted) current?.kill('SIGKILL');
+  else if (signal !== 'SIGINT' || !process.stdin.isTTY) current?.kill('SIGINT');
+  interrupted = true;
+}
+
+/** Exit code of an `assay` command whose output is shown. */
+function assay(args) {
+  return new Promise((resolve, reject) => {
+    current = spawn(process.execPath, [ASSAY, ...args], {
+      cwd: FOLDER,
+      stdio: 'inherit',
+      // `down` has to do its work even while Ctrl-C is pressed again.
+      detached: args[0] === 'down',
+    });
+    current.on('error', reject);
+    current.on('close', (code) => {
+      current = null;
+      resolve(code ?? 130);
+    });
+  });
+}
+
+/** What an `assay` command prints on stdout. @throws SetupError when it fails */
+function output(args) {
+  return new Promise((resolve, reject) => {
+    const env = process.stdout.isTTY ? { ...process.env, FORCE_COLOR: '1' } : process.env;
+    const child = spawn(process.execPath, [ASSAY, ...args], {
+      cwd: FOLDER,
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env,
+    });
+    const chunks = [];
+    child.stdout.on('data', (chunk) => chunks.push(chunk));
+    child.on('error', reject);
+    child.on('close', (code) => {
+      const text = Buffer.concat(chunks).toString().trimEnd();
+      if (code === 0) resolve(text);
+      else reject(new SetupError(`assay ${args.join(' ')} ended with code ${code}.`));
+    });
+  });
+}
+
+function seconds(ms) {
+  return `${(ms / 1000).toFixed(0)} s`;
+}
+
+if (isMain(import.meta.url)) await main(demo);
