@@ -1,7 +1,6 @@
 // The corpus task of a compute child: one part becomes shards. First pass: file order, every record checked and spooled by
 // the hash of its id. Second pass: hash order, equal ids found beside each other, shards written. Memory does not grow
 // with the number of documents.
-import { mkdir } from 'node:fs/promises';
 import { documentHash } from '../../core/corpus/document-hash.js';
 import {
   isBad,
@@ -20,6 +19,7 @@ import { localPartFiles } from './part-files.js';
 import { readRecords } from './read-records.js';
 import { SpoolBuckets, type SpooledDocument } from './spool-buckets.js';
 import type { CorpusShard, CorpusStatistics } from './statistics.js';
+import { IdsWriter } from './write-ids.js';
 import { ShardWriter } from './write-shards.js';
 
 export interface CorpusRequest {
@@ -35,17 +35,16 @@ export interface CorpusRequest {
 const EXPANSION = { plain: 1, compressed: 5 };
 const SKIPPED_EXAMPLES = 5;
 
-interface SplitSpool {
-  readonly buckets: SpoolBuckets;
+interface SplitCounts {
   documents: number;
   textBytes: number;
 }
-type Spools = Readonly<Record<Split, SplitSpool>>;
 
 /** What the two passes share. */
 class PartWork {
   readonly request: CorpusRequest;
-  readonly spools: Spools;
+  readonly buckets: SpoolBuckets;
+  readonly counts: Readonly<Record<Split, SplitCounts>>;
   readonly skipped: Partial<Record<BadReason, number>> = {};
   readonly skippedExamples: string[] = [];
 
@@ -54,12 +53,9 @@ class PartWork {
     const { part, spool } = request;
     const plain = part.compression === 'none' && part.format !== 'parquet';
     const expected = part.bytes * (plain ? EXPANSION.plain : EXPANSION.compressed);
-    const create = (split: Split): SplitSpool => ({
-      buckets: new SpoolBuckets(`${spool}/${split}`, expected),
-      documents: 0,
-      textBytes: 0,
-    });
-    this.spools = { fit: create('fit'), calib: create('calib'), test: create('test') };
+    this.buckets = new SpoolBuckets(spool, expected);
+    const none = (): SplitCounts => ({ documents: 0, textBytes: 0 });
+    this.counts = { fit: none(), calib: none(), test: none() };
   }
 
   get skips(): boolean {
@@ -82,18 +78,11 @@ class PartWork {
 
 const runCorpus: ChildTask<CorpusRequest, ChildOutput> = async (request, context) => {
   const work = new PartWork(request);
-  for (const split of SPLITS) await mkdir(`${request.spool}/${split}`, { recursive: true });
   await spoolDocuments(work, (rows) => {
     context.progress({ rows });
   });
-  if (work.skips) for (const split of SPLITS) await dropDuplicates(work, work.spools[split]);
-  const files: SpoolFile[] = [];
-  const shards: CorpusShard[] = [];
-  for (const split of SPLITS) {
-    const written = await writeSplit(work, split);
-    files.push(...written.files);
-    shards.push(...written.shards);
-  }
+  if (work.skips) await dropDuplicates(work);
+  const { files, shards } = await writeShards(work);
   const statistics = summarise(work, shards);
   if (statistics.documents === 0 && !work.skips) throw noDocuments(request.part);
   return { files, statistics };
@@ -113,11 +102,10 @@ async function spoolDocuments(work: PartWork, onProgress: (rows: number) => void
       const parsed = 'bad' in record ? record.bad : parseDocument(record.fields, rule);
       if (isBad(parsed)) work.reject(parsed, file, record.line);
       else {
-        const spool = work.spools[parsed.split];
+        const counts = work.counts[parsed.split];
         const hash = documentHash('order', config.seed, parsed.id);
-        const { id, text, meta } = parsed;
-        spool.textBytes += spool.buckets.add({ hash, line: record.line, id, text, meta });
-        spool.documents++;
+        counts.textBytes += work.buckets.add({ ...parsed, hash, line: record.line });
+        counts.documents++;
         if (++taken >= limit) return;
       }
     }
@@ -126,49 +114,56 @@ async function spoolDocuments(work: PartWork, onProgress: (rows: number) => void
 }
 
 /** Takes what will be left out as a duplicate off the counts, because they decide the number of shards. */
-async function dropDuplicates(work: PartWork, spool: SplitSpool): Promise<void> {
-  for await (const bucket of spool.buckets.sorted()) {
+async function dropDuplicates(work: PartWork): Promise<void> {
+  for await (const bucket of work.buckets.sorted()) {
     forEachDocument(bucket, (document, first) => {
       if (!first) return;
-      spool.documents--;
-      spool.textBytes -= document.textBytes;
+      const counts = work.counts[document.split];
+      counts.documents--;
+      counts.textBytes -= document.textBytes;
       work.reject(duplicate(document, first), work.request.part.location, document.line);
     });
   }
 }
 
-async function writeSplit(
-  work: PartWork,
-  split: Split,
-): Promise<Pick<ShardWriter, 'files' | 'shards'>> {
+async function writeShards(work: PartWork): Promise<{ files: SpoolFile[]; shards: CorpusShard[] }> {
   const { part, key, config, spool } = work.request;
-  const { buckets, documents, textBytes } = work.spools[split];
-  const { shardTokens } = config;
-  const writer = new ShardWriter({
-    spool,
-    key,
-    partDigest: part.digest,
-    split,
-    shardTokens,
-    documents,
-    textBytes,
-  });
+  const partDigest = part.digest;
+  const create = (split: Split): ShardWriter =>
+    new ShardWriter({
+      spool,
+      key,
+      partDigest,
+      split,
+      shardTokens: config.shardTokens,
+      ...work.counts[split],
+    });
+  const writers = { fit: create('fit'), calib: create('calib'), test: create('test') };
+  const ids = new IdsWriter(spool, partDigest);
   try {
-    for await (const bucket of buckets.sorted()) {
+    for await (const bucket of work.buckets.sorted()) {
       const kept: SpooledDocument[] = [];
       forEachDocument(bucket, (document, first) => {
         if (!first) kept.push(document);
         else if (!work.skips) work.reject(duplicate(document, first), part.location, document.line);
       });
-      for (const document of kept) await writer.add(document);
+      for (const document of kept) {
+        await writers[document.split].add(document);
+        await ids.add(document.hash);
+      }
     }
-    await writer.finish();
+    for (const split of SPLITS) await writers[split].finish();
   } catch (error) {
-    await writer.abort();
+    for (const split of SPLITS) await writers[split].abort();
+    await ids.abort();
     throw error;
   }
-  await buckets.remove();
-  return writer;
+  await work.buckets.remove();
+  const inOrder = SPLITS.map((split) => writers[split]);
+  return {
+    files: [...inOrder.flatMap((writer) => writer.files), ...(await ids.finish())],
+    shards: inOrder.flatMap((writer) => writer.shards),
+  };
 }
 
 /** Calls with each document of a sorted bucket, and with the first one of the same id where it is a repetition. */

@@ -1,8 +1,9 @@
-// Documents of one split on their way from file order to hash order, in bounded memory: appended to bucket files by
+// Documents of one part on their way from file order to hash order, in bounded memory: appended to bucket files by
 // ranges of their hash, read back bucket by bucket and sorted. Keeps its files in the item's spool folder.
 import { closeSync, openSync, writevSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { SPLITS, type Split } from '../../schemas/constants.js';
 import { HASH_RANGE, type DocumentHash } from '../../core/corpus/document-hash.js';
 
 /** Documents buffered before they are appended to their files. */
@@ -10,14 +11,15 @@ const BUFFER_BYTES = 16 * 2 ** 20;
 /** Aimed size of a bucket: it is read and sorted in memory. */
 const BUCKET_BYTES = 16 * 2 ** 20;
 const MAX_BUCKETS = 1024;
-/** total u32, hash f64, line f64, bytes of id, text, meta u32 each */
-const HEADER_BYTES = 32;
+/** total u32, hash f64, line f64, bytes of id, text, meta u32 each, number of the split u8 */
+const HEADER_BYTES = 33;
 
 export interface SpooledDocument {
   readonly hash: DocumentHash;
   /** Line (row) in the part's file, or the file's number in a folder. */
   readonly line: number;
   readonly id: string;
+  readonly split: Split;
   /** UTF-8 bytes of the text. */
   readonly textBytes: number;
   /** Decodes the rest; costs a copy. */
@@ -42,10 +44,11 @@ export class SpoolBuckets {
     readonly hash: DocumentHash;
     readonly line: number;
     readonly id: string;
+    readonly split: Split;
     readonly text: string;
     readonly meta: string;
   }): number {
-    const { hash, line, id, text, meta } = document;
+    const { hash, line, id, split, text, meta } = document;
     const idBytes = Buffer.byteLength(id);
     const textBytes = Buffer.byteLength(text);
     const metaBytes = Buffer.byteLength(meta);
@@ -57,6 +60,7 @@ export class SpoolBuckets {
     record.writeUInt32LE(idBytes, 20);
     record.writeUInt32LE(textBytes, 24);
     record.writeUInt32LE(metaBytes, 28);
+    record.writeUInt8(SPLITS.indexOf(split), 32);
     record.write(id, HEADER_BYTES);
     record.write(text, HEADER_BYTES + idBytes);
     record.write(meta, HEADER_BYTES + idBytes + textBytes);
@@ -132,6 +136,7 @@ function documentAt(bytes: Buffer, at: number): SpooledDocument {
     hash: bytes.readDoubleLE(at + 4),
     line: bytes.readDoubleLE(at + 12),
     id: bytes.toString('utf8', at + HEADER_BYTES, idEnd),
+    split: SPLITS[bytes.readUInt8(at + 32)] ?? 'fit',
     textBytes,
     read: () => ({
       text: bytes.toString('utf8', idEnd, textEnd),

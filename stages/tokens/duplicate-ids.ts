@@ -3,7 +3,7 @@
 import { open } from 'node:fs/promises';
 import { documentHash } from '../../core/corpus/document-hash.js';
 import { shardName, shardOf } from '../../core/corpus/shard-plan.js';
-import { SPLITS, type Split } from '../../schemas/constants.js';
+import { SPLITS } from '../../schemas/constants.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
 import { readSourceTable } from '../../storage/tables/read.js';
@@ -26,14 +26,14 @@ export async function checkDuplicateIds(request: DuplicateIdsRequest): Promise<v
   const runs = await openRuns(request);
   const heap = new RunHeap();
   for (const run of runs) if (await run.next()) heap.push(run);
-  let previous: Run | null = null;
-  let previousHash = -1;
+  let equal: Run[] = [];
+  let hash = -1;
   for (let run = heap.pop(); run; run = heap.pop()) {
-    if (run.head === previousHash && previous && previous.part !== run.part) {
-      await compareIds(request, previousHash, [previous, run]);
-    }
-    previous = run;
-    previousHash = run.head;
+    if (run.head !== hash) equal = [];
+    hash = run.head;
+    for (const other of equal)
+      if (other.part !== run.part) await compareIds(request, hash, [other, run]);
+    equal.push(run);
     if (await run.next()) heap.push(run);
   }
 }
@@ -45,15 +45,13 @@ const READ_BYTES = 1 << 14;
 class Run {
   head = 0;
   readonly part: number;
-  readonly split: Split;
   readonly #path: string;
   #hashes = new Float64Array(0);
   #at = 0;
   #offset = 0;
 
-  constructor(part: number, split: Split, path: string) {
+  constructor(part: number, path: string) {
     this.part = part;
-    this.split = split;
     this.#path = path;
   }
 
@@ -84,8 +82,7 @@ async function openRuns({ commits, fetch }: DuplicateIdsRequest): Promise<Run[]>
   const runs: Run[] = [];
   for (const [part, commit] of commits.entries()) {
     for (const object of commit.objects) {
-      const split = SPLITS.find((name) => object.shard.endsWith(`-${name}`));
-      if (object.table === 'ids' && split) runs.push(new Run(part, split, await fetch(object)));
+      if (object.table === 'ids') runs.push(new Run(part, await fetch(object)));
     }
   }
   return runs;
@@ -148,15 +145,17 @@ async function compareIds(
 async function idsWithHash(
   { commits, seed, fetch }: DuplicateIdsRequest,
   hash: number,
-  { part, split }: Run,
+  { part }: Run,
 ): Promise<string[]> {
   const commit = commits[part];
   if (!commit) return [];
-  const { shards } = readCorpusStatistics(commit).splits[split];
-  const name = shardName(commit.shard, split, shardOf(hash, shards));
+  const { splits } = readCorpusStatistics(commit);
+  const names = SPLITS.map((split) =>
+    shardName(commit.shard, split, shardOf(hash, splits[split].shards)),
+  );
   const found: string[] = [];
   for (const object of commit.objects) {
-    if (object.table !== 'source' || object.shard !== name) continue;
+    if (object.table !== 'source' || !names.includes(object.shard)) continue;
     const { id } = await readSourceTable(await fetch(object));
     found.push(...id.filter((one) => documentHash('order', seed, one) === hash));
   }
