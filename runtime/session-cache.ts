@@ -1,36 +1,39 @@
 // Keeps the sessions used last, so that a compute child loads a model once and not per call. Never releases one in use.
-import type { Session } from './session.js';
+/** Something that holds a session and frees it. */
+export interface Releasable {
+  release(): Promise<void>;
+}
 
-interface Entry {
-  readonly session: Promise<Session>;
+interface Entry<T> {
+  readonly held: Promise<T>;
   users: number;
 }
 
 /** At most `capacity` idle or busy sessions; beyond it the idle one used longest ago is released. */
-export class SessionCache {
-  readonly #entries = new Map<string, Entry>();
+export class SessionCache<T extends Releasable> {
+  readonly #entries = new Map<string, Entry<T>>();
   readonly #capacity: number;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
-  /** The result of `work` on the session named by `key`, made by `create` where it is not loaded. */
-  async use<T>(
+  /** The result of `work` on what `key` names, made by `create` where it is not loaded. */
+  async use<Result>(
     key: string,
-    create: () => Promise<Session>,
-    work: (session: Session) => Promise<T>,
-  ): Promise<T> {
-    const entry = this.#entries.get(key) ?? { session: create(), users: 0 };
+    create: () => Promise<T>,
+    work: (held: T) => Promise<Result>,
+  ): Promise<Result> {
+    const entry = this.#entries.get(key) ?? { held: create(), users: 0 };
     // Deleting first moves the entry to the end of the map's order: used last.
     this.#entries.delete(key);
     this.#entries.set(key, entry);
     entry.users++;
     try {
       await this.#shrink();
-      return await work(await entry.session);
+      return await work(await entry.held);
     } catch (error) {
-      if (await isRejected(entry.session)) this.#entries.delete(key);
+      if (await isRejected(entry.held)) this.#entries.delete(key);
       throw error;
     } finally {
       entry.users--;
@@ -49,9 +52,9 @@ export class SessionCache {
     }
   }
 
-  async #drop(key: string, entry: Entry): Promise<void> {
+  async #drop(key: string, entry: Entry<T>): Promise<void> {
     this.#entries.delete(key);
-    if (!(await isRejected(entry.session))) await (await entry.session).release();
+    if (!(await isRejected(entry.held))) await (await entry.held).release();
   }
 }
 

@@ -9,9 +9,13 @@ for (let h = 0; h < 65536; h++) {
   const exponent = (h >> 10) & 31;
   const fraction = h & 1023;
   HALF_TO_FLOAT[h] =
-    exponent === 0 ? sign * fraction * 2 ** -24
-    : exponent === 31 ? (fraction ? NaN : sign * Infinity)
-    : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+    exponent === 0
+      ? sign * fraction * 2 ** -24
+      : exponent === 31
+        ? fraction
+          ? NaN
+          : sign * Infinity
+        : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 /** The float32 value of one half. */
@@ -42,18 +46,24 @@ function bitsToHalf(bits: number): number {
   const half = significand >>> shift;
   const rest = significand & ((1 << shift) - 1);
   const middle = 1 << (shift - 1);
-  return sign | (half + (rest > middle || (rest === middle && (half & 1)) ? 1 : 0));
+  return sign | (half + (rest > middle || (rest === middle && half & 1) ? 1 : 0));
 }
 
 /** Halves of `source`, into `target` where given. */
-export function floatsToHalfs(source: Float32Array, target = new Uint16Array(source.length)): Uint16Array {
+export function floatsToHalfs(
+  source: Float32Array,
+  target: Uint16Array = new Uint16Array(source.length),
+): Uint16Array {
   const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
   for (let i = 0; i < bits.length; i++) target[i] = bitsToHalf(bits[i] as number);
   return target;
 }
 
 /** Float32 values of halves, into `target` where given. */
-export function halfsToFloats(source: Uint16Array, target = new Float32Array(source.length)): Float32Array {
+export function halfsToFloats(
+  source: Uint16Array,
+  target: Float32Array = new Float32Array(source.length),
+): Float32Array {
   for (let i = 0; i < source.length; i++) target[i] = HALF_TO_FLOAT[source[i] as number] as number;
   return target;
 }

@@ -20,11 +20,10 @@ export interface ModelPlace {
   readonly external: readonly { readonly location: string; readonly path: string }[];
 }
 
-export interface ModelSession {
+/** A loaded model. */
+export interface ModelSession extends Omit<PreparedModel, 'proto' | 'externalFolder'> {
   readonly session: Session;
-  readonly inputs: readonly ModelInput[];
-  /** The session's output for each wanted site (or tensor), in the order wanted. */
-  readonly outputs: readonly string[];
+  release(): Promise<void>;
 }
 
 /** A model cut to what is wanted, ready to load. */
@@ -32,8 +31,10 @@ export interface PreparedModel {
   readonly proto: Uint8Array;
   readonly externalFolder: string;
   readonly inputs: readonly ModelInput[];
-  readonly outputs: readonly string[];
+  /** Sites that the patterns name, in the model's order. */
   readonly sites: readonly Site[];
+  /** The session's output for each site and then for each extra tensor. */
+  readonly outputs: readonly string[];
 }
 
 /** Stored tensors below this stay in the graph: ORT reads shapes and constants from them when it loads a model. */
@@ -79,9 +80,9 @@ export async function loadModel(
   engine: Pick<SessionSettings, 'provider' | 'threads' | 'optimisation'>,
 ): Promise<ModelSession> {
   const { provider, threads, optimisation } = engine;
-  const { proto, externalFolder, inputs, outputs } = prepared;
-  const settings = { provider, threads, optimisation, externalFolder };
-  return { session: await Session.create(proto, settings), inputs, outputs };
+  const { proto, externalFolder, ...rest } = prepared;
+  const session = await Session.create(proto, { provider, threads, optimisation, externalFolder });
+  return { ...rest, session, release: () => session.release() };
 }
 
 /**
