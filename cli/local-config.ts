@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../schemas/errors.js';
+import type { StoreOptions } from '../storage/objects/s3-client.js';
 
 /** Unknown fields are kept: a newer release may have written them. */
 const localConfig = z.looseObject({
@@ -20,7 +21,15 @@ const localConfig = z.looseObject({
     .object({ address: z.string(), namespace: z.string(), web: z.string().optional() })
     .optional(),
 });
-export type LocalConfig = z.infer<typeof localConfig>;
+
+export interface LocalConfig {
+  readonly formatVersion: 1;
+  readonly store: string;
+  readonly storeOptions?: StoreOptions | undefined;
+  readonly temporal?:
+    | { readonly address: string; readonly namespace: string; readonly web?: string | undefined }
+    | undefined;
+}
 
 export interface FoundConfig {
   readonly config: LocalConfig;

@@ -3,12 +3,22 @@ import { Command } from 'commander';
 import { EXIT } from '../schemas/constants.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 import type { CommandBody, CommandContext, Start } from './command.js';
+import { addDatasets } from './commands/datasets.js';
+import { addDescribe } from './commands/describe.js';
+import { addExplain } from './commands/explain.js';
+import { addLogs } from './commands/logs.js';
+import { addModel } from './commands/model.js';
 import {
   addControlCommands,
   addStackCommands,
   addStartCommands,
   type Orchestration,
 } from './commands/orchestration.js';
+import { addQuarantine } from './commands/quarantine.js';
+import { addRm } from './commands/rm.js';
+import { addRuns } from './commands/runs.js';
+import { addStatus } from './commands/status.js';
+import { addVerify } from './commands/verify.js';
 import { readEnvironment } from './environment.js';
 import { reportError } from './errors.js';
 import type { Io } from './io.js';
@@ -71,8 +81,14 @@ function addCommands(program: Command, start: Start, orchestration: Orchestratio
   addStackCommands(program, start, orchestration);
   program.commandsGroup('Runs:');
   addStartCommands(program, start, orchestration);
+  for (const add of [addRuns, addStatus, addLogs, addQuarantine, addExplain, addRm])
+    add(program, start);
   program.commandsGroup('Control:');
   addControlCommands(program, start, orchestration);
+  program.commandsGroup('Results:');
+  for (const add of [addDatasets, addDescribe, addVerify]) add(program, start);
+  program.commandsGroup('Models:');
+  addModel(program, start);
 }
 
 async function runBody(body: CommandBody, io: Io, options: GlobalOptions): Promise<number> {

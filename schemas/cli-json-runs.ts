@@ -39,6 +39,16 @@ export const statusDocument = z.strictObject({
   startedMs: timeMs.nullable(),
   changedMs: timeMs.nullable(),
   beatAgeSeconds: z.number().nullable(),
+  beat: z
+    .strictObject({
+      atMs: timeMs,
+      stage: stageName.nullable(),
+      progress: z
+        .record(z.string(), z.unknown())
+        .describe('tokens, rows or step of the lot in hand'),
+    })
+    .nullable()
+    .describe('the latest sign of life of a worker'),
   signOfLife: z
     .boolean()
     .describe('false: the run is active and no worker gave a sign of life for 60 s'),

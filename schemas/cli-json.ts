@@ -160,12 +160,18 @@ export const gcDocument = z.strictObject({
 
 export const modelInspectDocument = z.strictObject({
   file: z.string(),
+  digest: sha256.describe('identity of the model, external data included'),
   layers: count,
   width: count,
   vocabulary: count,
+  positions: count
+    .nullable()
+    .describe('tokens that fit; null where no learned position table is visible'),
+  norm: z.enum(['pre', 'post']),
   inputs: z.array(z.string()),
   outputs: z.array(z.string()),
-  opset: count.nullable(),
+  opset: count,
+  producer: z.string(),
   sites: z.array(z.strictObject({ site: z.string(), tensor: z.string(), width: count })),
 });
 

@@ -1,0 +1,37 @@
+// `assay logs`: what happened to a run.
+import type { Command } from 'commander';
+import { logsDocument } from '../../schemas/cli-json-runs.js';
+import { EXIT } from '../../schemas/constants.js';
+import { readEvents } from '../../storage/records/events.js';
+import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
+import { findRun } from '../reading/runs.js';
+import { eventsText } from '../render/run-text.js';
+
+export interface LogsOptions {
+  readonly run: string;
+  readonly last: number | undefined;
+}
+
+export function addLogs(program: Command, start: Start): void {
+  addCommand(program, 'logs <run>', {
+    description:
+      'what happened to a run: its stored events, oldest first; their chain of digests is checked',
+    examples: [['assay logs kjv --last 20', 'the newest twenty events']],
+  })
+    .option('--last <n>', 'only the newest n events', wholeNumber(1))
+    .action((run: string, options: { last?: number }) =>
+      start((context) => logs({ run, last: options.last }, context)),
+    );
+}
+
+async function logs(options: LogsOptions, context: CommandContext): Promise<number> {
+  const store = await context.openStore();
+  const run = await findRun(store, options.run);
+  const all = await readEvents(store, run);
+  const shown = options.last === undefined ? all : all.slice(-options.last);
+  const events = shown.map(({ n, atMs, type, data }) => ({ n, atMs, type, data }));
+  context.output.result(logsDocument, { run: run.name, revision: run.revision, events }, () =>
+    eventsText(events),
+  );
+  return EXIT.done;
+}

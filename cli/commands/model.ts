@@ -1,0 +1,108 @@
+// `assay model …`: what is in a model, and its values on given token ids.
+import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { modelInspectDocument, modelRunDocument } from '../../schemas/cli-json.js';
+import { EXIT } from '../../schemas/constants.js';
+import { InputError } from '../../schemas/errors.js';
+import { addCommand, commaList, type CommandContext, type Start } from '../command.js';
+import { modelText } from '../render/model-text.js';
+
+export interface ModelRunOptions {
+  readonly file: string;
+  /** Path of the JSON file with token ids. */
+  readonly ids: string;
+  readonly hooks: readonly string[];
+  readonly out: string;
+}
+
+/** Name under --hooks of the model's own output. */
+const LOGITS = 'logits';
+
+export function addModel(program: Command, start: Start): void {
+  const model = addCommand(program, 'model', {
+    description: 'look into a model and run it',
+    examples: [['assay model inspect model.onnx', 'layers, widths and sites']],
+  });
+  addCommand(model, 'inspect <file>', {
+    description: 'layers, widths, and the sites of an ONNX model with the tensors behind them',
+    examples: [['assay model inspect model.onnx', 'a file, or a Hugging Face-style folder']],
+  }).action((file: string) => start((context) => inspect(file, context)));
+  addCommand(model, 'run <file>', {
+    description: 'run a model on token ids and write the wanted sites as a safetensors file',
+    examples: [
+      [
+        'assay model run model.onnx --ids ids.json --hooks "blocks.*.hook_resid_post,logits" --out out.safetensors',
+        'ids.json: [[0, 17, 5]]',
+      ],
+    ],
+  })
+    .requiredOption('--ids <file>', 'JSON: a list of token ids, or a list of lists of equal length')
+    .requiredOption(
+      '--hooks <list>',
+      'sites, separated by commas; * matches any layer; logits for the output',
+      commaList,
+    )
+    .requiredOption('--out <file>', 'the safetensors file to write')
+    .action((file: string, options: Omit<ModelRunOptions, 'file'>) =>
+      start((context) => run({ ...options, file }, context)),
+    );
+}
+
+async function inspect(file: string, context: CommandContext): Promise<number> {
+  const { openModel } = await import('../../stages/model/open-model.js');
+  const { path, summary } = await openModel(resolve(context.io.cwd, file));
+  const document = {
+    file: path,
+    digest: summary.digest,
+    layers: summary.layers,
+    width: summary.width,
+    vocabulary: summary.vocab,
+    positions: summary.maxPositions,
+    norm: summary.norm,
+    inputs: summary.inputs.map((input) => input.name),
+    outputs: [...summary.outputs],
+    opset: summary.opset,
+    producer: summary.producer,
+    sites: summary.sites.map(({ name, tensor, width }) => ({ site: name, tensor, width })),
+  };
+  context.output.result(modelInspectDocument, document, () => modelText(document));
+  return EXIT.done;
+}
+
+async function run(options: ModelRunOptions, context: CommandContext): Promise<number> {
+  const { parseIds, runModel, writeModelRun } = await import('../../stages/model/run-model.js');
+  const at = (path: string): string => resolve(context.io.cwd, path);
+  const rows = parseIds(await readIds(at(options.ids)));
+  const values = await runModel(at(options.file), rows, {
+    hooks: options.hooks.filter((hook) => hook !== LOGITS),
+    logits: options.hooks.includes(LOGITS),
+    engine: { provider: 'cpu', threads: 1, optimisation: 'all' },
+  });
+  await writeModelRun(at(options.out), rows, values);
+  const tensors = [...values].map(([name, value]) => ({
+    name,
+    dtype: value.dtype,
+    shape: [...value.dims],
+  }));
+  const document = { model: at(options.file), file: at(options.out), tensors };
+  context.output.result(modelRunDocument, document, () =>
+    [
+      ...tensors.map(({ name, dtype, shape }) => `${name}  ${dtype} [${shape.join(', ')}]`),
+      `written to ${document.file}`,
+    ].join('\n'),
+  );
+  return EXIT.done;
+}
+
+async function readIds(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw new InputError(
+      `Expected a JSON file with token ids at ${path}, found none that can be read (${code}); correct --ids.`,
+      { path, code },
+    );
+  }
+}

@@ -1,0 +1,178 @@
+// How runs look to a person: their list, one run's progress, its events, its quarantined shards. Pure.
+import type { z } from 'zod';
+import type {
+  explainDocument,
+  quarantineDocument,
+  runsDocument,
+} from '../../schemas/cli-json-runs.js';
+import { LIMITS } from '../../schemas/constants.js';
+import type { RunEvent } from '../../schemas/records.js';
+import type { RunStatus } from '../reading/run-status.js';
+import { countText, durationText, timeText } from './quantities.js';
+import { textTable } from './text-table.js';
+
+const STALE_SECONDS = LIMITS.staleBeatMs / 1000;
+
+/** One line per run. */
+export function runsText(runs: z.infer<typeof runsDocument>): string {
+  if (runs.length === 0) return 'No runs in this store yet.';
+  const columns = [
+    { title: 'run' },
+    { title: 'rev', right: true },
+    { title: 'state' },
+    { title: 'stage' },
+    { title: 'started' },
+    { title: 'last change' },
+  ];
+  return textTable(
+    columns,
+    runs.map((run) => [
+      run.run,
+      String(run.revision),
+      run.state,
+      run.stage ?? '',
+      run.startedMs === null ? '' : timeText(run.startedMs),
+      run.changedMs === null ? '' : timeText(run.changedMs),
+    ]),
+  );
+}
+
+/** The run's state, one line per stage, and a warning where nobody works on it. */
+export function statusText(status: RunStatus): string {
+  const reason = status.reason === null ? '' : `: ${status.reason}`;
+  const lines = [`${status.run} (revision ${status.revision}) is ${status.state}${reason}`];
+  if (!status.signOfLife) lines.push(silenceText(status));
+  return [...lines, stageTable(status)].join('\n');
+}
+
+function silenceText({ beatAgeSeconds, run }: RunStatus): string {
+  const silence =
+    beatAgeSeconds === null
+      ? `no worker gave a sign of life yet, more than ${STALE_SECONDS} s after the last event`
+      : `no sign of life for ${Math.round(beatAgeSeconds)} s`;
+  return `warning: ${silence}; is a worker running? \`assay resume ${run}\` goes on with it.`;
+}
+
+interface StageLine {
+  readonly stage: string;
+  readonly names: string[];
+  readonly done: number;
+  readonly planned: number | null;
+  readonly quarantined: number;
+}
+
+/** Datasets of one stage key stand in one line: they are made of the same commits. */
+function stageTable(status: RunStatus): string {
+  const lines = new Map<string, StageLine>();
+  for (const { stage, dataset, key, done, planned, quarantined } of status.stages) {
+    const name = dataset.slice(status.run.length + 1);
+    const group = `${stage}/${key ?? name.slice(0, Math.max(name.lastIndexOf('/'), 0))}`;
+    const line = lines.get(group);
+    if (line) line.names.push(name);
+    else lines.set(group, { stage, names: [name], done, planned, quarantined });
+  }
+  const columns = [
+    { title: 'stage' },
+    { title: 'done', right: true },
+    { title: 'planned', right: true },
+    { title: '', right: true },
+    { title: 'quarantined', right: true },
+    { title: 'datasets' },
+  ];
+  const rows = [...lines.values()].map((line) => [
+    line.stage,
+    countText(line.done),
+    line.planned === null ? '?' : countText(line.planned),
+    shareText(line),
+    countText(line.quarantined),
+    line.names.join(', ') + progressOf(status, line),
+  ]);
+  return textTable(columns, rows);
+}
+
+function shareText({ done, planned }: StageLine): string {
+  return planned === null || planned === 0 ? '' : `${Math.floor((100 * done) / planned)} %`;
+}
+
+function progressOf({ beat, state }: RunStatus, line: StageLine): string {
+  const working = state === 'running' && beat?.stage === line.stage && line.done !== line.planned;
+  const texts = working
+    ? Object.entries(beat.progress).map(([name, value]) => `${name} ${String(value)}`)
+    : [];
+  return texts.length === 0 ? '' : `  (in hand: ${texts.join(', ')})`;
+}
+
+/** One line per event. */
+export function eventsText(events: readonly Pick<RunEvent, 'atMs' | 'type' | 'data'>[]): string {
+  if (events.length === 0) return 'No events yet.';
+  return events
+    .map(({ atMs, type, data }) => `${timeText(atMs)}  ${type}${dataText(data)}`)
+    .join('\n');
+}
+
+function dataText(data: Readonly<Record<string, unknown>>): string {
+  const pairs = Object.entries(data).filter(([, value]) => value !== null && value !== undefined);
+  return pairs
+    .map(
+      ([name, value]) => `  ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
+    )
+    .join('');
+}
+
+/** Each shard with its error below it. */
+export function quarantineText(
+  { run, shards }: z.infer<typeof quarantineDocument>,
+  nowMs: number,
+): string {
+  if (shards.length === 0) return `No shard of ${run} is quarantined.`;
+  const entries = shards.map(
+    (shard) =>
+      `${shard.stage}  ${shard.shard}  ${shard.attempts} attempts, ${durationText((nowMs - shard.atMs) / 1000)} ago\n    ${shard.errorClass}: ${shard.message}`,
+  );
+  return [...entries, `Try them again with: assay resume ${run} --mode errored`].join('\n');
+}
+
+/** Each stage with its key and what changed. */
+export function explainText(explanation: z.infer<typeof explainDocument>): string {
+  const { run, revision, against, stages } = explanation;
+  const heading =
+    against === null
+      ? `${run} revision ${revision}; there is no earlier revision to compare it with`
+      : `${run} revision ${revision} against revision ${against}`;
+  const lines = stages.map((stage) => {
+    const verdict =
+      stage.key === null
+        ? 'known after earlier stages'
+        : against === null
+          ? ''
+          : stage.same
+            ? 'same key: nothing is computed again'
+            : stage.before === null
+              ? 'not there before'
+              : 'new key';
+    const changes = stage.changes.map(
+      ({ field, before, after }) => `    ${field}: ${valueText(before)} → ${valueText(after)}`,
+    );
+    const all = against === null ? configLines(stage.config) : [];
+    return [
+      `${stage.stage}  ${stage.dataset}  ${stage.key?.slice(0, 12) ?? '…'}  ${verdict}`.trimEnd(),
+      ...changes,
+      ...all,
+    ].join('\n');
+  });
+  return [heading, ...lines].join('\n');
+}
+
+function configLines(config: unknown): string[] {
+  const inner =
+    typeof config === 'object' && config !== null
+      ? (config as Record<string, unknown>)['config']
+      : null;
+  if (typeof inner !== 'object' || inner === null) return [];
+  return Object.entries(inner).map(([name, value]) => `    ${name}: ${valueText(value)}`);
+}
+
+function valueText(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > 100 ? `${text.slice(0, 99)}…` : text;
+}
