@@ -33,24 +33,10 @@ export const COALESCE_GAP_BYTES = 256 * 1024;
 /** Most bytes of one request, unless a single batch is larger. */
 export const MAX_REQUEST_BYTES = 16 * 2 ** 20;
 
-/** Least and greatest wanted value; null where nothing is wanted. */
-export function wantedBounds(
-  wanted: Wanted,
-): { readonly min: number; readonly max: number } | null {
-  if ('in' in wanted) {
-    if (wanted.in.length === 0) return null;
-    return wanted.in.reduce((b, v) => ({ min: Math.min(b.min, v), max: Math.max(b.max, v) }), {
-      min: Infinity,
-      max: -Infinity,
-    });
-  }
-  return wanted.from < wanted.to ? { min: wanted.from, max: wanted.to - 1 } : null;
-}
-
 /** Whether a wanted value can lie within min … max. */
-export function mayHold(wanted: Wanted, min: number, max: number): boolean {
+function mayHold(wanted: Wanted, min: number, max: number): boolean {
   if ('in' in wanted) return wanted.in.some((value) => value >= min && value <= max);
-  return wanted.from <= max && wanted.to > min;
+  return wanted.from < wanted.to && wanted.from <= max && wanted.to > min;
 }
 
 /** The ranged reads for the batches that may hold wanted rows, in the order of `objects` and of the batches in each. */

@@ -1,7 +1,13 @@
 // Reads tables into typed arrays: whole files (at most one object each) and single record batches by their byte range.
 // Makes no row objects; text columns become strings.
 import { readFile } from 'node:fs/promises';
-import { RecordBatchReader, type RecordBatch } from 'apache-arrow';
+import {
+  DataType,
+  Precision,
+  RecordBatchReader,
+  type RecordBatch,
+  type Schema,
+} from 'apache-arrow';
 import { FORMAT_VERSION } from '../../schemas/constants.js';
 import { DataError } from '../../schemas/errors.js';
 import { ArrowFileEncoder } from '../arrow/file-writer.js';
@@ -129,11 +135,15 @@ function openFile(
     return { batches: [...reader], metadata };
   } catch (error) {
     if (error instanceof DataError) throw error;
-    throw new DataError(
-      `Expected an Arrow IPC file, ${where} cannot be read as one (${messageOf(error)}); run \`assay verify\` to find damaged objects.`,
-      { file: where },
-    );
+    throw notAFile(where, error);
   }
+}
+
+function notAFile(where: string, error: unknown): DataError {
+  return new DataError(
+    `Expected an Arrow IPC file, ${where} cannot be read as one (${messageOf(error)}); run \`assay verify\` to find damaged objects.`,
+    { file: where },
+  );
 }
 
 function checkMetadata(
@@ -196,4 +206,30 @@ function notABatch(table: TableName, bytes: Uint8Array, error: unknown): DataErr
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : 'no batch';
+}
+
+/**
+ * What a file's schema says: its table and the options that the layout alone does not fix.
+ * @param head the file's bytes up to its first record batch, or more
+ * @throws DataError where the bytes do not begin an Arrow file of this project
+ */
+export function readTableOptions(
+  head: Uint8Array,
+  where: string,
+): { readonly table: TableName; readonly options: TableOptions } {
+  let schema: Schema;
+  try {
+    schema = RecordBatchReader.from(aligned(head.slice(MAGIC_BYTES))).open().schema;
+  } catch (error) {
+    throw notAFile(where, error);
+  }
+  const table = tableOf(schema.metadata);
+  const fixed = schema.fields
+    .map((field) => field.type as DataType)
+    .find((type) => DataType.isFixedSizeList(type));
+  if (!fixed) return { table, options: {} };
+  if (table === 'top') return { table, options: { k: fixed.listSize } };
+  const item = fixed.valueType as DataType;
+  const single = DataType.isFloat(item) && item.precision === Precision.SINGLE;
+  return { table, options: { width: fixed.listSize, dtype: single ? 'float32' : 'float16' } };
 }

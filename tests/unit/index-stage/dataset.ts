@@ -5,44 +5,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { packContexts } from '../../../core/corpus/packing.js';
 import { sha256Hex } from '../../../core/identity/digest.js';
-import { floatToHalf, halfToFloat } from '../../../core/tensor/half.js';
-import { KeyedRandom } from '../../../core/tensor/random.js';
-import type { Split } from '../../../schemas/constants.js';
+import { floatToHalf } from '../../../core/tensor/half.js';
 import type { Commit, ObjectRecord } from '../../../schemas/records.js';
 import { createMemoryStore } from '../../../storage/objects/memory-store.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import type { TableColumns, TableName } from '../../../storage/tables/layouts.js';
 import { TableWriter, type TableFile } from '../../../storage/tables/table-writer.js';
 import type { SpoolFile } from '../../../stages/stage.js';
-
-export interface Shape {
-  readonly seed: number;
-  readonly shards: number;
-  readonly documents: number;
-  readonly mostTokens: number;
-  readonly features: number;
-  readonly perToken: number;
-  readonly k: number;
-  readonly contextTokens: number;
-  readonly packing: 'document' | 'concatenate';
-}
-
-/** One firing, as plain data for brute force. */
-export interface Firing {
-  readonly feature: number;
-  readonly doc: number;
-  readonly pos: number;
-  readonly value: number;
-  readonly token: number;
-}
-
-interface ShardData {
-  readonly name: string;
-  readonly split: Split;
-  readonly tokens: TableColumns['tokens'];
-  readonly acts: TableColumns['acts'];
-  readonly firings: readonly Firing[];
-}
+import { drawShard, type Firing, type Shape, type ShardData } from './draw.js';
 
 export interface Dataset {
   readonly shape: Shape;
@@ -53,77 +23,6 @@ export interface Dataset {
   readonly encoded: readonly Commit[];
   readonly storedRows: number;
   close(): Promise<void>;
-}
-
-/** Few distinct values, so that ties are common. */
-function drawValue(random: KeyedRandom): number {
-  return halfToFloat(floatToHalf(Math.round(random.nextFloat() * 8) / 4 + 0.25));
-}
-
-function drawShard(shape: Shape, index: number, firstDoc: number): ShardData {
-  const random = new KeyedRandom('dataset', shape.seed, index);
-  const offsets = new Uint32Array(shape.documents + 1);
-  for (let i = 0; i < shape.documents; i++)
-    offsets[i + 1] = (offsets[i] ?? 0) + 1 + random.nextInt(shape.mostTokens);
-  const total = offsets.at(-1) ?? 0;
-  const ids = Uint32Array.from({ length: total }, () => random.nextInt(12));
-  const starts = Uint32Array.from({ length: total }, (_, i) => i);
-  const firings: Firing[] = [];
-  const [docs, positions, ends, features, values]: number[][] = [
-    [],
-    [],
-    [0],
-    [],
-    [],
-  ] as unknown as number[][];
-  for (let d = 0; d < shape.documents; d++) {
-    const length = (offsets[d + 1] ?? 0) - (offsets[d] ?? 0);
-    for (let pos = 0; pos < length; pos++) {
-      const active = new Set<number>();
-      // Feature 0 fires often, the last one never.
-      while (active.size < Math.min(shape.perToken, shape.features - 1))
-        active.add(Math.floor(random.nextFloat() ** 2 * (shape.features - 1)));
-      for (const feature of [...active].sort((a, b) => a - b)) {
-        const value = drawValue(random);
-        features?.push(feature);
-        values?.push(floatToHalf(value));
-        firings.push({
-          feature,
-          doc: firstDoc + d,
-          pos,
-          value,
-          token: ids[(offsets[d] ?? 0) + pos] ?? 0,
-        });
-      }
-      docs?.push(firstDoc + d);
-      positions?.push(pos);
-      ends?.push(features?.length ?? 0);
-    }
-  }
-  const rows = docs?.length ?? 0;
-  return {
-    name: `shard-${String(index).padStart(3, '0')}`,
-    split: (['fit', 'calib', 'test'] as const)[index % 3] as Split,
-    tokens: {
-      doc: Uint32Array.from({ length: shape.documents }, (_, d) => firstDoc + d),
-      offsets,
-      ids,
-      starts,
-      ends: starts.map((s) => s + 1),
-    },
-    acts: {
-      doc: Uint32Array.from(docs ?? []),
-      pos: Uint32Array.from(positions ?? []),
-      features: {
-        offsets: Uint32Array.from(ends ?? []),
-        feature: Uint32Array.from(features ?? []),
-        value: Uint16Array.from(values ?? []),
-      },
-      xSq: Float32Array.from({ length: rows }, () => 4 + random.nextFloat()),
-      errSq: Float32Array.from({ length: rows }, () => random.nextFloat()),
-    },
-    firings,
-  };
 }
 
 /** A shard's run: its firings sorted by (feature, doc, pos). */
@@ -237,7 +136,10 @@ export async function buildDataset(shape: Shape): Promise<Dataset> {
   for (const shard of shards) {
     tokens.push(
       commit('tokens', shard, {
-        objects: await put(at, { shard: shard.name, table: 'tokens' }, shard.tokens),
+        objects: [
+          ...(await put(at, { shard: shard.name, table: 'tokens' }, shard.tokens)),
+          ...(await put(at, { shard: shard.name, table: 'documents' }, shard.documents)),
+        ],
         statistics: {},
       }),
     );

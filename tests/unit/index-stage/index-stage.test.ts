@@ -4,14 +4,8 @@ import { halfToFloat } from '../../../core/tensor/half.js';
 import { readTable } from '../../../storage/tables/read.js';
 import type { TableColumns } from '../../../storage/tables/layouts.js';
 import type { StageOutput } from '../../../stages/stage.js';
-import {
-  allFirings,
-  bruteTop,
-  buildDataset,
-  type Dataset,
-  type Firing,
-  type Shape,
-} from './dataset.js';
+import { allFirings, bruteTop, buildDataset, type Dataset } from './dataset.js';
+import type { Firing, Shape } from './draw.js';
 import { runIndex } from './run-index.js';
 
 const SHAPE: Shape = {

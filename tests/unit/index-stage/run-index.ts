@@ -13,7 +13,8 @@ import type {
   StageOutput,
   WorkItem,
 } from '../../../stages/stage.js';
-import { type Dataset, type Shape } from './dataset.js';
+import type { Dataset } from './dataset.js';
+import type { Shape } from './draw.js';
 
 /** Runs tasks in this process, with messages copied as they would be between processes. */
 export const inProcess: ComputeChildren = {
