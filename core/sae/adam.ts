@@ -74,8 +74,7 @@ export function buildClipFactor(
 export function buildAdam(
   g: GraphBuilder,
   slot: Slot,
-  factors: StepFactors,
-  settings: AdamSettings,
+  { factors, settings }: { readonly factors: StepFactors; readonly settings: AdamSettings },
 ): Updated {
   const [beta1, beta2] = settings.betas;
   const { gradient } = slot;

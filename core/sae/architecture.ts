@@ -44,6 +44,18 @@ export interface StepValues {
 export type SliceCrossing =
   'candidates' | 'reconstruction' | 'b_dec gradient' | 'gradient norm' | 'AuxK candidates';
 
+/** Sizes and settings that selecting depends on. */
+export interface SelectionSizes extends StepSizes {
+  readonly k: number;
+}
+
+/** Builds f from z; `values` holds what the rule may look at. */
+export type SelectionBuilder = (
+  g: GraphBuilder,
+  values: StepValues,
+  sizes: SelectionSizes,
+) => Selection;
+
 export interface Architecture {
   readonly extraParameters: readonly ExtraParameter[];
   /** Whether W_dec rows are kept at unit norm, with the parallel part of their gradient removed. */
@@ -53,13 +65,10 @@ export interface Architecture {
   /** Most features that fire on one row, or `dense` where there is no bound: decides the layout of the gradients. */
   readonly capacity: (settings: { readonly k: number }) => number | 'dense';
   readonly crossesSlices: readonly SliceCrossing[];
-  /** σ: the features that fire. Used in training and, with the stored parameters, at inference. */
-  readonly buildSelection: (
-    g: GraphBuilder,
-    values: StepValues,
-    sizes: StepSizes,
-    settings: { readonly k: number },
-  ) => Selection;
+  /** σ in training: the features that fire. */
+  readonly buildSelection: SelectionBuilder;
+  /** σ at inference, over the stored parameters: topk's own rule; a stored threshold where training selects over a batch. */
+  readonly buildInference: SelectionBuilder;
   /** ∂loss/∂z for the selection, in its layout, from ∂loss/∂f in the same layout. */
   readonly buildSelectionGradient: (g: GraphBuilder, selection: Selection, df: string) => string;
   /** Sparsity term of the loss as a scalar, or null where selection alone makes f sparse. */

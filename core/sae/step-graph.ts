@@ -122,7 +122,7 @@ interface GradientInputs {
 }
 
 function buildGradients(g: GraphBuilder, { settings, old, x }: GradientInputs): Gradients {
-  const { batchRows, k, variance, scatter } = settings;
+  const { batchRows, variance, scatter } = settings;
   const architecture: Architecture = ARCHITECTURES[settings.architecture];
   const sizes: StepSizes = settings;
   const W_enc = valueOf(old, 'W_enc');
@@ -131,7 +131,7 @@ function buildGradients(g: GraphBuilder, { settings, old, x }: GradientInputs): 
   const centred = g.op('Sub', [x, b_dec]);
   const z = g.op('Gemm', [centred, W_enc, valueOf(old, 'b_enc')], { attributes: { transB: 1 } });
   const values: StepValues = { x, z, parameters: old };
-  const selection = architecture.buildSelection(g, values, sizes, { k });
+  const selection = architecture.buildSelection(g, values, settings);
   const decoded = buildDecode(g, selection, W_dec);
   // x_hat − x = f W_dec − (x − b_dec)
   const error = g.op('Sub', [decoded.product, centred]);
@@ -144,9 +144,8 @@ function buildGradients(g: GraphBuilder, { settings, old, x }: GradientInputs): 
     b_enc: buildSums(g, encoder),
     W_dec: buildRowSums(g, { selection, weights: selection.value, sizes, scatter }, gradient),
   };
-  const fired = buildFired(g, selection, sizes);
-  const since = valueOf(old, SINCE_FIRED);
-  const dead = g.op('GreaterOrEqual', [since, g.integer(settings.deadAfterTokens)]);
+  const counters = buildCounters(g, { settings, selection, since: valueOf(old, SINCE_FIRED) });
+  const { dead } = counters;
   const withAux =
     architecture.auxK && settings.kAux > 0
       ? buildAuxK(g, {
@@ -163,8 +162,6 @@ function buildGradients(g: GraphBuilder, { settings, old, x }: GradientInputs): 
       : { ...rowGradients, aux: g.scalar(0) };
   const throughEncoder = g.op('MatMul', [withAux.b_enc, W_enc]);
   const b_decGradient = g.op('Sub', [columnSum(g, gradient), throughEncoder]);
-  const zero = g.integer(0);
-  const never = g.op('Greater', [fired.perFeature, g.scalar(0)]);
   return {
     parameters: {
       W_enc: withAux.W_enc,
@@ -172,30 +169,49 @@ function buildGradients(g: GraphBuilder, { settings, old, x }: GradientInputs): 
       W_dec: withAux.W_dec,
       b_dec: b_decGradient,
     },
-    since: g.op('Where', [never, zero, g.op('Add', [since, g.integer(batchRows)])]),
+    since: counters.since,
     numbers: {
       sse: sumOfSquares(g, error),
-      sst: sumOfSquares(
-        g,
-        g.op('Sub', [x, g.op('ReduceMean', [x, g.integers(0)], { attributes: { keepdims: 1 } })]),
-      ),
+      sst: buildBatchSpread(g, x),
       sparsity: architecture.buildSparsity?.(g, values, selection) ?? g.scalar(0),
       aux: withAux.aux,
-      firings: fired.total,
+      firings: counters.firings,
       dead: g.op('Cast', [countOf(g, dead)], { attributes: { to: 1 } }),
     },
   };
 }
 
-/** Rows on which each feature fired [F], and pairs that fired in all. */
-function buildFired(
+/** Σ‖x − x̄‖² with the batch's own mean. */
+function buildBatchSpread(g: GraphBuilder, x: string): string {
+  const mean = g.op('ReduceMean', [x, g.integers(0)], { attributes: { keepdims: 1 } });
+  return sumOfSquares(g, g.op('Sub', [x, mean]));
+}
+
+interface CounterInputs {
+  readonly settings: StepGraphSettings;
+  readonly selection: Selection;
+  /** [F] int64: rows since each feature fired, before this step. */
+  readonly since: string;
+}
+
+/** Features dead before this step [F] bool, rows since each fired after it [F] int64, and pairs that fired in it. */
+function buildCounters(
   g: GraphBuilder,
-  selection: Selection,
-  sizes: StepSizes,
-): { readonly perFeature: string; readonly total: string } {
+  { settings, selection, since }: CounterInputs,
+): { readonly dead: string; readonly since: string; readonly firings: string } {
   const mask = g.op('Sign', [selection.value]);
-  const perFeature = buildSums(g, { selection, weights: mask, sizes, scatter: 'dense' });
-  return { perFeature, total: g.op('ReduceSum', [mask], { attributes: { keepdims: 0 } }) };
+  const rows = buildSums(g, {
+    selection,
+    weights: mask,
+    sizes: settings,
+    scatter: settings.scatter,
+  });
+  const waited = g.op('Add', [since, g.integer(settings.batchRows)]);
+  return {
+    dead: g.op('GreaterOrEqual', [since, g.integer(settings.deadAfterTokens)]),
+    since: g.op('Where', [g.op('Greater', [rows, g.scalar(0)]), g.integer(0), waited]),
+    firings: g.op('ReduceSum', [mask], { attributes: { keepdims: 0 } }),
+  };
 }
 
 interface UpdateInputs {
@@ -228,7 +244,7 @@ function buildUpdate(
       m: valueOf(old, momentName('m', name)),
       v: valueOf(old, momentName('v', name)),
     };
-    const updated: Updated = buildAdam(g, slot, factors, settings.adam);
+    const updated: Updated = buildAdam(g, slot, { factors, settings: settings.adam });
     state[name] =
       name === 'W_dec' && unit ? buildUnitRows(g, updated.parameter) : updated.parameter;
     state[momentName('m', name)] = updated.m;

@@ -1,7 +1,8 @@
 // TopK: f = the k largest of relu(z) per row (Makhzani and Frey 2013; Gao et al. 2024, arXiv 2406.04093, section 2.3).
 // TopK runs over z and relu over its result: the same features, because relu keeps the order of what is positive.
 // ONNX TopK breaks ties by the lower index, which is the project's rule (larger value, then lower feature id).
-import type { Architecture } from './architecture.js';
+import type { Architecture, Selection, SelectionSizes, StepValues } from './architecture.js';
+import type { GraphBuilder } from './graph.js';
 
 export const topk: Architecture = {
   extraParameters: [],
@@ -15,14 +16,17 @@ export const topk: Architecture = {
     'gradient norm',
     'AuxK candidates',
   ],
-  buildSelection(g, { z }, _sizes, { k }) {
-    const [largest, feature] = [g.fresh('largest'), g.fresh('feature')];
-    g.op('TopK', [z, g.integers(k)], { outputs: [largest, feature], attributes: { axis: -1 } });
-    return { layout: 'pairs', capacity: k, feature, value: g.op('Relu', [largest]) };
-  },
+  buildSelection: buildLargest,
+  buildInference: buildLargest,
   // ∂f/∂z = 1 where f > 0.
   buildSelectionGradient(g, { value }, df) {
     return g.op('Mul', [df, g.op('Sign', [value])]);
   },
   buildSparsity: null,
 };
+
+function buildLargest(g: GraphBuilder, { z }: StepValues, { k }: SelectionSizes): Selection {
+  const [largest, feature] = [g.fresh('largest'), g.fresh('feature')];
+  g.op('TopK', [z, g.integers(k)], { outputs: [largest, feature], attributes: { axis: -1 } });
+  return { layout: 'pairs', capacity: k, feature, value: g.op('Relu', [largest]) };
+}

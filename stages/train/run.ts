@@ -1,0 +1,153 @@
+// Runs trainings on the worker's side: reads the pinned commits, serves rows to the compute child, stores checkpoints. One
+// call is one link of the chain: it ends at the time limit, when asked to stop, or with the finished dictionaries.
+import { LIMITS } from '../../schemas/constants.js';
+import { InputError } from '../../schemas/errors.js';
+import type { Commit } from '../../schemas/records.js';
+import { readSegments } from '../../storage/records/segments.js';
+import type { TrainConfig, TrainInputs } from '../configs.js';
+import type { Stage, StageContext, StageOutput, StageResult, WorkItem } from '../stage.js';
+import { fetchCheckpoint, storeCheckpoint } from './checkpoint-files.js';
+import {
+  TRAIN_TASK,
+  type TrainAsks,
+  type TrainDictionary,
+  type TrainProgress,
+  type TrainRequest,
+  type TrainResponse,
+} from './messages.js';
+import { TRAIN_VERSION } from './plan.js';
+import { RowServer } from './row-server.js';
+import { selectTrainingData, type TrainingData } from './training-data.js';
+
+/** One dictionary, or several of one site that share the read (`planTrainItem`). */
+export type TrainSettings = TrainConfig | readonly TrainConfig[];
+
+/** The training stage. @param limitMs longest time of one link */
+export function createTrainStage(
+  limitMs: number = LIMITS.trainLinkMs,
+): Stage<TrainSettings, TrainInputs> {
+  return {
+    name: 'train',
+    version: TRAIN_VERSION,
+    run: (item, settings, context) =>
+      runTraining({ item, configs: configsOf(settings), context, limitMs }),
+  };
+}
+
+export const trainStage = createTrainStage();
+
+interface Link {
+  readonly item: WorkItem<TrainInputs>;
+  readonly configs: readonly [TrainConfig, ...TrainConfig[]];
+  readonly context: StageContext;
+  readonly limitMs: number;
+}
+
+async function runTraining(link: Link): Promise<StageResult> {
+  const { item, configs, context } = link;
+  const commits: Commit[] = [];
+  for await (const commit of readSegments(context.store, item.aux.segments ?? [], {
+    signal: context.signal,
+  }))
+    commits.push(commit);
+  const { runSeed } = configs[0].keyed;
+  const data = selectTrainingData(commits, { runSeed, snapshot: item.inputs.snapshot });
+  const server = openServer(link, data);
+  try {
+    const request = await makeRequest(link, data);
+    const response = await context.children.call<TrainResponse>(TRAIN_TASK, request, {
+      signal: context.signal,
+      onAsk: (what, question) => answer(what, question, { server, context }),
+      onProgress: (value) => context.progress(value as TrainProgress),
+    });
+    for (const trained of response.dictionaries) await storeCheckpoint(trained, context);
+    return resultOf(response);
+  } finally {
+    await server.close();
+  }
+}
+
+function resultOf({ dictionaries, engine }: TrainResponse): StageResult {
+  const outputs = dictionaries.flatMap(({ key, output }): StageOutput[] =>
+    output ? [{ key, ...output, engine }] : [],
+  );
+  return outputs.length === dictionaries.length
+    ? { finished: true, outputs }
+    : { finished: false, outputs: [] };
+}
+
+function openServer({ item, configs, context }: Link, data: TrainingData): RowServer {
+  const [{ keyed, aux }] = configs;
+  return new RowServer({
+    order: {
+      runSeed: keyed.runSeed,
+      tokens: item.inputs.snapshot,
+      blockRows: data.fit.map((block) => block.rows),
+    },
+    fit: data.fit,
+    calib: data.calib,
+    source: {
+      store: context.store,
+      objects: data.objects,
+      width: aux.width,
+      dtype: keyed.dtype,
+      signal: context.signal,
+    },
+    spool: context.spool,
+  });
+}
+
+async function makeRequest(
+  { item, configs, context, limitMs }: Link,
+  data: TrainingData,
+): Promise<TrainRequest> {
+  const dictionaries: TrainDictionary[] = [];
+  for (const [i, config] of configs.entries()) {
+    const key = item.keys[i];
+    if (key === undefined)
+      throw new InputError(
+        `Expected ${configs.length} keys for ${configs.length} dictionaries, found ${item.keys.length}.`,
+        { keys: item.keys },
+      );
+    dictionaries.push({
+      key,
+      config: config.keyed,
+      checkpoint: await fetchCheckpoint(key, context),
+    });
+  }
+  return {
+    spool: context.spool,
+    shard: item.shard,
+    width: configs[0].aux.width,
+    snapshot: item.inputs.snapshot,
+    blocks: data.fit.map(({ rows, shardRows }) => ({ rows, shardRows })),
+    moments: data.moments,
+    calibRows: data.calib.reduce((sum, block) => sum + block.rows, 0),
+    dictionaries,
+    limitMs,
+  };
+}
+
+async function answer(
+  what: string,
+  question: unknown,
+  { server, context }: { readonly server: RowServer; readonly context: StageContext },
+): Promise<unknown> {
+  const asked = what as keyof TrainAsks;
+  switch (asked) {
+    case 'superbuffer':
+      return server.superbuffer(question as TrainAsks['superbuffer']['request']);
+    case 'calib':
+      return server.calib();
+    case 'proceed':
+      return !context.stop.aborted;
+  }
+}
+
+function configsOf(settings: TrainSettings): readonly [TrainConfig, ...TrainConfig[]] {
+  const configs: readonly TrainConfig[] = 'keyed' in settings ? [settings] : settings;
+  const [first, ...rest] = configs;
+  if (!first)
+    throw new InputError('Expected the settings of at least one dictionary to train, found none.');
+  return [first, ...rest];
+}

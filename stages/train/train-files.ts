@@ -1,0 +1,156 @@
+// Files that a training writes into the spool folder: the checkpoint's tensors, the weights, the training table.
+import { createHash } from 'node:crypto';
+import { open, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { foldToRaw } from '../../core/sae/scale.js';
+import {
+  parameterTensors,
+  stateTensors,
+  type StateArrays,
+  type StateSizes,
+} from '../../core/sae/state.js';
+import { decodeSafetensors, encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
+import { DataError } from '../../schemas/errors.js';
+import { TableWriter } from '../../storage/tables/table-writer.js';
+import type { SpoolFile } from '../stage.js';
+import type { TrainConfig } from '../configs.js';
+import type { TrainingRow } from './messages.js';
+
+type FileParts = Pick<SpoolFile, 'path' | 'sha256' | 'bytes'>;
+
+/** Writes chunks to a file, hashing them. */
+export async function writeChunks(file: string, chunks: readonly Uint8Array[]): Promise<FileParts> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  const handle = await open(file, 'w');
+  try {
+    for (const chunk of chunks) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
+    }
+  } finally {
+    await handle.close();
+  }
+  return { path: file, sha256: hash.digest('hex'), bytes };
+}
+
+/** Writes every state tensor; equal states give equal bytes. */
+export async function writeState(
+  file: string,
+  sizes: StateSizes,
+  state: StateArrays,
+): Promise<FileParts> {
+  const tensors = stateTensors(sizes).map(
+    ({ name, shape }) => [name, safeTensor(arrayOf(state, name), shape)] as const,
+  );
+  return writeChunks(file, encodeSafetensors(new Map(tensors)));
+}
+
+/** The state of a file written by `writeState`. @throws DataError where it is not of these sizes */
+export async function readState(file: string, sizes: StateSizes): Promise<StateArrays> {
+  const stored = decodeSafetensors(await readFile(file));
+  const state = new Map<string, Float32Array | BigInt64Array>();
+  for (const { name, shape, type } of stateTensors(sizes)) {
+    const tensor = stored.get(name);
+    if (tensor?.shape.join() !== shape.join()) {
+      const text = `Expected checkpoint tensor ${name} of shape [${shape.join(', ')}], found ${tensor ? `[${tensor.shape.join(', ')}]` : 'none'} in ${file}; the checkpoint is of another training.`;
+      throw new DataError(text, { file, tensor: name });
+    }
+    const copy = new Uint8Array(tensor.bytes).buffer;
+    state.set(name, type === 'int64' ? new BigInt64Array(copy) : new Float32Array(copy));
+  }
+  return state;
+}
+
+export interface OutputParts {
+  readonly folder: string;
+  readonly key: string;
+  readonly shard: string;
+  readonly config: TrainConfig['keyed'];
+  readonly sizes: StateSizes;
+  readonly state: StateArrays;
+  readonly scale: number;
+  readonly log: readonly TrainingRow[];
+}
+
+/** The dictionary in raw units (`weights`) and its `training` table. @throws DataError where a weight is not finite */
+export async function writeOutputs(parts: OutputParts): Promise<SpoolFile[]> {
+  const metadata = {
+    site: parts.config.site,
+    activations: parts.config.activationsKey,
+    units: 'raw activation units',
+  };
+  return [await writeWeights(parts, metadata), ...(await writeTraining(parts, metadata))];
+}
+
+async function writeWeights(
+  parts: OutputParts,
+  metadata: Record<string, string>,
+): Promise<SpoolFile> {
+  const { sizes, state, scale, config, folder, key } = parts;
+  const trained = new Map(
+    parameterTensors(sizes).map(({ name }) => [name, arrayOf(state, name) as Float32Array]),
+  );
+  const raw = foldToRaw(trained, scale);
+  for (const [name, values] of raw) {
+    const at = values.findIndex((value) => !Number.isFinite(value));
+    if (at < 0) continue;
+    throw new DataError(
+      `Expected finite weights, found ${name}[${at}] = ${values[at] ?? NaN} after the last step. Lower saes.lr or set saes.clipNorm.`,
+      { tensor: name, index: at },
+    );
+  }
+  const tensors = new Map(
+    parameterTensors(sizes).map(({ name, shape }) => [
+      name,
+      safeTensor(raw.get(name) as Float32Array, shape),
+    ]),
+  );
+  const header = {
+    ...metadata,
+    format: 'pt',
+    architecture: sizes.architecture,
+    k: String(config.sae.k),
+    inputScale: String(scale),
+  };
+  const file = await writeChunks(
+    path.join(folder, `${key}.safetensors`),
+    encodeSafetensors(tensors, header),
+  );
+  return { ...file, table: 'weights', extension: 'safetensors', rows: sizes.features, batches: [] };
+}
+
+async function writeTraining(
+  parts: OutputParts,
+  metadata: Record<string, string>,
+): Promise<SpoolFile[]> {
+  const { log, folder, key, shard } = parts;
+  const writer = await TableWriter.open({
+    table: 'training',
+    path: path.join(folder, `${key}.training.arrow`),
+    shard,
+    metadata: { ...metadata, key },
+  });
+  const column = (name: Exclude<keyof TrainingRow, 'split'>): Float64Array =>
+    Float64Array.from(log, (row) => row[name] ?? NaN);
+  await writer.write({
+    split: log.map((row) => row.split),
+    step: column('step'),
+    tokens: column('tokens'),
+    loss: column('loss'),
+    fvu: column('fvu'),
+    l0: column('l0'),
+    deadFraction: column('deadFraction'),
+    lr: column('lr'),
+    gradNorm: column('gradNorm'),
+  });
+  return writer.finish();
+}
+
+function arrayOf(state: StateArrays, name: string): Float32Array | BigInt64Array {
+  const values = state.get(name);
+  if (!values)
+    throw new DataError(`Expected a state tensor ${name}, found none.`, { tensor: name });
+  return values;
+}
