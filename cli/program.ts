@@ -6,6 +6,7 @@ import type { CommandBody, CommandContext, Start } from './command.js';
 import { addDatasets } from './commands/datasets.js';
 import { addDescribe } from './commands/describe.js';
 import { addExplain } from './commands/explain.js';
+import { addGc } from './commands/gc.js';
 import { addLogs } from './commands/logs.js';
 import { addModel } from './commands/model.js';
 import {
@@ -18,6 +19,7 @@ import { addQuarantine } from './commands/quarantine.js';
 import { addRm } from './commands/rm.js';
 import { addRuns } from './commands/runs.js';
 import { addStatus } from './commands/status.js';
+import { addTop } from './commands/top.js';
 import { addVerify } from './commands/verify.js';
 import { readEnvironment } from './environment.js';
 import { reportError } from './errors.js';
@@ -86,7 +88,7 @@ function addCommands(program: Command, start: Start, orchestration: Orchestratio
   program.commandsGroup('Control:');
   addControlCommands(program, start, orchestration);
   program.commandsGroup('Results:');
-  for (const add of [addDatasets, addDescribe, addVerify]) add(program, start);
+  for (const add of [addDatasets, addDescribe, addVerify, addTop, addGc]) add(program, start);
   program.commandsGroup('Models:');
   addModel(program, start);
 }

@@ -150,12 +150,12 @@ export const exportDocument = z.strictObject({
 
 export const gcDocument = z.strictObject({
   applied: z.boolean(),
-  garbage: z
-    .array(z.strictObject({ key: z.string(), bytes: count }))
-    .describe('what is (or would be) deleted'),
-  bytes: count,
-  spared: count.describe('objects without a root that are younger than 24 hours'),
-  live: count,
+  commits: count,
+  objects: count.describe('data objects'),
+  bytes: count.describe('of everything that is listed'),
+  keys: z.array(z.string()).describe('what no run and no ref needs, in the order of removal'),
+  removed: count.describe('0 without --apply'),
+  spared: count.describe('listed, but taken into use before they were removed'),
 });
 
 export const modelInspectDocument = z.strictObject({

@@ -6,15 +6,13 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import type { RunRevision } from '../../storage/records/key-layout.js';
 import { getKeyPreimage } from '../../storage/records/key-preimages.js';
 import { mapParallel } from '../../storage/records/parallel.js';
-import { getSnapshot, latestSnapshot } from '../../storage/records/snapshots.js';
 import { readPlan } from './runs.js';
+import { newestSnapshot } from './stage-keys.js';
 
 export type Explanation = z.infer<typeof explainDocument>;
 type StageExplanation = Explanation['stages'][number];
 
 const READS_AT_ONCE = 8;
-/** How many versions of a dataset are looked at for the one that an earlier revision ended with. */
-const MOST_VERSIONS = 200;
 
 /** Every stage's key of a revision beside that of another one. */
 export async function explainRun(
@@ -70,13 +68,12 @@ async function publishedKey(
   dataset: string,
   revision: number,
 ): Promise<string | null> {
-  let snapshot = await latestSnapshot(store, dataset);
-  for (let looked = 0; snapshot !== null && looked < MOST_VERSIONS; looked++) {
-    if (snapshot.revision === revision) return snapshot.key;
-    if (snapshot.revision < revision || snapshot.version <= 1) return null;
-    snapshot = await getSnapshot(store, dataset, snapshot.version - 1);
-  }
-  return null;
+  const published = await newestSnapshot(
+    store,
+    dataset,
+    (snapshot) => snapshot.revision <= revision,
+  );
+  return published?.revision === revision ? published.key : null;
 }
 
 export interface Difference {

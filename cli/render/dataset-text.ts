@@ -1,6 +1,11 @@
 // How datasets look to a person: the list, one dataset's objects, the result of a verification. Pure.
 import type { z } from 'zod';
-import type { datasetsDocument, describeDocument, verifyDocument } from '../../schemas/cli-json.js';
+import type {
+  datasetsDocument,
+  describeDocument,
+  gcDocument,
+  verifyDocument,
+} from '../../schemas/cli-json.js';
 import type { Snapshot } from '../../schemas/records.js';
 import { bytesText, countText } from './quantities.js';
 import { textTable } from './text-table.js';
@@ -96,4 +101,15 @@ export function verifyText(report: z.infer<typeof verifyDocument>): string {
     ...digest,
     'Restore the objects from a copy, or delete their commits and `assay resume` the run.',
   ].join('\n');
+}
+
+/** What is, or was, garbage. */
+export function garbageText(garbage: z.infer<typeof gcDocument>): string {
+  const { applied, keys, commits, objects, bytes, removed, spared } = garbage;
+  if (keys.length === 0)
+    return 'Nothing to collect: everything is in use or younger than 24 hours.';
+  const what = `${countText(keys.length)} objects (${countText(commits)} commits, ${countText(objects)} of data), ${bytesText(bytes)}`;
+  if (!applied) return `No longer needed: ${what}\nDelete them with: assay gc --apply`;
+  const adopted = spared > 0 ? `; ${countText(spared)} were taken into use meanwhile and stay` : '';
+  return `Found ${what}; deleted ${countText(removed)}${adopted}`;
 }
