@@ -12,7 +12,7 @@ export interface StoreOptionsMessage {
   readonly endpoint?: string | undefined;
   readonly region?: string | undefined;
   readonly pathStyle?: boolean | undefined;
-  readonly checksums?: 'when_supported' | 'when_required' | undefined;
+  readonly checksums?: 'when_supported' | 'when_required';
 }
 
 /** What to do again: what is missing; that and what was quarantined; everything (compared, nothing replaced). */
@@ -82,10 +82,15 @@ export interface RunResult {
 
 export interface ScheduledInput {
   readonly storeId: string;
-  readonly ref: Omit<RunRef, 'run' | 'revision'>;
+  readonly ref: Pick<RunRef, 'store'>;
+  /** Name of the schedule. */
   readonly schedule: string;
+  /** IANA time zone in which {{date}} and {{hour}} are told. */
   readonly timeZone: string;
-  /** Stored run template (a run file's content with its resolved sources). */
+  /** What to do where the run of that time exists already. */
+  readonly mode: ResumeMode;
+  /** Queue of the host that has the run file's local files. */
+  readonly hostQueue: string;
+  /** Stored {file, folder}: the run file and the folder from which its paths start. */
   readonly template: ManifestRef;
 }
-

@@ -116,3 +116,14 @@ export const checkpointRecord = z.strictObject({
   atMs: z.number(),
 });
 export type Checkpoint = z.infer<typeof checkpointRecord>;
+
+/** A worker's sign of life: overwritten every 15 s while it works on a run. */
+export const beatRecord = z.strictObject({
+  formatVersion: z.literal(1),
+  atMs: z.number(),
+  worker: z.string().describe('host/pid'),
+  stage: stageName,
+  lot: count,
+  progress: z.strictObject({ tokens: z.number().optional(), rows: z.number().optional(), step: z.number().optional() }),
+});
+export type Beat = z.infer<typeof beatRecord>;

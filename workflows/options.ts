@@ -24,7 +24,12 @@ export const cpu: ActivityOptions = {
 /** Lots on accelerators: the same, with room for a device that is slow to start. */
 export const gpu: ActivityOptions = { ...cpu, heartbeatTimeout: '60 seconds' };
 
-export const { planStage, publishStage, recordEvent, prepareScheduledRun } = proxyActivities<Activities>(io);
+export const { planStage, publishStage, recordEvent } = proxyActivities<Activities>(io);
+
+/** `prepareScheduledRun` on the host that has the run file's local files. */
+export function prepareOn(hostQueue: string): Activities['prepareScheduledRun'] {
+  return proxyActivities<Activities>({ ...io, taskQueue: hostQueue }).prepareScheduledRun;
+}
 
 /** `runLot` on a queue; `sameHost` bounds the wait for a particular host. */
 export function lotActivity(queue: string, sameHostMs?: number): Activities['runLot'] {

@@ -1,12 +1,12 @@
 // What a schedule starts: resolves the run for the scheduled (not the wall) time and starts it as a child.
 import { executeChild, ParentClosePolicy, workflowInfo } from '@temporalio/workflow';
 import type { RunResult, ScheduledInput } from '../schemas/messages.js';
-import { prepareScheduledRun } from './options.js';
+import { prepareOn } from './options.js';
 import { runWorkflow } from './run.js';
 
 export async function scheduledRun(input: ScheduledInput): Promise<RunResult | null> {
   const scheduledMs = scheduledTime().getTime();
-  const prepared = await prepareScheduledRun({ schedule: input, scheduledMs });
+  const prepared = await prepareOn(input.hostQueue)({ schedule: input, scheduledMs });
   if (prepared === null) return null;
   const { ref } = prepared;
   return executeChild(runWorkflow, {

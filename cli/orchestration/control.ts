@@ -29,7 +29,11 @@ export async function isActive(client: Client, workflowId: string): Promise<bool
 
 export async function pause(options: PauseOptions, context: CommandContext): Promise<number> {
   await tell(options.run, context, (handle) => handle.signal(SIGNALS.pause, 'paused by a user'));
-  return say(context, { run: options.run, action: 'pause' }, `${options.run} gives out no more work; shards in hand finish. Go on with: assay unpause ${options.run}`);
+  return say(
+    context,
+    { run: options.run, action: 'pause' },
+    `${options.run} gives out no more work; shards in hand finish. Go on with: assay unpause ${options.run}`,
+  );
 }
 
 export async function unpause(options: UnpauseOptions, context: CommandContext): Promise<number> {
@@ -43,7 +47,16 @@ export async function set(options: SetOptions, context: CommandContext): Promise
     throw new InputError('Expected --window or --tolerance, found neither; see `assay help set`.');
   }
   await tell(run, context, (handle) => handle.signal(SIGNALS.limits, { window, tolerance }));
-  return say(context, { run, action: 'set', ...(window === undefined ? {} : { window }), ...(tolerance === undefined ? {} : { tolerance }) }, `${run}: ${window === undefined ? '' : `window ${window} `}${tolerance === undefined ? '' : `tolerance ${tolerance}`}`);
+  return say(
+    context,
+    {
+      run,
+      action: 'set',
+      ...(window === undefined ? {} : { window }),
+      ...(tolerance === undefined ? {} : { tolerance }),
+    },
+    `${run}: ${window === undefined ? '' : `window ${window} `}${tolerance === undefined ? '' : `tolerance ${tolerance}`}`,
+  );
 }
 
 const CANCEL_WAIT_MS = 60_000;
@@ -52,23 +65,39 @@ export async function cancel(options: CancelOptions, context: CommandContext): P
   await tell(options.run, context, async (handle) => {
     await handle.cancel();
     const deadline = Date.now() + CANCEL_WAIT_MS;
-    while ((await handle.describe()).status.name === 'RUNNING' && Date.now() < deadline) await sleep(250);
+    while ((await handle.describe()).status.name === 'RUNNING' && Date.now() < deadline)
+      await sleep(250);
   });
-  return say(context, { run: options.run, action: 'cancel' }, `${options.run} is cancelled; what is committed stays. Go on with: assay resume ${options.run}`);
+  return say(
+    context,
+    { run: options.run, action: 'cancel' },
+    `${options.run} is cancelled; what is committed stays. Go on with: assay resume ${options.run}`,
+  );
 }
 
-async function tell(run: string, context: CommandContext, send: (handle: WorkflowHandle) => Promise<unknown>): Promise<void> {
+async function tell(
+  run: string,
+  context: CommandContext,
+  send: (handle: WorkflowHandle) => Promise<unknown>,
+): Promise<void> {
   const store = await context.openStore();
   const id = runWorkflowId(store.storeId, run);
   await withTemporal(context, async (client) => {
     if (!(await isActive(client, id))) {
-      throw new InputError(`Run "${run}" is not active in ${store.url}. \`assay runs\` lists the runs, \`assay resume ${run}\` starts it again.`, { run });
+      throw new InputError(
+        `Run "${run}" is not active in ${store.url}. \`assay runs\` lists the runs, \`assay resume ${run}\` starts it again.`,
+        { run },
+      );
     }
     await send(client.workflow.getHandle(id));
   });
 }
 
-function say(context: CommandContext, document: z.input<typeof controlDocument>, text: string): number {
+function say(
+  context: CommandContext,
+  document: z.input<typeof controlDocument>,
+  text: string,
+): number {
   context.output.result(controlDocument, document, () => text);
   return EXIT.done;
 }

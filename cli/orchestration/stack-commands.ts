@@ -12,7 +12,15 @@ import type { CommandContext } from '../command.js';
 import type { UpOptions } from '../commands/up.js';
 import type { WorkerCommandOptions } from '../commands/worker.js';
 import { findLocalConfig, writeLocalConfig, type LocalConfig } from '../local-config.js';
-import { endStack, ensureMinio, ensureTemporal, listStack, machineSlots, startWorker, workerMain } from './local-stack.js';
+import {
+  endStack,
+  ensureMinio,
+  ensureTemporal,
+  listStack,
+  machineSlots,
+  startWorker,
+  workerMain,
+} from './local-stack.js';
 import { temporalAddress } from './temporal-client.js';
 
 /** Folder of the stack: where the nearest `.assay` lies, else the current one. */
@@ -25,20 +33,61 @@ export async function up(options: UpOptions, context: CommandContext): Promise<n
   const folder = await stackFolder(context);
   const known = (await findLocalConfig(io.cwd))?.config;
   const temporal = await ensureTemporal(folder);
-  output.note(`Temporal at ${temporal.address}${temporal.started ? '' : ' (was running)'}; web page ${temporal.info['uiUrl'] ?? ''}`);
-  const store = await stackStore({ folder, storeOption: storeOption ?? environment.store, known, context });
-  const config: LocalConfig = { ...known, formatVersion: 1, ...store, temporal: { address: temporal.address, namespace: 'default', web: temporal.info['uiUrl'] ?? '' } };
+  output.note(
+    `Temporal at ${temporal.address}${temporal.started ? '' : ' (was running)'}; web page ${temporal.info['uiUrl'] ?? ''}`,
+  );
+  const store = await stackStore({
+    folder,
+    storeOption: storeOption ?? environment.store,
+    known,
+    context,
+  });
+  const config: LocalConfig = {
+    ...known,
+    formatVersion: 1,
+    ...store,
+    temporal: {
+      address: temporal.address,
+      namespace: 'default',
+      web: temporal.info['uiUrl'] ?? '',
+    },
+  };
   await writeLocalConfig(folder, config);
   await probe(store);
   const running = (await listStack(folder)).filter((p) => p.name === 'worker');
   const missing = Math.max(0, options.workers - running.length);
   const slots = Math.max(1, Math.floor(machineSlots() / Math.max(1, options.workers)));
   const started = await Promise.all(
-    Array.from({ length: missing }, () => startWorker({ folder, address: temporal.address, namespace: 'default', device: 'cpu', slots })),
+    Array.from({ length: missing }, () =>
+      startWorker({
+        folder,
+        address: temporal.address,
+        namespace: 'default',
+        device: 'cpu',
+        slots,
+      }),
+    ),
   );
-  const workers = [...running, ...started].map(({ pid }) => ({ pid, queues: [QUEUES.orchestrate, QUEUES.io, QUEUES.compute('cpu'), QUEUES.host(os.hostname())] }));
-  output.result(upDocument, { store: store.store, temporal: temporal.address, web: temporal.info['uiUrl'] ?? null, workers }, () =>
-    [`store     ${store.store}`, `temporal  ${temporal.address}`, `web       ${temporal.info['uiUrl'] ?? ''}`, `workers   ${workers.map((w) => `pid ${w.pid}`).join(', ')}`, 'Next: assay run RUN.yaml --follow; stop everything with: assay down'].join('\n'),
+  const workers = [...running, ...started].map(({ pid }) => ({
+    pid,
+    queues: [QUEUES.orchestrate, QUEUES.io, QUEUES.compute('cpu'), QUEUES.host(os.hostname())],
+  }));
+  output.result(
+    upDocument,
+    {
+      store: store.store,
+      temporal: temporal.address,
+      web: temporal.info['uiUrl'] ?? null,
+      workers,
+    },
+    () =>
+      [
+        `store     ${store.store}`,
+        `temporal  ${temporal.address}`,
+        `web       ${temporal.info['uiUrl'] ?? ''}`,
+        `workers   ${workers.map((w) => `pid ${w.pid}`).join(', ')}`,
+        'Next: assay run RUN.yaml --follow; stop everything with: assay down',
+      ].join('\n'),
   );
   return EXIT.done;
 }
@@ -51,16 +100,35 @@ interface StackStoreInput {
 }
 
 /** The store that `up` configures: MinIO of this stack, the named one, the one known from before, else ./data. */
-async function stackStore({ folder, storeOption, known, context }: StackStoreInput): Promise<Pick<LocalConfig, 'store' | 'storeOptions'>> {
+async function stackStore({
+  folder,
+  storeOption,
+  known,
+  context,
+}: StackStoreInput): Promise<Pick<LocalConfig, 'store' | 'storeOptions'>> {
   const { io, output } = context;
   if (storeOption === 'minio') {
     const variables = io.environment;
-    const minio = await ensureMinio(folder, { user: variables['AWS_ACCESS_KEY_ID'], password: variables['AWS_SECRET_ACCESS_KEY'] });
+    const minio = await ensureMinio(folder, {
+      user: variables['AWS_ACCESS_KEY_ID'],
+      password: variables['AWS_SECRET_ACCESS_KEY'],
+    });
     output.note(`MinIO at ${minio.address}${minio.started ? '' : ' (was running)'}`);
-    return { store: 's3://assay', storeOptions: { endpoint: minio.info['endpoint'] ?? `http://${minio.address}`, pathStyle: true, region: 'us-east-1' } };
+    return {
+      store: 's3://assay',
+      storeOptions: {
+        endpoint: minio.info['endpoint'] ?? `http://${minio.address}`,
+        pathStyle: true,
+        region: 'us-east-1',
+      },
+    };
   }
   if (storeOption !== null) return { store: canonicalStoreUrl(storeOption, io.cwd) };
-  if (known) return { store: canonicalStoreUrl(known.store, folder), ...(known.storeOptions ? { storeOptions: known.storeOptions } : {}) };
+  if (known)
+    return {
+      store: canonicalStoreUrl(known.store, folder),
+      ...(known.storeOptions ? { storeOptions: known.storeOptions } : {}),
+    };
   return { store: canonicalStoreUrl('file://./data', folder) };
 }
 
@@ -77,7 +145,9 @@ export async function down(context: CommandContext): Promise<number> {
   const ended = await endStack(await stackFolder(context));
   const stopped = ended.map(({ name, pid }) => ({ name, pid }));
   context.output.result(downDocument, { stopped }, () =>
-    stopped.length === 0 ? 'Nothing was running.' : stopped.map(({ name, pid }) => `stopped ${name} (pid ${pid})`).join('\n'),
+    stopped.length === 0
+      ? 'Nothing was running.'
+      : stopped.map(({ name, pid }) => `stopped ${name} (pid ${pid})`).join('\n'),
   );
   return EXIT.done;
 }
@@ -85,9 +155,15 @@ export async function down(context: CommandContext): Promise<number> {
 const ROLES = ['orchestrate', 'io', 'compute'];
 
 /** Runs a worker in the foreground until SIGTERM or Ctrl-C. */
-export async function worker(options: WorkerCommandOptions, context: CommandContext): Promise<number> {
+export async function worker(
+  options: WorkerCommandOptions,
+  context: CommandContext,
+): Promise<number> {
   const wrong = options.roles.filter((role) => !ROLES.includes(role));
-  if (wrong.length > 0) throw new InputError(`Expected roles among ${ROLES.join(', ')}, found ${wrong.join(', ')}.`, { roles: wrong });
+  if (wrong.length > 0)
+    throw new InputError(`Expected roles among ${ROLES.join(', ')}, found ${wrong.join(', ')}.`, {
+      roles: wrong,
+    });
   const device = options.device === 'auto' ? await resolveAutoProvider() : options.device;
   const at = await temporalAddress(context);
   const settings = {
@@ -96,19 +172,33 @@ export async function worker(options: WorkerCommandOptions, context: CommandCont
     roles: options.roles,
     device,
     slots: options.slots ?? machineSlots(),
-    ...(options.folder === undefined ? {} : { folder: path.resolve(context.io.cwd, options.folder) }),
+    ...(options.folder === undefined
+      ? {}
+      : { folder: path.resolve(context.io.cwd, options.folder) }),
     ...(context.environment.logLevel === 'debug' ? { logLevel: 'debug' } : {}),
   };
-  const child = spawn(process.execPath, [workerMain(), JSON.stringify(settings)], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, [workerMain(), JSON.stringify(settings)], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   context.io.signal.addEventListener('abort', () => child.kill('SIGTERM'));
   process.on('SIGTERM', () => child.kill('SIGTERM'));
-  const code = await new Promise<number>((resolve) => child.on('exit', (value) => resolve(value ?? EXIT.failed)));
+  const code = await new Promise<number>((resolve) =>
+    child.on('exit', (value) => resolve(value ?? EXIT.failed)),
+  );
   const queues = queuesOf(options.roles, device);
-  context.output.result(workerDocument, { queues, reason: code === 0 ? 'stopped' : `exit code ${code}` }, () => '');
+  context.output.result(
+    workerDocument,
+    { queues, reason: code === 0 ? 'stopped' : `exit code ${code}` },
+    () => '',
+  );
   return code;
 }
 
 function queuesOf(roles: readonly string[], device: string): string[] {
-  const queues: Record<string, string[]> = { orchestrate: [QUEUES.orchestrate], io: [QUEUES.io], compute: [QUEUES.compute(device)] };
+  const queues: Record<string, string[]> = {
+    orchestrate: [QUEUES.orchestrate],
+    io: [QUEUES.io],
+    compute: [QUEUES.compute(device)],
+  };
   return [...roles.flatMap((role) => queues[role] ?? []), QUEUES.host(os.hostname())];
 }

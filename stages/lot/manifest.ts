@@ -14,8 +14,6 @@ export interface DatasetPlan {
   readonly dataset: string;
   readonly tables: readonly string[];
   readonly key: string;
-  /** Number of planned items. */
-  readonly planned: number;
   /** Which list of planned inputs it has (several datasets of a stage share one). */
   readonly inputs: number;
 }
@@ -48,14 +46,14 @@ export interface ManifestContent {
 }
 
 /** Writes a manifest; equal content gives an equal reference. */
-export async function writeManifest(store: ObjectStore, content: ManifestContent): Promise<StoredFile> {
+export async function writeManifest(store: ObjectStore, content: ManifestContent): Promise<{ readonly ref: StoredFile; readonly lots: number }> {
   await initZstd();
   const chunks = await Promise.all(cut(content.lots, LOTS_PER_CHUNK).map((lots) => putJson(store, lots)));
   const inputs = await Promise.all(
     content.inputs.map((list) => Promise.all(cut(list, INPUTS_PER_CHUNK).map((part) => putJson(store, part)))),
   );
   const index: ManifestIndex = { formatVersion: 1, lots: content.lots.length, lotsPerChunk: LOTS_PER_CHUNK, chunks, configs: content.configs, datasets: content.datasets, inputs };
-  return putJson(store, index);
+  return { ref: await putJson(store, index), lots: content.lots.length };
 }
 
 /** The items of one lot, each with its stage's settings. */
@@ -68,10 +66,10 @@ export async function readLot(store: ObjectStore, manifest: StoredFile, lot: num
 }
 
 /** The datasets of a manifest, and a reader of their planned inputs. */
-export async function readDatasets(store: ObjectStore, manifest: StoredFile): Promise<{ datasets: readonly DatasetPlan[]; inputsOf: (plan: DatasetPlan) => Promise<PlannedInput[]> }> {
+export async function readDatasets(store: ObjectStore, manifest: StoredFile): Promise<{ datasets: readonly DatasetPlan[]; inputsOf: (list: number) => Promise<PlannedInput[]> }> {
   const index = await readIndex(store, manifest);
-  const inputsOf = async (plan: DatasetPlan): Promise<PlannedInput[]> => {
-    const parts = await Promise.all((index.inputs[plan.inputs] ?? []).map((part) => getJson(store, part)));
+  const inputsOf = async (list: number): Promise<PlannedInput[]> => {
+    const parts = await Promise.all((index.inputs[list] ?? []).map((part) => getJson(store, part)));
     return (parts as PlannedInput[][]).flat();
   };
   return { datasets: index.datasets, inputsOf };

@@ -1,0 +1,61 @@
+// Does one lot: reads its items, computes and commits each, heartbeats the cursor, stops at the next shard when told to.
+import { setInterval, clearInterval } from 'node:timers';
+import { Context } from '@temporalio/activity';
+import { QUEUES } from '../schemas/constants.js';
+import type { LotInput, LotResult } from '../schemas/messages.js';
+import { assertStageVersion } from '../stages/run-plan/stage-table.js';
+import { runLotItems, type LotCursor } from '../stages/lot/run-lot.js';
+import { createLotWork } from '../stages/lot/lot-work.js';
+import { readLot } from '../stages/lot/manifest.js';
+import { BeatWriter } from './beat-writer.js';
+import type { ActivityDependencies } from './dependencies.js';
+
+const HEARTBEAT_MS = 3000;
+/** After a cancellation (pause, cancel) shards in hand may take this long to finish. */
+const FINISH_MS = 20_000;
+
+export async function runLotActivity(input: LotInput, dependencies: ActivityDependencies): Promise<LotResult> {
+  const { ref, stage, lot, mode } = input;
+  const context = Context.current();
+  assertStageVersion(stage, input.stageVersion);
+  const store = await dependencies.openStore(ref.store.url, ref.store.options);
+  const items = await readLot(store, input.manifest, lot);
+  const previous = (context.info.heartbeatDetails as LotCursor | undefined) ?? null;
+
+  const stop = new AbortController();
+  const abort = new AbortController();
+  const onStop = (): void => stop.abort();
+  dependencies.stop.addEventListener('abort', onStop);
+  if (dependencies.stop.aborted) onStop();
+  let force: NodeJS.Timeout | undefined;
+  context.cancellationSignal.addEventListener('abort', () => {
+    onStop();
+    force = setTimeout(() => abort.abort(new Error('cancelled')), FINISH_MS);
+  });
+
+  const beat = new BeatWriter({ store, ref, stage, lot, hostId: dependencies.hostId });
+  let cursor: LotCursor = previous ?? { ended: [], inHand: {} };
+  const heart = setInterval(() => {
+    context.heartbeat(cursor);
+    beat.tick();
+  }, HEARTBEAT_MS);
+  const work = createLotWork({
+    ...{ store, stage, mode, dependencies, items, ref },
+    ...{ signal: abort.signal, stop: stop.signal },
+    onProgress: (progress) => beat.update(progress),
+    onCursor: (next) => {
+      cursor = next;
+      context.heartbeat(next);
+    },
+  });
+  try {
+    beat.tick();
+    const options = { items: items.map(({ item }) => item), previous, concurrency: dependencies.itemsInHand, spoolRoot: dependencies.spoolRoot, stop: stop.signal };
+    return { ...(await runLotItems(work, options)), hostQueue: QUEUES.host(dependencies.hostId) };
+  } finally {
+    clearInterval(heart);
+    clearTimeout(force);
+    dependencies.stop.removeEventListener('abort', onStop);
+    await beat.close();
+  }
+}

@@ -1,0 +1,193 @@
+// Watches a run to its end: one line per stage from the store's records, the outcome from its events.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { RUN_STATES } from '../../schemas/cli-json-runs.js';
+import { EXIT, type StageName } from '../../schemas/constants.js';
+import type { RunEvent } from '../../schemas/records.js';
+import { readPlan } from '../../stages/run-plan/plan-record.js';
+import type { ResolvedRun } from '../../stages/run-plan/resolved-run.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { listCommitInputs } from '../../storage/records/commits.js';
+import { lastEvent, readEvents } from '../../storage/records/events.js';
+import { listQuarantineInputs } from '../../storage/records/quarantine.js';
+import type { CommandContext } from '../command.js';
+import { foldEvents, readBeat } from '../reading/runs.js';
+import { StageMeter } from './stage-meter.js';
+
+export interface FollowInput {
+  readonly store: ObjectStore;
+  readonly run: ResolvedRun;
+  readonly workflow: WorkflowHandle;
+  readonly context: CommandContext;
+}
+
+export interface RunEnd {
+  readonly state: (typeof RUN_STATES)[number];
+  readonly text: string;
+  readonly exitCode: number;
+}
+
+const POLL_MS = 500;
+/** Without a terminal a stage's line is written at most this often. */
+const QUIET_MS = 10_000;
+
+export async function followRun(input: FollowInput): Promise<RunEnd> {
+  const { store, run, workflow, context } = input;
+  const { output, io } = context;
+  const meter = new StageMeter();
+  let seen: RunEvent | undefined;
+  let events: RunEvent[] = [];
+  let spokeMs = Date.now();
+  for (;;) {
+    const closed = await isClosed(workflow);
+    const fresh = await readEvents(store, run, seen);
+    events = [...events, ...fresh];
+    seen = fresh.at(-1) ?? seen;
+    for (const event of fresh) {
+      const line = eventLine(event, meter);
+      if (line !== null) output.note(line);
+    }
+    const { stage, state, reason } = foldEvents(sinceStart(events));
+    if (state === 'paused' && reason !== null && !reason.startsWith('paused by')) {
+      return {
+        state,
+        exitCode: EXIT.failed,
+        text: `${run.name} is paused: ${reason}.\nLook at the shards with \`assay quarantine ${run.name}\`; go on with \`assay unpause ${run.name}\`.`,
+      };
+    }
+    if (closed) return endOf(run, await settled(store, run, events));
+    if (stage !== null) {
+      const line = meter.line(await measure(store, run, stage), await readBeat(store, run));
+      output.progress(line);
+      if (!io.stderr.isTTY && Date.now() - spokeMs > QUIET_MS) {
+        spokeMs = Date.now();
+        output.note(line);
+      }
+    }
+    if (io.signal.aborted) {
+      output.progress(null);
+      return {
+        state: 'running',
+        exitCode: EXIT.interrupted,
+        text: `${run.name} goes on without this terminal. Follow it with: assay resume ${run.name} --follow; stop it with: assay cancel ${run.name}`,
+      };
+    }
+    await sleep(POLL_MS);
+  }
+}
+
+/** Events of the latest start: a resumed run is not judged by how it ended before. */
+function sinceStart(events: readonly RunEvent[]): readonly RunEvent[] {
+  const start = events.findLastIndex((event) => event.type === 'started');
+  return start < 0 ? events : events.slice(start);
+}
+
+async function isClosed(workflow: WorkflowHandle): Promise<boolean> {
+  try {
+    return (await workflow.describe()).status.name !== 'RUNNING';
+  } catch {
+    // A server that is restarting: the run's records in the store say more.
+    return false;
+  }
+}
+
+/** The last event is written before the workflow closes; a termination from outside writes none. */
+async function settled(
+  store: ObjectStore,
+  run: ResolvedRun,
+  events: readonly RunEvent[],
+): Promise<readonly RunEvent[]> {
+  const last = await lastEvent(store, run);
+  const known = events.at(-1);
+  return last && last.n !== known?.n ? [...events, last] : events;
+}
+
+function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
+  const { state, reason } = foldEvents(sinceStart(events));
+  const data = events.at(-1)?.data ?? {};
+  if (state === 'completed') {
+    const quarantined = events
+      .filter((e) => e.type === 'stage-finished')
+      .reduce((n, e) => n + Number(e.data['quarantined'] ?? 0), 0);
+    const different = Number(data['different'] ?? 0);
+    if (different > 0)
+      return {
+        state,
+        exitCode: EXIT.failed,
+        text: `${run.name}: ${different} recomputed shards differ from their commits (nothing was replaced). \`assay logs ${run.name}\` has the details.`,
+      };
+    const warning =
+      quarantined > 0
+        ? ` Warning: ${quarantined} shards are quarantined (assay quarantine ${run.name}).`
+        : '';
+    return { state, exitCode: EXIT.done, text: `${run.name} is complete.${warning}` };
+  }
+  if (state === 'cancelled')
+    return {
+      state,
+      exitCode: EXIT.failed,
+      text: `${run.name} was cancelled. Go on with: assay resume ${run.name}`,
+    };
+  if (state === 'failed')
+    return {
+      state,
+      exitCode: EXIT.failed,
+      text: `${run.name} failed in stage ${String(data['stage'])}: ${reason ?? ''}\nWhat is committed stays; mend the cause, then: assay resume ${run.name}`,
+    };
+  return {
+    state,
+    exitCode: EXIT.failed,
+    text: `${run.name} ended without saying why (its workflow was terminated). Go on with: assay resume ${run.name}`,
+  };
+}
+
+function eventLine(event: RunEvent, meter: StageMeter): string | null {
+  const { data, type } = event;
+  const stage = String(data['stage'] ?? '');
+  if (type === 'stage-started') {
+    meter.start(stage as StageName, event.atMs);
+    return `${stage.padEnd(12)} ${Number(data['items'])} of ${Number(data['planned'])} to do, ${Number(data['lots'])} lots`;
+  }
+  if (type === 'stage-finished') {
+    const quarantined = Number(data['quarantined']);
+    const seconds = ((event.atMs - meter.startedMs) / 1000).toFixed(1);
+    return `${stage.padEnd(12)} done: ${Number(data['committed'])} of ${Number(data['planned'])}${quarantined > 0 ? `, ${quarantined} quarantined` : ''} in ${seconds} s`;
+  }
+  return type === 'paused'
+    ? `paused: ${String(data['reason'])}`
+    : type === 'unpaused'
+      ? 'goes on'
+      : null;
+}
+
+export interface StageMeasure {
+  readonly stage: StageName;
+  readonly done: number;
+  readonly planned: number;
+  /** Work of the whole stage, tokens or rows. */
+  readonly size: number;
+  readonly quarantined: number;
+}
+
+/** Done and planned of one stage, by one listing per key. */
+async function measure(
+  store: ObjectStore,
+  run: ResolvedRun,
+  stage: StageName,
+): Promise<StageMeasure> {
+  const plan = await readPlan(store, run);
+  const rows = (plan?.stages ?? []).filter((row) => row.stage === stage && row.key !== null);
+  const byKey = new Map(rows.map((row) => [row.key as string, row]));
+  const total = { done: 0, planned: 0, size: 0, quarantined: 0 };
+  for (const [key, row] of byKey) {
+    const [committed, bad] = await Promise.all([
+      listCommitInputs(store, stage, key),
+      listQuarantineInputs(store, stage, key),
+    ]);
+    total.done += Math.min(committed.size, row.planned ?? 0);
+    total.planned += row.planned ?? 0;
+    total.size += row.size ?? 0;
+    total.quarantined += [...bad].filter((input) => !committed.has(input)).length;
+  }
+  return { stage, ...total };
+}

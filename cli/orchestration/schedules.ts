@@ -1,0 +1,169 @@
+// schedule …: Temporal keeps the schedules; each starts `scheduledRun` with a stored template of the run file.
+import os from 'node:os';
+import { ScheduleNotFoundError, ScheduleOverlapPolicy, type Client, type ScheduleHandle, type ScheduleOptions } from '@temporalio/client';
+import type { z } from 'zod';
+import { scheduleActionDocument, scheduleDocument, schedulesDocument } from '../../schemas/cli-json-runs.js';
+import { EXIT, QUEUES, WORKFLOWS } from '../../schemas/constants.js';
+import { InputError } from '../../schemas/errors.js';
+import type { ScheduledInput } from '../../schemas/messages.js';
+import { putJson } from '../../stages/lot/manifest.js';
+import { loadRunFile } from '../../stages/run-file/load.js';
+import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
+import type { CommandContext } from '../command.js';
+import type { OverlapPolicy, ScheduleActions, ScheduleBackfillOptions, ScheduleCreateOptions } from '../commands/schedule.js';
+import { withTemporal } from './temporal-client.js';
+
+const OVERLAP: Readonly<Record<OverlapPolicy, ScheduleOverlapPolicy>> = {
+  skip: ScheduleOverlapPolicy.SKIP,
+  'buffer-one': ScheduleOverlapPolicy.BUFFER_ONE,
+  'buffer-all': ScheduleOverlapPolicy.BUFFER_ALL,
+  'cancel-other': ScheduleOverlapPolicy.CANCEL_OTHER,
+  'allow-all': ScheduleOverlapPolicy.ALLOW_ALL,
+};
+
+const PREFIX = 'assay/';
+const DEFAULT_CATCH_UP_MS = 24 * 3600_000;
+
+type Action = z.input<typeof scheduleActionDocument>['action'];
+
+export const schedules: ScheduleActions = {
+  create: createSchedule,
+  list: listSchedules,
+  show: (id, context) =>
+    withSchedule(id, context, async (handle) => {
+      const document = await describe(handle);
+      context.output.result(scheduleDocument, document, () => text(document));
+      return EXIT.done;
+    }),
+  pause: (id, context) => act(id, context, 'pause', (handle) => handle.pause('paused with assay schedule pause')),
+  unpause: (id, context) => act(id, context, 'unpause', (handle) => handle.unpause()),
+  trigger: (id, context) => act(id, context, 'trigger', (handle) => handle.trigger()),
+  delete: (id, context) => act(id, context, 'delete', (handle) => handle.delete()),
+  backfill: backfillSchedule,
+};
+
+async function createSchedule(options: ScheduleCreateOptions, context: CommandContext): Promise<number> {
+  if ((options.cron === undefined) === (options.everyMs === undefined)) throw new InputError('Expected one of --cron and --every; see `assay help schedule create`.');
+  checkTimeZone(options.timeZone);
+  const { runFile, folder } = await loadRunFile(options.file, { purpose: 'schedule' });
+  const url = canonicalStoreUrl(context.storeOption ?? runFile.store, context.storeOption === null ? folder : context.io.cwd);
+  const storeOptions = runFile.storeOptions ?? {};
+  const store = await openStore(url, { storeOptions });
+  try {
+    const id = options.id ?? runFile.name.replace(/[-_.]?\{\{\w+\}\}/g, '');
+    const template = await putJson(store, { file: runFile, folder });
+    const input: ScheduledInput = { storeId: store.storeId, ref: { store: { url, options: storeOptions } }, schedule: id, timeZone: options.timeZone, mode: 'missing', hostQueue: QUEUES.host(os.hostname()), template };
+    await withTemporal(context, (client) => client.schedule.create(scheduleOptions(id, options, input, runFile.name)));
+    return say(context, { id, action: 'create' }, `schedule ${id} starts runs named ${runFile.name}. Look at it with: assay schedule show ${id}`);
+  } finally {
+    await store.close();
+  }
+}
+
+function scheduleOptions(id: string, options: ScheduleCreateOptions, input: ScheduledInput, run: string): ScheduleOptions {
+  return {
+    scheduleId: `${PREFIX}${id}`,
+    spec: {
+      ...(options.cron === undefined ? {} : { cronExpressions: [options.cron] }),
+      ...(options.everyMs === undefined ? {} : { intervals: [{ every: options.everyMs }] }),
+      timezone: options.timeZone,
+      jitter: options.jitterMs,
+    },
+    action: { type: 'startWorkflow', workflowType: WORKFLOWS.scheduledRun, workflowId: `scheduled/${input.storeId}/${id}`, taskQueue: QUEUES.orchestrate, args: [input] },
+    policies: { overlap: OVERLAP[options.overlap], catchupWindow: options.catchUpMs ?? DEFAULT_CATCH_UP_MS, pauseOnFailure: false },
+    state: { paused: options.paused },
+    memo: { run, timeZone: options.timeZone },
+  };
+}
+
+function checkTimeZone(timeZone: string): void {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone });
+  } catch {
+    throw new InputError(`Expected an IANA time zone such as Europe/Berlin or UTC, found "${timeZone}".`, { timeZone });
+  }
+}
+
+/** Starts the scheduled times of a range now. Runs that are complete already are recognised and do nothing (mode `missing`). */
+async function backfillSchedule(options: ScheduleBackfillOptions, context: CommandContext): Promise<number> {
+  const { id, fromMs, toMs, mode } = options;
+  return withSchedule(id, context, async (handle) => {
+    if (mode !== 'missing') await setMode(handle, mode);
+    const response = await handle.client.workflowService.listScheduleMatchingTimes({
+      namespace: handle.client.options.namespace,
+      scheduleId: handle.scheduleId,
+      startTime: stamp(fromMs),
+      endTime: stamp(toMs),
+    });
+    const times = (response.startTime ?? []).map((time) => Number(time.seconds ?? 0) * 1000 + Math.floor((time.nanos ?? 0) / 1e6));
+    await handle.backfill({ start: new Date(fromMs - 1), end: new Date(toMs), overlap: ScheduleOverlapPolicy.BUFFER_ALL });
+    return say(context, { id, action: 'backfill', times }, `schedule ${id} starts ${times.length} runs, one after the other: ${times.map((ms) => new Date(ms).toISOString()).join(', ')}`);
+  });
+}
+
+/** Later starts of the schedule take this mode; `unpause` of the mode is another backfill with `missing`. */
+async function setMode(handle: ScheduleHandle, mode: ScheduledInput['mode']): Promise<void> {
+  await handle.update((previous) => {
+    if (previous.action.type !== 'startWorkflow') return previous;
+    const args = (previous.action.args ?? []) as ScheduledInput[];
+    return { ...previous, action: { ...previous.action, args: args.map((arg) => ({ ...arg, mode })) } };
+  });
+}
+
+function stamp(ms: number): { seconds: never; nanos: number } {
+  return { seconds: Math.floor(ms / 1000) as never, nanos: (ms % 1000) * 1e6 };
+}
+
+async function listSchedules(context: CommandContext): Promise<number> {
+  return withTemporal(context, async (client) => {
+    const documents: z.input<typeof scheduleDocument>[] = [];
+    for await (const { scheduleId } of client.schedule.list()) {
+      if (scheduleId.startsWith(PREFIX)) documents.push(await describe(client.schedule.getHandle(scheduleId)));
+    }
+    context.output.result(schedulesDocument, documents, () => (documents.length === 0 ? 'There are no schedules.' : documents.map(text).join('\n')));
+    return EXIT.done;
+  });
+}
+
+async function describe(handle: ScheduleHandle): Promise<z.input<typeof scheduleDocument>> {
+  const { spec, state, info, memo } = await handle.describe();
+  const intervals = (spec.intervals ?? []).map(({ every }) => `every ${Number(every) / 1000} s`);
+  const calendars = (spec.calendars ?? []).map((calendar) => calendar.comment ?? JSON.stringify(calendar));
+  return {
+    id: handle.scheduleId.slice(PREFIX.length),
+    run: String(memo?.['run'] ?? ''),
+    when: [...intervals, ...calendars],
+    timeZone: String(memo?.['timeZone'] ?? spec.timezone ?? 'UTC'),
+    paused: state.paused,
+    nextMs: info.nextActionTimes.map((time) => time.getTime()),
+    recent: info.recentActions.map((action) => ({ scheduledMs: action.scheduledAt.getTime(), workflow: action.action.workflow.workflowId })),
+  };
+}
+
+function text(schedule: z.input<typeof scheduleDocument>): string {
+  const next = schedule.nextMs[0];
+  return `${schedule.id}  ${schedule.run}  ${schedule.when.join('; ')} (${schedule.timeZone})  ${schedule.paused ? 'paused' : next === undefined ? 'no further start' : `next ${new Date(next).toISOString()}`}`;
+}
+
+async function act(id: string, context: CommandContext, action: Action, send: (handle: ScheduleHandle) => Promise<unknown>): Promise<number> {
+  return withSchedule(id, context, async (handle) => {
+    await send(handle);
+    return say(context, { id, action }, `schedule ${id}: ${action}`);
+  });
+}
+
+async function withSchedule(id: string, context: CommandContext, body: (handle: ScheduleHandle) => Promise<number>): Promise<number> {
+  return withTemporal(context, async (client: Client) => {
+    try {
+      return await body(client.schedule.getHandle(`${PREFIX}${id}`));
+    } catch (error) {
+      if (!(error instanceof ScheduleNotFoundError)) throw error;
+      throw new InputError(`There is no schedule "${id}". \`assay schedule list\` shows all.`, { id }, { cause: error });
+    }
+  });
+}
+
+function say(context: CommandContext, document: z.input<typeof scheduleActionDocument>, line: string): number {
+  context.output.result(scheduleActionDocument, document, () => line);
+  return EXIT.done;
+}

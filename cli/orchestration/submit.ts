@@ -1,0 +1,329 @@
+// run and resume: from a run file or a stored run to a living workflow, and to the exit code of how it ended.
+import os from 'node:os';
+import path from 'node:path';
+import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import {
+  defineSearchAttributeKey,
+  SearchAttributeType,
+  TypedSearchAttributes,
+} from '@temporalio/common';
+import { startedDocument } from '../../schemas/cli-json-runs.js';
+import { EXIT, LIMITS, QUEUES, SEARCH_ATTRIBUTES, WORKFLOWS } from '../../schemas/constants.js';
+import { InputError } from '../../schemas/errors.js';
+import type { ResumeMode, RunInput, StoreOptionsMessage } from '../../schemas/messages.js';
+import { checkFirstRecord } from '../../stages/corpus/parts.js';
+import { loadRunFile } from '../../stages/run-file/load.js';
+import { resolveRun, type ResolvedWithUploads } from '../../stages/run-plan/resolve-run.js';
+import type { ResolvedRun } from '../../stages/run-plan/resolved-run.js';
+import {
+  latestRevision,
+  remainingWork,
+  sameRequest,
+  stagesOf,
+  storeRun,
+} from '../../stages/run-plan/run-records.js';
+import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { assertUsableStore } from '../../storage/probe/probe-store.js';
+import type { CommandContext } from '../command.js';
+import type { ResumeOptions } from '../commands/resume.js';
+import type { RunOptions } from '../commands/run.js';
+import { findLocalConfig, writeLocalConfig } from '../local-config.js';
+import { differences } from '../reading/explain.js';
+import { findRun } from '../reading/runs.js';
+import { isActive, runWorkflowId } from './control.js';
+import { followRun } from './follow.js';
+import { machineSlots, startWorker } from './local-stack.js';
+import { stackFolder } from './stack-commands.js';
+import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
+
+interface StoreTarget {
+  readonly store: ObjectStore;
+  readonly options: StoreOptionsMessage;
+}
+
+/** `assay run RUN.yaml` */
+export async function run(options: RunOptions, context: CommandContext): Promise<number> {
+  const loaded = await loadRunFile(path.resolve(context.io.cwd, options.file));
+  const { runFile, folder } = loaded;
+  const url = context.storeOption ?? context.environment.store ?? runFile.store;
+  const base = url === runFile.store ? folder : context.io.cwd;
+  const resolved = await resolveRun(runFile, {
+    ...{ folder, revision: 1, hostId: os.hostname(), nowMs: Date.now() },
+    ...{ until: options.until ?? 'index', limitDocuments: options.limit ?? null },
+  });
+  await checkSources(resolved.run, folder);
+  const storeOptions =
+    runFile.storeOptions ?? (await localStoreOptions(context, canonicalStoreUrl(url, base)));
+  const store = await openStore(canonicalStoreUrl(url, base), { storeOptions });
+  try {
+    await assertUsableStore(store);
+    return await withTemporal(context, async (client, at) => {
+      const revision = await settleRevision({ store, storeOptions }, resolved, { client, context });
+      await rememberStore(context, { store, storeOptions }, at);
+      return startAndFollow({ store, options: storeOptions }, revision, {
+        client,
+        at,
+        context,
+        mode: 'missing',
+        follow: options.follow,
+        workers: options.workers,
+      });
+    });
+  } finally {
+    await store.close();
+  }
+}
+
+/** `assay resume RUN` */
+export async function resume(options: ResumeOptions, context: CommandContext): Promise<number> {
+  const { options: storeOptions } = await context.chooseStore();
+  const store = await context.openStore();
+  await findRun(store, options.run);
+  const revision = (await latestRevision(store, options.run)) as ResolvedRun;
+  if (options.mode !== 'all') {
+    const left = await remainingWork(store, revision, options.mode);
+    if (left.complete)
+      return sayNothingLeft(
+        context,
+        store,
+        revision,
+        left.stages.reduce((n, s) => n + (s.work?.quarantined ?? 0), 0),
+      );
+  }
+  return withTemporal(context, (client, at) =>
+    startAndFollow({ store, options: storeOptions }, revision, {
+      client,
+      at,
+      context,
+      mode: options.mode,
+      follow: options.follow,
+      workers: options.workers,
+    }),
+  );
+}
+
+function sayNothingLeft(
+  context: CommandContext,
+  store: ObjectStore,
+  run: ResolvedRun,
+  quarantined: number,
+): number {
+  const workflow = runWorkflowId(store.storeId, run.name);
+  const note =
+    quarantined > 0
+      ? ` ${quarantined} shards are quarantined: assay quarantine ${run.name}; try them again with --mode errored.`
+      : '';
+  context.output.result(
+    startedDocument,
+    {
+      run: run.name,
+      revision: run.revision,
+      workflow,
+      store: store.url,
+      joined: false,
+      state: 'completed',
+      web: null,
+    },
+    () => `${run.name}: everything is done, nothing to resume.${note}`,
+  );
+  return EXIT.done;
+}
+
+async function checkSources(run: ResolvedRun, folder: string): Promise<void> {
+  const { corpus } = run.file;
+  const rule = {
+    idField: corpus.id,
+    textField: corpus.text,
+    split: corpus.split,
+    onBadDocument: corpus.onBadDocument,
+  };
+  for (const part of run.parts)
+    await checkFirstRecord(part, rule, { baseFolder: folder, format: corpus.format });
+}
+
+/** The revision to run: the stored one where the file asks for the same, else a new one, unless the old one is active. */
+async function settleRevision(
+  target: { readonly store: ObjectStore; readonly storeOptions: StoreOptionsMessage },
+  resolved: ResolvedWithUploads,
+  { client, context }: { readonly client: Client; readonly context: CommandContext },
+): Promise<ResolvedRun> {
+  const { store } = target;
+  const { name } = resolved.run;
+  const latest = await latestRevision(store, name);
+  if (latest && sameRequest(latest, resolved.run)) return latest;
+  if (latest && (await isActive(client, runWorkflowId(store.storeId, name)))) {
+    throw new InputError(
+      `Run "${name}" is active with another run file (revision ${latest.revision}). Wait for it, end it with \`assay cancel ${name}\`, or give this file another name.`,
+      { run: name, revision: latest.revision },
+    );
+  }
+  const next = { ...resolved.run, revision: (latest?.revision ?? 0) + 1 };
+  await storeRun(store, next, resolved.uploads);
+  if (latest) context.output.note(whatChanged(latest, next));
+  return next;
+}
+
+function whatChanged(before: ResolvedRun, now: ResolvedRun): string {
+  const fields = differences(before.file, now.file).map((d) => `  ${d.field}: ${JSON.stringify(d.before)} → ${JSON.stringify(d.after)}`);
+  const old = new Set(before.parts.map((part) => part.digest));
+  const added = now.parts.filter((part) => !old.has(part.digest)).length;
+  if (added > 0) fields.push(`  ${added} new parts of the corpus`);
+  return [`revision ${now.revision} of ${now.name}; changed against revision ${before.revision}:`, ...fields, `What is recomputed and why: assay explain ${now.name}`].join('\n');
+}
+
+async function localStoreOptions(
+  context: CommandContext,
+  url: string,
+): Promise<StoreOptionsMessage> {
+  const found = await findLocalConfig(context.io.cwd);
+  const same = found !== null && canonicalStoreUrl(found.config.store, found.folder) === url;
+  return same ? (found.config.storeOptions ?? {}) : {};
+}
+
+/** Later commands of this folder read the store of its last run. */
+async function rememberStore(
+  context: CommandContext,
+  target: { readonly store: ObjectStore; readonly storeOptions: StoreOptionsMessage },
+  at: TemporalAddress,
+): Promise<void> {
+  if (target.store.url.startsWith('memory:')) return;
+  const folder = await stackFolder(context);
+  const known = (await findLocalConfig(context.io.cwd))?.config;
+  const temporal = known?.temporal ?? { address: at.address, namespace: at.namespace };
+  await writeLocalConfig(folder, {
+    ...known,
+    formatVersion: 1,
+    store: target.store.url,
+    storeOptions: target.storeOptions,
+    temporal,
+  });
+}
+
+interface StartOptions {
+  readonly client: Client;
+  readonly at: TemporalAddress;
+  readonly context: CommandContext;
+  readonly mode: ResumeMode;
+  readonly follow: boolean;
+  readonly workers: number | undefined;
+}
+
+async function startAndFollow(
+  target: StoreTarget,
+  revision: ResolvedRun,
+  options: StartOptions,
+): Promise<number> {
+  const { client, at, context, mode } = options;
+  const { store } = target;
+  const workflowId = runWorkflowId(store.storeId, revision.name);
+  const input: RunInput = {
+    ref: {
+      store: { url: store.url, options: target.options },
+      run: revision.name,
+      revision: revision.revision,
+    },
+    stages: stagesOf(revision),
+    mode,
+    window: LIMITS.window,
+    tolerance: revision.file.tolerance.quarantinedShards,
+  };
+  const joined = await startWorkflow(client, workflowId, input, revision);
+  await ensureWorkers({ ...options, revision, workflowId });
+  const web = workflowPage(at, workflowId);
+  const started = {
+    run: revision.name,
+    revision: revision.revision,
+    workflow: workflowId,
+    store: store.url,
+    joined,
+    web,
+  };
+  const text = `${joined ? 'joined' : 'started'} ${revision.name} (revision ${revision.revision}) in ${store.url}${web === null ? '' : `\nweb page: ${web}`}`;
+  if (!options.follow) {
+    context.output.result(
+      startedDocument,
+      { ...started, state: 'running' },
+      () => `${text}\nfollow it with: assay status ${revision.name} --watch`,
+    );
+    return EXIT.done;
+  }
+  context.output.note(text);
+  const end = await followRun({
+    store,
+    run: revision,
+    workflow: client.workflow.getHandle(workflowId),
+    context,
+  });
+  context.output.result(startedDocument, { ...started, state: end.state }, () => end.text);
+  return end.exitCode;
+}
+
+async function startWorkflow(
+  client: Client,
+  workflowId: string,
+  input: RunInput,
+  revision: ResolvedRun,
+): Promise<boolean> {
+  const attribute = (
+    name: string,
+  ): ReturnType<typeof defineSearchAttributeKey<typeof SearchAttributeType.KEYWORD>> =>
+    defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
+  try {
+    await client.workflow.start(WORKFLOWS.run, {
+      workflowId,
+      taskQueue: QUEUES.orchestrate,
+      args: [input],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      workflowIdConflictPolicy: 'FAIL',
+      typedSearchAttributes: new TypedSearchAttributes([
+        { key: attribute(SEARCH_ATTRIBUTES.run), value: revision.name },
+        {
+          key: attribute(SEARCH_ATTRIBUTES.model),
+          value: revision.model.reference.base.slice(0, 16),
+        },
+        ...(revision.file.owner === undefined
+          ? []
+          : [{ key: attribute(SEARCH_ATTRIBUTES.owner), value: revision.file.owner }]),
+      ]),
+    });
+    return false;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return true;
+    throw error;
+  }
+}
+
+/** Starts the workers that were asked for; without a number one, where nobody serves the queues. They end with the run. */
+async function ensureWorkers(
+  input: StartOptions & { readonly revision: ResolvedRun; readonly workflowId: string },
+): Promise<void> {
+  const { client, at, context, revision, workflowId } = input;
+  const wanted = input.workers ?? ((await hasWorkers(client, at)) ? 0 : 1);
+  if (wanted === 0) return;
+  const folder = await stackFolder(context);
+  const { provider, threads } = revision.engine;
+  const slots = Math.max(1, Math.floor(machineSlots(threads) / wanted));
+  const launch = {
+    folder,
+    address: at.address,
+    namespace: at.namespace,
+    device: provider,
+    slots,
+    exitWithRun: workflowId,
+  };
+  const workers = await Promise.all(Array.from({ length: wanted }, () => startWorker(launch)));
+  context.output.note(
+    `started ${workers.length === 1 ? 'a worker' : `${workers.length} workers`} for this run: pid ${workers.map((w) => w.pid).join(', ')}`,
+  );
+}
+
+async function hasWorkers(client: Client, at: TemporalAddress): Promise<boolean> {
+  const { pollers } = await client.workflowService.describeTaskQueue({
+    namespace: at.namespace,
+    taskQueue: { name: QUEUES.orchestrate },
+    taskQueueType: 1,
+  });
+  const recently = Date.now() / 1000 - 90;
+  return (pollers ?? []).some((poller) => Number(poller.lastAccessTime?.seconds ?? 0) > recently);
+}

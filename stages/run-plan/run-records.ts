@@ -1,0 +1,83 @@
+// Stored runs: uploads what a run needs, stores its configuration and plan as a revision, reads them back, says what is left to do.
+import { z } from 'zod';
+import { digestOf } from '../../core/identity/digest.js';
+import { STAGES, type StageName } from '../../schemas/constants.js';
+import { DataError } from '../../schemas/errors.js';
+import type { ResumeMode } from '../../schemas/messages.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { putDataFile } from '../../storage/records/data-objects.js';
+import type { RunRevision } from '../../storage/records/key-layout.js';
+import { getRunDocument, listRevisions, putRunDocument } from '../../storage/records/runs.js';
+import { latestSnapshot } from '../../storage/records/snapshots.js';
+import { createPinnedReader } from './pinned.js';
+import { initialPlan, writePlan } from './plan-record.js';
+import { planWork, type StageWork } from './plan-work.js';
+import { parseResolvedRun, type ResolvedRun } from './resolved-run.js';
+import type { Upload } from './resolve-run.js';
+import { planStageUnits } from './stage-units.js';
+
+/** A revision's configuration. @throws DataError where there is none or it is damaged */
+export async function readResolvedRun(store: ObjectStore, revision: RunRevision): Promise<ResolvedRun> {
+  const where = `runs/${revision.name}/${revision.revision}/config.json`;
+  const stored = await getRunDocument(store, revision, { document: 'config', schema: z.unknown() });
+  if (stored === null) throw new DataError(`Expected ${where} in ${store.url}, found nothing. Start the run with \`assay run\`.`, { key: where });
+  return parseResolvedRun(stored, where);
+}
+
+/** The newest revision of a run, or null where there is none. */
+export async function latestRevision(store: ObjectStore, name: string): Promise<ResolvedRun | null> {
+  const last = (await listRevisions(store, name)).at(-1);
+  return last === undefined ? null : readResolvedRun(store, { name, revision: last });
+}
+
+/** Whether two resolved runs ask for the same, whoever started them and when. */
+export function sameRequest(a: ResolvedRun, b: ResolvedRun): boolean {
+  return requestDigest(a) === requestDigest(b);
+}
+
+function requestDigest(run: ResolvedRun): string {
+  const { revision: _revision, createdMs: _created, hostId: _host, parts, ...rest } = run;
+  const { store: _store, storeOptions: _options, ...file } = run.file;
+  return digestOf({ ...rest, file, parts: parts.map((part) => part.digest) });
+}
+
+/** Uploads model and tokenizer, then stores configuration and first plan. Safe to repeat. */
+export async function storeRun(store: ObjectStore, run: ResolvedRun, uploads: readonly Upload[]): Promise<void> {
+  for (const { path, stored, extension } of uploads) {
+    await putDataFile(store, { path, extension, sha256: stored.sha256, bytes: stored.bytes });
+  }
+  await putRunDocument(store, run, { document: 'config', value: run as unknown, schema: z.unknown() });
+  await writePlan(store, initialPlan(run));
+}
+
+/** The stages that a run consists of. */
+export function stagesOf(run: ResolvedRun): StageName[] {
+  const last = run.dictionaries.length === 0 ? 'activations' : 'index';
+  const end = Math.min(STAGES.indexOf(run.until), STAGES.indexOf(last));
+  return STAGES.slice(0, end + 1);
+}
+
+export interface RemainingWork {
+  /** Per stage what is left; `null`: known only after an earlier stage. */
+  readonly stages: readonly { readonly stage: StageName; readonly work: StageWork | null }[];
+  /** Whether nothing is left and every dataset is published whole. */
+  readonly complete: boolean;
+}
+
+/** Plan minus commits for every stage, by listings and snapshots alone. */
+export async function remainingWork(store: ObjectStore, run: ResolvedRun, mode: ResumeMode): Promise<RemainingWork> {
+  const pinned = createPinnedReader(store, run.revision);
+  const stages: { stage: StageName; work: StageWork | null }[] = [];
+  let complete = true;
+  for (const stage of stagesOf(run)) {
+    const units = await planStageUnits(run, stage, pinned);
+    const work = units && (await planWork(store, units, mode));
+    stages.push({ stage, work });
+    complete &&= work !== null && work.todo.length === 0;
+    if (units && stage === stagesOf(run).at(-1)) {
+      const snapshots = await Promise.all(units.datasets.map(({ dataset }) => latestSnapshot(store, dataset)));
+      complete &&= snapshots.every((snapshot) => snapshot?.complete === true && snapshot.revision === run.revision);
+    }
+  }
+  return { stages, complete };
+}
