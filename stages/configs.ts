@@ -132,7 +132,7 @@ export interface EncodeConfig {
     readonly dtype: 'float16' | 'float32';
     readonly engine: EngineConfig;
   };
-  readonly aux: { readonly name: string; readonly site: string; readonly width: number; readonly features: number; readonly k: number; readonly weights: StoredFile };
+  readonly aux: { readonly name: string; readonly site: string; readonly width: number; readonly features: number; readonly k: number; readonly weights: StoredFile; /** Default topk. */ readonly architecture?: SaeConfig['architecture'] };
 }
 /** One shard of activations of the dictionary's site. */
 export interface EncodeInputs {

@@ -6,7 +6,7 @@ import { FiringCollector } from '../../core/sae/collect-firings.js';
 import { ENCODE_OUTPUTS, ENCODE_ROWS, buildEncodeGraph } from '../../core/sae/encode-graph.js';
 import { gatherRows } from '../../core/sae/gather.js';
 import { parameterTensors, type StateSizes } from '../../core/sae/state.js';
-import { sortPostings, tokenOrder, type Firings } from '../../core/sae/token-order.js';
+import { sortPostings, tokenOrder } from '../../core/sae/token-order.js';
 import { asFloat32, decodeSafetensors } from '../../core/tensor/safetensors.js';
 import type { ChildContext, ChildTask } from '../../runtime/child/protocol.js';
 import { cpuClass } from '../../runtime/devices.js';
@@ -17,22 +17,11 @@ import { readActivations } from '../../storage/tables/read.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { SpoolFile } from '../stage.js';
 import type { EncodeRequest, EncodeResponse } from './messages.js';
-import { computeStatistics } from './statistics.js';
+import { computeStatistics, type EncodedShard } from './statistics.js';
 
 /** Rows of one forward pass: z takes 64 MiB at most, and no fewer than 64 rows. */
 const Z_BYTES = 64 * 2 ** 20;
-const sessions = new SessionCache(2);
-
-/** A shard in token order, and what encoding found. */
-export interface EncodedShard {
-  readonly doc: Uint32Array;
-  readonly pos: Uint32Array;
-  readonly firings: Firings;
-  readonly xSq: Float32Array;
-  readonly errSq: Float32Array;
-  /** Σ x [d] in float64. */
-  readonly sumX: Float64Array;
-}
+const sessions = new SessionCache<Session>(2);
 
 async function encode(request: EncodeRequest, context: ChildContext): Promise<EncodeResponse> {
   const shard = await encodeShard(request, context);
@@ -80,7 +69,7 @@ async function encodeShard(request: EncodeRequest, context: ChildContext): Promi
   const { width, features, k, config } = request;
   const stored = await readShard(request);
   const order = tokenOrder(stored.doc, stored.pos);
-  const sizes: StateSizes = { architecture: 'topk', width, features };
+  const sizes: StateSizes = { architecture: request.architecture, width, features };
   const batchRows = encodeBatchRows(features);
   const parameters = await readParameters(request, sizes);
   const name = [

@@ -1,4 +1,5 @@
 // What the worker asks the compute child to encode, and what it returns. Plain data.
+import type { ArchitectureName } from '../../core/sae/architectures.js';
 import type { EngineRecord } from '../../schemas/records.js';
 import type { EncodeConfig } from '../configs.js';
 import type { ChildOutput } from '../stage.js';
@@ -12,6 +13,7 @@ export interface EncodeRequest {
   readonly shard: string;
   readonly config: EncodeConfig['keyed'];
   readonly site: string;
+  readonly architecture: ArchitectureName;
   readonly width: number;
   readonly features: number;
   readonly k: number;

@@ -1,6 +1,17 @@
 // Sums of an encoded shard for its commit: what the index stage needs for metrics without reading the rows again. Float64,
 // added in token order; arrays as base64 of little-endian bytes.
-import type { EncodedShard } from './child.js';
+import type { Firings } from '../../core/sae/token-order.js';
+
+/** A shard in token order, and what encoding found. */
+export interface EncodedShard {
+  readonly doc: Uint32Array;
+  readonly pos: Uint32Array;
+  readonly firings: Firings;
+  readonly xSq: Float32Array;
+  readonly errSq: Float32Array;
+  /** Σ x [d] in float64. */
+  readonly sumX: Float64Array;
+}
 
 /** Statistics of an encode commit, JSON. `perDocument` holds [rows, xSq, errSq, firings] per document, in doc order. */
 export interface EncodeStatistics {
