@@ -103,7 +103,11 @@ export class FileWrites {
    */
   async #makeFolder(folder: string): Promise<void> {
     if (this.#folders.has(folder)) return;
-    const first = await mkdir(folder, { recursive: true });
+    const first = await mkdir(folder, { recursive: true }).catch((error: unknown) => {
+      // A file has the name of one of the folders. Not to be taken for the EEXIST of link(), which means a lost race.
+      if (codeOf(error) !== 'EEXIST') throw error;
+      throw Object.assign(error as NodeJS.ErrnoException, { code: 'ENOTDIR' });
+    });
     const top = first !== undefined && first.length < this.#root.length ? first : this.#root;
     for (let made = folder; made.length >= top.length; made = dirname(made)) {
       if (this.#folders.has(made)) break;

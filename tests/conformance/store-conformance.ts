@@ -95,12 +95,12 @@ export function storeConformance(target: ConformanceTarget): void {
     it('replaces content by put, and never shows a mixture while it does', async () => {
       const long = 200_000;
       await store.put('beat/a', text('0'.repeat(long)));
-      let done = false;
+      const state = { done: false };
       const writer = (async () => {
         for (let i = 1; i < 8; i++) await store.put('beat/a', text(String(i).repeat(long)));
-        done = true;
+        state.done = true;
       })();
-      while (!done) {
+      while (!state.done) {
         const seen = plain(await store.get('beat/a')) ?? '';
         expect(seen).toBe((seen[0] ?? '').repeat(long));
       }
