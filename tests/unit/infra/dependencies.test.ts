@@ -63,3 +63,17 @@ it('the lock file names no download address', async () => {
   const lock = await readFile(path.join(root, 'package-lock.json'), 'utf8');
   expect(lock).not.toContain('"resolved"');
 });
+
+it('the lock file holds the programs of every system, so that `npm ci` works on each', async () => {
+  const lock = JSON.parse(await readFile(path.join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  };
+  const names = new Set(
+    Object.keys(lock.packages).map((key) => key.slice(key.lastIndexOf('node_modules/') + 13)),
+  );
+  const wanted = Object.values(lock.packages).flatMap(({ optionalDependencies = {} }) =>
+    Object.keys(optionalDependencies),
+  );
+  expect(wanted.length).toBeGreaterThan(20);
+  expect(wanted.filter((name) => !names.has(name))).toEqual([]);
+});
