@@ -1,4 +1,6 @@
 // The environment variables that the command line reads: the only place in cli/ that knows their names.
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../schemas/errors.js';
 
@@ -19,6 +21,11 @@ const schema = z.object({
     .optional()
     .describe('Temporal front end, HOST:PORT; default: the one that `assay up` started'),
   TEMPORAL_NAMESPACE: z.string().min(1).default('default').describe('Temporal namespace'),
+  ASSAY_CACHE: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('folder for local copies of stored files; default ~/.cache/assay'),
   NO_COLOR: z.string().optional().describe('set to anything: no colours (no-color.org)'),
 });
 
@@ -29,6 +36,7 @@ export interface Environment {
   /** Null where the environment names none. */
   readonly temporalAddress: string | null;
   readonly temporalNamespace: string;
+  readonly cacheFolder: string;
   readonly colour: boolean;
 }
 
@@ -63,6 +71,7 @@ export function readEnvironment(
     logLevel: data.ASSAY_LOG_LEVEL,
     temporalAddress: data.TEMPORAL_ADDRESS ?? null,
     temporalNamespace: data.TEMPORAL_NAMESPACE,
+    cacheFolder: data.ASSAY_CACHE ?? join(homedir(), '.cache', 'assay'),
     colour: data.NO_COLOR === undefined,
   };
 }

@@ -6,6 +6,8 @@ import type { CommandBody, CommandContext, Start } from './command.js';
 import { addDatasets } from './commands/datasets.js';
 import { addDescribe } from './commands/describe.js';
 import { addExplain } from './commands/explain.js';
+import { addExport } from './commands/export.js';
+import { addFind } from './commands/find.js';
 import { addGc } from './commands/gc.js';
 import { addLogs } from './commands/logs.js';
 import { addModel } from './commands/model.js';
@@ -18,6 +20,7 @@ import {
 import { addQuarantine } from './commands/quarantine.js';
 import { addRm } from './commands/rm.js';
 import { addRuns } from './commands/runs.js';
+import { addSql } from './commands/sql.js';
 import { addStatus } from './commands/status.js';
 import { addTop } from './commands/top.js';
 import { addVerify } from './commands/verify.js';
@@ -88,7 +91,17 @@ function addCommands(program: Command, start: Start, orchestration: Orchestratio
   program.commandsGroup('Control:');
   addControlCommands(program, start, orchestration);
   program.commandsGroup('Results:');
-  for (const add of [addDatasets, addDescribe, addVerify, addTop, addGc]) add(program, start);
+  for (const add of [
+    addDatasets,
+    addDescribe,
+    addVerify,
+    addTop,
+    addFind,
+    addSql,
+    addExport,
+    addGc,
+  ])
+    add(program, start);
   program.commandsGroup('Models:');
   addModel(program, start);
 }

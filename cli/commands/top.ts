@@ -5,7 +5,6 @@ import { EXIT } from '../../schemas/constants.js';
 import { InputError } from '../../schemas/errors.js';
 import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
 import { resolveDictionary } from '../reading/datasets.js';
-import { readTop } from '../reading/top.js';
 import { topText } from '../render/top-text.js';
 
 export interface TopOptions {
@@ -49,6 +48,8 @@ async function top(options: TopOptions, context: CommandContext): Promise<number
   const { output, io } = context;
   const store = await context.openStore();
   const name = await resolveDictionary(store, options.dict);
+  // Loaded on demand: it brings the Arrow library with it.
+  const { readTop } = await import('../reading/top.js');
   const { document, note } = await readTop(store, { ...options, name, signal: io.signal });
   output.result(topDocument, document, () => topText(document, output));
   if (note !== null) output.note(note);

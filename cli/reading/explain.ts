@@ -2,11 +2,11 @@
 import type { z } from 'zod';
 import { canonicalJson } from '../../core/identity/canonical-json.js';
 import type { explainDocument } from '../../schemas/cli-json-runs.js';
+import { readPlan } from '../../stages/run-plan/plan-record.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import type { RunRevision } from '../../storage/records/key-layout.js';
 import { getKeyPreimage } from '../../storage/records/key-preimages.js';
 import { mapParallel } from '../../storage/records/parallel.js';
-import { readPlan } from './runs.js';
 import { newestSnapshot } from './stage-keys.js';
 
 export type Explanation = z.infer<typeof explainDocument>;

@@ -1,7 +1,7 @@
 // Pins the snapshots that belong to one dictionary and opens it for queries: index, encoded shards and the tokens they stand on.
 import { DataError, InputError } from '../../schemas/errors.js';
 import type { ObjectRecord, Snapshot } from '../../schemas/records.js';
-import { parseResolvedRun } from '../../stages/run-plan/resolved-run.js';
+import { readResolvedRun } from '../../stages/run-plan/run-records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import {
   openDictionary,
@@ -9,8 +9,6 @@ import {
   type DictionaryObjects,
 } from '../../storage/query/dictionary.js';
 import { readSnapshotCommits } from '../../storage/records/snapshots.js';
-import { getRunDocument } from '../../storage/records/runs.js';
-import { z } from 'zod';
 import { dictionaryDataset, type DictionaryName } from '../dataset-names.js';
 import { keyFields, keyIn, newestSnapshot } from './stage-keys.js';
 
@@ -87,7 +85,7 @@ async function newestIndex(
 }
 
 /** All objects of the snapshot's commits, those of neighbouring tables too. */
-async function objectsOf(store: ObjectStore, snapshot: Snapshot): Promise<ObjectRecord[]> {
+export async function objectsOf(store: ObjectStore, snapshot: Snapshot): Promise<ObjectRecord[]> {
   const objects: ObjectRecord[] = [];
   for await (const commit of readSnapshotCommits(store, snapshot)) objects.push(...commit.objects);
   return objects;
@@ -97,9 +95,7 @@ async function packingOf(
   store: ObjectStore,
   { acts, name }: PinnedDictionary,
 ): Promise<DictionaryObjects['packing']> {
-  const run = { name: name.run, revision: acts.revision };
-  const stored = await getRunDocument(store, run, { document: 'config', schema: z.unknown() });
-  const { file, model } = parseResolvedRun(stored, `runs/${run.name}/${run.revision}/config.json`);
+  const { file, model } = await readResolvedRun(store, { name: name.run, revision: acts.revision });
   const { contextTokens, packing } = file.model;
   return { contextTokens, packing, prepended: model.prependId !== null };
 }

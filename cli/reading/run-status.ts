@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { statusDocument } from '../../schemas/cli-json-runs.js';
 import { LIMITS } from '../../schemas/constants.js';
 import type { RunEvent, Snapshot } from '../../schemas/records.js';
+import { readPlan, type PlanRecord } from '../../stages/run-plan/plan-record.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { listCommitInputs } from '../../storage/records/commits.js';
 import { readEvents } from '../../storage/records/events.js';
@@ -10,7 +11,7 @@ import type { RunRevision } from '../../storage/records/key-layout.js';
 import { mapParallel } from '../../storage/records/parallel.js';
 import { listQuarantineInputs } from '../../storage/records/quarantine.js';
 import { latestSnapshots } from './datasets.js';
-import { foldEvents, readBeat, readPlan, type StoredPlan } from './runs.js';
+import { foldEvents, readBeat } from './runs.js';
 
 export type RunStatus = z.infer<typeof statusDocument>;
 type StageStatus = RunStatus['stages'][number];
@@ -51,13 +52,13 @@ export async function readRunStatus(
 }
 
 interface PlannedDataset {
-  readonly entry: Pick<StoredPlan['stages'][number], 'stage' | 'dataset' | 'key' | 'planned'>;
+  readonly entry: Pick<PlanRecord['stages'][number], 'stage' | 'dataset' | 'key' | 'planned'>;
   readonly snapshot: Snapshot | null;
 }
 
 /** The plan's datasets in its order, then datasets that the revision published without the plan naming them. */
 function plannedDatasets(
-  plan: StoredPlan | null,
+  plan: PlanRecord | null,
   snapshots: readonly Snapshot[],
 ): PlannedDataset[] {
   const byName = new Map(snapshots.map((snapshot) => [snapshot.dataset, snapshot]));

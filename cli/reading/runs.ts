@@ -6,25 +6,11 @@ import { stageName, type RunEvent } from '../../schemas/records.js';
 import { nearestNames } from '../../stages/run-file/nearest-names.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import type { RunRevision } from '../../storage/records/key-layout.js';
-import { getBeat, getRunDocument, listRevisions, listRuns } from '../../storage/records/runs.js';
+import { getBeat, listRevisions, listRuns } from '../../storage/records/runs.js';
 
 export type RunState = (typeof RUN_STATES)[number];
 
 const count = z.number().int().nonnegative();
-
-/** What the command line needs of `plan.json`; the rest is left alone. */
-const storedPlan = z.looseObject({
-  stages: z.array(
-    z.looseObject({
-      stage: stageName,
-      dataset: z.string(),
-      key: z.string().nullable(),
-      planned: count.nullable(),
-      tables: z.array(z.string()).default([]),
-    }),
-  ),
-});
-export type StoredPlan = z.infer<typeof storedPlan>;
 
 const storedBeat = z.looseObject({
   atMs: z.number(),
@@ -66,11 +52,6 @@ async function unknownRun(store: ObjectStore, name: string): Promise<InputError>
     candidates: near,
     store: store.url,
   });
-}
-
-/** The stored plan; null before it is written. */
-export function readPlan(store: ObjectStore, run: RunRevision): Promise<StoredPlan | null> {
-  return getRunDocument(store, run, { document: 'plan', schema: storedPlan });
 }
 
 /** The latest sign of life; null where no worker gave one. */

@@ -12,11 +12,11 @@ const MOST_VERSIONS = 500;
 export async function newestSnapshot(
   store: ObjectStore,
   dataset: string,
-  wanted: (snapshot: Snapshot) => boolean,
+  wanted: (snapshot: Snapshot) => boolean | Promise<boolean>,
 ): Promise<Snapshot | null> {
   let snapshot = await latestSnapshot(store, dataset);
   for (let looked = 0; snapshot !== null && looked < MOST_VERSIONS; looked++) {
-    if (wanted(snapshot)) return snapshot;
+    if (await wanted(snapshot)) return snapshot;
     if (snapshot.version <= 1) return null;
     snapshot = await getSnapshot(store, dataset, snapshot.version - 1);
   }

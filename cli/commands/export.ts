@@ -1,0 +1,49 @@
+// `assay export`: a dataset as files that other programs read.
+import { resolve } from 'node:path';
+import { Option, type Command } from 'commander';
+import { exportDocument } from '../../schemas/cli-json.js';
+import { EXIT } from '../../schemas/constants.js';
+import { addCommand, type CommandContext, type Start } from '../command.js';
+import { pinDataset } from '../reading/datasets.js';
+import { growingText } from '../render/dataset-text.js';
+import { bytesText, countText } from '../render/quantities.js';
+
+export interface ExportOptions {
+  readonly dataset: string;
+  readonly to: 'parquet';
+  readonly out: string | undefined;
+}
+
+export function addExport(program: Command, start: Start): void {
+  addCommand(program, 'export <dataset>', {
+    description: 'write a dataset as files that other programs read',
+    examples: [
+      ['assay export kjv/kjv-l2/features --to parquet', 'into the folder kjv-kjv-l2-features'],
+      ['assay export kjv/documents --to parquet --out docs', 'into the folder docs'],
+    ],
+  })
+    .addOption(
+      new Option('--to <format>', 'format of the files').choices(['parquet']).makeOptionMandatory(),
+    )
+    .option('--out <folder>', 'where to (default: a folder named for the dataset)')
+    .action((dataset: string, flags: { to: 'parquet'; out?: string }) =>
+      start((context) => exportDataset({ dataset, to: flags.to, out: flags.out }, context)),
+    );
+}
+
+async function exportDataset(options: ExportOptions, context: CommandContext): Promise<number> {
+  const { output, io } = context;
+  const store = await context.openStore();
+  const snapshot = await pinDataset(store, options.dataset);
+  const folder = resolve(io.cwd, options.out ?? options.dataset.replaceAll('/', '-'));
+  const { exportTables } = await import('../reading/export.js');
+  const files = await exportTables(store, snapshot, { folder, signal: io.signal });
+  const document = { dataset: snapshot.dataset, snapshot: snapshot.version, folder, files };
+  output.result(exportDocument, document, () =>
+    files
+      .map(({ path, rows, bytes }) => `${path}  ${countText(rows)} rows, ${bytesText(bytes)}`)
+      .join('\n'),
+  );
+  if (!snapshot.complete) output.note(`The dataset is ${growingText(snapshot)}.`);
+  return EXIT.done;
+}

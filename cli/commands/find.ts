@@ -1,0 +1,47 @@
+// `assay find`: the features that fire on a text.
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { findDocument } from '../../schemas/cli-json.js';
+import { EXIT } from '../../schemas/constants.js';
+import { InputError } from '../../schemas/errors.js';
+import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
+import { resolveDictionary } from '../reading/datasets.js';
+import { findText } from '../render/top-text.js';
+
+export interface FindOptions {
+  readonly dict: string;
+  readonly text: string;
+  /** Features shown per token. */
+  readonly k: number;
+}
+
+export function addFind(program: Command, start: Start): void {
+  addCommand(program, 'find <dict> <text>', {
+    description: 'the features that fire on a text, token by token',
+    examples: [
+      [
+        'assay find kjv-l2 "In the beginning God created the heaven"',
+        'the five strongest of each token',
+      ],
+      ['assay find kjv-l2 "And it came to pass" --json', 'all of them'],
+    ],
+  })
+    .option('--k <n>', 'features shown per token, strongest first', wholeNumber(1), 5)
+    .action((dict: string, text: string, flags: { k: number }) =>
+      start((context) => find({ dict, text, ...flags }, context)),
+    );
+}
+
+async function find(options: FindOptions, context: CommandContext): Promise<number> {
+  const { output, io, environment } = context;
+  const { text, k } = options;
+  if (text === '') throw new InputError('Expected a text, found an empty one; give some words.');
+  const store = await context.openStore();
+  const name = await resolveDictionary(store, options.dict);
+  // Loaded on demand: it brings ONNX Runtime with it.
+  const { findFeatures } = await import('../reading/find.js');
+  const cacheFolder = join(environment.cacheFolder, 'cache');
+  const document = await findFeatures(store, { name, text, cacheFolder, signal: io.signal });
+  output.result(findDocument, document, () => findText(document, k));
+  return EXIT.done;
+}
