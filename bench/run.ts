@@ -10,7 +10,15 @@ import type { Bench, BenchRow } from './row.js';
 import { formatTable } from './table.js';
 
 /** Which bench measures which rows. */
-const BENCHES: readonly { readonly rows: readonly number[]; load(): Promise<Bench> }[] = [];
+const BENCHES: readonly {
+  readonly rows: readonly number[];
+  readonly load: () => Promise<Bench>;
+}[] = [
+  {
+    rows: [1, 2],
+    load: async () => (await import('./extraction/extraction.js')).benchExtraction,
+  },
+];
 
 interface Results {
   readonly machine: { readonly cpu: string; readonly cores: number; readonly node: string };
