@@ -20,7 +20,7 @@ async function encodeWith(weights: Weights, x: Float32Array): Promise<Record<str
   const feeds = Object.fromEntries(
     [...weights].map(([name, data]) => [
       name,
-      { dtype: 'float32', dims: dims[name] ?? [], data } as TensorValue,
+      { dtype: 'float32', dims: dims[name] ?? [], data },
     ]),
   );
   const outputs = await session.run({

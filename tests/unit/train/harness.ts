@@ -65,7 +65,10 @@ export async function makeWorld(
     readonly rowsOf?: (shard: ShardSpec) => Float32Array;
   } = {},
 ): Promise<World> {
-  const { dtype = 'float16', rowsOf = (shard) => makeRows(shard.seed, shard.rows) } = options;
+  const {
+    dtype = 'float16',
+    rowsOf = (shard: ShardSpec): Float32Array => makeRows(shard.seed, shard.rows),
+  } = options;
   const folder = await mkdtemp(path.join(tmpdir(), 'train-test-'));
   const store = createMemoryStore();
   const commits: Commit[] = [];
