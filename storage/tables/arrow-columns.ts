@@ -246,7 +246,8 @@ function packBits(flags: TypedValues): Uint8Array {
   return bits;
 }
 
-function toUint64(values: TypedValues): BigUint64Array {
+/** Integers as they are stored: little-endian 64-bit words. */
+export function toUint64(values: TypedValues): BigUint64Array {
   const words = new Uint32Array(values.length * 2);
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;

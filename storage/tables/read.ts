@@ -106,7 +106,8 @@ export async function decodeBatch<T extends TableName>(
   } catch (error) {
     throw notABatch(table, bytes, error);
   }
-  if (!batch) throw notABatch(table, bytes, null);
+  // Bytes that hold no message give a made-up batch without rows; none is ever written.
+  if (!batch || batch.numRows === 0) throw notABatch(table, bytes, null);
   return unpackColumns(table, fromRecordBatch(table, batch));
 }
 
@@ -132,7 +133,8 @@ function openFile(
     const reader = RecordBatchReader.from(bytes).open();
     // The reader forgets its schema once it has been read to the end.
     const { metadata } = reader.schema;
-    return { batches: [...reader], metadata };
+    // Of a file without rows it makes up a batch without columns.
+    return { batches: [...reader].filter((batch) => batch.numRows > 0), metadata };
   } catch (error) {
     if (error instanceof DataError) throw error;
     throw notAFile(where, error);

@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { halfToFloat } from '../../../core/tensor/half.js';
-import type { ObjectRecord } from '../../../schemas/records.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import { describeTop } from '../../../storage/query/contexts.js';
 import {
@@ -9,9 +8,9 @@ import {
   type Dictionary,
   type DictionaryObjects,
 } from '../../../storage/query/dictionary.js';
-import { allFirings, bruteTop, buildDataset, store, type Dataset } from '../index-stage/dataset.js';
+import { allFirings, bruteTop } from '../index-stage/dataset.js';
 import type { Shape } from '../index-stage/draw.js';
-import { runIndex } from '../index-stage/run-index.js';
+import { buildDictionary, type Built } from './built-dictionary.js';
 
 const SHAPE: Shape = {
   seed: 11,
@@ -25,34 +24,9 @@ const SHAPE: Shape = {
   packing: 'document',
 };
 
-interface Built {
-  readonly dataset: Dataset;
-  readonly objects: DictionaryObjects;
-}
-
-async function build(
-  shape: Shape,
-  ranges?: readonly { from: number; to: number }[],
-): Promise<Built> {
-  const dataset = await buildDataset(shape);
-  const indexed: ObjectRecord[] = [];
-  for (const [shard, output] of await runIndex(dataset, ranges))
-    indexed.push(...(await store(dataset.store, shard, output.files)));
-  const { contextTokens, packing } = shape;
-  return {
-    dataset,
-    objects: {
-      indexed,
-      encoded: dataset.encoded.flatMap((c) => c.objects),
-      tokens: dataset.tokens.flatMap((c) => c.objects),
-      packing: { contextTokens, packing, prepended: true },
-    },
-  };
-}
-
 let built: Built;
 beforeAll(async () => {
-  built = await build(SHAPE);
+  built = await buildDictionary(SHAPE);
 });
 afterAll(() => built.dataset.close());
 
@@ -76,7 +50,7 @@ describe('top', () => {
     });
     await fc.assert(
       fc.asyncProperty(shapes, async (shape) => {
-        const { dataset, objects } = await build(shape);
+        const { dataset, objects } = await buildDictionary(shape);
         try {
           const compacted = await openDictionary(dataset.store, objects);
           const growing = await openDictionary(dataset.store, { ...objects, indexed: [] });
@@ -106,7 +80,7 @@ describe('top', () => {
   });
 
   it('uses the index for the ranges that it covers and the runs for the rest', async () => {
-    const part = await build(SHAPE, [{ from: 0, to: 4 }]);
+    const part = await buildDictionary(SHAPE, [{ from: 0, to: 4 }]);
     const dictionary = await openDictionary(part.dataset.store, part.objects);
     expect((await dictionary.top(2, 5)).coverage).toBeNull();
     const rest = await dictionary.top(6, 5);
