@@ -39,8 +39,19 @@ export class BeatWriter {
     if (now - this.#lastMs < LIMITS.beatMs) return;
     this.#lastMs = now;
     const { store, ref, stage, lot, hostId } = this.#input;
-    const beat = { formatVersion: 1 as const, atMs: now, worker: `${hostId}/${process.pid}`, stage, lot, progress: { ...this.#progress } };
-    this.#writing = putBeat(store, { name: ref.run, revision: ref.revision }, { value: beat, schema: beatRecord }).catch(() => undefined);
+    const beat = {
+      formatVersion: 1 as const,
+      atMs: now,
+      worker: `${hostId}/${process.pid}`,
+      stage,
+      lot,
+      progress: { ...this.#progress },
+    };
+    this.#writing = putBeat(
+      store,
+      { name: ref.run, revision: ref.revision },
+      { value: beat, schema: beatRecord },
+    ).catch(() => undefined);
   }
 
   close(): Promise<void> {

@@ -9,8 +9,21 @@ export function toFailure(error: unknown, attempt: number): Error {
   if (error instanceof CancelledFailure || error instanceof ApplicationFailure) return error;
   if (!(error instanceof AssayError)) {
     const unexpected = error instanceof Error ? error : new Error(String(error));
-    return ApplicationFailure.create({ message: unexpected.message, type: unexpected.name, cause: unexpected, nonRetryable: attempt >= RESOURCE_ATTEMPTS });
+    return ApplicationFailure.create({
+      message: unexpected.message,
+      type: unexpected.name,
+      cause: unexpected,
+      nonRetryable: attempt >= RESOURCE_ATTEMPTS,
+    });
   }
-  const nonRetryable = !(error instanceof TransientError) && !(error instanceof ResourceError && attempt < RESOURCE_ATTEMPTS);
-  return ApplicationFailure.create({ message: error.message, type: error.name, nonRetryable, details: [error.details], cause: error });
+  const nonRetryable =
+    !(error instanceof TransientError) &&
+    !(error instanceof ResourceError && attempt < RESOURCE_ATTEMPTS);
+  return ApplicationFailure.create({
+    message: error.message,
+    type: error.name,
+    nonRetryable,
+    details: [error.details],
+    cause: error,
+  });
 }

@@ -1,12 +1,38 @@
 // The activities that workflows may call. Types alone, no code.
 import type { StageName } from '../schemas/constants.js';
-import type { LotInput, LotResult, ManifestRef, ResumeMode, RunInput, RunRef, ScheduledInput, StageFinished, StagePlanned } from '../schemas/messages.js';
+import type {
+  LotInput,
+  LotResult,
+  ManifestRef,
+  ResumeMode,
+  RunInput,
+  RunRef,
+  ScheduledInput,
+  StageFinished,
+  StagePlanned,
+} from '../schemas/messages.js';
 
 export interface Activities {
-  planStage(input: { readonly ref: RunRef; readonly stage: StageName; readonly mode: ResumeMode }): Promise<StagePlanned>;
+  planStage(input: {
+    readonly ref: RunRef;
+    readonly stage: StageName;
+    readonly mode: ResumeMode;
+  }): Promise<StagePlanned>;
   runLot(input: LotInput): Promise<LotResult>;
-  publishStage(input: { readonly ref: RunRef; readonly stage: StageName; readonly manifest: ManifestRef; readonly complete: boolean }): Promise<StageFinished>;
-  recordEvent(input: { readonly ref: RunRef; readonly type: string; readonly data: Record<string, unknown> }): Promise<void>;
+  publishStage(input: {
+    readonly ref: RunRef;
+    readonly stage: StageName;
+    readonly manifest: ManifestRef;
+    readonly complete: boolean;
+  }): Promise<StageFinished>;
+  recordEvent(input: {
+    readonly ref: RunRef;
+    readonly type: string;
+    readonly data: Record<string, unknown>;
+  }): Promise<void>;
   /** Resolves a schedule's template for one scheduled time and stores the run; null when that run is already complete. */
-  prepareScheduledRun(input: { readonly schedule: ScheduledInput; readonly scheduledMs: number }): Promise<RunInput | null>;
+  prepareScheduledRun(input: {
+    readonly schedule: ScheduledInput;
+    readonly scheduledMs: number;
+  }): Promise<RunInput | null>;
 }

@@ -9,7 +9,11 @@ import { initialPlan, readPlan, withStage, writePlan } from '../stages/run-plan/
 import { planWork, type StageWork } from '../stages/run-plan/plan-work.js';
 import { readResolvedRun } from '../stages/run-plan/run-records.js';
 import { STAGE_TABLE } from '../stages/run-plan/stage-table.js';
-import { planStageUnits, type PlannedUnit, type StageUnits } from '../stages/run-plan/stage-units.js';
+import {
+  planStageUnits,
+  type PlannedUnit,
+  type StageUnits,
+} from '../stages/run-plan/stage-units.js';
 import { putKeyPreimage } from '../storage/records/key-preimages.js';
 import type { ActivityDependencies } from './dependencies.js';
 
@@ -22,19 +26,35 @@ export async function planStageActivity(
   const revision = { name: ref.run, revision: ref.revision };
   const run = await readResolvedRun(store, revision);
   const units = await planStageUnits(run, stage, createPinnedReader(store, ref.revision));
-  if (!units) throw new InputError(`Stage ${stage} of run "${ref.run}" cannot be planned before the stages that it reads are complete. Run \`assay resume ${ref.run}\`.`, { stage });
+  if (!units)
+    throw new InputError(
+      `Stage ${stage} of run "${ref.run}" cannot be planned before the stages that it reads are complete. Run \`assay resume ${ref.run}\`.`,
+      { stage },
+    );
   for (const preimage of units.preimages) await putKeyPreimage(store, preimage);
   await writePlan(store, withStage((await readPlan(store, revision)) ?? initialPlan(run), units));
   const work = await planWork(store, units, mode);
   const row = STAGE_TABLE[stage];
-  const manifest = await writeManifest(store, manifestOf(units, work, { slots: dependencies.slots, maxSize: row.maxLotSize }));
+  const manifest = await writeManifest(
+    store,
+    manifestOf(units, work, { slots: dependencies.slots, maxSize: row.maxLotSize }),
+  );
   return {
     ...{ stageVersion: row.version, manifest: manifest.ref, lots: manifest.lots },
-    ...{ items: work.todo.length, planned: work.planned, queue: row.queue(run), chained: row.chained },
+    ...{
+      items: work.todo.length,
+      planned: work.planned,
+      queue: row.queue(run),
+      chained: row.chained,
+    },
   };
 }
 
-function manifestOf(units: StageUnits, work: StageWork, rule: Parameters<typeof cutLots>[1]): Parameters<typeof writeManifest>[1] {
+function manifestOf(
+  units: StageUnits,
+  work: StageWork,
+  rule: Parameters<typeof cutLots>[1],
+): Parameters<typeof writeManifest>[1] {
   const configs: unknown[] = [];
   const place = (unit: PlannedUnit): PlannedItem => {
     if (!configs.includes(unit.config)) configs.push(unit.config);
@@ -45,6 +65,11 @@ function manifestOf(units: StageUnits, work: StageWork, rule: Parameters<typeof 
     lots: cutLots(work.todo.map(place), rule),
     configs,
     inputs: units.groups.map((g) => g.units.map(({ item }) => [item.input, item.split] as const)),
-    datasets: units.datasets.map(({ dataset, tables, key, group }) => ({ dataset, tables, key, inputs: groups.indexOf(group) })),
+    datasets: units.datasets.map(({ dataset, tables, key, group }) => ({
+      dataset,
+      tables,
+      key,
+      inputs: groups.indexOf(group),
+    })),
   };
 }

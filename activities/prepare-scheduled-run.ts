@@ -6,7 +6,13 @@ import type { RunInput, ScheduledInput } from '../schemas/messages.js';
 import { getJson } from '../stages/lot/manifest.js';
 import { fillPlaceholders } from '../stages/run-file/placeholders.js';
 import { resolveRun } from '../stages/run-plan/resolve-run.js';
-import { latestRevision, remainingWork, sameRequest, stagesOf, storeRun } from '../stages/run-plan/run-records.js';
+import {
+  latestRevision,
+  remainingWork,
+  sameRequest,
+  stagesOf,
+  storeRun,
+} from '../stages/run-plan/run-records.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 interface ScheduleTemplate {
@@ -24,13 +30,25 @@ export async function prepareScheduledRunActivity(
   const template = (await getJson(store, schedule.template)) as ScheduleTemplate;
   const filled = fillPlaceholders(template.file, { scheduledMs, timeZone: schedule.timeZone });
   const parsed = runFile.safeParse(filled);
-  if (!parsed.success) throw new DataError(`The template of schedule "${schedule.schedule}" is no valid run file: ${parsed.error.message}. Create the schedule anew.`, { schedule: schedule.schedule });
+  if (!parsed.success)
+    throw new DataError(
+      `The template of schedule "${schedule.schedule}" is no valid run file: ${parsed.error.message}. Create the schedule anew.`,
+      { schedule: schedule.schedule },
+    );
   const latest = await latestRevision(store, parsed.data.name);
-  const options = { folder: template.folder, revision: (latest?.revision ?? 0) + 1, until: 'index' as const, limitDocuments: null, hostId: dependencies.hostId, nowMs: Date.now() };
+  const options = {
+    folder: template.folder,
+    revision: (latest?.revision ?? 0) + 1,
+    until: 'index' as const,
+    limitDocuments: null,
+    hostId: dependencies.hostId,
+    nowMs: Date.now(),
+  };
   const resolved = await resolveRun(parsed.data, options);
   const same = latest !== null && sameRequest(latest, resolved.run);
   const run = same ? latest : resolved.run;
-  if (same && schedule.mode !== 'all' && (await remainingWork(store, run, schedule.mode)).complete) return null;
+  if (same && schedule.mode !== 'all' && (await remainingWork(store, run, schedule.mode)).complete)
+    return null;
   if (!same) await storeRun(store, run, resolved.uploads);
   return {
     ref: { store: schedule.ref.store, run: run.name, revision: run.revision },

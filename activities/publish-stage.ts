@@ -8,7 +8,12 @@ import { knownCommits, publishSnapshot } from '../storage/records/snapshots.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export async function publishStageActivity(
-  input: { readonly ref: RunRef; readonly stage: StageName; readonly manifest: ManifestRef; readonly complete: boolean },
+  input: {
+    readonly ref: RunRef;
+    readonly stage: StageName;
+    readonly manifest: ManifestRef;
+    readonly complete: boolean;
+  },
   dependencies: ActivityDependencies,
 ): Promise<StageFinished> {
   const { ref, stage, manifest, complete } = input;
@@ -20,19 +25,36 @@ export async function publishStageActivity(
   for (const { dataset, tables, key, inputs: list } of datasets) {
     const planned = await inputsOf(list);
     const known = await knownCommits(store, dataset, { stage, key });
-    const commits = await readCommits(store, { stage, key, inputs: planned.map(([name]) => name), known });
+    const commits = await readCommits(store, {
+      stage,
+      key,
+      inputs: planned.map(([name]) => name),
+      known,
+    });
     const have = new Set(commits.map((commit) => commit.input));
     const bad = await listQuarantineInputs(store, stage, key);
     const quarantined = planned.filter(([name]) => !have.has(name) && bad.has(name)).length;
-    await publishSnapshot(store, { dataset, stage, key, tables, commits, planned: planned.length, quarantined, revision: ref.revision, complete });
+    await publishSnapshot(store, {
+      dataset,
+      stage,
+      key,
+      tables,
+      commits,
+      planned: planned.length,
+      quarantined,
+      revision: ref.revision,
+      complete,
+    });
     if (counted.has(key)) continue;
     counted.add(key);
     total.planned += planned.length;
     total.committed += have.size;
     total.quarantined += quarantined;
-    const splits = (some: readonly (readonly [string, string | null])[]): Set<string | null> => new Set(some.map(([, split]) => split));
+    const splits = (some: readonly (readonly [string, string | null])[]): Set<string | null> =>
+      new Set(some.map(([, split]) => split));
     const left = splits(planned.filter(([name]) => have.has(name)));
-    for (const split of splits(planned)) if (split !== null && !left.has(split)) emptySplits.add(split);
+    for (const split of splits(planned))
+      if (split !== null && !left.has(split)) emptySplits.add(split);
   }
   return { ...total, emptySplits: [...emptySplits] };
 }

@@ -14,7 +14,10 @@ const HEARTBEAT_MS = 3000;
 /** After a cancellation (pause, cancel) shards in hand may take this long to finish. */
 const FINISH_MS = 20_000;
 
-export async function runLotActivity(input: LotInput, dependencies: ActivityDependencies): Promise<LotResult> {
+export async function runLotActivity(
+  input: LotInput,
+  dependencies: ActivityDependencies,
+): Promise<LotResult> {
   const { ref, stage, lot, mode } = input;
   const context = Context.current();
   assertStageVersion(stage, input.stageVersion);
@@ -50,7 +53,13 @@ export async function runLotActivity(input: LotInput, dependencies: ActivityDepe
   });
   try {
     beat.tick();
-    const options = { items: items.map(({ item }) => item), previous, concurrency: dependencies.itemsInHand, spoolRoot: dependencies.spoolRoot, stop: stop.signal };
+    const options = {
+      items: items.map(({ item }) => item),
+      previous,
+      concurrency: dependencies.itemsInHand,
+      spoolRoot: dependencies.spoolRoot,
+      stop: stop.signal,
+    };
     return { ...(await runLotItems(work, options)), hostQueue: QUEUES.host(dependencies.hostId) };
   } finally {
     clearInterval(heart);

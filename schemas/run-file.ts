@@ -1,92 +1,252 @@
 // The run file: what a user asks for. Strict; every field has a description, a unit and a default where one is sensible.
 import { z } from 'zod';
 
-const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, ".", "_" and "-" (at most 100)');
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, ".", "_" and "-" (at most 100)');
 const positive = z.number().int().positive();
 
 /** Dataset names that a dictionary may not take. */
-export const RESERVED_NAMES = ['documents', 'tokens', 'activations', 'models', 'graphs', 'evidence'] as const;
+export const RESERVED_NAMES = [
+  'documents',
+  'tokens',
+  'activations',
+  'models',
+  'graphs',
+  'evidence',
+] as const;
 
-const storeOptions = z.strictObject({
-  endpoint: z.url().optional().describe('address of an S3-compatible store, e.g. http://127.0.0.1:9000; default AWS'),
-  region: z.string().optional().describe('S3 region; default from the environment, else us-east-1'),
-  pathStyle: z.boolean().optional().describe('address buckets as path, as MinIO needs; default true when an endpoint is given'),
-  checksums: z.enum(['when_supported', 'when_required']).default('when_supported').describe('when the SDK sends and checks CRC32'),
-}).describe('Connection to the store. Credentials come from the environment or the SDK chain, never from here.');
+const storeOptions = z
+  .strictObject({
+    endpoint: z
+      .url()
+      .optional()
+      .describe('address of an S3-compatible store, e.g. http://127.0.0.1:9000; default AWS'),
+    region: z
+      .string()
+      .optional()
+      .describe('S3 region; default from the environment, else us-east-1'),
+    pathStyle: z
+      .boolean()
+      .optional()
+      .describe('address buckets as path, as MinIO needs; default true when an endpoint is given'),
+    checksums: z
+      .enum(['when_supported', 'when_required'])
+      .default('when_supported')
+      .describe('when the SDK sends and checks CRC32'),
+  })
+  .describe(
+    'Connection to the store. Credentials come from the environment or the SDK chain, never from here.',
+  );
 
-const model = z.strictObject({
-  onnx: z.string().optional().describe('path of the ONNX file, relative to the run file'),
-  tokenizer: z.string().optional().describe('path of tokenizer.json, relative to the run file'),
-  folder: z.string().optional().describe('a local Hugging Face-style folder with model.onnx (or onnx/model.onnx) and tokenizer.json, instead of onnx and tokenizer'),
-  contextTokens: positive.min(2).default(128).describe('tokens that the model sees at once, the prepended one counted'),
-  prepend: z.union([z.string(), z.number().int().nonnegative()]).nullable().default(null).describe('token (text or id) put before every context; null for none'),
-  packing: z.enum(['document', 'concatenate']).default('document').describe('document: each document is cut into contexts; concatenate: documents of a shard are joined, the prepended token between them'),
-}).describe('The language model; give `onnx` and `tokenizer`, or `folder`.');
+const model = z
+  .strictObject({
+    onnx: z.string().optional().describe('path of the ONNX file, relative to the run file'),
+    tokenizer: z.string().optional().describe('path of tokenizer.json, relative to the run file'),
+    folder: z
+      .string()
+      .optional()
+      .describe(
+        'a local Hugging Face-style folder with model.onnx (or onnx/model.onnx) and tokenizer.json, instead of onnx and tokenizer',
+      ),
+    contextTokens: positive
+      .min(2)
+      .default(128)
+      .describe('tokens that the model sees at once, the prepended one counted'),
+    prepend: z
+      .union([z.string(), z.number().int().nonnegative()])
+      .nullable()
+      .default(null)
+      .describe('token (text or id) put before every context; null for none'),
+    packing: z
+      .enum(['document', 'concatenate'])
+      .default('document')
+      .describe(
+        'document: each document is cut into contexts; concatenate: documents of a shard are joined, the prepended token between them',
+      ),
+  })
+  .describe('The language model; give `onnx` and `tokenizer`, or `folder`.');
 
 const split = z.union([
-  z.strictObject({ field: z.string().describe('field of the document that holds fit, calib or test') }),
   z.strictObject({
-    fit: z.number().min(0).max(1).describe('share of documents for training'),
-    calib: z.number().min(0).max(1).describe('share of documents for thresholds'),
-    test: z.number().min(0).max(1).describe('share of documents for reported numbers'),
-  }).refine((s) => Math.abs(s.fit + s.calib + s.test - 1) < 1e-9, 'the three shares must add up to 1'),
+    field: z.string().describe('field of the document that holds fit, calib or test'),
+  }),
+  z
+    .strictObject({
+      fit: z.number().min(0).max(1).describe('share of documents for training'),
+      calib: z.number().min(0).max(1).describe('share of documents for thresholds'),
+      test: z.number().min(0).max(1).describe('share of documents for reported numbers'),
+    })
+    .refine(
+      (s) => Math.abs(s.fit + s.calib + s.test - 1) < 1e-9,
+      'the three shares must add up to 1',
+    ),
 ]);
 
-const corpus = z.strictObject({
-  sources: z.array(z.string()).min(1).describe('files, folders, globs or s3:// prefixes, in order; each file (or folder of .txt files) is one part'),
-  format: z.enum(['auto', 'jsonl', 'txt', 'parquet']).default('auto').describe('auto decides by the file name'),
-  id: z.string().default('id').describe('field with the document id'),
-  text: z.string().default('text').describe('field with the text'),
-  split: split.default({ fit: 0.9, calib: 0.05, test: 0.05 }).describe('how documents are divided; by a keyed hash of the id, or by a field'),
-  splitSeed: z.number().int().default(0).describe('key of the hash that divides documents; not the run seed, so that runs agree'),
-  shardTokens: positive.default(65_536).describe('aimed size of a corpus shard, tokens (4 bytes of text counted as one)'),
-  maxDocumentTokens: positive.default(1_000_000).describe('a longer document is bad'),
-  onBadDocument: z.enum(['fail', 'skip']).default('fail').describe('fail: stop at the first bad document; skip: leave it out and count it'),
-}).describe('The text.');
+const corpus = z
+  .strictObject({
+    sources: z
+      .array(z.string())
+      .min(1)
+      .describe(
+        'files, folders, globs or s3:// prefixes, in order; each file (or folder of .txt files) is one part',
+      ),
+    format: z
+      .enum(['auto', 'jsonl', 'txt', 'parquet'])
+      .default('auto')
+      .describe('auto decides by the file name'),
+    id: z.string().default('id').describe('field with the document id'),
+    text: z.string().default('text').describe('field with the text'),
+    split: split
+      .default({ fit: 0.9, calib: 0.05, test: 0.05 })
+      .describe('how documents are divided; by a keyed hash of the id, or by a field'),
+    splitSeed: z
+      .number()
+      .int()
+      .default(0)
+      .describe('key of the hash that divides documents; not the run seed, so that runs agree'),
+    shardTokens: positive
+      .default(65_536)
+      .describe('aimed size of a corpus shard, tokens (4 bytes of text counted as one)'),
+    maxDocumentTokens: positive.default(1_000_000).describe('a longer document is bad'),
+    onBadDocument: z
+      .enum(['fail', 'skip'])
+      .default('fail')
+      .describe('fail: stop at the first bad document; skip: leave it out and count it'),
+  })
+  .describe('The text.');
 
-const activations = z.strictObject({
-  hooks: z.array(z.string()).min(1).describe('sites, TransformerLens spelling; * matches any layer'),
-  dtype: z.enum(['float16', 'float32']).default('float16').describe('stored precision'),
-  dropPositions: z.array(z.number().int().nonnegative()).default([0]).describe('positions within a context, the prepended token counted, that are computed but not stored'),
-  batchTokens: positive.default(8192).describe('tokens per forward pass'),
-}).describe('Which activations to keep.');
+const activations = z
+  .strictObject({
+    hooks: z
+      .array(z.string())
+      .min(1)
+      .describe('sites, TransformerLens spelling; * matches any layer'),
+    dtype: z.enum(['float16', 'float32']).default('float16').describe('stored precision'),
+    dropPositions: z
+      .array(z.number().int().nonnegative())
+      .default([0])
+      .describe(
+        'positions within a context, the prepended token counted, that are computed but not stored',
+      ),
+    batchTokens: positive.default(8192).describe('tokens per forward pass'),
+  })
+  .describe('Which activations to keep.');
 
 const sae = z.strictObject({
-  name: name.refine((n) => !(RESERVED_NAMES as readonly string[]).includes(n), `must not be one of ${RESERVED_NAMES.join(', ')}`).describe('name of the dictionary'),
+  name: name
+    .refine(
+      (n) => !(RESERVED_NAMES as readonly string[]).includes(n),
+      `must not be one of ${RESERVED_NAMES.join(', ')}`,
+    )
+    .describe('name of the dictionary'),
   hook: z.string().describe('the site that it reads and writes'),
   architecture: z.enum(['topk']).default('topk').describe('activation rule'),
   features: positive.describe('number of features'),
   k: positive.describe('features that may fire on one token'),
   tokens: positive.describe('training budget, rows (one token each)'),
   batchRows: positive.default(2048).describe('rows per training step'),
-  lr: z.number().positive().nullable().default(null).describe('learning rate; default 2e-4 / sqrt(features / 16384)'),
-  warmupSteps: z.number().int().nonnegative().nullable().default(null).describe('steps of linear warm-up; default a twentieth of the training, at most 1000'),
-  decayFraction: z.number().min(0).max(1).default(0.2).describe('share of the training over which the rate falls linearly to 0'),
-  betas: z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]).default([0.9, 0.999]).describe('Adam decay rates'),
+  lr: z
+    .number()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe('learning rate; default 2e-4 / sqrt(features / 16384)'),
+  warmupSteps: z
+    .number()
+    .int()
+    .nonnegative()
+    .nullable()
+    .default(null)
+    .describe('steps of linear warm-up; default a twentieth of the training, at most 1000'),
+  decayFraction: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.2)
+    .describe('share of the training over which the rate falls linearly to 0'),
+  betas: z
+    .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
+    .default([0.9, 0.999])
+    .describe('Adam decay rates'),
   epsilon: z.number().positive().default(1e-8).describe("Adam's epsilon"),
-  clipNorm: z.number().positive().nullable().default(null).describe('greatest global gradient norm; null for none'),
-  auxK: z.number().int().nonnegative().nullable().default(null).describe('dead features that the auxiliary loss revives per row; default half the width; 0 for none'),
-  auxWeight: z.number().nonnegative().default(1 / 32).describe('weight of the auxiliary loss'),
-  deadAfterTokens: positive.nullable().default(null).describe('rows without firing after which a feature is dead; default min(10 million, tokens / 10)'),
+  clipNorm: z
+    .number()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe('greatest global gradient norm; null for none'),
+  auxK: z
+    .number()
+    .int()
+    .nonnegative()
+    .nullable()
+    .default(null)
+    .describe(
+      'dead features that the auxiliary loss revives per row; default half the width; 0 for none',
+    ),
+  auxWeight: z
+    .number()
+    .nonnegative()
+    .default(1 / 32)
+    .describe('weight of the auxiliary loss'),
+  deadAfterTokens: positive
+    .nullable()
+    .default(null)
+    .describe(
+      'rows without firing after which a feature is dead; default min(10 million, tokens / 10)',
+    ),
   logEverySteps: positive.default(10).describe('steps between logged rows'),
-  seed: z.number().int().default(0).describe('initialisation only; the order of data follows the run seed'),
+  seed: z
+    .number()
+    .int()
+    .default(0)
+    .describe('initialisation only; the order of data follows the run seed'),
 });
 
 export const runFile = z.strictObject({
   name: z.string().min(1).describe('name of the run; a schedule needs {{date}} or {{hour}} in it'),
-  seed: z.number().int().default(0).describe('seed of everything that is not split or initialisation'),
-  store: z.string().default('file://./data').describe('file://folder or s3://bucket/prefix; relative folders start at the run file'),
+  seed: z
+    .number()
+    .int()
+    .default(0)
+    .describe('seed of everything that is not split or initialisation'),
+  store: z
+    .string()
+    .default('file://./data')
+    .describe('file://folder or s3://bucket/prefix; relative folders start at the run file'),
   storeOptions: storeOptions.optional(),
   model,
   corpus,
   activations,
   saes: z.array(sae).default([]).describe('dictionaries to train, encode and index'),
-  index: z.strictObject({ topExamples: positive.max(1024).default(64).describe('strongest examples kept per feature') }).default({ topExamples: 64 }),
-  tolerance: z.strictObject({ quarantinedShards: z.number().min(0).max(1).default(0.01).describe('share of planned shards that may be quarantined before the run pauses') }).default({ quarantinedShards: 0.01 }),
-  compute: z.strictObject({
-    device: z.enum(['auto', 'cpu', 'cuda', 'webgpu']).default('auto').describe('auto: cuda where it loads, else cpu'),
-    threadsPerSession: positive.max(256).default(1).describe('threads of one inference session; part of every key'),
-  }).default({ device: 'auto', threadsPerSession: 1 }),
+  index: z
+    .strictObject({
+      topExamples: positive.max(1024).default(64).describe('strongest examples kept per feature'),
+    })
+    .default({ topExamples: 64 }),
+  tolerance: z
+    .strictObject({
+      quarantinedShards: z
+        .number()
+        .min(0)
+        .max(1)
+        .default(0.01)
+        .describe('share of planned shards that may be quarantined before the run pauses'),
+    })
+    .default({ quarantinedShards: 0.01 }),
+  compute: z
+    .strictObject({
+      device: z
+        .enum(['auto', 'cpu', 'cuda', 'webgpu'])
+        .default('auto')
+        .describe('auto: cuda where it loads, else cpu'),
+      threadsPerSession: positive
+        .max(256)
+        .default(1)
+        .describe('threads of one inference session; part of every key'),
+    })
+    .default({ device: 'auto', threadsPerSession: 1 }),
   owner: z.string().optional().describe('who is responsible; a search attribute'),
 });
 export type RunFile = z.infer<typeof runFile>;

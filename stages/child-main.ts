@@ -7,4 +7,11 @@ import { indexTasks } from './index/child.js';
 import { tokensTasks } from './tokens/child.js';
 import { trainTasks } from './train/child.js';
 
-serveChild({ ...corpusTasks, ...tokensTasks, ...activationsTasks, ...trainTasks, ...encodeTasks, ...indexTasks });
+serveChild({
+  ...corpusTasks,
+  ...tokensTasks,
+  ...activationsTasks,
+  ...trainTasks,
+  ...encodeTasks,
+  ...indexTasks,
+});

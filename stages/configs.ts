@@ -38,7 +38,9 @@ export interface Part {
   readonly name?: string | undefined;
 }
 
-export type SplitRule = { readonly field: string } | { readonly fit: number; readonly calib: number; readonly test: number };
+export type SplitRule =
+  | { readonly field: string }
+  | { readonly fit: number; readonly calib: number; readonly test: number };
 
 export interface CorpusConfig {
   readonly keyed: {
@@ -132,7 +134,15 @@ export interface EncodeConfig {
     readonly dtype: 'float16' | 'float32';
     readonly engine: EngineConfig;
   };
-  readonly aux: { readonly name: string; readonly site: string; readonly width: number; readonly features: number; readonly k: number; readonly weights: StoredFile; /** Default topk. */ readonly architecture?: SaeConfig['architecture'] };
+  readonly aux: {
+    readonly name: string;
+    readonly site: string;
+    readonly width: number;
+    readonly features: number;
+    readonly k: number;
+    readonly weights: StoredFile;
+    /** Default topk. */ readonly architecture?: SaeConfig['architecture'];
+  };
 }
 /** One shard of activations of the dictionary's site. */
 export interface EncodeInputs {

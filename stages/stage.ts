@@ -65,7 +65,10 @@ export interface ComputeChildren {
 /** Local files named by digest, fetched from the store once and kept within a budget. */
 export interface LocalCache {
   /** Path of a read-only local copy of a stored data object; verified against its digest. */
-  fetch(object: { readonly key: string; readonly sha256: string; readonly bytes: number }, signal: AbortSignal): Promise<string>;
+  fetch(
+    object: { readonly key: string; readonly sha256: string; readonly bytes: number },
+    signal: AbortSignal,
+  ): Promise<string>;
 }
 
 export interface StageContext {
@@ -77,7 +80,11 @@ export interface StageContext {
   readonly signal: AbortSignal;
   /** Aborts when work should end at the next safe point (pause, shutdown); an item in hand may still finish. */
   readonly stop: AbortSignal;
-  readonly progress: (value: { readonly tokens?: number; readonly rows?: number; readonly step?: number }) => void;
+  readonly progress: (value: {
+    readonly tokens?: number;
+    readonly rows?: number;
+    readonly step?: number;
+  }) => void;
 }
 
 /** What a stage's run returns for one key; the caller turns it into a commit. */

@@ -15,7 +15,11 @@ export async function connectWorker(address: string): Promise<NativeConnection> 
       return await NativeConnection.connect(options);
     } catch (error) {
       if (Date.now() + pauseMs > deadline) {
-        throw new TransientError(`No Temporal server answered at ${address} for ${CONNECT_DEADLINE_MS / 1000} s. Start one with \`assay up\`, or set TEMPORAL_ADDRESS.`, { address }, { cause: error });
+        throw new TransientError(
+          `No Temporal server answered at ${address} for ${CONNECT_DEADLINE_MS / 1000} s. Start one with \`assay up\`, or set TEMPORAL_ADDRESS.`,
+          { address },
+          { cause: error },
+        );
       }
       await sleep(pauseMs);
     }
@@ -26,7 +30,10 @@ async function credentials(): Promise<Partial<NativeConnectionOptions>> {
   const env = readTemporalEnvironment();
   const apiKey = env.TEMPORAL_API_KEY;
   if (env.TEMPORAL_TLS_CLIENT_CERT_PATH && env.TEMPORAL_TLS_CLIENT_KEY_PATH) {
-    const [crt, key] = await Promise.all([readFile(env.TEMPORAL_TLS_CLIENT_CERT_PATH), readFile(env.TEMPORAL_TLS_CLIENT_KEY_PATH)]);
+    const [crt, key] = await Promise.all([
+      readFile(env.TEMPORAL_TLS_CLIENT_CERT_PATH),
+      readFile(env.TEMPORAL_TLS_CLIENT_KEY_PATH),
+    ]);
     return { tls: { clientCertPair: { crt, key } } };
   }
   if (apiKey) return { apiKey, tls: true };

@@ -22,13 +22,17 @@ export interface DependenciesInput {
 /** Items of one lot in hand at once: while one computes, the next reads and the last uploads. */
 const ITEMS_IN_HAND = 2;
 
-export async function createDependencies(input: DependenciesInput): Promise<ActivityDependencies & { close(): Promise<void> }> {
+export async function createDependencies(
+  input: DependenciesInput,
+): Promise<ActivityDependencies & { close(): Promise<void> }> {
   const { options, folder, children, stop, log } = input;
   const stores = new Map<string, Promise<ObjectStore>>();
   const caches = new Map<string, LocalCache>();
   const spoolRoot = path.join(folder, 'spool', String(process.pid));
   await mkdir(spoolRoot, { recursive: true });
-  const manifest = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string };
+  const manifest = JSON.parse(
+    await readFile(new URL('../../package.json', import.meta.url), 'utf8'),
+  ) as { version: string };
   const open = (url: string, storeOptions: StoreOptionsMessage): Promise<ObjectStore> => {
     const known = stores.get(url);
     if (known) return known;
@@ -40,7 +44,13 @@ export async function createDependencies(input: DependenciesInput): Promise<Acti
   return {
     openStore: open,
     cacheFor: (store) => {
-      const cache = caches.get(store.storeId) ?? openLocalCache({ store, folder: path.join(folder, 'objects'), budgetBytes: options.cacheBytes });
+      const cache =
+        caches.get(store.storeId) ??
+        openLocalCache({
+          store,
+          folder: path.join(folder, 'objects'),
+          budgetBytes: options.cacheBytes,
+        });
       caches.set(store.storeId, cache);
       return cache;
     },

@@ -9,14 +9,38 @@ export const ROLES = ['orchestrate', 'io', 'compute'] as const;
 export const workerOptions = z.strictObject({
   address: z.string().describe('Temporal front end, host:port'),
   namespace: z.string().default('default'),
-  roles: z.array(z.enum(ROLES)).min(1).default([...ROLES]),
+  roles: z
+    .array(z.enum(ROLES))
+    .min(1)
+    .default([...ROLES]),
   device: z.enum(['cpu', 'cuda', 'webgpu']).default('cpu'),
-  slots: z.number().int().positive().describe('compute children at once').default(os.availableParallelism()),
-  memoryBytes: z.number().int().positive().describe('ceiling of one compute child').default(Math.floor((os.totalmem() * 0.8) / Math.max(1, os.availableParallelism()))),
-  folder: z.string().describe('cache, spool files and process records').default(path.join(os.homedir(), '.cache', 'assay')),
-  cacheBytes: z.number().int().positive().default(20 * 2 ** 30),
+  slots: z
+    .number()
+    .int()
+    .positive()
+    .describe('compute children at once')
+    .default(os.availableParallelism()),
+  memoryBytes: z
+    .number()
+    .int()
+    .positive()
+    .describe('ceiling of one compute child')
+    .default(Math.floor((os.totalmem() * 0.8) / Math.max(1, os.availableParallelism()))),
+  folder: z
+    .string()
+    .describe('cache, spool files and process records')
+    .default(path.join(os.homedir(), '.cache', 'assay')),
+  cacheBytes: z
+    .number()
+    .int()
+    .positive()
+    .default(20 * 2 ** 30),
   hostId: z.string().default(os.hostname()),
-  exitWithRun: z.string().nullable().default(null).describe('workflow id after whose end the worker shuts down'),
+  exitWithRun: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('workflow id after whose end the worker shuts down'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 });
 export type WorkerOptions = z.infer<typeof workerOptions>;
@@ -25,7 +49,9 @@ export type WorkerOptions = z.infer<typeof workerOptions>;
 export function parseWorkerOptions(argument: string | undefined): WorkerOptions {
   const result = workerOptions.safeParse(JSON.parse(argument ?? '{}'));
   if (result.success) return result.data;
-  const text = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
+  const text = result.error.issues
+    .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
+    .join('; ');
   throw new InputError(`Worker options: ${text}. Start workers with \`assay worker\`.`);
 }
 

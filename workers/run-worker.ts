@@ -3,7 +3,14 @@ import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker, type NativeConnection, type WorkerOptions as TemporalWorkerOptions } from '@temporalio/worker';
+import {
+  bundleWorkflowCode,
+  DefaultLogger,
+  Runtime,
+  Worker,
+  type NativeConnection,
+  type WorkerOptions as TemporalWorkerOptions,
+} from '@temporalio/worker';
 import type { Logger } from '../activities/dependencies.js';
 import { createActivities } from '../activities/create-activities.js';
 import { QUEUES } from '../schemas/constants.js';
@@ -25,7 +32,10 @@ export async function runWorker(options: WorkerOptions, log: Logger): Promise<vo
   const ended = await endOrphans(records);
   if (ended.length > 0) log.warn({ pids: ended }, 'ended compute children whose worker had died');
 
-  Runtime.install({ logger: new DefaultLogger('WARN', (entry) => log.warn({ ...entry.meta }, entry.message)), shutdownSignals: [] });
+  Runtime.install({
+    logger: new DefaultLogger('WARN', (entry) => log.warn({ ...entry.meta }, entry.message)),
+    shutdownSignals: [],
+  });
   const connection = await connectWorker(options.address);
   const children = new ChildPool({
     entry: fileURLToPath(new URL('../stages/child-main.js', import.meta.url)),
@@ -35,8 +45,18 @@ export async function runWorker(options: WorkerOptions, log: Logger): Promise<vo
     slots: options.slots,
   });
   const stop = new AbortController();
-  const dependencies = await createDependencies({ options, folder, children, stop: stop.signal, log });
-  const workers = await createWorkers({ options, connection, activities: createActivities(dependencies) });
+  const dependencies = await createDependencies({
+    options,
+    folder,
+    children,
+    stop: stop.signal,
+    log,
+  });
+  const workers = await createWorkers({
+    options,
+    connection,
+    activities: createActivities(dependencies),
+  });
 
   const shutdown = (why: string): void => {
     if (stop.signal.aborted) return;
@@ -46,9 +66,13 @@ export async function runWorker(options: WorkerOptions, log: Logger): Promise<vo
     for (const worker of workers) worker.shutdown();
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutdown(signal));
-  if (options.exitWithRun !== null) void watchRun(options, () => shutdown('the run has ended'), log);
+  if (options.exitWithRun !== null)
+    void watchRun(options, () => shutdown('the run has ended'), log);
 
-  log.info({ roles: options.roles, slots: options.slots, address: options.address }, 'worker ready');
+  log.info(
+    { roles: options.roles, slots: options.slots, address: options.address },
+    'worker ready',
+  );
   try {
     await Promise.all(workers.map((worker) => worker.run()));
   } finally {
@@ -84,10 +108,19 @@ async function createWorkers({ options, connection, activities }: WorkersInput):
       workflowsPath: fileURLToPath(new URL('../workflows/index.js', import.meta.url)),
       logger: new DefaultLogger('ERROR'),
     });
-    workers.push(await Worker.create({ ...base, taskQueue: QUEUES.orchestrate, workflowBundle, maxConcurrentActivityTaskExecutions: 4, maxCachedWorkflows: 50 }));
+    workers.push(
+      await Worker.create({
+        ...base,
+        taskQueue: QUEUES.orchestrate,
+        workflowBundle,
+        maxConcurrentActivityTaskExecutions: 4,
+        maxCachedWorkflows: 50,
+      }),
+    );
   }
   if (roles.includes('io')) workers.push(await Worker.create({ ...lots, taskQueue: QUEUES.io }));
-  if (roles.includes('compute')) workers.push(await Worker.create({ ...lots, taskQueue: QUEUES.compute(device) }));
+  if (roles.includes('compute'))
+    workers.push(await Worker.create({ ...lots, taskQueue: QUEUES.compute(device) }));
   if (roles.includes('io') || roles.includes('compute')) {
     workers.push(await Worker.create({ ...lots, taskQueue: QUEUES.host(hostId) }));
   }

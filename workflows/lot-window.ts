@@ -1,6 +1,12 @@
 // A bounded window of lot activities over a range of lots. Lots that stop early are given out again; a pause stops what is in hand
 // at the next shard and gives nothing out.
-import { ActivityFailure, CancellationScope, condition, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+  TimeoutFailure,
+} from '@temporalio/workflow';
 import type { LotInput, LotResult } from '../schemas/messages.js';
 import { LIMITS } from '../schemas/constants.js';
 import { lotActivity } from './options.js';
@@ -25,7 +31,11 @@ export interface WindowResult {
  * Runs lots [from, to), at most `control.window` at once, and calls `onLot` for each result.
  * Returns once all given-out lots have ended. @throws the first activity failure, after draining; CancelledFailure when cancelled.
  */
-export async function runLotWindow(input: WindowInput, control: Control, onLot: (result: LotResult) => void): Promise<WindowResult> {
+export async function runLotWindow(
+  input: WindowInput,
+  control: Control,
+  onLot: (result: LotResult) => void,
+): Promise<WindowResult> {
   let next = input.from;
   let failure: unknown = null;
   const again: { lot: number; hostQueue: string | null }[] = [];
@@ -47,8 +57,10 @@ export async function runLotWindow(input: WindowInput, control: Control, onLot: 
       })
       .finally(() => pending.delete(lot));
   };
-  const hasWork = (): boolean => again.length > 0 || (next < input.to && next - input.from < input.budget);
-  const mayGive = (): boolean => failure === null && !control.paused && hasWork() && pending.size < control.window;
+  const hasWork = (): boolean =>
+    again.length > 0 || (next < input.to && next - input.from < input.budget);
+  const mayGive = (): boolean =>
+    failure === null && !control.paused && hasWork() && pending.size < control.window;
 
   try {
     while (failure === null && (hasWork() || pending.size > 0)) {
@@ -58,7 +70,13 @@ export async function runLotWindow(input: WindowInput, control: Control, onLot: 
       }
       const open = pending.size;
       if (control.paused) for (const scope of pending.values()) scope.cancel();
-      await condition(() => failure !== null || mayGive() || pending.size < open || (control.paused && pending.size > 0 && !allCancelled(pending)));
+      await condition(
+        () =>
+          failure !== null ||
+          mayGive() ||
+          pending.size < open ||
+          (control.paused && pending.size > 0 && !allCancelled(pending)),
+      );
     }
   } finally {
     if (failure !== null || cancelled()) {
@@ -75,13 +93,20 @@ function allCancelled(pending: ReadonlyMap<number, CancellationScope>): boolean 
 }
 
 /** The next link of a chain prefers the host that has its state; after LIMITS.sameHostMs any worker may have it. */
-async function callLot(input: WindowInput, lot: number, hostQueue: string | null): Promise<LotResult> {
+async function callLot(
+  input: WindowInput,
+  lot: number,
+  hostQueue: string | null,
+): Promise<LotResult> {
   const request: LotInput = { ...input.lot, lot };
   if (hostQueue !== null) {
     try {
       return await lotActivity(hostQueue, LIMITS.sameHostMs)(request);
     } catch (error) {
-      const waitedTooLong = error instanceof ActivityFailure && error.cause instanceof TimeoutFailure && error.cause.timeoutType === 'SCHEDULE_TO_START';
+      const waitedTooLong =
+        error instanceof ActivityFailure &&
+        error.cause instanceof TimeoutFailure &&
+        error.cause.timeoutType === 'SCHEDULE_TO_START';
       if (!waitedTooLong) throw error;
     }
   }

@@ -10,7 +10,13 @@ export const io: ActivityOptions = {
   taskQueue: QUEUES.orchestrate,
   startToCloseTimeout: '15 minutes',
   heartbeatTimeout: '60 seconds',
-  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '30 seconds', maximumAttempts: 12, nonRetryableErrorTypes: FINAL_ERRORS },
+  retry: {
+    initialInterval: '1 second',
+    backoffCoefficient: 2,
+    maximumInterval: '30 seconds',
+    maximumAttempts: 12,
+    nonRetryableErrorTypes: FINAL_ERRORS,
+  },
 };
 
 /** Lots on CPUs. A lot's own guard (no progress) ends what cannot succeed, so attempts are not counted. */
@@ -18,7 +24,12 @@ export const cpu: ActivityOptions = {
   startToCloseTimeout: '2 hours',
   heartbeatTimeout: '20 seconds',
   cancellationType: 'WAIT_CANCELLATION_COMPLETED',
-  retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute', nonRetryableErrorTypes: FINAL_ERRORS },
+  retry: {
+    initialInterval: '1 second',
+    backoffCoefficient: 2,
+    maximumInterval: '1 minute',
+    nonRetryableErrorTypes: FINAL_ERRORS,
+  },
 };
 
 /** Lots on accelerators: the same, with room for a device that is slow to start. */

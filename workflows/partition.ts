@@ -1,5 +1,10 @@
 // One partition of a stage's lots: a window that continues as new once it is drained, at most once a second.
-import { continueAsNew, getExternalWorkflowHandle, sleep, workflowInfo } from '@temporalio/workflow';
+import {
+  continueAsNew,
+  getExternalWorkflowHandle,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { LotInput } from '../schemas/messages.js';
 import { LIMITS } from '../schemas/constants.js';
 import { runLotWindow } from './lot-window.js';
@@ -41,5 +46,11 @@ export async function partitionWorkflow(input: PartitionInput): Promise<void> {
   if (next >= input.to) return;
   await sleep(1000);
   const { window, tolerance, paused } = control;
-  await continueAsNew<typeof partitionWorkflow>({ ...input, from: next, window, tolerance, paused });
+  await continueAsNew<typeof partitionWorkflow>({
+    ...input,
+    from: next,
+    window,
+    tolerance,
+    paused,
+  });
 }

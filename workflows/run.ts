@@ -1,5 +1,15 @@
 // One run: its stages in order, each a child workflow; pause, unpause and limits are passed on; the outcome becomes a stored event.
-import { ApplicationFailure, CancellationScope, type ChildWorkflowHandle, isCancellation, setHandler, startChild, workflowInfo, type ActivityFailure, type ChildWorkflowFailure } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  type ChildWorkflowHandle,
+  isCancellation,
+  setHandler,
+  startChild,
+  workflowInfo,
+  type ActivityFailure,
+  type ChildWorkflowFailure,
+} from '@temporalio/workflow';
 import type { RunInput, RunResult, StageFinished } from '../schemas/messages.js';
 import type { StageName } from '../schemas/constants.js';
 import { planStage, publishStage, recordEvent } from './options.js';
@@ -8,9 +18,14 @@ import { stageWorkflow } from './stage.js';
 
 export async function runWorkflow(input: RunInput): Promise<RunResult> {
   const total = { done: 0, quarantined: 0, different: 0 };
-  const current: { stage: StageName | null; child: ChildWorkflowHandle<typeof stageWorkflow> | null } = { stage: null, child: null };
+  const current: {
+    stage: StageName | null;
+    child: ChildWorkflowHandle<typeof stageWorkflow> | null;
+  } = { stage: null, child: null };
   const { ref } = input;
-  const pass = async (send: (child: ChildWorkflowHandle<typeof stageWorkflow>) => Promise<void>): Promise<void> => {
+  const pass = async (
+    send: (child: ChildWorkflowHandle<typeof stageWorkflow>) => Promise<void>,
+  ): Promise<void> => {
     // A stage that has just ended cannot be signalled; the next one starts with the state of this workflow.
     if (current.child) await send(current.child).catch(() => undefined);
   };
@@ -24,16 +39,31 @@ export async function runWorkflow(input: RunInput): Promise<RunResult> {
       await pass((child) => child.signal(unpauseSignal));
     },
     onLimits: async (limits) => {
-      await recordEvent({ ref, type: 'limits', data: { window: limits.window ?? null, tolerance: limits.tolerance ?? null } });
+      await recordEvent({
+        ref,
+        type: 'limits',
+        data: { window: limits.window ?? null, tolerance: limits.tolerance ?? null },
+      });
       await pass((child) => child.signal(limitsSignal, limits));
     },
   });
-  setHandler(progressQuery, () => ({ ...total, stage: current.stage, paused: control.paused, reason: control.reason, window: control.window, tolerance: control.tolerance }));
+  setHandler(progressQuery, () => ({
+    ...total,
+    stage: current.stage,
+    paused: control.paused,
+    reason: control.reason,
+    window: control.window,
+    tolerance: control.tolerance,
+  }));
 
   const runStage = async (stage: StageName): Promise<void> => {
     current.stage = stage;
     const planned = await planStage({ ref, stage, mode: input.mode });
-    await recordEvent({ ref, type: 'stage-started', data: { stage, items: planned.items, planned: planned.planned, lots: planned.lots } });
+    await recordEvent({
+      ref,
+      type: 'stage-started',
+      data: { stage, items: planned.items, planned: planned.planned, lots: planned.lots },
+    });
     if (planned.lots > 0) {
       const { window, tolerance, paused } = control;
       current.child = await startChild(stageWorkflow, {
@@ -51,7 +81,11 @@ export async function runWorkflow(input: RunInput): Promise<RunResult> {
   };
 
   try {
-    await recordEvent({ ref, type: 'started', data: { stages: input.stages, mode: input.mode, workflow: workflowInfo().workflowId } });
+    await recordEvent({
+      ref,
+      type: 'started',
+      data: { stages: input.stages, mode: input.mode, workflow: workflowInfo().workflowId },
+    });
     for (const stage of input.stages) {
       await control.untilUnpaused();
       await runStage(stage);
@@ -61,15 +95,27 @@ export async function runWorkflow(input: RunInput): Promise<RunResult> {
   } catch (error) {
     const type = isCancellation(error) ? 'cancelled' : 'failed';
     const cause = rootCause(error);
-    await CancellationScope.nonCancellable(() => recordEvent({ ref, type, data: { stage: current.stage, error: cause.type, message: cause.message } }));
+    await CancellationScope.nonCancellable(() =>
+      recordEvent({
+        ref,
+        type,
+        data: { stage: current.stage, error: cause.type, message: cause.message },
+      }),
+    );
     if (type === 'cancelled') throw error;
     throw ApplicationFailure.nonRetryable(cause.message, cause.type);
   }
 }
 
-async function pauseForEmptySplits(stage: StageName, finished: StageFinished, control: Control): Promise<void> {
+async function pauseForEmptySplits(
+  stage: StageName,
+  finished: StageFinished,
+  control: Control,
+): Promise<void> {
   if (finished.emptySplits.length === 0) return;
-  await control.pause(`after stage ${stage} no shard is left of split ${finished.emptySplits.join(', ')}: ${finished.quarantined} of ${finished.planned} shards are quarantined`);
+  await control.pause(
+    `after stage ${stage} no shard is left of split ${finished.emptySplits.join(', ')}: ${finished.quarantined} of ${finished.planned} shards are quarantined`,
+  );
   await control.untilUnpaused();
 }
 

@@ -18,6 +18,8 @@ export async function scheduledRun(input: ScheduledInput): Promise<RunResult | n
 
 /** Temporal sets this attribute on workflows that a schedule (or its backfill) starts. */
 function scheduledTime(): Date {
-  const attribute = workflowInfo().typedSearchAttributes.getAll().find((pair) => pair.key.name === 'TemporalScheduledStartTime');
+  const attribute = workflowInfo()
+    .typedSearchAttributes.getAll()
+    .find((pair) => pair.key.name === 'TemporalScheduledStartTime');
   return attribute?.value instanceof Date ? attribute.value : workflowInfo().startTime;
 }

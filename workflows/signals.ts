@@ -20,7 +20,10 @@ export const pauseSignal = defineSignal<[string]>('pause');
 export const unpauseSignal = defineSignal('unpause');
 export const limitsSignal = defineSignal<[Limits]>('limits');
 /** A partition tells its stage what its lots did since it last said so. */
-export const reportSignal = defineSignal<[{ readonly done: number; readonly quarantined: number; readonly different: number }]>('report');
+export const reportSignal =
+  defineSignal<
+    [{ readonly done: number; readonly quarantined: number; readonly different: number }]
+  >('report');
 export const progressQuery = defineQuery<Progress>('progress');
 
 /** Pause state and limits of one workflow, changed by signals; `onChange` forwards them to children. */
@@ -33,7 +36,14 @@ export class Control {
   accepted = 0;
   readonly #onPause: (reason: string) => Promise<void>;
 
-  constructor(start: { window: number; tolerance: number; paused?: boolean }, hooks: { onPause?: (reason: string) => Promise<void>; onUnpause?: () => Promise<void>; onLimits?: (limits: Limits) => Promise<void> } = {}) {
+  constructor(
+    start: { window: number; tolerance: number; paused?: boolean },
+    hooks: {
+      onPause?: (reason: string) => Promise<void>;
+      onUnpause?: () => Promise<void>;
+      onLimits?: (limits: Limits) => Promise<void>;
+    } = {},
+  ) {
     this.window = start.window;
     this.tolerance = start.tolerance;
     this.paused = start.paused ?? false;

@@ -1,11 +1,25 @@
 // One stage of a run: its lots in a window (or partitions above LIMITS.lotsPerPartition), growing snapshots, the tolerance for quarantine.
-import { type ChildWorkflowHandle, condition, setHandler, startChild, workflowInfo, CancellationScope } from '@temporalio/workflow';
+import {
+  type ChildWorkflowHandle,
+  condition,
+  setHandler,
+  startChild,
+  workflowInfo,
+  CancellationScope,
+} from '@temporalio/workflow';
 import type { LotInput, LotResult, RunInput, StagePlanned } from '../schemas/messages.js';
 import { LIMITS, type StageName } from '../schemas/constants.js';
 import { runLotWindow } from './lot-window.js';
 import { publishStage, recordEvent } from './options.js';
 import { partitionWorkflow } from './partition.js';
-import { Control, limitsSignal, pauseSignal, progressQuery, reportSignal, unpauseSignal } from './signals.js';
+import {
+  Control,
+  limitsSignal,
+  pauseSignal,
+  progressQuery,
+  reportSignal,
+  unpauseSignal,
+} from './signals.js';
 
 export interface StageInput {
   readonly run: Pick<RunInput, 'ref' | 'mode' | 'window' | 'tolerance'>;
@@ -35,7 +49,14 @@ export async function stageWorkflow(input: StageInput): Promise<StageResult> {
       onLimits: (limits) => toAll(partitions, (p) => p.signal(limitsSignal, limits)),
     },
   );
-  setHandler(progressQuery, () => ({ ...total, stage, paused: control.paused, reason: control.reason, window: control.window, tolerance: control.tolerance }));
+  setHandler(progressQuery, () => ({
+    ...total,
+    stage,
+    paused: control.paused,
+    reason: control.reason,
+    window: control.window,
+    tolerance: control.tolerance,
+  }));
   const count = (result: Pick<LotResult, 'done' | 'quarantined' | 'different'>): void => {
     total.done += result.done;
     total.quarantined += result.quarantined;
@@ -44,16 +65,30 @@ export async function stageWorkflow(input: StageInput): Promise<StageResult> {
     if (total.quarantined - control.accepted <= allowed || control.paused) return;
     const reason = `${total.quarantined} of ${planned.planned} shards of stage ${stage} are quarantined, more than the ${allowed} that the tolerance ${control.tolerance} allows`;
     void control.pause(reason);
-    void recordEvent({ ref: run.ref, type: 'paused', data: { stage, reason, quarantined: total.quarantined, allowed } });
+    void recordEvent({
+      ref: run.ref,
+      type: 'paused',
+      data: { stage, reason, quarantined: total.quarantined, allowed },
+    });
   };
   setHandler(reportSignal, count);
 
   let working = true;
   const publishing = CancellationScope.cancellable(() => publishWhile(input, () => working));
-  const lot: Omit<LotInput, 'lot'> = { ref: run.ref, stage, stageVersion: planned.stageVersion, manifest: planned.manifest, mode: run.mode };
+  const lot: Omit<LotInput, 'lot'> = {
+    ref: run.ref,
+    stage,
+    stageVersion: planned.stageVersion,
+    manifest: planned.manifest,
+    mode: run.mode,
+  };
   try {
     if (planned.lots <= LIMITS.lotsPerPartition) {
-      await runLotWindow({ lot, queue: planned.queue, from: 0, to: planned.lots, budget: Infinity }, control, count);
+      await runLotWindow(
+        { lot, queue: planned.queue, from: 0, to: planned.lots, budget: Infinity },
+        control,
+        count,
+      );
     } else {
       await runPartitions({ lot, control, planned, partitions });
     }
@@ -67,9 +102,15 @@ export async function stageWorkflow(input: StageInput): Promise<StageResult> {
 /** Snapshots while the stage grows: every 30 s at first, more rarely in a long stage, so that the history stays short. */
 async function publishWhile(input: StageInput, working: () => boolean): Promise<void> {
   const { run, stage, planned } = input;
-  for (let pause: number = LIMITS.snapshotMs; ; pause = Math.min(pause * 1.1, 10 * LIMITS.snapshotMs)) {
+  for (
+    let pause: number = LIMITS.snapshotMs;
+    ;
+    pause = Math.min(pause * 1.1, 10 * LIMITS.snapshotMs)
+  ) {
     if (await condition(() => !working(), pause)) return;
-    await publishStage({ ref: run.ref, stage, manifest: planned.manifest, complete: false }).catch(() => undefined);
+    await publishStage({ ref: run.ref, stage, manifest: planned.manifest, complete: false }).catch(
+      () => undefined,
+    );
   }
 }
 
@@ -80,7 +121,12 @@ interface PartitionsInput {
   readonly partitions: ChildWorkflowHandle<typeof partitionWorkflow>[];
 }
 
-async function runPartitions({ lot, control, planned, partitions }: PartitionsInput): Promise<void> {
+async function runPartitions({
+  lot,
+  control,
+  planned,
+  partitions,
+}: PartitionsInput): Promise<void> {
   const wanted = Math.min(LIMITS.partitions, Math.ceil(planned.lots / LIMITS.lotsPerPartition));
   const each = Math.ceil(planned.lots / wanted);
   const id = workflowInfo().workflowId;
@@ -90,8 +136,12 @@ async function runPartitions({ lot, control, planned, partitions }: PartitionsIn
     const { window, tolerance, paused } = control;
     // The window is the stage's; partitions share it evenly.
     const share = Math.max(1, Math.ceil(window / wanted));
-    const args: Parameters<typeof partitionWorkflow> = [{ lot, queue: planned.queue, from, to, window: share, tolerance, paused, partition }];
-    partitions.push(await startChild(partitionWorkflow, { workflowId: `${id}/p/${partition}`, args }));
+    const args: Parameters<typeof partitionWorkflow> = [
+      { lot, queue: planned.queue, from, to, window: share, tolerance, paused, partition },
+    ];
+    partitions.push(
+      await startChild(partitionWorkflow, { workflowId: `${id}/p/${partition}`, args }),
+    );
   }
   await Promise.all(partitions.map((p) => p.result()));
 }
@@ -100,4 +150,3 @@ async function toAll<T>(children: readonly T[], send: (child: T) => Promise<void
   // A child that has just ended cannot be signalled; it needs no signal.
   await Promise.all(children.map((child) => send(child).catch(() => undefined)));
 }
-

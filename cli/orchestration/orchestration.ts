@@ -7,4 +7,17 @@ import { schedules } from './schedules.js';
 import { down, up, worker } from './stack-commands.js';
 import { resume, run } from './submit.js';
 
-export const orchestration: Orchestration = { up, down, doctor, plan, run, resume, pause, unpause, cancel, set, schedule: schedules, worker };
+export const orchestration: Orchestration = {
+  up,
+  down,
+  doctor,
+  plan,
+  run,
+  resume,
+  pause,
+  unpause,
+  cancel,
+  set,
+  schedule: schedules,
+  worker,
+};

@@ -1,8 +1,18 @@
 // schedule …: Temporal keeps the schedules; each starts `scheduledRun` with a stored template of the run file.
 import os from 'node:os';
-import { ScheduleNotFoundError, ScheduleOverlapPolicy, type Client, type ScheduleHandle, type ScheduleOptions } from '@temporalio/client';
+import {
+  ScheduleNotFoundError,
+  ScheduleOverlapPolicy,
+  type Client,
+  type ScheduleHandle,
+  type ScheduleOptions,
+} from '@temporalio/client';
 import type { z } from 'zod';
-import { scheduleActionDocument, scheduleDocument, schedulesDocument } from '../../schemas/cli-json-runs.js';
+import {
+  scheduleActionDocument,
+  scheduleDocument,
+  schedulesDocument,
+} from '../../schemas/cli-json-runs.js';
 import { EXIT, QUEUES, WORKFLOWS } from '../../schemas/constants.js';
 import { InputError } from '../../schemas/errors.js';
 import type { ScheduledInput } from '../../schemas/messages.js';
@@ -10,7 +20,12 @@ import { putJson } from '../../stages/lot/manifest.js';
 import { loadRunFile } from '../../stages/run-file/load.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
-import type { OverlapPolicy, ScheduleActions, ScheduleBackfillOptions, ScheduleCreateOptions } from '../commands/schedule.js';
+import type {
+  OverlapPolicy,
+  ScheduleActions,
+  ScheduleBackfillOptions,
+  ScheduleCreateOptions,
+} from '../commands/schedule.js';
 import { withTemporal } from './temporal-client.js';
 
 const OVERLAP: Readonly<Record<OverlapPolicy, ScheduleOverlapPolicy>> = {
@@ -35,32 +50,59 @@ export const schedules: ScheduleActions = {
       context.output.result(scheduleDocument, document, () => text(document));
       return EXIT.done;
     }),
-  pause: (id, context) => act(id, context, 'pause', (handle) => handle.pause('paused with assay schedule pause')),
+  pause: (id, context) =>
+    act(id, context, 'pause', (handle) => handle.pause('paused with assay schedule pause')),
   unpause: (id, context) => act(id, context, 'unpause', (handle) => handle.unpause()),
   trigger: (id, context) => act(id, context, 'trigger', (handle) => handle.trigger()),
   delete: (id, context) => act(id, context, 'delete', (handle) => handle.delete()),
   backfill: backfillSchedule,
 };
 
-async function createSchedule(options: ScheduleCreateOptions, context: CommandContext): Promise<number> {
-  if ((options.cron === undefined) === (options.everyMs === undefined)) throw new InputError('Expected one of --cron and --every; see `assay help schedule create`.');
+async function createSchedule(
+  options: ScheduleCreateOptions,
+  context: CommandContext,
+): Promise<number> {
+  if ((options.cron === undefined) === (options.everyMs === undefined))
+    throw new InputError('Expected one of --cron and --every; see `assay help schedule create`.');
   checkTimeZone(options.timeZone);
   const { runFile, folder } = await loadRunFile(options.file, { purpose: 'schedule' });
-  const url = canonicalStoreUrl(context.storeOption ?? runFile.store, context.storeOption === null ? folder : context.io.cwd);
+  const url = canonicalStoreUrl(
+    context.storeOption ?? runFile.store,
+    context.storeOption === null ? folder : context.io.cwd,
+  );
   const storeOptions = runFile.storeOptions ?? {};
   const store = await openStore(url, { storeOptions });
   try {
     const id = options.id ?? runFile.name.replace(/[-_.]?\{\{\w+\}\}/g, '');
     const template = await putJson(store, { file: runFile, folder });
-    const input: ScheduledInput = { storeId: store.storeId, ref: { store: { url, options: storeOptions } }, schedule: id, timeZone: options.timeZone, mode: 'missing', hostQueue: QUEUES.host(os.hostname()), template };
-    await withTemporal(context, (client) => client.schedule.create(scheduleOptions(id, options, input, runFile.name)));
-    return say(context, { id, action: 'create' }, `schedule ${id} starts runs named ${runFile.name}. Look at it with: assay schedule show ${id}`);
+    const input: ScheduledInput = {
+      storeId: store.storeId,
+      ref: { store: { url, options: storeOptions } },
+      schedule: id,
+      timeZone: options.timeZone,
+      mode: 'missing',
+      hostQueue: QUEUES.host(os.hostname()),
+      template,
+    };
+    await withTemporal(context, (client) =>
+      client.schedule.create(scheduleOptions(id, options, input, runFile.name)),
+    );
+    return say(
+      context,
+      { id, action: 'create' },
+      `schedule ${id} starts runs named ${runFile.name}. Look at it with: assay schedule show ${id}`,
+    );
   } finally {
     await store.close();
   }
 }
 
-function scheduleOptions(id: string, options: ScheduleCreateOptions, input: ScheduledInput, run: string): ScheduleOptions {
+function scheduleOptions(
+  id: string,
+  options: ScheduleCreateOptions,
+  input: ScheduledInput,
+  run: string,
+): ScheduleOptions {
   return {
     scheduleId: `${PREFIX}${id}`,
     spec: {
@@ -69,8 +111,18 @@ function scheduleOptions(id: string, options: ScheduleCreateOptions, input: Sche
       timezone: options.timeZone,
       jitter: options.jitterMs,
     },
-    action: { type: 'startWorkflow', workflowType: WORKFLOWS.scheduledRun, workflowId: `scheduled/${input.storeId}/${id}`, taskQueue: QUEUES.orchestrate, args: [input] },
-    policies: { overlap: OVERLAP[options.overlap], catchupWindow: options.catchUpMs ?? DEFAULT_CATCH_UP_MS, pauseOnFailure: false },
+    action: {
+      type: 'startWorkflow',
+      workflowType: WORKFLOWS.scheduledRun,
+      workflowId: `scheduled/${input.storeId}/${id}`,
+      taskQueue: QUEUES.orchestrate,
+      args: [input],
+    },
+    policies: {
+      overlap: OVERLAP[options.overlap],
+      catchupWindow: options.catchUpMs ?? DEFAULT_CATCH_UP_MS,
+      pauseOnFailure: false,
+    },
     state: { paused: options.paused },
     memo: { run, timeZone: options.timeZone },
   };
@@ -80,12 +132,18 @@ function checkTimeZone(timeZone: string): void {
   try {
     new Intl.DateTimeFormat('en', { timeZone });
   } catch {
-    throw new InputError(`Expected an IANA time zone such as Europe/Berlin or UTC, found "${timeZone}".`, { timeZone });
+    throw new InputError(
+      `Expected an IANA time zone such as Europe/Berlin or UTC, found "${timeZone}".`,
+      { timeZone },
+    );
   }
 }
 
 /** Starts the scheduled times of a range now. Runs that are complete already are recognised and do nothing (mode `missing`). */
-async function backfillSchedule(options: ScheduleBackfillOptions, context: CommandContext): Promise<number> {
+async function backfillSchedule(
+  options: ScheduleBackfillOptions,
+  context: CommandContext,
+): Promise<number> {
   const { id, fromMs, toMs, mode } = options;
   return withSchedule(id, context, async (handle) => {
     if (mode !== 'missing') await setMode(handle, mode);
@@ -95,9 +153,19 @@ async function backfillSchedule(options: ScheduleBackfillOptions, context: Comma
       startTime: stamp(fromMs),
       endTime: stamp(toMs),
     });
-    const times = (response.startTime ?? []).map((time) => Number(time.seconds ?? 0) * 1000 + Math.floor((time.nanos ?? 0) / 1e6));
-    await handle.backfill({ start: new Date(fromMs - 1), end: new Date(toMs), overlap: ScheduleOverlapPolicy.BUFFER_ALL });
-    return say(context, { id, action: 'backfill', times }, `schedule ${id} starts ${times.length} runs, one after the other: ${times.map((ms) => new Date(ms).toISOString()).join(', ')}`);
+    const times = (response.startTime ?? []).map(
+      (time) => Number(time.seconds ?? 0) * 1000 + Math.floor((time.nanos ?? 0) / 1e6),
+    );
+    await handle.backfill({
+      start: new Date(fromMs - 1),
+      end: new Date(toMs),
+      overlap: ScheduleOverlapPolicy.BUFFER_ALL,
+    });
+    return say(
+      context,
+      { id, action: 'backfill', times },
+      `schedule ${id} starts ${times.length} runs, one after the other: ${times.map((ms) => new Date(ms).toISOString()).join(', ')}`,
+    );
   });
 }
 
@@ -106,7 +174,10 @@ async function setMode(handle: ScheduleHandle, mode: ScheduledInput['mode']): Pr
   await handle.update((previous) => {
     if (previous.action.type !== 'startWorkflow') return previous;
     const args = (previous.action.args ?? []) as ScheduledInput[];
-    return { ...previous, action: { ...previous.action, args: args.map((arg) => ({ ...arg, mode })) } };
+    return {
+      ...previous,
+      action: { ...previous.action, args: args.map((arg) => ({ ...arg, mode })) },
+    };
   });
 }
 
@@ -118,9 +189,12 @@ async function listSchedules(context: CommandContext): Promise<number> {
   return withTemporal(context, async (client) => {
     const documents: z.input<typeof scheduleDocument>[] = [];
     for await (const { scheduleId } of client.schedule.list()) {
-      if (scheduleId.startsWith(PREFIX)) documents.push(await describe(client.schedule.getHandle(scheduleId)));
+      if (scheduleId.startsWith(PREFIX))
+        documents.push(await describe(client.schedule.getHandle(scheduleId)));
     }
-    context.output.result(schedulesDocument, documents, () => (documents.length === 0 ? 'There are no schedules.' : documents.map(text).join('\n')));
+    context.output.result(schedulesDocument, documents, () =>
+      documents.length === 0 ? 'There are no schedules.' : documents.map(text).join('\n'),
+    );
     return EXIT.done;
   });
 }
@@ -128,7 +202,9 @@ async function listSchedules(context: CommandContext): Promise<number> {
 async function describe(handle: ScheduleHandle): Promise<z.input<typeof scheduleDocument>> {
   const { spec, state, info, memo } = await handle.describe();
   const intervals = (spec.intervals ?? []).map(({ every }) => `every ${Number(every) / 1000} s`);
-  const calendars = (spec.calendars ?? []).map((calendar) => calendar.comment ?? JSON.stringify(calendar));
+  const calendars = (spec.calendars ?? []).map(
+    (calendar) => calendar.comment ?? JSON.stringify(calendar),
+  );
   return {
     id: handle.scheduleId.slice(PREFIX.length),
     run: String(memo?.['run'] ?? ''),
@@ -136,7 +212,10 @@ async function describe(handle: ScheduleHandle): Promise<z.input<typeof schedule
     timeZone: String(memo?.['timeZone'] ?? spec.timezone ?? 'UTC'),
     paused: state.paused,
     nextMs: info.nextActionTimes.map((time) => time.getTime()),
-    recent: info.recentActions.map((action) => ({ scheduledMs: action.scheduledAt.getTime(), workflow: action.action.workflow.workflowId })),
+    recent: info.recentActions.map((action) => ({
+      scheduledMs: action.scheduledAt.getTime(),
+      workflow: action.action.workflow.workflowId,
+    })),
   };
 }
 
@@ -145,25 +224,42 @@ function text(schedule: z.input<typeof scheduleDocument>): string {
   return `${schedule.id}  ${schedule.run}  ${schedule.when.join('; ')} (${schedule.timeZone})  ${schedule.paused ? 'paused' : next === undefined ? 'no further start' : `next ${new Date(next).toISOString()}`}`;
 }
 
-async function act(id: string, context: CommandContext, action: Action, send: (handle: ScheduleHandle) => Promise<unknown>): Promise<number> {
+async function act(
+  id: string,
+  context: CommandContext,
+  action: Action,
+  send: (handle: ScheduleHandle) => Promise<unknown>,
+): Promise<number> {
   return withSchedule(id, context, async (handle) => {
     await send(handle);
     return say(context, { id, action }, `schedule ${id}: ${action}`);
   });
 }
 
-async function withSchedule(id: string, context: CommandContext, body: (handle: ScheduleHandle) => Promise<number>): Promise<number> {
+async function withSchedule(
+  id: string,
+  context: CommandContext,
+  body: (handle: ScheduleHandle) => Promise<number>,
+): Promise<number> {
   return withTemporal(context, async (client: Client) => {
     try {
       return await body(client.schedule.getHandle(`${PREFIX}${id}`));
     } catch (error) {
       if (!(error instanceof ScheduleNotFoundError)) throw error;
-      throw new InputError(`There is no schedule "${id}". \`assay schedule list\` shows all.`, { id }, { cause: error });
+      throw new InputError(
+        `There is no schedule "${id}". \`assay schedule list\` shows all.`,
+        { id },
+        { cause: error },
+      );
     }
   });
 }
 
-function say(context: CommandContext, document: z.input<typeof scheduleActionDocument>, line: string): number {
+function say(
+  context: CommandContext,
+  document: z.input<typeof scheduleActionDocument>,
+  line: string,
+): number {
   context.output.result(scheduleActionDocument, document, () => line);
   return EXIT.done;
 }

@@ -1,7 +1,20 @@
 // The safetensors container (Hugging Face, format 0.4): 8-byte header length, JSON header, tensors back to back.
 import { DataError } from '../../schemas/errors.js';
 
-export type SafetensorsDtype = 'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U64' | 'U32' | 'U16' | 'U8' | 'BOOL';
+export type SafetensorsDtype =
+  | 'F64'
+  | 'F32'
+  | 'F16'
+  | 'BF16'
+  | 'I64'
+  | 'I32'
+  | 'I16'
+  | 'I8'
+  | 'U64'
+  | 'U32'
+  | 'U16'
+  | 'U8'
+  | 'BOOL';
 
 export interface SafeTensor {
   readonly dtype: SafetensorsDtype;
@@ -10,20 +23,52 @@ export interface SafeTensor {
   readonly bytes: Uint8Array;
 }
 
-const BYTES: Record<SafetensorsDtype, number> = { F64: 8, F32: 4, F16: 2, BF16: 2, I64: 8, I32: 4, I16: 2, I8: 1, U64: 8, U32: 4, U16: 2, U8: 1, BOOL: 1 };
+const BYTES: Record<SafetensorsDtype, number> = {
+  F64: 8,
+  F32: 4,
+  F16: 2,
+  BF16: 2,
+  I64: 8,
+  I32: 4,
+  I16: 2,
+  I8: 1,
+  U64: 8,
+  U32: 4,
+  U16: 2,
+  U8: 1,
+  BOOL: 1,
+};
 const MAX_HEADER_BYTES = 100_000_000;
 
 /** A tensor over a typed array, without copying. */
-export function safeTensor(data: Float32Array | Float64Array | BigInt64Array | Int32Array | Uint32Array | Uint16Array, shape: readonly number[], dtype?: SafetensorsDtype): SafeTensor {
+export function safeTensor(
+  data: Float32Array | Float64Array | BigInt64Array | Int32Array | Uint32Array | Uint16Array,
+  shape: readonly number[],
+  dtype?: SafetensorsDtype,
+): SafeTensor {
   const natural: SafetensorsDtype =
-    data instanceof Float32Array ? 'F32' : data instanceof Float64Array ? 'F64' : data instanceof BigInt64Array ? 'I64'
-    : data instanceof Int32Array ? 'I32' : data instanceof Uint32Array ? 'U32' : 'F16';
-  return { dtype: dtype ?? natural, shape, bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
+    data instanceof Float32Array
+      ? 'F32'
+      : data instanceof Float64Array
+        ? 'F64'
+        : data instanceof BigInt64Array
+          ? 'I64'
+          : data instanceof Int32Array
+            ? 'I32'
+            : data instanceof Uint32Array
+              ? 'U32'
+              : 'F16';
+  return {
+    dtype: dtype ?? natural,
+    shape,
+    bytes: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  };
 }
 
 /** The values of an F32 tensor, copied to an aligned array. @throws DataError for another dtype. */
 export function asFloat32(tensor: SafeTensor): Float32Array {
-  if (tensor.dtype !== 'F32') throw new DataError(`Expected an F32 tensor, found ${tensor.dtype}.`, { dtype: tensor.dtype });
+  if (tensor.dtype !== 'F32')
+    throw new DataError(`Expected an F32 tensor, found ${tensor.dtype}.`, { dtype: tensor.dtype });
   return new Float32Array(new Uint8Array(tensor.bytes).buffer);
 }
 
@@ -32,14 +77,17 @@ export function asIntegers(tensor: SafeTensor): number[] {
   const buffer = new Uint8Array(tensor.bytes).buffer; // a Buffer's own slice() would not copy
   if (tensor.dtype === 'I64') return Array.from(new BigInt64Array(buffer), Number);
   if (tensor.dtype === 'I32') return Array.from(new Int32Array(buffer));
-  throw new DataError(`Expected an I64 or I32 tensor, found ${tensor.dtype}.`, { dtype: tensor.dtype });
+  throw new DataError(`Expected an I64 or I32 tensor, found ${tensor.dtype}.`, {
+    dtype: tensor.dtype,
+  });
 }
 
 /** Names and tensors of a file. @throws DataError where header, ranges or sizes do not agree. */
 export function decodeSafetensors(file: Uint8Array): Map<string, SafeTensor> {
   if (file.length < 8) throw damaged(`expected at least 8 bytes, found ${file.length}`);
   const headerBytes = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
-  if (headerBytes > MAX_HEADER_BYTES || 8 + headerBytes > file.length) throw damaged(`header length ${headerBytes} does not fit a file of ${file.length} bytes`);
+  if (headerBytes > MAX_HEADER_BYTES || 8 + headerBytes > file.length)
+    throw damaged(`header length ${headerBytes} does not fit a file of ${file.length} bytes`);
   const header = parseHeader(file.subarray(8, 8 + headerBytes));
   const tensors = new Map<string, SafeTensor>();
   for (const [name, entry] of Object.entries(header)) {
@@ -48,18 +96,28 @@ export function decodeSafetensors(file: Uint8Array): Map<string, SafeTensor> {
     const size = BYTES[dtype] * shape.reduce((a, b) => a * b, 1);
     const start = 8 + headerBytes + offsets[0];
     const end = 8 + headerBytes + offsets[1];
-    if (end - start !== size || end > file.length) throw damaged(`tensor "${name}" ${dtype} [${shape.join(', ')}] needs ${size} bytes, its range holds ${end - start}`);
+    if (end - start !== size || end > file.length)
+      throw damaged(
+        `tensor "${name}" ${dtype} [${shape.join(', ')}] needs ${size} bytes, its range holds ${end - start}`,
+      );
     tensors.set(name, { dtype, shape, bytes: file.subarray(start, end) });
   }
   return tensors;
 }
 
 /** The file's bytes as chunks (header, then tensors in the given order). */
-export function encodeSafetensors(tensors: ReadonlyMap<string, SafeTensor>, metadata?: Readonly<Record<string, string>>): Uint8Array[] {
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, SafeTensor>,
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array[] {
   const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {};
   let offset = 0;
   for (const [name, tensor] of tensors) {
-    header[name] = { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [offset, offset + tensor.bytes.length] };
+    header[name] = {
+      dtype: tensor.dtype,
+      shape: tensor.shape,
+      data_offsets: [offset, offset + tensor.bytes.length],
+    };
     offset += tensor.bytes.length;
   }
   const text = new TextEncoder().encode(JSON.stringify(header));
@@ -69,7 +127,11 @@ export function encodeSafetensors(tensors: ReadonlyMap<string, SafeTensor>, meta
   return [padded, ...[...tensors.values()].map((t) => t.bytes)];
 }
 
-interface HeaderEntry { readonly dtype: SafetensorsDtype; readonly shape: readonly number[]; readonly data_offsets: readonly [number, number] }
+interface HeaderEntry {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  readonly data_offsets: readonly [number, number];
+}
 
 function parseHeader(bytes: Uint8Array): Record<string, HeaderEntry> {
   let header: unknown;
@@ -80,7 +142,12 @@ function parseHeader(bytes: Uint8Array): Record<string, HeaderEntry> {
   }
   for (const [name, value] of Object.entries(header as Record<string, Partial<HeaderEntry>>)) {
     if (name === '__metadata__') continue;
-    const fine = value.dtype !== undefined && value.dtype in BYTES && Array.isArray(value.shape) && Array.isArray(value.data_offsets) && value.data_offsets.length === 2;
+    const fine =
+      value.dtype !== undefined &&
+      value.dtype in BYTES &&
+      Array.isArray(value.shape) &&
+      Array.isArray(value.data_offsets) &&
+      value.data_offsets.length === 2;
     if (!fine) throw damaged(`tensor "${name}" has no valid dtype, shape and data_offsets`);
   }
   return header as Record<string, HeaderEntry>;

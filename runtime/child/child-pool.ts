@@ -21,7 +21,11 @@ export class ChildPool {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#slots = Array.from({ length: options.slots }, () => ({ child: null, busy: false, lastTask: null }));
+    this.#slots = Array.from({ length: options.slots }, () => ({
+      child: null,
+      busy: false,
+      lastTask: null,
+    }));
   }
 
   get slots(): number {
@@ -58,7 +62,8 @@ export class ChildPool {
   close(): void {
     this.#closed = true;
     for (const slot of this.#slots) {
-      if (slot.busy) slot.child?.kill(new TransientError('The worker is shutting down.', { cancelled: true }));
+      if (slot.busy)
+        slot.child?.kill(new TransientError('The worker is shutting down.', { cancelled: true }));
       else slot.child?.close();
     }
   }
@@ -68,7 +73,8 @@ export class ChildPool {
     if (this.#closed) throw new TransientError('The worker is shutting down.', { cancelled: true });
     const free = this.#slots.filter((slot) => !slot.busy);
     // A child that did this kind of task before still holds its session; an unstarted slot comes next.
-    const best = free.find((slot) => slot.lastTask === task) ?? free.find((slot) => !slot.child) ?? free[0];
+    const best =
+      free.find((slot) => slot.lastTask === task) ?? free.find((slot) => !slot.child) ?? free[0];
     if (best) {
       best.busy = true;
       return Promise.resolve(best);
@@ -84,7 +90,11 @@ export class ChildPool {
       const abort = (): void => {
         const at = this.#waiting.indexOf(entry);
         if (at >= 0) this.#waiting.splice(at, 1);
-        reject(new TransientError('The call was cancelled while it waited for a compute child.', { cancelled: true }));
+        reject(
+          new TransientError('The call was cancelled while it waited for a compute child.', {
+            cancelled: true,
+          }),
+        );
       };
       signal.addEventListener('abort', abort, { once: true });
       this.#waiting.push(entry);

@@ -3,15 +3,31 @@
 /** Worker → child. */
 export type ToChild =
   | { readonly type: 'call'; readonly id: number; readonly task: string; readonly request: unknown }
-  | { readonly type: 'answer'; readonly id: number; readonly value?: unknown; readonly error?: WireError }
+  | {
+      readonly type: 'answer';
+      readonly id: number;
+      readonly value?: unknown;
+      readonly error?: WireError;
+    }
   | { readonly type: 'stop'; readonly id: number };
 
 /** Child → worker. `ask` lets a running task request data (e.g. the next super-buffer) from the worker. */
 export type FromChild =
   | { readonly type: 'ready'; readonly pid: number }
-  | { readonly type: 'result'; readonly id: number; readonly value?: unknown; readonly error?: WireError }
+  | {
+      readonly type: 'result';
+      readonly id: number;
+      readonly value?: unknown;
+      readonly error?: WireError;
+    }
   | { readonly type: 'progress'; readonly id: number; readonly value: unknown }
-  | { readonly type: 'ask'; readonly id: number; readonly ask: number; readonly what: string; readonly request: unknown };
+  | {
+      readonly type: 'ask';
+      readonly id: number;
+      readonly ask: number;
+      readonly what: string;
+      readonly request: unknown;
+    };
 
 /** An error that crossed the process border; `name` is one of the project's error classes or a JavaScript one. */
 export interface WireError {
@@ -31,4 +47,7 @@ export interface ChildContext {
 }
 
 /** A task that a compute child can do. Returns plain data; large outputs are files in the spool folder that the request names. */
-export type ChildTask<Request, Response> = (request: Request, context: ChildContext) => Promise<Response>;
+export type ChildTask<Request, Response> = (
+  request: Request,
+  context: ChildContext,
+) => Promise<Response>;

@@ -33,8 +33,16 @@ export function serveChild(tasks: ChildTasks): void {
     stops.set(id, stop);
     try {
       const handler = tasks[task];
-      if (!handler) throw new InputError(`Unknown task "${task}"; this child knows ${Object.keys(tasks).join(', ')}.`, { task });
-      send({ type: 'result', id, value: await handler(request as never, context(id, stop.signal)) });
+      if (!handler)
+        throw new InputError(
+          `Unknown task "${task}"; this child knows ${Object.keys(tasks).join(', ')}.`,
+          { task },
+        );
+      send({
+        type: 'result',
+        id,
+        value: await handler(request as never, context(id, stop.signal)),
+      });
     } catch (error) {
       send({ type: 'result', id, error: encodeError(error) });
     } finally {
@@ -60,6 +68,7 @@ export function serveChild(tasks: ChildTasks): void {
 }
 
 function send(message: FromChild): void {
-  if (!process.send) throw new TransientError('This program is a compute child and must be started by a worker.');
+  if (!process.send)
+    throw new TransientError('This program is a compute child and must be started by a worker.');
   if (process.connected) process.send(message);
 }

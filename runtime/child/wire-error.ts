@@ -1,5 +1,11 @@
 // Errors across the border of a process: class, message and details survive, so that a DataError stays a DataError.
-import { AssayError, DataError, InputError, ResourceError, TransientError } from '../../schemas/errors.js';
+import {
+  AssayError,
+  DataError,
+  InputError,
+  ResourceError,
+  TransientError,
+} from '../../schemas/errors.js';
 import type { WireError } from './protocol.js';
 
 const CLASSES = { InputError, DataError, ResourceError, TransientError } as const;
@@ -17,8 +23,7 @@ export function encodeError(error: unknown): WireError {
 /** The error that was encoded; an unknown class becomes a DataError that names it, so that the shard in hand is judged, not the worker. */
 export function decodeError(wire: WireError): AssayError {
   const known = CLASSES[wire.name as keyof typeof CLASSES] as
-    | (new (message: string, details?: Record<string, unknown>) => AssayError)
-    | undefined;
+    (new (message: string, details?: Record<string, unknown>) => AssayError) | undefined;
   const error = known
     ? new known(wire.message, wire.details)
     : new DataError(`${wire.name} in the compute child: ${wire.message}`, wire.details);

@@ -46,27 +46,59 @@ export interface ManifestContent {
 }
 
 /** Writes a manifest; equal content gives an equal reference. */
-export async function writeManifest(store: ObjectStore, content: ManifestContent): Promise<{ readonly ref: StoredFile; readonly lots: number }> {
+export async function writeManifest(
+  store: ObjectStore,
+  content: ManifestContent,
+): Promise<{ readonly ref: StoredFile; readonly lots: number }> {
   await initZstd();
-  const chunks = await Promise.all(cut(content.lots, LOTS_PER_CHUNK).map((lots) => putJson(store, lots)));
-  const inputs = await Promise.all(
-    content.inputs.map((list) => Promise.all(cut(list, INPUTS_PER_CHUNK).map((part) => putJson(store, part)))),
+  const chunks = await Promise.all(
+    cut(content.lots, LOTS_PER_CHUNK).map((lots) => putJson(store, lots)),
   );
-  const index: ManifestIndex = { formatVersion: 1, lots: content.lots.length, lotsPerChunk: LOTS_PER_CHUNK, chunks, configs: content.configs, datasets: content.datasets, inputs };
+  const inputs = await Promise.all(
+    content.inputs.map((list) =>
+      Promise.all(cut(list, INPUTS_PER_CHUNK).map((part) => putJson(store, part))),
+    ),
+  );
+  const index: ManifestIndex = {
+    formatVersion: 1,
+    lots: content.lots.length,
+    lotsPerChunk: LOTS_PER_CHUNK,
+    chunks,
+    configs: content.configs,
+    datasets: content.datasets,
+    inputs,
+  };
   return { ref: await putJson(store, index), lots: content.lots.length };
 }
 
 /** The items of one lot, each with its stage's settings. */
-export async function readLot(store: ObjectStore, manifest: StoredFile, lot: number): Promise<{ item: WorkItem; config: unknown }[]> {
+export async function readLot(
+  store: ObjectStore,
+  manifest: StoredFile,
+  lot: number,
+): Promise<{ item: WorkItem; config: unknown }[]> {
   const index = await readIndex(store, manifest);
   const chunk = index.chunks[Math.floor(lot / index.lotsPerChunk)];
-  if (!chunk) throw new DataError(`Manifest ${manifest.key} has ${index.lots} lots, lot ${lot} was asked for.`, { key: manifest.key, lot });
+  if (!chunk)
+    throw new DataError(
+      `Manifest ${manifest.key} has ${index.lots} lots, lot ${lot} was asked for.`,
+      { key: manifest.key, lot },
+    );
   const lots = (await getJson(store, chunk)) as readonly (readonly PlannedItem[])[];
-  return (lots[lot % index.lotsPerChunk] ?? []).map(({ item, config }) => ({ item, config: index.configs[config] }));
+  return (lots[lot % index.lotsPerChunk] ?? []).map(({ item, config }) => ({
+    item,
+    config: index.configs[config],
+  }));
 }
 
 /** The datasets of a manifest, and a reader of their planned inputs. */
-export async function readDatasets(store: ObjectStore, manifest: StoredFile): Promise<{ datasets: readonly DatasetPlan[]; inputsOf: (list: number) => Promise<PlannedInput[]> }> {
+export async function readDatasets(
+  store: ObjectStore,
+  manifest: StoredFile,
+): Promise<{
+  datasets: readonly DatasetPlan[];
+  inputsOf: (list: number) => Promise<PlannedInput[]>;
+}> {
   const index = await readIndex(store, manifest);
   const inputsOf = async (list: number): Promise<PlannedInput[]> => {
     const parts = await Promise.all((index.inputs[list] ?? []).map((part) => getJson(store, part)));
@@ -95,11 +127,16 @@ export async function getJson(store: ObjectStore, ref: StoredFile): Promise<unkn
   const bytes = await store.get(ref.key);
   const found = bytes === null ? 'nothing' : createHash('sha256').update(bytes).digest('hex');
   if (bytes === null || found !== ref.sha256) {
-    throw new DataError(`Object ${ref.key} should have digest ${ref.sha256}, found ${found}. \`assay resume\` plans anew and writes it again.`, { key: ref.key });
+    throw new DataError(
+      `Object ${ref.key} should have digest ${ref.sha256}, found ${found}. \`assay resume\` plans anew and writes it again.`,
+      { key: ref.key },
+    );
   }
   return JSON.parse(new TextDecoder().decode(zstdDecompress(bytes)));
 }
 
 function cut<T>(list: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));
+  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) =>
+    list.slice(i * size, (i + 1) * size),
+  );
 }

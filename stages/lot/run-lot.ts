@@ -22,7 +22,10 @@ export interface LotCounts {
 
 export interface LotWork {
   /** Computes and commits one item. `false`: a checkpoint was written, the item is to be called again (training). */
-  runItem(item: WorkItem, spool: string): Promise<{ readonly finished: boolean; readonly different: number }>;
+  runItem(
+    item: WorkItem,
+    spool: string,
+  ): Promise<{ readonly finished: boolean; readonly different: number }>;
   /** Records that an item failed for good. Rejects where the stage's failures end the run instead. */
   quarantine(item: WorkItem, error: AssayError, attempts: number): Promise<void>;
   onCursor(cursor: LotCursor): void;
@@ -90,7 +93,7 @@ interface Attempt {
 }
 
 async function attemptItem(work: LotWork, item: WorkItem, options: LotOptions): Promise<Attempt> {
-  for (let deaths = 0; ; ) {
+  for (let deaths = 0; ;) {
     const spool = path.join(options.spoolRoot, randomUUID());
     await mkdir(spool, { recursive: true });
     try {
@@ -115,4 +118,3 @@ function killed(item: WorkItem, error: AssayError, deaths: number): DataError {
     { ...error.details, shard: item.shard, deaths },
   );
 }
-

@@ -80,16 +80,25 @@ function texts(
 }
 
 /** Plain data with {{date}} (YYYY-MM-DD) and {{hour}} (00 to 23) of a scheduled time, as clocks of the time zone show it. */
-export function fillPlaceholders(value: unknown, at: { readonly scheduledMs: number; readonly timeZone: string }): unknown {
+export function fillPlaceholders(
+  value: unknown,
+  at: { readonly scheduledMs: number; readonly timeZone: string },
+): unknown {
   const format = new Intl.DateTimeFormat('en-CA', {
     timeZone: at.timeZone,
     ...{ year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', hourCycle: 'h23' },
   } as Intl.DateTimeFormatOptions);
-  const parts = new Map(format.formatToParts(at.scheduledMs).map((part) => [part.type, part.value]));
+  const parts = new Map(
+    format.formatToParts(at.scheduledMs).map((part) => [part.type, part.value]),
+  );
   const get = (type: Intl.DateTimeFormatPartTypes): string => parts.get(type) ?? '';
-  const values: Record<string, string> = { date: `${get('year')}-${get('month')}-${get('day')}`, hour: get('hour') };
+  const values: Record<string, string> = {
+    date: `${get('year')}-${get('month')}-${get('day')}`,
+    hour: get('hour'),
+  };
   const fill = (item: unknown): unknown => {
-    if (typeof item === 'string') return item.replace(ANY, (whole, name: string) => values[name.trim()] ?? whole);
+    if (typeof item === 'string')
+      return item.replace(ANY, (whole, name: string) => values[name.trim()] ?? whole);
     if (Array.isArray(item)) return item.map(fill);
     if (typeof item !== 'object' || item === null) return item;
     return Object.fromEntries(Object.entries(item).map(([key, inner]) => [key, fill(inner)]));

@@ -32,30 +32,60 @@ export type PlanRecord = z.infer<typeof planRecord>;
 export function initialPlan(run: ResolvedRun): PlanRecord {
   const names = datasetNames(run.name);
   const keys = keysKnownAtStart(run);
-  const row = (stage: StageName, dataset: string, tables: string[]): PlanRecord['stages'][number] => ({ stage, dataset, tables, key: keys.get(dataset) ?? null, planned: null, size: null });
+  const row = (
+    stage: StageName,
+    dataset: string,
+    tables: string[],
+  ): PlanRecord['stages'][number] => ({
+    stage,
+    dataset,
+    tables,
+    key: keys.get(dataset) ?? null,
+    planned: null,
+    size: null,
+  });
   const stages = [
     row('corpus', names.corpus, ['source']),
     row('tokens', names.documents, ['documents']),
     row('tokens', names.tokens, ['tokens']),
     ...run.sites.map((site) => row('activations', names.activations(site.name), ['activations'])),
-    ...run.dictionaries.flatMap(({ name }) => ['weights', 'training'].map((table) => row('train', names.dictionary(name, table), [table]))),
+    ...run.dictionaries.flatMap(({ name }) =>
+      ['weights', 'training'].map((table) => row('train', names.dictionary(name, table), [table])),
+    ),
     ...run.dictionaries.flatMap(({ name }) => [
       row('encode', names.dictionary(name, 'acts'), ['acts']),
       row('encode', names.dictionary(name, 'postings-runs'), ['postings']),
     ]),
-    ...run.dictionaries.flatMap(({ name }) => ['postings', 'features', 'top'].map((table) => row('index', names.dictionary(name, table), [table]))),
+    ...run.dictionaries.flatMap(({ name }) =>
+      ['postings', 'features', 'top'].map((table) =>
+        row('index', names.dictionary(name, table), [table]),
+      ),
+    ),
   ];
   const last = STAGES.indexOf(run.until);
-  return { formatVersion: 1, run: run.name, revision: run.revision, stages: stages.filter(({ stage }) => STAGES.indexOf(stage) <= last) };
+  return {
+    formatVersion: 1,
+    run: run.name,
+    revision: run.revision,
+    stages: stages.filter(({ stage }) => STAGES.indexOf(stage) <= last),
+  };
 }
 
 /** The plan with one stage's numbers filled in. */
 export function withStage(plan: PlanRecord, units: StageUnits): PlanRecord {
   const stages = plan.stages.map((entry) => {
-    const unit = entry.stage === units.stage ? units.datasets.find((d) => d.dataset === entry.dataset) : undefined;
+    const unit =
+      entry.stage === units.stage
+        ? units.datasets.find((d) => d.dataset === entry.dataset)
+        : undefined;
     const items = units.groups.find((g) => g.group === unit?.group)?.units;
     if (!unit || !items) return entry;
-    return { ...entry, key: unit.key, planned: items.length, size: items.reduce((sum, { item }) => sum + item.size, 0) };
+    return {
+      ...entry,
+      key: unit.key,
+      planned: items.length,
+      size: items.reduce((sum, { item }) => sum + item.size, 0),
+    };
   });
   return { ...plan, stages };
 }

@@ -15,11 +15,18 @@ export interface StageWork {
 }
 
 /** Items that lack a commit under any of their keys. Costs one listing per key, no request per item. */
-export async function planWork(store: ObjectStore, units: StageUnits, mode: ResumeMode): Promise<StageWork> {
+export async function planWork(
+  store: ObjectStore,
+  units: StageUnits,
+  mode: ResumeMode,
+): Promise<StageWork> {
   const keys = [...new Set(units.groups.flatMap((g) => g.units.flatMap(({ item }) => item.keys)))];
   const lists = await Promise.all(
     keys.map(async (key) => {
-      const [committed, quarantined] = await Promise.all([listCommitInputs(store, units.stage, key), listQuarantineInputs(store, units.stage, key)]);
+      const [committed, quarantined] = await Promise.all([
+        listCommitInputs(store, units.stage, key),
+        listQuarantineInputs(store, units.stage, key),
+      ]);
       return [key, { committed, quarantined }] as const;
     }),
   );
@@ -33,7 +40,8 @@ export async function planWork(store: ObjectStore, units: StageUnits, mode: Resu
     if (missing.length === 0) counts.committed++;
     else if (bad) counts.quarantined++;
     if (mode === 'all') todo.push({ item, config });
-    else if (missing.length > 0 && (mode === 'errored' || !bad)) todo.push({ item: { ...item, keys: missing }, config });
+    else if (missing.length > 0 && (mode === 'errored' || !bad))
+      todo.push({ item: { ...item, keys: missing }, config });
   }
   return { stage: units.stage, todo, ...counts };
 }

@@ -39,22 +39,34 @@ export interface ResolvedWithUploads {
 }
 
 /** @throws InputError that names the file or field that does not fit */
-export async function resolveRun(file: RunFile, options: ResolveOptions): Promise<ResolvedWithUploads> {
+export async function resolveRun(
+  file: RunFile,
+  options: ResolveOptions,
+): Promise<ResolvedWithUploads> {
   const { folder } = options;
   const places = modelPlaces(file, folder);
   const { summary } = await openModel(places.model);
   const tokenizer = await openTokenizer(places.tokenizer);
   checkVocabulary(tokenizer, summary, places);
   checkContext(file, summary);
-  const parts: readonly Part[] = await listParts(file.corpus.sources, { baseFolder: folder, format: file.corpus.format });
+  const parts: readonly Part[] = await listParts(file.corpus.sources, {
+    baseFolder: folder,
+    format: file.corpus.format,
+  });
   const sites = selectSites(file, summary);
   const uploads = [
     ...summary.files.map((f, i) => upload(f.path, f, i === 0 ? 'onnx' : 'bin')),
     upload(places.tokenizer, tokenizer, 'json'),
   ];
   const stored = uploads.map((u) => u.stored);
-  const [onnx, ...externalFiles] = stored.slice(0, summary.files.length) as [StoredFile, ...StoredFile[]];
-  const external = externalFiles.map((s, i) => ({ ...s, location: summary.files[i + 1]?.location ?? '' }));
+  const [onnx, ...externalFiles] = stored.slice(0, summary.files.length) as [
+    StoredFile,
+    ...StoredFile[],
+  ];
+  const external = externalFiles.map((s, i) => ({
+    ...s,
+    location: summary.files[i + 1]?.location ?? '',
+  }));
   const run: ResolvedRun = {
     formatVersion: 1,
     name: file.name,
@@ -97,27 +109,45 @@ async function openTokenizer(file: string): Promise<OpenedTokenizer> {
   try {
     json = await readFile(file);
   } catch (error) {
-    throw new InputError(`Cannot read the tokenizer "${file}": ${(error as Error).message}. Give the path of a tokenizer.json in model.tokenizer.`, { path: file }, { cause: error });
+    throw new InputError(
+      `Cannot read the tokenizer "${file}": ${(error as Error).message}. Give the path of a tokenizer.json in model.tokenizer.`,
+      { path: file },
+      { cause: error },
+    );
   }
   try {
     const tokenizer = new Tokenizer(json);
     return { tokenizer, sha256: tokenizer.digest, bytes: json.length };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    throw new InputError(`${file}: ${error.message}`, { ...error.details, path: file }, { cause: error });
+    throw new InputError(
+      `${file}: ${error.message}`,
+      { ...error.details, path: file },
+      { cause: error },
+    );
   }
 }
 
-function modelPlaces(file: RunFile, folder: string): { readonly model: string; readonly tokenizer: string } {
+function modelPlaces(
+  file: RunFile,
+  folder: string,
+): { readonly model: string; readonly tokenizer: string } {
   const { model } = file;
   if (model.folder !== undefined) {
     const base = path.resolve(folder, model.folder);
     return { model: base, tokenizer: path.join(base, 'tokenizer.json') };
   }
-  return { model: path.resolve(folder, model.onnx ?? ''), tokenizer: path.resolve(folder, model.tokenizer ?? '') };
+  return {
+    model: path.resolve(folder, model.onnx ?? ''),
+    tokenizer: path.resolve(folder, model.tokenizer ?? ''),
+  };
 }
 
-function checkVocabulary({ tokenizer }: OpenedTokenizer, model: ModelSummary, places: { readonly model: string; readonly tokenizer: string }): void {
+function checkVocabulary(
+  { tokenizer }: OpenedTokenizer,
+  model: ModelSummary,
+  places: { readonly model: string; readonly tokenizer: string },
+): void {
   if (tokenizer.vocabSize <= model.vocab) return;
   throw new InputError(
     `The tokenizer ${places.tokenizer} has ${tokenizer.vocabSize} token ids, the model ${places.model} embeds only ${model.vocab}. Give the tokenizer that belongs to the model.`,
@@ -138,12 +168,24 @@ function selectSites(file: RunFile, model: ModelSummary): ResolvedRun['sites'] {
   const { sites, unmatched } = matchSites(file.activations.hooks, model.sites);
   const [first] = unmatched;
   if (first !== undefined) throw unknownSite('activations.hooks:', first, model.sites);
-  return sites.map(({ name, width }) => ({ name, width })).sort((a, b) => (a.name < b.name ? -1 : 1));
+  return sites
+    .map(({ name, width }) => ({ name, width }))
+    .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function unknownSite(where: string, name: string, sites: readonly { readonly name: string }[]): InputError {
-  const near = nearestNames(name, sites.map((s) => s.name));
-  return new InputError(`${where} site "${name}", which is not among the model's stored sites. Nearest: ${near.join(', ')}. \`assay model inspect\` lists all sites.`, { site: name, near });
+function unknownSite(
+  where: string,
+  name: string,
+  sites: readonly { readonly name: string }[],
+): InputError {
+  const near = nearestNames(
+    name,
+    sites.map((s) => s.name),
+  );
+  return new InputError(
+    `${where} site "${name}", which is not among the model's stored sites. Nearest: ${near.join(', ')}. \`assay model inspect\` lists all sites.`,
+    { site: name, near },
+  );
 }
 
 function prependId(file: RunFile, tokenizer: Tokenizer): number | null {
@@ -151,7 +193,10 @@ function prependId(file: RunFile, tokenizer: Tokenizer): number | null {
   if (prepend === null) return null;
   const id = typeof prepend === 'number' ? prepend : tokenizer.idOf(prepend);
   if (id !== undefined && id < tokenizer.vocabSize) return id;
-  throw new InputError(`model.prepend is ${JSON.stringify(prepend)}, which the tokenizer (ids 0 to ${tokenizer.vocabSize - 1}) does not have. Give one of its tokens, its id, or null.`, { prepend });
+  throw new InputError(
+    `model.prepend is ${JSON.stringify(prepend)}, which the tokenizer (ids 0 to ${tokenizer.vocabSize - 1}) does not have. Give one of its tokens, its id, or null.`,
+    { prepend },
+  );
 }
 
 async function engineOf(file: RunFile): Promise<EngineConfig> {
@@ -159,12 +204,23 @@ async function engineOf(file: RunFile): Promise<EngineConfig> {
   const provider = device === 'auto' ? await resolveAutoProvider() : device;
   if (device === 'webgpu') {
     const state = (await probeDevices(['webgpu'])).providers[0];
-    if (state?.loads === false) throw new InputError(`compute.device is webgpu, which does not load here: ${state.reason ?? ''}. Use cpu, or see \`assay doctor\`.`);
+    if (state?.loads === false)
+      throw new InputError(
+        `compute.device is webgpu, which does not load here: ${state.reason ?? ''}. Use cpu, or see \`assay doctor\`.`,
+      );
   }
   return { ort: ORT_VERSION, provider, threads: threadsPerSession, optimisation: 'all' };
 }
 
-function upload(file: string, content: { readonly sha256: string; readonly bytes: number }, extension: string): Upload {
+function upload(
+  file: string,
+  content: { readonly sha256: string; readonly bytes: number },
+  extension: string,
+): Upload {
   const { sha256, bytes } = content;
-  return { path: file, extension, stored: { key: `data/${sha256.slice(0, 2)}/${sha256}.${extension}`, sha256, bytes } };
+  return {
+    path: file,
+    extension,
+    stored: { key: `data/${sha256.slice(0, 2)}/${sha256}.${extension}`, sha256, bytes },
+  };
 }

@@ -17,15 +17,25 @@ import type { Upload } from './resolve-run.js';
 import { planStageUnits } from './stage-units.js';
 
 /** A revision's configuration. @throws DataError where there is none or it is damaged */
-export async function readResolvedRun(store: ObjectStore, revision: RunRevision): Promise<ResolvedRun> {
+export async function readResolvedRun(
+  store: ObjectStore,
+  revision: RunRevision,
+): Promise<ResolvedRun> {
   const where = `runs/${revision.name}/${revision.revision}/config.json`;
   const stored = await getRunDocument(store, revision, { document: 'config', schema: z.unknown() });
-  if (stored === null) throw new DataError(`Expected ${where} in ${store.url}, found nothing. Start the run with \`assay run\`.`, { key: where });
+  if (stored === null)
+    throw new DataError(
+      `Expected ${where} in ${store.url}, found nothing. Start the run with \`assay run\`.`,
+      { key: where },
+    );
   return parseResolvedRun(stored, where);
 }
 
 /** The newest revision of a run, or null where there is none. */
-export async function latestRevision(store: ObjectStore, name: string): Promise<ResolvedRun | null> {
+export async function latestRevision(
+  store: ObjectStore,
+  name: string,
+): Promise<ResolvedRun | null> {
   const last = (await listRevisions(store, name)).at(-1);
   return last === undefined ? null : readResolvedRun(store, { name, revision: last });
 }
@@ -42,11 +52,19 @@ function requestDigest(run: ResolvedRun): string {
 }
 
 /** Uploads model and tokenizer, then stores configuration and first plan. Safe to repeat. */
-export async function storeRun(store: ObjectStore, run: ResolvedRun, uploads: readonly Upload[]): Promise<void> {
+export async function storeRun(
+  store: ObjectStore,
+  run: ResolvedRun,
+  uploads: readonly Upload[],
+): Promise<void> {
   for (const { path, stored, extension } of uploads) {
     await putDataFile(store, { path, extension, sha256: stored.sha256, bytes: stored.bytes });
   }
-  await putRunDocument(store, run, { document: 'config', value: run as unknown, schema: z.unknown() });
+  await putRunDocument(store, run, {
+    document: 'config',
+    value: run as unknown,
+    schema: z.unknown(),
+  });
   await writePlan(store, initialPlan(run));
 }
 
@@ -65,7 +83,11 @@ export interface RemainingWork {
 }
 
 /** Plan minus commits for every stage, by listings and snapshots alone. */
-export async function remainingWork(store: ObjectStore, run: ResolvedRun, mode: ResumeMode): Promise<RemainingWork> {
+export async function remainingWork(
+  store: ObjectStore,
+  run: ResolvedRun,
+  mode: ResumeMode,
+): Promise<RemainingWork> {
   const pinned = createPinnedReader(store, run.revision);
   const stages: { stage: StageName; work: StageWork | null }[] = [];
   let complete = true;
@@ -75,8 +97,12 @@ export async function remainingWork(store: ObjectStore, run: ResolvedRun, mode: 
     stages.push({ stage, work });
     complete &&= work !== null && work.todo.length === 0;
     if (units && stage === stagesOf(run).at(-1)) {
-      const snapshots = await Promise.all(units.datasets.map(({ dataset }) => latestSnapshot(store, dataset)));
-      complete &&= snapshots.every((snapshot) => snapshot?.complete === true && snapshot.revision === run.revision);
+      const snapshots = await Promise.all(
+        units.datasets.map(({ dataset }) => latestSnapshot(store, dataset)),
+      );
+      complete &&= snapshots.every(
+        (snapshot) => snapshot?.complete === true && snapshot.revision === run.revision,
+      );
     }
   }
   return { stages, complete };

@@ -71,7 +71,12 @@ async function checkRanges(store: ObjectStore, key: string): Promise<StoreCheck[
   const size = (await store.head(key))?.bytes ?? 0;
   return [
     await checkRange(store, key, { check: 'ranged read', from: 1000, to: 1100, body }),
-    await checkRange(store, key, { check: 'suffix read', from: Math.max(0, size - 12), to: size, body }),
+    await checkRange(store, key, {
+      check: 'suffix read',
+      from: Math.max(0, size - 12),
+      to: size,
+      body,
+    }),
   ];
 }
 

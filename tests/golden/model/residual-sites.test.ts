@@ -36,7 +36,6 @@ function relativeError(a: Float32Array, b: Float32Array): number {
   return difference / size;
 }
 
-
 describe.each(CASES)('$model', ({ model, reference, layers, branches }) => {
   const expected = decodeSafetensors(readFileSync(FIXTURES + reference));
   const tensor = (name: string): Float32Array => {
