@@ -144,7 +144,7 @@ async function digestPart(unread: Unread, options: ListPartsOptions): Promise<Pa
   return { ...unread, digest, bytes };
 }
 
-function partFiles(part: Part, options: ListPartsOptions): Promise<PartFile[]> {
+export function partFiles(part: Part, options: ListPartsOptions): Promise<PartFile[]> {
   if (isRemote(part.location)) return remotePartFiles(part, sourceStore(options), options.signal);
   return readable(part.location, () => localPartFiles(part, part.location));
 }

@@ -1,4 +1,5 @@
 // Parquet rows as records, one row group in memory at a time. `line` is the row, counted from 1.
+import { isUtf8 } from 'node:buffer';
 import { parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet';
 import type { AsyncBuffer, FileMetaData } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
@@ -7,6 +8,13 @@ import type { RawRecord } from './read-records.js';
 import type { StoredBytes } from './stored-bytes.js';
 
 const BATCH_ROWS = 4096;
+
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+/** Byte columns are text; bytes that are not UTF-8 become an object, which is no text. */
+const parsers = {
+  stringFromBytes: (bytes: Uint8Array): unknown =>
+    isUtf8(bytes) ? decoder.decode(bytes) : { invalidUtf8: Buffer.from(bytes).toString('base64') },
+};
 
 /**
  * Records of a Parquet file.
@@ -26,7 +34,7 @@ export async function* readParquet(
     const onComplete = (read: Record<string, unknown>[]): void => {
       rows = read;
     };
-    const where = { file, metadata, compressors, rowStart, rowEnd };
+    const where = { file, metadata, compressors, parsers, rowStart, rowEnd };
     await parquetRead({ ...where, rowFormat: 'object', onComplete }).catch((error: unknown) => {
       throw damaged(name, error);
     });
@@ -66,7 +74,7 @@ function plainFields(row: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)]));
 }
 
-/** A value as JSON can hold it: 64-bit integers beyond 2^53 as text, dates in ISO 8601, bytes in base64. */
+/** A value as JSON can hold it: 64-bit integers beyond 2^53 as text, dates in ISO 8601. */
 function plain(value: unknown): unknown {
   if (typeof value === 'bigint') {
     const number = Number(value);
@@ -76,7 +84,6 @@ function plain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
   if (ArrayBuffer.isView(value)) {
-    if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
     return Array.from(value as unknown as Iterable<unknown>, plain);
   }
   if (Array.isArray(value)) return value.map(plain);

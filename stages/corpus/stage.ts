@@ -2,35 +2,46 @@
 import { mkdir, open } from 'node:fs/promises';
 import path from 'node:path';
 import { DataError, ResourceError } from '../../schemas/errors.js';
-import { openStore } from '../../storage/objects/open-store.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { openStore, type OpenStoreOptions } from '../../storage/objects/open-store.js';
 import type { CorpusConfig, CorpusInputs, Part } from '../configs.js';
 import type { ChildOutput, Stage, StageContext } from '../stage.js';
 import type { CorpusRequest } from './child.js';
-import { isRemote, remotePartFiles, type PartFile } from './part-files.js';
+import { isRemote, remotePartFiles, type OpenSource, type PartFile } from './part-files.js';
 
-export const corpusStage: Stage<CorpusConfig, CorpusInputs> = {
-  name: 'corpus',
-  version: 1,
-  async run(item, config, context) {
-    const key = item.keys[0] ?? '';
-    const part = partOf(item.inputs, config);
-    const at = isRemote(part.location) ? await copyRemote(part, config, context) : part.location;
-    const request: CorpusRequest = {
-      part,
-      path: at,
-      key,
-      config: config.keyed,
-      spool: context.spool,
-    };
-    const { files, statistics } = await context.children.call<ChildOutput>('corpus', request, {
-      signal: context.signal,
-      onProgress: (value) => {
-        context.progress(value as { rows: number });
-      },
-    });
-    return { finished: true, outputs: [{ key, files, statistics, engine: null }] };
-  },
-};
+/** Opens the store of a remote part. */
+export type OpenPartStore = (url: string, options: OpenStoreOptions) => Promise<ObjectStore>;
+
+/** The corpus stage; tests give another way to open stores. */
+export function createCorpusStage(openPartStore: OpenPartStore): Stage<CorpusConfig, CorpusInputs> {
+  return {
+    name: 'corpus',
+    version: 1,
+    async run(item, config, context) {
+      const key = item.keys[0] ?? '';
+      const part = partOf(item.inputs, config);
+      const { storeOptions } = config.aux;
+      const open: OpenSource = (url) => openPartStore(url, { storeOptions });
+      const at = isRemote(part.location) ? await copyRemote(part, open, context) : part.location;
+      const request: CorpusRequest = {
+        part,
+        path: at,
+        key,
+        config: config.keyed,
+        spool: context.spool,
+      };
+      const { files, statistics } = await context.children.call<ChildOutput>('corpus', request, {
+        signal: context.signal,
+        onProgress: (value) => {
+          context.progress(value as { rows: number });
+        },
+      });
+      return { finished: true, outputs: [{ key, files, statistics, engine: null }] };
+    },
+  };
+}
+
+export const corpusStage = createCorpusStage(openStore);
 
 function partOf(inputs: CorpusInputs, config: CorpusConfig): Part {
   const part = config.aux.parts.find((p) => p.digest === inputs.part && p.format === inputs.format);
@@ -44,14 +55,13 @@ function partOf(inputs: CorpusInputs, config: CorpusConfig): Part {
 /** A local copy of a part in S3, in the spool folder. Returns its file or folder. */
 async function copyRemote(
   part: Part,
-  config: CorpusConfig,
+  openSource: OpenSource,
   context: StageContext,
 ): Promise<string> {
   const { signal, spool } = context;
-  const { storeOptions } = config.aux;
   const root = path.join(spool, 'part');
   await mkdir(root, { recursive: true });
-  const files = await remotePartFiles(part, (url) => openStore(url, { storeOptions }), signal);
+  const files = await remotePartFiles(part, openSource, signal);
   for (const file of files)
     await copyFile(file, part.kind === 'file' ? path.join(root, 'file') : path.join(root, file.id));
   return part.kind === 'file' ? path.join(root, 'file') : root;
