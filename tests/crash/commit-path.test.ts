@@ -1,0 +1,34 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CRASH_STEPS } from '../../storage/objects/crash-points.js';
+import { openStore } from '../../storage/objects/open-store.js';
+import { crashEverywhere } from './crash-everywhere.js';
+
+let folder = '';
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'assay-crash-'));
+});
+
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('the commit path on a folder', () => {
+  it('gives the same data after a kill before and after every step, whenever it is passed', async () => {
+    const passed = await crashEverywhere({
+      folder,
+      url: (name) => `file://${join(folder, name)}`,
+      open: (name) => openStore(join(folder, name)),
+      check: async (name) => {
+        const left = await readdir(join(folder, name, '.assay-tmp'));
+        expect(left, `temporary files after ${name}`).toEqual([]);
+      },
+      remove: (name) => rm(join(folder, name), { recursive: true }),
+    });
+    const all = CRASH_STEPS.flatMap((step) => [`${step}.before`, `${step}.after`]);
+    expect(all.filter((point) => !passed.includes(point))).toEqual([]);
+  });
+});
