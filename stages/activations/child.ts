@@ -40,8 +40,8 @@ export const activationsTasks = { activations: runActivationsTask } satisfies Ch
 
 /** Models kept loaded: the run's own, and one of a run before it. */
 const models = new SessionCache<ModelSession>(2);
-/** Memory for rows in waiting, all sites together; what does not fit goes to scratch files. */
-const ROWS_MEMORY_BYTES = 384 * 2 ** 20;
+/** Memory for rows in waiting, all sites together (a shard of 65,536 × 768 halves); the rest waits in scratch files. */
+const ROWS_MEMORY_BYTES = 128 * 2 ** 20;
 
 /** One ChildOutput per wanted site, in that order. @throws DataError for damaged tokens and for values that are not finite */
 export async function runActivationsTask(

@@ -23,7 +23,7 @@ export interface ModelPlace {
 /** A loaded model. */
 export interface ModelSession extends Omit<PreparedModel, 'proto' | 'externalFolder'> {
   readonly session: Session;
-  release(): Promise<void>;
+  readonly release: () => Promise<void>;
 }
 
 /** A model cut to what is wanted, ready to load. */
