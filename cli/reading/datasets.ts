@@ -24,7 +24,9 @@ export async function latestSnapshots(store: ObjectStore, run?: string): Promise
   const snapshots = await mapParallel(names, READS_AT_ONCE, ({ dataset, version }) =>
     getSnapshot(store, dataset, version),
   );
-  return snapshots.filter((snapshot) => snapshot !== null);
+  return snapshots
+    .filter((snapshot) => snapshot !== null)
+    .sort((a, b) => compare(a.dataset, b.dataset));
 }
 
 /** The latest snapshot of a dataset. @throws InputError where there is no such dataset, with the nearest names */

@@ -106,8 +106,7 @@ describe('an error', () => {
     error: Error,
     extra: readonly string[] = [],
     environment: Record<string, string> = {},
-  ) =>
-    runCli(['pause', 'kjv', ...extra], { act: () => Promise.reject(error), environment });
+  ) => runCli(['pause', 'kjv', ...extra], { act: () => Promise.reject(error), environment });
 
   it.each([
     [new InputError('wrong'), 2],

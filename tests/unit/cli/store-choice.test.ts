@@ -75,12 +75,13 @@ describe('the store that is meant', () => {
 
 describe('the environment', () => {
   it('has defaults', () => {
-    expect(readEnvironment({ ASSAY_STORE: '' })).toEqual({
+    expect(readEnvironment({ ASSAY_STORE: '', ASSAY_CACHE: '/c' })).toEqual({
       store: null,
       debug: false,
       logLevel: 'info',
       temporalAddress: null,
       temporalNamespace: 'default',
+      cacheFolder: '/c',
       colour: true,
     });
   });

@@ -1,0 +1,116 @@
+// sql, export and gc over a finished run that the real stages wrote.
+import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
+import { compressors } from 'hyparquet-compressors';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { z } from 'zod';
+import { exportDocument, gcDocument, sqlDocument } from '../../../schemas/cli-json.js';
+import { openStore } from '../../../storage/objects/open-store.js';
+import { runCli, type CliResult } from './harness.js';
+import { runStages, submitRun, writeRun } from './pipeline.js';
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'assay-cli-'));
+  const store = await openStore('file://./data', { base: folder });
+  const run = await submitRun(store, await writeRun(folder));
+  await runStages(store, run, { folder });
+  await store.close();
+});
+afterAll(async () => {
+  await rm(folder, { recursive: true });
+});
+
+const cli = (...argv: string[]): Promise<CliResult> =>
+  runCli([...argv, '--store', 'data'], {
+    cwd: folder,
+    environment: { ASSAY_CACHE: join(folder, 'cache') },
+  });
+
+/** The one document that a command prints, checked. */
+async function document<S extends z.ZodType>(schema: S, ...argv: string[]): Promise<z.infer<S>> {
+  const result = await cli(...argv, '--json');
+  expect(result, result.err).toMatchObject({ code: 0, err: '' });
+  return schema.parse(result.json());
+}
+
+describe('sql and export', () => {
+  it('agree with each other and with acts', async () => {
+    const counted =
+      'select f.feature, count(*) from (select unnest(features) as f from acts) group by 1 order by 1';
+    const expected = (await document(sqlDocument, 'sql', counted)).rows;
+    expect(expected.length).toBeGreaterThan(10);
+    const bySql = await document(
+      sqlDocument,
+      'sql',
+      'select feature, count(*) from postings group by 1 order by 1',
+      '--run',
+      'small',
+    );
+    expect(bySql.rows).toEqual(expected);
+    expect(bySql.coverage).toEqual([]);
+    const { files } = await document(
+      exportDocument,
+      'export',
+      'small/dict/postings',
+      '--to',
+      'parquet',
+      '--out',
+      'out',
+    );
+    expect(await readdir(join(folder, 'out'))).toEqual(['postings.parquet']);
+    const file = await asyncBufferFromFile(files[0]?.path ?? '');
+    const exported = (await parquetReadObjects({ file, compressors })) as {
+      feature: number;
+      value: number;
+    }[];
+    const stored = (await document(sqlDocument, 'sql', 'select feature, value from postings')).rows;
+    expect(exported.map((row) => [row.feature, row.value])).toEqual(stored);
+  });
+
+  it('print rows as a table', async () => {
+    const { out } = await cli('sql', 'select count(*) as n from documents');
+    expect(out).toBe(' n\n28\n(1 row)\n');
+  });
+
+  it.each([
+    [['sql', 'select nothing from documents'], 'The query is wrong'],
+    [['sql', 'drop table documents'], 'Expected one SELECT'],
+    [['sql', 'select * from postings', '--max-bytes', '10'], 'assay export DATASET --to parquet'],
+    [['sql', 'select 1', '--run', 'smal'], 'did you mean small'],
+    [['export', 'small/dict/weights', '--to', 'parquet'], 'Expected a dataset of tables'],
+    [['export', 'small/tokens', '--to', 'csv'], 'Allowed choices are parquet'],
+  ])('%j is refused', async (argv, message) => {
+    const result = await cli(...argv);
+    expect(result).toMatchObject({ code: 2, out: '' });
+    expect(result.err).toContain(message);
+  });
+});
+
+describe('gc', () => {
+  it('finds nothing that a run needs to be garbage', async () => {
+    const garbage = await document(gcDocument, 'gc');
+    expect(garbage).toMatchObject({ applied: false, keys: [], removed: 0 });
+    expect((await cli('gc', '--apply')).out).toContain('Nothing to collect');
+  });
+
+  it('spares what is young, and removes what no run needs once it is old', async () => {
+    expect((await cli('rm', 'small')).out).toContain('assay gc --apply');
+    expect((await document(gcDocument, 'gc')).keys).toEqual([]);
+    const data = join(folder, 'data');
+    const files = (await readdir(data, { recursive: true, withFileTypes: true })).filter((entry) =>
+      entry.isFile(),
+    );
+    const old = Date.now() / 1000 - 25 * 3600;
+    for (const file of files) await utimes(join(file.parentPath, file.name), old, old);
+    const garbage = await document(gcDocument, 'gc');
+    expect(garbage.keys.length).toBe(files.length);
+    expect((await cli('gc')).out).toContain('Delete them with: assay gc --apply');
+    const applied = await document(gcDocument, 'gc', '--apply');
+    expect(applied).toMatchObject({ applied: true, removed: files.length, spared: 0 });
+    const left = await readdir(data, { recursive: true, withFileTypes: true });
+    expect(left.filter((entry) => entry.isFile())).toEqual([]);
+  });
+});
