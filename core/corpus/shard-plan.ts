@@ -21,12 +21,3 @@ export function shardOf(hash: DocumentHash, count: number): number {
 export function shardName(partDigest: string, split: Split, index: number): string {
   return `${partDigest.slice(0, 16)}-${split}-${String(index).padStart(5, '0')}`;
 }
-
-/** Order of two documents in a shard: by hash, then id (UTF-16 code units). */
-export function compareDocuments(
-  a: { readonly hash: DocumentHash; readonly id: string },
-  b: { readonly hash: DocumentHash; readonly id: string },
-): number {
-  if (a.hash !== b.hash) return a.hash - b.hash;
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0;
-}

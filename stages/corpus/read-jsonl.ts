@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { shown, type BadRecord } from '../../core/corpus/document.js';
 import { DataError } from '../../schemas/errors.js';
-import type { RawRecord } from './read-records.js';
+import type { RawRecord } from './raw-record.js';
 
 /** Longest line, in bytes. */
 export const MAX_LINE_BYTES = 64 * 2 ** 20;

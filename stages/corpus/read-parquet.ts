@@ -4,7 +4,7 @@ import { parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet';
 import type { AsyncBuffer, FileMetaData } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { AssayError, DataError } from '../../schemas/errors.js';
-import type { RawRecord } from './read-records.js';
+import type { RawRecord } from './raw-record.js';
 import type { StoredBytes } from './stored-bytes.js';
 
 const BATCH_ROWS = 4096;

@@ -1,20 +1,15 @@
 // The records of one part, whatever its format, in batches: a batch holds what one chunk of a file gave.
 import { createHash, type Hash } from 'node:crypto';
 import { digestOf } from '../../core/identity/digest.js';
-import type { BadRecord } from '../../core/corpus/document.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Part } from '../configs.js';
 import { decompress } from './decompress.js';
 import type { PartFile } from './part-files.js';
+import type { RawRecord } from './raw-record.js';
 import { readJsonLines } from './read-jsonl.js';
 import { readParquet } from './read-parquet.js';
 import { readTextRecord } from './read-text.js';
 import type { StoredBytes } from './stored-bytes.js';
-
-/** A record of a source, or what is wrong with it. `line` counts from 1; in Parquet it is the row. */
-export type RawRecord =
-  | { readonly line: number; readonly fields: Readonly<Record<string, unknown>> }
-  | { readonly line: number; readonly bad: BadRecord };
 
 export interface RecordBatch {
   /** The file's name for messages. */

@@ -2,7 +2,7 @@
 import { isUtf8 } from 'node:buffer';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { RawRecord } from './read-records.js';
+import type { RawRecord } from './raw-record.js';
 import { badUtf8, MAX_LINE_BYTES } from './read-jsonl.js';
 import { formatOf } from './formats.js';
 

@@ -1,7 +1,7 @@
 // JSON lines whatever the chunks they arrive in.
 import { describe, expect, it } from 'vitest';
 import { readJsonLines } from '../../../stages/corpus/read-jsonl.js';
-import type { RawRecord } from '../../../stages/corpus/read-records.js';
+import type { RawRecord } from '../../../stages/corpus/raw-record.js';
 
 async function* inChunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size)
