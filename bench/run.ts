@@ -5,7 +5,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../infra/package-root.js';
-import { InputError } from '../schemas/errors.js';
+import { AssayError, InputError } from '../schemas/errors.js';
 import type { Bench, BenchRow } from './row.js';
 import { formatTable } from './table.js';
 
@@ -18,6 +18,7 @@ const BENCHES: readonly {
     rows: [1, 2],
     load: async () => (await import('./extraction/extraction.js')).benchExtraction,
   },
+  { rows: [6], load: async () => (await import('./top/top.js')).benchTop },
 ];
 
 interface Results {
@@ -76,4 +77,10 @@ async function keep(rows: readonly BenchRow[]): Promise<void> {
   await writeFile(file, `${JSON.stringify(results, null, 2)}\n`);
 }
 
-await main();
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof AssayError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = error.exitCode;
+}

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { withLock } from './lock.mjs';
 import { ROOT, SetupError, isMain, main, runCommand } from './processes.mjs';
 
 const DIST = path.join(ROOT, 'dist');
@@ -66,6 +67,6 @@ async function removeStale(outputs) {
 
 if (isMain(import.meta.url)) {
   await main(async () => {
-    console.log((await build()) ? 'built dist/' : 'dist/ is up to date');
+    console.log((await withLock('setup', build)) ? 'built dist/' : 'dist/ is up to date');
   });
 }
