@@ -1,11 +1,14 @@
 // The worker process: connects, builds dependencies, serves its task queues, shuts down gracefully. One JSON argument holds its options.
 import { pino } from 'pino';
 import { AssayError } from '../schemas/errors.js';
-import { parseWorkerOptions } from './environment.js';
+import { setCrashPoint } from '../storage/objects/crash-points.js';
+import { parseWorkerOptions, readTemporalEnvironment } from './environment.js';
 import { runWorker } from './run-worker.js';
 
 const options = parseWorkerOptions(process.argv[2]);
 const log = pino({ level: options.logLevel, base: { pid: process.pid, host: options.hostId } }, pino.destination({ dest: 2, sync: true }));
+
+setCrashPoint(readTemporalEnvironment().ASSAY_CRASH_POINT ?? null);
 
 try {
   await runWorker(options, log);

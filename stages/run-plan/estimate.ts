@@ -5,7 +5,7 @@ import { isBad, parseDocument } from '../../core/corpus/document.js';
 import { BYTES_PER_TOKEN, shardCount } from '../../core/corpus/shard-plan.js';
 import { SPLITS, type Split, type StageName } from '../../schemas/constants.js';
 import type { Part } from '../configs.js';
-import { partFiles } from '../corpus/part-files.js';
+import { partFiles } from '../corpus/parts.js';
 import { readRecords } from '../corpus/read-records.js';
 import type { ResolvedRun } from './resolved-run.js';
 

@@ -3,11 +3,11 @@ import { QUEUES, type StageName } from '../../schemas/constants.js';
 import { TransientError, type AssayError } from '../../schemas/errors.js';
 import { activationsStage } from '../activations/stage.js';
 import { corpusStage } from '../corpus/stage.js';
-import { encodeStage } from '../encode/stage.js';
-import { indexStage } from '../index/stage.js';
+import { encodeStage } from '../encode/run.js';
+import { indexStage } from '../index/run.js';
 import type { Stage, StageContext, StageResult, WorkItem } from '../stage.js';
 import { tokensStage } from '../tokens/stage.js';
-import { trainStage } from '../train/stage.js';
+import { trainStage } from '../train/run.js';
 import type { ResolvedRun } from './resolved-run.js';
 
 export interface StageRow {

@@ -8,7 +8,6 @@ import type {
   ActivationsInputs,
   CorpusConfig,
   EncodeConfig,
-  EncodeInputs,
   IndexConfig,
   StoredFile,
   TokensConfig,
@@ -16,6 +15,7 @@ import type {
 } from '../configs.js';
 import { planSiteKeys } from '../activations/plan.js';
 import { planCorpus } from '../corpus/plan.js';
+import { planEncodeItems, planEncodeKey } from '../encode/plan.js';
 import { planIndexItems } from '../index/plan.js';
 import type { WorkItem } from '../stage.js';
 import { planTokens } from '../tokens/plan.js';
@@ -160,11 +160,10 @@ async function encodeUnits(run: ResolvedRun, pinned: PinnedReader): Promise<Stag
     const weights = await pinned(names.dictionary(dictionary.name, 'weights'));
     if (!activations || !weights) return null;
     const config = encodeConfig(run, dictionary, weightsFile(weights));
-    const preimage = encodePreimage(config);
-    const key = stageKey(preimage);
+    const { key, preimage } = planEncodeKey(config);
     preimages.push(preimage);
     const group = dictionary.name;
-    groups.push({ group, units: activations.commits.map((commit) => ({ item: encodeItem(key, commit) as WorkItem, config })) });
+    groups.push({ group, units: planEncodeItems(config, activations.commits).map((item) => ({ item: item as WorkItem, config })) });
     datasets.push({ dataset: names.dictionary(dictionary.name, 'acts'), tables: ['acts'], key, group });
     datasets.push({ dataset: names.dictionary(dictionary.name, 'postings-runs'), tables: ['postings'], key, group });
   }
@@ -279,19 +278,8 @@ function encodeConfig(run: ResolvedRun, dictionary: ResolvedDictionary, weights:
   const { site, name, sae } = dictionary;
   return {
     keyed: { dictionary: weights.sha256, activationsKey: activationsKey(run, site), dtype: run.file.activations.dtype, engine: run.engine },
-    aux: { name, site, width: siteWidth(run, site), features: sae.features, k: sae.k, weights },
+    aux: { name, site, width: siteWidth(run, site), features: sae.features, k: sae.k, weights, architecture: sae.architecture },
   };
-}
-
-function encodePreimage(config: EncodeConfig): KeyPreimage {
-  const { aux, keyed } = config;
-  return { stage: 'encode', stageVersion: STAGE_TABLE.encode.version, config: { ...keyed, site: aux.site, k: aux.k }, inputs: null };
-}
-
-function encodeItem(key: string, commit: Commit): WorkItem<EncodeInputs> {
-  const inputs = { activations: commit.objects.map((o) => o.sha256) };
-  const size = commit.objects.reduce((sum, o) => sum + o.rows, 0);
-  return { stage: 'encode', keys: [key], input: digestOf(inputs), inputs, shard: commit.shard, split: commit.split, size, aux: { objects: commit.objects } };
 }
 
 function indexConfig(run: ResolvedRun, dictionary: ResolvedDictionary, encodeKey: string): IndexConfig {
