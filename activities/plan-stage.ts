@@ -1,4 +1,5 @@
 // Plans one stage of a run: what it consists of, what is still to do, cut into lots and stored as a manifest.
+import { Context } from '@temporalio/activity';
 import { InputError } from '../schemas/errors.js';
 import type { ResumeMode, RunRef, StagePlanned } from '../schemas/messages.js';
 import type { StageName } from '../schemas/constants.js';
@@ -7,6 +8,8 @@ import { writeManifest, type PlannedItem } from '../stages/lot/manifest.js';
 import { createPinnedReader } from '../stages/run-plan/pinned.js';
 import { initialPlan, readPlan, withStage, writePlan } from '../stages/run-plan/plan-record.js';
 import { planWork, type StageWork } from '../stages/run-plan/plan-work.js';
+import { datasetNames } from '../stages/run-plan/dataset-names.js';
+import type { ResolvedRun } from '../stages/run-plan/resolved-run.js';
 import { readResolvedRun } from '../stages/run-plan/run-records.js';
 import { STAGE_TABLE } from '../stages/run-plan/stage-table.js';
 import {
@@ -15,6 +18,8 @@ import {
   type StageUnits,
 } from '../stages/run-plan/stage-units.js';
 import { putKeyPreimage } from '../storage/records/key-preimages.js';
+import { checkDuplicateIds } from '../stages/tokens/duplicate-ids.js';
+import type { ObjectStore } from '../storage/objects/object-store.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export async function planStageActivity(
@@ -34,6 +39,8 @@ export async function planStageActivity(
   for (const preimage of units.preimages) await putKeyPreimage(store, preimage);
   await writePlan(store, withStage((await readPlan(store, revision)) ?? initialPlan(run), units));
   const work = await planWork(store, units, mode);
+  if (stage === 'tokens' && work.todo.length > 0)
+    await refuseDuplicateIds(run, store, dependencies);
   const row = STAGE_TABLE[stage];
   const manifest = await writeManifest(
     store,
@@ -72,4 +79,28 @@ function manifestOf(
       inputs: groups.indexOf(group),
     })),
   };
+}
+
+/** One document id in two parts would number two documents alike. @throws DataError naming the id and both parts */
+async function refuseDuplicateIds(
+  run: ResolvedRun,
+  store: ObjectStore,
+  dependencies: ActivityDependencies,
+): Promise<void> {
+  const corpus = await createPinnedReader(store, run.revision)(datasetNames(run.name).corpus);
+  const byPart = new Map(
+    (corpus?.commits ?? []).map((commit) => [(commit.inputs as { part: string }).part, commit]),
+  );
+  const parts = run.parts.flatMap((part) => {
+    const commit = byPart.get(part.digest);
+    return commit ? [{ commit, name: part.location }] : [];
+  });
+  const cache = dependencies.cacheFor(store);
+  const signal = Context.current().cancellationSignal;
+  await checkDuplicateIds({
+    commits: parts.map(({ commit }) => commit),
+    names: parts.map(({ name }) => name),
+    seed: run.file.seed,
+    fetch: (object) => cache.fetch(object, signal),
+  });
 }

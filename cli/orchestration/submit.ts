@@ -13,7 +13,11 @@ import { InputError } from '../../schemas/errors.js';
 import type { ResumeMode, RunInput, StoreOptionsMessage } from '../../schemas/messages.js';
 import { checkFirstRecord } from '../../stages/corpus/parts.js';
 import { loadRunFile } from '../../stages/run-file/load.js';
-import { resolveRun, type ResolvedWithUploads } from '../../stages/run-plan/resolve-run.js';
+import {
+  resolveRun,
+  sourceOpener,
+  type ResolvedWithUploads,
+} from '../../stages/run-plan/resolve-run.js';
 import type { ResolvedRun } from '../../stages/run-plan/resolved-run.js';
 import {
   latestRevision,
@@ -136,10 +140,15 @@ async function checkSources(run: ResolvedRun, folder: string): Promise<void> {
     idField: corpus.id,
     textField: corpus.text,
     split: corpus.split,
+    splitSeed: corpus.splitSeed,
     onBadDocument: corpus.onBadDocument,
   };
   for (const part of run.parts)
-    await checkFirstRecord(part, rule, { baseFolder: folder, format: corpus.format });
+    await checkFirstRecord(part, rule, {
+      openSource: sourceOpener(run.file),
+      baseFolder: folder,
+      format: corpus.format,
+    });
 }
 
 /** The revision to run: the stored one where the file asks for the same, else a new one, unless the old one is active. */
@@ -165,11 +174,17 @@ async function settleRevision(
 }
 
 function whatChanged(before: ResolvedRun, now: ResolvedRun): string {
-  const fields = differences(before.file, now.file).map((d) => `  ${d.field}: ${JSON.stringify(d.before)} → ${JSON.stringify(d.after)}`);
+  const fields = differences(before.file, now.file).map(
+    (d) => `  ${d.field}: ${JSON.stringify(d.before)} → ${JSON.stringify(d.after)}`,
+  );
   const old = new Set(before.parts.map((part) => part.digest));
   const added = now.parts.filter((part) => !old.has(part.digest)).length;
   if (added > 0) fields.push(`  ${added} new parts of the corpus`);
-  return [`revision ${now.revision} of ${now.name}; changed against revision ${before.revision}:`, ...fields, `What is recomputed and why: assay explain ${now.name}`].join('\n');
+  return [
+    `revision ${now.revision} of ${now.name}; changed against revision ${before.revision}:`,
+    ...fields,
+    `What is recomputed and why: assay explain ${now.name}`,
+  ].join('\n');
 }
 
 async function localStoreOptions(

@@ -7,6 +7,7 @@ import { SPLITS, type Split, type StageName } from '../../schemas/constants.js';
 import type { Part } from '../configs.js';
 import { partFiles } from '../corpus/parts.js';
 import { readRecords } from '../corpus/read-records.js';
+import { sourceOpener } from './resolve-run.js';
 import type { ResolvedRun } from './resolved-run.js';
 
 export interface StageEstimate {
@@ -30,8 +31,15 @@ interface CorpusSize {
 }
 
 /** Items, bytes and seconds of every stage. `exact` reads the whole corpus. */
-export async function estimateStages(run: ResolvedRun, options: { readonly exact: boolean; readonly folder: string }): Promise<Readonly<Record<StageName, StageEstimate>>> {
-  const sizes = await Promise.all(run.parts.map((part) => (options.exact ? measurePart(part, run, options.folder) : guessPart(part, run))));
+export async function estimateStages(
+  run: ResolvedRun,
+  options: { readonly exact: boolean; readonly folder: string },
+): Promise<Readonly<Record<StageName, StageEstimate>>> {
+  const sizes = await Promise.all(
+    run.parts.map((part) =>
+      options.exact ? measurePart(part, run, options.folder) : guessPart(part, run),
+    ),
+  );
   const shards = sizes.reduce((n, size) => n + size.shards, 0);
   const textBytes = sizes.reduce((n, size) => n + size.textBytes, 0);
   const tokens = textBytes / BYTES_PER_TOKEN;
@@ -41,40 +49,92 @@ export async function estimateStages(run: ResolvedRun, options: { readonly exact
   const valueBytes = run.file.activations.dtype === 'float16' ? 2 : 4;
   const each = run.dictionaries.map(({ site, sae }) => {
     const d = run.sites.find((s) => s.name === site)?.width ?? width;
-    return { rows: sae.tokens, product: 2 * d * sae.features, weights: 2 * d * sae.features * 4, firings: tokens * sae.k, features: sae.features };
+    return {
+      rows: sae.tokens,
+      product: 2 * d * sae.features,
+      weights: 2 * d * sae.features * 4,
+      firings: tokens * sae.k,
+      features: sae.features,
+    };
   });
-  const sum = (of: (entry: (typeof each)[number]) => number): number => each.reduce((n, entry) => n + of(entry), 0);
+  const sum = (of: (entry: (typeof each)[number]) => number): number =>
+    each.reduce((n, entry) => n + of(entry), 0);
   return {
-    corpus: { items: run.parts.length, bytes: Math.round(textBytes / COMPRESSION), seconds: textBytes / SPEED.textBytes },
-    tokens: { items: shards, bytes: Math.round(textBytes / COMPRESSION + tokens * ROW_BYTES.token), seconds: tokens / SPEED.tokens / cores },
+    corpus: {
+      items: run.parts.length,
+      bytes: Math.round(textBytes / COMPRESSION),
+      seconds: textBytes / SPEED.textBytes,
+    },
+    tokens: {
+      items: shards,
+      bytes: Math.round(textBytes / COMPRESSION + tokens * ROW_BYTES.token),
+      seconds: tokens / SPEED.tokens / cores,
+    },
     activations: {
       items: shards,
-      bytes: Math.round(tokens * (siteWidths * valueBytes + run.sites.length * ROW_BYTES.activationKeys)),
+      bytes: Math.round(
+        tokens * (siteWidths * valueBytes + run.sites.length * ROW_BYTES.activationKeys),
+      ),
       seconds: (tokens * 24 * layers * width * width) / SPEED.flops / cores,
     },
-    train: { items: 1, bytes: sum((e) => e.weights), seconds: sum((e) => e.rows * e.product * TRAINING_FACTOR) / SPEED.flops / cores },
-    encode: { items: shards, bytes: Math.round(sum((e) => e.firings) * ROW_BYTES.posting * 2), seconds: sum((e) => tokens * e.product * 1.3) / SPEED.flops / cores },
+    train: {
+      items: 1,
+      bytes: sum((e) => e.weights),
+      seconds: sum((e) => e.rows * e.product * TRAINING_FACTOR) / SPEED.flops / cores,
+    },
+    encode: {
+      items: shards,
+      bytes: Math.round(sum((e) => e.firings) * ROW_BYTES.posting * 2),
+      seconds: sum((e) => tokens * e.product * 1.3) / SPEED.flops / cores,
+    },
     index: {
       items: null,
-      bytes: Math.round(sum((e) => e.firings * ROW_BYTES.posting + e.features * run.file.index.topExamples * ROW_BYTES.top)),
+      bytes: Math.round(
+        sum(
+          (e) =>
+            e.firings * ROW_BYTES.posting + e.features * run.file.index.topExamples * ROW_BYTES.top,
+        ),
+      ),
       seconds: sum((e) => e.firings) / SPEED.postings / cores,
     },
   };
 }
 
 function guessPart(part: Part, run: ResolvedRun): CorpusSize {
-  const textBytes = part.bytes * (part.compression === 'none' && part.format !== 'parquet' ? 1 : COMPRESSION);
+  const textBytes =
+    part.bytes * (part.compression === 'none' && part.format !== 'parquet' ? 1 : COMPRESSION);
   const rule = run.file.corpus.split;
-  const shares: Record<Split, number> = 'field' in rule ? { fit: 0.9, calib: 0.05, test: 0.05 } : rule;
-  const shards = SPLITS.reduce((n, split) => n + (shares[split] === 0 ? 0 : shardCount(1, textBytes * shares[split], run.file.corpus.shardTokens)), 0);
+  const shares: Record<Split, number> =
+    'field' in rule ? { fit: 0.9, calib: 0.05, test: 0.05 } : rule;
+  const shards = SPLITS.reduce(
+    (n, split) =>
+      n +
+      (shares[split] === 0
+        ? 0
+        : shardCount(1, textBytes * shares[split], run.file.corpus.shardTokens)),
+    0,
+  );
   return { shards, textBytes };
 }
 
 async function measurePart(part: Part, run: ResolvedRun, folder: string): Promise<CorpusSize> {
   const { corpus } = run.file;
-  const rule = { idField: corpus.id, textField: corpus.text, split: corpus.split, splitSeed: corpus.splitSeed };
-  const counts = { fit: { documents: 0, bytes: 0 }, calib: { documents: 0, bytes: 0 }, test: { documents: 0, bytes: 0 } };
-  const files = await partFiles(part, { baseFolder: folder, format: corpus.format });
+  const rule = {
+    idField: corpus.id,
+    textField: corpus.text,
+    split: corpus.split,
+    splitSeed: corpus.splitSeed,
+  };
+  const counts = {
+    fit: { documents: 0, bytes: 0 },
+    calib: { documents: 0, bytes: 0 },
+    test: { documents: 0, bytes: 0 },
+  };
+  const files = await partFiles(part, {
+    openSource: sourceOpener(run.file),
+    baseFolder: folder,
+    format: corpus.format,
+  });
   for await (const { records } of readRecords({ part, files, ...rule })) {
     for (const record of records) {
       const parsed = 'bad' in record ? record.bad : parseDocument(record.fields, rule);
@@ -84,7 +144,11 @@ async function measurePart(part: Part, run: ResolvedRun, folder: string): Promis
     }
   }
   return {
-    shards: SPLITS.reduce((n, split) => n + shardCount(counts[split].documents, counts[split].bytes, corpus.shardTokens), 0),
+    shards: SPLITS.reduce(
+      (n, split) =>
+        n + shardCount(counts[split].documents, counts[split].bytes, corpus.shardTokens),
+      0,
+    ),
     textBytes: SPLITS.reduce((n, split) => n + counts[split].bytes, 0),
   };
 }

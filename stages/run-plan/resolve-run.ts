@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { matchSites } from '../../core/hooks/sites.js';
-import { Tokenizer } from '../../core/corpus/tokenizer/tokenizer.js';
+import { summariseTokenizer, type TokenizerSummary } from '../../core/corpus/tokenizer/summary.js';
 import { InputError } from '../../schemas/errors.js';
 import type { RunFile } from '../../schemas/run-file.js';
 import type { StageName } from '../../schemas/constants.js';
@@ -12,6 +12,8 @@ import { ORT_VERSION } from '../../runtime/session.js';
 import type { EngineConfig, Part, StoredFile } from '../configs.js';
 import { listParts } from '../corpus/parts.js';
 import { openModel, type ModelSummary } from '../model/open-model.js';
+import { openStore } from '../../storage/objects/open-store.js';
+import type { OpenSource } from '../corpus/part-files.js';
 import { nearestNames } from '../run-file/nearest-names.js';
 import { resolveDictionary } from './resolve-dictionary.js';
 import type { ResolvedRun } from './resolved-run.js';
@@ -46,10 +48,11 @@ export async function resolveRun(
   const { folder } = options;
   const places = modelPlaces(file, folder);
   const { summary } = await openModel(places.model);
-  const tokenizer = await openTokenizer(places.tokenizer);
+  const tokenizer = await openTokenizer(places.tokenizer, file.model.prepend);
   checkVocabulary(tokenizer, summary, places);
   checkContext(file, summary);
   const parts: readonly Part[] = await listParts(file.corpus.sources, {
+    openSource: sourceOpener(file),
     baseFolder: folder,
     format: file.corpus.format,
   });
@@ -82,7 +85,7 @@ export async function resolveRun(
       onnx,
       external,
       tokenizer: stored.at(-1) as StoredFile,
-      prependId: prependId(file, tokenizer.tokenizer),
+      prependId: tokenizer.summary.prependId,
       layers: summary.layers,
       width: summary.width,
       vocabulary: summary.vocab,
@@ -99,12 +102,15 @@ export async function resolveRun(
 }
 
 interface OpenedTokenizer {
-  readonly tokenizer: Tokenizer;
+  readonly summary: TokenizerSummary;
   readonly sha256: string;
   readonly bytes: number;
 }
 
-async function openTokenizer(file: string): Promise<OpenedTokenizer> {
+async function openTokenizer(
+  file: string,
+  prepend: RunFile['model']['prepend'],
+): Promise<OpenedTokenizer> {
   let json: Uint8Array;
   try {
     json = await readFile(file);
@@ -116,8 +122,8 @@ async function openTokenizer(file: string): Promise<OpenedTokenizer> {
     );
   }
   try {
-    const tokenizer = new Tokenizer(json);
-    return { tokenizer, sha256: tokenizer.digest, bytes: json.length };
+    const summary = summariseTokenizer(json, prepend);
+    return { summary, sha256: summary.digest, bytes: json.length };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     throw new InputError(
@@ -144,14 +150,14 @@ function modelPlaces(
 }
 
 function checkVocabulary(
-  { tokenizer }: OpenedTokenizer,
+  { summary }: OpenedTokenizer,
   model: ModelSummary,
   places: { readonly model: string; readonly tokenizer: string },
 ): void {
-  if (tokenizer.vocabSize <= model.vocab) return;
+  if (summary.vocabSize <= model.vocab) return;
   throw new InputError(
-    `The tokenizer ${places.tokenizer} has ${tokenizer.vocabSize} token ids, the model ${places.model} embeds only ${model.vocab}. Give the tokenizer that belongs to the model.`,
-    { tokenizer: tokenizer.vocabSize, model: model.vocab },
+    `The tokenizer ${places.tokenizer} has ${summary.vocabSize} token ids, the model ${places.model} embeds only ${model.vocab}. Give the tokenizer that belongs to the model.`,
+    { tokenizer: summary.vocabSize, model: model.vocab },
   );
 }
 
@@ -188,17 +194,6 @@ function unknownSite(
   );
 }
 
-function prependId(file: RunFile, tokenizer: Tokenizer): number | null {
-  const { prepend } = file.model;
-  if (prepend === null) return null;
-  const id = typeof prepend === 'number' ? prepend : tokenizer.idOf(prepend);
-  if (id !== undefined && id < tokenizer.vocabSize) return id;
-  throw new InputError(
-    `model.prepend is ${JSON.stringify(prepend)}, which the tokenizer (ids 0 to ${tokenizer.vocabSize - 1}) does not have. Give one of its tokens, its id, or null.`,
-    { prepend },
-  );
-}
-
 async function engineOf(file: RunFile): Promise<EngineConfig> {
   const { device, threadsPerSession } = file.compute;
   const provider = device === 'auto' ? await resolveAutoProvider() : device;
@@ -223,4 +218,9 @@ function upload(
     extension,
     stored: { key: `data/${sha256.slice(0, 2)}/${sha256}.${extension}`, sha256, bytes },
   };
+}
+
+/** Opens sources in S3 with the run's own connection settings. */
+export function sourceOpener(file: Pick<RunFile, 'storeOptions'>): OpenSource {
+  return (url) => openStore(url, { storeOptions: file.storeOptions });
 }

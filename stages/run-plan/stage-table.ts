@@ -31,7 +31,9 @@ const never = (): boolean => false;
 
 /** Local files are read on the host that has them; objects of a store by anyone. */
 function corpusQueue(run: ResolvedRun): string {
-  return run.parts.some((part) => !part.location.includes('://')) ? QUEUES.host(run.hostId) : QUEUES.io;
+  return run.parts.some((part) => !part.location.includes('://'))
+    ? QUEUES.host(run.hostId)
+    : QUEUES.io;
 }
 
 /** With `onBadDocument: fail` a bad document ends the run; a damaged shard costs only itself. */
@@ -41,15 +43,38 @@ function unlessBadDocument(error: AssayError, config: unknown): boolean {
 }
 
 export const STAGE_TABLE: { readonly [Name in StageName]: StageRow } = {
-  corpus: row(corpusStage, { queue: corpusQueue, maxLotSize: 2 ** 30, chained: false, mayQuarantine: never }),
-  tokens: row(tokensStage, { queue: io, maxLotSize: 2 ** 24, chained: false, mayQuarantine: unlessBadDocument }),
-  activations: row(activationsStage, { queue: compute, maxLotSize: 2 ** 21, chained: false, mayQuarantine: always }),
+  corpus: row(corpusStage, {
+    queue: corpusQueue,
+    maxLotSize: 2 ** 30,
+    chained: false,
+    mayQuarantine: never,
+  }),
+  tokens: row(tokensStage, {
+    queue: io,
+    maxLotSize: 2 ** 24,
+    chained: false,
+    mayQuarantine: unlessBadDocument,
+  }),
+  activations: row(activationsStage, {
+    queue: compute,
+    maxLotSize: 2 ** 21,
+    chained: false,
+    mayQuarantine: always,
+  }),
   train: row(trainStage, { queue: compute, maxLotSize: 1, chained: true, mayQuarantine: never }),
-  encode: row(encodeStage, { queue: compute, maxLotSize: 2 ** 21, chained: false, mayQuarantine: always }),
+  encode: row(encodeStage, {
+    queue: compute,
+    maxLotSize: 2 ** 21,
+    chained: false,
+    mayQuarantine: always,
+  }),
   index: row(indexStage, { queue: io, maxLotSize: 2 ** 24, chained: false, mayQuarantine: never }),
 };
 
-function row<Config, Inputs>(stage: Stage<Config, Inputs>, rest: Omit<StageRow, 'run' | 'version'>): StageRow {
+function row<Config, Inputs>(
+  stage: Stage<Config, Inputs>,
+  rest: Omit<StageRow, 'run' | 'version'>,
+): StageRow {
   return {
     ...rest,
     version: stage.version,
@@ -61,6 +86,8 @@ function row<Config, Inputs>(stage: Stage<Config, Inputs>, rest: Omit<StageRow, 
 export function assertStageVersion(stage: StageName, version: number): void {
   const own = STAGE_TABLE[stage].version;
   if (own === version) return;
-  throw new TransientError(`Stage ${stage} was planned with version ${version}, this worker has version ${own}; another worker must do it. Upgrade the workers, or resume the run with this release.`, { stage, version, own });
+  throw new TransientError(
+    `Stage ${stage} was planned with version ${version}, this worker has version ${own}; another worker must do it. Upgrade the workers, or resume the run with this release.`,
+    { stage, version, own },
+  );
 }
-

@@ -53,7 +53,11 @@ export interface StageUnits {
 }
 
 /** Everything that a stage plans; null while an earlier stage of this revision is not complete. */
-export async function planStageUnits(run: ResolvedRun, stage: StageName, pinned: PinnedReader): Promise<StageUnits | null> {
+export async function planStageUnits(
+  run: ResolvedRun,
+  stage: StageName,
+  pinned: PinnedReader,
+): Promise<StageUnits | null> {
   return PLANNERS[stage](run, pinned);
 }
 
@@ -76,7 +80,9 @@ function corpusUnits(run: ResolvedRun): StageUnits {
   return {
     stage: 'corpus',
     groups: [{ group: 'corpus', units }],
-    datasets: [{ dataset: datasetNames(run.name).corpus, tables: ['source'], key, group: 'corpus' }],
+    datasets: [
+      { dataset: datasetNames(run.name).corpus, tables: ['source'], key, group: 'corpus' },
+    ],
     preimages: [preimage],
   };
 }
@@ -88,7 +94,9 @@ async function tokensUnits(run: ResolvedRun, pinned: PinnedReader): Promise<Stag
   const preimage = tokensPreimage(run);
   const key = stageKey(preimage);
   const config: TokensConfig = { keyed: tokensKeyed(run), aux: { tokenizer: run.model.tokenizer } };
-  const byPart = new Map(corpus.commits.map((commit) => [(commit.inputs as { part: string }).part, commit]));
+  const byPart = new Map(
+    corpus.commits.map((commit) => [(commit.inputs as { part: string }).part, commit]),
+  );
   const inOrder = run.parts.flatMap((part) => byPart.get(part.digest) ?? []);
   const units = planTokens(key, inOrder).map((item) => ({ item, config }));
   return {
@@ -102,18 +110,29 @@ async function tokensUnits(run: ResolvedRun, pinned: PinnedReader): Promise<Stag
   };
 }
 
-async function activationsUnits(run: ResolvedRun, pinned: PinnedReader): Promise<StageUnits | null> {
+async function activationsUnits(
+  run: ResolvedRun,
+  pinned: PinnedReader,
+): Promise<StageUnits | null> {
   const names = datasetNames(run.name);
   const tokens = await pinned(names.tokens);
   if (!tokens) return null;
   const config = activationsConfig(run);
   const siteKeys = planSiteKeys(config);
   const keys = siteKeys.map(({ key }) => key);
-  const units = tokens.commits.map((commit) => ({ item: activationsItem(keys, commit) as WorkItem, config }));
+  const units = tokens.commits.map((commit) => ({
+    item: activationsItem(keys, commit) as WorkItem,
+    config,
+  }));
   return {
     stage: 'activations',
     groups: [{ group: 'activations', units }],
-    datasets: siteKeys.map(({ site, key }) => ({ dataset: names.activations(site), tables: ['activations'], key, group: 'activations' })),
+    datasets: siteKeys.map(({ site, key }) => ({
+      dataset: names.activations(site),
+      tables: ['activations'],
+      key,
+      group: 'activations',
+    })),
     preimages: siteKeys.map(({ preimage }) => preimage),
   };
 }
@@ -123,7 +142,16 @@ function activationsItem(keys: readonly string[], commit: Commit): WorkItem<Acti
   const objects = commit.objects.filter((o) => o.table === 'tokens');
   const inputs = { tokens: objects.map((o) => o.sha256) };
   const size = Number(commit.statistics['tokens'] ?? 0);
-  return { stage: 'activations', keys, input: digestOf(inputs), inputs, shard: commit.shard, split: commit.split, size, aux: { objects } };
+  return {
+    stage: 'activations',
+    keys,
+    input: digestOf(inputs),
+    inputs,
+    shard: commit.shard,
+    split: commit.split,
+    size,
+    aux: { objects },
+  };
 }
 
 async function trainUnits(run: ResolvedRun, pinned: PinnedReader): Promise<StageUnits | null> {
@@ -143,8 +171,19 @@ async function trainUnits(run: ResolvedRun, pinned: PinnedReader): Promise<Stage
       const { key, preimage } = planTraining(config, snapshot);
       preimages.push(preimage);
       const group = dictionary.name;
-      groups.push({ group, units: [{ item: planTrainItem({ configs: [config], snapshot, segments }) as WorkItem, config }] });
-      for (const table of ['weights', 'training']) datasets.push({ dataset: names.dictionary(dictionary.name, table), tables: [table], key, group });
+      groups.push({
+        group,
+        units: [
+          { item: planTrainItem({ configs: [config], snapshot, segments }) as WorkItem, config },
+        ],
+      });
+      for (const table of ['weights', 'training'])
+        datasets.push({
+          dataset: names.dictionary(dictionary.name, table),
+          tables: [table],
+          key,
+          group,
+        });
     }
   }
   return { stage: 'train', groups, datasets, preimages };
@@ -163,9 +202,25 @@ async function encodeUnits(run: ResolvedRun, pinned: PinnedReader): Promise<Stag
     const { key, preimage } = planEncodeKey(config);
     preimages.push(preimage);
     const group = dictionary.name;
-    groups.push({ group, units: planEncodeItems(config, activations.commits).map((item) => ({ item: item as WorkItem, config })) });
-    datasets.push({ dataset: names.dictionary(dictionary.name, 'acts'), tables: ['acts'], key, group });
-    datasets.push({ dataset: names.dictionary(dictionary.name, 'postings-runs'), tables: ['postings'], key, group });
+    groups.push({
+      group,
+      units: planEncodeItems(config, activations.commits).map((item) => ({
+        item: item as WorkItem,
+        config,
+      })),
+    });
+    datasets.push({
+      dataset: names.dictionary(dictionary.name, 'acts'),
+      tables: ['acts'],
+      key,
+      group,
+    });
+    datasets.push({
+      dataset: names.dictionary(dictionary.name, 'postings-runs'),
+      tables: ['postings'],
+      key,
+      group,
+    });
   }
   return { stage: 'encode', groups, datasets, preimages };
 }
@@ -182,14 +237,33 @@ async function indexUnits(run: ResolvedRun, pinned: PinnedReader): Promise<Stage
     if (!encoded) return null;
     const snapshot = contentDigest(encoded.commits);
     const config = indexConfig(run, dictionary, encoded.snapshot.key);
-    const preimage = { stage: 'index', stageVersion: STAGE_TABLE.index.version, config: config.keyed, inputs: { snapshot } };
+    const preimage = {
+      stage: 'index',
+      stageVersion: STAGE_TABLE.index.version,
+      config: config.keyed,
+      inputs: { snapshot },
+    };
     const key = stageKey(preimage);
     preimages.push(preimage);
     const group = dictionary.name;
     const { features, topExamples } = config.keyed;
-    const items = planIndexItems({ key, features, topExamples, snapshot, commits: encoded.commits, segments: encoded.segments, tokens: tokens.segments });
+    const items = planIndexItems({
+      key,
+      features,
+      topExamples,
+      snapshot,
+      commits: encoded.commits,
+      segments: encoded.segments,
+      tokens: tokens.segments,
+    });
     groups.push({ group, units: items.map((item) => ({ item: item as WorkItem, config })) });
-    for (const table of ['postings', 'features', 'top']) datasets.push({ dataset: names.dictionary(dictionary.name, table), tables: [table], key, group });
+    for (const table of ['postings', 'features', 'top'])
+      datasets.push({
+        dataset: names.dictionary(dictionary.name, table),
+        tables: [table],
+        key,
+        group,
+      });
   }
   return { stage: 'index', groups, datasets, preimages };
 }
@@ -209,21 +283,39 @@ function corpusConfig(run: ResolvedRun): CorpusConfig {
       onBadDocument: corpus.onBadDocument,
       ...(run.limitDocuments === null ? {} : { limitDocuments: run.limitDocuments }),
     },
-    aux: { parts: run.parts, ...(run.file.storeOptions ? { storeOptions: run.file.storeOptions } : {}) },
+    aux: {
+      parts: run.parts,
+      ...(run.file.storeOptions ? { storeOptions: run.file.storeOptions } : {}),
+    },
   };
 }
 
 function corpusPreimage(run: ResolvedRun): KeyPreimage {
-  return { stage: 'corpus', stageVersion: STAGE_TABLE.corpus.version, config: corpusConfig(run).keyed, inputs: null };
+  return {
+    stage: 'corpus',
+    stageVersion: STAGE_TABLE.corpus.version,
+    config: corpusConfig(run).keyed,
+    inputs: null,
+  };
 }
 
 function tokensKeyed(run: ResolvedRun): TokensConfig['keyed'] {
   const { maxDocumentTokens, onBadDocument } = run.file.corpus;
-  return { corpusKey: stageKey(corpusPreimage(run)), tokenizer: run.model.tokenizer.sha256, maxDocumentTokens, onBadDocument };
+  return {
+    corpusKey: stageKey(corpusPreimage(run)),
+    tokenizer: run.model.tokenizer.sha256,
+    maxDocumentTokens,
+    onBadDocument,
+  };
 }
 
 function tokensPreimage(run: ResolvedRun): KeyPreimage {
-  return { stage: 'tokens', stageVersion: STAGE_TABLE.tokens.version, config: tokensKeyed(run), inputs: null };
+  return {
+    stage: 'tokens',
+    stageVersion: STAGE_TABLE.tokens.version,
+    config: tokensKeyed(run),
+    inputs: null,
+  };
 }
 
 function activationsConfig(run: ResolvedRun): ActivationsConfig {
@@ -240,7 +332,11 @@ function activationsConfig(run: ResolvedRun): ActivationsConfig {
       batchTokens: activations.batchTokens,
       engine: run.engine,
     },
-    aux: { sites: run.sites.map((s) => s.name), model: run.model.onnx, external: run.model.external },
+    aux: {
+      sites: run.sites.map((s) => s.name),
+      model: run.model.onnx,
+      external: run.model.external,
+    },
   };
 }
 
@@ -256,7 +352,9 @@ export function keysKnownAtStart(run: ResolvedRun): ReadonlyMap<string, string> 
     [names.corpus, stageKey(corpusPreimage(run))],
     [names.documents, tokens],
     [names.tokens, tokens],
-    ...planSiteKeys(activationsConfig(run)).map(({ site, key }) => [names.activations(site), key] as const),
+    ...planSiteKeys(activationsConfig(run)).map(
+      ({ site, key }) => [names.activations(site), key] as const,
+    ),
   ]);
 }
 
@@ -274,19 +372,47 @@ function trainConfig(run: ResolvedRun, dictionary: ResolvedDictionary): TrainCon
   };
 }
 
-function encodeConfig(run: ResolvedRun, dictionary: ResolvedDictionary, weights: StoredFile): EncodeConfig {
+function encodeConfig(
+  run: ResolvedRun,
+  dictionary: ResolvedDictionary,
+  weights: StoredFile,
+): EncodeConfig {
   const { site, name, sae } = dictionary;
   return {
-    keyed: { dictionary: weights.sha256, activationsKey: activationsKey(run, site), dtype: run.file.activations.dtype, engine: run.engine },
-    aux: { name, site, width: siteWidth(run, site), features: sae.features, k: sae.k, weights, architecture: sae.architecture },
+    keyed: {
+      dictionary: weights.sha256,
+      activationsKey: activationsKey(run, site),
+      dtype: run.file.activations.dtype,
+      engine: run.engine,
+    },
+    aux: {
+      name,
+      site,
+      width: siteWidth(run, site),
+      features: sae.features,
+      k: sae.k,
+      weights,
+      architecture: sae.architecture,
+    },
   };
 }
 
-function indexConfig(run: ResolvedRun, dictionary: ResolvedDictionary, encodeKey: string): IndexConfig {
+function indexConfig(
+  run: ResolvedRun,
+  dictionary: ResolvedDictionary,
+  encodeKey: string,
+): IndexConfig {
   const { contextTokens, packing } = run.file.model;
   const { name, site, sae } = dictionary;
   return {
-    keyed: { encodeKey, topExamples: run.file.index.topExamples, features: sae.features, contextTokens, prepended: run.model.prependId !== null, packing },
+    keyed: {
+      encodeKey,
+      topExamples: run.file.index.topExamples,
+      features: sae.features,
+      contextTokens,
+      prepended: run.model.prependId !== null,
+      packing,
+    },
     aux: { name, site, width: siteWidth(run, site) },
   };
 }
@@ -308,6 +434,8 @@ function trainingDigest(commits: readonly Commit[]): string {
 }
 
 function contentDigest(commits: readonly Commit[]): string {
-  const entries = commits.map((c) => [c.shard, c.split, c.objects.map((o) => [o.table, o.sha256])] as const);
+  const entries = commits.map(
+    (c) => [c.shard, c.split, c.objects.map((o) => [o.table, o.sha256])] as const,
+  );
   return digestOf([...entries].sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0)));
 }

@@ -17,7 +17,14 @@ let worker: TestWorker;
 
 interface TopDocument {
   readonly n: number;
-  readonly examples: readonly { readonly doc: number; readonly pos: number; readonly value: number; readonly start: number; readonly tokens: string[]; readonly values: number[] }[];
+  readonly examples: readonly {
+    readonly doc: number;
+    readonly pos: number;
+    readonly value: number;
+    readonly start: number;
+    readonly tokens: string[];
+    readonly values: number[];
+  }[];
 }
 
 beforeAll(async () => {
@@ -37,9 +44,23 @@ describe('a run from text to features', () => {
     const result = await project.assay('run', 'run.yaml', '--follow', '--json');
     expect(result.stderr).not.toContain('failed');
     expect(result.code).toBe(0);
-    expect(JSON.parse(result.stdout)).toMatchObject({ run: 'small', revision: 1, state: 'completed' });
+    expect(JSON.parse(result.stdout)).toMatchObject({
+      run: 'small',
+      revision: 1,
+      state: 'completed',
+    });
     const names = Object.keys(await project.digests());
-    for (const name of ['documents', 'tokens', 'activations/blocks.2.hook_resid_post', 'sae/weights', 'sae/training', 'sae/acts', 'sae/postings', 'sae/features', 'sae/top']) {
+    for (const name of [
+      'documents',
+      'tokens',
+      'activations/blocks.2.hook_resid_post',
+      'sae/weights',
+      'sae/training',
+      'sae/acts',
+      'sae/postings',
+      'sae/features',
+      'sae/top',
+    ]) {
       expect(names).toContain(`small/${name}`);
     }
   }, 180_000);
@@ -53,7 +74,11 @@ describe('a run from text to features', () => {
   });
 
   it('started again with the same file goes on with the same revision', async () => {
-    const again = await project.json<{ revision: number; state: string }>('run', 'run.yaml', '--follow');
+    const again = await project.json<{ revision: number; state: string }>(
+      'run',
+      'run.yaml',
+      '--follow',
+    );
     expect(again).toMatchObject({ revision: 1, state: 'completed' });
   }, 60_000);
 
@@ -88,8 +113,17 @@ describe('a run from text to features', () => {
 
   it('answers SQL as a scan over acts does, and as DuckDB over the exported Parquet', async () => {
     const byFeature = await scanActs(project);
-    const { rows } = await project.json<{ rows: unknown[][] }>('sql', 'select feature, count(*)::int n from postings group by feature order by feature', '--run', 'small');
-    expect(rows).toEqual([...byFeature].sort(([a], [b]) => a - b).map(([feature, postings]) => [feature, postings.length]));
+    const { rows } = await project.json<{ rows: unknown[][] }>(
+      'sql',
+      'select feature, count(*)::int n from postings group by feature order by feature',
+      '--run',
+      'small',
+    );
+    expect(rows).toEqual(
+      [...byFeature]
+        .sort(([a], [b]) => a - b)
+        .map(([feature, postings]) => [feature, postings.length]),
+    );
     const exported = await project.assay('export', 'small/sae/postings', '--to', 'parquet');
     expect(exported.code).toBe(0);
   }, 60_000);
@@ -107,14 +141,19 @@ describe('a run from text to features', () => {
     expect(result.stderr).toMatch(/activations\s+0 of \d+ to do/);
     expect(result.stderr).toMatch(/encode\s+0 of \d+ to do/);
     expect(result.stderr).toMatch(/index\s+2 of 2 to do/);
-    const explained = await project.json<{ stages: { dataset: string; same: boolean; changes: { field: string }[] }[] }>('explain', 'small');
+    const explained = await project.json<{
+      stages: { dataset: string; same: boolean; changes: { field: string }[] }[];
+    }>('explain', 'small');
     const top = explained.stages.find((stage) => stage.dataset === 'small/sae/top');
     expect(top).toMatchObject({ same: false, changes: [{ field: 'config.topExamples' }] });
     expect(explained.stages.find((stage) => stage.dataset === 'small/sae/acts')?.same).toBe(true);
   }, 120_000);
 
   it('a damaged object is found, named and reported by verify', async () => {
-    const { objects } = await project.json<{ objects: { key: string }[] }>('describe', 'small/sae/top');
+    const { objects } = await project.json<{ objects: { key: string }[] }>(
+      'describe',
+      'small/sae/top',
+    );
     const file = path.join(project.folder, 'data', objects[0]?.key ?? '');
     const bytes = await readFile(file);
     const flipped = Buffer.from(bytes);

@@ -16,9 +16,14 @@ afterAll(async () => {
   await Promise.all([temporal.stop(), minio.stop()]);
 });
 
-async function digestsWith(workers: number, options: ProjectOptions = {}): Promise<Record<string, string>> {
+async function digestsWith(
+  workers: number,
+  options: ProjectOptions = {},
+): Promise<Record<string, string>> {
   const project = await createProject({ ...options, address: temporal.address });
-  const started = await Promise.all(Array.from({ length: workers }, () => startTestWorker(project, { address: temporal.address })));
+  const started = await Promise.all(
+    Array.from({ length: workers }, () => startTestWorker(project, { address: temporal.address })),
+  );
   try {
     const result = await project.assay('run', 'run.yaml', '--follow');
     expect(result.stderr).not.toContain('failed');
@@ -37,7 +42,10 @@ it('1, 2 and 3 workers, a folder and MinIO give the same digests', async () => {
   expect(await digestsWith(3)).toEqual(one);
   const { endpoint, bucket, user, password } = minio;
   const onMinio = await digestsWith(2, {
-    store: { url: `s3://${bucket}/runs`, options: { endpoint, region: 'us-east-1', pathStyle: true } },
+    store: {
+      url: `s3://${bucket}/runs`,
+      options: { endpoint, region: 'us-east-1', pathStyle: true },
+    },
     env: { AWS_ACCESS_KEY_ID: user, AWS_SECRET_ACCESS_KEY: password },
   });
   expect(onMinio).toEqual(one);

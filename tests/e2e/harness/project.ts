@@ -41,7 +41,11 @@ export class Project {
 
   /** Runs `assay ARGS` to its end. */
   async assay(...args: string[]): Promise<CommandResult> {
-    const child = spawn(process.execPath, [path.join(ROOT, 'cli', 'assay.mjs'), ...args], { cwd: this.folder, env: this.#env, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [path.join(ROOT, 'cli', 'assay.mjs'), ...args], {
+      cwd: this.folder,
+      env: this.#env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#children.add(child);
     let stdout = '';
     let stderr = '';
@@ -60,7 +64,8 @@ export class Project {
   /** Runs `assay ARGS --json`, which must succeed, and parses the one document on stdout. */
   async json<T>(...args: string[]): Promise<T> {
     const result = await this.assay(...args, '--json');
-    if (result.code !== 0) throw new Error(`assay ${args.join(' ')} ended with ${result.code}: ${result.stderr}`);
+    if (result.code !== 0)
+      throw new Error(`assay ${args.join(' ')} ended with ${result.code}: ${result.stderr}`);
     return JSON.parse(result.stdout) as T;
   }
 
@@ -83,7 +88,8 @@ export class Project {
 
 /** A fresh folder with corpus.jsonl, run.yaml and, where Temporal is given, `.assay/config.json`. */
 export async function createProject(options: ProjectOptions = {}): Promise<Project> {
-  if (!existsSync(path.join(ROOT, 'dist', 'cli', 'main.js'))) throw new Error('dist/ is absent: run `npm run build` before the end-to-end tests');
+  if (!existsSync(path.join(ROOT, 'dist', 'cli', 'main.js')))
+    throw new Error('dist/ is absent: run `npm run build` before the end-to-end tests');
   const folder = await mkdtemp(path.join(tmpdir(), 'assay-e2e-'));
   const project = new Project(folder, options.env ?? {});
   await writeFile(path.join(folder, 'corpus.jsonl'), await smallCorpus(options.chapters ?? 60));
@@ -94,7 +100,9 @@ export async function createProject(options: ProjectOptions = {}): Promise<Proje
     const config = {
       formatVersion: 1,
       store,
-      ...(options.store?.options ? { storeOptions: { checksums: 'when_supported', ...options.store.options } } : {}),
+      ...(options.store?.options
+        ? { storeOptions: { checksums: 'when_supported', ...options.store.options } }
+        : {}),
       temporal: { address: options.address, namespace: 'default' },
     };
     await writeFile(path.join(folder, '.assay', 'config.json'), JSON.stringify(config));
@@ -108,15 +116,36 @@ export function runOf(options: ProjectOptions = {}): Record<string, unknown> {
     name: 'small',
     store: options.store?.url ?? 'file://./data',
     ...(options.store?.options ? { storeOptions: options.store.options } : {}),
-    model: { onnx: path.join(TINY, 'model.onnx'), tokenizer: path.join(TINY, 'tokenizer.json'), contextTokens: 128, prepend: '<|endoftext|>' },
+    model: {
+      onnx: path.join(TINY, 'model.onnx'),
+      tokenizer: path.join(TINY, 'tokenizer.json'),
+      contextTokens: 128,
+      prepend: '<|endoftext|>',
+    },
     corpus: { sources: ['corpus.jsonl'], split: { field: 'split' }, shardTokens: 4096 },
     activations: { hooks: ['blocks.2.hook_resid_post'], batchTokens: 2048 },
-    saes: [{ name: 'sae', hook: 'blocks.2.hook_resid_post', features: 256, k: 8, tokens: 40_000, batchRows: 512, lr: 0.001, seed: 1 }],
+    saes: [
+      {
+        name: 'sae',
+        hook: 'blocks.2.hook_resid_post',
+        features: 256,
+        k: 8,
+        tokens: 40_000,
+        batchRows: 512,
+        lr: 0.001,
+        seed: 1,
+      },
+    ],
     index: { topExamples: 8 },
   };
   for (const [field, value] of Object.entries(options.run ?? {})) {
     const before = base[field];
-    const merge = typeof value === 'object' && value !== null && !Array.isArray(value) && typeof before === 'object' && before !== null;
+    const merge =
+      typeof value === 'object' &&
+      value !== null &&
+      !Array.isArray(value) &&
+      typeof before === 'object' &&
+      before !== null;
     base[field] = merge ? { ...before, ...value } : value;
   }
   return base;

@@ -21,14 +21,26 @@ export class TestWorker {
   #log = '';
 
   constructor(project: Project, options: TestWorkerOptions) {
-    this.folder = options.folder ?? path.join(project.folder, `worker-${Math.random().toString(36).slice(2, 8)}`);
+    this.folder =
+      options.folder ??
+      path.join(project.folder, `worker-${Math.random().toString(36).slice(2, 8)}`);
     const { address, slots = 1, roles, memoryBytes } = options;
-    const settings = { address, slots, folder: this.folder, ...(roles ? { roles } : {}), ...(memoryBytes === undefined ? {} : { memoryBytes }) };
-    this.#process = spawn(process.execPath, [path.join(packageRoot(), 'dist', 'workers', 'main.js'), JSON.stringify(settings)], {
-      cwd: project.folder,
-      env: { ...project.env, ...options.env },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
+    const settings = {
+      address,
+      slots,
+      folder: this.folder,
+      ...(roles ? { roles } : {}),
+      ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    };
+    this.#process = spawn(
+      process.execPath,
+      [path.join(packageRoot(), 'dist', 'workers', 'main.js'), JSON.stringify(settings)],
+      {
+        cwd: project.folder,
+        env: { ...project.env, ...options.env },
+        stdio: ['ignore', 'ignore', 'pipe'],
+      },
+    );
     this.#process.stderr?.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
     process.once('exit', () => this.#process.kill('SIGKILL'));
   }
@@ -53,8 +65,14 @@ export class TestWorker {
   /** Pids of its compute children. */
   async childPids(): Promise<number[]> {
     const names = await readdir(path.join(this.folder, 'children')).catch(() => []);
-    const records = await Promise.all(names.map((name) => readFile(path.join(this.folder, 'children', name), 'utf8').catch(() => '')));
-    return records.filter((text) => text !== '').map((text) => (JSON.parse(text) as { pid: number }).pid);
+    const records = await Promise.all(
+      names.map((name) =>
+        readFile(path.join(this.folder, 'children', name), 'utf8').catch(() => ''),
+      ),
+    );
+    return records
+      .filter((text) => text !== '')
+      .map((text) => (JSON.parse(text) as { pid: number }).pid);
   }
 
   kill(): void {
@@ -63,7 +81,8 @@ export class TestWorker {
 
   /** Asks it to end, waits. Returns the exit code. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return this.#process.exitCode;
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null)
+      return this.#process.exitCode;
     const ended = new Promise<number | null>((resolve) => this.#process.once('close', resolve));
     this.#process.kill(signal);
     return ended;
@@ -71,7 +90,10 @@ export class TestWorker {
 }
 
 /** Starts a worker and waits until it serves its queues. */
-export async function startTestWorker(project: Project, options: TestWorkerOptions): Promise<TestWorker> {
+export async function startTestWorker(
+  project: Project,
+  options: TestWorkerOptions,
+): Promise<TestWorker> {
   const worker = new TestWorker(project, options);
   await worker.ready();
   return worker;
