@@ -21,19 +21,36 @@ export function emptySecondMoments(width: number): SecondMoments {
   return { width, rows: 0, sumX: new Float64Array(width), sumXX: new Float64Array(width * width) };
 }
 
-/** Adds rows x [n, d] to the moments. */
+/** Adds rows x [n, d] to the moments: four rows at a time, so that each sum is loaded and stored once for four products. */
 export function addRows(moments: SecondMoments, x: Float32Array): void {
-  const { width, sumX, sumXX } = moments;
-  for (let start = 0; start < x.length; start += width) {
-    for (let i = 0; i < width; i++) {
-      const xi = x[start + i] as number;
-      sumX[i] = (sumX[i] as number) + xi;
-      const row = i * width;
-      for (let j = i; j < width; j++)
-        sumXX[row + j] = (sumXX[row + j] as number) + xi * (x[start + j] as number);
+  const { width, sumX } = moments;
+  const rows = x.length / width;
+  // Float64 rows: no conversion in the inner loop; rows that are missing to a multiple of four are zero and change no sum.
+  const four = new Float64Array(4 * width);
+  for (let start = 0; start < rows; start += 4) {
+    four.fill(0);
+    four.set(x.subarray(start * width, Math.min(rows, start + 4) * width));
+    for (let i = 0; i < 4 * width; i++) {
+      sumX[i % width] = (sumX[i % width] as number) + (four[i] as number);
+    }
+    addProducts(moments, four);
+  }
+  moments.rows += rows;
+}
+
+/** Σ x xᵀ over four rows [4, d], upper triangle. */
+function addProducts({ width, sumXX }: SecondMoments, x: Float64Array): void {
+  const [b, c, d] = [width, 2 * width, 3 * width];
+  for (let i = 0; i < width; i++) {
+    const [x0, x1] = [x[i] as number, x[b + i] as number];
+    const [x2, x3] = [x[c + i] as number, x[d + i] as number];
+    const row = i * width;
+    for (let j = i; j < width; j++) {
+      const first = x0 * (x[j] as number) + x1 * (x[b + j] as number);
+      const second = x2 * (x[c + j] as number) + x3 * (x[d + j] as number);
+      sumXX[row + j] = (sumXX[row + j] as number) + (first + second);
     }
   }
-  moments.rows += x.length / width;
 }
 
 /** FVU on the rows of `test` of the best rank-k reconstruction of the rows of `fit`; the mean in the denominator is test's. */

@@ -10,12 +10,15 @@
 import type { Selection, StepSizes } from './architecture.js';
 import type { GraphBuilder } from './graph.js';
 
-/** How row sums of pairs are taken: `rows` only in sessions of one thread. */
+/** How row sums of pairs are taken: `rows` only on the CPU with one thread. */
 export type ScatterMode = 'rows' | 'dense';
 
-/** The mode that is correct for a number of threads. */
-export function scatterModeFor(threads: number): ScatterMode {
-  return threads === 1 ? 'rows' : 'dense';
+/** The mode that is correct, and gives equal bytes each time, for an engine: on GPUs scattered sums have no fixed order. */
+export function scatterModeFor(engine: {
+  readonly provider: string;
+  readonly threads: number;
+}): ScatterMode {
+  return engine.provider === 'cpu' && engine.threads === 1 ? 'rows' : 'dense';
 }
 
 /** What `buildDecode` made: f W_dec, and the gathered decoder rows that the backward of pairs uses again. */

@@ -108,14 +108,16 @@ async function openEntry(
 /** Goes through super-buffers in order of the stream until all are complete or it is time to stop. */
 async function trainAll(call: Call, entries: readonly Entry[]): Promise<void> {
   const held: { buffer: Superbuffer | null } = { buffer: null };
-  const proceed = async (): Promise<boolean> => {
+  const wanted = async (): Promise<boolean> => {
     call.context.progress(progressOf(entries));
-    if (performance.now() >= call.deadline || call.context.stop.aborted) return false;
-    return ask(call.context, 'proceed', null);
+    return !call.context.stop.aborted && ask(call.context, 'proceed', null);
   };
-  if (!(await proceed())) return;
+  // The time limit is looked at after a chunk only, so that every link makes progress.
+  const proceed = async (): Promise<boolean> => performance.now() < call.deadline && wanted();
+  if (!(await wanted())) return;
   for (;;) {
-    if (!(await measureDue(call, entries, proceed))) return;
+    // A record exists once per step, so measuring alone is not kept: a chunk must follow it in the same link.
+    if (!(await measureDue(call, entries, wanted))) return;
     const waiting = entries.filter(({ cutter }) => !cutter.trainer.complete);
     const id = earliest(waiting.map(({ cutter }) => cutter.needs));
     if (id === null) return;
@@ -145,7 +147,7 @@ async function needed(
 async function measureDue(
   call: Call,
   entries: readonly Entry[],
-  proceed: () => Promise<boolean>,
+  wanted: () => Promise<boolean>,
 ): Promise<boolean> {
   const due = entries.filter(({ cutter }) => cutter.trainer.calibDue);
   if (due.length === 0) return true;
@@ -153,7 +155,7 @@ async function measureDue(
   const calib = await readRows(call, file);
   for (const { cutter } of due) {
     await cutter.trainer.measureCalib(calib);
-    if (!(await proceed())) return false;
+    if (!(await wanted())) return false;
   }
   return true;
 }

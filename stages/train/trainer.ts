@@ -95,7 +95,7 @@ export class Trainer {
       deadAfterTokens: plan.deadAfterTokens,
       variance: input.variance,
       adam: { betas: sae.betas, epsilon: sae.epsilon, clipNorm: sae.clipNorm },
-      scatter: scatterModeFor(engine.threads),
+      scatter: scatterModeFor(engine),
     });
     return new Trainer(parts, await Session.create(graph.toModelBytes(), engine));
   }

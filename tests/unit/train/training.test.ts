@@ -5,11 +5,20 @@ import { decodeSafetensors, asFloat32 } from '../../../core/tensor/safetensors.j
 import { DataError } from '../../../schemas/errors.js';
 import type { TrainConfig } from '../../../stages/configs.js';
 import type { StageResult } from '../../../stages/stage.js';
+import { computePcaBaseline, type PcaBaseline } from '../../../stages/train/pca-baseline.js';
 import { planTrainItem } from '../../../stages/train/plan.js';
 import { createTrainStage } from '../../../stages/train/run.js';
 import { listCheckpointSteps, latestCheckpoint } from '../../../storage/records/checkpoints.js';
 import { readTable } from '../../../storage/tables/read.js';
-import { makeRows, makeWorld, sha256, trainConfig, type ShardSpec, type World } from './harness.js';
+import {
+  WIDTH,
+  makeRows,
+  makeWorld,
+  sha256,
+  trainConfig,
+  type ShardSpec,
+  type World,
+} from './harness.js';
 
 const SHARDS: readonly ShardSpec[] = [
   { name: 'p-fit-00000', split: 'fit', rows: 900, seed: 1 },
@@ -25,10 +34,10 @@ const BAD_ROW = 500;
 async function train(
   world: World,
   configs: readonly TrainConfig[],
-  stops: readonly number[] = [],
+  { stops = [], limitMs }: { readonly stops?: readonly number[]; readonly limitMs?: number } = {},
 ): Promise<{ result: StageResult; links: number }> {
   const item = planTrainItem({ configs, snapshot, segments: world.segments });
-  const stage = createTrainStage();
+  const stage = createTrainStage(limitMs);
   for (let link = 0; ; link++) {
     const controller = new AbortController();
     const at = stops[link];
@@ -57,7 +66,7 @@ describe('a training', () => {
 
   it('gives the same bytes when stopped after about 17 of 40 steps and resumed', async () => {
     const other = await makeWorld(SHARDS);
-    const { result, links } = await train(other, [trainConfig('a')], [17]);
+    const { result, links } = await train(other, [trainConfig('a')], { stops: [17] });
     expect(links).toBe(2);
     const [key] = planTrainItem({ configs: [trainConfig('a')], snapshot, segments: [] }).keys as [
       string,
@@ -72,11 +81,17 @@ describe('a training', () => {
 
   it('gives the same bytes when it stops after every chunk', async () => {
     const other = await makeWorld(SHARDS);
-    const { result, links } = await train(
-      other,
-      [trainConfig('a')],
-      Array.from({ length: 60 }, (_, i) => (i === 0 ? 0 : 1)),
-    );
+    const { result, links } = await train(other, [trainConfig('a')], {
+      stops: Array.from({ length: 60 }, (_, i) => (i === 0 ? 0 : 1)),
+    });
+    expect(links).toBeGreaterThan(3);
+    expect(digests(result)).toEqual(digests(whole));
+    await other.close();
+  });
+
+  it('gives the same bytes when every link is out of time at once, and makes progress in each', async () => {
+    const other = await makeWorld(SHARDS);
+    const { result, links } = await train(other, [trainConfig('a')], { limitMs: 0 });
     expect(links).toBeGreaterThan(3);
     expect(digests(result)).toEqual(digests(whole));
     await other.close();
@@ -93,7 +108,7 @@ describe('a training', () => {
     const other = await makeWorld(SHARDS);
     const alone = await train(other, [second]);
     const fresh = await makeWorld(SHARDS);
-    const shared = await train(fresh, [trainConfig('a'), second], [11, 29, 41]);
+    const shared = await train(fresh, [trainConfig('a'), second], { stops: [11, 29, 41] });
     expect(shared.links).toBeGreaterThan(1);
     expect(digests(shared.result)).toEqual([...digests(whole), ...digests(alone.result)]);
     await other.close();
@@ -111,7 +126,7 @@ describe('a training', () => {
     const config = trainConfig('a', { tokens: 128 * 60, features: 32, k: 2 });
     const [first, second] = [await makeWorld(many), await makeWorld(many)];
     const straight = await train(first, [config]);
-    const cut = await train(second, [config], [1, 19, 20, 21, 23, 40, 45, 59]);
+    const cut = await train(second, [config], { stops: [1, 19, 20, 21, 23, 40, 45, 59] });
     expect(straight.links).toBe(1);
     expect(cut.links).toBeGreaterThan(5);
     expect(digests(cut.result)).toEqual(digests(straight.result));
@@ -216,7 +231,7 @@ describe('a training that cannot go on', () => {
     });
     const { keyed, aux } = trainConfig('a', { batchRows: 100, tokens: 100 * 9 });
     const config = { keyed: { ...keyed, dtype: 'float32' as const }, aux };
-    const failure = await train(world, [config], [1]).catch((error: unknown) => error);
+    const failure = await train(world, [config], { stops: [1] }).catch((error: unknown) => error);
     expect(failure).toBeInstanceOf(DataError);
     expect((failure as DataError).message).toMatch(
       /^Expected finite numbers in training step [5-9], found NaN or infinity in activations\. The last checkpoint is kept; lower/,
@@ -261,6 +276,37 @@ describe('a training that cannot go on', () => {
     const file = result.outputs[0]?.files.find(({ table }) => table === 'training');
     const { columns } = await readTable('training', file?.path ?? '');
     expect(new Set(columns.split)).toEqual(new Set(['fit']));
+    await world.close();
+  });
+});
+
+describe('the PCA baseline of a site', () => {
+  it('is fitted on fit rows, evaluated on test rows, and below the variance of the noise with all directions', async () => {
+    const world = await makeWorld(SHARDS);
+    const baseline = (k: number): Promise<PcaBaseline> =>
+      computePcaBaseline({
+        store: world.store,
+        commits: world.commits,
+        width: WIDTH,
+        dtype: 'float16',
+        k,
+      });
+    const [none, some, all] = [await baseline(0), await baseline(4), await baseline(WIDTH)];
+    expect(some).toMatchObject({ k: 4, fitRows: 5900, testRows: 300 });
+    expect(none.fvu).toBeGreaterThan(0.999);
+    expect(some.fvu).toBeLessThan(none.fvu);
+    expect(some.fvu).toBeGreaterThan(0.1);
+    expect(all.fvu).toBeCloseTo(0, 9);
+    const [fit] = world.commits;
+    await expect(
+      computePcaBaseline({
+        store: world.store,
+        commits: fit ? [fit] : [],
+        width: WIDTH,
+        dtype: 'float16',
+        k: 1,
+      }),
+    ).rejects.toThrow('found 900 and 0');
     await world.close();
   });
 });
