@@ -10,7 +10,12 @@ let loaded: Ort | null = null;
 
 /** ONNX Runtime, loaded when first needed: commands and children without tensors do not pay for its native library. */
 export function loadOrt(): Ort {
-  return (loaded ??= require('onnxruntime-node') as Ort);
+  if (loaded === null) {
+    loaded = require('onnxruntime-node') as Ort;
+    // Its errors arrive as exceptions; what it prints besides would mix into the logs.
+    loaded.env.logLevel = 'fatal';
+  }
+  return loaded;
 }
 
 export type Provider = 'cpu' | 'cuda' | 'webgpu';
@@ -106,7 +111,7 @@ function sessionOptions(settings: SessionSettings): OrtSession.SessionOptions {
     interOpNumThreads: 1,
     executionMode: 'sequential',
     graphOptimizationLevel: settings.optimisation,
-    logSeverityLevel: 3,
+    logSeverityLevel: 4,
     extra: {
       // Several children share the cores; spinning threads would take them from each other.
       'session.intra_op.allow_spinning': '0',
