@@ -1,7 +1,7 @@
 // Entry of the `assay` process: its streams, its signals and its exit code. Imported by cli/assay.mjs.
 import { EXIT } from '../schemas/constants.js';
 import { processIo } from './io.js';
-import { orchestration } from './orchestration/orchestration.js';
+import { lazyOrchestration } from './lazy-orchestration.js';
 import { main } from './program.js';
 
 /** How long a command may take to end by itself after an interrupt. */
@@ -21,4 +21,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+const orchestration = lazyOrchestration(
+  async () => (await import('./orchestration/orchestration.js')).orchestration,
+);
 process.exitCode = await main(process.argv.slice(2), processIo(interrupt.signal), orchestration);

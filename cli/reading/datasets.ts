@@ -9,12 +9,7 @@ import {
   listDatasets,
   readSnapshotCommits,
 } from '../../storage/records/snapshots.js';
-import {
-  dictionaryDataset,
-  findDataset,
-  findDictionary,
-  type DictionaryName,
-} from '../dataset-names.js';
+import { findDataset, findDictionary, type DictionaryName } from '../dataset-names.js';
 
 const READS_AT_ONCE = 16;
 
@@ -60,15 +55,6 @@ export async function resolveDictionary(
     given,
     (await listDatasets(store)).map((entry) => entry.dataset),
   );
-}
-
-/** The latest snapshot of one of a dictionary's datasets; null where it has none yet. */
-export function dictionarySnapshot(
-  store: ObjectStore,
-  name: DictionaryName,
-  table: string,
-): Promise<Snapshot | null> {
-  return latestSnapshot(store, dictionaryDataset(name, table));
 }
 
 /** The pinned objects of a snapshot's own tables, in the order of shards. */

@@ -87,7 +87,7 @@ export function fillPlaceholders(
   const format = new Intl.DateTimeFormat('en-CA', {
     timeZone: at.timeZone,
     ...{ year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', hourCycle: 'h23' },
-  } as Intl.DateTimeFormatOptions);
+  });
   const parts = new Map(
     format.formatToParts(at.scheduledMs).map((part) => [part.type, part.value]),
   );

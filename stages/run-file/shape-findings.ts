@@ -3,8 +3,7 @@ import type { z } from 'zod';
 import { fieldsNamed, keysOf, nodeAt } from './json-schema.js';
 import type { JsonSchemaNode } from './json-schema.js';
 import { nearestNames } from './nearest-names.js';
-import type { FieldPath, Finding } from './problem.js';
-import { shown } from './problem.js';
+import { fieldText, shown, type FieldPath, type Finding } from './problem.js';
 
 type Issue = z.core.$ZodIssue;
 
@@ -16,10 +15,22 @@ export interface ShapeContext {
 
 /** One finding per wrong field; several for a mapping with several unknown keys. */
 export function shapeFindings(issues: readonly Issue[], context: ShapeContext): Finding[] {
-  return issues.flatMap((issue) => issueFindings(issue, [], context));
+  const findings = issues.flatMap((issue) => issueFindings(issue, [], context));
+  // A misspelt key and the field that is missing for it are one mistake.
+  const meant = new Set(
+    findings.flatMap(({ meant: field }) => (field === undefined ? [] : [field])),
+  );
+  return findings.filter(({ found, path }) => found !== NOTHING || !meant.has(fieldText(path)));
 }
 
-function issueFindings(issue: Issue, above: FieldPath, context: ShapeContext): Finding[] {
+interface ShapeFinding extends Finding {
+  /** The field that an unknown key seems to mean. */
+  readonly meant?: string;
+}
+
+const NOTHING = shown(undefined);
+
+function issueFindings(issue: Issue, above: FieldPath, context: ShapeContext): ShapeFinding[] {
   const path = [
     ...above,
     ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part)),
@@ -59,7 +70,7 @@ function unionFindings(
   issue: Extract<Issue, { code: 'invalid_union' }>,
   path: FieldPath,
   context: ShapeContext,
-): Finding[] {
+): ShapeFinding[] {
   const value = valueAt(context.value, path);
   const fitting = issue.errors.filter(
     (errors) => !errors.some((e) => e.path.length === 0 && e.code === 'invalid_type'),
@@ -94,7 +105,7 @@ function unionText(errors: readonly (readonly Issue[])[]): string {
   return [...new Set(texts)].join(' or ');
 }
 
-function unknownKey(path: FieldPath, key: string, context: ShapeContext): Finding {
+function unknownKey(path: FieldPath, key: string, context: ShapeContext): ShapeFinding {
   const known = keysOf(nodeAt(context.schema, path)).filter((name) => name !== '$schema');
   const near = nearestNames(key, known, 1)[0];
   const elsewhere = fieldsNamed(context.schema, key)[0];
@@ -110,6 +121,7 @@ function unknownKey(path: FieldPath, key: string, context: ShapeContext): Findin
     expected: `one of the fields ${known.join(', ')}`,
     found: `the unknown field \`${key}\``,
     remedy,
+    ...(near === undefined ? {} : { meant: fieldText([...path, near]) }),
   };
 }
 

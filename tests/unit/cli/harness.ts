@@ -2,6 +2,7 @@
 import type { CommandContext } from '../../../cli/command.js';
 import type { Orchestration } from '../../../cli/commands/orchestration.js';
 import type { Io, TextSink } from '../../../cli/io.js';
+import { lazyOrchestration } from '../../../cli/lazy-orchestration.js';
 import { main } from '../../../cli/program.js';
 
 export interface CliResult {
@@ -30,7 +31,12 @@ export async function runCli(
   const texts = { out: '', err: '' };
   const io = stringIo(texts, options);
   const calls: [string, unknown][] = [];
-  const code = await main(argv, io, recorded(calls, options.act ?? (() => Promise.resolve(0))));
+  const orchestration = recorded(calls, options.act ?? (() => Promise.resolve(0)));
+  const code = await main(
+    argv,
+    io,
+    lazyOrchestration(() => Promise.resolve(orchestration)),
+  );
   return { code, ...texts, calls, json: () => JSON.parse(texts.out) as unknown };
 }
 

@@ -103,6 +103,12 @@ saes:
     expect(refusal(text).message).toContain(remedy);
   });
 
+  it('is told of a misspelt key and the field that is missing for it as one mistake', () => {
+    expect(problems(GOOD.replace('sources:', 'source:')).map((p) => p.field)).toEqual([
+      'corpus.source',
+    ]);
+  });
+
   it.each([
     [
       'a text where a whole number belongs',
