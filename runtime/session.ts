@@ -165,8 +165,14 @@ function isTensorDtype(type: string): type is TensorDtype {
 
 const OUT_OF_MEMORY = /bad alloc|failed to allocate|out of memory|cannot allocate/i;
 
+/** ORT's message as one line without its full stop. */
+function messageOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return text.replace(/\s+/g, ' ').trim().replace(/\.$/, '');
+}
+
 function creationError(error: unknown, settings: SessionSettings): Error {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const details = { ...settings, ort: ORT_VERSION, message };
   const options = { cause: error };
   if (OUT_OF_MEMORY.test(message)) {
@@ -186,7 +192,7 @@ function creationError(error: unknown, settings: SessionSettings): Error {
 }
 
 function runError(error: unknown, feeds: Readonly<Record<string, TensorValue>>): Error {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const shapes = Object.entries(feeds).map(
     ([name, f]) => `${name} ${f.dtype} [${f.dims.join(', ')}]`,
   );

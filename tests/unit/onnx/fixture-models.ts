@@ -27,6 +27,7 @@ export interface TinyOptions {
   /** Rows of a learned position table added to the embedding, its row numbers from `offset` on. */
   readonly positions?: { readonly rows: number; readonly offset: number };
   readonly opset?: number;
+  /** A further input, added to what attention looks up. */
   readonly extraInput?: string;
   readonly fused?: boolean;
 }
@@ -52,7 +53,9 @@ export function tinyTransformer(options: TinyOptions = {}): ModelProto {
   const layerNorm = (x: string): string => op('LayerNormalization', [x, 'gain'], { axis: -1 });
   const product = (x: string): string => op('MatMul', [x, 'W']);
   const attend = (x: string): string => {
-    const scores = op('MatMul', [product(x), op('Transpose', [product(x)], { perm: [0, 2, 1] })]);
+    const own = product(x);
+    const k = options.extraInput === undefined ? own : op('Add', [own, options.extraInput]);
+    const scores = op('MatMul', [product(x), op('Transpose', [k], { perm: [0, 2, 1] })]);
     return op('MatMul', [op('Softmax', [scores]), product(x)]);
   };
   const addTo = (x: string, branch: string): string => {
@@ -90,9 +93,6 @@ export function tinyTransformer(options: TinyOptions = {}): ModelProto {
   const inputs = [makeValueInfo('input_ids', 'int64', ['batch', 'seq'])];
   if (options.extraInput !== undefined) {
     inputs.push(makeValueInfo(options.extraInput, 'float32', ['batch', 'seq', WIDTH]));
-    x = op('Add', [x, options.extraInput]);
-    x = op('Add', [x, attend(layerNorm(x))]);
-    x = op('Add', [x, product(layerNorm(x))]);
   }
   const head = product(layerNorm(x));
   nodes.push(makeNode('Identity', { input: [head], output: ['logits'] }));
