@@ -279,7 +279,7 @@ function stateFeeds(sizes: StateSizes, state: StateArrays): Record<string, Tenso
 }
 
 /** Feeds of the parameters, without copying. */
-export function parameterFeeds(sizes: StateSizes, state: StateArrays): Record<string, TensorValue> {
+function parameterFeeds(sizes: StateSizes, state: StateArrays): Record<string, TensorValue> {
   return Object.fromEntries(
     parameterTensors(sizes).map((t) => [
       t.name,

@@ -7,7 +7,7 @@ import type { Commit, ObjectRecord } from '../../schemas/records.js';
 import type { Block } from './messages.js';
 
 /** Most calib rows that a training measures. */
-export const CALIB_ROWS = 65_536;
+const CALIB_ROWS = 65_536;
 
 export interface TrainingData {
   /** Blocks of the fit split, in the order of shards. */
@@ -48,7 +48,7 @@ export function selectTrainingData(
 }
 
 /** Record batches of commits, in order. */
-export function blocksOf(commits: readonly ActivationsCommit[]): Block[] {
+function blocksOf(commits: readonly ActivationsCommit[]): Block[] {
   return commits.flatMap((commit) => {
     const objects = commit.objects.filter((object) => object.table === 'activations');
     const shardRows = objects.reduce((sum, object) => sum + object.rows, 0);
@@ -65,7 +65,7 @@ export function blocksOf(commits: readonly ActivationsCommit[]): Block[] {
 }
 
 /** Σ x and Σ‖x‖² of a shard as its commit states them. */
-export function momentsOf({ shard, statistics }: ActivationsCommit): Moments {
+function momentsOf({ shard, statistics }: ActivationsCommit): Moments {
   const { rows, sumX, sumSq } = statistics;
   if (typeof rows === 'number' && typeof sumSq === 'number' && typeof sumX === 'string') {
     const bytes = new Uint8Array(Buffer.from(sumX, 'base64'));
