@@ -1,4 +1,4 @@
-// `npm run demo`: set-up, a local stack of its own, the run of examples/kjv, what it found; stops what it started, also
+// `npm run demo`: set-up, a local stack, the run of examples/kjv, what it found; stops what it started, also
 // on Ctrl-C. A second demo continues where the first one stopped.
 import { spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -7,7 +7,8 @@ import { pathToFileURL } from 'node:url';
 import { ROOT, SetupError, isMain, main, startOf } from './processes.mjs';
 import { setUp } from './setup.mjs';
 
-const FOLDER = path.join(ROOT, 'examples', 'kjv');
+const RUN_FILE = path.join('examples', 'kjv', 'run.yaml');
+const DATA = path.join(ROOT, 'examples', 'kjv', 'data');
 const ASSAY = path.join(ROOT, 'cli', 'assay.mjs');
 
 /** Set on the first Ctrl-C or SIGTERM: what runs is asked to end, nothing new is started but `down`. */
@@ -31,7 +32,7 @@ async function demo() {
 }
 
 async function upAndRun(ready) {
-  for (const args of [['up'], ['run', 'run.yaml', '--follow']]) {
+  for (const args of [['up'], ['run', RUN_FILE, '--follow']]) {
     const code = await assay(args);
     if (interrupted) {
       console.log('Interrupted: what is done is kept, `npm run demo` goes on from there.');
@@ -43,29 +44,29 @@ async function upAndRun(ready) {
   const findings = path.join(ROOT, 'dist', 'infra', 'demo', 'findings.js');
   const { printFindings } = await import(pathToFileURL(findings).href);
   await printFindings({
-    commands: {
-      text: (args) => output(args),
-      json: async (args) => JSON.parse(await output([...args, '--json'])),
-    },
+    commands: { show, json: async (args) => JSON.parse(await output([...args, '--json'])) },
     run: 'kjv',
     dictionary: 'kjv-l2',
-    store: pathToFileURL(path.join(FOLDER, 'data')).href,
+    store: pathToFileURL(DATA).href,
     print: (text) => console.log(text),
   });
   return 0;
 }
 
-/** The demo's stack belongs to its folder, so that one which the user has started elsewhere is left alone. */
+/** The stack belongs to the checkout, so that one of a folder above is left alone and `npx assay` here finds the results. */
 async function ownFolder() {
-  const file = path.join(FOLDER, '.assay', 'config.json');
+  const file = path.join(ROOT, '.assay', 'config.json');
   if (await readFile(file, 'utf8').catch(() => null)) return;
   await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify({ formatVersion: 1, store: 'file://./data' })}\n`);
+  await writeFile(
+    file,
+    `${JSON.stringify({ formatVersion: 1, store: pathToFileURL(DATA).href })}\n`,
+  );
 }
 
-/** Whether the stack of the demo's folder runs already; then it is not ours to stop. */
+/** Whether the checkout's stack runs already; then it is not ours to stop. */
 async function isUp() {
-  const file = path.join(FOLDER, '.assay', 'temporal.pid.json');
+  const file = path.join(ROOT, '.assay', 'temporal.pid.json');
   const record = await readFile(file, 'utf8').then(JSON.parse, () => null);
   return record !== null && startOf(record.pid) === record.start;
 }
@@ -81,7 +82,7 @@ function interrupt(signal) {
 function assay(args) {
   return new Promise((resolve, reject) => {
     current = spawn(process.execPath, [ASSAY, ...args], {
-      cwd: FOLDER,
+      cwd: ROOT,
       stdio: 'inherit',
       // `down` has to do its work even while Ctrl-C is pressed again.
       detached: args[0] === 'down',
@@ -94,14 +95,18 @@ function assay(args) {
   });
 }
 
+/** Shows what an `assay` command prints. @throws SetupError when it fails */
+async function show(args) {
+  const code = await assay(args);
+  if (code !== 0) throw new SetupError(`assay ${args.join(' ')} ended with code ${code}.`);
+}
+
 /** What an `assay` command prints on stdout. @throws SetupError when it fails */
 function output(args) {
   return new Promise((resolve, reject) => {
-    const env = process.stdout.isTTY ? { ...process.env, FORCE_COLOR: '1' } : process.env;
     const child = spawn(process.execPath, [ASSAY, ...args], {
-      cwd: FOLDER,
+      cwd: ROOT,
       stdio: ['ignore', 'pipe', 'inherit'],
-      env,
     });
     const chunks = [];
     child.stdout.on('data', (chunk) => chunks.push(chunk));

@@ -6,10 +6,10 @@ import type { Commit } from '../../schemas/records.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import { listCommitInputs, readCommits } from '../../storage/records/commits.js';
 
-/** Runs one `assay` command: its text as it would stand on a terminal, or its JSON document. */
+/** Runs one `assay` command: shows what it prints, or returns its JSON document. */
 export interface Commands {
-  text(args: readonly string[]): Promise<string>;
-  json(args: readonly string[]): Promise<unknown>;
+  readonly show: (args: readonly string[]) => Promise<void>;
+  readonly json: (args: readonly string[]) => Promise<unknown>;
 }
 
 export interface FindingsRequest {
@@ -28,7 +28,7 @@ const DENSITY = [1e-4, 1e-2] as const;
 export async function printFindings(request: FindingsRequest): Promise<void> {
   const { commands, run, dictionary, print } = request;
   print(heading('What was computed'));
-  print(await commands.text(['datasets']));
+  await commands.show(['datasets']);
   const totals = await commands.json(['sql', TOTALS, '--run', run]);
   const [documents, tokens] = firstRow(totals);
   print(`${group(documents)} documents, ${group(tokens)} tokens`);
@@ -44,12 +44,13 @@ export async function printFindings(request: FindingsRequest): Promise<void> {
   print(heading(`${DRAWN} features drawn by key among those of density ${DENSITY.join(' to ')}`));
   print('Not chosen by hand: the dull ones are shown too.');
   for (const feature of await drawnFeatures(request)) {
-    print(await commands.text(['top', dictionary, String(feature), '--k', '5', '--context', '10']));
+    await commands.show(['top', dictionary, String(feature), '--k', '5', '--context', '10']);
   }
 
   print(heading('Where it lies, and what to type next'));
   print(`results: ${request.store}`);
-  print(NEXT.map(([command, what]) => `  ${command.padEnd(68)}${what}`).join('\n'));
+  const width = Math.max(...NEXT.map(([command]) => command.length)) + 2;
+  print(NEXT.map(([command, what]) => `  ${command.padEnd(width)}${what}`).join('\n'));
 }
 
 const TOTALS = 'select count(*), sum(tokens) from documents';
@@ -126,8 +127,8 @@ export function testMetricsOf(
 
 async function drawnFeatures({ commands, run, dictionary }: FindingsRequest): Promise<number[]> {
   const [least, most] = DENSITY;
-  const query = `select feature from features where density between ${least} and ${most}`;
-  const found = await commands.json(['sql', query, '--run', run, '--dict', dictionary]);
+  const query = `select feature from "${dictionary}".features where density between ${least} and ${most}`;
+  const found = await commands.json(['sql', query, '--run', run]);
   const { rows } = found as { rows: readonly (readonly unknown[])[] };
   return drawByKey(
     rows.map(([feature]) => Number(feature)),
