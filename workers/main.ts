@@ -6,7 +6,10 @@ import { parseWorkerOptions, readTemporalEnvironment } from './environment.js';
 import { runWorker } from './run-worker.js';
 
 const options = parseWorkerOptions(process.argv[2]);
-const log = pino({ level: options.logLevel, base: { pid: process.pid, host: options.hostId } }, pino.destination({ dest: 2, sync: true }));
+const log = pino(
+  { level: options.logLevel, base: { pid: process.pid, host: options.hostId } },
+  pino.destination({ dest: 2, sync: true }),
+);
 
 setCrashPoint(readTemporalEnvironment().ASSAY_CRASH_POINT ?? null);
 

@@ -18,10 +18,7 @@ async function encodeWith(weights: Weights, x: Float32Array): Promise<Record<str
     b_dec: [24],
   };
   const feeds = Object.fromEntries(
-    [...weights].map(([name, data]) => [
-      name,
-      { dtype: 'float32', dims: dims[name] ?? [], data },
-    ]),
+    [...weights].map(([name, data]) => [name, { dtype: 'float32', dims: dims[name] ?? [], data }]),
   );
   const outputs = await session.run({
     ...feeds,
