@@ -1,9 +1,12 @@
 // `assay logs`: what happened to a run.
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { logsDocument } from '../../schemas/cli-json-runs.js';
 import { EXIT } from '../../schemas/constants.js';
 import { readEvents } from '../../storage/records/events.js';
 import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
+import { findLocalConfig } from '../local-config.js';
 import { findRun } from '../reading/runs.js';
 import { eventsText } from '../render/run-text.js';
 
@@ -33,5 +36,16 @@ async function logs(options: LogsOptions, context: CommandContext): Promise<numb
   context.output.result(logsDocument, { run: run.name, revision: run.revision, events }, () =>
     eventsText(events),
   );
+  const folder = await workerLogs(context.io.cwd);
+  if (folder !== null && !context.output.json)
+    context.output.note(`Workers of this folder write their own logs to ${folder}`);
   return EXIT.done;
+}
+
+/** Where the workers that `up` and `run` started from here write their logs; null where there are none. */
+async function workerLogs(cwd: string): Promise<string | null> {
+  const found = await findLocalConfig(cwd);
+  if (found === null) return null;
+  const folder = join(found.folder, '.assay', 'logs');
+  return (await stat(folder).catch(() => null)) === null ? null : folder;
 }

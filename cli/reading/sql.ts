@@ -107,19 +107,20 @@ async function trainingOf(store: ObjectStore, name: DictionaryName): Promise<Sou
     : tablesOf(store, snapshot, { schema: name.dictionary, tables: ['training'] });
 }
 
-/** acts and postings of the encoded shards; postings, features and top of the index once it is whole. */
+/** acts of the encoded shards; postings of the whole index, else of the shards' sorted runs; features and top so far. */
 async function dictionaryTables(
   store: ObjectStore,
   { name, acts, index }: PinnedDictionary,
 ): Promise<Source[]> {
   const schema = name.dictionary;
-  if (index?.complete) {
-    return [
-      ...(await tablesOf(store, acts, { schema, tables: ['acts'] })),
-      ...(await tablesOf(store, index, { schema, tables: ['postings', 'features', 'top'] })),
-    ];
-  }
-  return tablesOf(store, acts, { schema, tables: ['acts', 'postings'] });
+  const postings = index?.complete ? index : acts;
+  return [
+    ...(await tablesOf(store, acts, { schema, tables: ['acts'] })),
+    ...(await tablesOf(store, postings, { schema, tables: ['postings'] })),
+    ...(index === null
+      ? []
+      : await tablesOf(store, index, { schema, tables: ['features', 'top'] })),
+  ];
 }
 
 interface Wanted {

@@ -132,35 +132,37 @@ export function quarantineText(
   return [...entries, `Try them again with: assay resume ${run} --mode errored`].join('\n');
 }
 
-/** Each stage with its key and what changed. */
+/** Each stage with its key and what changed; datasets of one key share what it is made of. */
 export function explainText(explanation: z.infer<typeof explainDocument>): string {
   const { run, revision, against, stages } = explanation;
   const heading =
     against === null
       ? `${run} revision ${revision}; there is no earlier revision to compare it with`
       : `${run} revision ${revision} against revision ${against}`;
+  const told = new Set<string>();
   const lines = stages.map((stage) => {
-    const verdict =
-      stage.key === null
-        ? 'known after earlier stages'
-        : against === null
-          ? ''
-          : stage.same
-            ? 'same key: nothing is computed again'
-            : stage.before === null
-              ? 'not there before'
-              : 'new key';
+    const head = `${stage.stage}  ${stage.dataset}  ${stage.key?.slice(0, 12) ?? '…'}  ${verdictText(stage, against)}`;
+    if (stage.key !== null && told.has(stage.key)) return head.trimEnd();
+    told.add(stage.key ?? '');
     const changes = stage.changes.map(
       ({ field, before, after }) => `    ${field}: ${valueText(before)} → ${valueText(after)}`,
     );
-    const all = against === null ? configLines(stage.config) : [];
     return [
-      `${stage.stage}  ${stage.dataset}  ${stage.key?.slice(0, 12) ?? '…'}  ${verdict}`.trimEnd(),
+      head.trimEnd(),
       ...changes,
-      ...all,
+      ...(against === null ? configLines(stage.config) : []),
     ].join('\n');
   });
   return [heading, ...lines].join('\n');
+}
+
+type ExplainedStage = z.infer<typeof explainDocument>['stages'][number];
+
+function verdictText({ key, before, same }: ExplainedStage, against: number | null): string {
+  if (key === null) return 'known after earlier stages';
+  if (against === null) return '';
+  if (same) return 'same key: nothing is computed again';
+  return before === null ? 'not there before' : 'new key';
 }
 
 function configLines(config: unknown): string[] {

@@ -263,6 +263,22 @@ describe('a second revision', () => {
   });
 });
 
+describe('an index that is not whole', () => {
+  it('serves features so far, with the coverage, and postings of the shards', async () => {
+    const file = await writeRun(folder);
+    const third = await submitRun(store, file, 3);
+    await runStages(store, third, { folder, until: 'index', most: 1 });
+    const result = await cli('sql', 'select count(*) from features', '--json');
+    const { rows, coverage } = sqlDocument.parse(result.json());
+    expect(rows).toEqual([[64]]);
+    expect(coverage).toEqual([
+      { table: 'features', dataset: 'small/dict/top', shards: 1, planned: 2 },
+    ]);
+    const [postings] = await sqlRows('select count(*) from postings');
+    expect(postings).toEqual((await sqlRows('select sum(len(features)) from acts'))[0]);
+  });
+});
+
 describe('rm and gc', () => {
   it('refuse while a run has not ended, and remove it then', async () => {
     const refused = await cli('rm', 'small');
