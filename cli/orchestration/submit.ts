@@ -11,13 +11,8 @@ import { startedDocument } from '../../schemas/cli-json-runs.js';
 import { EXIT, LIMITS, QUEUES, SEARCH_ATTRIBUTES, WORKFLOWS } from '../../schemas/constants.js';
 import { InputError } from '../../schemas/errors.js';
 import type { ResumeMode, RunInput, StoreOptionsMessage } from '../../schemas/messages.js';
-import { checkFirstRecord } from '../../stages/corpus/parts.js';
 import { loadRunFile } from '../../stages/run-file/load.js';
-import {
-  resolveRun,
-  sourceOpener,
-  type ResolvedWithUploads,
-} from '../../stages/run-plan/resolve-run.js';
+import { resolveRun, type ResolvedWithUploads } from '../../stages/run-plan/resolve-run.js';
 import type { ResolvedRun } from '../../stages/run-plan/resolved-run.js';
 import {
   latestRevision,
@@ -38,6 +33,7 @@ import { findRun } from '../reading/runs.js';
 import { isActive, runWorkflowId } from './control.js';
 import { followRun } from './follow.js';
 import { machineSlots, startWorker } from './local-stack.js';
+import { checkModelRuns, checkRoom, checkSources } from './preflight.js';
 import { stackFolder } from './stack-commands.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
 
@@ -57,10 +53,16 @@ export async function run(options: RunOptions, context: CommandContext): Promise
     ...{ until: options.until ?? 'index', limitDocuments: options.limit ?? null },
   });
   await checkSources(resolved.run, folder);
+  await checkModelRuns(resolved);
   const storeOptions =
     runFile.storeOptions ?? (await localStoreOptions(context, canonicalStoreUrl(url, base)));
   const store = await openStore(canonicalStoreUrl(url, base), { storeOptions });
   try {
+    await checkRoom({
+      ...{ store, run: resolved.run, folder },
+      workerFolder:
+        context.environment.temporalAddress === null ? await stackFolder(context) : null,
+    });
     await assertUsableStore(store);
     return await withTemporal(context, async (client, at) => {
       const revision = await settleRevision({ store, storeOptions }, resolved, { client, context });
@@ -132,23 +134,6 @@ function sayNothingLeft(
     () => `${run.name}: everything is done, nothing to resume.${note}`,
   );
   return EXIT.done;
-}
-
-async function checkSources(run: ResolvedRun, folder: string): Promise<void> {
-  const { corpus } = run.file;
-  const rule = {
-    idField: corpus.id,
-    textField: corpus.text,
-    split: corpus.split,
-    splitSeed: corpus.splitSeed,
-    onBadDocument: corpus.onBadDocument,
-  };
-  for (const part of run.parts)
-    await checkFirstRecord(part, rule, {
-      openSource: sourceOpener(run.file),
-      baseFolder: folder,
-      format: corpus.format,
-    });
 }
 
 /** The revision to run: the stored one where the file asks for the same, else a new one, unless the old one is active. */

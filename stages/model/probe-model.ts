@@ -18,7 +18,10 @@ export interface ProbeOptions {
  * Resolves where the model runs and every site has the width that its structure tells.
  * @throws InputError with what ORT or the outputs say; ResourceError where memory or the provider is missing
  */
-export async function probeModel(opened: OpenedModel, options: ProbeOptions): Promise<void> {
+export async function probeModel(
+  opened: Pick<OpenedModel, 'path' | 'summary'>,
+  options: ProbeOptions,
+): Promise<void> {
   const { path, summary } = opened;
   const [, ...external] = summary.files;
   const prepared = await prepareModel({ onnx: path, external }, options.sites);

@@ -100,6 +100,31 @@ export async function estimateStages(
   };
 }
 
+/** Shards that one worker slot holds on its disk at once: one computes, one is read or uploaded. */
+const SHARDS_IN_HAND = 2;
+/** Weights with the optimiser's two moments, and the checkpoint before the one that is written. */
+const CHECKPOINT_COPIES = 6;
+
+/** Bytes that one worker slot needs on its own disk: the model, the shards in hand, the largest training's state. */
+export function workerBytes(run: ResolvedRun): number {
+  const { model, file } = run;
+  const files = [model.onnx, model.tokenizer, ...model.external];
+  const valueBytes = file.activations.dtype === 'float16' ? 2 : 4;
+  const rowBytes = run.sites.reduce(
+    (n, site) => n + site.width * valueBytes + ROW_BYTES.activationKeys,
+    0,
+  );
+  const weights = run.dictionaries.map(({ site, sae }) => {
+    const width = run.sites.find((s) => s.name === site)?.width ?? model.width;
+    return 2 * width * sae.features * 4;
+  });
+  return (
+    files.reduce((n, { bytes }) => n + bytes, 0) +
+    SHARDS_IN_HAND * file.corpus.shardTokens * rowBytes +
+    CHECKPOINT_COPIES * Math.max(0, ...weights)
+  );
+}
+
 function guessPart(part: Part, run: ResolvedRun): CorpusSize {
   const textBytes =
     part.bytes * (part.compression === 'none' && part.format !== 'parquet' ? 1 : COMPRESSION);

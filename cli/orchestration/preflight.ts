@@ -1,0 +1,102 @@
+// What `run` asks before it writes anything: whether every source begins with a document, whether ONNX Runtime takes the
+// model, whether the disks have room.
+import { statfs } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ResourceError } from '../../schemas/errors.js';
+import { checkFirstRecord } from '../../stages/corpus/parts.js';
+import { probeModel } from '../../stages/model/probe-model.js';
+import { workerBytes } from '../../stages/run-plan/estimate.js';
+import { sourceOpener, type ResolvedWithUploads } from '../../stages/run-plan/resolve-run.js';
+import type { ResolvedRun } from '../../stages/run-plan/resolved-run.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { missingBytes, planRows } from './plan-rows.js';
+
+/** @throws InputError that names file and line where a source does not begin with a document */
+export async function checkSources(run: ResolvedRun, folder: string): Promise<void> {
+  const { corpus } = run.file;
+  const rule = {
+    idField: corpus.id,
+    textField: corpus.text,
+    split: corpus.split,
+    splitSeed: corpus.splitSeed,
+    onBadDocument: corpus.onBadDocument,
+  };
+  for (const part of run.parts)
+    await checkFirstRecord(part, rule, {
+      openSource: sourceOpener(run.file),
+      baseFolder: folder,
+      format: corpus.format,
+    });
+}
+
+/** @throws InputError with what ONNX Runtime refuses */
+export async function checkModelRuns({ run, model }: ResolvedWithUploads): Promise<void> {
+  // A device that only the workers have cannot be asked here.
+  if (run.file.compute.device === 'cuda') return;
+  const onnx = model.files[0]?.path ?? '';
+  const sites = run.sites.map((site) => site.name);
+  const { contextTokens } = run.file.model;
+  await probeModel({ path: onnx, summary: model }, { sites, contextTokens, engine: run.engine });
+}
+
+/** Bytes free for this user on the file system of a folder that exists. */
+export type FreeBytes = (folder: string) => Promise<number>;
+
+const freeBytes: FreeBytes = async (folder) => {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+};
+
+export interface RoomInput {
+  readonly store: ObjectStore;
+  readonly run: ResolvedRun;
+  /** Folder of the run file. */
+  readonly folder: string;
+  /** Folder of this machine's workers; null where they are elsewhere. */
+  readonly workerFolder: string | null;
+}
+
+/** @throws ResourceError with needed and free bytes where the plan does not fit a local store or the workers' folder */
+export async function checkRoom(input: RoomInput, free: FreeBytes = freeBytes): Promise<void> {
+  const { store, run, folder, workerFolder } = input;
+  if (store.url.startsWith('file:')) {
+    const needed = missingBytes(await planRows(store, run, { exact: false, folder }));
+    await expectRoom({ what: 'the store', place: fileURLToPath(store.url), needed }, free);
+  }
+  if (workerFolder !== null)
+    await expectRoom(
+      { what: "the workers' files", place: workerFolder, needed: workerBytes(run) },
+      free,
+    );
+}
+
+interface Need {
+  readonly what: string;
+  readonly place: string;
+  readonly needed: number;
+}
+
+async function expectRoom({ what, place, needed }: Need, free: FreeBytes): Promise<void> {
+  const found = await freeOf(place, free);
+  if (found >= needed) return;
+  throw new ResourceError(
+    `Expected about ${megabytes(needed)} free for ${what} in ${place}, found ${megabytes(found)}. Free space, choose another place (--store), or make the run smaller; \`assay plan\` shows the bytes of each stage.`,
+    { path: place, needed, free: found },
+  );
+}
+
+/** The folder may not exist yet: its nearest parent that does is on the same disk. */
+async function freeOf(folder: string, free: FreeBytes): Promise<number> {
+  try {
+    return await free(folder);
+  } catch (error) {
+    const parent = path.dirname(folder);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || parent === folder) throw error;
+    return freeOf(parent, free);
+  }
+}
+
+function megabytes(bytes: number): string {
+  return `${(bytes / 2 ** 20).toFixed(1)} MB`;
+}
