@@ -1,7 +1,7 @@
 // What is planned, stored and missing per dataset, with what it is likely to cost. Reads the store; writes nothing.
 import os from 'node:os';
 import type { z } from 'zod';
-import { planDocument } from '../../schemas/cli-json-runs.js';
+import { type planDocument } from '../../schemas/cli-json-runs.js';
 import type { StageName } from '../../schemas/constants.js';
 import { estimateStages } from '../../stages/run-plan/estimate.js';
 import { initialPlan } from '../../stages/run-plan/plan-record.js';

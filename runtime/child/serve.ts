@@ -23,7 +23,7 @@ export function serveChild(tasks: ChildTasks): void {
     ask: (what, request) =>
       new Promise((resolve, reject) => {
         const ask = nextAsk++;
-        asks.set(ask, { resolve: resolve as (value: never) => void, reject });
+        asks.set(ask, { resolve: resolve, reject });
         send({ type: 'ask', id, ask, what, request });
       }),
   });

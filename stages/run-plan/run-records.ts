@@ -62,7 +62,7 @@ export async function storeRun(
   }
   await putRunDocument(store, run, {
     document: 'config',
-    value: run as unknown,
+    value: run,
     schema: z.unknown(),
   });
   await writePlan(store, initialPlan(run));

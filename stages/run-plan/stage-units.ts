@@ -3,17 +3,8 @@
 import { digestOf, stageKey, type KeyPreimage } from '../../core/identity/digest.js';
 import type { StageName } from '../../schemas/constants.js';
 import type { Commit } from '../../schemas/records.js';
-import type {
-  ActivationsConfig,
-  ActivationsInputs,
-  CorpusConfig,
-  EncodeConfig,
-  IndexConfig,
-  StoredFile,
-  TokensConfig,
-  TrainConfig,
-} from '../configs.js';
 import { planSiteKeys } from '../activations/plan.js';
+import type { ActivationsInputs, StoredFile, TokensConfig } from '../configs.js';
 import { planCorpus } from '../corpus/plan.js';
 import { planEncodeItems, planEncodeKey } from '../encode/plan.js';
 import { planIndexItems } from '../index/plan.js';
@@ -21,9 +12,19 @@ import type { WorkItem } from '../stage.js';
 import { planTokens } from '../tokens/plan.js';
 import { planTrainItem, planTraining } from '../train/plan.js';
 import { datasetNames } from './dataset-names.js';
-import type { ResolvedDictionary, ResolvedRun } from './resolved-run.js';
-import { STAGE_TABLE } from './stage-table.js';
 import type { Pinned, PinnedReader } from './pinned.js';
+import type { ResolvedRun } from './resolved-run.js';
+import {
+  activationsConfig,
+  corpusConfig,
+  corpusPreimage,
+  encodeConfig,
+  indexConfig,
+  tokensKeyed,
+  tokensPreimage,
+  trainConfig,
+} from './stage-settings.js';
+import { STAGE_TABLE } from './stage-table.js';
 
 export interface PlannedUnit {
   readonly item: WorkItem;
@@ -121,7 +122,7 @@ async function activationsUnits(
   const siteKeys = planSiteKeys(config);
   const keys = siteKeys.map(({ key }) => key);
   const units = tokens.commits.map((commit) => ({
-    item: activationsItem(keys, commit) as WorkItem,
+    item: activationsItem(keys, commit),
     config,
   }));
   return {
@@ -156,271 +157,97 @@ function activationsItem(keys: readonly string[], commit: Commit): WorkItem<Acti
 
 async function trainUnits(run: ResolvedRun, pinned: PinnedReader): Promise<StageUnits | null> {
   const names = datasetNames(run.name);
-  const groups: UnitGroup[] = [];
-  const datasets: DatasetUnit[] = [];
-  const preimages: KeyPreimage[] = [];
+  const units = emptyUnits('train');
   for (const site of run.sites) {
     const dictionaries = run.dictionaries.filter((d) => d.site === site.name);
     if (dictionaries.length === 0) continue;
     const activations = await pinned(names.activations(site.name));
     if (!activations) return null;
     const snapshot = trainingDigest(activations.commits);
-    const { segments } = activations;
-    for (const dictionary of dictionaries) {
-      const config = trainConfig(run, dictionary);
+    // Dictionaries of one site share the read: one item trains them all over one stream of rows.
+    const configs = dictionaries.map((dictionary) => trainConfig(run, dictionary));
+    const item = planTrainItem({ configs, snapshot, segments: activations.segments });
+    units.groups.push({ group: site.name, units: [{ item, config: configs }] });
+    for (const config of configs) {
       const { key, preimage } = planTraining(config, snapshot);
-      preimages.push(preimage);
-      const group = dictionary.name;
-      groups.push({
-        group,
-        units: [
-          { item: planTrainItem({ configs: [config], snapshot, segments }) as WorkItem, config },
-        ],
-      });
+      units.preimages.push(preimage);
       for (const table of ['weights', 'training'])
-        datasets.push({
-          dataset: names.dictionary(dictionary.name, table),
-          tables: [table],
-          key,
-          group,
-        });
+        units.datasets.push(
+          dictionaryUnit(run, { name: config.aux.name, table, key, group: site.name }),
+        );
     }
   }
-  return { stage: 'train', groups, datasets, preimages };
+  return units;
 }
 
 async function encodeUnits(run: ResolvedRun, pinned: PinnedReader): Promise<StageUnits | null> {
   const names = datasetNames(run.name);
-  const groups: UnitGroup[] = [];
-  const datasets: DatasetUnit[] = [];
-  const preimages: KeyPreimage[] = [];
+  const units = emptyUnits('encode');
   for (const dictionary of run.dictionaries) {
+    const { name } = dictionary;
     const activations = await pinned(names.activations(dictionary.site));
-    const weights = await pinned(names.dictionary(dictionary.name, 'weights'));
+    const weights = await pinned(names.dictionary(name, 'weights'));
     if (!activations || !weights) return null;
     const config = encodeConfig(run, dictionary, weightsFile(weights));
     const { key, preimage } = planEncodeKey(config);
-    preimages.push(preimage);
-    const group = dictionary.name;
-    groups.push({
-      group,
-      units: planEncodeItems(config, activations.commits).map((item) => ({
-        item: item as WorkItem,
-        config,
-      })),
-    });
-    datasets.push({
-      dataset: names.dictionary(dictionary.name, 'acts'),
-      tables: ['acts'],
-      key,
-      group,
-    });
-    datasets.push({
-      dataset: names.dictionary(dictionary.name, 'postings-runs'),
-      tables: ['postings'],
-      key,
-      group,
-    });
+    const items = planEncodeItems(config, activations.commits);
+    units.preimages.push(preimage);
+    units.groups.push({ group: name, units: items.map((item) => ({ item, config })) });
+    units.datasets.push(dictionaryUnit(run, { name, table: 'acts', key, group: name }));
+    const runs = { name, table: 'postings-runs', tables: ['postings'], key, group: name };
+    units.datasets.push(dictionaryUnit(run, runs));
   }
-  return { stage: 'encode', groups, datasets, preimages };
+  return units;
 }
 
 async function indexUnits(run: ResolvedRun, pinned: PinnedReader): Promise<StageUnits | null> {
   const names = datasetNames(run.name);
   const tokens = await pinned(names.tokens);
   if (!tokens) return null;
-  const groups: UnitGroup[] = [];
-  const datasets: DatasetUnit[] = [];
-  const preimages: KeyPreimage[] = [];
+  const units = emptyUnits('index');
   for (const dictionary of run.dictionaries) {
-    const encoded = await pinned(names.dictionary(dictionary.name, 'acts'));
+    const { name } = dictionary;
+    const encoded = await pinned(names.dictionary(name, 'acts'));
     if (!encoded) return null;
-    const snapshot = contentDigest(encoded.commits);
+    const { commits, segments } = encoded;
+    const snapshot = contentDigest(commits);
     const config = indexConfig(run, dictionary, encoded.snapshot.key);
-    const preimage = {
-      stage: 'index',
-      stageVersion: STAGE_TABLE.index.version,
-      config: config.keyed,
-      inputs: { snapshot },
-    };
+    const stageVersion = STAGE_TABLE.index.version;
+    const preimage = { stage: 'index', stageVersion, config: config.keyed, inputs: { snapshot } };
     const key = stageKey(preimage);
-    preimages.push(preimage);
-    const group = dictionary.name;
     const { features, topExamples } = config.keyed;
-    const items = planIndexItems({
-      key,
-      features,
-      topExamples,
-      snapshot,
-      commits: encoded.commits,
-      segments: encoded.segments,
-      tokens: tokens.segments,
-    });
-    groups.push({ group, units: items.map((item) => ({ item: item as WorkItem, config })) });
+    const parts = { key, features, topExamples, snapshot, commits, segments };
+    const items = planIndexItems({ ...parts, tokens: tokens.segments });
+    units.preimages.push(preimage);
+    units.groups.push({ group: name, units: items.map((item) => ({ item, config })) });
     for (const table of ['postings', 'features', 'top'])
-      datasets.push({
-        dataset: names.dictionary(dictionary.name, table),
-        tables: [table],
-        key,
-        group,
-      });
+      units.datasets.push(dictionaryUnit(run, { name, table, key, group: name }));
   }
-  return { stage: 'index', groups, datasets, preimages };
+  return units;
 }
 
-// ---- settings of each stage
-
-function corpusConfig(run: ResolvedRun): CorpusConfig {
-  const { corpus } = run.file;
-  return {
-    keyed: {
-      seed: run.file.seed,
-      idField: corpus.id,
-      textField: corpus.text,
-      split: corpus.split,
-      splitSeed: corpus.splitSeed,
-      shardTokens: corpus.shardTokens,
-      onBadDocument: corpus.onBadDocument,
-      ...(run.limitDocuments === null ? {} : { limitDocuments: run.limitDocuments }),
-    },
-    aux: {
-      parts: run.parts,
-      ...(run.file.storeOptions ? { storeOptions: run.file.storeOptions } : {}),
-    },
-  };
+interface GrowingUnits extends StageUnits {
+  readonly groups: UnitGroup[];
+  readonly datasets: DatasetUnit[];
+  readonly preimages: KeyPreimage[];
 }
 
-function corpusPreimage(run: ResolvedRun): KeyPreimage {
-  return {
-    stage: 'corpus',
-    stageVersion: STAGE_TABLE.corpus.version,
-    config: corpusConfig(run).keyed,
-    inputs: null,
-  };
+function emptyUnits(stage: StageName): GrowingUnits {
+  return { stage, groups: [], datasets: [], preimages: [] };
 }
 
-function tokensKeyed(run: ResolvedRun): TokensConfig['keyed'] {
-  const { maxDocumentTokens, onBadDocument } = run.file.corpus;
-  return {
-    corpusKey: stageKey(corpusPreimage(run)),
-    tokenizer: run.model.tokenizer.sha256,
-    maxDocumentTokens,
-    onBadDocument,
-  };
+interface DictionaryTable {
+  readonly name: string;
+  readonly table: string;
+  /** Tables of the objects; default the one of that name. */
+  readonly tables?: readonly string[];
+  readonly key: string;
+  readonly group: string;
 }
 
-function tokensPreimage(run: ResolvedRun): KeyPreimage {
-  return {
-    stage: 'tokens',
-    stageVersion: STAGE_TABLE.tokens.version,
-    config: tokensKeyed(run),
-    inputs: null,
-  };
-}
-
-function activationsConfig(run: ResolvedRun): ActivationsConfig {
-  const { activations, model } = run.file;
-  return {
-    keyed: {
-      tokensKey: stageKey(tokensPreimage(run)),
-      model: run.model.reference,
-      contextTokens: model.contextTokens,
-      prependId: run.model.prependId,
-      packing: model.packing,
-      dropPositions: [...new Set(activations.dropPositions)].sort((a, b) => a - b),
-      dtype: activations.dtype,
-      batchTokens: activations.batchTokens,
-      engine: run.engine,
-    },
-    aux: {
-      sites: run.sites.map((s) => s.name),
-      model: run.model.onnx,
-      external: run.model.external,
-    },
-  };
-}
-
-function activationsKey(run: ResolvedRun, site: string): string {
-  return planSiteKeys(activationsConfig(run)).find((entry) => entry.site === site)?.key ?? '';
-}
-
-/** The keys that follow from the settings alone, by dataset. */
-export function keysKnownAtStart(run: ResolvedRun): ReadonlyMap<string, string> {
-  const names = datasetNames(run.name);
-  const tokens = stageKey(tokensPreimage(run));
-  return new Map([
-    [names.corpus, stageKey(corpusPreimage(run))],
-    [names.documents, tokens],
-    [names.tokens, tokens],
-    ...planSiteKeys(activationsConfig(run)).map(
-      ({ site, key }) => [names.activations(site), key] as const,
-    ),
-  ]);
-}
-
-function trainConfig(run: ResolvedRun, dictionary: ResolvedDictionary): TrainConfig {
-  return {
-    keyed: {
-      activationsKey: activationsKey(run, dictionary.site),
-      site: dictionary.site,
-      dtype: run.file.activations.dtype,
-      runSeed: run.file.seed,
-      sae: dictionary.sae,
-      engine: run.engine,
-    },
-    aux: { name: dictionary.name, width: siteWidth(run, dictionary.site) },
-  };
-}
-
-function encodeConfig(
-  run: ResolvedRun,
-  dictionary: ResolvedDictionary,
-  weights: StoredFile,
-): EncodeConfig {
-  const { site, name, sae } = dictionary;
-  return {
-    keyed: {
-      dictionary: weights.sha256,
-      activationsKey: activationsKey(run, site),
-      dtype: run.file.activations.dtype,
-      engine: run.engine,
-    },
-    aux: {
-      name,
-      site,
-      width: siteWidth(run, site),
-      features: sae.features,
-      k: sae.k,
-      weights,
-      architecture: sae.architecture,
-    },
-  };
-}
-
-function indexConfig(
-  run: ResolvedRun,
-  dictionary: ResolvedDictionary,
-  encodeKey: string,
-): IndexConfig {
-  const { contextTokens, packing } = run.file.model;
-  const { name, site, sae } = dictionary;
-  return {
-    keyed: {
-      encodeKey,
-      topExamples: run.file.index.topExamples,
-      features: sae.features,
-      contextTokens,
-      prepended: run.model.prependId !== null,
-      packing,
-    },
-    aux: { name, site, width: siteWidth(run, site) },
-  };
-}
-
-// ---- small facts
-
-function siteWidth(run: ResolvedRun, site: string): number {
-  return run.sites.find((s) => s.name === site)?.width ?? run.model.width;
+function dictionaryUnit(run: ResolvedRun, unit: DictionaryTable): DatasetUnit {
+  const { name, table, tables = [table], key, group } = unit;
+  return { dataset: datasetNames(run.name).dictionary(name, table), tables, key, group };
 }
 
 function weightsFile({ commits }: Pinned): StoredFile {
