@@ -11,7 +11,14 @@ const STEPS = [
   [
     'tests',
     bin('vitest', 'vitest.mjs'),
-    ['run', '--reporter=dot', '--project=unit', '--project=property', '--project=replay'],
+    [
+      'run',
+      '--reporter=dot',
+      '--silent=passed-only',
+      '--project=unit',
+      '--project=property',
+      '--project=replay',
+    ],
   ],
   [
     'lint',
