@@ -3,7 +3,7 @@ import { LIMITS, type StageName } from '../schemas/constants.js';
 import type { RunRef } from '../schemas/messages.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 import { putBeat } from '../storage/records/runs.js';
-import { beatRecord } from '../schemas/records.js';
+import type { Beat } from '../schemas/records.js';
 
 export interface ItemProgress {
   readonly tokens?: number;
@@ -30,6 +30,8 @@ export class BeatWriter {
   }
 
   update(progress: ItemProgress): void {
+    // The first step of a training is said with the next tick: its shard takes longer than any other.
+    if (this.#progress.step === undefined && progress.step !== undefined) this.#lastMs = 0;
     this.#progress = { ...this.#progress, ...progress };
   }
 
@@ -39,19 +41,16 @@ export class BeatWriter {
     if (now - this.#lastMs < LIMITS.beatMs) return;
     this.#lastMs = now;
     const { store, ref, stage, lot, hostId } = this.#input;
-    const beat = {
-      formatVersion: 1 as const,
+    const beat: Beat = {
+      formatVersion: 1,
       atMs: now,
       worker: `${hostId}/${process.pid}`,
       stage,
       lot,
       progress: { ...this.#progress },
     };
-    this.#writing = putBeat(
-      store,
-      { name: ref.run, revision: ref.revision },
-      { value: beat, schema: beatRecord },
-    ).catch(() => undefined);
+    const run = { name: ref.run, revision: ref.revision };
+    this.#writing = putBeat(store, run, { ...beat }).catch(() => undefined);
   }
 
   close(): Promise<void> {

@@ -1,6 +1,6 @@
 // Does one lot: reads its items, computes and commits each, heartbeats the cursor, stops at the next shard when told to.
 import { setInterval, clearInterval } from 'node:timers';
-import { Context } from '@temporalio/activity';
+import { CancelledFailure, Context } from '@temporalio/activity';
 import { QUEUES } from '../schemas/constants.js';
 import type { LotInput, LotResult } from '../schemas/messages.js';
 import { assertStageVersion } from '../stages/run-plan/stage-table.js';
@@ -11,8 +11,8 @@ import { BeatWriter } from './beat-writer.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 const HEARTBEAT_MS = 3000;
-/** After a cancellation (pause, cancel) shards in hand may take this long to finish. */
-const FINISH_MS = 20_000;
+/** After a pause, a cancellation or SIGTERM shards in hand may take this long to finish; then they are released. */
+const FINISH_MS = 18_000;
 
 export async function runLotActivity(
   input: LotInput,
@@ -27,14 +27,15 @@ export async function runLotActivity(
 
   const stop = new AbortController();
   const abort = new AbortController();
-  const onStop = (): void => stop.abort();
-  dependencies.stop.addEventListener('abort', onStop);
-  if (dependencies.stop.aborted) onStop();
   let force: NodeJS.Timeout | undefined;
-  context.cancellationSignal.addEventListener('abort', () => {
-    onStop();
-    force = setTimeout(() => abort.abort(new Error('cancelled')), FINISH_MS);
-  });
+  const onStop = (): void => {
+    stop.abort();
+    force ??= setTimeout(() => abort.abort(new Error('cancelled')), FINISH_MS);
+  };
+  for (const signal of [dependencies.stop, context.cancellationSignal]) {
+    signal.addEventListener('abort', onStop);
+    if (signal.aborted) onStop();
+  }
 
   const beat = new BeatWriter({ store, ref, stage, lot, hostId: dependencies.hostId });
   let cursor: LotCursor = previous ?? { ended: [], inHand: {} };
@@ -56,11 +57,17 @@ export async function runLotActivity(
     const options = {
       items: items.map(({ item }) => item),
       previous,
+      from: input.from ?? 0,
       concurrency: dependencies.itemsInHand,
       spoolRoot: dependencies.spoolRoot,
       stop: stop.signal,
     };
     return { ...(await runLotItems(work, options)), hostQueue: QUEUES.host(dependencies.hostId) };
+  } catch (error) {
+    // A failure of work that was told to stop is an answer to that, not a fault of the lot, which is given out again.
+    if (abort.signal.aborted && context.cancellationSignal.aborted)
+      throw new CancelledFailure('released after a pause or cancellation');
+    throw error;
   } finally {
     clearInterval(heart);
     clearTimeout(force);

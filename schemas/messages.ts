@@ -45,6 +45,8 @@ export interface LotInput {
   readonly manifest: ManifestRef;
   readonly lot: number;
   readonly mode: ResumeMode;
+  /** Items of the lot that an earlier call ended; this one begins after them. */
+  readonly from?: number;
 }
 
 export interface LotResult {
@@ -54,6 +56,8 @@ export interface LotResult {
   readonly different: number;
   /** False when the lot stopped early (pause, shutdown, end of a training link) and is to be given out again. */
   readonly finished: boolean;
+  /** Items of the lot, from its first, that have ended. */
+  readonly ended: number;
   /** The queue of the host that has the lot's state cached. */
   readonly hostQueue: string;
 }

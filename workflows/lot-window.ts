@@ -27,6 +27,13 @@ export interface WindowResult {
   readonly next: number;
 }
 
+/** A lot to give out: the items of it that have ended already, and the host that has its state. */
+interface Share {
+  readonly lot: number;
+  readonly from: number;
+  readonly hostQueue: string | null;
+}
+
 /**
  * Runs lots [from, to), at most `control.window` at once, and calls `onLot` for each result.
  * Returns once all given-out lots have ended. @throws the first activity failure, after draining; CancelledFailure when cancelled.
@@ -38,21 +45,23 @@ export async function runLotWindow(
 ): Promise<WindowResult> {
   let next = input.from;
   let failure: unknown = null;
-  const again: { lot: number; hostQueue: string | null }[] = [];
+  const again: Share[] = [];
   const pending = new Map<number, CancellationScope>();
   const cancelled = (): boolean => CancellationScope.current().consideredCancelled;
 
-  const give = (lot: number, hostQueue: string | null): void => {
+  const give = (share: Share): void => {
+    const { lot } = share;
     const scope = new CancellationScope();
     pending.set(lot, scope);
     void scope
-      .run(() => callLot(input, lot, hostQueue))
+      .run(() => callLot(input, share))
       .then((result) => {
         onLot(result);
-        if (!result.finished) again.push({ lot, hostQueue: result.hostQueue });
+        const { finished, ended, hostQueue } = result;
+        if (!finished) again.push({ lot, from: ended, hostQueue });
       })
       .catch((error: unknown) => {
-        if (isCancellation(error)) again.push({ lot, hostQueue: null });
+        if (isCancellation(error)) again.push({ ...share, hostQueue: null });
         else failure ??= error;
       })
       .finally(() => pending.delete(lot));
@@ -65,8 +74,7 @@ export async function runLotWindow(
   try {
     while (failure === null && (hasWork() || pending.size > 0)) {
       while (mayGive()) {
-        const lot = again.shift() ?? { lot: next++, hostQueue: null };
-        give(lot.lot, lot.hostQueue);
+        give(again.shift() ?? { lot: next++, from: 0, hostQueue: null });
       }
       const open = pending.size;
       if (control.paused) for (const scope of pending.values()) scope.cancel();
@@ -93,12 +101,8 @@ function allCancelled(pending: ReadonlyMap<number, CancellationScope>): boolean 
 }
 
 /** The next link of a chain prefers the host that has its state; after LIMITS.sameHostMs any worker may have it. */
-async function callLot(
-  input: WindowInput,
-  lot: number,
-  hostQueue: string | null,
-): Promise<LotResult> {
-  const request: LotInput = { ...input.lot, lot };
+async function callLot(input: WindowInput, { lot, from, hostQueue }: Share): Promise<LotResult> {
+  const request: LotInput = { ...input.lot, lot, from };
   if (hostQueue !== null) {
     try {
       return await lotActivity(hostQueue, LIMITS.sameHostMs)(request);

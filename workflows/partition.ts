@@ -20,6 +20,8 @@ export interface PartitionInput {
   readonly paused: boolean;
   /** Number of the partition: partitions continue as new at staggered lots. */
   readonly partition: number;
+  /** Lots until it continues as new; the project's limit where absent. */
+  readonly budget?: number;
 }
 
 export async function partitionWorkflow(input: PartitionInput): Promise<void> {
@@ -34,7 +36,7 @@ export async function partitionWorkflow(input: PartitionInput): Promise<void> {
     report.done = report.quarantined = report.different = unsaid = 0;
     await stage.signal(reportSignal, said);
   };
-  const budget = LIMITS.lotsPerContinueAsNew + (input.partition % 50) * 5;
+  const budget = input.budget ?? LIMITS.lotsPerContinueAsNew + (input.partition % 50) * 5;
   const { next } = await runLotWindow({ ...input, budget }, control, (result) => {
     report.done += result.done;
     report.quarantined += result.quarantined;

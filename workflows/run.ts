@@ -6,15 +6,20 @@ import {
   isCancellation,
   setHandler,
   startChild,
+  upsertSearchAttributes,
   workflowInfo,
   type ActivityFailure,
   type ChildWorkflowFailure,
 } from '@temporalio/workflow';
 import type { RunInput, RunResult, StageFinished } from '../schemas/messages.js';
-import type { StageName } from '../schemas/constants.js';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { SEARCH_ATTRIBUTES, type StageName } from '../schemas/constants.js';
 import { planStage, publishStage, recordEvent } from './options.js';
 import { Control, limitsSignal, pauseSignal, progressQuery, unpauseSignal } from './signals.js';
 import { stageWorkflow } from './stage.js';
+
+const RUN = defineSearchAttributeKey(SEARCH_ATTRIBUTES.run, 'KEYWORD');
+const STAGE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.stage, 'KEYWORD');
 
 export async function runWorkflow(input: RunInput): Promise<RunResult> {
   const total = { done: 0, quarantined: 0, different: 0 };
@@ -58,6 +63,11 @@ export async function runWorkflow(input: RunInput): Promise<RunResult> {
 
   const runStage = async (stage: StageName): Promise<void> => {
     current.stage = stage;
+    // Also the name: runs that a schedule starts have no client to set it.
+    upsertSearchAttributes([
+      { key: RUN, value: ref.run },
+      { key: STAGE, value: stage },
+    ]);
     const planned = await planStage({ ref, stage, mode: input.mode });
     await recordEvent({
       ref,

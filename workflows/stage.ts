@@ -92,6 +92,8 @@ export async function stageWorkflow(input: StageInput): Promise<StageResult> {
     } else {
       await runPartitions({ lot, control, planned, partitions });
     }
+    // Too many quarantined shards in the last lots: the next stage waits for the user too.
+    await control.untilUnpaused();
   } finally {
     working = false;
     await publishing.catch(() => undefined);

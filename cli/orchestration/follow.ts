@@ -167,6 +167,8 @@ export interface StageMeasure {
   /** Work of the whole stage, tokens or rows. */
   readonly size: number;
   readonly quarantined: number;
+  /** Training steps of each dictionary; null outside training and where dictionaries differ. */
+  readonly steps: number | null;
 }
 
 /** Done and planned of one stage, by one listing per key. */
@@ -189,5 +191,9 @@ async function measure(
     total.size += row.size ?? 0;
     total.quarantined += [...bad].filter((input) => !committed.has(input)).length;
   }
-  return { stage, ...total };
+  const lengths = new Set(
+    run.dictionaries.map(({ sae }) => Math.floor(sae.tokens / sae.batchRows)),
+  );
+  const [steps = null] = stage === 'train' && lengths.size === 1 ? lengths : [];
+  return { stage, ...total, steps };
 }

@@ -146,7 +146,7 @@ async function backfillSchedule(
 ): Promise<number> {
   const { id, fromMs, toMs, mode } = options;
   return withSchedule(id, context, async (handle) => {
-    if (mode !== 'missing') await setMode(handle, mode);
+    await setMode(handle, mode);
     const response = await handle.client.workflowService.listScheduleMatchingTimes({
       namespace: handle.client.options.namespace,
       scheduleId: handle.scheduleId,
@@ -169,7 +169,7 @@ async function backfillSchedule(
   });
 }
 
-/** Later starts of the schedule take this mode; `unpause` of the mode is another backfill with `missing`. */
+/** Starts of the schedule take this mode from now on, until another backfill names another one. */
 async function setMode(handle: ScheduleHandle, mode: ScheduledInput['mode']): Promise<void> {
   await handle.update((previous) => {
     if (previous.action.type !== 'startWorkflow') return previous;

@@ -8,11 +8,14 @@ export class StageMeter {
   /** When the stage started, milliseconds since the epoch. */
   startedMs = Date.now();
   #first: number | null = null;
+  /** The first beat of the stage that told a step: steps per second are counted from there. */
+  #firstStep: { readonly step: number; readonly atMs: number } | null = null;
 
   start(stage: StageName, atMs: number): void {
     this.#stage = stage;
     this.startedMs = atMs;
     this.#first = null;
+    this.#firstStep = null;
   }
 
   line(measure: StageMeasure, beat: StoredBeat | null, nowMs = Date.now()): string {
@@ -22,10 +25,13 @@ export class StageMeter {
     const share = planned === 0 ? 0 : done / planned;
     const seconds = Math.max(0.001, (nowMs - this.startedMs) / 1000);
     const newly = planned === 0 ? 0 : (done - this.#first) / planned;
-    const parts = [`${stage.padEnd(12)} ${bar(share)} ${done} / ${planned}`];
     const step = beat?.stage === stage ? beat.progress?.['step'] : undefined;
-    if (stage === 'train' && typeof step === 'number') parts.push(`step ${step}`);
-    if (newly > 0) {
+    const training = stage === 'train' && typeof step === 'number';
+    const shown =
+      training && planned === 1 ? Math.max(share, step / (measure.steps ?? Infinity)) : share;
+    const parts = [`${stage.padEnd(12)} ${bar(shown)} ${done} / ${planned}`];
+    if (training && beat) parts.push(...this.#steps(step, measure.steps, beat.atMs));
+    else if (newly > 0) {
       parts.push(
         `${thousands((newly * size) / seconds)} ${stage === 'index' ? 'postings' : 'tokens'}/s`,
       );
@@ -35,6 +41,18 @@ export class StageMeter {
     if (beat && nowMs - beat.atMs > 60_000)
       parts.push(`no sign of life for ${Math.round((nowMs - beat.atMs) / 1000)} s`);
     return parts.join('  ');
+  }
+
+  /** `step 812 of 1464`, and the time left by the steps between the beats that were seen. */
+  #steps(step: number, steps: number | null, atMs: number): string[] {
+    const parts = [steps === null ? `step ${step}` : `step ${step} of ${steps}`];
+    this.#firstStep ??= { step, atMs };
+    const { step: before, atMs: beforeMs } = this.#firstStep;
+    if (step <= before || atMs <= beforeMs) return parts;
+    const perSecond = (step - before) / ((atMs - beforeMs) / 1000);
+    parts.push(`${perSecond.toFixed(1)} steps/s`);
+    if (steps !== null) parts.push(`${duration((steps - step) / perSecond)} left`);
+    return parts;
   }
 }
 

@@ -18,6 +18,8 @@ export interface LotCounts {
   quarantined: number;
   different: number;
   finished: boolean;
+  /** Items from the first that have ended; a lot that is given out again begins after them. */
+  ended: number;
 }
 
 export interface LotWork {
@@ -34,7 +36,8 @@ export interface LotWork {
 export interface LotOptions {
   readonly items: readonly WorkItem[];
   readonly previous: LotCursor | null;
-  /** Which attempt of the lot this is; from the second on, finished items are recognised by the cursor. */
+  /** Items that an earlier call of this lot ended. */
+  readonly from: number;
   readonly concurrency: number;
   readonly spoolRoot: string;
   readonly stop: AbortSignal;
@@ -46,15 +49,16 @@ const CHILD_DEATHS = 2;
 const WORKER_DEATHS = 5;
 
 export async function runLotItems(work: LotWork, options: LotOptions): Promise<LotCounts> {
-  const counts: LotCounts = { done: 0, quarantined: 0, different: 0, finished: true };
+  const counts: LotCounts = { done: 0, quarantined: 0, different: 0, finished: true, ended: 0 };
   const ended = new Set(options.previous?.ended ?? []);
+  for (const item of options.items.slice(0, options.from)) ended.add(nameOf(item));
   const died = new Map(Object.entries(options.previous?.inHand ?? {}));
   const inHand = new Map<string, number>();
   const tell = (): void => work.onCursor({ ended: [...ended], inHand: Object.fromEntries(inHand) });
-  const queue = options.items.filter((item) => !ended.has(item.input + item.shard));
+  const queue = options.items.filter((item) => !ended.has(nameOf(item)));
 
   const one = async (item: WorkItem): Promise<void> => {
-    const name = item.input + item.shard;
+    const name = nameOf(item);
     const deaths = died.get(name) ?? 0;
     inHand.set(name, deaths + 1);
     tell();
@@ -63,7 +67,12 @@ export async function runLotItems(work: LotWork, options: LotOptions): Promise<L
       await work.quarantine(item, new DataError(message, { shard: item.shard, deaths }), deaths);
       counts.quarantined++;
     } else {
-      const result = await attemptItem(work, item, options);
+      const result = await attemptItem(work, item, options).catch((error: unknown) => {
+        // This attempt ends orderly: it is no death.
+        inHand.set(name, deaths);
+        tell();
+        throw error;
+      });
       counts.done += result.outcome === 'done' ? 1 : 0;
       counts.quarantined += result.outcome === 'quarantined' ? 1 : 0;
       counts.different += result.different;
@@ -84,7 +93,13 @@ export async function runLotItems(work: LotWork, options: LotOptions): Promise<L
   const failed = lanes.find((result) => result.status === 'rejected');
   if (failed) throw failed.reason as Error;
   if (next < queue.length) counts.finished = false;
+  const open = options.items.findIndex((item) => !ended.has(nameOf(item)));
+  counts.ended = open < 0 ? options.items.length : open;
   return counts;
+}
+
+function nameOf(item: WorkItem): string {
+  return item.input + item.shard;
 }
 
 interface Attempt {

@@ -14,6 +14,13 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
+export interface RunningCommand {
+  readonly child: ChildProcess;
+  readonly ended: Promise<CommandResult>;
+  /** What it has written to stderr so far. */
+  stderr(): string;
+}
+
 export interface ProjectOptions {
   /** Temporal front end; none for commands that need no Temporal. */
   readonly address?: string;
@@ -40,7 +47,12 @@ export class Project {
   }
 
   /** Runs `assay ARGS` to its end. */
-  async assay(...args: string[]): Promise<CommandResult> {
+  assay(...args: string[]): Promise<CommandResult> {
+    return this.start(...args).ended;
+  }
+
+  /** Starts `assay ARGS`, for tests that send signals to it. */
+  start(...args: string[]): RunningCommand {
     const child = spawn(process.execPath, [path.join(ROOT, 'cli', 'assay.mjs'), ...args], {
       cwd: this.folder,
       env: this.#env,
@@ -51,14 +63,14 @@ export class Project {
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => (stdout += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (stderr += chunk.toString()));
-    const code = await new Promise<number>((resolve, reject) => {
+    const ended = new Promise<CommandResult>((resolve, reject) => {
       child.on('error', reject);
       child.on('close', (value) => {
-        resolve(value ?? -1);
+        this.#children.delete(child);
+        resolve({ code: value ?? -1, stdout, stderr });
       });
     });
-    this.#children.delete(child);
-    return { code, stdout, stderr };
+    return { child, ended, stderr: () => stderr };
   }
 
   /** Runs `assay ARGS --json`, which must succeed, and parses the one document on stdout. */
