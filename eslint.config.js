@@ -17,7 +17,9 @@ const noBarrel = [
   },
 ];
 const noBareError = {
-  selector: "NewExpression[callee.name='Error']",
+  // Wrapping what somebody else threw, or naming the reason of an abort, raises nothing.
+  selector:
+    "ThrowStatement > NewExpression[callee.name='Error'], CallExpression[callee.property.name='reject'] > NewExpression[callee.name='Error'], CallExpression[callee.name='reject'] > NewExpression[callee.name='Error']",
   message: 'Use InputError, DataError, ResourceError or TransientError (schemas/errors.ts).',
 };
 const environment = {

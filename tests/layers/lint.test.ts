@@ -40,7 +40,16 @@ const PLANTS: readonly Plant[] = [
   bad('a default export', 'no-restricted-syntax', 'export default 1;\n'),
   bad('a barrel', 'no-restricted-syntax', "export * from './environment.js';\n"),
   bad('a re-export by name', 'no-restricted-syntax', "export { home } from './environment.js';\n"),
-  bad('a bare Error', 'no-restricted-syntax', "export const e = new Error('x');\n"),
+  bad(
+    'a bare Error',
+    'no-restricted-syntax',
+    "export function f(): void {\n  throw new Error('x');\n}\n",
+  ),
+  bad(
+    'a rejection with a bare Error',
+    'no-restricted-syntax',
+    "export const f = (): Promise<void> => Promise.reject(new Error('x'));\n",
+  ),
   bad('console in a library', 'no-console', "console.log('x');\nexport const x = 1;\n"),
   bad(
     'a floating promise',
