@@ -25,7 +25,9 @@ export async function probeModel(
   const { path, summary } = opened;
   const [, ...external] = summary.files;
   const prepared = await prepareModel({ onnx: path, external }, options.sites);
-  const model = await loadModel(prepared, options.engine);
+  const model = await loadModel(prepared, options.engine).catch((error: unknown) => {
+    throw inFile(path, error);
+  });
   try {
     const feeds = makeFeeds(
       model.inputs,
@@ -49,6 +51,11 @@ export async function probeModel(
   } finally {
     await model.release();
   }
+}
+
+function inFile(path: string, error: unknown): unknown {
+  if (!(error instanceof InputError)) return error;
+  return new InputError(`${path}: ${error.message}`, { ...error.details, path }, { cause: error });
 }
 
 function cannotRun(path: string, contextTokens: number, error: unknown): unknown {
