@@ -8,7 +8,7 @@ const RESOURCE_ATTEMPTS = 5;
 export function toFailure(error: unknown, attempt: number): Error {
   if (error instanceof CancelledFailure || error instanceof ApplicationFailure) return error;
   if (!(error instanceof AssayError)) {
-    const unexpected = error instanceof Error ? error : new Error(String(error));
+    const unexpected = error instanceof Error ? error : new TransientError(String(error));
     return ApplicationFailure.create({
       message: unexpected.message,
       type: unexpected.name,

@@ -1,6 +1,6 @@
 // What every stage folder offers (a pure plan, a run, tasks for the compute child) and what a run may use.
 import type { StageName, Split } from '../schemas/constants.js';
-import type { BatchRecord, Commit, EngineRecord } from '../schemas/records.js';
+import type { BatchRecord, EngineRecord } from '../schemas/records.js';
 import type { ObjectRecord } from '../schemas/records.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 import type { StoredFile } from './configs.js';
@@ -24,7 +24,7 @@ export interface WorkItem<Inputs = unknown> {
     readonly objects?: readonly ObjectRecord[];
     /** Segments (zstd JSON arrays of commits) of the pinned upstream snapshot (train: activations; index: encode). */
     readonly segments?: readonly StoredFile[];
-    /** Segments of the tokens snapshot (index with packing `concatenate`). */
+    /** Segments of the tokens snapshot (index: the tokens under postings, and where contexts begin). */
     readonly tokens?: readonly StoredFile[];
   };
 }
@@ -108,4 +108,3 @@ export interface Stage<Config, Inputs> {
   run(item: WorkItem<Inputs>, config: Config, context: StageContext): Promise<StageResult>;
 }
 
-export type { Commit };

@@ -12,7 +12,7 @@ import { lastEvent, readEvents } from '../../storage/records/events.js';
 import { listQuarantineInputs } from '../../storage/records/quarantine.js';
 import type { CommandContext } from '../command.js';
 import { foldEvents, readBeat } from '../reading/runs.js';
-import { StageMeter } from './stage-meter.js';
+import { StageMeter, type StageMeasure } from './stage-meter.js';
 
 export interface FollowInput {
   readonly store: ObjectStore;
@@ -158,17 +158,6 @@ function eventLine(event: RunEvent, meter: StageMeter): string | null {
     : type === 'unpaused'
       ? 'goes on'
       : null;
-}
-
-export interface StageMeasure {
-  readonly stage: StageName;
-  readonly done: number;
-  readonly planned: number;
-  /** Work of the whole stage, tokens or rows. */
-  readonly size: number;
-  readonly quarantined: number;
-  /** Training steps of each dictionary; null outside training and where dictionaries differ. */
-  readonly steps: number | null;
 }
 
 /** Done and planned of one stage, by one listing per key. */

@@ -1,7 +1,17 @@
 // The live line of a stage: done / planned, speed, time left, quarantined. Pure but for the clock.
 import type { StageName } from '../../schemas/constants.js';
 import type { StoredBeat } from '../reading/runs.js';
-import type { StageMeasure } from './follow.js';
+
+export interface StageMeasure {
+  readonly stage: StageName;
+  readonly done: number;
+  readonly planned: number;
+  /** Work of the whole stage, tokens or rows. */
+  readonly size: number;
+  readonly quarantined: number;
+  /** Training steps of each dictionary; null outside training and where dictionaries differ. */
+  readonly steps: number | null;
+}
 
 export class StageMeter {
   #stage: StageName | null = null;

@@ -4,7 +4,7 @@ import { canonicalJson } from '../identity/canonical-json.js';
 
 /** xoshiro128** (Blackman and Vigna 2018), seeded with the first 128 bits of sha256(canonicalJson(parts)). */
 export class KeyedRandom {
-  readonly #state: Uint32Array;
+  readonly #state: Uint32Array<ArrayBuffer>;
   #spareNormal: number | null = null;
 
   constructor(...parts: readonly (string | number)[]) {

@@ -133,6 +133,12 @@ interface HeaderEntry {
   readonly data_offsets: readonly [number, number];
 }
 
+interface UncheckedEntry {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: unknown;
+  readonly data_offsets: readonly unknown[];
+}
+
 function parseHeader(bytes: Uint8Array): Record<string, HeaderEntry> {
   let header: unknown;
   try {
@@ -140,7 +146,7 @@ function parseHeader(bytes: Uint8Array): Record<string, HeaderEntry> {
   } catch (error) {
     throw damaged(`its header is not JSON (${(error as Error).message})`);
   }
-  for (const [name, value] of Object.entries(header as Record<string, Partial<HeaderEntry>>)) {
+  for (const [name, value] of Object.entries(header as Record<string, Partial<UncheckedEntry>>)) {
     if (name === '__metadata__') continue;
     const fine =
       value.dtype !== undefined &&

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import type { Commit, EngineRecord } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import type { StageOutput } from '../stage.js';
+import type { SpoolFile, StageOutput } from '../stage.js';
 import { equalWithinTolerance } from './tolerance.js';
 
 /**
@@ -17,18 +17,17 @@ export async function compareWithCommit(
   const committed = [...standing.objects].sort(byTable);
   const recomputed = [...output.files].sort(byTable);
   if (committed.length !== recomputed.length) return false;
-  const digestsEqual = committed.every(
-    (object, i) => object.table === recomputed[i]?.table && object.sha256 === recomputed[i]?.sha256,
-  );
-  if (digestsEqual) return true;
+  const pairs = committed.map((object, i) => ({ object, file: recomputed[i] as SpoolFile }));
+  if (pairs.some(({ object, file }) => object.table !== file.table)) return false;
+  const differing = pairs.filter(({ object, file }) => object.sha256 !== file.sha256);
+  if (differing.length === 0) return true;
   if (sameClass(standing.engine, output.engine)) return false;
-  for (const [i, object] of committed.entries()) {
-    const file = recomputed[i];
-    if (file?.table !== object.table || file.rows !== object.rows) return false;
-    if (file.sha256 === object.sha256) continue;
+  for (const { object, file } of differing) {
+    if (file.rows !== object.rows) return false;
     const before = await store.get(object.key);
-    if (before === null || !equalWithinTolerance(object.table, before, await readFile(file.path)))
-      return false;
+    if (before === null) return false;
+    const after = await readFile(file.path);
+    if (!(await equalWithinTolerance(object.table, before, after))) return false;
   }
   return true;
 }

@@ -34,88 +34,82 @@ export interface LotWorkInput {
 }
 
 export function createLotWork(input: LotWorkInput): LotWork {
-  const { store, stage, mode, ref, dependencies } = input;
-  const row = STAGE_TABLE[stage];
-  const configs = new Map(input.items.map(({ item, config }) => [item, config]));
-  const addresses = (item: WorkItem): { stage: StageName; key: string; input: string }[] =>
-    item.keys.map((key) => ({ stage, key, input: item.input }));
-
-  const commit = async (
-    item: WorkItem,
-    output: StageOutput,
-    startedMs: number,
-  ): Promise<number> => {
-    const { key, files, statistics, engine } = output;
-    if (mode === 'all') {
-      const standing = await getCommit(store, { stage, key, input: item.input });
-      if (standing) return (await compareWithCommit(store, standing, output)) ? 0 : 1;
-    }
-    const producer = {
-      version: dependencies.version,
-      host: os.hostname(),
-      run: ref.run,
-      revision: ref.revision,
-    };
-    const { input: name, inputs, shard, split } = item;
-    await commitOutput(
-      store,
-      {
-        stage,
-        key,
-        input: name,
-        inputs,
-        shard,
-        split,
-        statistics,
-        engine,
-        attempt: randomUUID(),
-        wallMs: Date.now() - startedMs,
-        producer,
-        files,
-      },
-      { signal: input.signal },
-    );
-    return 0;
-  };
-
+  const work = new ItemWork(input);
   return {
     onCursor: input.onCursor,
-    runItem: async (item, spool) => {
-      const startedMs = Date.now();
-      const context: StageContext = {
-        store,
-        cache: dependencies.cacheFor(store),
-        children: dependencies.children,
-        spool,
-        signal: input.signal,
-        stop: input.stop,
-        progress: input.onProgress,
-      };
-      const result = await row.run(item, configs.get(item), context);
-      let different = 0;
-      for (const output of result.outputs) different += await commit(item, output, startedMs);
-      // What was quarantined before and succeeded now is no longer bad.
-      if (result.finished && mode !== 'missing')
-        await Promise.all(addresses(item).map((address) => deleteQuarantine(store, address)));
-      return { finished: result.finished, different };
-    },
-    quarantine: async (item, error, attempts) => {
-      if (!row.mayQuarantine(error, configs.get(item))) throw error;
-      for (const address of addresses(item)) {
-        if (await getCommit(store, address)) continue;
-        const before = await getQuarantine(store, address);
-        await putQuarantine(store, {
-          formatVersion: 1,
-          ...address,
-          ...describe(item, error),
-          attempts: attempts + (before?.attempts ?? 0),
-          run: ref.run,
-          revision: ref.revision,
-          atMs: Date.now(),
-        });
-      }
-    },
+    runItem: (item, spool) => work.run(item, spool),
+    quarantine: (item, error, attempts) => work.quarantine(item, error, attempts),
   };
+}
+
+class ItemWork {
+  readonly #input: LotWorkInput;
+  readonly #configs: ReadonlyMap<WorkItem, unknown>;
+
+  constructor(input: LotWorkInput) {
+    this.#input = input;
+    this.#configs = new Map(input.items.map(({ item, config }) => [item, config]));
+  }
+
+  async run(
+    item: WorkItem,
+    spool: string,
+  ): Promise<{ readonly finished: boolean; readonly different: number }> {
+    const { store, stage, mode, dependencies, signal, stop, onProgress: progress } = this.#input;
+    const startedMs = Date.now();
+    const cache = dependencies.cacheFor(store);
+    const { children } = dependencies;
+    const context = { store, cache, children, spool, signal, stop, progress };
+    const result = await STAGE_TABLE[stage].run(item, this.#configs.get(item), context);
+    let different = 0;
+    for (const output of result.outputs) different += await this.#commit(item, output, startedMs);
+    // What was quarantined before and succeeded now is no longer bad.
+    if (result.finished && mode !== 'missing')
+      await Promise.all(this.#addresses(item).map((address) => deleteQuarantine(store, address)));
+    return { finished: result.finished, different };
+  }
+
+  /** @throws the error itself where the stage's failures end the run */
+  async quarantine(item: WorkItem, error: AssayError, attempts: number): Promise<void> {
+    const { store, stage, ref } = this.#input;
+    if (!STAGE_TABLE[stage].mayQuarantine(error, this.#configs.get(item))) throw error;
+    for (const address of this.#addresses(item)) {
+      if (await getCommit(store, address)) continue;
+      const before = await getQuarantine(store, address);
+      await putQuarantine(store, {
+        formatVersion: 1,
+        ...address,
+        ...describe(item, error),
+        attempts: attempts + (before?.attempts ?? 0),
+        run: ref.run,
+        revision: ref.revision,
+        atMs: Date.now(),
+      });
+    }
+  }
+
+  /** Commits one output; in mode `all` compares it instead where a commit stands. Returns how many differ (0 or 1). */
+  async #commit(item: WorkItem, output: StageOutput, startedMs: number): Promise<number> {
+    const { store, stage, mode, ref, dependencies, signal } = this.#input;
+    if (mode === 'all') {
+      const standing = await getCommit(store, { stage, key: output.key, input: item.input });
+      if (standing) return (await compareWithCommit(store, standing, output)) ? 0 : 1;
+    }
+    const { run, revision } = ref;
+    const producer = { version: dependencies.version, host: os.hostname(), run, revision };
+    const { input, inputs, shard, split } = item;
+    const who = { attempt: randomUUID(), wallMs: Date.now() - startedMs, producer };
+    await commitOutput(
+      store,
+      { stage, input, inputs, shard, split, ...output, ...who },
+      { signal },
+    );
+    return 0;
+  }
+
+  #addresses(item: WorkItem): { stage: StageName; key: string; input: string }[] {
+    return item.keys.map((key) => ({ stage: this.#input.stage, key, input: item.input }));
+  }
 }
 
 function describe(

@@ -1,8 +1,9 @@
 // The stored list of what a stage has to do: lots of work items in chunks, so that a lot activity reads a few kilobytes, not the whole plan.
-import { createHash } from 'node:crypto';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { DataError } from '../../schemas/errors.js';
 import { initZstd, zstdCompress, zstdDecompress } from '../../storage/arrow/zstd.js';
+import { putDataBytes } from '../../storage/records/data-objects.js';
+import { getData } from '../../storage/records/data-stream.js';
 import type { StoredFile } from '../configs.js';
 import type { WorkItem } from '../stage.js';
 
@@ -115,24 +116,13 @@ async function readIndex(store: ObjectStore, manifest: StoredFile): Promise<Mani
 export async function putJson(store: ObjectStore, value: unknown): Promise<StoredFile> {
   await initZstd();
   const bytes = zstdCompress(new TextEncoder().encode(JSON.stringify(value)));
-  const sha256 = createHash('sha256').update(bytes).digest('hex');
-  const key = `data/${sha256.slice(0, 2)}/${sha256}.json.zst`;
-  if ((await store.putIfAbsent(key, bytes)) === 'exists') await store.touch(key);
-  return { key, sha256, bytes: bytes.length };
+  return putDataBytes(store, { bytes, extension: 'json.zst' });
 }
 
-/** A JSON value stored by `putJson`, verified. @throws DataError where it is missing or damaged. */
+/** A JSON value stored by `putJson`, verified. @throws DataError where it is missing or damaged */
 export async function getJson(store: ObjectStore, ref: StoredFile): Promise<unknown> {
   await initZstd();
-  const bytes = await store.get(ref.key);
-  const found = bytes === null ? 'nothing' : createHash('sha256').update(bytes).digest('hex');
-  if (bytes === null || found !== ref.sha256) {
-    throw new DataError(
-      `Object ${ref.key} should have digest ${ref.sha256}, found ${found}. \`assay resume\` plans anew and writes it again.`,
-      { key: ref.key },
-    );
-  }
-  return JSON.parse(new TextDecoder().decode(zstdDecompress(bytes)));
+  return JSON.parse(new TextDecoder().decode(zstdDecompress(await getData(store, ref))));
 }
 
 function cut<T>(list: readonly T[], size: number): T[][] {

@@ -35,13 +35,19 @@ export async function estimateStages(
   run: ResolvedRun,
   options: { readonly exact: boolean; readonly folder: string },
 ): Promise<Readonly<Record<StageName, StageEstimate>>> {
-  const sizes = await Promise.all(
-    run.parts.map((part) =>
-      options.exact ? measurePart(part, run, options.folder) : guessPart(part, run),
-    ),
-  );
-  const shards = sizes.reduce((n, size) => n + size.shards, 0);
-  const textBytes = sizes.reduce((n, size) => n + size.textBytes, 0);
+  const sizes: CorpusSize[] = [];
+  for (const part of run.parts)
+    sizes.push(options.exact ? await measurePart(part, run, options.folder) : guessPart(part, run));
+  return estimateFor(run, {
+    shards: sizes.reduce((n, size) => n + size.shards, 0),
+    textBytes: sizes.reduce((n, size) => n + size.textBytes, 0),
+  });
+}
+
+function estimateFor(
+  run: ResolvedRun,
+  { shards, textBytes }: CorpusSize,
+): Readonly<Record<StageName, StageEstimate>> {
   const tokens = textBytes / BYTES_PER_TOKEN;
   const cores = os.availableParallelism();
   const { layers, width } = run.model;
@@ -57,8 +63,8 @@ export async function estimateStages(
       features: sae.features,
     };
   });
-  const sum = (of: (entry: (typeof each)[number]) => number): number =>
-    each.reduce((n, entry) => n + of(entry), 0);
+  type Each = (typeof each)[number];
+  const sum = (of: (entry: Each) => number): number => each.reduce((n, e) => n + of(e), 0);
   return {
     corpus: {
       items: run.parts.length,

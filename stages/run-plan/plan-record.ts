@@ -7,7 +7,8 @@ import { revisionPrefix, type RunRevision } from '../../storage/records/key-layo
 import { encodeRecord, readRecord } from '../../storage/records/record-io.js';
 import { datasetNames } from './dataset-names.js';
 import type { ResolvedRun } from './resolved-run.js';
-import { keysKnownAtStart, type StageUnits } from './stage-units.js';
+import { keysKnownAtStart } from './stage-settings.js';
+import type { StageUnits } from './stage-units.js';
 
 const count = z.number().int().nonnegative();
 

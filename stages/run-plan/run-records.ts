@@ -46,9 +46,21 @@ export function sameRequest(a: ResolvedRun, b: ResolvedRun): boolean {
 }
 
 function requestDigest(run: ResolvedRun): string {
-  const { revision: _revision, createdMs: _created, hostId: _host, parts, ...rest } = run;
-  const { store: _store, storeOptions: _options, ...file } = run.file;
-  return digestOf({ ...rest, file, parts: parts.map((part) => part.digest) });
+  const { name, until, limitDocuments, model, sites, engine, dictionaries, parts } = run;
+  // Where results lie and who started the run change nothing that is asked for.
+  const file = { ...run.file, store: null, storeOptions: null };
+  const digests = parts.map((part) => part.digest);
+  return digestOf({
+    name,
+    until,
+    limitDocuments,
+    model,
+    sites,
+    engine,
+    dictionaries,
+    file,
+    digests,
+  });
 }
 
 /** Uploads model and tokenizer, then stores configuration and first plan. Safe to repeat. */

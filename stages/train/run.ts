@@ -15,7 +15,7 @@ import {
   type TrainRequest,
   type TrainResponse,
 } from './messages.js';
-import { TRAIN_VERSION } from './plan.js';
+import { planTraining, TRAIN_VERSION } from './plan.js';
 import { RowServer } from './row-server.js';
 import { selectTrainingData, type TrainingData } from './training-data.js';
 
@@ -30,7 +30,7 @@ export function createTrainStage(
     name: 'train',
     version: TRAIN_VERSION,
     run: (item, settings, context) =>
-      runTraining({ item, configs: configsOf(settings), context, limitMs }),
+      runTraining({ item, configs: configsOf(item, settings), context, limitMs }),
   };
 }
 
@@ -144,10 +144,19 @@ async function answer(
   }
 }
 
-function configsOf(settings: TrainSettings): readonly [TrainConfig, ...TrainConfig[]] {
+/** The settings of the item's keys, in the order of the keys: a dictionary that is committed already has no key here. */
+function configsOf(
+  item: WorkItem<TrainInputs>,
+  settings: TrainSettings,
+): readonly [TrainConfig, ...TrainConfig[]] {
   const configs: readonly TrainConfig[] = 'keyed' in settings ? [settings] : settings;
-  const [first, ...rest] = configs;
-  if (!first)
-    throw new InputError('Expected the settings of at least one dictionary to train, found none.');
-  return [first, ...rest];
+  const byKey = new Map(
+    configs.map((config) => [planTraining(config, item.inputs.snapshot).key, config]),
+  );
+  const [first, ...rest] = item.keys.map((key) => byKey.get(key));
+  if (first && rest.every((config) => config !== undefined)) return [first, ...rest];
+  throw new InputError(
+    `Expected settings for each of the ${item.keys.length} dictionaries to train, found ${configs.length} that belong to other keys; the lot was planned by another version: resume the run.`,
+    { keys: item.keys },
+  );
 }

@@ -84,7 +84,8 @@ export class Project {
   /** Digest of every dataset of the store, by name. */
   async digests(): Promise<Record<string, string>> {
     const datasets = await this.json<{ name: string; table: string; digest: string }[]>('datasets');
-    return Object.fromEntries(datasets.map(({ name, digest }) => [name, digest]).sort());
+    const pairs = datasets.map(({ name, digest }): [string, string] => [name, digest]);
+    return Object.fromEntries(pairs.sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
   get env(): NodeJS.ProcessEnv {
