@@ -30,6 +30,7 @@ export default defineConfig({
         name,
         include: [`tests/${name}/**/*.test.ts`],
         environment: 'node',
+        env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: 'true' },
         pool: 'forks' as const,
         maxWorkers: files,
         fileParallelism: files > 1,

@@ -7,6 +7,9 @@ import { main } from './program.js';
 /** How long a command may take to end by itself after an interrupt. */
 const GRACE_MS = 5000;
 
+// The SDK would print on every start that it will need Node 22 from 2027 on; docs/operations.md says so once.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
 const interrupt = new AbortController();
 let interrupts = 0;
 process.on('SIGINT', () => {

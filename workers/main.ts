@@ -11,6 +11,8 @@ const log = pino(
   pino.destination({ dest: 2, sync: true }),
 );
 
+// The SDK would print on every start that it will need Node 22 from 2027 on; docs/operations.md says so once.
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 setCrashPoint(readTemporalEnvironment().ASSAY_CRASH_POINT ?? null);
 
 try {

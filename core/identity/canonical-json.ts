@@ -12,12 +12,6 @@ export function canonicalJson(value: unknown): string {
   return write(value, '$');
 }
 
-/** Sorts a list whose order carries no meaning by its canonical form, so that equal sets give equal digests. */
-export function unorderedList<T>(values: readonly T[]): T[] {
-  const keyed = values.map((value) => ({ value, text: canonicalJson(value) }));
-  return keyed.sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0)).map((k) => k.value);
-}
-
 function write(value: unknown, path: string): string {
   if (value === null || typeof value === 'boolean' || typeof value === 'string')
     return JSON.stringify(value);

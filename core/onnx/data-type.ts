@@ -27,21 +27,3 @@ const NAMES = new Map<number, DataTypeName>(
 export function dataTypeName(dataType: number): DataTypeName | null {
   return NAMES.get(dataType) ?? null;
 }
-
-/** Bytes of one element; null for strings. */
-export const ELEMENT_BYTES: Readonly<Record<DataTypeName, number | null>> = {
-  float32: 4,
-  uint8: 1,
-  int8: 1,
-  uint16: 2,
-  int16: 2,
-  int32: 4,
-  int64: 8,
-  string: null,
-  bool: 1,
-  float16: 2,
-  float64: 8,
-  uint32: 4,
-  uint64: 8,
-  bfloat16: 2,
-};
