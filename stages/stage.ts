@@ -80,6 +80,8 @@ export interface StageContext {
   readonly signal: AbortSignal;
   /** Aborts when work should end at the next safe point (pause, shutdown); an item in hand may still finish. */
   readonly stop: AbortSignal;
+  /** Set when finished work is computed again to be compared (mode `all`): names that attempt, so that nothing is taken from the first. */
+  readonly recomputation?: string | undefined;
   readonly progress: (value: {
     readonly tokens?: number;
     readonly rows?: number;
@@ -107,4 +109,3 @@ export interface Stage<Config, Inputs> {
   readonly version: number;
   run(item: WorkItem<Inputs>, config: Config, context: StageContext): Promise<StageResult>;
 }
-

@@ -27,6 +27,8 @@ export interface LotWorkInput {
     readonly children: ComputeChildren;
     readonly version: string;
   };
+  /** Names this recomputation (mode `all`): the same for all links of a training. */
+  readonly recomputation: string;
   readonly signal: AbortSignal;
   readonly stop: AbortSignal;
   readonly onProgress: StageContext['progress'];
@@ -59,7 +61,8 @@ class ItemWork {
     const startedMs = Date.now();
     const cache = dependencies.cacheFor(store);
     const { children } = dependencies;
-    const context = { store, cache, children, spool, signal, stop, progress };
+    const recomputation = mode === 'all' ? this.#input.recomputation : undefined;
+    const context = { store, cache, children, spool, signal, stop, progress, recomputation };
     const result = await STAGE_TABLE[stage].run(item, this.#configs.get(item), context);
     let different = 0;
     for (const output of result.outputs) different += await this.#commit(item, output, startedMs);

@@ -39,7 +39,7 @@ function corpusQueue(run: ResolvedRun): string {
 /** With `onBadDocument: fail` a bad document ends the run; a damaged shard costs only itself. */
 function unlessBadDocument(error: AssayError, config: unknown): boolean {
   const { keyed } = config as { keyed: { onBadDocument: 'fail' | 'skip' } };
-  return keyed.onBadDocument === 'skip' || error.details['document'] === undefined;
+  return keyed.onBadDocument === 'skip' || error.details['id'] === undefined;
 }
 
 export const STAGE_TABLE: { readonly [Name in StageName]: StageRow } = {

@@ -1,6 +1,7 @@
 // Checkpoints of a training in the store: the state's tensors as one file, counters and log in the record.
 import path from 'node:path';
 import { z } from 'zod';
+import { digestOf } from '../../core/identity/digest.js';
 import { DataError } from '../../schemas/errors.js';
 import { latestCheckpoint, putCheckpoint } from '../../storage/records/checkpoints.js';
 import { fetchDataToFile } from '../../storage/records/data-stream.js';
@@ -32,9 +33,10 @@ const checkpointState = z.strictObject({
 /** The last checkpoint of a training as a local file and its counters; null where there is none. @throws DataError where it is damaged */
 export async function fetchCheckpoint(
   key: string,
-  { store, spool, signal }: StageContext,
+  context: StageContext,
 ): Promise<TrainDictionary['checkpoint']> {
-  const record = await latestCheckpoint(store, key);
+  const { store, spool, signal } = context;
+  const record = await latestCheckpoint(store, checkpointKey(key, context));
   if (record === null) return null;
   const chunk = record.chunks[0];
   const parsed = checkpointState.safeParse(record.state);
@@ -50,18 +52,24 @@ export async function fetchCheckpoint(
 /** Stores what the child wrote. */
 export async function storeCheckpoint(
   trained: TrainedDictionary,
-  { store, signal }: StageContext,
+  context: StageContext,
 ): Promise<void> {
   if (!trained.checkpoint) return;
+  const { store, signal } = context;
   const { file, state } = trained.checkpoint;
   const chunks = [{ name: 'state', file: { ...file, extension: 'safetensors' as const } }];
   await putCheckpoint(store, {
-    key: trained.key,
+    key: checkpointKey(trained.key, context),
     step: trained.step,
     chunks,
     state: recordOf(state),
     signal,
   });
+}
+
+/** A recomputation (mode `all`) has checkpoints of its own, or it would only repeat the old one's last state. */
+function checkpointKey(key: string, { recomputation }: StageContext): string {
+  return recomputation === undefined ? key : digestOf({ key, recomputation });
 }
 
 function recordOf(state: CheckpointState): Record<string, unknown> {

@@ -136,6 +136,7 @@ async function runItems(
     dependencies: { cacheFor: () => cache, children: localChildren, version: 'test' },
     onProgress: () => undefined,
     onCursor: () => undefined,
+    recomputation: 'test',
   });
   for (const [index, { item }] of items.entries()) {
     for (let link = 0, finished = false; !finished; link++) {
