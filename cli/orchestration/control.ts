@@ -62,16 +62,19 @@ export async function set(options: SetOptions, context: CommandContext): Promise
 const CANCEL_WAIT_MS = 60_000;
 
 export async function cancel(options: CancelOptions, context: CommandContext): Promise<number> {
+  let ended = false;
   await tell(options.run, context, async (handle) => {
     await handle.cancel();
     const deadline = Date.now() + CANCEL_WAIT_MS;
-    while ((await handle.describe()).status.name === 'RUNNING' && Date.now() < deadline)
-      await sleep(250);
+    const look = async (): Promise<boolean> => (await handle.describe()).status.name !== 'RUNNING';
+    while (!(ended = await look()) && Date.now() < deadline) await sleep(250);
   });
   return say(
     context,
     { run: options.run, action: 'cancel' },
-    `${options.run} is cancelled; what is committed stays. Go on with: assay resume ${options.run}`,
+    ended
+      ? `${options.run} is cancelled; what is committed stays. Go on with: assay resume ${options.run}`
+      : `${options.run} is asked to end and has not within ${CANCEL_WAIT_MS / 1000} s; it ends as soon as a worker answers. Is one there (assay doctor)?`,
   );
 }
 
