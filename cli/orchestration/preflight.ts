@@ -44,8 +44,9 @@ export async function checkModelRuns({ run, model }: ResolvedWithUploads): Promi
 export type FreeBytes = (folder: string) => Promise<number>;
 
 const freeBytes: FreeBytes = async (folder) => {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
+  const { bavail, bsize, blocks } = await statfs(folder);
+  // Some file systems do not tell.
+  return blocks === 0 ? Infinity : bavail * bsize;
 };
 
 export interface RoomInput {
