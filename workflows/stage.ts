@@ -26,6 +26,13 @@ export interface StageInput {
   readonly stage: StageName;
   readonly planned: StagePlanned;
   readonly paused: boolean;
+  /** Other bounds than the project's, so that recorded histories stay short. */
+  readonly bounds?: Bounds;
+}
+
+interface Bounds {
+  readonly lotsPerPartition: number;
+  readonly lotsPerContinueAsNew?: number;
 }
 
 export interface StageResult {
@@ -83,14 +90,15 @@ export async function stageWorkflow(input: StageInput): Promise<StageResult> {
     mode: run.mode,
   };
   try {
-    if (planned.lots <= LIMITS.lotsPerPartition) {
+    const bounds: Bounds = input.bounds ?? { lotsPerPartition: LIMITS.lotsPerPartition };
+    if (planned.lots <= bounds.lotsPerPartition) {
       await runLotWindow(
         { lot, queue: planned.queue, from: 0, to: planned.lots, budget: Infinity },
         control,
         count,
       );
     } else {
-      await runPartitions({ lot, control, planned, partitions });
+      await runPartitions({ lot, control, planned, partitions, bounds });
     }
     // Too many quarantined shards in the last lots: the next stage waits for the user too.
     await control.untilUnpaused();
@@ -121,6 +129,7 @@ interface PartitionsInput {
   readonly control: Control;
   readonly planned: StagePlanned;
   readonly partitions: ChildWorkflowHandle<typeof partitionWorkflow>[];
+  readonly bounds: Bounds;
 }
 
 async function runPartitions({
@@ -128,8 +137,10 @@ async function runPartitions({
   control,
   planned,
   partitions,
+  bounds,
 }: PartitionsInput): Promise<void> {
-  const wanted = Math.min(LIMITS.partitions, Math.ceil(planned.lots / LIMITS.lotsPerPartition));
+  const { lotsPerPartition, lotsPerContinueAsNew: budget } = bounds;
+  const wanted = Math.min(LIMITS.partitions, Math.ceil(planned.lots / lotsPerPartition));
   const each = Math.ceil(planned.lots / wanted);
   const id = workflowInfo().workflowId;
   for (let partition = 0; partition * each < planned.lots; partition++) {
@@ -139,7 +150,10 @@ async function runPartitions({
     // The window is the stage's; partitions share it evenly.
     const share = Math.max(1, Math.ceil(window / wanted));
     const args: Parameters<typeof partitionWorkflow> = [
-      { lot, queue: planned.queue, from, to, window: share, tolerance, paused, partition },
+      {
+        ...{ lot, queue: planned.queue, from, to, window: share, tolerance, paused, partition },
+        ...(budget === undefined ? {} : { budget }),
+      },
     ];
     partitions.push(
       await startChild(partitionWorkflow, { workflowId: `${id}/p/${partition}`, args }),
