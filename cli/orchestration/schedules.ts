@@ -1,6 +1,7 @@
 // schedule …: Temporal keeps the schedules; each starts `scheduledRun` with a stored template of the run file.
 import os from 'node:os';
 import {
+  ScheduleAlreadyRunning,
   ScheduleNotFoundError,
   ScheduleOverlapPolicy,
   type Client,
@@ -85,7 +86,7 @@ async function createSchedule(
       template,
     };
     await withTemporal(context, (client) =>
-      client.schedule.create(scheduleOptions(id, options, input, runFile.name)),
+      createOnce(client, id, scheduleOptions(id, options, input, runFile.name)),
     );
     return say(
       context,
@@ -94,6 +95,19 @@ async function createSchedule(
     );
   } finally {
     await store.close();
+  }
+}
+
+async function createOnce(client: Client, id: string, options: ScheduleOptions): Promise<void> {
+  try {
+    await client.schedule.create(options);
+  } catch (error) {
+    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    throw new InputError(
+      `There is a schedule "${id}" already. Give this one another name with --id, or delete that one: assay schedule delete ${id}`,
+      { id },
+      { cause: error },
+    );
   }
 }
 
@@ -147,18 +161,20 @@ async function backfillSchedule(
   const { id, fromMs, toMs, mode } = options;
   return withSchedule(id, context, async (handle) => {
     await setMode(handle, mode);
+    // Temporal takes the start of a range as excluded and its end as included.
+    const [start, end] = [fromMs - 1, toMs - 1];
     const response = await handle.client.workflowService.listScheduleMatchingTimes({
       namespace: handle.client.options.namespace,
       scheduleId: handle.scheduleId,
-      startTime: stamp(fromMs),
-      endTime: stamp(toMs),
+      startTime: stamp(start),
+      endTime: stamp(end),
     });
     const times = (response.startTime ?? []).map(
       (time) => Number(time.seconds ?? 0) * 1000 + Math.floor((time.nanos ?? 0) / 1e6),
     );
     await handle.backfill({
-      start: new Date(fromMs - 1),
-      end: new Date(toMs),
+      start: new Date(start),
+      end: new Date(end),
       overlap: ScheduleOverlapPolicy.BUFFER_ALL,
     });
     return say(

@@ -70,7 +70,7 @@ describe('assay schedule', () => {
     expect(new Set(hours)).toEqual(new Set(['19']));
     const again = await project.assay(...CREATE);
     expect(again.code).toBe(2);
-    expect(again.stderr).toContain('nightly');
+    expect(again.stderr).toContain('There is a schedule "nightly" already');
   }, 60_000);
 
   it('backfills two past days, the end not included, under the names of their own dates', async () => {
