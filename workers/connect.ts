@@ -3,12 +3,15 @@ import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NativeConnection, type NativeConnectionOptions } from '@temporalio/worker';
 import { TransientError } from '../schemas/errors.js';
-import { readTemporalEnvironment } from './environment.js';
+import { temporalCredentials } from '../schemas/temporal-environment.js';
 
 const CONNECT_DEADLINE_MS = 60_000;
 
 export async function connectWorker(address: string): Promise<NativeConnection> {
-  const options: NativeConnectionOptions = { address, ...(await credentials()) };
+  const options: NativeConnectionOptions = {
+    address,
+    ...(await temporalCredentials(process.env, (path) => readFile(path))),
+  };
   const deadline = Date.now() + CONNECT_DEADLINE_MS;
   for (let pauseMs = 200; ; pauseMs = Math.min(5000, pauseMs * 2)) {
     try {
@@ -24,18 +27,4 @@ export async function connectWorker(address: string): Promise<NativeConnection> 
       await sleep(pauseMs);
     }
   }
-}
-
-async function credentials(): Promise<Partial<NativeConnectionOptions>> {
-  const env = readTemporalEnvironment();
-  const apiKey = env.TEMPORAL_API_KEY;
-  if (env.TEMPORAL_TLS_CLIENT_CERT_PATH && env.TEMPORAL_TLS_CLIENT_KEY_PATH) {
-    const [crt, key] = await Promise.all([
-      readFile(env.TEMPORAL_TLS_CLIENT_CERT_PATH),
-      readFile(env.TEMPORAL_TLS_CLIENT_KEY_PATH),
-    ]);
-    return { tls: { clientCertPair: { crt, key } } };
-  }
-  if (apiKey) return { apiKey, tls: true };
-  return env.TEMPORAL_TLS === 'true' ? { tls: true } : {};
 }

@@ -55,15 +55,9 @@ export function parseWorkerOptions(argument: string | undefined): WorkerOptions 
   throw new InputError(`Worker options: ${text}. Start workers with \`assay worker\`.`);
 }
 
-export const temporalEnvironment = z.object({
-  TEMPORAL_API_KEY: z.string().optional(),
-  TEMPORAL_TLS: z.string().optional(),
-  TEMPORAL_TLS_CLIENT_CERT_PATH: z.string().optional(),
-  TEMPORAL_TLS_CLIENT_KEY_PATH: z.string().optional(),
-  ASSAY_CRASH_POINT: z.string().optional(),
-});
+const testEnvironment = z.object({ ASSAY_CRASH_POINT: z.string().optional() });
 
-/** The environment's settings of the connection to Temporal and of tests. */
-export function readTemporalEnvironment(): z.infer<typeof temporalEnvironment> {
-  return temporalEnvironment.parse(process.env);
+/** The crash point that a test arms in this process, or null. */
+export function crashPointOfEnvironment(): string | null {
+  return testEnvironment.parse(process.env).ASSAY_CRASH_POINT ?? null;
 }

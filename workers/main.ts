@@ -2,7 +2,7 @@
 import { pino } from 'pino';
 import { AssayError } from '../schemas/errors.js';
 import { setCrashPoint } from '../storage/objects/crash-points.js';
-import { parseWorkerOptions, readTemporalEnvironment } from './environment.js';
+import { crashPointOfEnvironment, parseWorkerOptions } from './environment.js';
 import { runWorker } from './run-worker.js';
 
 const options = parseWorkerOptions(process.argv[2]);
@@ -13,7 +13,7 @@ const log = pino(
 
 // The SDK would print on every start that it will need Node 22 from 2027 on; docs/operations.md says so once.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
-setCrashPoint(readTemporalEnvironment().ASSAY_CRASH_POINT ?? null);
+setCrashPoint(crashPointOfEnvironment());
 
 try {
   await runWorker(options, log);

@@ -1,7 +1,9 @@
 // Ends a worker with the run that it was started for.
+import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import type { Logger } from '../activities/dependencies.js';
+import { temporalCredentials } from '../schemas/temporal-environment.js';
 import type { WorkerOptions } from './environment.js';
 
 const POLL_MS = 2000;
@@ -12,7 +14,8 @@ export async function watchRun(
   onEnd: () => void,
   log: Logger,
 ): Promise<void> {
-  const connection = await Connection.connect({ address: options.address });
+  const credentials = await temporalCredentials(process.env, (path) => readFile(path));
+  const connection = await Connection.connect({ address: options.address, ...credentials });
   const client = new Client({ connection, namespace: options.namespace });
   const handle = client.workflow.getHandle(options.exitWithRun ?? '');
   for (;;) {

@@ -7,6 +7,8 @@ export interface WorkerCommandOptions {
   readonly device: 'auto' | 'cpu' | 'cuda' | 'webgpu';
   /** Compute children at once; undefined: one per core. */
   readonly slots: number | undefined;
+  /** Ceiling of one compute child, MB; undefined: the machine's memory shared among the slots. */
+  readonly memory: number | undefined;
   /** Folder of cache and spool files; undefined: the user's cache folder. */
   readonly folder: string | undefined;
 }
@@ -35,6 +37,11 @@ export function addWorker(program: Command, start: Start, act: WorkerAction): vo
         .default('auto'),
     )
     .option('--slots <n>', 'compute children at once (default: one per core)', wholeNumber(1))
+    .option(
+      '--memory <mb>',
+      'ceiling of one compute child, MB (default: 80 % of memory / cores)',
+      wholeNumber(64),
+    )
     .option('--folder <path>', 'folder of cache and spool files')
     .action((options: WorkerCommandOptions) => start((context) => act(options, context)));
 }

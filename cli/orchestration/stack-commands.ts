@@ -172,6 +172,7 @@ export async function worker(
     roles: options.roles,
     device,
     slots: options.slots ?? machineSlots(),
+    ...(options.memory === undefined ? {} : { memoryBytes: options.memory * 2 ** 20 }),
     ...(options.folder === undefined
       ? {}
       : { folder: path.resolve(context.io.cwd, options.folder) }),

@@ -1,6 +1,8 @@
 // The command line's connection to Temporal: the environment's address, else the one of the nearest local stack.
+import { readFile } from 'node:fs/promises';
 import { Client, Connection } from '@temporalio/client';
 import { TransientError } from '../../schemas/errors.js';
+import { temporalCredentials } from '../../schemas/temporal-environment.js';
 import type { CommandContext } from '../command.js';
 import { findLocalConfig } from '../local-config.js';
 
@@ -34,7 +36,7 @@ export async function withTemporal<T>(
   body: (client: Client, at: TemporalAddress) => Promise<T>,
 ): Promise<T> {
   const at = await temporalAddress(context);
-  const connection = await connect(at);
+  const connection = await connect(at, context);
   try {
     return await body(new Client({ connection, namespace: at.namespace }), at);
   } finally {
@@ -42,13 +44,13 @@ export async function withTemporal<T>(
   }
 }
 
-async function connect(at: TemporalAddress): Promise<Connection> {
+async function connect(at: TemporalAddress, { io }: CommandContext): Promise<Connection> {
   try {
-    const { TEMPORAL_API_KEY: apiKey, TEMPORAL_TLS: tls } = process.env;
+    const credentials = await temporalCredentials(io.environment, (path) => readFile(path));
     return await Connection.connect({
       address: at.address,
       connectTimeout: '5 seconds',
-      ...(apiKey ? { apiKey, tls: true } : tls === 'true' ? { tls: true } : {}),
+      ...credentials,
     });
   } catch (error) {
     throw new TransientError(
