@@ -16,8 +16,9 @@ import { DataError } from '../../schemas/errors.js';
 import { readActivations } from '../../storage/tables/read.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { SpoolFile } from '../stage.js';
+import { writeCounts } from './counts-file.js';
 import type { EncodeRequest, EncodeResponse } from './messages.js';
-import { computeStatistics, type EncodedShard } from './statistics.js';
+import { computeSums, type EncodedShard } from './statistics.js';
 
 /** Rows of one forward pass: z takes 64 MiB at most, and no fewer than 64 rows. */
 const Z_BYTES = 64 * 2 ** 20;
@@ -56,8 +57,10 @@ async function encode(request: EncodeRequest, context: ChildContext): Promise<En
   });
   await run.write(postings);
   files.push(...(await run.finish()));
+  const { statistics, counts } = computeSums(shard, fired);
+  files.push(await writeCounts(path.join(request.spool, 'counts.safetensors'), counts, metadata));
   const engine = { ...config.engine, ort: ORT_VERSION, cpu: await cpuClass() };
-  return { output: { files, statistics: computeStatistics(shard, fired) }, engine };
+  return { output: { files, statistics: { ...statistics } }, engine };
 }
 
 /** Rows per forward pass of a dictionary: 64, 128 … 2048, a function of its features alone. */

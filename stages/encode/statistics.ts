@@ -1,6 +1,7 @@
-// Sums of an encoded shard for its commit: what the index stage needs for metrics without reading the rows again. Float64,
-// added in token order; arrays as base64 of little-endian bytes.
+// Sums of an encoded shard: what the index stage needs for metrics without reading the rows again. Float64, added in token
+// order. Single numbers go into the commit's statistics, arrays into its counts object.
 import type { Firings } from '../../core/sae/token-order.js';
+import { PER_DOCUMENT, type ShardCounts } from './counts-file.js';
 
 /** A shard in token order, and what encoding found. */
 export interface EncodedShard {
@@ -13,52 +14,44 @@ export interface EncodedShard {
   readonly sumX: Float64Array;
 }
 
-/** Statistics of an encode commit, JSON. `perDocument` holds [rows, xSq, errSq, firings] per document, in doc order. */
+/** Statistics of an encode commit, JSON: single numbers, so that a commit stays small however wide the dictionary is. */
 export interface EncodeStatistics {
   readonly rows: number;
+  /** Documents with rows. */
   readonly documents: number;
   readonly firings: number;
   readonly xSq: number;
   readonly errSq: number;
-  readonly sumX: string;
-  readonly fired: string;
-  readonly perDocument: string;
+}
+
+export interface ShardSums {
+  readonly statistics: EncodeStatistics;
+  readonly counts: ShardCounts;
 }
 
 /** The sums of a shard whose rows are in token order; `fired` counts firings per feature [F]. */
-export function computeStatistics(
-  shard: EncodedShard,
-  fired: Uint32Array,
-): Record<keyof EncodeStatistics, unknown> {
-  const perDocument: number[] = [];
-  let xSq = 0;
-  let errSq = 0;
-  shard.doc.forEach((doc, row) => {
-    if (row === 0 || doc !== shard.doc[row - 1]) perDocument.push(0, 0, 0, 0);
-    const at = perDocument.length - 4;
-    const { offsets } = shard.firings;
-    const counts = [
-      1,
-      shard.xSq[row] as number,
-      shard.errSq[row] as number,
-      (offsets[row + 1] as number) - (offsets[row] as number),
-    ];
-    counts.forEach((count, i) => (perDocument[at + i] = (perDocument[at + i] as number) + count));
-    xSq += counts[1] as number;
-    errSq += counts[2] as number;
-  });
+export function computeSums(shard: EncodedShard, fired: Uint32Array): ShardSums {
+  const { doc, firings, sumX } = shard;
+  const { offsets } = firings;
+  let documents = 0;
+  for (let row = 0; row < doc.length; row++)
+    if (row === 0 || doc[row] !== doc[row - 1]) documents++;
+  const perDocument = new Float64Array(documents * PER_DOCUMENT);
+  let at = -PER_DOCUMENT;
+  let [xSq, errSq] = [0, 0];
+  for (let row = 0; row < doc.length; row++) {
+    if (row === 0 || doc[row] !== doc[row - 1]) at += PER_DOCUMENT;
+    const [x, e] = [shard.xSq[row] as number, shard.errSq[row] as number];
+    const fires = (offsets[row + 1] as number) - (offsets[row] as number);
+    perDocument[at] = (perDocument[at] as number) + 1;
+    perDocument[at + 1] = (perDocument[at + 1] as number) + x;
+    perDocument[at + 2] = (perDocument[at + 2] as number) + e;
+    perDocument[at + 3] = (perDocument[at + 3] as number) + fires;
+    xSq += x;
+    errSq += e;
+  }
   return {
-    rows: shard.doc.length,
-    documents: perDocument.length / 4,
-    firings: shard.firings.feature.length,
-    xSq,
-    errSq,
-    sumX: base64(shard.sumX),
-    fired: base64(fired),
-    perDocument: base64(Float64Array.from(perDocument)),
+    statistics: { rows: doc.length, documents, firings: firings.feature.length, xSq, errSq },
+    counts: { perDocument, sumX, fired },
   };
-}
-
-function base64(values: Float64Array | Uint32Array): string {
-  return Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
 }

@@ -7,9 +7,12 @@ import type { ChildContext, ChildTask } from '../../runtime/child/protocol.js';
 import { decodeBatch, readTokensTable } from '../../storage/tables/read.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { ChildOutput, SpoolFile } from '../stage.js';
+import { readCounts } from '../encode/counts-file.js';
 import { FeatureSummaries } from './feature-summaries.js';
-import { summariseMetrics, type MetricsRequest } from './metrics.js';
+import { summariseMetrics } from './metrics.js';
 import { OrderCheck, mergeRuns, newBlock, type PostingBlock } from './posting-block.js';
+import { SumCollector } from './split-sums.js';
+import type { ShardTotals } from './statistics.js';
 import { locatePostings, shardTokens, type Located } from './token-lookup.js';
 
 export interface IndexRequest {
@@ -22,6 +25,16 @@ export interface IndexRequest {
   readonly storedRows: number;
   readonly packing: PackingOptions;
   readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** What the metrics are made of: every shard's numbers, in the order of every sum; its counts are asked for one by one. */
+export interface MetricsRequest {
+  /** The worker answers ask('counts', {index}) with a local copy of this shard's counts object. */
+  readonly shards: readonly ShardTotals[];
+  readonly width: number;
+  readonly features: number;
+  /** Keys the resampling: the dictionary's index key. */
+  readonly key: string;
 }
 
 /** The worker's answer to ask('run', {index}): the planned batches of one shard's run, end to end in one file. */
@@ -40,9 +53,20 @@ export interface IndexTasks {
 
 export const indexTasks: IndexTasks = {
   index: buildIndex,
-  'index-metrics': (request) =>
-    Promise.resolve({ files: [], statistics: { metrics: summariseMetrics(request) } }),
+  'index-metrics': buildMetrics,
 };
+
+async function buildMetrics(request: MetricsRequest, context: ChildContext): Promise<ChildOutput> {
+  const { shards, width, features, key } = request;
+  const collector = new SumCollector(request);
+  for (const [index, totals] of shards.entries()) {
+    const path = await context.ask<string>('counts', { index });
+    const { documents, shard } = totals;
+    collector.add(totals, await readCounts(path, shard, { documents, width, features }));
+  }
+  const metrics = summariseMetrics({ sums: collector.sums, features, key });
+  return { files: [], statistics: { metrics } };
+}
 
 async function buildIndex(request: IndexRequest, context: ChildContext): Promise<ChildOutput> {
   const tables = await IndexTables.open(request);

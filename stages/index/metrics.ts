@@ -1,17 +1,16 @@
-// The metrics of one dictionary, summed over its encode commits: FVU, L0, silent and dense features per split, with
-// intervals. Pure: reads the statistics of the commits, computes nothing from activations.
+// The metrics of one dictionary from sums over its encode commits: FVU, L0, silent and dense features per split, with
+// intervals. Pure: reads sums over the commits, computes nothing from activations.
 //   FVU = Σ‖e‖² / (Σ‖x‖² − n·‖x̄‖²), x̄ = mean of the n evaluated rows;  L0 = Σ firings / n
 //   silent: features without a firing;  dense: features that fire on more than 10 % of the rows
 // Intervals: bootstrap over documents (1,000 resamples with replacement, 2.5 % and 97.5 % nearest rank). The encode
-// statistics hold Σx per shard, not per document, so a resample keeps the x̄ of all rows fixed:
+// stage keeps Σx per shard, not per document, so a resample keeps the x̄ of all rows fixed:
 //   FVU* = Σ_D ‖e‖² / (Σ_D ‖x‖² − n_D·‖x̄‖²) over the drawn documents D; its own mean would move x̄ by O(1/√documents).
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { SPLITS, type Split } from '../../schemas/constants.js';
-import { DataError } from '../../schemas/errors.js';
-import type { Commit } from '../../schemas/records.js';
-import { decodeFloats, decodeIntegers, numberOf } from './statistics.js';
+import { PER_DOCUMENT } from '../encode/counts-file.js';
+import type { SplitSums } from './split-sums.js';
 
-export interface MetricsRequest {
+export interface MetricsInput {
   readonly sums: ReadonlyMap<Split, SplitSums>;
   readonly features: number;
   /** Keys the resampling: the dictionary's index key. */
@@ -47,66 +46,9 @@ export interface DictionaryMetrics {
 
 const RESAMPLES = 1000;
 const DENSE = 0.1;
-/** Numbers per document in `perDocument`: rows, Σ‖x‖², Σ‖e‖², firings. */
-const PER_DOCUMENT = 4;
-
-/** Sums over the shards of one split. */
-export interface SplitSums {
-  rows: number;
-  documents: number;
-  firings: number;
-  xSq: number;
-  errSq: number;
-  sumX: Float64Array;
-  fired: Float64Array;
-  perDocument: Float64Array[];
-}
-
-/**
- * The encode statistics summed per split, in the order of the commits.
- * @throws DataError where a commit lacks its split or a statistic, or was made for another width
- */
-export function sumStatistics(commits: readonly Commit[], features: number): Map<Split, SplitSums> {
-  const sums = new Map<Split, SplitSums>();
-  for (const commit of commits) addCommit(sums, commit, features);
-  return sums;
-}
-
-function addCommit(sums: Map<Split, SplitSums>, commit: Commit, features: number): void {
-  const { statistics, shard, split } = commit;
-  if (!split)
-    throw new DataError(
-      `Expected encode commit ${shard} to name its split, found none; run \`assay resume --mode all\` to encode it again.`,
-      { shard },
-    );
-  const sumX = decodeFloats(statistics, 'sumX', shard);
-  const fired = decodeIntegers(statistics, 'fired', shard);
-  if (fired.length !== features) {
-    throw new DataError(
-      `Expected ${features} firing counts in encode commit ${shard}, found ${fired.length}; the dictionary has another width than the index was planned for.`,
-      { shard, expected: features, got: fired.length },
-    );
-  }
-  const sum = sums.get(split) ?? {
-    rows: 0,
-    documents: 0,
-    firings: 0,
-    xSq: 0,
-    errSq: 0,
-    sumX: new Float64Array(sumX.length),
-    fired: new Float64Array(features),
-    perDocument: [],
-  };
-  sums.set(split, sum);
-  for (const name of ['rows', 'documents', 'firings', 'xSq', 'errSq'] as const)
-    sum[name] += numberOf(statistics, name, shard);
-  for (let i = 0; i < sumX.length; i++) sum.sumX[i] = (sum.sumX[i] as number) + (sumX[i] as number);
-  for (let f = 0; f < features; f++) sum.fired[f] = (sum.fired[f] as number) + (fired[f] as number);
-  sum.perDocument.push(decodeFloats(statistics, 'perDocument', shard));
-}
 
 /** The metrics of a dictionary from its summed statistics. */
-export function summariseMetrics(request: MetricsRequest): DictionaryMetrics {
+export function summariseMetrics(request: MetricsInput): DictionaryMetrics {
   const { sums } = request;
   const splits: Partial<Record<Split, SplitMetrics>> = {};
   const fired = new Float64Array(request.features);
@@ -128,7 +70,7 @@ export function summariseMetrics(request: MetricsRequest): DictionaryMetrics {
   };
 }
 
-function splitMetrics(sum: SplitSums, split: Split, request: MetricsRequest): SplitMetrics {
+function splitMetrics(sum: SplitSums, split: Split, request: MetricsInput): SplitMetrics {
   const { rows, documents, firings, xSq, errSq, fired } = sum;
   const meanSq = rows === 0 ? 0 : sum.sumX.reduce((total, x) => total + (x / rows) ** 2, 0);
   const intervals =
@@ -152,17 +94,11 @@ function splitMetrics(sum: SplitSums, split: Split, request: MetricsRequest): Sp
 
 /** Intervals of FVU (x̄ fixed) and L0 over resampled documents. */
 function bootstrap(
-  shards: readonly Float64Array[],
+  table: Float64Array,
   meanSq: number,
   random: KeyedRandom,
 ): { fvu: Interval; l0: Interval } {
-  const documents = shards.reduce((sum, shard) => sum + shard.length / PER_DOCUMENT, 0);
-  const table = new Float64Array(documents * PER_DOCUMENT);
-  let at = 0;
-  for (const shard of shards) {
-    table.set(shard, at);
-    at += shard.length;
-  }
+  const documents = table.length / PER_DOCUMENT;
   const fvu = new Float64Array(RESAMPLES);
   const l0 = new Float64Array(RESAMPLES);
   for (let resample = 0; resample < RESAMPLES; resample++) {

@@ -1,25 +1,24 @@
-// Runs one item of the index stage in the worker: fetches the planned slices of all shards' sorted runs and their tokens,
-// and hands them to the compute child one shard at a time. Computes nothing itself.
+// Runs one item of the index stage in the worker: fetches the planned slices of all shards' sorted runs and their tokens
+// (for the metrics: all shards' counts), and hands them to the compute child one shard at a time. Computes nothing itself.
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DataError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
 import { newCounters, readBatchBytes } from '../../storage/query/batch-reader.js';
 import { planRanges } from '../../storage/query/planner.js';
 import { readSegments } from '../../storage/records/segments.js';
 import type { IndexConfig, IndexInputs, StoredFile } from '../configs.js';
+import { COUNTS } from '../encode/counts-file.js';
 import type { ChildOutput, Stage, StageContext, StageResult, WorkItem } from '../stage.js';
-import type { IndexRequest, RunSlice } from './child.js';
-import { sumStatistics, type MetricsRequest } from './metrics.js';
-import { numberOf } from './statistics.js';
+import type { IndexRequest, MetricsRequest, RunSlice } from './child.js';
+import { FetchAhead } from './fetch-ahead.js';
+import { numberOf, totalsOf } from './statistics.js';
 
 export const indexStage: Stage<IndexConfig, IndexInputs> = {
   name: 'index',
   version: 1,
   run: runIndex,
 };
-
-/** Shards fetched ahead of the child. */
-const AHEAD = 3;
 
 /** One shard's sorted run and the tokens of its documents. */
 interface ShardRun {
@@ -51,13 +50,35 @@ async function runMetrics(
   context: StageContext,
 ): Promise<ChildOutput> {
   const commits = await readCommits(item.aux.segments ?? [], context);
-  const { features } = config.keyed;
   const request: MetricsRequest = {
-    sums: sumStatistics(commits, features),
-    features,
+    shards: commits.map(totalsOf),
+    features: config.keyed.features,
+    width: config.aux.width,
     key: item.keys[0] as string,
   };
-  return context.children.call<ChildOutput>('index-metrics', request, { signal: context.signal });
+  const objects = commits.map(countsObject);
+  const files = new FetchAhead(objects.length, async (index) => {
+    const [path] = await fetchAll([objects[index] as ObjectRecord], context);
+    return path as string;
+  });
+  try {
+    return await context.children.call<ChildOutput>('index-metrics', request, {
+      signal: context.signal,
+      onAsk: (_what, asked) => files.take((asked as { index: number }).index),
+    });
+  } finally {
+    await files.settled();
+  }
+}
+
+/** @throws DataError that names a commit without its counts */
+function countsObject({ shard, objects }: Commit): ObjectRecord {
+  const object = objects.find((o) => o.table === COUNTS);
+  if (object) return object;
+  throw new DataError(
+    `Expected an object "${COUNTS}" in encode commit ${shard}, found ${objects.map((o) => o.table).join(', ')}; run \`assay resume --mode all\` to encode it again.`,
+    { shard },
+  );
 }
 
 interface RangeItem {
@@ -79,14 +100,13 @@ async function runRange(
     range,
     runs: runs.length,
     k: topExamples,
-    storedRows: commits.reduce(
-      (sum, commit) => sum + numberOf(commit.statistics, 'rows', commit.shard),
-      0,
-    ),
+    storedRows: commits.reduce((sum, commit) => sum + numberOf(commit, 'rows'), 0),
     packing: { contextTokens, prepended, packing },
     metadata: { key: item.keys[0] as string, encode: encodeKey, site: config.aux.site },
   };
-  const slices = new SliceQueue(runs, range, context);
+  const slices = new FetchAhead(runs.length, (index) =>
+    fetchSlice(runs[index] as ShardRun, { range, index }, context),
+  );
   try {
     return await context.children.call<ChildOutput>('index', request, {
       signal: context.signal,
@@ -126,59 +146,28 @@ function docRange(objects: readonly ObjectRecord[]): { min: number; max: number 
   };
 }
 
-/** Fetches shards ahead of the child, so that it never waits for the store while it merges. */
-class SliceQueue {
-  readonly #runs: readonly ShardRun[];
-  readonly #range: RangeItem['range'];
-  readonly #context: StageContext;
-  readonly #started = new Map<number, Promise<RunSlice>>();
-
-  constructor(runs: readonly ShardRun[], range: RangeItem['range'], context: StageContext) {
-    this.#runs = runs;
-    this.#range = range;
-    this.#context = context;
-  }
-
-  async take(index: number): Promise<RunSlice> {
-    for (let i = index; i <= Math.min(index + AHEAD, this.#runs.length - 1); i++) {
-      if (this.#started.has(i)) continue;
-      const fetching = this.#fetch(i);
-      fetching.catch(() => undefined); // reported when the child asks for it
-      this.#started.set(i, fetching);
+/** The planned slice of one shard's run, end to end in a spool file, and its tokens. */
+async function fetchSlice(
+  run: ShardRun,
+  { range, index }: { readonly range: RangeItem['range']; readonly index: number },
+  context: StageContext,
+): Promise<RunSlice> {
+  const { store, signal, spool } = context;
+  const plan = planRanges(run.postings, { feature: range });
+  if (plan.length === 0) return { path: null, batches: [], tokens: [] };
+  const path = join(spool, `run-${index}.bin`);
+  const batches: number[] = [];
+  const file = await open(path, 'w');
+  try {
+    const reading = { store, signal, counters: newCounters() };
+    for await (const { bytes } of readBatchBytes(plan, reading)) {
+      await file.writeFile(bytes);
+      batches.push(bytes.length);
     }
-    const slice = this.#started.get(index) as Promise<RunSlice>;
-    await slice;
-    this.#started.delete(index);
-    return slice;
+  } finally {
+    await file.close();
   }
-
-  /** Resolves once nothing is being fetched any more. */
-  async settled(): Promise<void> {
-    await Promise.allSettled(this.#started.values());
-  }
-
-  async #fetch(index: number): Promise<RunSlice> {
-    const run = this.#runs[index] as ShardRun;
-    const { store, signal, spool } = this.#context;
-    const plan = planRanges(run.postings, { feature: this.#range });
-    if (plan.length === 0) return { path: null, batches: [], tokens: [] };
-    const path = join(spool, `run-${index}.bin`);
-    const batches: number[] = [];
-    const file = await open(path, 'w');
-    try {
-      for await (const { bytes } of readBatchBytes(plan, {
-        store,
-        signal,
-        counters: newCounters(),
-      })) {
-        await file.writeFile(bytes);
-        batches.push(bytes.length);
-      }
-    } finally {
-      await file.close();
-    }
-    return { path, batches, tokens: await fetchAll(run.tokens, this.#context) };
-  }
+  return { path, batches, tokens: await fetchAll(run.tokens, context) };
 }
 
 async function fetchAll(objects: readonly StoredFile[], context: StageContext): Promise<string[]> {

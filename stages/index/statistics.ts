@@ -1,43 +1,40 @@
-// Reads the statistics of encode commits: plain numbers and arrays in base64. Pure.
+// Reads the statistics of encode commits: single numbers. Pure.
+import type { Split } from '../../schemas/constants.js';
 import { DataError } from '../../schemas/errors.js';
+import type { Commit } from '../../schemas/records.js';
+import type { EncodeStatistics } from '../encode/statistics.js';
 
-type Statistics = Readonly<Record<string, unknown>>;
+/** One encoded shard's single numbers. */
+export interface ShardTotals extends EncodeStatistics {
+  readonly shard: string;
+  readonly split: Split;
+}
 
 /** A number of a commit's statistics. @throws DataError that names the commit and the statistic */
-export function numberOf(statistics: Statistics, name: string, shard: string): number {
+export function numberOf({ statistics, shard }: Commit, name: keyof EncodeStatistics): number {
   const value = statistics[name];
   if (typeof value === 'number') return value;
-  throw missing({ name, shard }, 'a number', value);
-}
-
-/** A Float64Array of a commit's statistics. @throws DataError that names the commit and the statistic */
-export function decodeFloats(statistics: Statistics, name: string, shard: string): Float64Array {
-  return new Float64Array(decodeBytes(statistics[name], { name, shard }, 8));
-}
-
-/** A Uint32Array of a commit's statistics. @throws DataError that names the commit and the statistic */
-export function decodeIntegers(statistics: Statistics, name: string, shard: string): Uint32Array {
-  return new Uint32Array(decodeBytes(statistics[name], { name, shard }, 4));
-}
-
-function decodeBytes(
-  text: unknown,
-  where: { name: string; shard: string },
-  unit: number,
-): ArrayBuffer {
-  const bytes = typeof text === 'string' ? Buffer.from(text, 'base64') : null;
-  if (!bytes || bytes.length % unit !== 0)
-    throw missing(where, `base64 of ${unit}-byte numbers`, text);
-  return new Uint8Array(bytes).buffer;
-}
-
-function missing(
-  { name, shard }: { name: string; shard: string },
-  expected: string,
-  got: unknown,
-): DataError {
-  return new DataError(
-    `Expected ${expected} as statistic "${name}" of encode commit ${shard}, got ${typeof got}; run \`assay resume --mode all\` to encode it again.`,
+  throw new DataError(
+    `Expected a number as statistic "${name}" of encode commit ${shard}, got ${typeof value}; run \`assay resume --mode all\` to encode it again.`,
     { shard, statistic: name },
   );
+}
+
+/** The numbers of an encode commit. @throws DataError where it lacks one or does not name its split */
+export function totalsOf(commit: Commit): ShardTotals {
+  const { shard, split } = commit;
+  if (!split)
+    throw new DataError(
+      `Expected encode commit ${shard} to name its split, found none; run \`assay resume --mode all\` to encode it again.`,
+      { shard },
+    );
+  return {
+    shard,
+    split,
+    rows: numberOf(commit, 'rows'),
+    documents: numberOf(commit, 'documents'),
+    firings: numberOf(commit, 'firings'),
+    xSq: numberOf(commit, 'xSq'),
+    errSq: numberOf(commit, 'errSq'),
+  };
 }

@@ -7,6 +7,7 @@ import { encodeSafetensors, safeTensor } from '../../../core/tensor/safetensors.
 import type { EncodeConfig } from '../../../stages/configs.js';
 import { encodeBatchRows } from '../../../stages/encode/child.js';
 import { planEncodeItems } from '../../../stages/encode/plan.js';
+import { readCounts } from '../../../stages/encode/counts-file.js';
 import { encodeStage } from '../../../stages/encode/run.js';
 import type { StageOutput } from '../../../stages/stage.js';
 import { writeChunks } from '../../../stages/train/train-files.js';
@@ -167,37 +168,42 @@ describe('encoding a shard', () => {
     ).toEqual(expected);
   });
 
-  it('sums in its statistics what its tables hold', async () => {
+  it('sums in its statistics and its counts what its tables hold', async () => {
     const { columns } = await readTable('acts', file('acts'));
+    const firings = columns.features.feature.length;
     const { statistics } = output;
-    const decode = (name: string): ArrayBuffer =>
-      new Uint8Array(Buffer.from(statistics[name] as string, 'base64')).buffer;
     const documents = ROWS / 50;
-    expect(statistics).toMatchObject({
-      rows: ROWS,
-      documents,
-      firings: columns.features.feature.length,
-    });
     const sum = (values: Iterable<number>): number => [...values].reduce((a, b) => a + b, 0);
-    expect(statistics['xSq']).toBe(sum(columns.xSq));
-    expect(statistics['errSq']).toBe(sum(columns.errSq));
-    const fired = new Uint32Array(decode('fired'));
-    expect(fired.length).toBe(FEATURES);
-    expect(sum(fired)).toBe(columns.features.feature.length);
-    const per = new Float64Array(decode('perDocument'));
-    expect(per.length).toBe(4 * documents);
-    for (const [c, total] of [
-      ROWS,
-      statistics['xSq'],
-      statistics['errSq'],
-      columns.features.feature.length,
-    ].entries()) {
-      expect(sum(per.filter((_, i) => i % 4 === c))).toBeCloseTo(total as number, 4);
+    const [xSq, errSq] = [sum(columns.xSq), sum(columns.errSq)];
+    expect(statistics).toEqual({ rows: ROWS, documents, firings, xSq, errSq });
+    const shape = { documents, width: WIDTH, features: FEATURES };
+    const counts = await readCounts(file('counts'), SHARD.name, shape);
+    const fired = new Uint32Array(FEATURES);
+    for (const feature of columns.features.feature) fired[feature] = (fired[feature] ?? 0) + 1;
+    expect(counts.fired).toEqual(fired);
+    for (let d = 0; d < documents; d++) {
+      const [from, to] = [d * 50, (d + 1) * 50];
+      const { offsets } = columns.features;
+      expect([...counts.perDocument.subarray(d * 4, d * 4 + 4)]).toEqual([
+        50,
+        sum(columns.xSq.subarray(from, to)),
+        sum(columns.errSq.subarray(from, to)),
+        (offsets[to] ?? 0) - (offsets[from] ?? 0),
+      ]);
     }
     const x = halfsToFloats(floatsToHalfs(makeRows(SHARD.seed, ROWS)));
-    new Float64Array(decode('sumX')).forEach((value, j) =>
+    counts.sumX.forEach((value, j) =>
       expect(value).toBeCloseTo(sum(x.filter((_, i) => i % WIDTH === j)), 6),
     );
+  });
+
+  it('keeps statistics as small for a wide dictionary as for a narrow one: arrays are an object', () => {
+    expect(JSON.stringify(output.statistics).length).toBeLessThan(200);
+    expect(output.files.map((f) => [f.table, f.extension])).toEqual([
+      ['acts', 'arrow'],
+      ['postings', 'arrow'],
+      ['counts', 'safetensors'],
+    ]);
   });
 
   it('gives the same bytes again', async () => {

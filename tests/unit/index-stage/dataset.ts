@@ -11,6 +11,8 @@ import { createMemoryStore } from '../../../storage/objects/memory-store.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import type { TableColumns, TableName } from '../../../storage/tables/layouts.js';
 import { TableWriter, type TableFile } from '../../../storage/tables/table-writer.js';
+import { writeCounts, type ShardCounts } from '../../../stages/encode/counts-file.js';
+import type { EncodeStatistics } from '../../../stages/encode/statistics.js';
 import type { SpoolFile } from '../../../stages/stage.js';
 import { drawShard, type Firing, type Shape, type ShardData } from './draw.js';
 
@@ -68,11 +70,11 @@ async function put<T extends TableName>(
   return store(dataset.store, at.shard, await writer.finish());
 }
 
-const base64 = (values: Float64Array | Uint32Array): string =>
-  Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64');
-
-/** Statistics as the encode stage keeps them; x is one-dimensional: Σx = rows. */
-function encodeStatistics(shard: ShardData, features: number): Record<string, unknown> {
+/** Numbers as the encode stage keeps them; x is one-dimensional: Σx = rows. */
+function encodeSums(
+  shard: ShardData,
+  features: number,
+): { readonly statistics: EncodeStatistics; readonly counts: ShardCounts } {
   const { acts, tokens } = shard;
   const fired = new Uint32Array(features);
   for (const { feature } of shard.firings) fired[feature] = (fired[feature] ?? 0) + 1;
@@ -87,14 +89,14 @@ function encodeStatistics(shard: ShardData, features: number): Record<string, un
   const column = (i: number): number =>
     perDocument.reduce((sum, v, at) => (at % 4 === i ? sum + v : sum), 0);
   return {
-    rows: column(0),
-    documents: tokens.doc.length,
-    firings: column(3),
-    xSq: column(1),
-    errSq: column(2),
-    sumX: base64(Float64Array.of(column(0))),
-    fired: base64(fired),
-    perDocument: base64(perDocument),
+    statistics: {
+      rows: column(0),
+      documents: tokens.doc.length,
+      firings: column(3),
+      xSq: column(1),
+      errSq: column(2),
+    },
+    counts: { perDocument, sumX: Float64Array.of(column(0)), fired },
   };
 }
 
@@ -143,13 +145,14 @@ export async function buildDataset(shape: Shape): Promise<Dataset> {
         statistics: {},
       }),
     );
+    const { statistics, counts } = encodeSums(shard, shape.features);
+    const file = await writeCounts(join(folder, `${shard.name}-counts.safetensors`), counts, {});
     const objects = [
       ...(await put(at, { shard: shard.name, table: 'acts' }, shard.acts)),
       ...(await put(at, { shard: shard.name, table: 'postings' }, sortedRun(shard))),
+      ...(await store(memory, shard.name, [file])),
     ];
-    encoded.push(
-      commit('encode', shard, { objects, statistics: encodeStatistics(shard, shape.features) }),
-    );
+    encoded.push(commit('encode', shard, { objects, statistics: { ...statistics } }));
   }
   const storedRows = shards.reduce((sum, shard) => sum + shard.acts.doc.length, 0);
   return {

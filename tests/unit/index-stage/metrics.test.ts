@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DictionaryMetrics } from '../../../stages/index/metrics.js';
-import { sumStatistics } from '../../../stages/index/metrics.js';
 import { buildDataset, type Dataset } from './dataset.js';
 import { runIndex } from './run-index.js';
 
@@ -79,12 +78,43 @@ describe('metrics of a dictionary', () => {
     expect(await measured()).toEqual(metrics);
   });
 
-  it('refuse a commit without its statistics and say which', () => {
-    const [first] = dataset.encoded;
+  it('are summed from the counts of the shards, in their order, and read nothing else of them', async () => {
+    const fetched: string[] = [];
+    await runIndex(dataset, 'metrics', fetched);
+    const counts = dataset.encoded.map((c) => c.objects.find((o) => o.table === 'counts')?.sha256);
+    expect(counts).toHaveLength(6);
+    expect(fetched).toEqual(counts);
+  });
+
+  it('refuse a commit without a statistic or its counts, and counts of another size, and say which', async () => {
+    const [first, ...rest] = dataset.encoded;
     if (!first) throw new Error('no commit');
-    const damaged = { ...first, statistics: { ...first.statistics, sumX: 3 } };
-    expect(() => sumStatistics([damaged], 10)).toThrow(
-      'Expected base64 of 8-byte numbers as statistic "sumX" of encode commit shard-000, got number; run `assay resume --mode all` to encode it again.',
+    const run = (change: Partial<typeof first>, features = 10): Promise<unknown> =>
+      runIndex(
+        {
+          ...dataset,
+          encoded: [{ ...first, ...change }, ...rest],
+          shape: { ...dataset.shape, features },
+        },
+        'metrics',
+      );
+    const again = 'run `assay resume --mode all` to encode it again.';
+    await expect(run({ statistics: { ...first.statistics, xSq: '3' } })).rejects.toThrow(
+      `Expected a number as statistic "xSq" of encode commit shard-000, got string; ${again}`,
+    );
+    await expect(run({ split: null })).rejects.toThrow(
+      `Expected encode commit shard-000 to name its split, found none; ${again}`,
+    );
+    const objects = first.objects.filter((o) => o.table !== 'counts');
+    await expect(run({ objects })).rejects.toThrow(
+      `Expected an object "counts" in encode commit shard-000, found acts, postings; ${again}`,
+    );
+    await expect(run({}, 11)).rejects.toThrow(
+      'Expected 11 numbers in tensor fired of the counts of encode commit shard-000, found 10;',
+    );
+    const statistics = { ...first.statistics, documents: 9 };
+    await expect(run({ statistics })).rejects.toThrow(
+      'Expected 36 numbers in tensor per_document of the counts of encode commit shard-000, found 32;',
     );
   });
 });

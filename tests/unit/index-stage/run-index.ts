@@ -44,12 +44,14 @@ export const inProcess: ComputeChildren = {
 export function stageContext(
   dataset: { store: ObjectStore; folder: string },
   spool: string,
+  fetched: string[] = [],
 ): StageContext {
   const signal = new AbortController().signal;
   return {
     store: dataset.store,
     cache: {
       async fetch({ key, sha256 }) {
+        fetched.push(sha256);
         const path = join(dataset.folder, `cached-${sha256}`);
         await writeFile(path, (await dataset.store.get(key)) ?? new Uint8Array(0));
         return path;
@@ -75,10 +77,11 @@ export function indexConfig(shape: Shape): IndexConfig {
   return { keyed, aux: { name: 'd', site: 's', width: 1 } };
 }
 
-/** Plans and runs the whole index; the outputs of each item by shard name. */
+/** Plans and runs the whole index or its metrics; the outputs of each item by shard name. `fetched` takes what the cache is asked for. */
 export async function runIndex(
   dataset: Dataset,
-  ranges?: readonly { from: number; to: number }[],
+  ranges?: readonly { from: number; to: number }[] | 'metrics',
+  fetched: string[] = [],
 ): Promise<Map<string, StageOutput>> {
   const { shape, encoded, tokens } = dataset;
   const segments = [await writeSegment(dataset.store, encoded)];
@@ -92,18 +95,23 @@ export async function runIndex(
     tokens: [await writeSegment(dataset.store, tokens)],
   });
   const template = planned[0] as WorkItem<IndexInputs>;
-  const items = ranges
-    ? ranges.map((range) => ({
-        ...template,
-        inputs: { ...template.inputs, range },
-        shard: `features-${range.from}-${range.to}`,
-      }))
-    : planned;
+  const items =
+    ranges === 'metrics'
+      ? planned.filter((item) => item.inputs.range === 'metrics')
+      : (ranges?.map((range) => ({
+          ...template,
+          inputs: { ...template.inputs, range },
+          shard: `features-${range.from}-${range.to}`,
+        })) ?? planned);
   const outputs = new Map<string, StageOutput>();
   for (const item of items) {
     const spool = join(dataset.folder, `spool-${item.shard}`);
     await mkdir(spool, { recursive: true });
-    const result = await indexStage.run(item, indexConfig(shape), stageContext(dataset, spool));
+    const result = await indexStage.run(
+      item,
+      indexConfig(shape),
+      stageContext(dataset, spool, fetched),
+    );
     outputs.set(item.shard, result.outputs[0] as StageOutput);
   }
   return outputs;
