@@ -94,8 +94,11 @@ describe('pause, set and unpause', () => {
     expect(await handle.query(PROGRESS_QUERY)).toMatchObject({
       ...{ paused: true, window: 1, tolerance: 0.5, stage: 'activations' },
     });
-    const { searchAttributes } = await handle.describe();
-    expect(searchAttributes).toMatchObject({ AssayRun: ['small'], AssayStage: ['activations'] });
+    const { typedSearchAttributes } = await handle.describe();
+    const attributes = typedSearchAttributes.getAll().map(({ key, value }) => [key.name, value]);
+    expect(Object.fromEntries(attributes)).toMatchObject({
+      ...{ AssayRun: 'small', AssayStage: 'activations' },
+    });
     await connection.close();
 
     await sleep(4000);

@@ -21,7 +21,7 @@ type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;
 interface Recorder {
   readonly client: Client;
   readonly project: Project;
-  save(name: string, workflowId: string, runId?: string): Promise<History>;
+  readonly save: (name: string, workflowId: string, runId?: string) => Promise<History>;
 }
 
 const root = packageRoot();
@@ -42,7 +42,8 @@ async function record(): Promise<void> {
   const replacements: Replacement[] = [
     [project.folder, '/project'],
     [root, '/assay'],
-    [os.hostname(), 'recorder'],
+    [`@${os.hostname()}`, '@recorder'],
+    [QUEUES.host(os.hostname()), QUEUES.host('recorder')],
   ];
   const save: Recorder['save'] = async (name, workflowId, runId) => {
     const history = await client.workflow.getHandle(workflowId, runId).fetchHistory();
