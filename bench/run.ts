@@ -19,6 +19,11 @@ const BENCHES: readonly {
     load: async () => (await import('./extraction/extraction.js')).benchExtraction,
   },
   { rows: [6], load: async () => (await import('./top/top.js')).benchTop },
+  {
+    rows: [7],
+    load: async () => (await import('./orchestration/resume.js')).benchResume,
+  },
+  { rows: [9], load: async () => (await import('./orchestration/idle.js')).benchIdle },
 ];
 
 interface Results {
