@@ -21,12 +21,49 @@ import { stageWorkflow } from './stage.js';
 const RUN = defineSearchAttributeKey(SEARCH_ATTRIBUTES.run, 'KEYWORD');
 const STAGE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.stage, 'KEYWORD');
 
+/** What a run workflow is doing; signals and queries see it. */
+interface Running {
+  readonly input: RunInput;
+  readonly control: Control;
+  readonly current: Current;
+  readonly total: { done: number; quarantined: number; different: number };
+}
+
+interface Current {
+  stage: StageName | null;
+  child: ChildWorkflowHandle<typeof stageWorkflow> | null;
+}
+
 export async function runWorkflow(input: RunInput): Promise<RunResult> {
+  const { ref, stages, mode } = input;
+  const current: Current = { stage: null, child: null };
   const total = { done: 0, quarantined: 0, different: 0 };
-  const current: {
-    stage: StageName | null;
-    child: ChildWorkflowHandle<typeof stageWorkflow> | null;
-  } = { stage: null, child: null };
+  const running: Running = { input, control: listen(input, current), current, total };
+  answerQueries(running);
+  try {
+    await recordEvent({
+      ref,
+      type: 'started',
+      data: { stages, mode, workflow: workflowInfo().workflowId },
+    });
+    for (const stage of stages) {
+      await running.control.untilUnpaused();
+      await runStage(running, stage);
+    }
+    await recordEvent({ ref, type: 'completed', data: { ...total } });
+    return total;
+  } catch (error) {
+    const type = isCancellation(error) ? 'cancelled' : 'failed';
+    const cause = rootCause(error);
+    const data = { stage: current.stage, error: cause.type, message: cause.message };
+    await CancellationScope.nonCancellable(() => recordEvent({ ref, type, data }));
+    if (type === 'cancelled') throw error;
+    throw ApplicationFailure.nonRetryable(cause.message, cause.type);
+  }
+}
+
+/** Takes signals: each becomes an event and is passed on to the stage that runs. */
+function listen(input: RunInput, current: Current): Control {
   const { ref } = input;
   const pass = async (
     send: (child: ChildWorkflowHandle<typeof stageWorkflow>) => Promise<void>,
@@ -34,7 +71,7 @@ export async function runWorkflow(input: RunInput): Promise<RunResult> {
     // A stage that has just ended cannot be signalled; the next one starts with the state of this workflow.
     if (current.child) await send(current.child).catch(() => undefined);
   };
-  const control = new Control(input, {
+  return new Control(input, {
     onPause: async (reason) => {
       await recordEvent({ ref, type: 'paused', data: { stage: current.stage, reason } });
       await pass((child) => child.signal(pauseSignal, reason));
@@ -52,6 +89,9 @@ export async function runWorkflow(input: RunInput): Promise<RunResult> {
       await pass((child) => child.signal(limitsSignal, limits));
     },
   });
+}
+
+function answerQueries({ control, current, total }: Running): void {
   setHandler(progressQuery, () => ({
     ...total,
     stage: current.stage,
@@ -60,61 +100,38 @@ export async function runWorkflow(input: RunInput): Promise<RunResult> {
     window: control.window,
     tolerance: control.tolerance,
   }));
+}
 
-  const runStage = async (stage: StageName): Promise<void> => {
-    current.stage = stage;
-    // Also the name: runs that a schedule starts have no client to set it.
-    upsertSearchAttributes([
-      { key: RUN, value: ref.run },
-      { key: STAGE, value: stage },
-    ]);
-    const planned = await planStage({ ref, stage, mode: input.mode });
-    await recordEvent({
-      ref,
-      type: 'stage-started',
-      data: { stage, items: planned.items, planned: planned.planned, lots: planned.lots },
+async function runStage(running: Running, stage: StageName): Promise<void> {
+  const { input, control, current, total } = running;
+  const { ref, mode } = input;
+  current.stage = stage;
+  // Also the name: runs that a schedule starts have no client to set it.
+  upsertSearchAttributes([
+    { key: RUN, value: ref.run },
+    { key: STAGE, value: stage },
+  ]);
+  const planned = await planStage({ ref, stage, mode });
+  const { items, lots, manifest } = planned;
+  await recordEvent({
+    ref,
+    type: 'stage-started',
+    data: { stage, items, planned: planned.planned, lots },
+  });
+  if (lots > 0) {
+    const { window, tolerance, paused } = control;
+    current.child = await startChild(stageWorkflow, {
+      workflowId: `${workflowInfo().workflowId}/${stage}`,
+      args: [{ run: { ref, mode, window, tolerance }, stage, planned, paused }],
     });
-    if (planned.lots > 0) {
-      const { window, tolerance, paused } = control;
-      current.child = await startChild(stageWorkflow, {
-        workflowId: `${workflowInfo().workflowId}/${stage}`,
-        args: [{ run: { ref, mode: input.mode, window, tolerance }, stage, planned, paused }],
-      });
-      const counts = await current.child.result().finally(() => (current.child = null));
-      total.done += counts.done;
-      total.quarantined += counts.quarantined;
-      total.different += counts.different;
-    }
-    const finished = await publishStage({ ref, stage, manifest: planned.manifest, complete: true });
-    await recordEvent({ ref, type: 'stage-finished', data: { stage, ...finished } });
-    await pauseForEmptySplits(stage, finished, control);
-  };
-
-  try {
-    await recordEvent({
-      ref,
-      type: 'started',
-      data: { stages: input.stages, mode: input.mode, workflow: workflowInfo().workflowId },
-    });
-    for (const stage of input.stages) {
-      await control.untilUnpaused();
-      await runStage(stage);
-    }
-    await recordEvent({ ref, type: 'completed', data: { ...total } });
-    return total;
-  } catch (error) {
-    const type = isCancellation(error) ? 'cancelled' : 'failed';
-    const cause = rootCause(error);
-    await CancellationScope.nonCancellable(() =>
-      recordEvent({
-        ref,
-        type,
-        data: { stage: current.stage, error: cause.type, message: cause.message },
-      }),
-    );
-    if (type === 'cancelled') throw error;
-    throw ApplicationFailure.nonRetryable(cause.message, cause.type);
+    const counts = await current.child.result().finally(() => (current.child = null));
+    total.done += counts.done;
+    total.quarantined += counts.quarantined;
+    total.different += counts.different;
   }
+  const finished = await publishStage({ ref, stage, manifest, complete: true });
+  await recordEvent({ ref, type: 'stage-finished', data: { stage, ...finished } });
+  await pauseForEmptySplits(stage, finished, control);
 }
 
 async function pauseForEmptySplits(

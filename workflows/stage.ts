@@ -3,15 +3,14 @@ import {
   type ChildWorkflowHandle,
   condition,
   setHandler,
-  startChild,
-  workflowInfo,
   CancellationScope,
 } from '@temporalio/workflow';
 import type { LotInput, LotResult, RunInput, StagePlanned } from '../schemas/messages.js';
 import { LIMITS, type StageName } from '../schemas/constants.js';
 import { runLotWindow } from './lot-window.js';
 import { publishStage, recordEvent } from './options.js';
-import { partitionWorkflow } from './partition.js';
+import type { partitionWorkflow } from './partition.js';
+import { runPartitions, tellAll, type Bounds } from './run-partitions.js';
 import {
   Control,
   limitsSignal,
@@ -30,41 +29,80 @@ export interface StageInput {
   readonly bounds?: Bounds;
 }
 
-interface Bounds {
-  readonly lotsPerPartition: number;
-  readonly lotsPerContinueAsNew?: number;
-}
-
 export interface StageResult {
   readonly done: number;
   readonly quarantined: number;
   readonly different: number;
 }
 
+/** What a stage workflow is doing; signals and queries see it. */
+interface Working {
+  readonly input: StageInput;
+  readonly control: Control;
+  readonly partitions: ChildWorkflowHandle<typeof partitionWorkflow>[];
+  readonly total: { done: number; quarantined: number; different: number };
+}
+
 export async function stageWorkflow(input: StageInput): Promise<StageResult> {
-  const { run, stage, planned } = input;
   const total = { done: 0, quarantined: 0, different: 0 };
-  const partitions: ChildWorkflowHandle<typeof partitionWorkflow>[] = [];
+  const partitions: Working['partitions'] = [];
+  const working: Working = { input, control: listen(input, partitions, total), partitions, total };
+  answerQueries(working);
+  const count = counter(working);
+  setHandler(reportSignal, count);
+
+  let ended = false;
+  const publishing = CancellationScope.cancellable(() => publishWhile(input, () => !ended));
+  try {
+    await runLots(working, count);
+    // Too many quarantined shards in the last lots: the next stage waits for the user too.
+    await working.control.untilUnpaused();
+  } finally {
+    ended = true;
+    await publishing.catch(() => undefined);
+  }
+  return total;
+}
+
+/** Takes signals and passes them on to the partitions. */
+function listen(
+  { run, paused }: StageInput,
+  partitions: Working['partitions'],
+  total: Working['total'],
+): Control {
   const control = new Control(
-    { window: run.window, tolerance: run.tolerance, paused: input.paused },
+    { window: run.window, tolerance: run.tolerance, paused },
     {
-      onPause: (reason) => toAll(partitions, (p) => p.signal(pauseSignal, reason)),
+      onPause: (reason) => tellAll(partitions, (p) => p.signal(pauseSignal, reason)),
       onUnpause: async () => {
         control.accepted = total.quarantined;
-        await toAll(partitions, (p) => p.signal(unpauseSignal));
+        await tellAll(partitions, (p) => p.signal(unpauseSignal));
       },
-      onLimits: (limits) => toAll(partitions, (p) => p.signal(limitsSignal, limits)),
+      onLimits: (limits) => tellAll(partitions, (p) => p.signal(limitsSignal, limits)),
     },
   );
+  return control;
+}
+
+function answerQueries({ input, control, total }: Working): void {
   setHandler(progressQuery, () => ({
     ...total,
-    stage,
+    stage: input.stage,
     paused: control.paused,
     reason: control.reason,
     window: control.window,
     tolerance: control.tolerance,
   }));
-  const count = (result: Pick<LotResult, 'done' | 'quarantined' | 'different'>): void => {
+}
+
+/** Adds up what lots did, and pauses where more shards are quarantined than the tolerance allows. */
+function counter({
+  input,
+  control,
+  total,
+}: Working): (result: Pick<LotResult, 'done' | 'quarantined' | 'different'>) => void {
+  const { run, stage, planned } = input;
+  return (result) => {
     total.done += result.done;
     total.quarantined += result.quarantined;
     total.different += result.different;
@@ -78,35 +116,25 @@ export async function stageWorkflow(input: StageInput): Promise<StageResult> {
       data: { stage, reason, quarantined: total.quarantined, allowed },
     });
   };
-  setHandler(reportSignal, count);
+}
 
-  let working = true;
-  const publishing = CancellationScope.cancellable(() => publishWhile(input, () => working));
+async function runLots(
+  { input, control, partitions }: Working,
+  count: (result: LotResult) => void,
+): Promise<void> {
+  const { run, stage, planned } = input;
+  const { stageVersion, manifest, queue, lots } = planned;
   const lot: Omit<LotInput, 'lot'> = {
     ref: run.ref,
     stage,
-    stageVersion: planned.stageVersion,
-    manifest: planned.manifest,
+    stageVersion,
+    manifest,
     mode: run.mode,
   };
-  try {
-    const bounds: Bounds = input.bounds ?? { lotsPerPartition: LIMITS.lotsPerPartition };
-    if (planned.lots <= bounds.lotsPerPartition) {
-      await runLotWindow(
-        { lot, queue: planned.queue, from: 0, to: planned.lots, budget: Infinity },
-        control,
-        count,
-      );
-    } else {
-      await runPartitions({ lot, control, planned, partitions, bounds });
-    }
-    // Too many quarantined shards in the last lots: the next stage waits for the user too.
-    await control.untilUnpaused();
-  } finally {
-    working = false;
-    await publishing.catch(() => undefined);
-  }
-  return total;
+  const bounds: Bounds = input.bounds ?? { lotsPerPartition: LIMITS.lotsPerPartition };
+  if (lots <= bounds.lotsPerPartition)
+    await runLotWindow({ lot, queue, from: 0, to: lots, budget: Infinity }, control, count);
+  else await runPartitions({ lot, control, planned, partitions, bounds });
 }
 
 /** Snapshots while the stage grows: every 30 s at first, more rarely in a long stage, so that the history stays short. */
@@ -122,47 +150,4 @@ async function publishWhile(input: StageInput, working: () => boolean): Promise<
       () => undefined,
     );
   }
-}
-
-interface PartitionsInput {
-  readonly lot: Omit<LotInput, 'lot'>;
-  readonly control: Control;
-  readonly planned: StagePlanned;
-  readonly partitions: ChildWorkflowHandle<typeof partitionWorkflow>[];
-  readonly bounds: Bounds;
-}
-
-async function runPartitions({
-  lot,
-  control,
-  planned,
-  partitions,
-  bounds,
-}: PartitionsInput): Promise<void> {
-  const { lotsPerPartition, lotsPerContinueAsNew: budget } = bounds;
-  const wanted = Math.min(LIMITS.partitions, Math.ceil(planned.lots / lotsPerPartition));
-  const each = Math.ceil(planned.lots / wanted);
-  const id = workflowInfo().workflowId;
-  for (let partition = 0; partition * each < planned.lots; partition++) {
-    const from = partition * each;
-    const to = Math.min(planned.lots, from + each);
-    const { window, tolerance, paused } = control;
-    // The window is the stage's; partitions share it evenly.
-    const share = Math.max(1, Math.ceil(window / wanted));
-    const args: Parameters<typeof partitionWorkflow> = [
-      {
-        ...{ lot, queue: planned.queue, from, to, window: share, tolerance, paused, partition },
-        ...(budget === undefined ? {} : { budget }),
-      },
-    ];
-    partitions.push(
-      await startChild(partitionWorkflow, { workflowId: `${id}/p/${partition}`, args }),
-    );
-  }
-  await Promise.all(partitions.map((p) => p.result()));
-}
-
-async function toAll<T>(children: readonly T[], send: (child: T) => Promise<void>): Promise<void> {
-  // A child that has just ended cannot be signalled; it needs no signal.
-  await Promise.all(children.map((child) => send(child).catch(() => undefined)));
 }

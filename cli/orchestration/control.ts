@@ -62,12 +62,14 @@ export async function set(options: SetOptions, context: CommandContext): Promise
 const CANCEL_WAIT_MS = 60_000;
 
 export async function cancel(options: CancelOptions, context: CommandContext): Promise<number> {
-  let ended = false;
-  await tell(options.run, context, async (handle) => {
+  const ended = await tell(options.run, context, async (handle) => {
     await handle.cancel();
     const deadline = Date.now() + CANCEL_WAIT_MS;
-    const look = async (): Promise<boolean> => (await handle.describe()).status.name !== 'RUNNING';
-    while (!(ended = await look()) && Date.now() < deadline) await sleep(250);
+    while (Date.now() < deadline) {
+      if ((await handle.describe()).status.name !== 'RUNNING') return true;
+      await sleep(250);
+    }
+    return false;
   });
   return say(
     context,
@@ -78,21 +80,21 @@ export async function cancel(options: CancelOptions, context: CommandContext): P
   );
 }
 
-async function tell(
+async function tell<Answer>(
   run: string,
   context: CommandContext,
-  send: (handle: WorkflowHandle) => Promise<unknown>,
-): Promise<void> {
+  send: (handle: WorkflowHandle) => Promise<Answer>,
+): Promise<Answer> {
   const store = await context.openStore();
   const id = runWorkflowId(store.storeId, run);
-  await withTemporal(context, async (client) => {
+  return withTemporal(context, async (client) => {
     if (!(await isActive(client, id))) {
       throw new InputError(
         `Run "${run}" is not active in ${store.url}. \`assay runs\` lists the runs, \`assay resume ${run}\` starts it again.`,
         { run },
       );
     }
-    await send(client.workflow.getHandle(id));
+    return send(client.workflow.getHandle(id));
   });
 }
 
