@@ -63,8 +63,8 @@ export function coveredMs(intervals: readonly Interval[], within: Interval): num
   for (const [from, to] of sorted) {
     const end = Math.min(to, within[1]);
     if (end <= upTo) continue;
-    covered += end - Math.max(from, upTo);
-    upTo = end;
+    covered += Math.max(0, end - Math.max(from, upTo));
+    upTo = Math.max(upTo, end);
   }
   return covered;
 }
