@@ -45,8 +45,8 @@ function disk(free: number): {
     asked,
     free: async (folder) => {
       asked.push(folder);
-      await readFile(folder).catch((error: NodeJS.ErrnoException) => {
-        if (error.code !== 'EISDIR') throw error;
+      await readFile(folder).catch((error: unknown) => {
+        if ((error as NodeJS.ErrnoException).code !== 'EISDIR') throw error;
       });
       return free;
     },
