@@ -59,6 +59,7 @@ export async function runLotActivity(
       items: items.map(({ item }) => item),
       previous,
       from: input.from ?? 0,
+      recheck: context.info.attempt > 1 && mode !== 'all',
       concurrency: dependencies.itemsInHand,
       spoolRoot: dependencies.spoolRoot,
       stop: stop.signal,

@@ -39,6 +39,7 @@ export function createLotWork(input: LotWorkInput): LotWork {
   const work = new ItemWork(input);
   return {
     onCursor: input.onCursor,
+    isCommitted: (item) => work.isCommitted(item),
     runItem: (item, spool) => work.run(item, spool),
     quarantine: (item, error, attempts) => work.quarantine(item, error, attempts),
   };
@@ -70,6 +71,17 @@ class ItemWork {
     if (result.finished && mode !== 'missing')
       await Promise.all(this.#addresses(item).map((address) => deleteQuarantine(store, address)));
     return { finished: result.finished, different };
+  }
+
+  /** Whether a commit stands under every key; its quarantine, if any, is over then. */
+  async isCommitted(item: WorkItem): Promise<boolean> {
+    const { store, mode } = this.#input;
+    const addresses = this.#addresses(item);
+    const commits = await Promise.all(addresses.map((address) => getCommit(store, address)));
+    if (commits.includes(null)) return false;
+    if (mode !== 'missing')
+      await Promise.all(addresses.map((address) => deleteQuarantine(store, address)));
+    return true;
   }
 
   /** @throws the error itself where the stage's failures end the run */

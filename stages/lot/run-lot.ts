@@ -11,6 +11,12 @@ export interface LotCursor {
   readonly ended: readonly string[];
   /** Items in hand and how many times their work died without progress. */
   readonly inHand: Readonly<Record<string, number>>;
+  /** What this call has done so far and has not reported: an attempt that dies reports nothing. */
+  readonly counted?: {
+    readonly done: number;
+    readonly quarantined: number;
+    readonly different: number;
+  };
 }
 
 export interface LotCounts {
@@ -28,6 +34,8 @@ export interface LotWork {
     item: WorkItem,
     spool: string,
   ): Promise<{ readonly finished: boolean; readonly different: number }>;
+  /** Whether everything of an item is committed. */
+  isCommitted(item: WorkItem): Promise<boolean>;
   /** Records that an item failed for good. Rejects where the stage's failures end the run instead. */
   quarantine(item: WorkItem, error: AssayError, attempts: number): Promise<void>;
   onCursor(cursor: LotCursor): void;
@@ -38,6 +46,8 @@ export interface LotOptions {
   readonly previous: LotCursor | null;
   /** Items that an earlier call of this lot ended. */
   readonly from: number;
+  /** Look for commits first: an attempt that died may have committed more than it told. */
+  readonly recheck: boolean;
   readonly concurrency: number;
   readonly spoolRoot: string;
   readonly stop: AbortSignal;
@@ -49,16 +59,28 @@ const CHILD_DEATHS = 2;
 const WORKER_DEATHS = 5;
 
 export async function runLotItems(work: LotWork, options: LotOptions): Promise<LotCounts> {
-  const counts: LotCounts = { done: 0, quarantined: 0, different: 0, finished: true, ended: 0 };
+  const counts: LotCounts = {
+    ...(options.previous?.counted ?? { done: 0, quarantined: 0, different: 0 }),
+    ...{ finished: true, ended: 0 },
+  };
   const ended = new Set(options.previous?.ended ?? []);
   for (const item of options.items.slice(0, options.from)) ended.add(nameOf(item));
   const died = new Map(Object.entries(options.previous?.inHand ?? {}));
   const inHand = new Map<string, number>();
-  const tell = (): void => work.onCursor({ ended: [...ended], inHand: Object.fromEntries(inHand) });
+  const tell = (): void => {
+    const { done, quarantined, different } = counts;
+    const counted = { done, quarantined, different };
+    work.onCursor({ ended: [...ended], inHand: Object.fromEntries(inHand), counted });
+  };
   const queue = options.items.filter((item) => !ended.has(nameOf(item)));
 
   const one = async (item: WorkItem): Promise<void> => {
     const name = nameOf(item);
+    if (options.recheck && (await work.isCommitted(item))) {
+      counts.done++;
+      ended.add(name);
+      return;
+    }
     const deaths = died.get(name) ?? 0;
     inHand.set(name, deaths + 1);
     tell();
