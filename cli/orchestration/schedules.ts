@@ -52,10 +52,12 @@ export const schedules: ScheduleActions = {
       return EXIT.done;
     }),
   pause: (id, context) =>
-    act(id, context, 'pause', (handle) => handle.pause('paused with assay schedule pause')),
-  unpause: (id, context) => act(id, context, 'unpause', (handle) => handle.unpause()),
-  trigger: (id, context) => act(id, context, 'trigger', (handle) => handle.trigger()),
-  delete: (id, context) => act(id, context, 'delete', (handle) => handle.delete()),
+    act({ id, action: 'pause' }, context, (handle) =>
+      handle.pause('paused with assay schedule pause'),
+    ),
+  unpause: (id, context) => act({ id, action: 'unpause' }, context, (handle) => handle.unpause()),
+  trigger: (id, context) => act({ id, action: 'trigger' }, context, (handle) => handle.trigger()),
+  delete: (id, context) => act({ id, action: 'delete' }, context, (handle) => handle.delete()),
   backfill: backfillSchedule,
 };
 
@@ -86,7 +88,7 @@ async function createSchedule(
       template,
     };
     await withTemporal(context, (client) =>
-      createOnce(client, id, scheduleOptions(id, options, input, runFile.name)),
+      createOnce(client, id, scheduleOptions(options, input, runFile.name)),
     );
     return say(
       context,
@@ -112,11 +114,11 @@ async function createOnce(client: Client, id: string, options: ScheduleOptions):
 }
 
 function scheduleOptions(
-  id: string,
   options: ScheduleCreateOptions,
   input: ScheduledInput,
   run: string,
 ): ScheduleOptions {
+  const id = input.schedule;
   return {
     scheduleId: `${PREFIX}${id}`,
     spec: {
@@ -169,7 +171,7 @@ async function backfillSchedule(
       startTime: stamp(start),
       endTime: stamp(end),
     });
-    const times = (response.startTime ?? []).map(
+    const times = response.startTime.map(
       (time) => Number(time.seconds ?? 0) * 1000 + Math.floor((time.nanos ?? 0) / 1e6),
     );
     await handle.backfill({
@@ -188,7 +190,6 @@ async function backfillSchedule(
 /** Starts of the schedule take this mode from now on, until another backfill names another one. */
 async function setMode(handle: ScheduleHandle, mode: ScheduledInput['mode']): Promise<void> {
   await handle.update((previous) => {
-    if (previous.action.type !== 'startWorkflow') return previous;
     const args = (previous.action.args ?? []) as ScheduledInput[];
     return {
       ...previous,
@@ -217,15 +218,15 @@ async function listSchedules(context: CommandContext): Promise<number> {
 
 async function describe(handle: ScheduleHandle): Promise<z.input<typeof scheduleDocument>> {
   const { spec, state, info, memo } = await handle.describe();
-  const intervals = (spec.intervals ?? []).map(({ every }) => `every ${Number(every) / 1000} s`);
+  const intervals = (spec.intervals ?? []).map(({ every }) => `every ${every / 1000} s`);
   const calendars = (spec.calendars ?? []).map(
     (calendar) => calendar.comment ?? JSON.stringify(calendar),
   );
   return {
     id: handle.scheduleId.slice(PREFIX.length),
-    run: String(memo?.['run'] ?? ''),
+    run: textOf(memo?.['run']) ?? '',
     when: [...intervals, ...calendars],
-    timeZone: String(memo?.['timeZone'] ?? spec.timezone ?? 'UTC'),
+    timeZone: textOf(memo?.['timeZone']) ?? spec.timezone ?? 'UTC',
     paused: state.paused,
     nextMs: info.nextActionTimes.map((time) => time.getTime()),
     recent: info.recentActions.map((action) => ({
@@ -235,15 +236,18 @@ async function describe(handle: ScheduleHandle): Promise<z.input<typeof schedule
   };
 }
 
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
 function text(schedule: z.input<typeof scheduleDocument>): string {
   const next = schedule.nextMs[0];
   return `${schedule.id}  ${schedule.run}  ${schedule.when.join('; ')} (${schedule.timeZone})  ${schedule.paused ? 'paused' : next === undefined ? 'no further start' : `next ${new Date(next).toISOString()}`}`;
 }
 
 async function act(
-  id: string,
+  { id, action }: { readonly id: string; readonly action: Action },
   context: CommandContext,
-  action: Action,
   send: (handle: ScheduleHandle) => Promise<unknown>,
 ): Promise<number> {
   return withSchedule(id, context, async (handle) => {
