@@ -32,7 +32,7 @@ import { differences } from '../reading/explain.js';
 import { findRun } from '../reading/runs.js';
 import { isActive, runWorkflowId } from './control.js';
 import { followRun } from './follow.js';
-import { machineSlots, startWorker } from './local-stack.js';
+import { ensureWorkers } from './run-workers.js';
 import { checkModelRuns, checkRoom, checkSources } from './preflight.js';
 import { stackFolder } from './stack-commands.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
@@ -90,12 +90,11 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
   if (options.mode !== 'all') {
     const left = await remainingWork(store, revision, options.mode);
     if (left.complete)
-      return sayNothingLeft(
-        context,
+      return sayNothingLeft(context, {
         store,
-        revision,
-        left.stages.reduce((n, s) => n + (s.work?.quarantined ?? 0), 0),
-      );
+        run: revision,
+        quarantined: left.stages.reduce((n, s) => n + (s.work?.quarantined ?? 0), 0),
+      });
   }
   return withTemporal(context, (client, at) =>
     startAndFollow({ store, options: storeOptions }, revision, {
@@ -109,12 +108,13 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
   );
 }
 
-function sayNothingLeft(
-  context: CommandContext,
-  store: ObjectStore,
-  run: ResolvedRun,
-  quarantined: number,
-): number {
+interface Finished {
+  readonly store: ObjectStore;
+  readonly run: ResolvedRun;
+  readonly quarantined: number;
+}
+
+function sayNothingLeft(context: CommandContext, { store, run, quarantined }: Finished): number {
   const workflow = runWorkflowId(store.storeId, run.name);
   const note =
     quarantined > 0
@@ -228,8 +228,11 @@ async function startAndFollow(
     window: LIMITS.window,
     tolerance: revision.file.tolerance.quarantinedShards,
   };
-  const joined = await startWorkflow(client, workflowId, input, revision);
-  await ensureWorkers({ ...options, revision, workflowId });
+  const joined = await startWorkflow(client, { workflowId, input, revision });
+  await ensureWorkers({
+    ...{ client, at, context, revision, workflowId },
+    workers: options.workers,
+  });
   const web = workflowPage(at, workflowId);
   const started = {
     run: revision.name,
@@ -259,11 +262,16 @@ async function startAndFollow(
   return end.exitCode;
 }
 
+interface WorkflowStart {
+  readonly workflowId: string;
+  readonly input: RunInput;
+  readonly revision: ResolvedRun;
+}
+
+/** Whether it runs already. */
 async function startWorkflow(
   client: Client,
-  workflowId: string,
-  input: RunInput,
-  revision: ResolvedRun,
+  { workflowId, input, revision }: WorkflowStart,
 ): Promise<boolean> {
   const attribute = (
     name: string,
@@ -292,38 +300,4 @@ async function startWorkflow(
     if (error instanceof WorkflowExecutionAlreadyStartedError) return true;
     throw error;
   }
-}
-
-/** Starts the workers that were asked for; without a number one, where nobody serves the queues. They end with the run. */
-async function ensureWorkers(
-  input: StartOptions & { readonly revision: ResolvedRun; readonly workflowId: string },
-): Promise<void> {
-  const { client, at, context, revision, workflowId } = input;
-  const wanted = input.workers ?? ((await hasWorkers(client, at)) ? 0 : 1);
-  if (wanted === 0) return;
-  const folder = await stackFolder(context);
-  const { provider, threads } = revision.engine;
-  const slots = Math.max(1, Math.floor(machineSlots(threads) / wanted));
-  const launch = {
-    folder,
-    address: at.address,
-    namespace: at.namespace,
-    device: provider,
-    slots,
-    exitWithRun: workflowId,
-  };
-  const workers = await Promise.all(Array.from({ length: wanted }, () => startWorker(launch)));
-  context.output.note(
-    `started ${workers.length === 1 ? 'a worker' : `${workers.length} workers`} for this run: pid ${workers.map((w) => w.pid).join(', ')}`,
-  );
-}
-
-async function hasWorkers(client: Client, at: TemporalAddress): Promise<boolean> {
-  const { pollers } = await client.workflowService.describeTaskQueue({
-    namespace: at.namespace,
-    taskQueue: { name: QUEUES.orchestrate },
-    taskQueueType: 1,
-  });
-  const recently = Date.now() / 1000 - 90;
-  return (pollers ?? []).some((poller) => Number(poller.lastAccessTime?.seconds ?? 0) > recently);
 }
