@@ -4,6 +4,7 @@ import path from 'node:path';
 import { planDocument } from '../../schemas/cli-json-runs.js';
 import { EXIT, STAGES, type StageName } from '../../schemas/constants.js';
 import { loadRunFile } from '../../stages/run-file/load.js';
+import { extractionMemoryNote } from '../../stages/run-plan/extraction-memory.js';
 import { resolveRun } from '../../stages/run-plan/resolve-run.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
@@ -33,6 +34,8 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
     context.output.result(planDocument, { run: run.name, exact: options.exact, stages: rows }, () =>
       render(rows, options.exact),
     );
+    const note = extractionMemoryNote(run);
+    if (note !== null) context.output.note(note);
     return EXIT.done;
   } finally {
     await store.close();

@@ -12,6 +12,7 @@ import { EXIT, LIMITS, QUEUES, SEARCH_ATTRIBUTES, WORKFLOWS } from '../../schema
 import { InputError } from '../../schemas/errors.js';
 import type { ResumeMode, RunInput, StoreOptionsMessage } from '../../schemas/messages.js';
 import { loadRunFile } from '../../stages/run-file/load.js';
+import { extractionMemoryNote } from '../../stages/run-plan/extraction-memory.js';
 import { resolveRun, type ResolvedWithUploads } from '../../stages/run-plan/resolve-run.js';
 import type { ResolvedRun } from '../../stages/run-plan/resolved-run.js';
 import {
@@ -54,6 +55,8 @@ export async function run(options: RunOptions, context: CommandContext): Promise
   });
   await checkSources(resolved.run, folder);
   await checkModelRuns(resolved);
+  const note = extractionMemoryNote(resolved.run);
+  if (note !== null) context.output.note(note);
   const storeOptions =
     runFile.storeOptions ?? (await localStoreOptions(context, canonicalStoreUrl(url, base)));
   const store = await openStore(canonicalStoreUrl(url, base), { storeOptions });
