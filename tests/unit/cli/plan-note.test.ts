@@ -1,0 +1,34 @@
+// `assay plan` on a real run file: what it notes beside its result.
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { plan } from '../../../cli/orchestration/plan.js';
+import { runCli, type CliResult } from './harness.js';
+import { writeRun } from './pipeline.js';
+
+let folder: string;
+beforeAll(async () => (folder = await mkdtemp(path.join(tmpdir(), 'assay-plan-'))));
+afterAll(() => rm(folder, { recursive: true }));
+
+async function planned(batchTokens: number): Promise<CliResult> {
+  const own = path.join(folder, String(batchTokens));
+  const file = await writeRun(own, (yaml) =>
+    yaml.replace('batchTokens: 512', `batchTokens: ${batchTokens}`),
+  );
+  const result = await runCli(['plan', file, '--json'], {
+    cwd: own,
+    act: (context) => plan({ file, exact: false }, context),
+  });
+  expect(result).toMatchObject({ code: 0 });
+  expect(result.json()).toMatchObject({ run: 'small' });
+  expect(await readdir(own)).not.toContain('data');
+  return result;
+}
+
+it('says on stderr when an extraction child is likely to need too much memory, and what to set', async () => {
+  expect((await planned(512)).err).toBe('');
+  expect((await planned(1_000_000)).err).toMatch(
+    /^An extraction child is likely to need about \d+ MB besides its model, more than 1024 MB \(activations\.batchTokens: 1000000\)\. Set activations\.batchTokens: 65536 or lower\.\n$/,
+  );
+});
