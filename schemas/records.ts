@@ -142,3 +142,16 @@ export const beatRecord = z.strictObject({
   }),
 });
 export type Beat = z.infer<typeof beatRecord>;
+
+/** One attempt at one item: written when it begins, under the id that its commit names. */
+export const attemptRecord = z.strictObject({
+  formatVersion: z.literal(1),
+  id: z.string(),
+  stage: stageName,
+  key: sha256,
+  input: sha256,
+  shard: z.string(),
+  worker: z.string().describe('host/pid'),
+  startedMs: z.number(),
+});
+export type Attempt = z.infer<typeof attemptRecord>;

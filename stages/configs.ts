@@ -119,7 +119,12 @@ export interface TrainConfig {
     readonly sae: Omit<SaeConfig, 'name' | 'hook'>;
     readonly engine: EngineConfig;
   };
-  readonly aux: { readonly name: string; readonly width: number };
+  readonly aux: {
+    readonly name: string;
+    readonly width: number;
+    /** Model reference of the activations, for the files' metadata. */
+    readonly model?: string | undefined;
+  };
 }
 /** The pinned activations: digest over their fit and calib objects. */
 export interface TrainInputs {
@@ -142,6 +147,8 @@ export interface EncodeConfig {
     readonly k: number;
     readonly weights: StoredFile;
     /** Default topk. */ readonly architecture?: SaeConfig['architecture'];
+    /** Model reference of the activations, for the files' metadata. */
+    readonly model?: string | undefined;
   };
 }
 /** One shard of activations of the dictionary's site. */
@@ -158,7 +165,13 @@ export interface IndexConfig {
     readonly prepended: boolean;
     readonly packing: 'document' | 'concatenate';
   };
-  readonly aux: { readonly name: string; readonly site: string; readonly width: number };
+  readonly aux: {
+    readonly name: string;
+    readonly site: string;
+    readonly width: number;
+    /** Model reference of the activations, for the files' metadata. */
+    readonly model?: string | undefined;
+  };
 }
 /** A range of features of the pinned encode snapshot; `metrics` is the one item that sums up the dictionary. */
 export interface IndexInputs {

@@ -127,7 +127,7 @@ async function temporalCheck(context: CommandContext): Promise<Check> {
       return {
         name: 'Temporal',
         ok: true,
-        found: `server ${info.serverVersion ?? 'unknown'} at ${at.address}`,
+        found: `server ${info.serverVersion} at ${at.address}`,
         remedy: null,
       };
     });

@@ -143,7 +143,7 @@ function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
 
 function eventLine(event: RunEvent, meter: StageMeter): string | null {
   const { data, type } = event;
-  const stage = String(data['stage'] ?? '');
+  const stage = typeof data['stage'] === 'string' ? data['stage'] : '';
   if (type === 'stage-started') {
     meter.start(stage as StageName, event.atMs);
     return `${stage.padEnd(12)} ${Number(data['items'])} of ${Number(data['planned'])} to do, ${Number(data['lots'])} lots`;

@@ -44,6 +44,7 @@ async function hasWorkers(client: Client, at: TemporalAddress): Promise<boolean>
   const { pollers } = await client.workflowService.describeTaskQueue({
     namespace: at.namespace,
     taskQueue: { name: QUEUES.orchestrate },
+    // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- TASK_QUEUE_TYPE_WORKFLOW; the enum lies in a package of Temporal's that nothing else here needs.
     taskQueueType: 1,
   });
   const recently = Date.now() / 1000 - 90;

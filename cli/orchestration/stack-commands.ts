@@ -33,6 +33,8 @@ export async function up(options: UpOptions, context: CommandContext): Promise<n
   const folder = await stackFolder(context);
   const known = (await findLocalConfig(io.cwd))?.config;
   const temporal = await ensureTemporal(folder);
+  const { address } = temporal;
+  const web = temporal.info['uiUrl'] ?? '';
   output.note(
     `Temporal at ${temporal.address}${temporal.started ? '' : ' (was running)'}; web page ${temporal.info['uiUrl'] ?? ''}`,
   );
@@ -46,11 +48,7 @@ export async function up(options: UpOptions, context: CommandContext): Promise<n
     ...known,
     formatVersion: 1,
     ...store,
-    temporal: {
-      address: temporal.address,
-      namespace: 'default',
-      web: temporal.info['uiUrl'] ?? '',
-    },
+    temporal: { address, namespace: 'default', web },
   };
   await writeLocalConfig(folder, config);
   await probe(store);
@@ -59,13 +57,7 @@ export async function up(options: UpOptions, context: CommandContext): Promise<n
   const slots = Math.max(1, Math.floor(machineSlots() / Math.max(1, options.workers)));
   const started = await Promise.all(
     Array.from({ length: missing }, () =>
-      startWorker({
-        folder,
-        address: temporal.address,
-        namespace: 'default',
-        device: 'cpu',
-        slots,
-      }),
+      startWorker({ folder, address, namespace: 'default', device: 'cpu', slots }),
     ),
   );
   const workers = [...running, ...started].map(({ pid }) => ({
@@ -74,12 +66,7 @@ export async function up(options: UpOptions, context: CommandContext): Promise<n
   }));
   output.result(
     upDocument,
-    {
-      store: store.store,
-      temporal: temporal.address,
-      web: temporal.info['uiUrl'] ?? null,
-      workers,
-    },
+    { store: store.store, temporal: address, web: web === '' ? null : web, workers },
     () =>
       [
         `store     ${store.store}`,

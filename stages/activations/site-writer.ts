@@ -80,7 +80,7 @@ export class SiteWriter {
       table: 'activations',
       path: path.join(spool, `activations-${ordinal}.arrow`),
       shard,
-      metadata: { key, site, model: modelReference },
+      metadata: { key, site, model: modelReference, units: 'raw activation units' },
       width,
       dtype,
     });

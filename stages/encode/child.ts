@@ -28,9 +28,10 @@ async function encode(request: EncodeRequest, context: ChildContext): Promise<En
   const shard = await encodeShard(request, context);
   const fired = new Uint32Array(request.features);
   const postings = sortPostings(shard.firings, shard, fired);
-  const { key, config, site } = request;
+  const { key, config, site, model } = request;
   const metadata = {
     key,
+    model,
     site,
     dictionary: config.dictionary,
     activations: config.activationsKey,

@@ -13,6 +13,8 @@ export interface EncodeRequest {
   readonly shard: string;
   readonly config: EncodeConfig['keyed'];
   readonly site: string;
+  /** Model reference of the activations, for the files' metadata. */
+  readonly model: string;
   readonly architecture: ArchitectureName;
   readonly width: number;
   readonly features: number;

@@ -5,7 +5,7 @@ import type { EncodeConfig, EncodeInputs } from '../configs.js';
 import type { WorkItem } from '../stage.js';
 
 /** Raised whenever the bytes that encoding writes change. */
-export const ENCODE_VERSION = 2;
+export const ENCODE_VERSION = 3;
 
 /** Key of encoding with one dictionary, and what it was made of. */
 export function planEncodeKey(config: EncodeConfig): {

@@ -31,6 +31,7 @@ async function runEncode(
     shard: item.shard,
     config: config.keyed,
     site: aux.site,
+    model: aux.model ?? '',
     architecture: aux.architecture ?? 'topk',
     width: aux.width,
     features: aux.features,

@@ -116,6 +116,7 @@ async function encodeRows(
   const { encode, dictionary, spool } = input;
   const request = {
     ...dictionary,
+    model: '',
     spool,
     key: sha256Hex(SHARD),
     shard: SHARD,

@@ -16,7 +16,7 @@ import { numberOf, totalsOf } from './statistics.js';
 
 export const indexStage: Stage<IndexConfig, IndexInputs> = {
   name: 'index',
-  version: 1,
+  version: 2,
   run: runIndex,
 };
 
@@ -102,7 +102,13 @@ async function runRange(
     k: topExamples,
     storedRows: commits.reduce((sum, commit) => sum + numberOf(commit, 'rows'), 0),
     packing: { contextTokens, prepended, packing },
-    metadata: { key: item.keys[0] as string, encode: encodeKey, site: config.aux.site },
+    metadata: {
+      key: item.keys[0] as string,
+      encode: encodeKey,
+      model: config.aux.model ?? '',
+      site: config.aux.site,
+      units: 'raw activation units',
+    },
   };
   const slices = new FetchAhead(runs.length, (index) =>
     fetchSlice(runs[index] as ShardRun, { range, index }, context),

@@ -4,6 +4,7 @@ import os from 'node:os';
 import type { StageName } from '../../schemas/constants.js';
 import { DataError, type AssayError } from '../../schemas/errors.js';
 import type { ResumeMode, RunRef } from '../../schemas/messages.js';
+import { attemptRecord, type Attempt } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { commitOutput, getCommit } from '../../storage/records/commits.js';
 import {
@@ -11,6 +12,7 @@ import {
   getQuarantine,
   putQuarantine,
 } from '../../storage/records/quarantine.js';
+import { putAttempt } from '../../storage/records/runs.js';
 import { STAGE_TABLE } from '../run-plan/stage-table.js';
 import type { ComputeChildren, LocalCache, StageContext, StageOutput, WorkItem } from '../stage.js';
 import { compareWithCommit } from './compare.js';
@@ -60,13 +62,14 @@ class ItemWork {
   ): Promise<{ readonly finished: boolean; readonly different: number }> {
     const { store, stage, mode, dependencies, signal, stop, onProgress: progress } = this.#input;
     const startedMs = Date.now();
+    const attempt = await this.#recordAttempt(item, startedMs);
     const cache = dependencies.cacheFor(store);
     const { children } = dependencies;
     const recomputation = mode === 'all' ? this.#input.recomputation : undefined;
     const context = { store, cache, children, spool, signal, stop, progress, recomputation };
     const result = await STAGE_TABLE[stage].run(item, this.#configs.get(item), context);
     let different = 0;
-    for (const output of result.outputs) different += await this.#commit(item, output, startedMs);
+    for (const output of result.outputs) different += await this.#commit(item, output, attempt);
     // What was quarantined before and succeeded now is no longer bad.
     if (result.finished && mode !== 'missing')
       await Promise.all(this.#addresses(item).map((address) => deleteQuarantine(store, address)));
@@ -104,7 +107,7 @@ class ItemWork {
   }
 
   /** Commits one output; in mode `all` compares it instead where a commit stands. Returns how many differ (0 or 1). */
-  async #commit(item: WorkItem, output: StageOutput, startedMs: number): Promise<number> {
+  async #commit(item: WorkItem, output: StageOutput, attempt: Attempt): Promise<number> {
     const { store, stage, mode, ref, dependencies, signal } = this.#input;
     if (mode === 'all') {
       const standing = await getCommit(store, { stage, key: output.key, input: item.input });
@@ -113,13 +116,30 @@ class ItemWork {
     const { run, revision } = ref;
     const producer = { version: dependencies.version, host: os.hostname(), run, revision };
     const { input, inputs, shard, split } = item;
-    const who = { attempt: randomUUID(), wallMs: Date.now() - startedMs, producer };
+    const who = { attempt: attempt.id, wallMs: Date.now() - attempt.startedMs, producer };
     await commitOutput(
       store,
       { stage, input, inputs, shard, split, ...output, ...who },
       { signal },
     );
     return 0;
+  }
+
+  async #recordAttempt(item: WorkItem, startedMs: number): Promise<Attempt> {
+    const { store, stage, ref } = this.#input;
+    const value: Attempt = {
+      formatVersion: 1,
+      id: randomUUID(),
+      stage,
+      key: item.keys[0] ?? '',
+      input: item.input,
+      shard: item.shard,
+      worker: `${os.hostname()}/${process.pid}`,
+      startedMs,
+    };
+    const revision = { name: ref.run, revision: ref.revision };
+    await putAttempt(store, revision, { id: value.id, value, schema: attemptRecord });
+    return value;
   }
 
   #addresses(item: WorkItem): { stage: StageName; key: string; input: string }[] {

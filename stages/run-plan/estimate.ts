@@ -52,12 +52,11 @@ function estimateFor(
   const cores = os.availableParallelism();
   const { layers, width } = run.model;
   const siteWidths = run.sites.reduce((n, site) => n + site.width, 0);
-  const valueBytes = run.file.activations.dtype === 'float16' ? 2 : 4;
+  const valueBytes = { float16: 2, float32: 4 }[run.file.activations.dtype];
   const each = run.dictionaries.map(({ site, sae }) => {
     const d = run.sites.find((s) => s.name === site)?.width ?? width;
     return {
-      rows: sae.tokens,
-      product: 2 * d * sae.features,
+      ...{ rows: sae.tokens, product: 2 * d * sae.features },
       weights: 2 * d * sae.features * 4,
       firings: tokens * sae.k,
       features: sae.features,

@@ -1,4 +1,5 @@
 // What each stage's key is made of and where its inputs lie, from a resolved run. Pure; every field that changes bytes is in `keyed`.
+import { canonicalJson } from '../../core/identity/canonical-json.js';
 import { stageKey, type KeyPreimage } from '../../core/identity/digest.js';
 import { planSiteKeys } from '../activations/plan.js';
 import type {
@@ -112,7 +113,11 @@ export function trainConfig(run: ResolvedRun, dictionary: ResolvedDictionary): T
       sae: dictionary.sae,
       engine: run.engine,
     },
-    aux: { name: dictionary.name, width: siteWidth(run, dictionary.site) },
+    aux: {
+      name: dictionary.name,
+      width: siteWidth(run, dictionary.site),
+      model: canonicalJson(run.model.reference),
+    },
   };
 }
 
@@ -137,6 +142,7 @@ export function encodeConfig(
       k: sae.k,
       weights,
       architecture: sae.architecture,
+      model: canonicalJson(run.model.reference),
     },
   };
 }
@@ -157,7 +163,7 @@ export function indexConfig(
       prepended: run.model.prependId !== null,
       packing,
     },
-    aux: { name, site, width: siteWidth(run, site) },
+    aux: { name, site, width: siteWidth(run, site), model: canonicalJson(run.model.reference) },
   };
 }
 

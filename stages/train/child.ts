@@ -229,6 +229,7 @@ async function close(call: Call, entry: Entry, allComplete: boolean): Promise<Tr
           folder,
           key,
           shard: call.request.shard,
+          model: call.request.model,
           config: dictionary.config,
           sizes: trainer.sizes,
           state: trainer.state,

@@ -78,6 +78,8 @@ export interface TrainRequest {
   /** Shard name of the outputs. */
   readonly shard: string;
   readonly width: number;
+  /** Model reference of the activations, for the files' metadata. */
+  readonly model: string;
   /** Digest of the pinned activations: keys the data order. */
   readonly snapshot: string;
   readonly blocks: readonly BlockShape[];

@@ -6,7 +6,7 @@ import type { StoredFile, TrainConfig, TrainInputs } from '../configs.js';
 import type { WorkItem } from '../stage.js';
 
 /** Raised whenever the bytes that a training writes change. */
-export const TRAIN_VERSION = 1;
+export const TRAIN_VERSION = 2;
 
 export interface PlannedTraining {
   readonly key: string;

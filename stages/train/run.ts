@@ -119,6 +119,7 @@ async function makeRequest(
     spool: context.spool,
     shard: item.shard,
     width: configs[0].aux.width,
+    model: configs[0].aux.model ?? '',
     snapshot: item.inputs.snapshot,
     blocks: data.fit.map(({ rows, shardRows }) => ({ rows, shardRows })),
     moments: data.moments,

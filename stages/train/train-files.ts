@@ -67,6 +67,7 @@ export interface OutputParts {
   readonly folder: string;
   readonly key: string;
   readonly shard: string;
+  readonly model: string;
   readonly config: TrainConfig['keyed'];
   readonly sizes: StateSizes;
   readonly state: StateArrays;
@@ -77,6 +78,7 @@ export interface OutputParts {
 /** The dictionary in raw units (`weights`) and its `training` table. @throws DataError where a weight is not finite */
 export async function writeOutputs(parts: OutputParts): Promise<SpoolFile[]> {
   const metadata = {
+    model: parts.model,
     site: parts.config.site,
     activations: parts.config.activationsKey,
     units: 'raw activation units',

@@ -3,8 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { STAGES, type StageName } from '../../../schemas/constants.js';
 import { runWorkflowId } from '../../../cli/orchestration/control.js';
+import { attemptRecord } from '../../../schemas/records.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
+import { listAttempts } from '../../../storage/records/runs.js';
 import { readEvents } from '../../../storage/records/events.js';
 import type { TestMinio } from '../../servers/minio.js';
 import type { TestTemporal } from '../../servers/temporal.js';
@@ -65,16 +67,17 @@ export async function runWithKills(
     await finish(crew, store);
     const events = await readEvents(store, { name: 'small', revision: 1 });
     const finished = events.filter((e) => e.type === 'stage-finished');
-    const done = events
-      .filter((e) => e.type === 'completed')
-      .reduce((n, e) => n + Number(e.data['done'] ?? 0), 0);
     const planned = new Map(finished.map((e) => [e.data['stage'], Number(e.data['planned'])]));
     const plannedItems = [...planned.values()].reduce((a, b) => a + b, 0);
+    // Every attempt at an item is recorded before it computes: what exceeds one attempt per item was repeated.
+    const attempts = await listAttempts(store, { name: 'small', revision: 1 }, attemptRecord);
+    const items = new Set(attempts.map(({ stage, key, input }) => `${stage}/${key}/${input}`));
+    const repeated = attempts.length - items.size;
     await store.close();
     return {
       digests: await project.digests(),
       planned: plannedItems,
-      repeated: Math.max(0, done - plannedItems),
+      repeated,
       happened,
     };
   } finally {

@@ -161,7 +161,7 @@ describe('the writer of one site', () => {
     const { files } = await writer.finish();
     writer.close();
     const recorded: Record<number, string> = {
-      1: '8ab935493d8d6440af30d5928185f9f0063d7588f590e390db30f96203240cc2',
+      2: 'cb93114f0872229e917609c017c26ed57d7ce26db4850dd496b3cc063fb462b1',
     };
     expect(files[0]?.sha256).toBe(recorded[ACTIVATIONS_VERSION]);
   });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { StageMeter } from '../../../cli/orchestration/stage-meter.js';
-import type { StageMeasure } from '../../../cli/orchestration/follow.js';
+import type { StageMeasure } from '../../../cli/orchestration/stage-meter.js';
 
 const training: StageMeasure = {
   ...{ stage: 'train', done: 0, planned: 1, size: 40_000, quarantined: 0, steps: 1464 },
