@@ -31,10 +31,17 @@ export interface LotWorkInput {
   };
   /** Names this recomputation (mode `all`): the same for all links of a training. */
   readonly recomputation: string;
+  /** Where the fate of each shard is logged. */
+  readonly log?: LotLog | undefined;
   readonly signal: AbortSignal;
   readonly stop: AbortSignal;
   readonly onProgress: StageContext['progress'];
   readonly onCursor: (cursor: LotCursor) => void;
+}
+
+export interface LotLog {
+  info(fields: Record<string, unknown>, message: string): void;
+  warn(fields: Record<string, unknown>, message: string): void;
 }
 
 export function createLotWork(input: LotWorkInput): LotWork {
@@ -70,6 +77,8 @@ class ItemWork {
     const result = await STAGE_TABLE[stage].run(item, this.#configs.get(item), context);
     let different = 0;
     for (const output of result.outputs) different += await this.#commit(item, output, attempt);
+    const fields = { ...this.#fields(item), wallMs: Date.now() - startedMs, different };
+    this.#input.log?.info(fields, result.finished ? 'shard done' : 'checkpoint written');
     // What was quarantined before and succeeded now is no longer bad.
     if (result.finished && mode !== 'missing')
       await Promise.all(this.#addresses(item).map((address) => deleteQuarantine(store, address)));
@@ -91,6 +100,7 @@ class ItemWork {
   async quarantine(item: WorkItem, error: AssayError, attempts: number): Promise<void> {
     const { store, stage, ref } = this.#input;
     if (!STAGE_TABLE[stage].mayQuarantine(error, this.#configs.get(item))) throw error;
+    this.#input.log?.warn({ ...this.#fields(item), attempts }, `quarantined: ${error.message}`);
     for (const address of this.#addresses(item)) {
       if (await getCommit(store, address)) continue;
       const before = await getQuarantine(store, address);
@@ -140,6 +150,11 @@ class ItemWork {
     const revision = { name: ref.run, revision: ref.revision };
     await putAttempt(store, revision, { id: value.id, value, schema: attemptRecord });
     return value;
+  }
+
+  #fields(item: WorkItem): Record<string, unknown> {
+    const { stage, ref } = this.#input;
+    return { run: ref.run, revision: ref.revision, stage, shard: item.shard };
   }
 
   #addresses(item: WorkItem): { stage: StageName; key: string; input: string }[] {

@@ -6,6 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { packageRoot } from '../../../infra/package-root.js';
 import type { Project } from './project.js';
 
+/** Workers that still run: ended with the test process, whatever becomes of it. */
+const started = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const worker of started) worker.kill('SIGKILL');
+});
+
 export interface TestWorkerOptions {
   readonly address: string;
   readonly slots?: number;
@@ -42,7 +48,8 @@ export class TestWorker {
       },
     );
     this.#process.stderr?.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
-    process.once('exit', () => this.#process.kill('SIGKILL'));
+    started.add(this.#process);
+    this.#process.once('close', () => started.delete(this.#process));
   }
 
   get pid(): number {
