@@ -46,8 +46,7 @@ export async function runLotActivity(
   const work = createLotWork({
     ...{ store, stage, mode, dependencies, items, ref },
     ...{ signal: abort.signal, stop: stop.signal },
-    log: dependencies.log,
-    recomputation: context.info.workflowExecution?.runId ?? '',
+    ...{ log: dependencies.log, recomputation: context.info.workflowExecution?.runId ?? '' },
     onProgress: (progress) => beat.update(progress),
     onCursor: (next) => {
       cursor = next;
