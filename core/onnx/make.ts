@@ -2,6 +2,7 @@
 import { DATA_TYPE, type DataTypeName } from './data-type.js';
 import type {
   AttributeProto,
+  DimensionProto,
   GraphProto,
   ModelProto,
   NodeProto,
@@ -83,20 +84,25 @@ export function makeNode(opType: string, parts: NodeParts): NodeProto {
   return { input, output, name, opType, attribute, metadataProps: [], ...domain };
 }
 
-/** A graph input or output; a string dimension is symbolic; without `dims` the rank is open. */
+/** A graph input or output; a string dimension is symbolic, an empty one open; without `dims` the rank is open. */
 export function makeValueInfo(
   name: string,
   dtype: DataTypeName,
   dims?: readonly (number | string)[],
 ): ValueInfoProto {
   const shape = dims && {
-    shape: { dim: dims.map((d) => (typeof d === 'string' ? { dimParam: d } : { dimValue: d })) },
+    shape: { dim: dims.map(makeDimension) },
   };
   return {
     name,
     type: { tensorType: { elemType: DATA_TYPE[dtype], ...shape } },
     metadataProps: [],
   };
+}
+
+function makeDimension(dim: number | string): DimensionProto {
+  if (typeof dim === 'number') return { dimValue: dim };
+  return dim === '' ? {} : { dimParam: dim };
 }
 
 /** A graph of the given parts. */

@@ -1,0 +1,362 @@
+// Makes ONNX graphs that are checked while they are made: every value has an element type and named axes, every operator's row
+// (operators/table.ts) says what it takes and gives. A wrong graph fails at the line that made it, not when a session loads it.
+import { InputError } from '../../schemas/errors.js';
+import { floatToHalf } from '../tensor/half.js';
+import { encodeModel, joinChunks } from './codec.js';
+import { graphOf } from './cut.js';
+import type { DataTypeName } from './data-type.js';
+import { inferTypes } from './infer.js';
+import {
+  type AttributeValue,
+  makeGraph,
+  makeInt64,
+  makeModel,
+  makeNode,
+  makeTensor,
+  makeValueInfo,
+} from './make.js';
+import { describeType, inferCall } from './operators/call.js';
+import { OPERATORS, operatorName } from './operators/table.js';
+import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './proto.js';
+import { constantType } from './constant-type.js';
+import type { Dim, TensorType, Value } from './shape.js';
+import { evaluateDim, sameDim } from './symbolic.js';
+
+/** The opset of graphs that we make; foreign graphs are upgraded to it first (passes/upgrade-opset.ts). */
+export const OPSET = 20;
+
+export interface BuilderOptions {
+  /** Numbers behind named axes, e.g. `{ d_model: 128 }`. */
+  readonly sizes?: Readonly<Record<string, number>>;
+}
+
+export interface OperatorOptions {
+  readonly attributes?: Readonly<Record<string, AttributeValue>>;
+  /** Domain of the operator; standard ONNX where left out. */
+  readonly domain?: string;
+  /** Claimed axes of the first output: checked, and taken where inference knows less. */
+  readonly shape?: readonly Dim[];
+  /** Declared types of the outputs, for operators whose row cannot tell. */
+  readonly types?: readonly TensorType[];
+}
+
+type FloatType = 'float32' | 'float64' | 'float16';
+
+/** State that a graph shares with the graphs inside it. */
+interface Shared {
+  /** Names in use anywhere. */
+  readonly names: Set<string>;
+  readonly sizes: ReadonlyMap<string, number>;
+  next: number;
+  unknown: number;
+  opset: number;
+  readonly domains: Set<string>;
+}
+
+/** A graph under construction. */
+export class GraphBuilder {
+  readonly #name: string;
+  readonly #shared: Shared;
+  readonly #outer: GraphBuilder | null;
+  readonly #values = new Map<string, Value>();
+  readonly #nodes: NodeProto[] = [];
+  readonly #initializers: TensorProto[] = [];
+  readonly #inputs: ValueInfoProto[] = [];
+  readonly #outputs: ValueInfoProto[] = [];
+  readonly #constants = new Map<string, Value>();
+  #foreign: ModelProto | null = null;
+
+  constructor(name: string, options: BuilderOptions = {}, outer: GraphBuilder | null = null) {
+    this.#name = name;
+    this.#outer = outer;
+    this.#shared = outer?.#shared ?? {
+      names: new Set(),
+      sizes: new Map(Object.entries(options.sizes ?? {})),
+      next: 0,
+      unknown: 0,
+      opset: OPSET,
+      domains: new Set(),
+    };
+  }
+
+  /**
+   * A builder that appends to a foreign graph; each of its tensors is a value with its inferred type.
+   * requires: an ordered single-assignment graph. Names of new values differ from all in the graph.
+   */
+  static over(model: ModelProto, options: BuilderOptions = {}): GraphBuilder {
+    const graph = graphOf(model);
+    const builder = new GraphBuilder(graph.name ?? 'graph', options);
+    const shared = builder.#shared;
+    builder.#foreign = model;
+    const standard = model.opsetImport.find(({ domain = '' }) => ['', 'ai.onnx'].includes(domain));
+    shared.opset = standard?.version ?? OPSET;
+    claimNames(graph, shared.names);
+    for (const [name, value] of inferTypes(model)) builder.#values.set(name, value);
+    builder.#nodes.push(...graph.node);
+    builder.#initializers.push(...graph.initializer);
+    builder.#inputs.push(...graph.input);
+    builder.#outputs.push(...graph.output);
+    return builder;
+  }
+
+  /** Numbers behind named axes. */
+  get sizes(): ReadonlyMap<string, number> {
+    return this.#shared.sizes;
+  }
+
+  /** The number behind a size, where it is known. */
+  sizeOf(dim: Dim): number | null {
+    return evaluateDim(dim, this.#shared.sizes);
+  }
+
+  /** A name that no value has. */
+  fresh(hint: string): string {
+    const { names } = this.#shared;
+    let name = hint;
+    while (name === '' || names.has(name)) name = `${hint}_${this.#shared.next++}`;
+    names.add(name);
+    return name;
+  }
+
+  /** A graph for the body of a Loop, Scan or If; it sees the values of this graph. */
+  subgraph(name: string): GraphBuilder {
+    return new GraphBuilder(name, {}, this);
+  }
+
+  /** Declares an input. @throws InputError where the name is taken */
+  input(name: string, dtype: DataTypeName, shape: readonly Dim[]): Value {
+    this.#claim(name);
+    this.#inputs.push(makeValueInfo(name, dtype, shape.map(this.#declared)));
+    return this.#keep({ name, dtype, shape });
+  }
+
+  /** Adds a stored tensor. @throws InputError where its name is taken or its type unknown */
+  initializer(tensor: TensorProto): Value {
+    const name = tensor.name ?? '';
+    const type = constantType(tensor);
+    if (type === null)
+      throw new InputError(
+        `Expected an initializer of a known element type, "${name}" has ${tensor.dataType ?? 'none'}.`,
+        { name, dataType: tensor.dataType },
+      );
+    this.#claim(name);
+    this.#initializers.push(tensor);
+    return this.#keep({ name, ...type });
+  }
+
+  /** A float scalar; equal ones are stored once. */
+  scalar(value: number, dtype: FloatType = 'float32'): Value {
+    return this.#constant(`${dtype} ${Object.is(value, -0) ? '-0' : value}`, (name) =>
+      makeTensor(name, { dims: [], data: floatData(value, dtype) }),
+    );
+  }
+
+  /** An int64 scalar. */
+  integer(value: number): Value {
+    return this.#constant(`integer ${value}`, (name) => makeInt64(name, value));
+  }
+
+  /** A one-dimensional int64 tensor. */
+  integers(...values: number[]): Value {
+    return this.#constant(`integers ${values.join(' ')}`, (name) => makeInt64(name, values));
+  }
+
+  /** The value of that name, of this graph or of one around it. @throws InputError where there is none */
+  value(name: string): Value {
+    const found = this.find(name);
+    if (found !== null) return found;
+    throw new InputError(`Expected a value of graph "${this.#name}", found none called "${name}".`, {
+      graph: this.#name,
+      name,
+    });
+  }
+
+  /** The value of that name, of this graph or of one around it; null where there is none. */
+  find(name: string): Value | null {
+    return this.#values.get(name) ?? this.#outer?.find(name) ?? null;
+  }
+
+  /** Appends a node with one output. @throws InputError where the operator does not take these inputs */
+  op(
+    opType: string,
+    inputs: readonly (Value | null)[],
+    options: OperatorOptions & { readonly name?: string } = {},
+  ): Value {
+    const outputs = options.name === undefined ? 1 : [options.name];
+    return this.ops(opType, inputs, { ...options, outputs })[0] as Value;
+  }
+
+  /** Appends a node with several outputs (their number, or their names). @throws InputError as `op` */
+  ops(
+    opType: string,
+    inputs: readonly (Value | null)[],
+    options: OperatorOptions & { readonly outputs: number | readonly string[] },
+  ): Value[] {
+    const { attributes = {}, domain, outputs } = options;
+    const names =
+      typeof outputs === 'number'
+        ? Array.from({ length: outputs }, () => this.fresh(opType))
+        : outputs.map((name) => (name === '' ? '' : this.#claim(name)));
+    const input = inputs.map((value) => (value === null ? '' : this.#visible(value).name));
+    while (input.at(-1) === '') input.pop();
+    const node = makeNode(opType, {
+      input,
+      output: names,
+      attributes,
+      name: this.fresh(`${names[0] ?? opType}/node`),
+      ...(domain === undefined ? {} : { domain }),
+    });
+    const types = this.#typesOf(node, inputs.slice(0, input.length), options);
+    if (domain) this.#shared.domains.add(domain);
+    this.#nodes.push(node);
+    return names.map((name, i) => {
+      const type = types[i] as TensorType;
+      return name === '' ? { name, ...type } : this.#keep({ ...type, name });
+    });
+  }
+
+  /** Declares a value as an output of this graph, under another name where one is given (by an Identity). */
+  output(value: Value, name = value.name): Value {
+    const given = name === value.name ? value : this.op('Identity', [value], { name });
+    const { dtype, shape } = given;
+    this.#outputs.push(
+      makeValueInfo(name, dtype, ...(shape === null ? [] : [shape.map(this.#declared)])),
+    );
+    return given;
+  }
+
+  /** The graph as a message; for a foreign graph with what was appended. */
+  toGraph(): GraphProto {
+    const [node, initializer] = [this.#nodes, this.#initializers];
+    const [input, output] = [this.#inputs, this.#outputs];
+    if (this.#foreign) return { ...graphOf(this.#foreign), node, initializer, input, output };
+    return makeGraph({ name: this.#name, node, initializer, input, output });
+  }
+
+  /** A whole model. */
+  toModel(): ModelProto {
+    const model = this.#foreign
+      ? { ...this.#foreign, graph: this.toGraph() }
+      : makeModel(this.toGraph(), OPSET);
+    const known = new Set(model.opsetImport.map(({ domain = '' }) => domain));
+    const added = [...this.#shared.domains].filter((domain) => !known.has(domain));
+    const opsetImport = [...model.opsetImport, ...added.map((domain) => ({ domain, version: 1 }))];
+    return { ...model, opsetImport };
+  }
+
+  /** A whole model's bytes. */
+  toModelBytes(): Uint8Array {
+    return joinChunks(encodeModel(this.toModel()));
+  }
+
+  #typesOf(
+    node: NodeProto,
+    inputs: readonly (Value | null)[],
+    { shape, types: declared }: OperatorOptions,
+  ): readonly TensorType[] {
+    const operator = operatorName(node);
+    if (operator === null)
+      throw new InputError(
+        `Expected an operator of the table in core/onnx/operators, got "${node.domain ? `${node.domain}.` : ''}${node.opType ?? ''}".`,
+        { operator: node.opType, domain: node.domain },
+      );
+    const inferred = inferCall(OPERATORS[operator], { node, inputs }, this.#context());
+    return inferred.map((type, i) => {
+      const told = declared?.[i];
+      const merged = told ? this.#merge(node, type, told) : type;
+      return i === 0 && shape ? this.#merge(node, merged, { dtype: merged.dtype, shape }) : merged;
+    });
+  }
+
+  #context(): {
+    readonly opset: number;
+    sizeOf(dim: Dim): number | null;
+    unknownDim(): Dim;
+  } {
+    return {
+      opset: this.#shared.opset,
+      sizeOf: (dim) => this.sizeOf(dim),
+      unknownDim: () => `?${this.#shared.unknown++}`,
+    };
+  }
+
+  /** What was inferred, with the names that the caller claims. @throws InputError where they contradict each other */
+  #merge(node: NodeProto, inferred: TensorType, claimed: TensorType): TensorType {
+    const agree =
+      inferred.dtype === claimed.dtype &&
+      (inferred.shape === null ||
+        claimed.shape === null ||
+        (inferred.shape.length === claimed.shape.length &&
+          inferred.shape.every((dim, i) =>
+            sameDim(dim, claimed.shape?.[i] as Dim, this.#shared.sizes),
+          )));
+    if (agree) return { ...inferred, shape: claimed.shape ?? inferred.shape };
+    throw new InputError(
+      `${node.opType ?? ''} → "${node.output[0] ?? ''}": expected ${describeType(claimed)}, got ${describeType(inferred)}.`,
+      { operator: node.opType, expected: claimed, got: inferred },
+    );
+  }
+
+  #constant(key: string, make: (name: string) => TensorProto): Value {
+    const known = this.#findConstant(key);
+    if (known) return known;
+    const tensor = make(this.fresh('constant'));
+    const type = constantType(tensor) as TensorType;
+    this.#initializers.push(tensor);
+    const value = this.#keep({ name: tensor.name ?? '', ...type });
+    this.#constants.set(key, value);
+    return value;
+  }
+
+  /** A constant of this graph or of one around it. */
+  #findConstant(key: string): Value | undefined {
+    return this.#constants.get(key) ?? this.#outer?.#findConstant(key);
+  }
+
+  #claim(name: string): string {
+    if (name === '' || this.#shared.names.has(name))
+      throw new InputError(
+        `Expected a name that no value of graph "${this.#name}" has, got "${name}".`,
+        { graph: this.#name, name },
+      );
+    this.#shared.names.add(name);
+    return name;
+  }
+
+  #keep(value: Value): Value {
+    this.#values.set(value.name, value);
+    return value;
+  }
+
+  /** A value of this graph or around it. Values of a finished subgraph, or of another graph, are refused. */
+  #visible(value: Value): Value {
+    if (this.find(value.name) !== null) return value;
+    throw new InputError(
+      `Expected values of graph "${this.#name}" or of graphs around it, got "${value.name}" of another graph.`,
+      { graph: this.#name, name: value.name },
+    );
+  }
+
+  readonly #declared = (dim: Dim): number | string =>
+    this.sizeOf(dim) ?? (typeof dim === 'string' && dim.startsWith('?') ? '' : dim);
+}
+
+function floatData(
+  value: number,
+  dtype: FloatType,
+): Float32Array | Float64Array | Uint16Array {
+  if (dtype === 'float32') return Float32Array.of(value);
+  if (dtype === 'float64') return Float64Array.of(value);
+  return Uint16Array.of(floatToHalf(value));
+}
+
+/** Adds every name of a graph and of the graphs inside it. */
+function claimNames(graph: GraphProto, names: Set<string>): void {
+  for (const { name } of [...graph.input, ...graph.initializer]) names.add(name ?? '');
+  for (const node of graph.node) {
+    names.add(node.name ?? '');
+    for (const output of node.output) names.add(output);
+    for (const { g, graphs } of node.attribute)
+      for (const inner of g ? [g, ...graphs] : graphs) claimNames(inner, names);
+  }
+}
