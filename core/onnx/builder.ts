@@ -69,14 +69,16 @@ export class GraphBuilder {
   constructor(name: string, options: BuilderOptions = {}, outer: GraphBuilder | null = null) {
     this.#name = name;
     this.#outer = outer;
-    this.#shared = outer?.#shared ?? {
-      names: new Set(),
-      sizes: new Map(Object.entries(options.sizes ?? {})),
-      next: 0,
-      unknown: 0,
-      opset: OPSET,
-      domains: new Set(),
-    };
+    this.#shared = outer
+      ? outer.#shared
+      : {
+          names: new Set(),
+          sizes: new Map(Object.entries(options.sizes ?? {})),
+          next: 0,
+          unknown: 0,
+          opset: OPSET,
+          domains: new Set(),
+        };
   }
 
   /**
@@ -165,10 +167,13 @@ export class GraphBuilder {
   value(name: string): Value {
     const found = this.find(name);
     if (found !== null) return found;
-    throw new InputError(`Expected a value of graph "${this.#name}", found none called "${name}".`, {
-      graph: this.#name,
-      name,
-    });
+    throw new InputError(
+      `Expected a value of graph "${this.#name}", found none called "${name}".`,
+      {
+        graph: this.#name,
+        name,
+      },
+    );
   }
 
   /** The value of that name, of this graph or of one around it; null where there is none. */
@@ -310,7 +315,9 @@ export class GraphBuilder {
 
   /** A constant of this graph or of one around it. */
   #findConstant(key: string): Value | undefined {
-    return this.#constants.get(key) ?? this.#outer?.#findConstant(key);
+    const own = this.#constants.get(key);
+    if (own || this.#outer === null) return own;
+    return this.#outer.#findConstant(key);
   }
 
   #claim(name: string): string {
@@ -341,10 +348,7 @@ export class GraphBuilder {
     this.sizeOf(dim) ?? (typeof dim === 'string' && dim.startsWith('?') ? '' : dim);
 }
 
-function floatData(
-  value: number,
-  dtype: FloatType,
-): Float32Array | Float64Array | Uint16Array {
+function floatData(value: number, dtype: FloatType): Float32Array | Float64Array | Uint16Array {
   if (dtype === 'float32') return Float32Array.of(value);
   if (dtype === 'float64') return Float64Array.of(value);
   return Uint16Array.of(floatToHalf(value));
