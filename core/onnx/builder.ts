@@ -20,7 +20,7 @@ import { OPERATORS, operatorName } from './operators/table.js';
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './proto.js';
 import { constantType } from './constant-type.js';
 import type { Dim, TensorType, Value } from './shape.js';
-import { evaluateDim, sameDim } from './symbolic.js';
+import { evaluateDim, isName, isUnknown } from './symbolic.js';
 
 /** The opset of graphs that we make; foreign graphs are upgraded to it first (passes/upgrade-opset.ts). */
 export const OPSET = 20;
@@ -46,7 +46,7 @@ type FloatType = 'float32' | 'float64' | 'float16';
 interface Shared {
   /** Names in use anywhere. */
   readonly names: Set<string>;
-  readonly sizes: ReadonlyMap<string, number>;
+  readonly sizes: Readonly<Record<string, number>>;
   next: number;
   unknown: number;
   opset: number;
@@ -73,7 +73,7 @@ export class GraphBuilder {
       ? outer.#shared
       : {
           names: new Set(),
-          sizes: new Map(Object.entries(options.sizes ?? {})),
+          sizes: options.sizes ?? {},
           next: 0,
           unknown: 0,
           opset: OPSET,
@@ -102,7 +102,7 @@ export class GraphBuilder {
   }
 
   /** Numbers behind named axes. */
-  get sizes(): ReadonlyMap<string, number> {
+  get sizes(): Readonly<Record<string, number>> {
     return this.#shared.sizes;
   }
 
@@ -292,14 +292,21 @@ export class GraphBuilder {
       (inferred.shape === null ||
         claimed.shape === null ||
         (inferred.shape.length === claimed.shape.length &&
-          inferred.shape.every((dim, i) =>
-            sameDim(dim, claimed.shape?.[i] as Dim, this.#shared.sizes),
-          )));
+          inferred.shape.every((dim, i) => this.#maySame(dim, claimed.shape?.[i] as Dim))));
     if (agree) return { ...inferred, shape: claimed.shape ?? inferred.shape };
     throw new InputError(
       `${node.opType ?? ''} → "${node.output[0] ?? ''}": expected ${describeType(claimed)}, got ${describeType(inferred)}.`,
       { operator: node.opType, expected: claimed, got: inferred },
     );
+  }
+
+  /** Whether two sizes are equal as far as is known; a name and a number are only where the name has that number. */
+  #maySame(inferred: Dim, claimed: Dim): boolean {
+    if (inferred === claimed || isUnknown(inferred) || isUnknown(claimed)) return true;
+    const [a, b] = [this.sizeOf(inferred), this.sizeOf(claimed)];
+    if (a !== null && b !== null) return a === b;
+    const settled = (dim: Dim): boolean => typeof dim === 'number' || isName(dim);
+    return !settled(inferred) || !settled(claimed);
   }
 
   #constant(key: string, make: (name: string) => TensorProto): Value {
