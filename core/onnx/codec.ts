@@ -1,18 +1,16 @@
-// ModelProto from bytes and to bytes, driven by the field table of proto.ts. Lossless: fields that the table does not
+// ModelProto from bytes and to bytes, driven by the field table. Lossless: fields that the table does not
 // list are kept as raw bytes and written after the listed ones. Weights are views of the input, never copies.
 import { InputError } from '../../schemas/errors.js';
-import {
-  FIELDS,
-  type FieldSpec,
-  type Long,
-  type MessageName,
-  type Messages,
-  type ModelProto,
-} from './proto.js';
+import { FIELDS, type FieldSpec, type MessageName, type Messages } from './field-table.js';
+import type { Long, ModelProto } from './proto.js';
 import { WIRE, WireReader, WireWriter } from './wire.js';
 
 /** Deepest nesting that is read (subgraphs in subgraphs); beyond it the bytes are hostile or damaged. */
 const MAX_DEPTH = 64;
+/** Heap that a message, a text, a view or a list element takes, measured in V8 and rounded up. */
+const HEAP = { message: 160, text: 48, view: 128, item: 16, bigint: 40 } as const;
+/** Shared by all empty lists of all messages: most lists of a message are empty. */
+const NONE: readonly never[] = Object.freeze([]);
 
 interface NamedField extends FieldSpec {
   readonly name: string;
@@ -20,7 +18,10 @@ interface NamedField extends FieldSpec {
 interface Layout {
   readonly byNumber: readonly (NamedField | undefined)[];
   readonly inOrder: readonly NamedField[];
+  /** Lists that a message always has. */
   readonly repeated: readonly string[];
+  /** Fields of which only the last one in the file holds. */
+  readonly choices: readonly string[];
 }
 type Fields = Record<string, unknown>;
 
@@ -34,7 +35,8 @@ for (const [message, fields] of Object.entries(FIELDS)) {
   LAYOUTS.set(message, {
     byNumber,
     inOrder,
-    repeated: inOrder.filter((f) => f.repeat !== 'one').map((f) => f.name),
+    repeated: inOrder.filter((f) => f.repeat !== 'one' && f.note !== 'rare').map((f) => f.name),
+    choices: inOrder.filter((f) => f.note === 'choice').map((f) => f.name),
   });
 }
 
@@ -91,18 +93,21 @@ interface Scope {
 
 function readMessage(reader: WireReader, message: string, scope: Scope): Fields {
   if (scope.depth > MAX_DEPTH) throw reader.damaged(`messages nested more than ${MAX_DEPTH} deep`);
+  reader.charge(HEAP.message);
   const layout = layoutOf(message);
   const result: Fields = {};
-  for (const name of layout.repeated) result[name] = [];
+  for (const name of layout.repeated) result[name] = NONE;
   while (reader.pos < scope.end) {
     const start = reader.pos;
-    const tag = reader.int(scope.end);
-    const number = Math.floor(tag / 8);
-    const wire = tag % 8;
-    if (number <= 0) throw reader.damaged(`field number ${number} in ${message}`);
-    const field = layout.byNumber[number];
-    if (field !== undefined && readField(reader, result, { field, wire, ...scope })) continue;
-    reader.skip(wire, scope.end);
+    const tag = reader.tag(scope.end);
+    const field = layout.byNumber[tag.field];
+    if (
+      field !== undefined &&
+      readField(reader, result, { field, wire: tag.wire, layout, ...scope })
+    )
+      continue;
+    reader.skip(tag.wire, scope.end);
+    reader.charge(HEAP.view);
     ((result['unknown'] ??= []) as Uint8Array[]).push(reader.bytes.subarray(start, reader.pos));
   }
   return result;
@@ -112,41 +117,79 @@ function readMessage(reader: WireReader, message: string, scope: Scope): Fields 
 function readField(
   reader: WireReader,
   result: Fields,
-  at: Scope & { field: NamedField; wire: number },
+  at: Scope & { field: NamedField; wire: number; layout: Layout },
 ): boolean {
   const { field, wire, end, depth } = at;
   const expected = wireOf(field.kind);
   if (field.repeat !== 'one') {
-    const list = result[field.name] as unknown[];
-    if (wire === expected) list.push(readValue(reader, field, { end, depth }));
-    else if (wire === WIRE.delimited) {
-      const runEnd = reader.delimitedEnd(end);
-      while (reader.pos < runEnd) list.push(readValue(reader, field, { end: runEnd, depth }));
-    } else return false;
+    if (wire === expected) listOf(result, field).push(readValue(reader, field, { end, depth }));
+    else if (wire === WIRE.delimited)
+      readRun(reader, result, { field, depth, end: reader.delimitedEnd(end) }); // prettier-ignore
+    else return false;
     return true;
   }
   if (wire !== expected) return false;
   if (isMessage(field.kind) && result[field.name] !== undefined)
     throw reader.damaged(`a second ${field.name}`);
+  if (field.note === 'choice')
+    for (const name of at.layout.choices)
+      if (name !== field.name) Reflect.deleteProperty(result, name);
   result[field.name] = readValue(reader, field, { end, depth });
   return true;
 }
 
+/** The list to append to; the shared empty one is replaced. */
+function listOf(result: Fields, { name }: NamedField): unknown[] {
+  const found = result[name];
+  if (found !== undefined && found !== NONE && Array.isArray(found)) return found as unknown[];
+  const list = [...((found ?? NONE) as Iterable<unknown>)];
+  result[name] = list;
+  return list;
+}
+
+/** Numbers written as one run up to `end`. Runs of floats stay typed arrays: weights may be stored so. */
+function readRun(
+  reader: WireReader,
+  result: Fields,
+  { field, end, depth }: Scope & { field: NamedField },
+): void {
+  if (field.repeat === 'packed' && result[field.name] === NONE && reader.pos < end) {
+    if (field.kind === 'float') result[field.name] = reader.floats(end);
+    else if (field.kind === 'double') result[field.name] = reader.doubles(end);
+    if (result[field.name] !== NONE) return;
+  }
+  const list = listOf(result, field);
+  while (reader.pos < end) list.push(readValue(reader, field, { end, depth }));
+}
+
 function readValue(reader: WireReader, field: NamedField, { end, depth }: Scope): unknown {
+  const list = field.repeat !== 'one';
   switch (field.kind) {
-    case 'string':
-      return reader.string(end);
+    case 'string': {
+      const text = reader.string(end);
+      reader.charge(HEAP.text + text.length);
+      return text;
+    }
     case 'bytes':
+      reader.charge(HEAP.view);
       return reader.delimited(end);
     case 'int':
+      if (list) reader.charge(HEAP.item);
       return reader.int(end);
+    case 'int32':
+      if (list) reader.charge(HEAP.item);
+      return reader.int32(end);
     case 'long':
-      return reader.long(end);
-    case 'ulong':
-      return reader.ulong(end);
+    case 'ulong': {
+      const value = field.kind === 'long' ? reader.long(end) : reader.ulong(end);
+      if (list) reader.charge(typeof value === 'bigint' ? HEAP.bigint : HEAP.item);
+      return value;
+    }
     case 'float':
+      if (list) reader.charge(HEAP.item);
       return reader.float(end);
     case 'double':
+      if (list) reader.charge(HEAP.item);
       return reader.double(end);
     default: {
       const messageEnd = reader.delimitedEnd(end);
@@ -162,7 +205,7 @@ function writeMessage(writer: WireWriter, message: string, value: Fields): void 
     if (field.repeat === 'one') writeTagged(writer, field, content);
     else if (field.repeat === 'each')
       for (const item of content as unknown[]) writeTagged(writer, field, item);
-    else writePacked(writer, field, content as unknown[]);
+    else writePacked(writer, field, content as ArrayLike<unknown> & Iterable<unknown>);
   }
   for (const raw of (value['unknown'] ?? []) as Uint8Array[]) writer.raw(raw);
 }
@@ -172,8 +215,17 @@ function writeTagged(writer: WireWriter, field: NamedField, value: unknown): voi
   writeValue(writer, field, value);
 }
 
-function writePacked(writer: WireWriter, field: NamedField, values: readonly unknown[]): void {
+function writePacked(
+  writer: WireWriter,
+  field: NamedField,
+  values: ArrayLike<unknown> & Iterable<unknown>,
+): void {
   if (values.length === 0) return;
+  if (values instanceof Float32Array || values instanceof Float64Array) {
+    writer.tag(field.number, WIRE.delimited);
+    writer.delimited(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
+    return;
+  }
   const inner = new WireWriter();
   for (const value of values) writeValue(inner, field, value);
   writer.tag(field.number, WIRE.delimited);
@@ -189,6 +241,7 @@ function writeValue(writer: WireWriter, field: NamedField, value: unknown): void
       writer.delimited(value as Uint8Array);
       return;
     case 'int':
+    case 'int32':
     case 'long':
     case 'ulong':
       writer.long(value as Long);
@@ -212,7 +265,7 @@ function isMessage(kind: FieldSpec['kind']): kind is MessageName {
 }
 
 function wireOf(kind: FieldSpec['kind']): number {
-  if (kind === 'int' || kind === 'long' || kind === 'ulong') return WIRE.varint;
+  if (kind === 'int' || kind === 'int32' || kind === 'long' || kind === 'ulong') return WIRE.varint;
   if (kind === 'float') return WIRE.fixed32;
   return kind === 'double' ? WIRE.fixed64 : WIRE.delimited;
 }

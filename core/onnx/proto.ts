@@ -1,5 +1,6 @@
-// The messages of an ONNX file (onnx.proto, IR version 13) as types, and the field table from which the codec works.
-// Names are those of onnx.proto in protobuf's JSON spelling. Fields that are not listed survive as raw bytes in `unknown`.
+// The messages of an ONNX file (onnx.proto, IR version 14) as types; field-table.ts numbers their fields. Names are those of
+// onnx.proto in protobuf's JSON spelling. Lists that almost no file has are absent where they are empty; fields that are not
+// listed here survive as raw bytes in `unknown`.
 
 /** A 64-bit integer: a number where it is exact, else a bigint. */
 export type Long = number | bigint;
@@ -34,9 +35,30 @@ export interface TensorTypeProto extends Message {
   readonly shape?: TensorShapeProto;
 }
 
+/** TypeProto.Sequence and TypeProto.Optional. */
+export interface WrappedTypeProto extends Message {
+  readonly elemType?: TypeProto;
+}
+
+export interface MapTypeProto extends Message {
+  readonly keyType?: number;
+  readonly valueType?: TypeProto;
+}
+
+export interface OpaqueTypeProto extends Message {
+  readonly domain?: string;
+  readonly name?: string;
+}
+
+/** One of its types is set. */
 export interface TypeProto extends Message {
   readonly tensorType?: TensorTypeProto;
+  readonly sequenceType?: WrappedTypeProto;
+  readonly mapType?: MapTypeProto;
   readonly denotation?: string;
+  readonly opaqueType?: OpaqueTypeProto;
+  readonly sparseTensorType?: TensorTypeProto;
+  readonly optionalType?: WrappedTypeProto;
 }
 
 export interface ValueInfoProto extends Message {
@@ -46,22 +68,37 @@ export interface ValueInfoProto extends Message {
   readonly metadataProps: readonly StringStringEntryProto[];
 }
 
+export interface SegmentProto extends Message {
+  readonly begin?: Long;
+  readonly end?: Long;
+}
+
+/** Floats of a file stay as compact and as exact as they are stored. */
+export type FloatList = ArrayLike<number> & Iterable<number>;
+
 export interface TensorProto extends Message {
   readonly dims: readonly number[];
   readonly dataType?: number;
-  readonly floatData: readonly number[];
+  readonly segment?: SegmentProto;
+  readonly floatData: FloatList;
   readonly int32Data: readonly number[];
   readonly stringData: readonly Uint8Array[];
   readonly int64Data: readonly Long[];
   readonly name?: string;
   /** A view of the file's bytes, little-endian and at any alignment: copy before viewing as other than bytes. */
   readonly rawData?: Uint8Array;
-  readonly doubleData: readonly number[];
+  readonly doubleData: FloatList;
   readonly uint64Data: readonly Long[];
   readonly docString?: string;
   readonly externalData: readonly StringStringEntryProto[];
   readonly dataLocation?: number;
   readonly metadataProps: readonly StringStringEntryProto[];
+}
+
+export interface SparseTensorProto extends Message {
+  readonly values?: TensorProto;
+  readonly indices?: TensorProto;
+  readonly dims: readonly number[];
 }
 
 export interface AttributeProto extends Message {
@@ -77,8 +114,41 @@ export interface AttributeProto extends Message {
   readonly tensors: readonly TensorProto[];
   readonly graphs: readonly GraphProto[];
   readonly docString?: string;
+  readonly tp?: TypeProto;
+  readonly typeProtos?: readonly TypeProto[];
   readonly type?: number;
   readonly refAttrName?: string;
+  readonly sparseTensor?: SparseTensorProto;
+  readonly sparseTensors?: readonly SparseTensorProto[];
+}
+
+export interface IntIntListEntryProto extends Message {
+  readonly key?: Long;
+  readonly value: readonly Long[];
+}
+
+export interface SimpleShardedDimProto extends Message {
+  readonly dimValue?: Long;
+  readonly dimParam?: string;
+  readonly numShards?: Long;
+}
+
+export interface ShardedDimProto extends Message {
+  readonly axis?: Long;
+  readonly simpleSharding: readonly SimpleShardedDimProto[];
+}
+
+export interface ShardingSpecProto extends Message {
+  readonly tensorName?: string;
+  readonly device: readonly Long[];
+  readonly indexToDeviceGroupMap: readonly IntIntListEntryProto[];
+  readonly shardedDim: readonly ShardedDimProto[];
+}
+
+export interface NodeDeviceConfigurationProto extends Message {
+  readonly configurationId?: string;
+  readonly shardingSpec: readonly ShardingSpecProto[];
+  readonly pipelineStage?: number;
 }
 
 export interface NodeProto extends Message {
@@ -91,6 +161,12 @@ export interface NodeProto extends Message {
   readonly domain?: string;
   readonly overload?: string;
   readonly metadataProps: readonly StringStringEntryProto[];
+  readonly deviceConfigurations?: readonly NodeDeviceConfigurationProto[];
+}
+
+export interface TensorAnnotation extends Message {
+  readonly tensorName?: string;
+  readonly quantParameterTensorNames: readonly StringStringEntryProto[];
 }
 
 export interface GraphProto extends Message {
@@ -101,7 +177,22 @@ export interface GraphProto extends Message {
   readonly input: readonly ValueInfoProto[];
   readonly output: readonly ValueInfoProto[];
   readonly valueInfo: readonly ValueInfoProto[];
+  readonly quantizationAnnotation?: readonly TensorAnnotation[];
+  readonly sparseInitializer?: readonly SparseTensorProto[];
   readonly metadataProps: readonly StringStringEntryProto[];
+}
+
+export interface TrainingInfoProto extends Message {
+  readonly initialization?: GraphProto;
+  readonly algorithm?: GraphProto;
+  readonly initializationBinding: readonly StringStringEntryProto[];
+  readonly updateBinding: readonly StringStringEntryProto[];
+}
+
+export interface DeviceConfigurationProto extends Message {
+  readonly name?: string;
+  readonly numDevices?: number;
+  readonly device: readonly string[];
 }
 
 export interface FunctionProto extends Message {
@@ -129,152 +220,7 @@ export interface ModelProto extends Message {
   readonly graph?: GraphProto;
   readonly opsetImport: readonly OperatorSetIdProto[];
   readonly metadataProps: readonly StringStringEntryProto[];
+  readonly trainingInfo?: readonly TrainingInfoProto[];
   readonly functions: readonly FunctionProto[];
+  readonly configuration?: readonly DeviceConfigurationProto[];
 }
-
-/** Every message by name; the field table below is total over it. */
-export interface Messages {
-  StringStringEntryProto: StringStringEntryProto;
-  OperatorSetIdProto: OperatorSetIdProto;
-  DimensionProto: DimensionProto;
-  TensorShapeProto: TensorShapeProto;
-  TensorTypeProto: TensorTypeProto;
-  TypeProto: TypeProto;
-  ValueInfoProto: ValueInfoProto;
-  TensorProto: TensorProto;
-  AttributeProto: AttributeProto;
-  NodeProto: NodeProto;
-  GraphProto: GraphProto;
-  FunctionProto: FunctionProto;
-  ModelProto: ModelProto;
-}
-export type MessageName = keyof Messages;
-
-/** `int` is an integer that must fit a number, `long` any int64, `ulong` any uint64. */
-export type ScalarKind = 'string' | 'bytes' | 'int' | 'long' | 'ulong' | 'float' | 'double';
-
-export interface FieldSpec {
-  readonly number: number;
-  readonly kind: ScalarKind | MessageName;
-  /** `packed`: written as one length-delimited run; both forms are read. */
-  readonly repeat: 'one' | 'each' | 'packed';
-}
-
-const one = (number: number, kind: FieldSpec['kind']): FieldSpec => ({
-  number,
-  kind,
-  repeat: 'one',
-});
-const each = (number: number, kind: FieldSpec['kind']): FieldSpec => ({
-  number,
-  kind,
-  repeat: 'each',
-});
-const packed = (number: number, kind: FieldSpec['kind']): FieldSpec => ({
-  number,
-  kind,
-  repeat: 'packed',
-});
-
-/** Typed so that a field of an interface above that has no row here does not compile. */
-type FieldTable = {
-  readonly [M in MessageName]: { readonly [F in keyof Omit<Messages[M], 'unknown'>]-?: FieldSpec };
-};
-
-export const FIELDS: FieldTable = {
-  StringStringEntryProto: { key: one(1, 'string'), value: one(2, 'string') },
-  OperatorSetIdProto: { domain: one(1, 'string'), version: one(2, 'int') },
-  DimensionProto: {
-    dimValue: one(1, 'int'),
-    dimParam: one(2, 'string'),
-    denotation: one(3, 'string'),
-  },
-  TensorShapeProto: { dim: each(1, 'DimensionProto') },
-  TensorTypeProto: { elemType: one(1, 'int'), shape: one(2, 'TensorShapeProto') },
-  TypeProto: { tensorType: one(1, 'TensorTypeProto'), denotation: one(6, 'string') },
-  ValueInfoProto: {
-    name: one(1, 'string'),
-    type: one(2, 'TypeProto'),
-    docString: one(3, 'string'),
-    metadataProps: each(4, 'StringStringEntryProto'),
-  },
-  TensorProto: {
-    dims: each(1, 'int'),
-    dataType: one(2, 'int'),
-    floatData: packed(4, 'float'),
-    int32Data: packed(5, 'int'),
-    stringData: each(6, 'bytes'),
-    int64Data: packed(7, 'long'),
-    name: one(8, 'string'),
-    rawData: one(9, 'bytes'),
-    doubleData: packed(10, 'double'),
-    uint64Data: packed(11, 'ulong'),
-    docString: one(12, 'string'),
-    externalData: each(13, 'StringStringEntryProto'),
-    dataLocation: one(14, 'int'),
-    metadataProps: each(16, 'StringStringEntryProto'),
-  },
-  AttributeProto: {
-    name: one(1, 'string'),
-    f: one(2, 'float'),
-    i: one(3, 'long'),
-    s: one(4, 'bytes'),
-    t: one(5, 'TensorProto'),
-    g: one(6, 'GraphProto'),
-    floats: each(7, 'float'),
-    ints: each(8, 'long'),
-    strings: each(9, 'bytes'),
-    tensors: each(10, 'TensorProto'),
-    graphs: each(11, 'GraphProto'),
-    docString: one(13, 'string'),
-    type: one(20, 'int'),
-    refAttrName: one(21, 'string'),
-  },
-  NodeProto: {
-    input: each(1, 'string'),
-    output: each(2, 'string'),
-    name: one(3, 'string'),
-    opType: one(4, 'string'),
-    attribute: each(5, 'AttributeProto'),
-    docString: one(6, 'string'),
-    domain: one(7, 'string'),
-    overload: one(8, 'string'),
-    metadataProps: each(9, 'StringStringEntryProto'),
-  },
-  GraphProto: {
-    node: each(1, 'NodeProto'),
-    name: one(2, 'string'),
-    initializer: each(5, 'TensorProto'),
-    docString: one(10, 'string'),
-    input: each(11, 'ValueInfoProto'),
-    output: each(12, 'ValueInfoProto'),
-    valueInfo: each(13, 'ValueInfoProto'),
-    metadataProps: each(16, 'StringStringEntryProto'),
-  },
-  FunctionProto: {
-    name: one(1, 'string'),
-    input: each(4, 'string'),
-    output: each(5, 'string'),
-    attribute: each(6, 'string'),
-    node: each(7, 'NodeProto'),
-    docString: one(8, 'string'),
-    opsetImport: each(9, 'OperatorSetIdProto'),
-    domain: one(10, 'string'),
-    attributeProto: each(11, 'AttributeProto'),
-    valueInfo: each(12, 'ValueInfoProto'),
-    overload: one(13, 'string'),
-    metadataProps: each(14, 'StringStringEntryProto'),
-  },
-  ModelProto: {
-    irVersion: one(1, 'int'),
-    producerName: one(2, 'string'),
-    producerVersion: one(3, 'string'),
-    domain: one(4, 'string'),
-    modelVersion: one(5, 'long'),
-    docString: one(6, 'string'),
-    graph: one(7, 'GraphProto'),
-    opsetImport: each(8, 'OperatorSetIdProto'),
-    metadataProps: each(14, 'StringStringEntryProto'),
-    functions: each(25, 'FunctionProto'),
-  },
-};

@@ -10,10 +10,22 @@ const encoder = new TextEncoder();
 /** Byte fields above this size are passed on as views instead of being copied. */
 const VIEW_BYTES = 4096;
 
+/** Longest text that is read, in bytes; V8 has no texts above 512 MiB, and no exporter writes such names. */
+const MAX_TEXT_BYTES = 2 ** 26;
+/** Bound of the memory that the read structures take, in bytes (views of the file are not counted). */
+const MAX_STRUCTURE_BYTES = 2 ** 29;
+/** Greatest field number of protobuf. */
+const MAX_FIELD = 2 ** 29 - 1;
+
 /** Reads within [pos, end); every read checks that it stays inside. @throws InputError (all methods) naming the byte. */
 export class WireReader {
   readonly bytes: Uint8Array;
   readonly #view: DataView;
+  /** Parts of the last varint: bits 0-27, 28-55 and 56-63. */
+  #low = 0;
+  #middle = 0;
+  #high = 0;
+  #charged = 0;
   pos = 0;
 
   constructor(bytes: Uint8Array) {
@@ -21,29 +33,41 @@ export class WireReader {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   }
 
-  /** A varint's low 32 bits and high 32 bits as one unsigned number if exact, else a bigint. */
+  /** Counts memory that the caller is about to take: two bytes of a file can ask for an object of two hundred. */
+  charge(bytes: number): void {
+    this.#charged += bytes;
+    if (this.#charged <= MAX_STRUCTURE_BYTES) return;
+    throw this.damaged(
+      `more messages, names and numbers than ${MAX_STRUCTURE_BYTES / 2 ** 20} MiB hold (weights belong into raw data or external data)`,
+    );
+  }
+
+  /** Field number and wire type. */
+  tag(end: number): { field: number; wire: number } {
+    const tag = this.ulong(end);
+    // Beyond this a parser of 32-bit tags sees another field than this one, so that checks here would be void.
+    if (typeof tag === 'bigint' || tag < 8 || tag > MAX_FIELD * 8 + 7)
+      throw this.damaged(`the field number ${BigInt(tag) >> 3n}`);
+    return { field: Math.floor(tag / 8), wire: tag % 8 };
+  }
+
+  /** A varint as unsigned 64-bit integer. */
   ulong(end: number): Long {
-    let low = 0;
-    for (let shift = 0; shift < 28; shift += 7) {
-      const byte = this.#byte(end);
-      low |= (byte & 0x7f) << shift;
-      if (byte < 0x80) return low;
-    }
-    let value = BigInt(low);
-    for (let shift = 28n; shift < 70n; shift += 7n) {
-      const byte = this.#byte(end);
-      value |= BigInt(byte & 0x7f) << shift;
-      if (byte < 0x80) return narrow(BigInt.asUintN(64, value));
-    }
-    throw this.damaged('a varint of more than 10 bytes');
+    this.#varint(end);
+    if (this.#high === 0 && this.#middle < 2 ** 25) return this.#low + this.#middle * 2 ** 28;
+    return (BigInt(this.#high) << 56n) | (BigInt(this.#middle) << 28n) | BigInt(this.#low);
   }
 
   /** A varint as signed 64-bit integer. */
   long(end: number): Long {
     const value = this.ulong(end);
-    return typeof value === 'number' && value <= 0x7fffffff
-      ? value
-      : narrow(BigInt.asIntN(64, BigInt(value)));
+    if (typeof value === 'number') return value;
+    // Small negative numbers have all upper bits set.
+    if (this.#high === 0xff && this.#middle >= 2 ** 28 - 2 ** 25)
+      return this.#low + (this.#middle - 2 ** 28) * 2 ** 28;
+    const signed = BigInt.asIntN(64, value);
+    const number = Number(signed);
+    return Number.isSafeInteger(number) ? number : signed;
   }
 
   /** A signed varint that a number holds exactly. */
@@ -52,6 +76,25 @@ export class WireReader {
     if (typeof value === 'bigint')
       throw this.damaged(`the integer ${value}, which is out of range`);
     return value;
+  }
+
+  /** A signed varint of 32 bits; larger ones, which other parsers cut to 32 bits, are refused. */
+  int32(end: number): number {
+    const value = this.int(end);
+    if (value !== (value | 0)) throw this.damaged(`the integer ${value}, which is out of range`);
+    return value;
+  }
+
+  /** The run of floats up to `end`, with their very bits. */
+  floats(end: number): Float32Array {
+    const bytes = this.#run(end, 4);
+    return new Float32Array(bytes.buffer);
+  }
+
+  /** The run of doubles up to `end`, with their very bits. */
+  doubles(end: number): Float64Array {
+    const bytes = this.#run(end, 8);
+    return new Float64Array(bytes.buffer);
   }
 
   float(end: number): number {
@@ -86,6 +129,7 @@ export class WireReader {
   string(end: number): string {
     const start = this.pos;
     const view = this.delimited(end);
+    if (view.length > MAX_TEXT_BYTES) throw this.damaged(`a text of ${view.length} bytes`);
     if (view.length < 32) {
       const text = asciiText(view);
       if (text !== null) return text;
@@ -114,20 +158,33 @@ export class WireReader {
     );
   }
 
-  #byte(end: number): number {
-    if (this.pos >= end) throw this.damaged('the end of a message inside a number');
-    return this.bytes[this.pos++] as number;
+  #varint(end: number): void {
+    this.#low = 0;
+    this.#middle = 0;
+    this.#high = 0;
+    for (let shift = 0; shift < 70; shift += 7) {
+      if (this.pos >= end) throw this.damaged('the end of a message inside a number');
+      const byte = this.bytes[this.pos++] as number;
+      const bits = byte & 0x7f;
+      if (shift < 28) this.#low |= bits << shift;
+      else if (shift < 56) this.#middle |= bits << (shift - 28);
+      else this.#high = (this.#high | (bits << (shift - 56))) & 0xff;
+      if (byte < 0x80) return;
+    }
+    throw this.damaged('a varint of more than 10 bytes');
+  }
+
+  #run(end: number, size: number): Uint8Array<ArrayBuffer> {
+    const length = end - this.pos;
+    if (length % size !== 0) throw this.damaged(`${length} bytes of numbers of ${size} bytes each`);
+    this.pos = end;
+    return new Uint8Array(this.bytes.subarray(end - length, end));
   }
 
   #need(count: number, end: number): void {
     if (this.pos + count > end)
       throw this.damaged(`a number of ${count} bytes where ${end - this.pos} are left`);
   }
-}
-
-function narrow(value: bigint): Long {
-  const number = Number(value);
-  return Number.isSafeInteger(number) ? number : value;
 }
 
 function asciiText(view: Uint8Array): string | null {

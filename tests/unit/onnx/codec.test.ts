@@ -80,7 +80,7 @@ describe('the ModelProto codec', () => {
       'a varint of more than 10 bytes',
     ],
     ['a group', [0x0b], 'wire type 3'],
-    ['field number 0', [0x00, 0x01], 'field number 0 in ModelProto'],
+    ['field number 0', [0x00, 0x01], 'the field number 0 at byte 1 of 2'],
     ['a text that is not UTF-8', [0x12, 0x02, 0xc3, 0x28], 'a text that is not UTF-8 at byte 1'],
     ['two graphs', [0x3a, 0x00, 0x3a, 0x00], 'a second graph'],
     ['an integer out of range', [0x08, ...new Array<number>(8).fill(0xff), 0x7f], 'the integer 9223372036854775807'], // prettier-ignore
