@@ -5,13 +5,16 @@ import { readAttributes } from '../attributes.js';
 import { ATTRIBUTE_TYPE } from '../make.js';
 import type { NodeProto } from '../proto.js';
 import type { Dim, TensorType, Value } from '../shape.js';
-import type { AttributeKind, OperatorRow } from './operator.js';
+import type { AttributeKind, OperatorCall, OperatorRow } from './operator.js';
 
 /** What a row may ask of the graph around the node. */
 export interface CallContext {
   readonly opset: number;
   sizeOf(dim: Dim): number | null;
   unknownDim(): Dim;
+  /** Foreign graph: unknown attributes pass, and two names in one axis are taken for one size. */
+  readonly lenient?: boolean;
+  readonly bodyOutputs?: OperatorCall['bodyOutputs'];
 }
 
 const KIND_TYPES: Readonly<Record<AttributeKind, number>> = {
@@ -20,6 +23,7 @@ const KIND_TYPES: Readonly<Record<AttributeKind, number>> = {
   float: ATTRIBUTE_TYPE.FLOAT,
   floats: ATTRIBUTE_TYPE.FLOATS,
   string: ATTRIBUTE_TYPE.STRING,
+  strings: 8,
   tensor: ATTRIBUTE_TYPE.TENSOR,
   graph: ATTRIBUTE_TYPE.GRAPH,
 };
@@ -46,14 +50,14 @@ export function inferCall(
     fail(`${range(row.inputs)} inputs`, String(inputs.filter((input) => input !== null).length));
   if (node.output.length < row.outputs.min || node.output.length > row.outputs.max)
     fail(`${range(row.outputs)} outputs`, String(node.output.length));
-  for (const { name = '', type } of node.attribute) {
+  for (const { name = '', type } of context.lenient === true ? [] : node.attribute) {
     const kind = row.attributes[name];
     const known = Object.keys(row.attributes).join(', ') || 'none';
     if (kind === undefined) fail(`attributes among: ${known}`, `"${name}"`);
     else if (KIND_TYPES[kind] !== type)
       fail(`attribute "${name}" of kind ${kind}`, `attribute type ${type ?? 'none'}`);
   }
-  return row.infer({
+  const types = row.infer({
     opType,
     inputs,
     attributes: readAttributes(node),
@@ -61,8 +65,11 @@ export function inferCall(
     opset: context.opset,
     sizeOf: (dim) => context.sizeOf(dim),
     unknownDim: () => context.unknownDim(),
+    lenient: context.lenient === true,
+    ...(context.bodyOutputs && { bodyOutputs: context.bodyOutputs }),
     fail,
   });
+  return types.slice(0, node.output.length);
 }
 
 /** A tensor in messages: `x float32 [batch, pos, 128]`. */

@@ -27,11 +27,16 @@ export interface OperatorCall {
   sizeOf(dim: Dim): number | null;
   /** A size that nothing is known of. */
   unknownDim(): Dim;
+  /** Foreign graph: two different names in one axis are taken for one size instead of failing. */
+  readonly lenient?: boolean;
+  /** Types of the outputs of a body (an attribute of kind `graph`), where somebody inferred them; else its declarations hold. */
+  bodyOutputs?(attribute: string): readonly (TensorType | null)[] | null;
   /** @throws InputError: the operator with its inputs' types, what was expected and what was got. */
   fail(expected: string, got: string): never;
 }
 
-export type AttributeKind = 'int' | 'ints' | 'float' | 'floats' | 'string' | 'tensor' | 'graph';
+export type AttributeKind =
+  'int' | 'ints' | 'float' | 'floats' | 'string' | 'strings' | 'tensor' | 'graph';
 
 export interface OperatorRow {
   /** '' (default) for standard ONNX, else e.g. `com.microsoft`. */
