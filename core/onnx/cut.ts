@@ -7,6 +7,7 @@ import { indexGraph, nodeAt, readNames, type GraphIndex } from './graph-index.js
 import { makeNode, makeValueInfo } from './make.js';
 import { constantTensor } from './tensor-values.js';
 import type { GraphProto, ModelProto, NodeProto, ValueInfoProto } from './proto.js';
+import { shownName } from './shown-name.js';
 
 /** A tensor to make an output. `castTo` appends a Cast; the output is then called `<tensor>/<castTo>`. */
 export interface WantedTensor {
@@ -35,8 +36,8 @@ export function cutToTensors(model: ModelProto, wanted: readonly WantedTensor[])
   for (const { tensor } of wanted) {
     if (!index.producerOf.has(tensor)) {
       throw new InputError(
-        `Expected a tensor that a node of the model makes, found none called "${tensor}".`,
-        { tensor },
+        `Expected a tensor that a node of the model makes, found none called "${shownName(tensor)}".`,
+        { tensor: shownName(tensor) },
       );
     }
   }
@@ -63,8 +64,11 @@ export function cutToTensors(model: ModelProto, wanted: readonly WantedTensor[])
   });
   const isNeeded = (item: { readonly name?: string }): boolean => tensors.has(item.name ?? '');
   const input = graph.input.filter(isNeeded);
+  const { quantizationAnnotation, ...rest } = graph;
+  const annotations = quantizationAnnotation?.filter((a) => tensors.has(a.tensorName ?? ''));
   const cut: GraphProto = {
-    ...graph,
+    ...rest,
+    ...(annotations && { quantizationAnnotation: annotations }),
     node: kept,
     initializer: graph.initializer.filter(isNeeded),
     input,
@@ -96,7 +100,7 @@ export function neededBy(
     if (producer === undefined || nodes.has(producer)) continue;
     nodes.add(producer);
     const node = nodeAt(index.graph, producer);
-    pending.push(...readNames(node));
+    for (const read of readNames(node)) pending.push(read);
     for (const output of node.output) if (output !== '') tensors.add(output);
   }
   return { nodes, tensors };
@@ -110,29 +114,45 @@ const KEEPS_TYPE = new Set([
   'Concat', 'Expand', 'Split', 'ReduceMean', 'ReduceSum',
 ]); // prettier-ignore
 
+/** Answers of `elementType` by index, so that long chains of operators are walked once. */
+const KNOWN_TYPES = new WeakMap<GraphIndex, Map<string, number | null>>();
+
 /** The element type of a tensor as far as declarations and operators tell; null where they do not. */
 export function elementType(index: GraphIndex, tensor: string): number | null {
-  const { input, output, valueInfo } = index.graph;
-  let current = tensor;
-  for (;;) {
-    const declared = [...input, ...output, ...valueInfo].find((info) => info.name === current);
-    const type =
-      declared?.type?.tensorType?.elemType ?? constantTensor(index, current)?.dataType ?? 0;
-    if (type !== 0) return type;
-    const producer = index.producerOf.get(current);
-    if (producer === undefined) return null;
-    const node = nodeAt(index.graph, producer);
-    if (node.opType === 'Cast')
-      return Number(node.attribute.find((a) => a.name === 'to')?.i ?? 0) || null;
-    if (!KEEPS_TYPE.has(node.opType ?? '')) return null;
-    current = node.input[0] ?? '';
+  let known = KNOWN_TYPES.get(index);
+  if (known === undefined) KNOWN_TYPES.set(index, (known = new Map<string, number | null>()));
+  const walked: string[] = [];
+  for (let current = tensor; ;) {
+    let type = known.get(current);
+    if (type === undefined) {
+      walked.push(current);
+      const next = typeOrSource(index, current);
+      if (typeof next === 'string') {
+        current = next;
+        continue;
+      }
+      type = next;
+    }
+    for (const name of walked) known.set(name, type);
+    return type;
   }
 }
 
+/** The type of a tensor, or the name of a tensor that has the same type, or null. */
+function typeOrSource(index: GraphIndex, tensor: string): number | string | null {
+  const declared = index.declarations.get(tensor)?.type?.tensorType?.elemType;
+  const type = declared ?? constantTensor(index, tensor)?.dataType ?? 0;
+  if (type !== 0) return type;
+  const producer = index.producerOf.get(tensor);
+  if (producer === undefined) return null;
+  const node = nodeAt(index.graph, producer);
+  if (node.opType === 'Cast')
+    return Number(node.attribute.find((a) => a.name === 'to')?.i ?? 0) || null;
+  return KEEPS_TYPE.has(node.opType ?? '') ? (node.input[0] ?? '') : null;
+}
+
 function declaration(index: GraphIndex, tensor: string): ValueInfoProto {
-  const declared = [...index.graph.output, ...index.graph.valueInfo].find(
-    (info) => info.name === tensor,
-  );
+  const declared = index.declarations.get(tensor);
   if (declared) return declared;
   const elemType = elementType(index, tensor);
   return {

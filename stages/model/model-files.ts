@@ -2,14 +2,15 @@
 // file that a stranger wrote may not reach anything else. Large files are hashed as streams, never read whole.
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { readFile, readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { digestOf, sha256Hex } from '../../core/identity/digest.js';
-import { externalReferences, type ExternalReference } from '../../core/onnx/external-data.js';
+import { checkModel } from '../../core/onnx/check-model.js';
+import { externalReferences } from '../../core/onnx/external-data.js';
 import type { ModelProto } from '../../core/onnx/proto.js';
+import { shownName } from '../../core/onnx/shown-name.js';
 import { InputError } from '../../schemas/errors.js';
 import { nearestNames } from '../run-file/nearest-names.js';
-import { readdir } from 'node:fs/promises';
 
 export interface ModelFile {
   /** As the ONNX file names it; for the ONNX file itself its own name. */
@@ -21,6 +22,10 @@ export interface ModelFile {
 
 /** Greatest size of an ONNX file: the limit of protobuf and of Node's readFile. Larger models keep weights outside. */
 const MAX_ONNX_BYTES = 2 ** 31 - 1;
+/** Longest name of a file with weights; longer ones exist on no file system. */
+const MAX_LOCATION = 1024;
+/** Most bytes of a weights file that no tensor uses: a file that never ends must not be hashed for ever. */
+const MAX_UNUSED_BYTES = 2 ** 36;
 /** Where a Hugging Face-style folder has its model, in order of preference. */
 const FOLDER_PLACES: readonly string[] = ['model.onnx', path.join('onnx', 'model.onnx')];
 
@@ -60,38 +65,66 @@ export async function readOnnxFile(file: string): Promise<Uint8Array> {
   }
 }
 
-/** The model's files, the ONNX file first, then external data by location. @throws InputError for external data that is missing, too short or outside */
+/**
+ * The model's files, the ONNX file first, then external data by location.
+ * @throws InputError for tensors without their data and for external data that is missing, too short or outside
+ */
 export async function modelFiles(
   onnxPath: string,
   onnx: Uint8Array,
   model: ModelProto,
 ): Promise<ModelFile[]> {
-  const own = {
-    location: path.basename(onnxPath),
-    path: onnxPath,
-    bytes: onnx.length,
-    sha256: sha256Hex(onnx),
-  };
-  const needed = new Map<string, number>();
-  for (const reference of externalReferences(model)) {
-    const end = reference.offset + (reference.length ?? 0);
-    needed.set(reference.location, Math.max(end, needed.get(reference.location) ?? 0));
-    refuseOutside(reference, onnxPath);
-  }
-  const external: ModelFile[] = [];
+  const needed = neededBytes(onnxPath, model);
+  const external: Omit<ModelFile, 'sha256'>[] = [];
   for (const location of [...needed.keys()].sort()) {
     const file = await insideFolder(onnxPath, location);
     const bytes = (await stat(file)).size;
-    const end = needed.get(location) ?? 0;
-    if (bytes < end) {
-      throw new InputError(
-        `Expected at least ${end} bytes of weights in "${file}", found ${bytes}: the file is cut short. Copy or download it again.`,
-        { path: file, bytes, needed: end },
-      );
-    }
-    external.push({ location, path: file, bytes, sha256: await hashFile(file) });
+    checkSize(file, bytes, needed.get(location) ?? 0);
+    external.push({ location, path: file, bytes });
   }
-  return [own, ...external];
+  // Hashed once everything is known to be there: that takes a second per two gigabytes.
+  const files: ModelFile[] = [
+    {
+      location: path.basename(onnxPath),
+      path: onnxPath,
+      bytes: onnx.length,
+      sha256: sha256Hex(onnx),
+    },
+  ];
+  for (const file of external) files.push({ ...file, sha256: await hashFile(file.path) });
+  return files;
+}
+
+/** How many bytes each external file must have at least, by location. */
+function neededBytes(onnxPath: string, model: ModelProto): Map<string, number> {
+  const needed = new Map<string, number>();
+  try {
+    checkModel(model);
+    for (const { location, offset, length, tensor } of externalReferences(model)) {
+      const known = needed.get(location);
+      if (known === undefined) refuseOutside(location, onnxPath, tensor);
+      needed.set(location, Math.max(offset + (length ?? 0), known ?? 0));
+    }
+  } catch (error) {
+    if (!(error instanceof InputError) || error.message.includes(onnxPath)) throw error;
+    throw new InputError(`${onnxPath}: ${error.message}`, { ...error.details, path: onnxPath }, { cause: error }); // prettier-ignore
+  }
+  return needed;
+}
+
+function checkSize(file: string, bytes: number, needed: number): void {
+  if (bytes < needed) {
+    throw new InputError(
+      `Expected at least ${needed} bytes of weights in "${file}", found ${bytes}: the file is cut short. Copy or download it again.`,
+      { path: file, bytes, needed },
+    );
+  }
+  if (bytes - needed > MAX_UNUSED_BYTES) {
+    throw new InputError(
+      `Expected weights in "${file}", found ${bytes} bytes of which tensors use the first ${needed} only: this is another file. Export the model anew.`,
+      { path: file, bytes, needed },
+    );
+  }
 }
 
 /**
@@ -116,29 +149,39 @@ export async function hashFile(file: string): Promise<string> {
   return hash.digest('hex');
 }
 
-function refuseOutside({ location, tensor }: ExternalReference, onnxPath: string): void {
+/** Refuses names that could mean a file elsewhere on any system, also on those that this is not. */
+function refuseOutside(location: string, onnxPath: string, tensor: string): void {
   const steps = location.split(/[\\/]/);
-  const absolute = path.posix.isAbsolute(location) || path.win32.isAbsolute(location);
-  if (!absolute && !steps.includes('..') && !location.includes('\0')) return;
-  throw outside(location, onnxPath, `weight "${tensor}" names it`);
+  const absolute = path.posix.isAbsolute(location) || path.win32.isAbsolute(location) || /^[a-z]:/i.test(location); // prettier-ignore
+  const where = `weight "${shownName(tensor)}" names it`;
+  if (absolute || steps.includes('..')) throw outside(location, onnxPath, where);
+  if (location.length <= MAX_LOCATION && !/\p{Cc}/u.test(location)) return;
+  throw outside(location, onnxPath, `${where}; it is no name of a file`);
 }
 
 async function insideFolder(onnxPath: string, location: string): Promise<string> {
   const folder = path.dirname(onnxPath);
   const file = path.join(folder, location);
-  if (!(await statOrNull(file))?.isFile())
-    throw await missingFile(file, ` (external weights of "${onnxPath}")`);
+  const info = await statOrNull(file);
+  if (!info?.isFile()) throw await missingFile(file, ` (external weights of "${onnxPath}")`);
   const relative = path.relative(await realpath(folder), await realpath(file));
-  if (relative.startsWith('..') || path.isAbsolute(relative)) {
+  if (relative === '..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative)) {
     throw outside(location, onnxPath, 'a symbolic link leads there');
+  }
+  const own = await statOrNull(onnxPath);
+  if (own?.ino === info.ino && own.dev === info.dev) {
+    throw new InputError(
+      `Expected external weights of "${onnxPath}" in a file of their own, found the model itself ("${shownName(location)}"). Export the model anew.`,
+      { path: onnxPath, location: shownName(location) },
+    );
   }
   return file;
 }
 
 function outside(location: string, onnxPath: string, how: string): InputError {
   return new InputError(
-    `Expected external weights inside the folder of "${onnxPath}", found "${location}" outside it (${how}). Copy the file beside the model and export or save the model with that name.`,
-    { path: onnxPath, location },
+    `Expected external weights inside the folder of "${onnxPath}", found "${shownName(location)}" outside it (${how}). Copy the file beside the model and export or save the model with that name.`,
+    { path: onnxPath, location: shownName(location) },
   );
 }
 
