@@ -15,7 +15,7 @@ import {
   makeTensor,
   makeValueInfo,
 } from './make.js';
-import { describeType, inferCall } from './operators/call.js';
+import { type CallContext, describeType, inferCall } from './operators/call.js';
 import { OPERATORS, operatorName } from './operators/table.js';
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './proto.js';
 import { constantType } from './constant-type.js';
@@ -51,6 +51,8 @@ interface Shared {
   unknown: number;
   opset: number;
   readonly domains: Set<string>;
+  /** Types of the outputs of finished subgraphs, by their message. */
+  readonly bodies: WeakMap<GraphProto, readonly TensorType[]>;
 }
 
 /** A graph under construction. */
@@ -64,6 +66,7 @@ export class GraphBuilder {
   readonly #inputs: ValueInfoProto[] = [];
   readonly #outputs: ValueInfoProto[] = [];
   readonly #constants = new Map<string, Value>();
+  readonly #results: Value[] = [];
   #foreign: ModelProto | null = null;
 
   constructor(name: string, options: BuilderOptions = {}, outer: GraphBuilder | null = null) {
@@ -78,6 +81,7 @@ export class GraphBuilder {
           unknown: 0,
           opset: OPSET,
           domains: new Set(),
+          bodies: new WeakMap(),
         };
   }
 
@@ -224,6 +228,7 @@ export class GraphBuilder {
   output(value: Value, name = value.name): Value {
     const given = name === value.name ? value : this.op('Identity', [value], { name });
     const { dtype, shape } = given;
+    this.#results.push(given);
     this.#outputs.push(
       makeValueInfo(name, dtype, ...(shape === null ? [] : [shape.map(this.#declared)])),
     );
@@ -235,7 +240,9 @@ export class GraphBuilder {
     const [node, initializer] = [this.#nodes, this.#initializers];
     const [input, output] = [this.#inputs, this.#outputs];
     if (this.#foreign) return { ...graphOf(this.#foreign), node, initializer, input, output };
-    return makeGraph({ name: this.#name, node, initializer, input, output });
+    const graph = makeGraph({ name: this.#name, node, initializer, input, output });
+    this.#shared.bodies.set(graph, [...this.#results]);
+    return graph;
   }
 
   /** A whole model. */
@@ -265,7 +272,7 @@ export class GraphBuilder {
         `Expected an operator of the table in core/onnx/operators, got "${node.domain ? `${node.domain}.` : ''}${node.opType ?? ''}".`,
         { operator: node.opType, domain: node.domain },
       );
-    const inferred = inferCall(OPERATORS[operator], { node, inputs }, this.#context());
+    const inferred = inferCall(OPERATORS[operator], { node, inputs }, this.#context(node));
     return inferred.map((type, i) => {
       const told = declared?.[i];
       const merged = told ? this.#merge(node, type, told) : type;
@@ -273,15 +280,16 @@ export class GraphBuilder {
     });
   }
 
-  #context(): {
-    readonly opset: number;
-    sizeOf(dim: Dim): number | null;
-    unknownDim(): Dim;
-  } {
+  #context(node: NodeProto): CallContext {
+    const { bodies, opset } = this.#shared;
     return {
-      opset: this.#shared.opset,
+      opset,
       sizeOf: (dim) => this.sizeOf(dim),
       unknownDim: () => `?${this.#shared.unknown++}`,
+      bodyOutputs: (name) => {
+        const body = node.attribute.find((attribute) => attribute.name === name)?.g;
+        return (body && bodies.get(body)) ?? null;
+      },
     };
   }
 
