@@ -46,6 +46,8 @@ type FloatType = 'float32' | 'float64' | 'float16';
 interface Shared {
   /** Names in use anywhere. */
   readonly names: Set<string>;
+  /** Names that `fresh` gave out and no value has yet. */
+  readonly reserved: Set<string>;
   readonly sizes: Readonly<Record<string, number>>;
   next: number;
   unknown: number;
@@ -76,6 +78,7 @@ export class GraphBuilder {
       ? outer.#shared
       : {
           names: new Set(),
+          reserved: new Set(),
           sizes: options.sizes ?? {},
           next: 0,
           unknown: 0,
@@ -115,12 +118,13 @@ export class GraphBuilder {
     return evaluateDim(dim, this.#shared.sizes);
   }
 
-  /** A name that no value has. */
+  /** A name that no value has, kept for the caller: it may be given to one value. */
   fresh(hint: string): string {
     const { names } = this.#shared;
     let name = hint;
     while (name === '' || names.has(name)) name = `${hint}_${this.#shared.next++}`;
     names.add(name);
+    this.#shared.reserved.add(name);
     return name;
   }
 
@@ -336,12 +340,13 @@ export class GraphBuilder {
   }
 
   #claim(name: string): string {
-    if (name === '' || this.#shared.names.has(name))
+    const { names, reserved } = this.#shared;
+    if (name === '' || (names.has(name) && !reserved.delete(name)))
       throw new InputError(
         `Expected a name that no value of graph "${this.#name}" has, got "${name}".`,
         { graph: this.#name, name },
       );
-    this.#shared.names.add(name);
+    names.add(name);
     return name;
   }
 

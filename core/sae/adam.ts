@@ -7,7 +7,8 @@
 // decoder: before, g_i ← g_i − (g_i · W_dec_i) W_dec_i; after, W_dec_i ← W_dec_i / ‖W_dec_i‖. The global norm is that of the
 // projected gradients, as dictionary_learning clips; clipping multiplies all of them by min(1, clipNorm / (norm + 1e-6)).
 import { sumOfSquares } from './auxk.js';
-import type { GraphBuilder } from './graph.js';
+import type { GraphBuilder } from '../onnx/builder.js';
+import type { Value } from '../onnx/shape.js';
 
 export interface AdamSettings {
   readonly betas: readonly [number, number];
@@ -17,27 +18,27 @@ export interface AdamSettings {
 
 /** Graph values that Adam reads for one parameter. */
 export interface Slot {
-  readonly parameter: string;
-  readonly gradient: string;
-  readonly m: string;
-  readonly v: string;
+  readonly parameter: Value;
+  readonly gradient: Value;
+  readonly m: Value;
+  readonly v: Value;
 }
 
 /** Graph values after the update. */
 export interface Updated {
-  readonly parameter: string;
-  readonly m: string;
-  readonly v: string;
+  readonly parameter: Value;
+  readonly m: Value;
+  readonly v: Value;
 }
 
 /** Factors of the step: lr / (1 − β1^t) and 1 / √(1 − β2^t), float32 scalars. */
 export interface StepFactors {
-  readonly rate: string;
-  readonly correction: string;
+  readonly rate: Value;
+  readonly correction: Value;
 }
 
 /** g_i − (g_i · w_i) w_i for rows w of unit norm. */
-export function buildProjection(g: GraphBuilder, gradient: string, rows: string): string {
+export function buildProjection(g: GraphBuilder, gradient: Value, rows: Value): Value {
   const along = g.op('ReduceSum', [g.op('Mul', [gradient, rows]), g.integers(1)], {
     attributes: { keepdims: 1 },
   });
@@ -45,7 +46,7 @@ export function buildProjection(g: GraphBuilder, gradient: string, rows: string)
 }
 
 /** Rows divided by their norms. */
-export function buildUnitRows(g: GraphBuilder, rows: string): string {
+export function buildUnitRows(g: GraphBuilder, rows: Value): Value {
   return g.op('Div', [
     rows,
     g.op('ReduceL2', [rows, g.integers(1)], { attributes: { keepdims: 1 } }),
@@ -53,7 +54,7 @@ export function buildUnitRows(g: GraphBuilder, rows: string): string {
 }
 
 /** Σ of the squares of all gradients, a scalar. */
-export function buildSquaredNorm(g: GraphBuilder, gradients: readonly string[]): string {
+export function buildSquaredNorm(g: GraphBuilder, gradients: readonly Value[]): Value {
   return gradients
     .map((gradient) => sumOfSquares(g, gradient))
     .reduce((a, b) => g.op('Add', [a, b]));
@@ -62,9 +63,9 @@ export function buildSquaredNorm(g: GraphBuilder, gradients: readonly string[]):
 /** The factor that clipping multiplies gradients by, or null without clipping. */
 export function buildClipFactor(
   g: GraphBuilder,
-  squaredNorm: string,
+  squaredNorm: Value,
   clipNorm: number | null,
-): string | null {
+): Value | null {
   if (clipNorm === null) return null;
   const norm = g.op('Add', [g.op('Sqrt', [squaredNorm]), g.scalar(1e-6)]);
   return g.op('Min', [g.scalar(1), g.op('Div', [g.scalar(clipNorm), norm])]);

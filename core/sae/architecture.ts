@@ -1,6 +1,7 @@
 // What an autoencoder architecture must state so that the shared parts (decode, AuxK, optimiser, inference) can serve it.
 // One file per architecture implements this and `architectures.ts` lists it; nothing else asks which architecture it has.
-import type { GraphBuilder } from './graph.js';
+import type { GraphBuilder } from '../onnx/builder.js';
+import type { Value } from '../onnx/shape.js';
 
 /** Sizes of one training step: rows per batch B, width of the activations d, features F. */
 export interface StepSizes {
@@ -18,10 +19,10 @@ export type Selection =
   | {
       readonly layout: 'pairs';
       readonly capacity: number;
-      readonly feature: string;
-      readonly value: string;
+      readonly feature: Value;
+      readonly value: Value;
     }
-  | { readonly layout: 'dense'; readonly value: string };
+  | { readonly layout: 'dense'; readonly value: Value };
 
 /** A trained tensor beyond W_enc [F, d], b_enc [F], W_dec [F, d] and b_dec [d], which all architectures have. */
 export interface ExtraParameter {
@@ -33,11 +34,11 @@ export interface ExtraParameter {
 /** Values that the loss needs to see while the step graph is built. */
 export interface StepValues {
   /** x [B, d], scaled. */
-  readonly x: string;
+  readonly x: Value;
   /** z [B, F] = W_enc (x − b_dec) + b_enc. */
-  readonly z: string;
-  /** Names of the parameters in this step by their tensor name. */
-  readonly parameters: Readonly<Record<string, string>>;
+  readonly z: Value;
+  /** The parameters in this step by their tensor name. */
+  readonly parameters: Readonly<Record<string, Value>>;
 }
 
 /** What crosses between dictionary slices in one step when the features are divided among threads or machines. */
@@ -70,8 +71,8 @@ export interface Architecture {
   /** σ at inference, over the stored parameters: topk's own rule; a stored threshold where training selects over a batch. */
   readonly buildInference: SelectionBuilder;
   /** ∂loss/∂z for the selection, in its layout, from ∂loss/∂f in the same layout. */
-  readonly buildSelectionGradient: (g: GraphBuilder, selection: Selection, df: string) => string;
+  readonly buildSelectionGradient: (g: GraphBuilder, selection: Selection, df: Value) => Value;
   /** Sparsity term of the loss as a scalar, or null where selection alone makes f sparse. */
   readonly buildSparsity:
-    ((g: GraphBuilder, values: StepValues, selection: Selection) => string) | null;
+    ((g: GraphBuilder, values: StepValues, selection: Selection) => Value) | null;
 }

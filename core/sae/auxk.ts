@@ -9,28 +9,29 @@
 // All products run over the dead columns only. Their gradients are added to the rows of D, which are distinct, so the
 // scatter-add is safe with any number of threads.
 import type { StepSizes } from './architecture.js';
-import type { GraphBuilder } from './graph.js';
+import type { GraphBuilder } from '../onnx/builder.js';
+import type { Value } from '../onnx/shape.js';
 
 /** Gradients that AuxK adds to. */
 export interface RowGradients {
   /** ∂loss/∂W_enc [F, d] */
-  readonly W_enc: string;
+  readonly W_enc: Value;
   /** ∂loss/∂b_enc [F] */
-  readonly b_enc: string;
+  readonly b_enc: Value;
   /** ∂loss/∂W_dec [F, d] */
-  readonly W_dec: string;
+  readonly W_dec: Value;
 }
 
 export interface AuxInputs {
   /** z [B, F] */
-  readonly z: string;
+  readonly z: Value;
   /** x − b_dec [B, d] */
-  readonly centred: string;
+  readonly centred: Value;
   /** x_hat − x [B, d] */
-  readonly error: string;
-  readonly W_dec: string;
+  readonly error: Value;
+  readonly W_dec: Value;
   /** [F] bool: dead before this step. */
-  readonly dead: string;
+  readonly dead: Value;
   readonly gradients: RowGradients;
   readonly kAux: number;
   readonly weight: number;
@@ -41,22 +42,20 @@ export interface AuxInputs {
 export function buildAuxK(
   g: GraphBuilder,
   inputs: AuxInputs,
-): RowGradients & { readonly aux: string } {
+): RowGradients & { readonly aux: Value } {
   const anyDead = g.op('Greater', [countOf(g, inputs.dead), g.integer(0)]);
-  const outputs = ['aux', 'grad_W_enc', 'grad_b_enc', 'grad_W_dec'].map((name) => g.fresh(name));
-  g.op('If', [anyDead], {
-    outputs,
+  const [aux, W_enc, b_enc, W_dec] = g.ops('If', [anyDead], {
+    outputs: 4,
     attributes: {
-      then_branch: buildRevival(g.subgraph('revive'), inputs).toProto(),
-      else_branch: buildNothing(g.subgraph('nothing'), inputs).toProto(),
+      then_branch: buildRevival(g.subgraph('revive'), inputs).toGraph(),
+      else_branch: buildNothing(g.subgraph('nothing'), inputs).toGraph(),
     },
-  });
-  const [aux, W_enc, b_enc, W_dec] = outputs as [string, string, string, string];
+  }) as [Value, Value, Value, Value];
   return { aux, W_enc, b_enc, W_dec };
 }
 
 /** Number of true elements as an int64 scalar. */
-export function countOf(g: GraphBuilder, mask: string): string {
+export function countOf(g: GraphBuilder, mask: Value): Value {
   return g.op('ReduceSum', [g.op('Cast', [mask], { attributes: { to: 7 } })], {
     attributes: { keepdims: 0 },
   });
@@ -77,51 +76,37 @@ function buildRevival(g: GraphBuilder, inputs: AuxInputs): GraphBuilder {
   const df = g.op('Gemm', [gradient, rows], { attributes: { transB: 1 } });
   const dz = g.op('Mul', [df, g.op('Sign', [f_aux])]);
   const target = g.op('Unsqueeze', [deadIds, g.integers(1)]);
-  const add = (base: string, share: string, name: string): void => {
-    const sum = g.op('ScatterND', [base, target, share], {
-      outputs: [g.fresh(name)],
-      attributes: { reduction: 'add' },
-    });
-    g.output(
-      sum,
-      'float32',
-      name === 'b_enc' ? [inputs.sizes.features] : [inputs.sizes.features, inputs.sizes.width],
-    );
+  const add = (base: Value, share: Value): void => {
+    g.output(g.op('ScatterND', [base, target, share], { attributes: { reduction: 'add' } }));
   };
-  g.output(aux, 'float32', []);
-  add(gradients.W_enc, g.op('Gemm', [dz, centred], { attributes: { transA: 1 } }), 'W_enc');
-  add(
-    gradients.b_enc,
-    g.op('ReduceSum', [dz, g.integers(0)], { attributes: { keepdims: 0 } }),
-    'b_enc',
-  );
-  add(gradients.W_dec, g.op('Gemm', [f_aux, gradient], { attributes: { transA: 1 } }), 'W_dec');
+  g.output(aux);
+  add(gradients.W_enc, g.op('Gemm', [dz, centred], { attributes: { transA: 1 } }));
+  add(gradients.b_enc, g.op('ReduceSum', [dz, g.integers(0)], { attributes: { keepdims: 0 } }));
+  add(gradients.W_dec, g.op('Gemm', [f_aux, gradient], { attributes: { transA: 1 } }));
   return g;
 }
 
 /** f_aux [B, |D|]: relu(z) at the dead columns, all but the n largest of each row set to zero. */
-function buildDeadSelection(g: GraphBuilder, { z, kAux }: AuxInputs, deadIds: string): string {
+function buildDeadSelection(g: GraphBuilder, { z, kAux }: AuxInputs, deadIds: Value): Value {
   const columns = g.op('Gather', [z, deadIds], { attributes: { axis: 1 } });
   const count = g.op('Min', [g.op('Shape', [deadIds]), g.integers(kAux)]);
-  const largest = g.fresh('largest');
-  const where = g.fresh('where');
-  g.op('TopK', [columns, count], { outputs: [largest, where], attributes: { axis: -1 } });
+  const [largest, where] = g.ops('TopK', [columns, count], {
+    outputs: 2,
+    attributes: { axis: -1 },
+  }) as [Value, Value];
   const empty = g.op('ConstantOfShape', [g.op('Shape', [columns])]);
   return g.op('ScatterElements', [empty, where, g.op('Relu', [largest])], {
     attributes: { axis: 1 },
   });
 }
 
-function buildNothing(g: GraphBuilder, { gradients, sizes }: AuxInputs): GraphBuilder {
-  const { features, width } = sizes;
-  g.output(g.op('Identity', [g.scalar(0)]), 'float32', []);
-  g.output(g.op('Identity', [gradients.W_enc]), 'float32', [features, width]);
-  g.output(g.op('Identity', [gradients.b_enc]), 'float32', [features]);
-  g.output(g.op('Identity', [gradients.W_dec]), 'float32', [features, width]);
+function buildNothing(g: GraphBuilder, { gradients }: AuxInputs): GraphBuilder {
+  for (const value of [g.scalar(0), gradients.W_enc, gradients.b_enc, gradients.W_dec])
+    g.output(g.op('Identity', [value]));
   return g;
 }
 
 /** Σ of squares over all elements, a scalar. */
-export function sumOfSquares(g: GraphBuilder, value: string): string {
+export function sumOfSquares(g: GraphBuilder, value: Value): Value {
   return g.op('ReduceSumSquare', [value], { attributes: { keepdims: 0 } });
 }

@@ -6,8 +6,11 @@
 // Weights are fed, not built in: one model serves training (scaled weights) and encoding (raw weights), and feeds are not
 // copied. σ is the architecture's rule at inference;
 // with topk a feature fires here exactly when it fires in a training step.
+import type { Selection } from './architecture.js';
 import { ARCHITECTURES } from './architectures.js';
-import { GraphBuilder } from './graph.js';
+import { GraphBuilder } from '../onnx/builder.js';
+import type { Value } from '../onnx/shape.js';
+import { valueOf } from './state.js';
 import { buildDecode } from './rows.js';
 import { type StateSizes, parameterTensors } from './state.js';
 
@@ -36,39 +39,40 @@ export function buildEncodeGraph(settings: EncodeGraphSettings): GraphBuilder {
   const parameters = Object.fromEntries(
     tensors.map((t) => [t.name, g.input(t.name, t.type, t.shape)]),
   );
-  const centred = g.op('Sub', [x, 'b_dec']);
-  const z = g.op('Gemm', [centred, 'W_enc', 'b_enc'], { attributes: { transB: 1 } });
+  const centred = g.op('Sub', [x, valueOf(parameters, 'b_dec')]);
+  const [W_enc, b_enc] = [valueOf(parameters, 'W_enc'), valueOf(parameters, 'b_enc')];
+  const z = g.op('Gemm', [centred, W_enc, b_enc], { attributes: { transB: 1 } });
   const selection = ARCHITECTURES[settings.architecture].buildInference(
     g,
     { x, z, parameters },
     settings,
   );
-  const error = g.op('Sub', [buildDecode(g, selection, 'W_dec').product, centred]);
-  const rowSquares = (value: string, name: string): void => {
-    g.op('ReduceSumSquare', [value, g.integers(1)], {
-      outputs: [name],
-      attributes: { keepdims: 0 },
-    });
-    g.output(name, 'float32', [batchRows]);
+  const error = g.op('Sub', [
+    buildDecode(g, selection, valueOf(parameters, 'W_dec')).product,
+    centred,
+  ]);
+  const rowSquares = (value: Value, name: string): void => {
+    g.output(
+      g.op('ReduceSumSquare', [value, g.integers(1)], { name, attributes: { keepdims: 0 } }),
+    );
   };
   rowSquares(x, ENCODE_OUTPUTS.xSq);
   rowSquares(error, ENCODE_OUTPUTS.errSq);
-  if (selection.layout === 'pairs') {
-    g.op('Cast', [selection.feature], { outputs: [ENCODE_OUTPUTS.feature], attributes: { to: 6 } });
-    g.op('Identity', [selection.value], { outputs: [ENCODE_OUTPUTS.value] });
-    g.output(ENCODE_OUTPUTS.feature, 'int32', [batchRows, selection.capacity]);
-    g.output(ENCODE_OUTPUTS.value, 'float32', [batchRows, selection.capacity]);
-    return g;
-  }
-  // Dense selections come out as pairs of all features: ids are the column numbers.
-  const ids = g.op('Range', [g.integer(0), g.integer(settings.features), g.integer(1)]);
-  const wide = g.op('Expand', [
-    g.op('Cast', [ids], { attributes: { to: 6 } }),
-    g.integers(batchRows, settings.features),
-  ]);
-  g.op('Identity', [wide], { outputs: [ENCODE_OUTPUTS.feature] });
-  g.op('Identity', [selection.value], { outputs: [ENCODE_OUTPUTS.value] });
-  g.output(ENCODE_OUTPUTS.feature, 'int32', [batchRows, settings.features]);
-  g.output(ENCODE_OUTPUTS.value, 'float32', [batchRows, settings.features]);
+  g.output(selectedFeatures(g, selection, settings));
+  g.output(g.op('Identity', [selection.value], { name: ENCODE_OUTPUTS.value }));
   return g;
+}
+
+/** Feature ids int32 [B, C]; a dense selection comes out as pairs of all features: ids are the column numbers. */
+function selectedFeatures(
+  g: GraphBuilder,
+  selection: Selection,
+  { batchRows, features }: EncodeGraphSettings,
+): Value {
+  const name = ENCODE_OUTPUTS.feature;
+  const toInt32 = { attributes: { to: 6 } };
+  if (selection.layout === 'pairs') return g.op('Cast', [selection.feature], { ...toInt32, name });
+  const ids = g.op('Range', [g.integer(0), g.integer(features), g.integer(1)]);
+  const all = g.integers(batchRows, features);
+  return g.op('Expand', [g.op('Cast', [ids], toInt32), all], { name });
 }

@@ -8,7 +8,8 @@
 // Pairs touch only what fired. Their row sums scatter-add rows at repeated indices, which ONNX Runtime's CPU ScatterND
 // gets wrong with more than one thread (a data race); `scatter: 'dense'` spreads the pairs and uses a matrix product.
 import type { Selection, StepSizes } from './architecture.js';
-import type { GraphBuilder } from './graph.js';
+import type { GraphBuilder } from '../onnx/builder.js';
+import type { Value } from '../onnx/shape.js';
 
 /** How row sums of pairs are taken: `rows` only on the CPU with one thread. */
 export type ScatterMode = 'rows' | 'dense';
@@ -23,12 +24,12 @@ export function scatterModeFor(engine: {
 
 /** What `buildDecode` made: f W_dec, and the gathered decoder rows that the backward of pairs uses again. */
 export interface Decoded {
-  readonly product: string;
-  readonly gathered: string | null;
+  readonly product: Value;
+  readonly gathered: Value | null;
 }
 
 /** f W_dec [B, d], without b_dec. */
-export function buildDecode(g: GraphBuilder, selection: Selection, W_dec: string): Decoded {
+export function buildDecode(g: GraphBuilder, selection: Selection, W_dec: Value): Decoded {
   if (selection.layout === 'dense')
     return { product: g.op('MatMul', [selection.value, W_dec]), gathered: null };
   const gathered = g.op('Gather', [W_dec, selection.feature], { attributes: { axis: 0 } });
@@ -44,8 +45,8 @@ export function buildFeatureGradient(
     decoded,
     W_dec,
     gradient,
-  }: { readonly decoded: Decoded; readonly W_dec: string; readonly gradient: string },
-): string {
+  }: { readonly decoded: Decoded; readonly W_dec: Value; readonly gradient: Value },
+): Value {
   if (decoded.gathered === null)
     return g.op('Gemm', [gradient, W_dec], { attributes: { transB: 1 } });
   const column = g.op('Unsqueeze', [gradient, g.integers(2)]);
@@ -56,7 +57,7 @@ export function buildFeatureGradient(
 export interface RowWeights {
   readonly selection: Selection;
   /** [B, C] for pairs, [B, F] for dense. */
-  readonly weights: string;
+  readonly weights: Value;
   readonly sizes: StepSizes;
   readonly scatter: ScatterMode;
 }
@@ -65,8 +66,8 @@ export interface RowWeights {
 export function buildRowSums(
   g: GraphBuilder,
   { selection, weights, sizes, scatter }: RowWeights,
-  rows: string,
-): string {
+  rows: Value,
+): Value {
   const { batchRows, width, features } = sizes;
   if (selection.layout === 'pairs' && scatter === 'rows') {
     const pairs = batchRows * selection.capacity;
@@ -76,7 +77,7 @@ export function buildRowSums(
     ]);
     const updates = g.op('Reshape', [scaled, g.integers(pairs, width)]);
     const target = g.op('Reshape', [selection.feature, g.integers(pairs, 1)]);
-    return g.op('ScatterND', [g.zeros([features, width]), target, updates], {
+    return g.op('ScatterND', [buildZeros(g, [features, width]), target, updates], {
       attributes: { reduction: 'add' },
     });
   }
@@ -88,7 +89,7 @@ export function buildRowSums(
 }
 
 /** Σ_b w_bi for every feature i: [F]. */
-export function buildSums(g: GraphBuilder, { selection, weights, sizes }: RowWeights): string {
+export function buildSums(g: GraphBuilder, { selection, weights, sizes }: RowWeights): Value {
   if (selection.layout === 'dense')
     return g.op('ReduceSum', [weights, g.integers(0)], { attributes: { keepdims: 0 } });
   const flat = g.integers(-1);
@@ -96,7 +97,7 @@ export function buildSums(g: GraphBuilder, { selection, weights, sizes }: RowWei
   return g.op(
     'ScatterElements',
     [
-      g.zeros([sizes.features]),
+      buildZeros(g, [sizes.features]),
       g.op('Reshape', [selection.feature, flat]),
       g.op('Reshape', [weights, flat]),
     ],
@@ -113,9 +114,18 @@ function buildDense(
     feature,
     weights,
     sizes,
-  }: { readonly feature: string; readonly weights: string; readonly sizes: StepSizes },
-): string {
-  return g.op('ScatterElements', [g.zeros([sizes.batchRows, sizes.features]), feature, weights], {
-    attributes: { axis: 1 },
-  });
+  }: { readonly feature: Value; readonly weights: Value; readonly sizes: StepSizes },
+): Value {
+  return g.op(
+    'ScatterElements',
+    [buildZeros(g, [sizes.batchRows, sizes.features]), feature, weights],
+    {
+      attributes: { axis: 1 },
+    },
+  );
+}
+
+/** float32 zeros, made when the graph runs, so that the model stays small. */
+function buildZeros(g: GraphBuilder, dimensions: readonly number[]): Value {
+  return g.op('ConstantOfShape', [g.integers(...dimensions)]);
 }

@@ -1,5 +1,6 @@
 // The trained state of one dictionary: parameters, Adam moments and the counters of dead features, as named arrays.
 // Weights here are those of training (scaled units); `scale.ts` folds them to raw units for storage.
+import type { Value } from '../onnx/shape.js';
 import type { ArchitectureName } from './architectures.js';
 import { ARCHITECTURES } from './architectures.js';
 
@@ -69,4 +70,11 @@ export function startState(
     );
   }
   return state;
+}
+
+/** The graph value of a tensor of the state. @throws TypeError where a graph was built without it */
+export function valueOf(values: Readonly<Record<string, Value>>, name: string): Value {
+  const value = values[name];
+  if (value === undefined) throw new TypeError(`No graph value for the state tensor ${name}.`);
+  return value;
 }

@@ -21,10 +21,11 @@ import type { AdamSettings, StepFactors, Updated } from './adam.js';
 import type { Architecture, Selection, StepSizes, StepValues } from './architecture.js';
 import { ARCHITECTURES } from './architectures.js';
 import { buildAuxK, countOf, sumOfSquares } from './auxk.js';
-import { GraphBuilder } from './graph.js';
+import { GraphBuilder } from '../onnx/builder.js';
+import type { Value } from '../onnx/shape.js';
 import { buildDecode, buildFeatureGradient, buildRowSums, buildSums } from './rows.js';
 import type { ScatterMode } from './rows.js';
-import { SINCE_FIRED, momentName, parameterTensors, stateTensors } from './state.js';
+import { SINCE_FIRED, momentName, parameterTensors, stateTensors, valueOf } from './state.js';
 import type { StateSizes } from './state.js';
 
 export interface StepGraphSettings extends StateSizes {
@@ -64,61 +65,61 @@ export function updatedName(tensor: string): string {
   return `new.${tensor}`;
 }
 
-/** The model as plain messages: feeds STEP_FEEDS and the state, outputs the new state and STEP_NUMBERS. */
+/** The model: feeds STEP_FEEDS and the state, outputs the new state and STEP_NUMBERS. */
 export function buildStepGraph(settings: StepGraphSettings): GraphBuilder {
   const g = new GraphBuilder('train');
   const tensors = stateTensors(settings);
-  g.input(STEP_FEEDS.rows, 'float32', ['steps', settings.batchRows, settings.width]);
-  g.input(STEP_FEEDS.rate, 'float32', ['steps']);
-  g.input(STEP_FEEDS.correction, 'float32', ['steps']);
-  for (const t of tensors) g.input(t.name, t.type, t.shape);
-  for (const t of tensors) g.output(updatedName(t.name), t.type, t.shape);
-  for (const name of STEP_NUMBERS) g.output(name, 'float32', ['steps']);
-  const trips = g.op('Squeeze', [g.op('Shape', [STEP_FEEDS.rate]), g.integers(0)]);
-  g.op('Loop', [trips, '', ...tensors.map((t) => t.name)], {
+  const { batchRows, width } = settings;
+  const feeds: StepFeeds = {
+    rows: g.input(STEP_FEEDS.rows, 'float32', ['steps', batchRows, width]),
+    rate: g.input(STEP_FEEDS.rate, 'float32', ['steps']),
+    correction: g.input(STEP_FEEDS.correction, 'float32', ['steps']),
+  };
+  const state = tensors.map((t) => g.input(t.name, t.type, t.shape));
+  const trips = g.op('Squeeze', [g.op('Shape', [feeds.rate]), g.integers(0)]);
+  const outputs = g.ops('Loop', [trips, null, ...state], {
     outputs: [...tensors.map((t) => updatedName(t.name)), ...STEP_NUMBERS],
-    attributes: { body: buildBody(g.subgraph('step'), settings).toProto() },
+    attributes: { body: buildBody(g.subgraph('step'), settings, feeds).toGraph() },
   });
+  for (const value of outputs) g.output(value);
   return g;
 }
 
-function buildBody(g: GraphBuilder, settings: StepGraphSettings): GraphBuilder {
+type StepFeeds = Readonly<Record<keyof typeof STEP_FEEDS, Value>>;
+
+function buildBody(g: GraphBuilder, settings: StepGraphSettings, feeds: StepFeeds): GraphBuilder {
   const tensors = stateTensors(settings);
   const step = g.input(g.fresh('step'), 'int64', []);
   const condition = g.input(g.fresh('condition'), 'bool', []);
   const old = Object.fromEntries(
     tensors.map((t) => [t.name, g.input(g.fresh(t.name), t.type, t.shape)]),
   );
-  const pick = (feed: string): string => g.op('Gather', [feed, step], { attributes: { axis: 0 } });
-  const x = pick(STEP_FEEDS.rows);
-  const factors = { rate: pick(STEP_FEEDS.rate), correction: pick(STEP_FEEDS.correction) };
+  const pick = (feed: Value): Value => g.op('Gather', [feed, step], { attributes: { axis: 0 } });
+  const x = pick(feeds.rows);
+  const factors = { rate: pick(feeds.rate), correction: pick(feeds.correction) };
   const gradients = buildGradients(g, { settings, old, x });
   const updated = buildUpdate(g, { settings, old, gradients: gradients.parameters, factors });
-  g.output(g.op('Identity', [condition]), 'bool', []);
+  g.output(g.op('Identity', [condition]));
   for (const t of tensors)
-    g.output(
-      t.name === SINCE_FIRED ? gradients.since : valueOf(updated.state, t.name),
-      t.type,
-      t.shape,
-    );
-  const numbers: Record<StepNumber, string> = {
+    g.output(t.name === SINCE_FIRED ? gradients.since : valueOf(updated.state, t.name));
+  const numbers: Record<StepNumber, Value> = {
     ...gradients.numbers,
     gradient_squares: updated.gradientSquares,
   };
-  for (const name of STEP_NUMBERS) g.output(g.op('Identity', [numbers[name]]), 'float32', []);
+  for (const name of STEP_NUMBERS) g.output(g.op('Identity', [numbers[name]]));
   return g;
 }
 
 interface Gradients {
-  readonly parameters: Readonly<Record<string, string>>;
-  readonly since: string;
-  readonly numbers: Omit<Record<StepNumber, string>, 'gradient_squares'>;
+  readonly parameters: Readonly<Record<string, Value>>;
+  readonly since: Value;
+  readonly numbers: Omit<Record<StepNumber, Value>, 'gradient_squares'>;
 }
 
 interface GradientInputs {
   readonly settings: StepGraphSettings;
-  readonly old: Readonly<Record<string, string>>;
-  readonly x: string;
+  readonly old: Readonly<Record<string, Value>>;
+  readonly x: Value;
 }
 
 function buildGradients(g: GraphBuilder, { settings, old, x }: GradientInputs): Gradients {
@@ -182,7 +183,7 @@ function buildGradients(g: GraphBuilder, { settings, old, x }: GradientInputs): 
 }
 
 /** Σ‖x − x̄‖² with the batch's own mean. */
-function buildBatchSpread(g: GraphBuilder, x: string): string {
+function buildBatchSpread(g: GraphBuilder, x: Value): Value {
   const mean = g.op('ReduceMean', [x, g.integers(0)], { attributes: { keepdims: 1 } });
   return sumOfSquares(g, g.op('Sub', [x, mean]));
 }
@@ -191,14 +192,14 @@ interface CounterInputs {
   readonly settings: StepGraphSettings;
   readonly selection: Selection;
   /** [F] int64: rows since each feature fired, before this step. */
-  readonly since: string;
+  readonly since: Value;
 }
 
 /** Features dead before this step [F] bool, rows since each fired after it [F] int64, and pairs that fired in it. */
 function buildCounters(
   g: GraphBuilder,
   { settings, selection, since }: CounterInputs,
-): { readonly dead: string; readonly since: string; readonly firings: string } {
+): { readonly dead: Value; readonly since: Value; readonly firings: Value } {
   const mask = g.op('Sign', [selection.value]);
   const rows = buildSums(g, {
     selection,
@@ -216,15 +217,15 @@ function buildCounters(
 
 interface UpdateInputs {
   readonly settings: StepGraphSettings;
-  readonly old: Readonly<Record<string, string>>;
-  readonly gradients: Readonly<Record<string, string>>;
+  readonly old: Readonly<Record<string, Value>>;
+  readonly gradients: Readonly<Record<string, Value>>;
   readonly factors: StepFactors;
 }
 
 function buildUpdate(
   g: GraphBuilder,
   { settings, old, gradients, factors }: UpdateInputs,
-): { readonly state: Readonly<Record<string, string>>; readonly gradientSquares: string } {
+): { readonly state: Readonly<Record<string, Value>>; readonly gradientSquares: Value } {
   const unit = ARCHITECTURES[settings.architecture].unitNormDecoder;
   const names = parameterTensors(settings).map((t) => t.name);
   const projected = names.map((name) => {
@@ -235,9 +236,9 @@ function buildUpdate(
   });
   const gradientSquares = buildSquaredNorm(g, projected);
   const factor = buildClipFactor(g, gradientSquares, settings.adam.clipNorm);
-  const state: Record<string, string> = {};
+  const state: Record<string, Value> = {};
   names.forEach((name, i) => {
-    const raw = projected[i] as string;
+    const raw = projected[i] as Value;
     const slot = {
       parameter: valueOf(old, name),
       gradient: factor === null ? raw : g.op('Mul', [raw, factor]),
@@ -253,12 +254,6 @@ function buildUpdate(
   return { state, gradientSquares };
 }
 
-function columnSum(g: GraphBuilder, value: string): string {
+function columnSum(g: GraphBuilder, value: Value): Value {
   return g.op('ReduceSum', [value, g.integers(0)], { attributes: { keepdims: 0 } });
-}
-
-function valueOf(values: Readonly<Record<string, string>>, name: string): string {
-  const value = values[name];
-  if (value === undefined) throw new TypeError(`No graph value for the state tensor ${name}.`);
-  return value;
 }

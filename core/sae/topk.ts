@@ -2,7 +2,8 @@
 // TopK runs over z and relu over its result: the same features, because relu keeps the order of what is positive.
 // ONNX TopK breaks ties by the lower index, which is the project's rule (larger value, then lower feature id).
 import type { Architecture, Selection, SelectionSizes, StepValues } from './architecture.js';
-import type { GraphBuilder } from './graph.js';
+import type { GraphBuilder } from '../onnx/builder.js';
+import type { Value } from '../onnx/shape.js';
 
 export const topk: Architecture = {
   extraParameters: [],
@@ -26,7 +27,9 @@ export const topk: Architecture = {
 };
 
 function buildLargest(g: GraphBuilder, { z }: StepValues, { k }: SelectionSizes): Selection {
-  const [largest, feature] = [g.fresh('largest'), g.fresh('feature')];
-  g.op('TopK', [z, g.integers(k)], { outputs: [largest, feature], attributes: { axis: -1 } });
+  const [largest, feature] = g.ops('TopK', [z, g.integers(k)], {
+    outputs: 2,
+    attributes: { axis: -1 },
+  }) as [Value, Value];
   return { layout: 'pairs', capacity: k, feature, value: g.op('Relu', [largest]) };
 }

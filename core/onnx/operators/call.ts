@@ -45,8 +45,8 @@ export function inferCall(
       { operator: opType, node: node.name, expected, got },
     );
   };
-  const required = inputs.slice(0, row.inputs.min);
-  if (inputs.length > row.inputs.max || required.length < row.inputs.min || required.includes(null))
+  // An input that is left out where the row needs it is the row's own complaint: Loop may lack its first two.
+  if (inputs.length > row.inputs.max || inputs.length < row.inputs.min)
     fail(`${range(row.inputs)} inputs`, String(inputs.filter((input) => input !== null).length));
   if (node.output.length < row.outputs.min || node.output.length > row.outputs.max)
     fail(`${range(row.outputs)} outputs`, String(node.output.length));

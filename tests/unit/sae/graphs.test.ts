@@ -1,7 +1,7 @@
 // Properties of the autoencoder graphs on small inputs: ties, thread-safe sums, clipping, AuxK's limits.
 import { describe, expect, it } from 'vitest';
 import { ARCHITECTURES } from '../../../core/sae/architectures.js';
-import { GraphBuilder } from '../../../core/sae/graph.js';
+import { GraphBuilder } from '../../../core/onnx/builder.js';
 import { initialParameters } from '../../../core/sae/initialise.js';
 import { stepFactors } from '../../../core/sae/schedule.js';
 import {
@@ -97,15 +97,14 @@ describe('selection', () => {
     [2048, 200],
   ])('of the largest of %d equal values takes the %d lowest feature ids', async (features, k) => {
     const g = new GraphBuilder('ties');
-    g.input('z', 'float32', [2, features]);
+    const z = g.input('z', 'float32', [2, features]);
     const selection = ARCHITECTURES.topk.buildInference(
       g,
-      { x: '', z: 'z', parameters: {} },
+      { x: z, z, parameters: {} },
       { batchRows: 2, width: 1, features, k },
     );
     if (selection.layout !== 'pairs') throw new Error('topk selects pairs');
-    g.op('Identity', [selection.feature], { outputs: ['feature'] });
-    g.output('feature', 'int64', [2, k]);
+    g.output(selection.feature, 'feature');
     const session = await Session.create(g.toModelBytes(), {
       provider: 'cpu',
       threads: 2,
