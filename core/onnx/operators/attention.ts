@@ -18,9 +18,9 @@ export const ATTENTION = {
   }),
   'com.microsoft.GroupQueryAttention': row({
     domain: 'com.microsoft',
-    inputs: [7, 14],
+    inputs: [7, 17],
     outputs: [1, 4],
-    attributes: { num_heads: 'int', kv_num_heads: 'int', scale: 'float', softcap: 'float', local_window_size: 'int', do_rotary: 'int', rotary_interleaved: 'int', smooth_softmax: 'int', qk_output: 'int', k_quant_type: 'string', v_quant_type: 'string', kv_cache_bit_width: 'int' },
+    attributes: { num_heads: 'int', kv_num_heads: 'int', scale: 'float', softcap: 'float', local_window_size: 'int', do_rotary: 'int', rotary_interleaved: 'int', smooth_softmax: 'int', qk_output: 'int', k_quant_type: 'string', v_quant_type: 'string', kv_cache_bit_width: 'int', causal: 'int', sliding_window_cache: 'int', k_norm_epsilon: 'float', q_norm_epsilon: 'float', qk_norm_epsilon: 'float' },
     infer: groupQueryAttention,
   }),
   'com.microsoft.MultiHeadAttention': row({

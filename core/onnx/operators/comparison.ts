@@ -59,7 +59,7 @@ function decide(a: Dim, b: Dim | undefined, of: (a: number, b: number) => number
   const gap = subtractDims(a, b);
   if (typeof gap === 'number') return of(gap, 0);
   if (typeof b === 'number' && b < 0 && isSize(a)) return of(0, b);
-  return typeof a === 'number' && a < 0 && b !== undefined && isSize(b) ? of(a, 0) : null;
+  return typeof a === 'number' && a < 0 && isSize(b) ? of(a, 0) : null;
 }
 
 /** Names and their products and sums are sizes, never negative; unknowns may be any number. */

@@ -140,9 +140,9 @@ function power(call: OperatorCall) {
 function where(call: OperatorCall) {
   input(call, 0, BOOL);
   const dtype = sameType(call, [1, 2]);
-  const values = integerValues(call, (condition, a, b) => {
-    if (condition === 1 || a === b) return a ?? null;
-    return condition === 0 ? (b ?? null) : null;
+  const values = elementValues(call, (condition, a = 0, b = 0) => {
+    if (condition === 1 || a === b) return a;
+    return condition === 0 ? b : null;
   });
   return [withValues(inferBroadcast(call, ANY, dtype), values)];
 }

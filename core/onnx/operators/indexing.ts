@@ -38,7 +38,7 @@ export const INDEXING = {
   ScatterND: row({ inputs: 3, attributes: { reduction: 'string' }, infer: scatterND }),
   TopK: row({
     inputs: [1, 2],
-    outputs: [1, 2],
+    outputs: 2,
     attributes: { axis: 'int', largest: 'int', sorted: 'int', k: 'int' },
     infer: topK,
   }),

@@ -93,7 +93,7 @@ function einsum(call: OperatorCall): TensorType[] {
   for (const index of all) {
     const { shape } = input(call, index, NUMERIC);
     const [before = '', after] = (terms[index] ?? '').split('...');
-    const letters = [...before, ...(after ?? '')];
+    const letters = Array.from(before + (after ?? ''));
     if (shape === null) {
       if (after !== undefined) batch = null;
       continue;
@@ -112,14 +112,14 @@ function einsum(call: OperatorCall): TensorType[] {
   if (output.includes('...') && batch === null) return [{ dtype, shape: null }];
   const [before = '', after = ''] = output.split('...');
   const dims = (letters: string): Dim[] =>
-    [...letters].map((letter) => sizes.get(letter) ?? call.unknownDim());
+    Array.from(letters, (letter) => sizes.get(letter) ?? call.unknownDim());
   const middle = output.includes('...') ? (batch ?? []) : [];
   return [{ dtype, shape: [...dims(before), ...middle, ...dims(after)] }];
 }
 
 /** Without `->`, letters that occur once, sorted, after the broadcast axes. */
 function implicitOutput(terms: readonly string[]): string {
-  const letters = [...terms.join('').replaceAll('.', '')];
+  const letters = Array.from(terms.join('').replaceAll('.', ''));
   const once = letters.filter((l) => letters.indexOf(l) === letters.lastIndexOf(l)).sort();
   return (terms.some((term) => term.includes('...')) ? '...' : '') + once.join('');
 }

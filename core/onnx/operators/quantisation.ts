@@ -15,7 +15,7 @@ export const QUANTISATION = {
   }),
   DynamicQuantizeLinear: row({
     inputs: 1,
-    outputs: [1, 3],
+    outputs: 3,
     infer: (call): TensorType[] => [
       { dtype: 'uint8', shape: input(call, 0, FLOAT).shape },
       { dtype: 'float32', shape: [] },

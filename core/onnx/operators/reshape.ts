@@ -14,7 +14,7 @@ export function reshapeTo(call: OperatorCall, shape: Shape, target: readonly Dim
   if (open !== dims.lastIndexOf(-1)) call.fail('at most one -1', `[${target.join(', ')}]`);
   if (shape === null) return dims.map((dim) => (dim === -1 ? call.unknownDim() : dim));
   if (open >= 0) {
-    const size = leftOver(call, shape, dims, open);
+    const size = leftOver(call, shape, dims);
     return dims.map((dim, axis) => (axis === open ? size : dim));
   }
   const ratio = elementRatio(call, shape, dims);
@@ -22,17 +22,12 @@ export function reshapeTo(call: OperatorCall, shape: Shape, target: readonly Dim
   return dims;
 }
 
-/** Elements of `shape` per element of the other axes of `dims`. */
-function leftOver(
-  call: OperatorCall,
-  shape: readonly Dim[],
-  dims: readonly Dim[],
-  open: number,
-): Dim {
+/** Elements of `shape` per element of the axes of `dims` besides -1. */
+function leftOver(call: OperatorCall, shape: readonly Dim[], dims: readonly Dim[]): Dim {
   // Axes that both sides have cancel first: this also holds where products have no short form.
   const rest = [...shape];
-  const divisors = dims.filter((dim, axis) => {
-    if (axis === open) return false;
+  const divisors = dims.filter((dim) => {
+    if (dim === -1) return false;
     const at = rest.indexOf(dim);
     if (at >= 0) rest.splice(at, 1);
     return at < 0;

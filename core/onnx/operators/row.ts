@@ -167,7 +167,7 @@ export function inferBroadcast(
 /** Values of an elementwise result over small integer tensors, each element by `of`; null where an input is unknown. */
 export function elementValues(
   call: OperatorCall,
-  of: (...elements: Dim[]) => Dim | null,
+  of: (...elements: readonly Dim[]) => Dim | null,
 ): Dim[] | null {
   const all = call.inputs.map((value) => value?.values);
   const length = Math.max(...all.map((values) => values?.length ?? 0));

@@ -7,6 +7,13 @@ import { INDEX, indices, input, knownIntegers, normaliseAxis, unknownShape, with
 /** Bounds at or beyond this mean "to the end": exporters write INT64_MAX or INT32_MAX. */
 const END = 2 ** 31 - 1;
 
+/** Bounds and step on one axis, where they are known. */
+interface Cut {
+  readonly start: Dim | undefined;
+  readonly end: Dim | undefined;
+  readonly step: Dim | undefined;
+}
+
 /** Types of Slice's output: the sliced axes cut, contents of small integer vectors cut too. */
 export function slice(call: OperatorCall): TensorType[] {
   const { dtype, shape, values } = input(call, 0);
@@ -18,8 +25,8 @@ export function slice(call: OperatorCall): TensorType[] {
   const result = [...shape];
   axes.forEach((given, i) => {
     const axis = normaliseAxis(call, given, shape.length);
-    const step = call.inputs[4] ? (steps?.[i] ?? null) : 1;
-    const length = slicedLength(shape[axis] ?? 1, starts?.[i] ?? null, ends?.[i] ?? null, step);
+    const step = call.inputs[4] ? steps?.[i] : 1;
+    const length = slicedLength(shape[axis] ?? 1, { start: starts?.[i], end: ends?.[i], step });
     result[axis] = length ?? call.unknownDim();
   });
   const cut = values && shape.length === 1 && axes.length === 1;
@@ -46,9 +53,10 @@ function axesOf(call: OperatorCall, count: number | null): readonly number[] | n
  * A named axis is taken to reach a bound that is a name or an expression, and to be no shorter than a fixed start: graphs
  * that cut more than there is do not run further on.
  */
-function slicedLength(dim: Dim, start: Dim | null, end: Dim | null, step: Dim | null): Dim | null {
-  if (start === null || end === null || typeof step !== 'number' || step === 0) return null;
-  if (step < 0) return reversedLength(dim, start, end, step);
+function slicedLength(dim: Dim, { start, end, step }: Cut): Dim | null {
+  if (start === undefined || end === undefined || typeof step !== 'number' || step === 0)
+    return null;
+  if (step < 0) return reversedLength(dim, { start, end, step });
   const from = position(dim, start);
   const to = typeof end === 'number' && end >= END ? dim : position(dim, end);
   if (from === null || to === null) return null;
@@ -75,8 +83,8 @@ function clampedEnd(dim: Dim, end: Dim): Dim | null {
 }
 
 /** Only the whole axis backwards, and numbers, are followed. */
-function reversedLength(dim: Dim, start: Dim, end: Dim, step: number): Dim | null {
-  if (typeof start !== 'number' || typeof end !== 'number') return null;
+function reversedLength(dim: Dim, { start, end, step }: Cut): Dim | null {
+  if (typeof start !== 'number' || typeof end !== 'number' || typeof step !== 'number') return null;
   if (start === -1 && end <= -END && step === -1) return dim;
   if (typeof dim !== 'number') return null;
   const from = Math.min(dim - 1, start < 0 ? start + dim : start);
