@@ -15,12 +15,13 @@ import {
   makeTensor,
   makeValueInfo,
 } from './make.js';
-import { type CallContext, describeType, inferCall } from './operators/call.js';
+import { type CallContext, inferCall } from './operators/call.js';
 import { OPERATORS, operatorName } from './operators/table.js';
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './proto.js';
+import { mergeTypes } from './claimed-type.js';
 import { constantType } from './constant-type.js';
 import type { Dim, TensorType, Value } from './shape.js';
-import { evaluateDim, isName, isUnknown } from './symbolic.js';
+import { evaluateDim } from './symbolic.js';
 
 /** The opset of graphs that we make; foreign graphs are upgraded to it first (passes/upgrade-opset.ts). */
 export const OPSET = 20;
@@ -277,10 +278,13 @@ export class GraphBuilder {
         { operator: node.opType, domain: node.domain },
       );
     const inferred = inferCall(OPERATORS[operator], { node, inputs }, this.#context(node));
+    const sizeOf = (dim: Dim): number | null => this.sizeOf(dim);
     return inferred.map((type, i) => {
       const told = declared?.[i];
-      const merged = told ? this.#merge(node, type, told) : type;
-      return i === 0 && shape ? this.#merge(node, merged, { dtype: merged.dtype, shape }) : merged;
+      const merged = told ? mergeTypes(node, { inferred: type, claimed: told }, sizeOf) : type;
+      return i === 0 && shape
+        ? mergeTypes(node, { inferred: merged, claimed: { dtype: merged.dtype, shape } }, sizeOf)
+        : merged;
     });
   }
 
@@ -295,30 +299,6 @@ export class GraphBuilder {
         return (body && bodies.get(body)) ?? null;
       },
     };
-  }
-
-  /** What was inferred, with the names that the caller claims. @throws InputError where they contradict each other */
-  #merge(node: NodeProto, inferred: TensorType, claimed: TensorType): TensorType {
-    const agree =
-      inferred.dtype === claimed.dtype &&
-      (inferred.shape === null ||
-        claimed.shape === null ||
-        (inferred.shape.length === claimed.shape.length &&
-          inferred.shape.every((dim, i) => this.#maySame(dim, claimed.shape?.[i] as Dim))));
-    if (agree) return { ...inferred, shape: claimed.shape ?? inferred.shape };
-    throw new InputError(
-      `${node.opType ?? ''} → "${node.output[0] ?? ''}": expected ${describeType(claimed)}, got ${describeType(inferred)}.`,
-      { operator: node.opType, expected: claimed, got: inferred },
-    );
-  }
-
-  /** Whether two sizes are equal as far as is known; a name and a number are only where the name has that number. */
-  #maySame(inferred: Dim, claimed: Dim): boolean {
-    if (inferred === claimed || isUnknown(inferred) || isUnknown(claimed)) return true;
-    const [a, b] = [this.sizeOf(inferred), this.sizeOf(claimed)];
-    if (a !== null && b !== null) return a === b;
-    const settled = (dim: Dim): boolean => typeof dim === 'number' || isName(dim);
-    return !settled(inferred) || !settled(claimed);
   }
 
   #constant(key: string, make: (name: string) => TensorProto): Value {
