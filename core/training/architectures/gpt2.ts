@@ -1,0 +1,124 @@
+// GPT-2 (Radford et al. 2019) as Hugging Face's GPT2LMHeadModel stores and computes it: learned positions, LayerNorm before each
+// branch, biases everywhere, matrices [in, out] with q, k and v side by side.
+//
+//   x_0 = W_E[ids] + W_pos;  mid = x + Attention(LN_1(x));  x' = mid + W_proj · act(W_fc · LN_2(mid));  hidden = LN_f(x_L)
+import type { GraphBuilder } from '../../onnx/builder.js';
+import type { Value } from '../../onnx/shape.js';
+import {
+  type Architecture,
+  type ForwardInputs,
+  INITIAL_DEVIATION,
+  type Initial,
+  type Parameter,
+  parameterOf,
+  residualInitial,
+} from '../architecture.js';
+import {
+  buildActivation,
+  buildAttention,
+  buildCausalMask,
+  buildLayerNorm,
+  buildLinear,
+  positions,
+  splitHeads,
+} from '../layers.js';
+import type { ModelSpec } from '../model-spec.js';
+
+const EMBEDDING = 'transformer.wte.weight';
+const POSITIONS = 'transformer.wpe.weight';
+const NORMAL: Initial = { normal: INITIAL_DEVIATION };
+
+export const GPT2: Architecture = {
+  embedding: EMBEDDING,
+  parameters: gpt2Parameters,
+  buildHidden,
+};
+
+function gpt2Parameters(spec: ModelSpec): readonly Parameter[] {
+  const { layers, width, mlpWidth, contextTokens } = spec;
+  const residual = residualInitial(spec);
+  const block = (n: number): Parameter[] => {
+    const at = `transformer.h.${n}`;
+    return [
+      ...norm(`${at}.ln_1`, width),
+      ...linear(`${at}.attn.c_attn`, [width, 3 * width], NORMAL),
+      ...linear(`${at}.attn.c_proj`, [width, width], residual),
+      ...norm(`${at}.ln_2`, width),
+      ...linear(`${at}.mlp.c_fc`, [width, mlpWidth], NORMAL),
+      ...linear(`${at}.mlp.c_proj`, [mlpWidth, width], residual),
+    ];
+  };
+  return [
+    { name: POSITIONS, shape: [contextTokens, width], kind: 'embedding', initial: NORMAL },
+    ...Array.from({ length: layers }, (_, n) => block(n)).flat(),
+    ...norm('transformer.ln_f', width),
+  ];
+}
+
+function linear(name: string, shape: readonly [number, number], initial: Initial): Parameter[] {
+  return [
+    { name: `${name}.weight`, shape, kind: 'matrix', initial },
+    { name: `${name}.bias`, shape: [shape[1]], kind: 'vector', initial: { constant: 0 } },
+  ];
+}
+
+function norm(name: string, width: number): Parameter[] {
+  return [
+    { name: `${name}.weight`, shape: [width], kind: 'vector', initial: { constant: 1 } },
+    { name: `${name}.bias`, shape: [width], kind: 'vector', initial: { constant: 0 } },
+  ];
+}
+
+function buildHidden(g: GraphBuilder, inputs: ForwardInputs): Value {
+  const { spec, parameters, ids } = inputs;
+  const of = (name: string): Value => parameterOf(parameters, `transformer.${name}`);
+  const embedded = inputs.embedded ?? g.op('Gather', [of('wte.weight'), ids]);
+  const mask = buildCausalMask(g, inputs);
+  let x = g.op('Add', [embedded, buildPositions(g, inputs)]);
+  for (let n = 0; n < spec.layers; n++) x = buildBlock(g, { inputs, mask, n, x });
+  return buildLayerNorm(g, [x, of('ln_f.weight'), of('ln_f.bias')], spec.normEpsilon);
+}
+
+/** W_pos of the positions in use [pos, d_model]. */
+function buildPositions(g: GraphBuilder, { spec, parameters, ids }: ForwardInputs): Value {
+  const table = parameterOf(parameters, POSITIONS);
+  const pos = g.sizeOf(ids.shape?.[1] ?? '?');
+  if (pos === spec.contextTokens) return table;
+  if (pos === null) return g.op('Gather', [table, positions(g, ids)]);
+  return g.op('Slice', [table, g.integers(0), g.integers(pos), g.integers(0)]);
+}
+
+interface Block {
+  readonly inputs: ForwardInputs;
+  readonly mask: Value;
+  readonly n: number;
+  readonly x: Value;
+}
+
+function buildBlock(g: GraphBuilder, { inputs, mask, n, x }: Block): Value {
+  const { spec, parameters, ids, kernels = 'standard' } = inputs;
+  const { width, mlpWidth, heads, headWidth } = spec;
+  const of = (name: string): Value => parameterOf(parameters, `transformer.h.${n}.${name}`);
+  const map = (name: string, from: Value, sizes: readonly [number, number]): Value =>
+    buildLinear(g, { x: from, weight: of(`${name}.weight`), bias: of(`${name}.bias`), sizes, ids });
+  const normed = (name: string, from: Value): Value =>
+    buildLayerNorm(g, [from, of(`${name}.weight`), of(`${name}.bias`)], spec.normEpsilon);
+  // The matrix is cut instead of its product: it is smaller, and each part's product is made where it is wanted.
+  const parts = { outputs: 3, attributes: { num_outputs: 3 } };
+  const weights = g.ops('Split', [of('attn.c_attn.weight')], {
+    ...parts,
+    attributes: { axis: 1, num_outputs: 3 },
+  });
+  const biases = g.ops('Split', [of('attn.c_attn.bias')], parts);
+  const from = normed('ln_1', x);
+  const [q, k, v] = weights.map((weight, i) => {
+    const projection = { x: from, weight, bias: biases[i] as Value, ids };
+    const part = buildLinear(g, { ...projection, sizes: [width, width] });
+    return splitHeads(g, part, { ids, heads, headWidth });
+  }) as [Value, Value, Value];
+  const z = buildAttention(g, { q, k, v }, { spec, ids, mask, kernels });
+  const mid = g.op('Add', [x, map('attn.c_proj', z, [width, width])]);
+  const pre = map('mlp.c_fc', normed('ln_2', mid), [width, mlpWidth]);
+  const post = buildActivation(g, spec.activation, pre);
+  return g.op('Add', [mid, map('mlp.c_proj', post, [mlpWidth, width])]);
+}
