@@ -1,0 +1,90 @@
+// What a derivative rule is and what it sees: one call per node, with the cotangents of its outputs, for the cotangents of its
+// inputs. Notation in all rules: x inputs, y outputs, dx and dy their cotangents, L the scalar whose gradient is built.
+import { InputError } from '../../schemas/errors.js';
+import type { GraphBuilder } from '../onnx/builder.js';
+import type { Attributes } from '../onnx/operators/operator.js';
+import type { NodeProto } from '../onnx/proto.js';
+import type { Value } from '../onnx/shape.js';
+import type { Expressions } from './expressions.js';
+
+/** One node on the way back. */
+export interface RuleCall {
+  readonly g: GraphBuilder;
+  readonly k: Expressions;
+  readonly node: NodeProto;
+  readonly inputs: readonly (Value | null)[];
+  readonly outputs: readonly (Value | null)[];
+  readonly attributes: Attributes;
+  /** dL/dy by output, at least one of them; null where no gradient arrives. */
+  readonly cotangents: readonly (Value | null)[];
+  /** Whether the gradient of input i is wanted. */
+  needs(i: number): boolean;
+  /** The number in a stored scalar that input i is; null where it is not one or not stored in the graph. */
+  constant(i: number): number | null;
+}
+
+/** dL/dx by input; null or left out where it is zero or not needed. */
+export type Rule = (call: RuleCall) => readonly (Value | null)[];
+
+/** A rule, or the reason why there is none. */
+export type RuleRow = Rule | { readonly noGradient: string } | { readonly unsupported: string };
+
+/** The row of an operator through which no gradient flows, by its nature. */
+export function noGradient(why: string): { readonly noGradient: string } {
+  return { noGradient: why };
+}
+
+/** The row of an operator that has a derivative which is not built; `why` ends with what to do. */
+export function unsupported(why: string): { readonly unsupported: string } {
+  return { unsupported: why };
+}
+
+/** Input i of the node. @throws InputError where it is left out */
+export function inputOf(call: RuleCall, i: number): Value {
+  return call.inputs[i] ?? refuse(call, `input ${i}`, 'none', 'Correct the graph.');
+}
+
+/** Output i of the node. @throws InputError where it is left out */
+export function outputOf(call: RuleCall, i: number): Value {
+  return call.outputs[i] ?? refuse(call, `output ${i}`, 'none', 'Correct the graph.');
+}
+
+/** The cotangent of the only output. @throws InputError where none arrives */
+export function cotangentOf(call: RuleCall, i = 0): Value {
+  return call.cotangents[i] ?? refuse(call, `a cotangent of output ${i}`, 'none', 'Correct it.');
+}
+
+/** Gradients of the inputs, each built only where it is needed. */
+export function forNeeded(
+  call: RuleCall,
+  ...build: readonly (() => Value | null)[]
+): (Value | null)[] {
+  return build.map((make, i) => (call.needs(i) ? make() : null));
+}
+
+/** Ends the differentiation at this node. */
+export function refuse(call: RuleCall, expected: string, got: string, remedy: string): never {
+  const { opType = '', name = '' } = call.node;
+  throw new InputError(
+    `Cannot differentiate ${opType} (node "${name}"): expected ${expected}, got ${got}. ${remedy}`,
+    { operator: opType, node: name, expected, got },
+  );
+}
+
+/** Rank of a value. @throws InputError where it is not known */
+export function rankOf(call: RuleCall, value: Value): number {
+  return (
+    value.shape?.length ??
+    refuse(
+      call,
+      `a known rank of "${value.name}"`,
+      'an unknown one',
+      'Export the model with declared shapes.',
+    )
+  );
+}
+
+/** An axis attribute as 0 … rank − 1. */
+export function axisOf(call: RuleCall, value: Value, axis: number): number {
+  return axis < 0 ? axis + rankOf(call, value) : axis;
+}

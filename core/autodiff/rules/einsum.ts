@@ -1,0 +1,62 @@
+// Derivative of Einsum: the gradient of each operand is an Einsum of the cotangent with the other operands.
+import type { Value } from '../../onnx/shape.js';
+import { cotangentOf, inputOf, rankOf, refuse, type Rule, type RuleCall } from '../rule.js';
+import { expandLike, sumTo } from '../shapes.js';
+
+interface Equation {
+  /** Labels per operand, the ellipsis spelt out. */
+  readonly operands: readonly string[];
+  readonly result: string;
+  /** Labels that stand for axes of an ellipsis: these may be stretched. */
+  readonly stretchy: string;
+}
+
+/**
+ * Y[out] = Σ ∏ Xⱼ[inⱼ]: dXᵢ[inᵢ] = Σ dY[out] ∏_{j≠i} Xⱼ[inⱼ], with the axes that only Xᵢ has stretched afterwards.
+ */
+export const einsum: Rule = (call) => {
+  const equation = parseEquation(call);
+  return call.inputs.map((_, i) => (call.needs(i) ? operandGradient(call, equation, i) : null));
+};
+
+function operandGradient(call: RuleCall, equation: Equation, i: number): Value {
+  const { k, g } = call;
+  const x = inputOf(call, i);
+  const wanted = equation.operands[i] ?? '';
+  if (new Set(wanted).size !== wanted.length)
+    refuse(call, 'each label once per operand', `"${wanted}"`, 'Write the diagonal with Gather.');
+  const rest = equation.operands.filter((_, j) => j !== i);
+  const terms = [equation.result, ...rest];
+  const values = [cotangentOf(call), ...call.inputs.flatMap((v, j) => (j === i || !v ? [] : [v]))];
+  const present = [...wanted].filter((label) => terms.some((term) => term.includes(label)));
+  const attributes = { equation: `${terms.join(',')}->${present.join('')}` };
+  const made = k.op('Einsum', values, attributes);
+  const missing = [...wanted].flatMap((label, axis) => (present.includes(label) ? [] : [axis]));
+  const full = missing.length === 0 ? made : k.op('Unsqueeze', [made, g.integers(...missing)]);
+  const stretched = [...wanted].some((label) => equation.stretchy.includes(label));
+  const summed = stretched && missing.length === 0 ? sumTo(k, full, x, [null]) : full;
+  if (stretched && missing.length > 0)
+    refuse(call, 'no summed-out axis beside an ellipsis', `"${wanted}"`, 'Sum it before Einsum.');
+  return missing.length === 0 ? summed : expandLike(k, summed, x);
+}
+
+const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
+
+/** The equation with its ellipsis as letters and its result written out. */
+function parseEquation(call: RuleCall): Equation {
+  const text = call.attributes.text('equation', '').replaceAll(' ', '');
+  const [left = '', right] = text.split('->');
+  const terms = left.split(',');
+  const used = new Set(text.replaceAll(/[^A-Za-z]/g, ''));
+  const free = [...LETTERS].filter((letter) => !used.has(letter));
+  const widths = terms.map((term, i) =>
+    term.includes('...') ? rankOf(call, inputOf(call, i)) - (term.length - 3) : 0,
+  );
+  const stretchy = free.slice(0, Math.max(0, ...widths)).join('');
+  const spell = (term: string, width: number): string =>
+    term.replace('...', stretchy.slice(stretchy.length - width));
+  const operands = terms.map((term, i) => spell(term, widths[i] ?? 0));
+  const once = [...used].filter((label) => left.split(label).length === 2).sort();
+  const result = right ?? `${left.includes('...') ? '...' : ''}${once.join('')}`;
+  return { operands, result: spell(result, stretchy.length), stretchy };
+}

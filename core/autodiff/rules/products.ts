@@ -1,0 +1,135 @@
+// Derivatives of matrix products. The product with a weight matrix [k, n] goes through Gemm on flattened rows, which takes
+// transposed operands as they are; batched products transpose by known rank, else by com.microsoft.FusedMatMul.
+import type { Value } from '../../onnx/shape.js';
+import type { Expressions } from '../expressions.js';
+import { cotangentOf, forNeeded, inputOf, type Rule, type RuleCall } from '../rule.js';
+import { reshapeLike, sumTo } from '../shapes.js';
+
+/** Whether an operand is read transposed. */
+interface Turned {
+  readonly transA?: boolean;
+  readonly transB?: boolean;
+}
+
+/**
+ * Y = A B, A [… m, k], B [… k, n], leading axes broadcast: dA = dY Bᵀ, dB = Aᵀ dY, summed to the operand's shape.
+ * A vector counts as a row (A) or a column (B), whose axis Y lacks.
+ */
+export const matMul: Rule = (call) => productGradients(call, inputOf(call, 0), inputOf(call, 1), 1);
+
+function productGradients(call: RuleCall, a: Value, b: Value, alpha: number): (Value | null)[] {
+  const { k } = call;
+  const dy = k.scale(alpha, cotangentOf(call));
+  if (a.shape?.length === 1 || b.shape?.length === 1) return vectorGradients(call, a, b, dy);
+  if (b.shape?.length === 2) return weightGradients(call, { a, b, dy });
+  return forNeeded(
+    call,
+    () => sumTo(k, product(k, dy, b, { transB: true }), a, [b]),
+    () => sumTo(k, product(k, a, dy, { transA: true }), b, [a]),
+  );
+}
+
+/** B is one matrix: rows of A and dY are flattened to [rows, k] and [rows, n]. */
+function weightGradients(
+  call: RuleCall,
+  { a, b, dy }: { a: Value; b: Value; dy: Value },
+): (Value | null)[] {
+  const { k } = call;
+  const rows = asMatrix(k, dy);
+  return forNeeded(
+    call,
+    () => reshapeLike(k, k.op('Gemm', [rows, b], { transB: 1 }), a),
+    () => k.op('Gemm', [asMatrix(k, a), rows], { transA: 1 }),
+  );
+}
+
+function vectorGradients(call: RuleCall, a: Value, b: Value, dy: Value): (Value | null)[] {
+  const { k, g } = call;
+  const [rowA, columnB] = [a.shape?.length === 1, b.shape?.length === 1];
+  const widen = (x: Value, axis: number): Value => k.op('Unsqueeze', [x, g.integers(axis)]);
+  const A = rowA ? widen(a, 0) : a;
+  const B = columnB ? widen(b, 1) : b;
+  const right = columnB ? widen(dy, -1) : dy;
+  const dY = rowA ? widen(right, -2) : right;
+  const narrow = (x: Value, axis: number | null): Value =>
+    axis === null ? x : k.op('Squeeze', [x, g.integers(axis)]);
+  return forNeeded(
+    call,
+    () => narrow(sumTo(k, product(k, dY, B, { transB: true }), A, [B]), rowA ? 0 : null),
+    () => narrow(sumTo(k, product(k, A, dY, { transA: true }), B, [A]), columnB ? 1 : null),
+  );
+}
+
+/**
+ * Y = α A′ B′ + β C with A′ = A or Aᵀ, B′ = B or Bᵀ: dA′ = α dY B′ᵀ, dB′ = α A′ᵀ dY, dC = β dY summed to C's shape;
+ * the gradient of a transposed operand is written transposed at once.
+ */
+export const gemm: Rule = (call) => {
+  const { k, attributes } = call;
+  const dy = cotangentOf(call);
+  const [a, b] = [inputOf(call, 0), inputOf(call, 1)];
+  const alpha = { f: attributes.float('alpha', 1) };
+  const transA = attributes.int('transA', 0);
+  const transB = attributes.int('transB', 0);
+  return forNeeded(
+    call,
+    () =>
+      transA
+        ? k.op('Gemm', [b, dy], { alpha, transA: transB, transB: 1 })
+        : k.op('Gemm', [dy, b], { alpha, transB: 1 - transB }),
+    () =>
+      transB
+        ? k.op('Gemm', [dy, a], { alpha, transA: 1, transB: transA })
+        : k.op('Gemm', [a, dy], { alpha, transA: 1 - transA }),
+    () => sumTo(k, k.scale(attributes.float('beta', 1), dy), inputOf(call, 2), []),
+  );
+};
+
+/**
+ * Y = α A′ B′, A′ and B′ transposed in their last two axes where transA, transB say so: as MatMul, then transposed back.
+ */
+export const fusedMatMul: Rule = (call) => {
+  const { k, attributes } = call;
+  const [a, b] = [inputOf(call, 0), inputOf(call, 1)];
+  const [transA, transB] = [attributes.int('transA', 0) === 1, attributes.int('transB', 0) === 1];
+  const turned = productGradients(
+    call,
+    transA ? swapLast(k, a) : a,
+    transB ? swapLast(k, b) : b,
+    attributes.float('alpha', 1),
+  );
+  const [dA = null, dB = null] = turned;
+  return [dA && transA ? swapLast(k, dA) : dA, dB && transB ? swapLast(k, dB) : dB];
+};
+
+/** A B with operands read transposed in their last two axes. */
+export function product(
+  k: Expressions,
+  a: Value,
+  b: Value,
+  { transA = false, transB = false }: Turned = {},
+): Value {
+  const known = (!transA || a.shape !== null) && (!transB || b.shape !== null);
+  if (known) return k.op('MatMul', [transA ? swapLast(k, a) : a, transB ? swapLast(k, b) : b]);
+  const attributes = { transA: Number(transA), transB: Number(transB) };
+  return k.g.op('FusedMatMul', [a, b], { attributes, domain: 'com.microsoft' });
+}
+
+/** x with its last two axes exchanged. */
+function swapLast(k: Expressions, x: Value): Value {
+  if (x.shape === null) {
+    // A product with one matrix exchanges nothing else where the rank is not known.
+    return k.g.op('Einsum', [x], { attributes: { equation: '...ij->...ji' } });
+  }
+  const rank = x.shape.length;
+  const perm = Array.from({ length: rank }, (_, axis) => axis);
+  return k.transpose(x, [...perm.slice(0, -2), rank - 1, rank - 2]);
+}
+
+/** x [… , d] as a matrix [rows, d]. */
+function asMatrix(k: Expressions, x: Value): Value {
+  if (x.shape?.length === 2) return x;
+  const last = k.g.sizeOf(x.shape?.at(-1) ?? '?');
+  if (last !== null && last > 0) return k.reshape(x, k.g.integers(-1, last));
+  return k.op('Flatten', [x], { axis: -1 });
+}

@@ -1,0 +1,19 @@
+// Derivatives of the normalised exponentials, along one axis.
+import { cotangentOf, outputOf, type Rule } from '../rule.js';
+
+/** y = eˣ / Σ eˣ: dx = y (dy − Σ dy y). */
+export const softmax: Rule = (call) => {
+  const { k } = call;
+  const [y, dy] = [outputOf(call, 0), cotangentOf(call)];
+  const axis = call.attributes.int('axis', -1);
+  const weighted = k.mul(dy, y);
+  return [k.sub(weighted, k.mul(y, k.sum(weighted, [axis])))];
+};
+
+/** y = x − ln Σ eˣ: dx = dy − eʸ Σ dy. */
+export const logSoftmax: Rule = (call) => {
+  const { k } = call;
+  const dy = cotangentOf(call);
+  const axis = call.attributes.int('axis', -1);
+  return [k.sub(dy, k.mul(k.of('Exp', outputOf(call, 0)), k.sum(dy, [axis])))];
+};

@@ -1,0 +1,22 @@
+// Every derivative rule against finite differences, with ONNX Runtime's optimiser off and on, and with all that a file may
+// tell of shapes; and that no operator of the table lacks a case or a reason.
+import { describe, expect, it } from 'vitest';
+import { ELEMENTWISE_CASES } from './cases/elementwise.js';
+import { ruleError, type Knowledge } from './finite-differences.js';
+
+const CASES = [...ELEMENTWISE_CASES];
+const TOLERANCE = { float64: 1e-7, float32: 3e-4 };
+const KNOWLEDGE: readonly Knowledge[] = ['sizes', 'ranks', 'nothing'];
+
+describe('derivative rules equal finite differences', () => {
+  const named = CASES.map((rule) => ({ name: `${rule.operator}, ${rule.what}`, rule }));
+  it.each(named)('$name', async ({ rule }) => {
+    for (const knowledge of rule.knowledge ?? KNOWLEDGE) {
+      for (const optimisation of ['disabled', 'all'] as const) {
+        const { error, tensor } = await ruleError(rule, optimisation, knowledge);
+        const at = `${tensor}, ${knowledge} known, optimisation ${optimisation}`;
+        expect(error, at).toBeLessThanOrEqual(TOLERANCE[rule.dtype ?? 'float64']);
+      }
+    }
+  });
+});
