@@ -1,6 +1,7 @@
 // Operators of com.microsoft that ONNX Runtime's optimiser and its exporters write (attention is in its own file).
 import { broadcastShapes } from '../broadcast.js';
 import type { Dim, TensorType } from '../shape.js';
+import { multiplyDims } from '../symbolic.js';
 import { matMulShape } from './matrix.js';
 import type { OperatorCall, OperatorRow } from './operator.js';
 import { FLOAT, INDEX, input, like, normaliseAxis, optional, row, sameType, type Shape } from './row.js'; // prettier-ignore
@@ -95,7 +96,8 @@ function gatherBlockQuantized(call: OperatorCall): TensorType[] {
   const rank = data.shape.length;
   const axis = normaliseAxis(call, call.attributes.int('gather_axis', 0), rank);
   const perByte = data.dtype === 'uint8' ? 8 / call.attributes.int('bits', 4) : 1;
-  const full = data.shape.map((dim, i) => (i === rank - 1 && typeof dim === 'number' ? dim * perByte : dim)); // prettier-ignore
+  const last = multiplyDims(data.shape.at(-1) ?? 1, perByte) ?? call.unknownDim();
+  const full = [...data.shape.slice(0, -1), last];
   return [{ dtype, shape: [...full.slice(0, axis), ...index.shape, ...full.slice(axis + 1)] }];
 }
 
