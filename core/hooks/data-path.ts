@@ -1,10 +1,9 @@
-// The part of a graph that carries activations from the token embedding to the output, and its dominator chain: the nodes
-// through which every path passes. Mask, position and shape plumbing is left out, because it does not come from the embedding.
+// The part of a graph that carries values from one tensor to another, and its dominator chain: the nodes through which every
+// path passes. Mask, position and shape plumbing is left out, because it does not come from the first tensor.
 //
-// Symbols: D = nodes reachable from the embedding e without crossing Shape, intersected with those the output needs;
-// idom(n) = the last node before n that lies on every path e → n; chain = e … idom(idom(out)), idom(out), out.
+// Symbols: D = nodes reachable from the tensor s without crossing Shape, intersected with those the tensor t needs;
+// idom(n) = the last node before n that lies on every path s → n; chain = … idom(idom(n_t)), idom(n_t), n_t (the maker of t).
 // Source: immediate dominators of a DAG in topological order, Cooper, Harvey and Kennedy 2001, section 3 (one pass suffices).
-import { InputError } from '../../schemas/errors.js';
 import { nodeAt, readNames, type GraphIndex } from '../onnx/graph-index.js';
 import type { NodeProto } from '../onnx/proto.js';
 
@@ -12,77 +11,77 @@ import type { NodeProto } from '../onnx/proto.js';
 export interface ChainLink {
   readonly node: NodeProto;
   readonly index: number;
-  /** Nodes between the link before and this one, this one left out. */
+  /** Its output that the path goes on with. */
+  readonly tensor: string;
+  /** The tensor of the link before it, or the path's start. */
+  readonly from: string;
+  /** Nodes between the link before and this one, this one left out, in graph order. */
   readonly region: readonly NodeProto[];
 }
 
 export interface DataPath {
-  /** From the embedding to the node that makes the output. */
+  readonly start: string;
+  readonly end: string;
+  /** From the first node after the start that every path passes to the node that makes the end. */
   readonly chain: readonly ChainLink[];
-  /** Whether a tensor is made on the path. */
+  /** Nodes on any path. */
+  readonly nodes: readonly number[];
+  /** Whether a tensor is the start or is made on the path. */
   readonly isData: (tensor: string) => boolean;
 }
 
 /** Operators whose results tell of shapes and not of values. */
 const SHAPE_OPERATORS = new Set(['Shape', 'Size']);
 
-/** The path from node `embedding` to the tensor `output`. @throws InputError where there is none. */
-export function tracePath(index: GraphIndex, embedding: number, output: string): DataPath {
-  const target = index.producerOf.get(output);
-  const reached = forwardFrom(index, embedding);
-  if (target === undefined || !reached.has(target)) {
-    throw new InputError(
-      `Expected the output "${output}" to be computed from the token embedding, found no path between them. Export the model with its logits as output.`,
-      { output },
-    );
-  }
-  const onPath = backwardFrom(index, target, reached);
-  const idom = immediateDominators(index, onPath, embedding);
+/** The paths from tensor `start` to tensor `end`; null where there is none. */
+export function pathBetween(index: GraphIndex, start: string, end: string): DataPath | null {
+  const target = index.producerOf.get(end);
+  if (start === end || target === undefined) return null;
+  const root = index.producerOf.get(start) ?? -1;
+  const nodes = forwardFrom(index, start, neededFor(index, target, root));
+  if (nodes.at(-1) !== target) return null;
+  const idom = immediateDominators(index, { nodes, start, root });
   const chain: number[] = [];
-  for (let at = target; at !== embedding; at = idom.get(at) ?? embedding) chain.push(at);
-  chain.push(embedding);
-  chain.reverse();
-  const isData = (tensor: string): boolean => {
-    const producer = index.producerOf.get(tensor);
-    return producer !== undefined && onPath.has(producer);
+  for (let at = target; at !== root; at = idom.get(at) ?? root) chain.push(at);
+  const onPath = new Set(nodes);
+  const isData = (tensor: string): boolean =>
+    tensor === start || onPath.has(index.producerOf.get(tensor) ?? -1);
+  return {
+    start,
+    end,
+    chain: linksOf(index, chain.reverse(), { idom, start, end }),
+    nodes,
+    isData,
   };
-  return { chain: withRegions(index, chain, idom), isData };
 }
 
-function forwardFrom(index: GraphIndex, start: number): Set<number> {
-  const reached = new Set([start]);
-  // Nodes are in topological order and a set iterates over what is added meanwhile.
-  for (const at of reached) {
-    const node = nodeAt(index.graph, at);
-    if (SHAPE_OPERATORS.has(node.opType ?? '')) continue;
-    for (const tensor of node.output) {
-      for (const consumer of index.consumersOf.get(tensor) ?? []) reached.add(consumer);
-    }
-  }
-  return reached;
-}
-
-/** Nodes of `within` that `target` depends on, in graph order. */
-function backwardFrom(
-  index: GraphIndex,
-  target: number,
-  within: ReadonlySet<number>,
-): ReadonlySet<number> {
+/** Nodes after `root` that node `target` depends on, itself included, ascending. */
+function neededFor(index: GraphIndex, target: number, root: number): number[] {
   const found = new Set([target]);
   for (const at of found) {
     for (const tensor of readNames(nodeAt(index.graph, at))) {
       const producer = index.producerOf.get(tensor);
-      if (producer === undefined || !within.has(producer)) continue;
-      if (!SHAPE_OPERATORS.has(nodeAt(index.graph, producer).opType ?? '')) found.add(producer);
+      if (producer !== undefined && producer > root) found.add(producer);
     }
   }
-  return new Set([...found].sort((a, b) => a - b));
+  return [...found].sort((a, b) => a - b);
+}
+
+/** Those of the nodes, ascending, that are reached from a tensor without crossing Shape. */
+function forwardFrom(index: GraphIndex, start: string, nodes: readonly number[]): number[] {
+  const reached = new Set([start]);
+  return nodes.filter((at) => {
+    const node = nodeAt(index.graph, at);
+    if (SHAPE_OPERATORS.has(node.opType ?? '')) return false;
+    if (!readNames(node).some((name) => reached.has(name))) return false;
+    for (const output of node.output) if (output !== '') reached.add(output);
+    return true;
+  });
 }
 
 function immediateDominators(
   index: GraphIndex,
-  nodes: ReadonlySet<number>,
-  root: number,
+  { nodes, start, root }: { nodes: readonly number[]; start: string; root: number },
 ): Map<number, number> {
   const idom = new Map([[root, root]]);
   const common = (a: number, b: number): number => {
@@ -95,11 +94,11 @@ function immediateDominators(
     return x;
   };
   for (const at of nodes) {
-    if (at === root) continue;
     let dominator: number | null = null;
     for (const tensor of readNames(nodeAt(index.graph, at))) {
-      const producer = index.producerOf.get(tensor);
+      const producer = tensor === start ? root : index.producerOf.get(tensor);
       if (producer === undefined || !idom.has(producer)) continue;
+      if (producer === root && tensor !== start) continue;
       dominator = dominator === null ? producer : common(dominator, producer);
     }
     if (dominator !== null) idom.set(at, dominator);
@@ -107,24 +106,36 @@ function immediateDominators(
   return idom;
 }
 
-function withRegions(
+function linksOf(
   index: GraphIndex,
   chain: readonly number[],
-  idom: ReadonlyMap<number, number>,
+  path: { idom: ReadonlyMap<number, number>; start: string; end: string },
 ): ChainLink[] {
   const position = new Map(chain.map((node, i) => [node, i]));
   /** Position of the last chain node at or above a node in the dominator tree; map order is topological. */
   const above = new Map<number, number>();
   const regions: NodeProto[][] = chain.map(() => []);
-  for (const [node, dominator] of idom) {
+  for (const [node, dominator] of path.idom) {
+    if (node === dominator) continue;
     const own = position.get(node);
-    const at = own ?? above.get(dominator) ?? 0;
+    const at = own ?? above.get(dominator) ?? -1;
     above.set(node, at);
     if (own === undefined) regions[at + 1]?.push(nodeAt(index.graph, node));
   }
-  return chain.map((at, i) => ({
-    node: nodeAt(index.graph, at),
-    index: at,
-    region: regions[i] ?? [],
-  }));
+  let from = path.start;
+  return chain.map((at, i) => {
+    const node = nodeAt(index.graph, at);
+    const next = chain[i + 1];
+    const readers =
+      next === undefined ? [] : [...(regions[i + 1] ?? []), nodeAt(index.graph, next)];
+    const tensor = next === undefined ? path.end : usedOutput(node, readers);
+    const link = { node, index: at, tensor, from, region: regions[i] ?? [] };
+    from = tensor;
+    return link;
+  });
+}
+
+function usedOutput(node: NodeProto, readers: readonly NodeProto[]): string {
+  const read = new Set(readers.flatMap(readNames));
+  return node.output.find((name) => read.has(name)) ?? node.output[0] ?? '';
 }

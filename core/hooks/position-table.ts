@@ -26,15 +26,25 @@ export const POSITION_INPUTS: readonly string[] = ['position_ids'];
 /** Positions that the tables added between embedding and first block allow; null where none is visible. */
 export function positionLimit(index: GraphIndex, intake: readonly ChainLink[]): number | null {
   let limit: number | null = null;
-  for (const link of intake) {
-    for (const operand of [link, ...link.region.map((node) => ({ node }))].flatMap(
-      (l) => l.node.input,
-    )) {
-      const rows = tablePositions(index, operand);
-      if (rows !== null) limit = Math.min(limit ?? Infinity, rows);
-    }
+  for (const operand of operandsOf(intake)) {
+    const rows = tablePositions(index, operand);
+    if (rows !== null) limit = Math.min(limit ?? Infinity, rows);
   }
   return limit;
+}
+
+/** What a position table adds to the embedding: the tensor that is added, null where there is none or several. */
+export function positionTable(index: GraphIndex, intake: readonly ChainLink[]): string | null {
+  const added = intake
+    .flatMap(({ node, region }) => [node, ...region])
+    .filter((node) => node.opType === 'Add')
+    .flatMap((node) => node.input)
+    .filter((operand) => tablePositions(index, operand) !== null);
+  return added.length === 1 ? (added[0] ?? null) : null;
+}
+
+function operandsOf(links: readonly ChainLink[]): string[] {
+  return links.flatMap(({ node, region }) => [node, ...region].flatMap(({ input }) => input));
 }
 
 function tablePositions(index: GraphIndex, operand: string): number | null {

@@ -11,16 +11,29 @@
 //    branch), or at every place a norm through which the whole stream passes (post-norm, as in BERT): then the stream after
 //    the addition is the norm's output, in the last block as well, where the same sequence of operators must follow.
 import { InputError } from '../../schemas/errors.js';
-import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
+import { readAttributes } from '../onnx/attributes.js';
 import type { GraphProto, NodeProto } from '../onnx/proto.js';
-import { tracePath, type ChainLink, type DataPath } from './data-path.js';
+import { branchesOf, branchKind, type Branch, type BranchKind } from './branches.js';
+import { pathBetween, type ChainLink, type DataPath } from './data-path.js';
 import { findEmbedding, weightShape, type TokenEmbedding } from './embedding.js';
+import { PASS, PRODUCTS, type SiteGraph } from './site-graph.js';
 
 export interface StreamBlock {
   /** Tensors of the stream, each [batch, pos, width]: before the block, between its branches, after it. */
   readonly pre: string;
   readonly mid: string | null;
   readonly post: string;
+  readonly attention: Branch | null;
+  readonly mlp: Branch | null;
+  /** The norm that follows each addition of a post-norm block, in their order; else none. */
+  readonly norms: readonly NormAfter[];
+}
+
+/** A norm through which the whole stream passes. */
+export interface NormAfter {
+  /** The sum that it reads. */
+  readonly sum: string;
+  readonly links: readonly ChainLink[];
 }
 
 export interface ResidualStream {
@@ -31,61 +44,76 @@ export interface ResidualStream {
   readonly width: number;
   /** Links between the embedding and the first block, where positions are added. */
   readonly intake: readonly ChainLink[];
+  /** Links after the last block. */
+  readonly outlet: readonly ChainLink[];
 }
-
-type BranchKind = 'attention' | 'mlp';
 
 interface Addition {
   /** Place in the chain. */
   readonly at: number;
   readonly link: ChainLink;
   readonly kind: BranchKind;
-  /** The stream's tensor that the branch reads and is added to. */
+  readonly branches: readonly Branch[];
+  /** The stream's tensor that the branches read and are added to. */
   readonly source: string;
 }
-
-/** Matrix products. */
-const PRODUCTS = new Set([
-  'MatMul',
-  'Gemm',
-  'Einsum',
-  'MatMulInteger',
-  'QLinearMatMul',
-  'MatMulNBits',
-  'FusedMatMul',
-  'Conv',
-]);
-/** Operators that hand a tensor on unchanged in value. */
-const PASS = new Set(['Identity', 'Cast', 'Dropout', 'Reshape', 'Squeeze', 'Unsqueeze', 'Flatten']);
 
 /**
  * The residual stream of a graph, block by block.
  * @throws InputError where the graph is not a transformer of a known structure
  */
-export function findResidualStream(graph: GraphProto, index = indexGraph(graph)): ResidualStream {
-  const embedding = findEmbedding(index);
-  const path = tracePath(index, embedding.node, outputOf(graph));
-  const additions = findAdditions(index, path);
+export function findResidualStream(graph: SiteGraph): ResidualStream {
+  const embedding = findEmbedding(graph.index);
+  const path = pathToOutput(graph, embedding);
+  const additions = findAdditions(graph, path);
   const layout = blockLayout(additions, path);
   const after = streamAfter(additions, path, embedding);
   const first = additions[0] as Addition;
   const blocks: StreamBlock[] = [];
   for (let k = 0; k < additions.length; k += layout) {
-    const pre = k === 0 ? first.source : (after.tensors[k - 1] as string);
-    const mid = layout === 2 ? (after.tensors[k] as string) : null;
-    blocks.push({ pre, mid, post: after.tensors[k + layout - 1] as string });
+    const own = additions.slice(k, k + layout);
+    const branches = own.flatMap((addition) => addition.branches);
+    blocks.push({
+      pre: k === 0 ? first.source : (after.tensors[k - 1] as string),
+      mid: layout === 2 ? sumOf(additions[k] as Addition) : null,
+      post: after.tensors[k + layout - 1] as string,
+      attention: onlyBranch(branches, 'attention'),
+      mlp: onlyBranch(branches, 'mlp'),
+      norms: after.norms.slice(k, k + layout),
+    });
   }
-  const intake = path.chain.slice(1, first.at);
-  const width = intake.reduce((w, link) => productWidth(index, link.node) ?? w, embedding.width);
-  return { embedding, blocks, norm: after.norm, width, intake };
+  const intake = path.chain.slice(0, first.at);
+  const width = intake.reduce((w, link) => productWidth(graph, link.node) ?? w, embedding.width);
+  const outlet = path.chain.slice((additions.at(-1) as Addition).at + 1);
+  return { embedding, blocks, norm: after.norm, width, intake, outlet };
+}
+
+function onlyBranch(branches: readonly Branch[], kind: BranchKind): Branch | null {
+  const found = branches.filter((branch) => branch.kind === kind);
+  return found.length === 1 ? (found[0] ?? null) : null;
+}
+
+function sumOf(addition: Addition): string {
+  return addition.link.node.output[0] ?? '';
 }
 
 /** Width of what a product with a weight makes (models that widen a narrow embedding); null for other nodes. */
-function productWidth(index: GraphIndex, node: NodeProto): number | null {
+function productWidth({ index }: SiteGraph, node: NodeProto): number | null {
   if (node.opType !== 'MatMul' && node.opType !== 'Gemm') return null;
   const shape = weightShape(index, node.input[1] ?? '');
-  const transposed = node.attribute.some((a) => a.name === 'transB' && Number(a.i ?? 0) === 1);
+  const transposed = readAttributes(node).int('transB', 0) === 1;
   return shape?.at(transposed ? 0 : -1) ?? null;
+}
+
+/** The path from the token embedding to the output. @throws InputError where there is none */
+function pathToOutput({ index }: SiteGraph, embedding: TokenEmbedding): DataPath {
+  const output = outputOf(index.graph);
+  const path = pathBetween(index, embedding.tensor, output);
+  if (path !== null) return path;
+  throw new InputError(
+    `Expected the output "${output}" to be computed from the token embedding, found no path between them. Export the model with its logits as output.`,
+    { output },
+  );
 }
 
 function outputOf(graph: GraphProto): string {
@@ -95,62 +123,22 @@ function outputOf(graph: GraphProto): string {
   return output;
 }
 
-function findAdditions(index: GraphIndex, path: DataPath): Addition[] {
+function findAdditions(graph: SiteGraph, path: DataPath): Addition[] {
   const additions: Addition[] = [];
   path.chain.forEach((link, at) => {
-    const before = path.chain[at - 1];
-    if (before === undefined) return;
-    const kind = branchKind(index, path, link.region);
+    const kind = branchKind(graph, path, link.region);
     const operator = link.node.opType ?? '';
     if (/^Skip.*Normalization$/.test(operator)) throw fused(operator, link.node);
     if (kind === null) return;
-    const isSum = operator === 'Add' && link.node.input.every((name) => path.isData(name));
-    const source = isSum ? skipOperand(index, link, before) : null;
-    if (source !== null) additions.push({ at, link, kind, source });
-    else if (isSum || kind === 'attention') throw notAdded(link, kind);
+    const branches = branchesOf(graph, link, path);
+    if (branches !== null) additions.push({ at, link, kind, branches, source: link.from });
+    else if (kind === 'attention' || isSum(link, path)) throw notAdded(link, kind);
   });
   return additions;
 }
 
-/** What a branch computes; null where it holds no matrix product and so is no branch. */
-function branchKind(
-  index: GraphIndex,
-  path: DataPath,
-  region: readonly NodeProto[],
-): BranchKind | null {
-  const attends = (node: NodeProto): boolean =>
-    (node.opType ?? '').includes('Attention') ||
-    (node.opType === 'Softmax' && isOverActivations(index, path, node));
-  if (region.some(attends)) return 'attention';
-  return region.some((node) => PRODUCTS.has(node.opType ?? '')) ? 'mlp' : null;
-}
-
-/** Whether what a Softmax reads was last multiplied out of two activations. */
-function isOverActivations(index: GraphIndex, path: DataPath, softmax: NodeProto): boolean {
-  const met = new Set(softmax.input.filter(path.isData));
-  for (const tensor of met) {
-    const node = index.graph.node[index.producerOf.get(tensor) ?? -1];
-    const operands = node?.input ?? [];
-    if (!PRODUCTS.has(node?.opType ?? '')) {
-      for (const name of operands) if (path.isData(name)) met.add(name);
-    } else if (operands.slice(0, 2).every(path.isData)) return true;
-  }
-  return false;
-}
-
-/** The tensor of `before` that one operand of the addition is, unchanged in value; null where neither is. */
-function skipOperand(index: GraphIndex, link: ChainLink, before: ChainLink): string | null {
-  for (const operand of link.node.input) {
-    let tensor = operand;
-    for (;;) {
-      const producer = index.producerOf.get(tensor);
-      if (producer === before.index) return tensor;
-      const node = producer === undefined ? undefined : index.graph.node[producer];
-      if (node === undefined || !PASS.has(node.opType ?? '')) break;
-      tensor = node.input[0] ?? '';
-    }
-  }
-  return null;
+function isSum({ node }: ChainLink, path: DataPath): boolean {
+  return node.opType === 'Add' && node.input.every((name) => path.isData(name));
 }
 
 /** Additions per block: 2 for (attention, MLP) pairs, 1 for parallel branches. */
@@ -174,24 +162,27 @@ function streamAfter(
   additions: readonly Addition[],
   path: DataPath,
   embedding: TokenEmbedding,
-): { tensors: string[]; norm: 'pre' | 'post' } {
+): { tensors: string[]; norm: 'pre' | 'post'; norms: NormAfter[] } {
   const between = additions.slice(1).map((next, k) => {
     const links = path.chain.slice((additions[k] as Addition).at + 1, next.at);
     return { links, operators: changing(links) };
   });
-  const sums = additions.map((addition) => addition.link.node.output[0] ?? '');
+  const sums = additions.map(sumOf);
   const signature = between[0]?.operators ?? [];
   if (between.some(({ operators }) => operators.join() !== signature.join())) {
     throw unknownStream(between.map(({ operators }) => operators));
   }
   if (signature.length === 0) {
     if (additions.length === 1) requireNormInBranch(additions[0] as Addition, embedding);
-    return { tensors: sums, norm: 'pre' };
+    return { tensors: sums, norm: 'pre', norms: [] };
   }
   if (!between.every(({ links }) => isNorm(links))) throw unknownStream([signature]);
   const tensors = additions.slice(1).map((next) => next.source);
-  tensors.push(lastNorm(path.chain.slice((additions.at(-1) as Addition).at + 1), signature));
-  return { tensors, norm: 'post' };
+  const last = lastNorm(path.chain.slice((additions.at(-1) as Addition).at + 1), signature);
+  tensors.push(last.at(-1)?.tensor ?? '');
+  const links = [...between.map((b) => b.links), last];
+  const norms = sums.map((sum, k) => ({ sum, links: links[k] as readonly ChainLink[] }));
+  return { tensors, norm: 'post', norms };
 }
 
 /** Operators of the links that change values. */
@@ -214,15 +205,15 @@ function isNormOperator(name: string): boolean {
   return name === 'ReduceMean' || /(^|Layer|RMS|Group|Instance)Normalization$/.test(name);
 }
 
-/** The output of the norm that follows the last addition of a post-norm model: as many links as before, of the same operators. */
-function lastNorm(links: readonly ChainLink[], signature: readonly string[]): string {
+/** The norm that follows the last addition of a post-norm model: as many links as before, of the same operators. */
+function lastNorm(links: readonly ChainLink[], signature: readonly string[]): readonly ChainLink[] {
   const found: string[] = [];
-  for (const link of links) {
+  for (const [i, link] of links.entries()) {
     const operator = link.node.opType ?? '';
     if (PASS.has(operator)) continue;
     found.push(operator);
     if (found.length < signature.length) continue;
-    if (found.join() === signature.join()) return link.node.output[0] ?? '';
+    if (found.join() === signature.join()) return links.slice(0, i + 1);
     break;
   }
   throw unknownStream([[...signature], found]);

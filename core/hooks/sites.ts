@@ -1,9 +1,15 @@
-// The named places of a model, one row per kind. A new kind of site (attention patterns, branch outputs, …) is one more row.
-// Values are those of the unprocessed weights: nothing is folded or centred.
-import type { GraphProto } from '../onnx/proto.js';
+// The named places of a model, one row per kind. A new kind of site is one more row; how it is found is asked of the structure's
+// own file (attention.ts, heads.ts, mlp.ts, norms.ts …). Values are those of the unprocessed weights: nothing is folded or
+// centred. What is not certain is left out, with the reason.
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
+import { graphOf } from '../onnx/cut.js';
+import type { ModelProto } from '../onnx/proto.js';
+import type { Dim } from '../onnx/shape.js';
+import { describeBlock, describeModel, type BlockParts, type ModelParts } from './parts.js';
 import { positionLimit } from './position-table.js';
-import { findResidualStream, type ResidualStream, type StreamBlock } from './residual-stream.js';
+import { findResidualStream } from './residual-stream.js';
+import { siteGraph } from './site-graph.js';
+import type { Located, SiteView } from './site-view.js';
 
 export interface Site {
   /** TransformerLens spelling, e.g. `blocks.2.hook_resid_post`. */
@@ -11,68 +17,168 @@ export interface Site {
   /** The tensor behind it. */
   readonly tensor: string;
   readonly axes: readonly string[];
-  /** Size of the last axis. */
+  /** Sizes of the axes: numbers, or names where they vary. */
+  readonly sizes: readonly Dim[];
+  /** Size of the last axis; 0 where it varies (positions). */
   readonly width: number;
+  /** How it is seen in the tensor; null where it is the tensor itself. */
+  readonly view: SiteView | null;
+  /** Nodes that read it, by their first output, where the tensor has other readers too; null: all. */
+  readonly readers: readonly string[] | null;
+  /** Why it can be read but not edited; null where it can. */
+  readonly readOnly: string | null;
 }
 
-interface SiteKind {
-  /** The name; `*` stands for the block's number. */
-  readonly pattern: string;
+/** A site of a kind that the model should have, and why it was not found. */
+export interface UnresolvedSite {
+  readonly site: string;
+  readonly reason: string;
+}
+
+/** What the resolver says of a place: where it is, that the model has none (null), or why it is not certain. */
+export type Found = Place | null | string;
+
+export interface Place extends Located {
+  readonly readers?: readonly string[];
+  readonly readOnly?: string | null;
+}
+
+interface SiteKind<Parts> {
+  readonly name: string;
   readonly axes: readonly string[];
-  /** The tensor in a block (or in the model where the pattern has no `*`); null where the model has no such place. */
-  readonly tensor: (block: StreamBlock, stream: ResidualStream) => string | null;
+  readonly find: (parts: Parts) => Found;
 }
 
-const STREAM_AXES = ['batch', 'pos', 'd_model'];
+const STREAM = ['batch', 'pos', 'd_model'];
+const QUERY = ['batch', 'pos', 'head', 'd_head'];
+const KEY = ['batch', 'pos', 'kv_head', 'd_head'];
+const PAIRS = ['batch', 'head', 'query_pos', 'key_pos'];
+const SCALE = ['batch', 'pos', 'scale'];
+const HIDDEN = ['batch', 'pos', 'd_mlp'];
 
 /** `hook_embed` is the table's row itself, before any scaling or norm that a model applies. */
-const SITE_KINDS: readonly SiteKind[] = [
-  { pattern: 'hook_embed', axes: STREAM_AXES, tensor: (_, stream) => stream.embedding.tensor },
-  { pattern: 'blocks.*.hook_resid_pre', axes: STREAM_AXES, tensor: (block) => block.pre },
-  { pattern: 'blocks.*.hook_resid_mid', axes: STREAM_AXES, tensor: (block) => block.mid },
-  { pattern: 'blocks.*.hook_resid_post', axes: STREAM_AXES, tensor: (block) => block.post },
+const BEFORE: readonly SiteKind<ModelParts>[] = [
+  { name: 'hook_embed', axes: STREAM, find: (m) => m.embed },
+  { name: 'hook_pos_embed', axes: STREAM, find: (m) => m.posEmbed },
+];
+
+const BLOCK: readonly SiteKind<BlockParts>[] = [
+  { name: 'hook_resid_pre', axes: STREAM, find: (b) => b.pre },
+  { name: 'ln1.hook_scale', axes: SCALE, find: (b) => b.ln1.before.scale },
+  { name: 'ln1.hook_normalized', axes: STREAM, find: (b) => b.ln1.before.normalized },
+  { name: 'attn.hook_q', axes: QUERY, find: (b) => b.attention.q },
+  { name: 'attn.hook_k', axes: KEY, find: (b) => b.attention.k },
+  { name: 'attn.hook_v', axes: KEY, find: (b) => b.attention.v },
+  { name: 'attn.hook_rot_q', axes: QUERY, find: (b) => b.attention.rotQ },
+  { name: 'attn.hook_rot_k', axes: KEY, find: (b) => b.attention.rotK },
+  { name: 'attn.hook_attn_scores', axes: PAIRS, find: (b) => b.attention.scores },
+  { name: 'attn.hook_pattern', axes: PAIRS, find: (b) => b.attention.pattern },
+  { name: 'attn.hook_z', axes: QUERY, find: (b) => b.attention.z },
+  { name: 'ln1_post.hook_scale', axes: SCALE, find: (b) => b.ln1Post.scale },
+  { name: 'ln1_post.hook_normalized', axes: STREAM, find: (b) => b.ln1Post.normalized },
+  { name: 'hook_attn_out', axes: STREAM, find: (b) => b.attnOut },
+  { name: 'hook_resid_mid', axes: STREAM, find: (b) => b.mid },
+  { name: 'ln1.hook_scale', axes: SCALE, find: (b) => b.ln1.after.scale },
+  { name: 'ln1.hook_normalized', axes: STREAM, find: (b) => b.ln1.after.normalized },
+  { name: 'hook_mlp_in', axes: STREAM, find: (b) => b.mlpIn },
+  { name: 'ln2.hook_scale', axes: SCALE, find: (b) => b.ln2.before.scale },
+  { name: 'ln2.hook_normalized', axes: STREAM, find: (b) => b.ln2.before.normalized },
+  { name: 'mlp.hook_pre', axes: HIDDEN, find: (b) => b.mlpPre },
+  { name: 'mlp.hook_post', axes: HIDDEN, find: (b) => b.mlpPost },
+  { name: 'ln2_post.hook_scale', axes: SCALE, find: (b) => b.ln2Post.scale },
+  { name: 'ln2_post.hook_normalized', axes: STREAM, find: (b) => b.ln2Post.normalized },
+  { name: 'hook_mlp_out', axes: STREAM, find: (b) => b.mlpOut },
+  { name: 'hook_resid_sum', axes: STREAM, find: (b) => b.sum },
+  { name: 'ln2.hook_scale', axes: SCALE, find: (b) => b.ln2.after.scale },
+  { name: 'ln2.hook_normalized', axes: STREAM, find: (b) => b.ln2.after.normalized },
+  { name: 'hook_resid_post', axes: STREAM, find: (b) => b.post },
+];
+
+const AFTER: readonly SiteKind<ModelParts>[] = [
+  { name: 'ln_final.hook_scale', axes: SCALE, find: (m) => m.lnFinal.scale },
+  { name: 'ln_final.hook_normalized', axes: STREAM, find: (m) => m.lnFinal.normalized },
 ];
 
 export interface ModelSites {
   readonly layers: number;
   readonly width: number;
   readonly vocab: number;
+  /** Attention heads, of queries and of keys, and the widths of one and of the MLP; null where not known or not equal in all blocks. */
+  readonly heads: number | null;
+  readonly kvHeads: number | null;
+  readonly dHead: number | null;
+  readonly dMlp: number | null;
   /** Tokens that fit where a learned position table is visible; null where none is. */
   readonly maxPositions: number | null;
   /** Graph input with token ids. */
   readonly tokenInput: string;
   readonly norm: 'pre' | 'post';
-  /** In the order of the model: embedding, then block by block. */
+  /** In the order of the model: embedding, then block by block, then the final norm. */
   readonly sites: readonly Site[];
+  readonly unresolved: readonly UnresolvedSite[];
 }
 
-/** The sites of a model and what its structure tells. @throws InputError for a structure that is not known */
-export function resolveSites(graph: GraphProto, index: GraphIndex = indexGraph(graph)): ModelSites {
-  const stream = findResidualStream(graph, index);
-  const { width } = stream;
-  const { vocab, input } = stream.embedding;
-  const sites: Site[] = [];
-  const add = (kind: SiteKind, block: StreamBlock, name: string): void => {
-    const tensor = kind.tensor(block, stream);
-    const size = tensor === stream.embedding.tensor ? stream.embedding.width : width;
-    if (tensor !== null) sites.push({ name, tensor, axes: kind.axes, width: size });
-  };
-  const perBlock = SITE_KINDS.filter((kind) => kind.pattern.includes('*'));
+/** The sites of a model and what its structure tells. @throws InputError for a structure whose stream is not known */
+export function resolveSites(
+  model: ModelProto,
+  index: GraphIndex = indexGraph(graphOf(model)),
+): ModelSites {
+  const graph = siteGraph(model, index);
+  const stream = findResidualStream(graph);
+  const found = new SiteList();
+  const whole = describeModel(graph, stream);
+  for (const kind of BEFORE) found.add(kind.name, kind.axes, kind.find(whole));
   stream.blocks.forEach((block, n) => {
-    if (n === 0) {
-      for (const kind of SITE_KINDS) if (!perBlock.includes(kind)) add(kind, block, kind.pattern);
-    }
-    for (const kind of perBlock) add(kind, block, kind.pattern.replace('*', String(n)));
+    const parts = describeBlock(graph, stream, block);
+    for (const kind of BLOCK) found.add(`blocks.${n}.${kind.name}`, kind.axes, kind.find(parts));
   });
+  for (const kind of AFTER) found.add(kind.name, kind.axes, kind.find(whole));
+  const { sites, unresolved } = found;
   return {
     layers: stream.blocks.length,
-    width,
-    vocab,
+    width: stream.width,
+    vocab: stream.embedding.vocab,
+    heads: commonSize(sites, '.attn.hook_pattern', 1),
+    kvHeads: commonSize(sites, '.attn.hook_k', 2),
+    dHead: commonSize(sites, '.attn.hook_z', 3),
+    dMlp: commonSize(sites, '.mlp.hook_post', 2),
     maxPositions: positionLimit(index, stream.intake),
-    tokenInput: input,
+    tokenInput: stream.embedding.input,
     norm: stream.norm,
     sites,
+    unresolved,
   };
+}
+
+class SiteList {
+  readonly sites: Site[] = [];
+  readonly unresolved: UnresolvedSite[] = [];
+
+  add(name: string, axes: readonly string[], found: Found): void {
+    if (found === null) return;
+    if (typeof found === 'string') {
+      this.unresolved.push({ site: name, reason: found });
+      return;
+    }
+    const { tensor, view, sizes, readers = null, readOnly = null } = found;
+    const last = sizes.at(-1);
+    const varies = axes.at(-1) === 'key_pos';
+    if (typeof last !== 'number' && !varies) {
+      this.unresolved.push({ site: name, reason: `the size of axis ${axes.at(-1) ?? ''} is not known` }); // prettier-ignore
+      return;
+    }
+    const width = typeof last === 'number' && !varies ? last : 0;
+    this.sites.push({ name, tensor, axes, sizes, width, view, readers, readOnly });
+  }
+}
+
+/** The size of an axis of a kind of site where it is one number in all blocks. */
+function commonSize(sites: readonly Site[], kind: string, axis: number): number | null {
+  const sizes = new Set(
+    sites.filter(({ name }) => name.endsWith(kind)).map((site) => site.sizes[axis]),
+  );
+  const [only] = sizes;
+  return sizes.size === 1 && typeof only === 'number' ? only : null;
 }
 
 /**

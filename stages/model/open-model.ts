@@ -60,7 +60,7 @@ export async function openModel(given: string): Promise<OpenedModel> {
   const { opset, ir } = inFile(path, () => checkVersions(model));
   const files = await modelFiles(path, bytes, model);
   const graph = graphOf(model);
-  const resolved = inFile(path, () => resolveSites(graph));
+  const resolved = inFile(path, () => resolveSites(model));
   const inputs = inFile(path, () => neededInputs(model, resolved));
   const { sites, layers, width, vocab, maxPositions, norm } = resolved;
   const producer = [model.producerName, model.producerVersion].filter((text) => text).join(' ');

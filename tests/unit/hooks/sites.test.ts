@@ -12,13 +12,38 @@ import {
 } from '../onnx/fixture-models.js';
 
 const sitesOf = (options: TinyOptions): ReturnType<typeof resolveSites> =>
-  resolveSites(graphOf(tinyTransformer(options)));
+  resolveSites(tinyTransformer(options));
+
+const norm = (name: string): string[] => [`${name}.hook_scale`, `${name}.hook_normalized`];
+
+/** What a block of a fixture model has, in the model's order. */
+function expectedKinds(file: string): string[] {
+  const [post, parallel] = [file.includes('bert'), file.includes('neox')];
+  const [rotary, after] = [/neox|llama|gemma/.test(file), file.includes('gemma')];
+  const attention = ['q', 'k', 'v', ...(rotary ? ['rot_q', 'rot_k'] : []), 'attn_scores', 'pattern', 'z']; // prettier-ignore
+  return [
+    'hook_resid_pre',
+    ...(post ? [] : norm('ln1')),
+    ...attention.map((name) => `attn.hook_${name}`),
+    ...(after ? norm('ln1_post') : []),
+    'hook_attn_out',
+    ...(parallel ? [] : ['hook_resid_mid']),
+    ...(post ? norm('ln1') : []),
+    'hook_mlp_in',
+    ...(post ? [] : norm('ln2')),
+    'mlp.hook_pre',
+    'mlp.hook_post',
+    ...(after ? norm('ln2_post') : []),
+    'hook_mlp_out',
+    ...(post ? ['hook_resid_sum', ...norm('ln2')] : []),
+    'hook_resid_post',
+  ];
+}
 
 describe('the sites of a model', () => {
   it.each(MODEL_FILES)('are found in %s', (file) => {
-    const found = resolveSites(graphOf(decodeModel(readFileSync(file))));
+    const found = resolveSites(decodeModel(readFileSync(file)));
     const tiny = file.includes('tiny-lm');
-    const parallel = file.includes('neox');
     expect(found).toMatchObject({
       layers: tiny ? 4 : 2,
       width: tiny ? 128 : 64,
@@ -27,18 +52,21 @@ describe('the sites of a model', () => {
       norm: file.includes('bert') ? 'post' : 'pre',
       maxPositions: tiny ? 128 : /gpt2|bert/.test(file) ? 64 : null,
     });
-    const perBlock = parallel ? ['pre', 'post'] : ['pre', 'mid', 'post'];
-    const names = Array.from({ length: found.layers }, (_, n) =>
-      perBlock.map((place) => `blocks.${n}.hook_resid_${place}`),
+    expect(found.unresolved).toEqual([]);
+    const names = found.sites.map((site) => site.name);
+    expect(names[0]).toBe('hook_embed');
+    expect(names.includes('hook_pos_embed')).toBe(/gpt2|bert|tiny/.test(file));
+    const perBlock = Array.from({ length: found.layers }, (_, n) =>
+      names.filter((name) => name.startsWith(`blocks.${n}.`)).map((name) => name.slice(9)),
     );
-    expect(found.sites.map((site) => site.name)).toEqual(['hook_embed', ...names.flat()]);
-    for (const site of found.sites) expect(site.axes).toEqual(['batch', 'pos', 'd_model']);
+    for (const kinds of perBlock) expect(kinds).toEqual(expectedKinds(file));
+    const final = found.norm === 'pre' ? norm('ln_final') : [];
+    expect(names.slice(-2)).toEqual(final.length > 0 ? final : names.slice(-2));
+    expect(new Set(names).size).toBe(names.length);
   });
 
   it('let one block begin where the one before ends', () => {
-    const { sites } = resolveSites(
-      graphOf(decodeModel(readFileSync(`${FIXTURES}tiny-lm/model.onnx`))),
-    );
+    const { sites } = resolveSites(decodeModel(readFileSync(`${FIXTURES}tiny-lm/model.onnx`)));
     const tensor = (name: string): string | undefined => sites.find((s) => s.name === name)?.tensor;
     expect(tensor('blocks.2.hook_resid_pre')).toBe(tensor('blocks.1.hook_resid_post'));
   });
@@ -46,9 +74,15 @@ describe('the sites of a model', () => {
   it('lie after the norm where every addition is followed by one, in the last block too', () => {
     const post = sitesOf({ norm: 'post' });
     expect(post.norm).toBe('post');
-    const tensors = post.sites.map((site) => site.tensor);
-    expect(tensors.slice(2).every((tensor) => tensor.startsWith('LayerNormalization'))).toBe(true);
-    const last = sitesOf({ norm: 'pre' }).sites.at(-1);
+    const tensorOf = (name: string): string => post.sites.find((site) => site.name === name)?.tensor ?? ''; // prettier-ignore
+    for (const n of [0, 1]) {
+      expect(tensorOf(`blocks.${n}.hook_resid_mid`)).toMatch(/^Add/);
+      expect(tensorOf(`blocks.${n}.hook_mlp_in`)).toMatch(/^LayerNormalization/);
+      expect(tensorOf(`blocks.${n}.hook_resid_sum`)).toMatch(/^Add/);
+      expect(tensorOf(`blocks.${n}.hook_resid_post`)).toMatch(/^LayerNormalization/);
+    }
+    expect(tensorOf('ln_final.hook_scale')).toBe('');
+    const last = sitesOf({ norm: 'pre' }).sites.findLast(({ name }) => name.endsWith('resid_post'));
     expect(last?.tensor).toMatch(/^Add/);
   });
 
@@ -56,6 +90,7 @@ describe('the sites of a model', () => {
     const { sites, layers } = sitesOf({ mlp: 'parallel', layers: 3 });
     expect(layers).toBe(3);
     expect(sites.some((site) => site.name.includes('mid'))).toBe(false);
+    expect(sites.filter((site) => site.name.endsWith('_out'))).toHaveLength(6);
   });
 
   it('are told apart from the softmax of a router: such a branch is an MLP', () => {
@@ -86,20 +121,23 @@ describe('an unknown structure', () => {
   });
 
   it('is refused where no token embedding is found, with the inputs', () => {
-    const graph = graphOf(tinyTransformer());
+    const model = tinyTransformer();
+    const graph = graphOf(model);
     const node = graph.node.slice(1);
     const embedded = { ...graph.input[0], name: graph.node[0]?.output[0] ?? '', metadataProps: [] };
-    expect(() => resolveSites({ ...graph, node, input: [embedded] })).toThrow(
+    expect(() => resolveSites({ ...model, graph: { ...graph, node, input: [embedded] } })).toThrow(
       'Expected a token embedding (a Gather of a weight table by an input of token ids), found none; inputs: Gather_0.',
     );
   });
 
   it('is refused where several inputs could be the tokens', () => {
-    const graph = graphOf(tinyTransformer());
-    const text = JSON.stringify(graph, (_, value: unknown) =>
-      typeof value === 'bigint' ? Number(value) : value,
-    );
-    const renamed = JSON.parse(text.replaceAll('"input_ids"', '"left"')) as typeof graph;
+    const model = tinyTransformer();
+    const graph = graphOf(model);
+    const renamed = {
+      ...graph,
+      node: graph.node.map((node) => ({ ...node, input: node.input.map((name) => (name === 'input_ids' ? 'left' : name)) })), // prettier-ignore
+      input: graph.input.map((info) => ({ ...info, name: 'left' })),
+    };
     const [input] = renamed.input;
     const gather = {
       ...renamed.node[0],
@@ -109,7 +147,9 @@ describe('an unknown structure', () => {
       metadataProps: [],
     };
     const two = { ...renamed, node: [gather, ...renamed.node], input: [{ ...input, metadataProps: [] }, { ...input, name: 'right', metadataProps: [] }] }; // prettier-ignore
-    expect(() => resolveSites(two)).toThrow('Expected one input of token ids, found left, right.');
+    expect(() => resolveSites({ ...model, graph: two })).toThrow(
+      'Expected one input of token ids, found left, right.',
+    );
   });
 });
 

@@ -1,0 +1,92 @@
+// Finds the inside of an MLP branch by structure: the down projection, what it reads (post) and what the non-linearity reads
+// (pre; of a gated MLP the gate's). A mixture of experts has no such places.
+//
+//   plain  post = f(pre)          gated  post = f(pre) · up, f the non-linearity; pre and up outputs of projections, or parts
+import type { NodeProto } from '../onnx/proto.js';
+import type { Branch } from './branches.js';
+import type { ChainLink, DataPath } from './data-path.js';
+import { movementOf } from './layout.js';
+import { isProjection, PASS, producer, shapeOf, unwrap, type SiteGraph } from './site-graph.js';
+
+/** A place inside the MLP, or a reason why it is not certain. */
+export interface Mlp {
+  readonly pre: { readonly tensor: string } | string;
+  readonly post: { readonly tensor: string } | string;
+}
+
+/** Non-linear functions of one number. */
+const CURVES = new Set([
+  'Sigmoid', 'HardSigmoid', 'HardSwish', 'Tanh', 'Erf', 'Gelu', 'FastGelu', 'QuickGelu', 'Relu', 'LeakyRelu', 'PRelu', 'Elu',
+  'Selu', 'Celu', 'Mish', 'Softplus', 'Softsign', 'ThresholdedRelu', 'Swish', 'Pow', 'Exp', 'Max', 'Abs', 'BiasGelu',
+]); // prettier-ignore
+
+/** pre and post of an MLP branch. */
+export function findMlp(graph: SiteGraph, { path }: Branch): Mlp {
+  const at = path.chain.findLastIndex(({ node }) => isProjection(graph, node));
+  const down = path.chain[at];
+  if (down === undefined)
+    return both('all of it passes through no projection: a mixture of experts?');
+  const first = path.chain.findIndex(({ node, region }) =>
+    [...region, node].some((one) => isProjection(graph, one)),
+  );
+  if (first === at && down.region.length === 0) return both('it is a single projection');
+  const post = unflattened(graph, down);
+  const roots = rootsOf(graph, post, path);
+  if (typeof roots === 'string') return { pre: roots, post: { tensor: post } };
+  const curved = [...roots].filter(([, isCurved]) => isCurved).map(([tensor]) => tensor);
+  const [pre] = curved;
+  const reason = `${roots.size} projections lead to post, ${curved.length} of them through a non-linearity`;
+  return { pre: pre !== undefined && curved.length === 1 ? { tensor: pre } : reason, post: { tensor: post } }; // prettier-ignore
+}
+
+function both(reason: string): Mlp {
+  return { pre: reason, post: reason };
+}
+
+/** What the down projection reads, before a Reshape that joins batch and positions. */
+function unflattened(graph: SiteGraph, down: ChainLink): string {
+  let tensor = down.from;
+  for (;;) {
+    const rank = shapeOf(graph, tensor)?.length ?? 3;
+    const node = producer(graph, tensor);
+    if (rank === 3 || !PASS.has(node?.opType ?? '')) return tensor;
+    tensor = node?.input[0] ?? '';
+  }
+}
+
+/** The outputs of projections that a tensor is a function of, and whether on the way they meet a non-linearity. */
+function rootsOf(graph: SiteGraph, post: string, path: DataPath): Map<string, boolean> | string {
+  const roots = new Map<string, boolean>();
+  const seen = new Map<string, boolean>();
+  const pending: [string, boolean][] = [[post, false]];
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    const [tensor, curved] = next;
+    if (seen.has(tensor) && (seen.get(tensor) === true || !curved)) continue;
+    seen.set(tensor, curved);
+    if (isProjected(graph, tensor, path)) {
+      roots.set(tensor, (roots.get(tensor) ?? false) || curved);
+      continue;
+    }
+    const node = producer(graph, tensor);
+    if (node === undefined || tensor === path.start) return 'post is not made of projections alone';
+    const bends = curved || CURVES.has(node.opType ?? '');
+    for (const name of node.input) if (path.isData(name)) pending.push([name, bends]);
+  }
+  return roots;
+}
+
+/** Whether a tensor is a projection's output: with its bias, in other axes, or a part of it. */
+function isProjected(graph: SiteGraph, tensor: string, path: DataPath): boolean {
+  let node: NodeProto | undefined = producer(graph, tensor);
+  let biased = false;
+  for (;;) {
+    if (node === undefined) return false;
+    if (isProjection(graph, node)) return true;
+    const data: string[] = node.input.filter((name) => path.isData(name));
+    const moves = movementOf(graph, node);
+    const isBias: boolean = node.opType === 'Add' && data.length === 1 && !biased && (shapeOf(graph, node.input.find((name) => name !== data[0]) ?? '')?.length ?? 9) === 1; // prettier-ignore
+    if (!isBias && moves !== 'view' && moves !== 'part') return false;
+    biased ||= isBias;
+    node = producer(graph, unwrap(graph, data[0] ?? ''));
+  }
+}

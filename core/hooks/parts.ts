@@ -1,0 +1,270 @@
+// What the rows of the site table ask of a model and of a block: each place as a tensor with a view, as absent, or with the
+// reason why it is not certain. Puts the structures' answers together and decides nothing by name.
+import type { Dim } from '../onnx/shape.js';
+import { findAttention, type Attention, type Laid, type StreamSizes } from './attention.js';
+import { branchNorms, normOver } from './branch-norms.js';
+import type { Branch } from './branches.js';
+import { findHeadVectors } from './heads.js';
+import type { Atom, Layout } from './layout.js';
+import { findMlp } from './mlp.js';
+import type { Norm } from './norms.js';
+import { positionTable } from './position-table.js';
+import type { ResidualStream, StreamBlock } from './residual-stream.js';
+import { readNames } from '../onnx/graph-index.js';
+import { PASS, producer, shapeOf, type SiteGraph } from './site-graph.js';
+import { locate, viewCost, type Located } from './site-view.js';
+import type { Found } from './sites.js';
+
+export interface NormParts {
+  readonly scale: Found;
+  readonly normalized: Found;
+}
+
+export interface ModelParts {
+  readonly embed: Found;
+  readonly posEmbed: Found;
+  readonly lnFinal: NormParts;
+}
+
+export interface BlockParts {
+  readonly pre: Found;
+  readonly mid: Found;
+  readonly post: Found;
+  /** The sum before the last norm of a post-norm block. */
+  readonly sum: Found;
+  /** Norms before branches, or after additions. */
+  readonly ln1: { readonly before: NormParts; readonly after: NormParts };
+  readonly ln2: { readonly before: NormParts; readonly after: NormParts };
+  readonly ln1Post: NormParts;
+  readonly ln2Post: NormParts;
+  readonly attnOut: Found;
+  readonly mlpIn: Found;
+  readonly mlpOut: Found;
+  readonly mlpPre: Found;
+  readonly mlpPost: Found;
+  readonly attention: AttentionParts;
+}
+
+export interface AttentionParts {
+  readonly q: Found;
+  readonly k: Found;
+  readonly v: Found;
+  readonly rotQ: Found;
+  readonly rotK: Found;
+  readonly scores: Found;
+  readonly pattern: Found;
+  readonly z: Found;
+}
+
+const NO_NORM: NormParts = { scale: null, normalized: null };
+
+interface Context {
+  readonly graph: SiteGraph;
+  readonly stream: ResidualStream;
+  readonly sizes: StreamSizes;
+}
+
+function contextOf(graph: SiteGraph, stream: ResidualStream): Context {
+  const [batch = '?batch', pos = '?pos'] = shapeOf(graph, stream.embedding.tensor) ?? [];
+  return { graph, stream, sizes: { batch, pos } };
+}
+
+export function describeModel(graph: SiteGraph, stream: ResidualStream): ModelParts {
+  const context = contextOf(graph, stream);
+  const { embedding, outlet, blocks } = stream;
+  const table = positionTable(graph.index, stream.intake);
+  const last = blocks.at(-1)?.post ?? '';
+  const norm = stream.norm === 'pre' ? normOver(graph, outlet, last) : null;
+  return {
+    embed: vectors(context, embedding.tensor, embedding.width),
+    posEmbed: table && positionSite(context, table),
+    lnFinal: norm ? normParts(context, norm) : NO_NORM,
+  };
+}
+
+/** A position table's rows: [pos, d] or [1, pos, d] or [batch, pos, d]. */
+function positionSite({ graph, stream, sizes }: Context, tensor: string): Found {
+  const shape = shapeOf(graph, tensor);
+  const [d = stream.width, pos = sizes.pos, batch = 1] = [...(shape ?? [])].reverse();
+  if (shape === null || shape.length < 2 || shape.length > 3) return 'its shape is not known';
+  const axis = (label: string, size: Dim): readonly Atom[] => (size === 1 ? [] : [{ label, size }]);
+  const layout: Layout = [axis('batch', batch), axis('pos', pos), axis('d_model', d)];
+  return best([{ tensor, layout: shape.length === 3 ? layout : layout.slice(1) }], ['batch', 'pos', 'd_model'], stream.embedding.tensor); // prettier-ignore
+}
+
+export function describeBlock(
+  graph: SiteGraph,
+  stream: ResidualStream,
+  block: StreamBlock,
+): BlockParts {
+  const context = contextOf(graph, stream);
+  const { attention, mlp } = block;
+  const norms = { attention: attention && branchNorms(graph, attention), mlp: mlp && branchNorms(graph, mlp) }; // prettier-ignore
+  const [first, second] = block.norms.map(({ links, sum }) => normOver(graph, links, sum));
+  const isPost = block.norms.length > 0;
+  const shared = norms.mlp?.before && norms.mlp.before.node === norms.attention?.before?.node;
+  const inner = mlp && findMlp(graph, mlp);
+  return {
+    pre: vectors(context, block.pre),
+    mid: block.mid === null ? null : vectors(context, block.mid),
+    post: vectors(context, block.post),
+    sum: isPost ? vectors(context, block.norms.at(-1)?.sum ?? '') : null,
+    ln1: {
+      before: attention && !isPost ? normBefore(context, norms.attention?.before ?? null, norms.attention?.after ?? null) : NO_NORM, // prettier-ignore
+      after: isPost ? normAfter(context, first) : NO_NORM,
+    },
+    ln2: {
+      before: mlp && !isPost && !shared ? normBefore(context, norms.mlp?.before ?? null, norms.mlp?.after ?? null) : NO_NORM, // prettier-ignore
+      after: block.norms.length > 1 ? normAfter(context, second) : NO_NORM,
+    },
+    ln1Post: norms.attention?.after ? normParts(context, norms.attention.after) : NO_NORM,
+    ln2Post: norms.mlp?.after ? normParts(context, norms.mlp.after) : NO_NORM,
+    attnOut: attention ? vectors(context, attention.out) : 'no attention branch was found',
+    mlpIn: mlp && mlpInput(context, mlp, attention),
+    mlpOut: mlp && vectors(context, mlp.out),
+    mlpPre:
+      inner && (typeof inner.pre === 'string' ? inner.pre : hidden(context, inner.pre.tensor)),
+    mlpPost: inner && (typeof inner.post === 'string' ? inner.post : hidden(context, inner.post.tensor)), // prettier-ignore
+    attention: attention ? attentionParts(context, attention) : allUnknown('no attention branch was found'), // prettier-ignore
+  };
+}
+
+function normBefore(context: Context, norm: Norm | null, after: Norm | null): NormParts {
+  if (norm) return normParts(context, norm);
+  if (after) return NO_NORM;
+  const reason = 'no norm of a known form lies between the stream and the branch';
+  return { scale: reason, normalized: reason };
+}
+
+function normAfter(context: Context, norm: Norm | null | undefined): NormParts {
+  if (norm) return normParts(context, norm);
+  const reason = 'the norm after the addition has no known form';
+  return { scale: reason, normalized: reason };
+}
+
+function normParts(context: Context, norm: Norm): NormParts {
+  const { parts } = norm;
+  if (parts === null) {
+    const tensor = norm.node.output[0] ?? '';
+    const { batch, pos } = context.sizes;
+    const sizes = [batch, pos, context.stream.width];
+    return {
+      scale: { tensor, sizes: [batch, pos, 1], view: { kind: 'norm', part: 'scale' } },
+      normalized: { tensor, sizes, view: { kind: 'norm', part: 'normalized' } },
+    };
+  }
+  const scale = vectors(context, parts.scale, 1);
+  const isInverse = parts.inverse && scale !== null && typeof scale !== 'string';
+  return {
+    scale: isInverse ? { ...scale, view: { kind: 'reciprocal' } } : scale,
+    normalized: vectors(context, parts.normalized),
+  };
+}
+
+function mlpInput(context: Context, mlp: Branch, attention: Branch | null): Found {
+  const { source, path } = mlp;
+  const found = vectors(context, source);
+  if (found === null || typeof found === 'string') return found;
+  const { graph } = context.graph.index;
+  const reads = path.nodes.filter((i) => {
+    const node = graph.node[i];
+    return node !== undefined && readNames(node).includes(source);
+  });
+  const shared = reads.some(
+    (i) => attention?.source === source && attention.path.nodes.includes(i),
+  );
+  const readOnly = shared ? 'attention and MLP read it through one norm' : null;
+  return { ...found, readOnly, readers: reads.map((i) => graph.node[i]?.output[0] ?? '') };
+}
+
+/** A tensor [batch, pos, width], or its axes joined; preferably the one that is so by itself. */
+function vectors(context: Context, tensor: string, width: Dim = context.stream.width): Found {
+  const { batch, pos } = context.sizes;
+  const shape = shapeOf(context.graph, tensor);
+  const rank = shape?.length ?? 3;
+  if (rank === 3) return { tensor, view: null, sizes: [batch, pos, shape?.[2] ?? width] };
+  if (rank !== 2) return `tensor "${tensor}" has ${rank} axes`;
+  const last = width === 1 ? [] : [{ label: 'last', size: shape?.[1] ?? width }];
+  const layout: Layout = [
+    [
+      { label: 'batch', size: batch },
+      { label: 'pos', size: pos },
+    ],
+    last,
+  ];
+  const places = [{ tensor, layout }, ...reshaped(context.graph, { tensor, layout })];
+  return best(places, ['batch', 'pos', 'last'], context.stream.embedding.tensor);
+}
+
+/** Reshapes of a joint tensor to three axes that are its only reader. */
+function reshaped(graph: SiteGraph, { tensor, layout }: Laid): Laid[] {
+  const readers = graph.index.consumersOf.get(tensor) ?? [];
+  const [only] = readers.map((i) => graph.index.graph.node[i]);
+  const output = only?.output[0] ?? '';
+  const isOpened = readers.length === 1 && PASS.has(only?.opType ?? '') && shapeOf(graph, output)?.length === 3; // prettier-ignore
+  const [joint, last] = layout;
+  return isOpened ? [{ tensor: output, layout: [...(joint ?? []).map((one) => [one]), last ?? []] }] : []; // prettier-ignore
+}
+
+function hidden(context: Context, tensor: string): Found {
+  const size = shapeOf(context.graph, tensor)?.at(-1) ?? '?';
+  return vectors(context, tensor, size);
+}
+
+function attentionParts(context: Context, branch: Branch): AttentionParts {
+  const { graph, sizes, stream } = context;
+  const like = stream.embedding.tensor;
+  const found = findAttention(graph, branch, sizes);
+  if (typeof found === 'string') return allUnknown(found);
+  const pairs = ['batch', 'head', 'query_pos', 'key_pos'];
+  const q = heads(context, branch, { operand: found.q, role: 'head' });
+  const k = heads(context, branch, { operand: found.k, role: 'kv_head' });
+  const v = heads(context, branch, { operand: found.v, role: 'kv_head' });
+  return {
+    q: q.projected,
+    k: k.projected,
+    v: v.projected,
+    rotQ: q.rotated,
+    rotK: k.rotated,
+    scores: best([found.scores], pairs, like),
+    pattern: best([found.pattern], pairs, like),
+    z: best(found.z, ['batch', 'pos', 'head', 'd_head'], like),
+  };
+}
+
+function heads(
+  { graph, stream }: Context,
+  branch: Branch,
+  { operand, role }: { operand: Attention['q']; role: 'head' | 'kv_head' },
+): { projected: Found; rotated: Found } {
+  const found = findHeadVectors(graph, branch.source, operand);
+  if (typeof found === 'string') return { projected: found, rotated: null };
+  const axes = ['batch', 'pos', role, 'd_head'];
+  const named = (places: readonly Laid[]): Laid[] => places.map(({ tensor, layout }) => ({ tensor, layout: renamed(layout, role) })); // prettier-ignore
+  const like = stream.embedding.tensor;
+  return {
+    projected: best(named(found.projected), axes, like),
+    rotated: found.rotated.length === 0 ? null : best(named(found.rotated), axes, like),
+  };
+}
+
+function renamed(layout: Layout, role: string): Layout {
+  return layout.map((axis) =>
+    axis.map(({ label, size }) => ({ label: label.replace(/^head/, role), size })),
+  );
+}
+
+/** The place whose view costs least; the first among equals. */
+function best(places: readonly Laid[], axes: readonly string[], like: string): Found {
+  let least: Located | null = null;
+  for (const place of places) {
+    const located = locate({ ...place, like }, axes);
+    if (located && (least === null || viewCost(located.view) < viewCost(least.view)))
+      least = located;
+  }
+  return least ?? 'its axes cannot be followed';
+}
+
+function allUnknown(reason: string): AttentionParts {
+  return { q: reason, k: reason, v: reason, rotQ: null, rotK: null, scores: reason, pattern: reason, z: reason }; // prettier-ignore
+}
