@@ -5,7 +5,7 @@ import { InputError } from '../../schemas/errors.js';
 import type { ActivationsConfig } from '../configs.js';
 
 /** Raised whenever the bytes that this stage writes change. */
-export const ACTIVATIONS_VERSION = 2;
+export const ACTIVATIONS_VERSION = 3;
 
 export interface SiteKey {
   readonly site: string;
