@@ -7,7 +7,7 @@ import { constantType } from './constant-type.js';
 import { inferCall, type CallContext } from './operators/call.js';
 import { OPERATORS, operatorName } from './operators/table.js';
 import type { AttributeProto, GraphProto, ModelProto, NodeProto, ValueInfoProto } from './proto.js';
-import type { Dim, TensorType, Value } from './shape.js';
+import { MAX_RANK, type Dim, type TensorType, type Value } from './shape.js';
 import { evaluateDim, isUnknown } from './symbolic.js';
 import { typeOfValueInfo } from './declared-type.js';
 
@@ -28,6 +28,7 @@ export function inferTypes(model: ModelProto, options: InferOptions = {}): Map<s
     opset,
     sizeOf: (dim) => evaluateDim(dim, sizes),
     unknownDim: () => `?f${fresh++}`,
+    loops: 0,
   };
   if (model.graph) inferGraph(model.graph, scope, []);
   return scope.types;
@@ -40,7 +41,12 @@ interface Scope {
   readonly opset: number;
   readonly sizeOf: CallContext['sizeOf'];
   readonly unknownDim: CallContext['unknownDim'];
+  /** Loops around the graph. */
+  readonly loops: number;
 }
+
+/** Within this many loops bodies are gone through twice; further in once, or nested loops would cost 2^depth. */
+const FOLLOWED_LOOPS = 3;
 
 function lookUp(scope: Scope, name: string): Value | null {
   for (let at: Scope | null = scope; at !== null; at = at.outer) {
@@ -61,7 +67,12 @@ function inferGraph(
   const set = (name: string, type: TensorType | null): void => {
     const info = declared.get(name);
     const merged = info ? merge(type, typeOfValueInfo(info, scope.unknownDim)) : type;
-    if (merged && name !== '') scope.types.set(name, { ...merged, name });
+    if (!merged || name === '') return;
+    const isLong = (merged.shape?.length ?? 0) > MAX_RANK;
+    scope.types.set(
+      name,
+      isLong ? { dtype: merged.dtype, shape: null, name } : { ...merged, name },
+    );
   };
   graph.input.forEach((info, i) => {
     const own = typeOfValueInfo(info, scope.unknownDim);
@@ -128,11 +139,16 @@ function inferBody(
 ): (TensorType | null)[] {
   if (!attribute.g) return [];
   const graph = attribute.g;
+  const loops = scope.loops + (node.opType === 'Loop' ? 1 : 0);
   const run = (given: readonly (TensorType | null)[]): (TensorType | null)[] =>
-    inferGraph(graph, { ...scope, types: new Map(), outer: scope }, given);
+    inferGraph(graph, { ...scope, types: new Map(), outer: scope, loops }, given);
   if (node.opType !== 'Loop') return run(scanInputs(node, inputs, graph.input.length));
   // A carried tensor may change its shape from round to round: axes that one round changes are unknown in all.
   const [, , ...carried] = inputs;
+  if (scope.loops >= FOLLOWED_LOOPS) {
+    const open = carried.map((value) => value && { dtype: value.dtype, shape: null });
+    return run([ITERATION, CONDITION, ...open]);
+  }
   const first = run([ITERATION, CONDITION, ...carried.map(withoutValues)]);
   const stable = carried.map((value, i): TensorType | null => {
     const after = first[i + 1];

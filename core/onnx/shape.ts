@@ -17,6 +17,9 @@ export interface TensorType {
   readonly values?: readonly Dim[];
 }
 
+/** Most axes of a tensor whose sizes are followed; a tensor with more is one of unknown rank. */
+export const MAX_RANK = 64;
+
 /** A tensor of a graph. */
 export interface Value extends TensorType {
   readonly name: string;

@@ -16,6 +16,8 @@ interface Term {
 const MAX_TERMS = 24;
 const MAX_FACTORS = 16;
 const MAX_CACHED = 50_000;
+/** Longest text of a size: a longer one is no size that anybody named, and takes long to work with. */
+export const MAX_DIM_TEXT = 512;
 const parsed = new Map<string, Polynomial>();
 
 /** The sum, or null where it has no short form. */
@@ -123,6 +125,7 @@ function polynomial(dim: Dim): Polynomial {
   if (typeof dim === 'number') return constant(dim);
   const known = parsed.get(dim);
   if (known) return known;
+  if (dim.length > MAX_DIM_TEXT) return new Map([[dim, { factors: [dim], coefficient: 1 }]]);
   const result = parse(dim) ?? new Map([[dim, { factors: [dim], coefficient: 1 }]]);
   if (parsed.size >= MAX_CACHED) parsed.clear();
   parsed.set(dim, result);
@@ -182,6 +185,7 @@ function format(value: Polynomial): Dim | null {
     const parts = factors.map((f) => (/^[A-Za-z_?][\w.$]*$/.test(f) ? f : `(${f})`));
     if (size !== 1 || parts.length === 0) parts.unshift(String(size));
     text += (coefficient < 0 ? '-' : text === '' ? '' : '+') + parts.join('*');
+    if (text.length > MAX_DIM_TEXT) return null;
   }
   return text;
 }
@@ -194,21 +198,23 @@ function byName(a: Term, b: Term): number {
 
 function sum(a: Polynomial, b: Polynomial, sign: 1 | -1): Polynomial {
   const total = new Map(a);
-  for (const [key, term] of b) {
-    const coefficient = (total.get(key)?.coefficient ?? 0) + sign * term.coefficient;
-    if (coefficient === 0) total.delete(key);
-    else total.set(key, { factors: term.factors, coefficient });
-  }
+  for (const term of b.values()) addTerm(total, term, sign);
   return total;
 }
 
+function addTerm(total: Map<string, Term>, { factors, coefficient }: Term, sign: 1 | -1): void {
+  const key = factors.join('*');
+  const after = (total.get(key)?.coefficient ?? 0) + sign * coefficient;
+  if (after === 0) total.delete(key);
+  else total.set(key, { factors, coefficient: after });
+}
+
 function product(a: Polynomial, b: Polynomial): Polynomial {
-  let total: Polynomial = new Map();
+  const total = new Map<string, Term>();
   for (const left of a.values()) {
     for (const right of b.values()) {
       const factors = [...left.factors, ...right.factors].sort();
-      const coefficient = left.coefficient * right.coefficient;
-      total = sum(total, new Map([[factors.join('*'), { factors, coefficient }]]), 1);
+      addTerm(total, { factors, coefficient: left.coefficient * right.coefficient }, 1);
     }
   }
   return total;

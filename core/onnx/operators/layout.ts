@@ -188,7 +188,8 @@ function tile(call: OperatorCall): TensorType[] {
     call.fail(`${shape.length} repeats, one per axis`, String(repeats.values.length));
   const tiled = shape.map((dim, i) => multiplyDims(dim, repeats.values?.[i] ?? 1) ?? call.unknownDim()); // prettier-ignore
   const times = knownIntegers(call, repeats)?.[0];
-  const many = values && times !== undefined ? indices(times).flatMap(() => values) : null;
+  const few = times !== undefined && times <= MAX_VALUES;
+  const many = values && few ? indices(times).flatMap(() => values) : null;
   return [withValues({ dtype, shape: tiled }, shape.length === 1 ? many : null)];
 }
 

@@ -2,7 +2,7 @@
 // of a row. Rows name what they expect, so that an error tells the operator, the expectation and what came.
 import { broadcastShapes } from '../broadcast.js';
 import type { DataTypeName } from '../data-type.js';
-import type { Dim, TensorType, Value } from '../shape.js';
+import { MAX_RANK, type Dim, type TensorType, type Value } from '../shape.js';
 import type { OperatorCall, OperatorRow } from './operator.js';
 
 export const FLOAT: readonly DataTypeName[] = ['float32', 'float16', 'float64', 'bfloat16'];
@@ -121,7 +121,9 @@ export function withAxis(shape: readonly Dim[], axis: number, dim: Dim): Dim[] {
 
 /** A shape of the given rank of which nothing else is known. */
 export function unknownShape(call: OperatorCall, rank: number | null): Dim[] | null {
-  return rank === null ? null : Array.from({ length: rank }, () => call.unknownDim());
+  return rank === null || rank > MAX_RANK
+    ? null
+    : Array.from({ length: rank }, () => call.unknownDim());
 }
 
 /** The single number behind a tensor's first axis, or null: the length of a list of axes or sizes. */
