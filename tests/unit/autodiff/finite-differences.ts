@@ -13,7 +13,7 @@ import { Session, type Optimisation, type TensorValue } from '../../../runtime/s
 export type Draw =
   | readonly number[]
   | { readonly shape: readonly number[]; readonly low?: number; readonly high?: number }
-  | { readonly shape: readonly number[]; readonly values: readonly number[] }
+  | { readonly shape: readonly number[]; readonly points: readonly number[] }
   | { readonly shape: readonly number[]; readonly int64: readonly number[] }
   | { readonly shape: readonly number[]; readonly int32: readonly number[] }
   | { readonly shape: readonly number[]; readonly bool: readonly number[] };
@@ -23,7 +23,8 @@ export interface RuleCase {
   /** What is special about the case. */
   readonly what: string;
   readonly inputs: Readonly<Record<string, Draw>>;
-  readonly build: (g: GraphBuilder, inputs: Readonly<Record<string, Value>>) => Value | readonly Value[];
+  /** The graph from its inputs, in the order of `inputs`. */
+  readonly build: (g: GraphBuilder, ...inputs: Value[]) => Value | readonly Value[];
   /** Element type; float64 unless ONNX Runtime has no such kernel. */
   readonly dtype?: 'float64' | 'float32';
   /** Inputs that stay constant; else all float ones are differentiated. */
@@ -91,15 +92,15 @@ function prepare(rule: RuleCase, knowledge: Knowledge): Prepared {
   const g = new GraphBuilder('case');
   const draw = generator(rule.what.length + 3);
   const feeds: Record<string, TensorValue> = {};
-  const values: Record<string, Value> = {};
+  const values: Value[] = [];
   const wrt: string[] = [];
   for (const [name, given] of Object.entries(rule.inputs)) {
     const value = drawInput(given, dtype, draw);
     feeds[name] = value;
-    values[name] = g.input(name, value.dtype, value.dims);
+    values.push(g.input(name, value.dtype, value.dims));
     if (value.dtype === dtype && !rule.fixed?.includes(name)) wrt.push(name);
   }
-  const built = rule.build(g, values);
+  const built = rule.build(g, ...values);
   const results = Array.isArray(built) ? (built as readonly Value[]) : [built as Value];
   const outputs = results.map((value, i) => g.output(value, `y${i}`).name);
   return { forward: forget(g.toModel(), knowledge), feeds, outputs, wrt };
@@ -112,7 +113,8 @@ function forget(model: ModelProto, knowledge: Knowledge): ModelProto {
   const weaker = (info: ValueInfoProto): ValueInfoProto => {
     const tensorType = info.type?.tensorType;
     const { elemType, shape } = tensorType ?? {};
-    const kept = knowledge === 'ranks' && shape ? { shape: { dim: shape.dim.map(() => ({})) } } : {};
+    const kept =
+      knowledge === 'ranks' && shape ? { shape: { dim: shape.dim.map(() => ({})) } } : {};
     return { ...info, type: { tensorType: { ...(elemType && { elemType }), ...kept } } };
   };
   const input = graph.input.map(weaker);
@@ -125,7 +127,11 @@ function gradientModel({ forward, outputs, wrt }: Prepared): ModelProto {
     outputs.map((name) => {
       const y = g.value(name);
       const flat = g.input(`cotangent.${name}`, y.dtype, [`size_of_${name}`]);
-      const cotangent = g.op('Reshape', [flat, g.op('Shape', [y])], y.shape ? { shape: y.shape } : {});
+      const cotangent = g.op(
+        'Reshape',
+        [flat, g.op('Shape', [y])],
+        y.shape ? { shape: y.shape } : {},
+      );
       return [name, cotangent];
     }),
   );
@@ -167,11 +173,15 @@ function drawInput(
     return { dtype: 'int32', dims: given.shape, data: Int32Array.from(given.int32) };
   if ('bool' in given)
     return { dtype: 'bool', dims: given.shape, data: Uint8Array.from(given.bool) };
-  if ('values' in given) {
-    const values = given.values[Symbol.iterator]();
-    return floats(dtype, given.shape, () => Number(values.next().value));
+  if ('points' in given) {
+    const points = given.points[Symbol.iterator]();
+    return floats(dtype, given.shape, () => Number(points.next().value));
   }
-  const { shape, low = -2, high = 2 } = 'shape' in given ? given : { shape: given };
+  const { shape, low, high } = {
+    low: -2,
+    high: 2,
+    ...('shape' in given ? given : { shape: given }),
+  };
   return floats(dtype, shape, () => draw(low, high));
 }
 

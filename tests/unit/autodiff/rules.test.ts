@@ -2,9 +2,19 @@
 // tell of shapes; and that no operator of the table lacks a case or a reason.
 import { describe, expect, it } from 'vitest';
 import { ELEMENTWISE_CASES } from './cases/elementwise.js';
+import { GATHERING_CASES } from './cases/gathering.js';
+import { MOVEMENT_CASES } from './cases/movement.js';
+import { PRODUCT_CASES } from './cases/products.js';
+import { REDUCTION_CASES } from './cases/reductions.js';
 import { ruleError, type Knowledge } from './finite-differences.js';
 
-const CASES = [...ELEMENTWISE_CASES];
+const CASES = [
+  ELEMENTWISE_CASES,
+  PRODUCT_CASES,
+  MOVEMENT_CASES,
+  GATHERING_CASES,
+  REDUCTION_CASES,
+].flat();
 const TOLERANCE = { float64: 1e-7, float32: 3e-4 };
 const KNOWLEDGE: readonly Knowledge[] = ['sizes', 'ranks', 'nothing'];
 
