@@ -18,15 +18,15 @@ export interface Laid {
   readonly layout: Layout;
 }
 
-/** The core of an attention branch; every operand with its layout. */
+/** The core of an attention branch; every operand with its layout, or the reason why it is not certain. */
 export interface Attention {
-  readonly scores: Laid;
-  readonly pattern: Laid;
+  readonly scores: Laid | string;
+  readonly pattern: Laid | string;
   /** Places where z can be seen, the first after the product first. */
-  readonly z: readonly Laid[];
-  readonly q: Laid;
-  readonly k: Laid;
-  readonly v: Laid;
+  readonly z: readonly Laid[] | string;
+  readonly q: Laid | string;
+  readonly k: Laid | string;
+  readonly v: Laid | string;
 }
 
 /** Sizes of the first two axes of the stream. */
@@ -35,32 +35,30 @@ export interface StreamSizes {
   readonly pos: Dim;
 }
 
-/** The attention of a branch, or a reason why it is not certain. */
-export function findAttention(
-  graph: SiteGraph,
-  branch: Branch,
-  sizes: StreamSizes,
-): Attention | string {
+/** The attention of a branch. */
+export function findAttention(graph: SiteGraph, branch: Branch, sizes: StreamSizes): Attention {
   const softmax = theSoftmax(graph, branch.path);
-  if (typeof softmax === 'string') return softmax;
+  if (typeof softmax === 'string')
+    return { ...without(softmax), scores: softmax, pattern: softmax, z: softmax, v: softmax };
   const read = softmax.input[0] ?? '';
-  const toScores = pathBetween(graph.index, branch.source, read);
-  const at = toScores?.chain.findLastIndex(({ node }) => isActivationProduct(node, toScores)) ?? -1;
-  const product = toScores?.chain[at];
-  if (!toScores || !product) return 'the scores are not one product of queries and keys';
-  const after = toScores.chain.slice(at + 1);
-  if (after.some(({ region }) => region.some((node) => PRODUCTS.has(node.opType ?? ''))))
-    return 'the scores are a sum of several products';
-  const scores = scoresTensor(graph, read, { after, path: toScores });
-  const layout = scoresLayout(graph, scores, { after, product, sizes });
-  if (typeof layout === 'string') return layout;
-  const rest = afterSoftmax(graph, { softmax, branch, layout: layout.scores });
-  if (typeof rest === 'string') return rest;
-  const lead = layout.product.slice(0, -2);
-  const [q, k] = [product.node.input[0] ?? '', product.node.input[1] ?? ''];
-  const operands = headOperands(graph, { q, k, lead, pos: sizes.pos });
-  if (operands === null) return 'the operands of the scores have unknown shapes';
-  return { scores: { tensor: scores, layout: layout.scores }, ...rest, ...operands };
+  const path = pathBetween(graph.index, branch.source, read);
+  const at = path?.chain.findLastIndex(({ node }) => isActivationProduct(node, path)) ?? -1;
+  const after = path?.chain.slice(at + 1) ?? [];
+  const scores = path === null ? read : scoresTensor(graph, read, { after, path });
+  const layout = scoresLayout(graph, scores, sizes);
+  if (typeof layout === 'string')
+    return { ...without(layout), scores: layout, pattern: layout, z: layout, v: layout };
+  const product = path?.chain[at];
+  const before = after.slice(0, after.findIndex(({ tensor }) => tensor === scores) + 1);
+  const operands = product
+    ? operandsOf(graph, { product, before, layout, sizes })
+    : without('the scores are not one product of queries and keys');
+  const rest = afterSoftmax(graph, { softmax, branch, layout });
+  return { scores: { tensor: scores, layout }, ...rest, ...operands };
+}
+
+function without(reason: string): Pick<Attention, 'q' | 'k'> {
+  return { q: reason, k: reason };
 }
 
 function theSoftmax(graph: SiteGraph, path: DataPath): NodeProto | string {
@@ -98,38 +96,47 @@ function scoresTensor(
     : read;
 }
 
-/** The layouts of the scores and of the product that they come from. */
-function scoresLayout(
-  graph: SiteGraph,
-  scores: string,
-  { after, product, sizes }: { after: readonly ChainLink[]; product: ChainLink; sizes: StreamSizes }, // prettier-ignore
-): { readonly scores: Layout; readonly product: Layout } | string {
+/** The layout of the scores, or why it is not certain. */
+function scoresLayout(graph: SiteGraph, scores: string, sizes: StreamSizes): Layout | string {
   const shape = shapeOf(graph, scores);
   const lead = shape && leadAxes(shape.slice(0, -2), sizes);
   if (shape === null || lead === null)
     return `the scores have the shape ${shape === null ? 'unknown' : `[${shape.join(', ')}]`}, in which batch and heads cannot be told apart`;
   const [query, key] = shape.slice(-2) as [Dim, Dim];
-  const own: Layout = [...lead, atom('query_pos', query), atom('key_pos', key)];
-  let layout: Layout | null = own;
-  const before = after.slice(0, after.findIndex(({ tensor }) => tensor === scores) + 1);
-  for (const { node } of before.reverse()) {
-    if (layout === null) break;
-    if (movementOf(graph, node) === 'view') layout = layoutBefore(graph, node, layout);
+  return [...lead, atom('query_pos', query), atom('key_pos', key)];
+}
+
+interface Product {
+  readonly product: ChainLink;
+  /** Links from the product to the scores. */
+  readonly before: readonly ChainLink[];
+  readonly layout: Layout;
+  readonly sizes: StreamSizes;
+}
+
+/** The operands of the product q · kᵀ behind the scores. */
+function operandsOf(
+  graph: SiteGraph,
+  { product, before, layout, sizes }: Product,
+): Pick<Attention, 'q' | 'k'> {
+  if (before.some(({ region }) => region.some((node) => PRODUCTS.has(node.opType ?? ''))))
+    return without('the scores are a sum of several products');
+  let made: Layout | null = layout;
+  for (const { node } of [...before].reverse()) {
+    if (made !== null && movementOf(graph, node) === 'view') made = layoutBefore(graph, node, made);
   }
-  if (layout === null) return 'the axes of the scores cannot be followed back to their product';
-  const ends = layout.slice(-2).map((axis) => axis.map(({ label }) => label).join('·'));
-  if (
-    layout.length < 2 ||
-    product.node.opType !== 'MatMul' ||
-    ends.join() !==
-      own
-        .slice(-2)
-        .map((axis) => axis.map(({ label }) => label).join('·'))
-        .join()
-  )
-    // prettier-ignore
-    return `the product behind the scores ends in the axes ${ends.join(', ')}`;
-  return { scores: own, product: layout };
+  if (made === null) return without('the axes of the scores cannot be followed back to their product'); // prettier-ignore
+  const ends = labels(made.slice(-2));
+  if (ends !== labels(layout.slice(-2)))
+    return without(`the product behind the scores ends in the axes ${ends}`);
+  const [q, k] = [product.node.input[0] ?? '', product.node.input[1] ?? ''];
+  const lead = made.slice(0, -2);
+  const operands = headOperands(graph, { q, k, lead, pos: sizes.pos });
+  return operands ?? without('the operands of the scores have unknown shapes');
+}
+
+function labels(layout: Layout): string {
+  return layout.map((axis) => axis.map(({ label }) => label).join('·') || '1').join(', ');
 }
 
 /** Batch and heads in the axes before the positions; null where they cannot be told apart. */
@@ -153,29 +160,64 @@ interface AfterSoftmax {
 function afterSoftmax(
   graph: SiteGraph,
   { softmax, branch, layout }: AfterSoftmax,
-): Pick<Attention, 'pattern' | 'v' | 'z'> | string {
+): Pick<Attention, 'pattern' | 'v' | 'z'> {
   const path = pathBetween(graph.index, softmax.output[0] ?? '', branch.out);
-  const at = path?.chain.findIndex(({ node }) => isActivationProduct(node, branch.path)) ?? -1;
-  const product = path?.chain[at];
-  if (!path || !product) return 'no product of the pattern with values follows the softmax';
-  if (product.node.input[0] !== product.from || product.region.length > 0)
-    return 'the pattern is not the left operand of its product with the values';
-  const pattern = followForward(graph, path.chain.slice(0, at), layout);
-  if (pattern === null) return 'the axes of the pattern cannot be followed from the softmax';
-  const values = product.node.input[1] ?? '';
+  const chain = path?.chain ?? [];
+  const tensors = [softmax.output[0] ?? '', ...chain.map((link) => link.tensor)];
+  const at = tensors.findIndex((tensor) => multiplies(graph, tensor).length > 0);
+  const products = multiplies(graph, tensors[at] ?? '');
+  const [product] = products;
+  const end = labels(layout.slice(-2));
+  const missing = 'no product of the pattern with values follows the softmax';
+  if (product === undefined) return { pattern: missing, v: missing, z: missing };
+  const held = followForward(graph, chain.slice(0, at), layout);
+  if (held === null || labels(held.slice(-2)) !== end) {
+    const reason = 'the axes of the pattern cannot be followed from the softmax';
+    return { pattern: reason, v: reason, z: reason };
+  }
+  const pattern = { tensor: tensors[at] ?? '', layout: held };
+  const next = chain[at];
+  if (products.length > 1 || next?.node !== product) {
+    const reason = `the pattern is multiplied with ${products.length} values`;
+    return { pattern, v: reason, z: reason };
+  }
+  return { pattern, ...valuesOf(graph, chain.slice(at), held) };
+}
+
+/** The products whose left operand a tensor is, if it has no other readers. */
+function multiplies({ index }: SiteGraph, tensor: string): readonly NodeProto[] {
+  const readers = (index.consumersOf.get(tensor) ?? []).flatMap((i) => index.graph.node[i] ?? []);
+  const others = readers.filter(({ opType = '' }) => opType !== 'Shape' && opType !== 'Size');
+  const isLeft = ({ opType, input }: NodeProto): boolean => opType === 'MatMul' && input[0] === tensor; // prettier-ignore
+  return others.every(isLeft) ? others : [];
+}
+
+/** v and z of the product that the first link is. */
+function valuesOf(
+  graph: SiteGraph,
+  links: readonly ChainLink[],
+  pattern: Layout,
+): Pick<Attention, 'v' | 'z'> {
+  const [product] = links;
+  const values = product?.node.input[1] ?? '';
   const shape = shapeOf(graph, values);
-  const made = shapeOf(graph, product.tensor);
-  if (!shape || !made) return 'the values have an unknown shape';
+  const made = shapeOf(graph, product?.tensor ?? '');
+  if (!shape || !made) {
+    const reason = 'the values have an unknown shape';
+    return { v: reason, z: reason };
+  }
   const lead = pattern.slice(0, -2);
   const d = atom('d_head', made.at(-1) as Dim);
   const v = broadcastLead(shape, lead);
-  if (v === null || made.length !== pattern.length) return `the values have the shape [${shape.join(', ')}] beside a pattern of ${pattern.length} axes`; // prettier-ignore
+  if (v === null || made.length !== pattern.length) {
+    const reason = `the values have the shape [${shape.join(', ')}] beside a pattern of ${pattern.length} axes`;
+    return { v: reason, z: reason };
+  }
   const key = pattern.at(-1)?.map(({ size }) => ({ label: 'pos', size })) ?? [];
   const query = pattern.at(-2)?.map(({ size }) => ({ label: 'pos', size })) ?? [];
   return {
-    pattern: { tensor: product.from, layout: pattern },
     v: { tensor: values, layout: [...v, key, d] },
-    z: viewsAfter(graph, path.chain.slice(at), [...lead, query, d]),
+    z: viewsAfter(graph, links, [...lead, query, d]),
   };
 }
 

@@ -4,37 +4,38 @@ import type { NodeProto } from '../onnx/proto.js';
 import type { Branch } from './branches.js';
 import type { ChainLink } from './data-path.js';
 import { normOf, type Norm } from './norms.js';
-import { PRODUCTS, unwrap, type SiteGraph } from './site-graph.js';
+import { PASS, PRODUCTS, shapeOf, unwrap, type SiteGraph } from './site-graph.js';
 
 export interface BranchNorms {
   readonly before: Norm | null;
   readonly after: Norm | null;
 }
 
-export function branchNorms(graph: SiteGraph, { path, source }: Branch): BranchNorms {
+export function branchNorms(graph: SiteGraph, { path, source, out }: Branch): BranchNorms {
   const { chain } = path;
   const first = chain.findIndex((link) => nodesOf(link).some(isProduct));
   const last = chain.findLastIndex((link) => nodesOf(link).some(isProduct));
-  const before = chain.slice(0, Math.max(first, 0)).map((link) => normOf(graph, link));
+  const width = shapeOf(graph, out)?.at(-1);
   const after = chain.slice(last + 1).map((link) => normOf(graph, link));
-  const start = unwrap(graph, source);
   return {
-    before: before.find((norm) => norm !== null && unwrap(graph, norm.input) === start) ?? null,
-    after: after.find((norm) => norm !== null) ?? null,
+    before: normOver(graph, chain.slice(0, Math.max(first, 0)), source),
+    after: after.find((norm) => norm && shapeOf(graph, norm.input)?.at(-1) === width) ?? null,
   };
 }
 
-/** The first norm among links that reads the given tensor. */
+/** The first norm among links, before any product, that reads the given tensor. */
 export function normOver(
   graph: SiteGraph,
   links: readonly ChainLink[],
   tensor: string,
 ): Norm | null {
-  const start = unwrap(graph, tensor);
+  const start = unwrap(graph, tensor, PASS);
+  const width = shapeOf(graph, tensor)?.at(-1);
   for (const link of links) {
     if (isProduct(link.node)) return null;
     const norm = normOf(graph, link);
-    if (norm !== null && unwrap(graph, norm.input) === start) return norm;
+    if (norm === null || unwrap(graph, norm.input, PASS) !== start) continue;
+    if (shapeOf(graph, norm.input)?.at(-1) === width) return norm;
   }
   return null;
 }

@@ -3,7 +3,8 @@
 //
 // Symbols: D = nodes reachable from the tensor s without crossing Shape, intersected with those the tensor t needs;
 // idom(n) = the last node before n that lies on every path s → n; chain = … idom(idom(n_t)), idom(n_t), n_t (the maker of t).
-// Source: immediate dominators of a DAG in topological order, Cooper, Harvey and Kennedy 2001, section 3 (one pass suffices).
+// How they are found: core/onnx/dominators.ts.
+import { DominatorTree } from '../onnx/dominators.js';
 import { nodeAt, readNames, type GraphIndex } from '../onnx/graph-index.js';
 import type { NodeProto } from '../onnx/proto.js';
 
@@ -79,38 +80,35 @@ function forwardFrom(index: GraphIndex, start: string, nodes: readonly number[])
   });
 }
 
+/** A number that no node has. */
+const NONE = -2;
+
 function immediateDominators(
   index: GraphIndex,
   { nodes, start, root }: { nodes: readonly number[]; start: string; root: number },
 ): Map<number, number> {
-  const idom = new Map([[root, root]]);
-  const common = (a: number, b: number): number => {
-    let [x, y] = [a, b];
-    // Node numbers ascend along every path, so the later one always climbs.
-    while (x !== y) {
-      if (x > y) x = idom.get(x) ?? root;
-      else y = idom.get(y) ?? root;
-    }
-    return x;
-  };
+  const tree = new DominatorTree(root);
   for (const at of nodes) {
-    let dominator: number | null = null;
-    for (const tensor of readNames(nodeAt(index.graph, at))) {
-      const producer = tensor === start ? root : index.producerOf.get(tensor);
-      if (producer === undefined || !idom.has(producer)) continue;
-      if (producer === root && tensor !== start) continue;
-      dominator = dominator === null ? producer : common(dominator, producer);
-    }
-    if (dominator !== null) idom.set(at, dominator);
+    const producers = readNames(nodeAt(index.graph, at)).map((tensor) => {
+      if (tensor === start) return root;
+      const producer = index.producerOf.get(tensor) ?? NONE;
+      return producer === root ? NONE : producer;
+    });
+    tree.add(at, producers);
   }
-  return idom;
+  return new Map(tree.entries());
 }
 
 function linksOf(
   index: GraphIndex,
-  chain: readonly number[],
+  dominators: readonly number[],
   path: { idom: ReadonlyMap<number, number>; start: string; end: string },
 ): ChainLink[] {
+  const read = new Set([...path.idom.keys()].flatMap((at) => readNames(index.graph.node[at] ?? NOTHING))); // prettier-ignore
+  const used = (at: number): string[] =>
+    nodeAt(index.graph, at).output.filter((name) => name === path.end || read.has(name));
+  // A node that hands on several tensors (Split) is passed by every path, but no one tensor of it is.
+  const chain = dominators.filter((at, i) => i === dominators.length - 1 || used(at).length === 1);
   const position = new Map(chain.map((node, i) => [node, i]));
   /** Position of the last chain node at or above a node in the dominator tree; map order is topological. */
   const above = new Map<number, number>();
@@ -124,18 +122,17 @@ function linksOf(
   }
   let from = path.start;
   return chain.map((at, i) => {
-    const node = nodeAt(index.graph, at);
-    const next = chain[i + 1];
-    const readers =
-      next === undefined ? [] : [...(regions[i + 1] ?? []), nodeAt(index.graph, next)];
-    const tensor = next === undefined ? path.end : usedOutput(node, readers);
-    const link = { node, index: at, tensor, from, region: regions[i] ?? [] };
+    const tensor = i === chain.length - 1 ? path.end : (used(at)[0] ?? '');
+    const link = {
+      node: nodeAt(index.graph, at),
+      index: at,
+      tensor,
+      from,
+      region: regions[i] ?? [],
+    };
     from = tensor;
     return link;
   });
 }
 
-function usedOutput(node: NodeProto, readers: readonly NodeProto[]): string {
-  const read = new Set(readers.flatMap(readNames));
-  return node.output.find((name) => read.has(name)) ?? node.output[0] ?? '';
-}
+const NOTHING: NodeProto = { input: [], output: [], attribute: [], metadataProps: [] };

@@ -35,9 +35,10 @@ export function movementOf(graph: SiteGraph, node: NodeProto): Movement | null {
   if (operator === 'Expand' || operator === 'Tile') return 'repeat';
   if (operator === 'Concat' && node.input.every((name) => name === node.input[0])) return 'repeat';
   if (operator === 'Slice' || operator === 'Split') return 'part';
-  if (operator !== 'Gather') return null;
+  if (operator !== 'Gather' && operator !== 'GatherND') return null;
   const picked = integersOf(graph, node.input[1] ?? '');
   if (picked === null) return null;
+  if (operator === 'GatherND') return 'part';
   return new Set(picked).size < picked.length ? 'repeat' : 'part';
 }
 

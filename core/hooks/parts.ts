@@ -1,7 +1,7 @@
 // What the rows of the site table ask of a model and of a block: each place as a tensor with a view, as absent, or with the
 // reason why it is not certain. Puts the structures' answers together and decides nothing by name.
 import type { Dim } from '../onnx/shape.js';
-import { findAttention, type Attention, type Laid, type StreamSizes } from './attention.js';
+import { findAttention, type Laid, type StreamSizes } from './attention.js';
 import { branchNorms, normOver } from './branch-norms.js';
 import type { Branch } from './branches.js';
 import { findHeadVectors } from './heads.js';
@@ -12,7 +12,7 @@ import { positionTable } from './position-table.js';
 import type { ResidualStream, StreamBlock } from './residual-stream.js';
 import { readNames } from '../onnx/graph-index.js';
 import { PASS, producer, shapeOf, type SiteGraph } from './site-graph.js';
-import { locate, viewCost, type Located } from './site-view.js';
+import { locate, viewCost, type Located, type NormView } from './site-view.js';
 import type { Found } from './sites.js';
 
 export interface NormParts {
@@ -146,19 +146,26 @@ function normParts(context: Context, norm: Norm): NormParts {
   const { parts } = norm;
   if (parts === null) {
     const tensor = norm.node.output[0] ?? '';
-    const { batch, pos } = context.sizes;
-    const sizes = [batch, pos, context.stream.width];
     return {
-      scale: { tensor, sizes: [batch, pos, 1], view: { kind: 'norm', part: 'scale' } },
-      normalized: { tensor, sizes, view: { kind: 'norm', part: 'normalized' } },
+      scale: insideNorm(vectors(context, tensor, 1, 'itself'), 'scale'),
+      normalized: insideNorm(vectors(context, tensor, undefined, 'itself'), 'normalized'),
     };
   }
-  const scale = vectors(context, parts.scale, 1);
+  const scale = vectors(context, parts.scale, 1, 'itself');
   const isInverse = parts.inverse && scale !== null && typeof scale !== 'string';
+  if (isInverse && scale.view !== null) return { scale: 'its axes are joined', normalized: vectors(context, parts.normalized) }; // prettier-ignore
   return {
     scale: isInverse ? { ...scale, view: { kind: 'reciprocal' } } : scale,
     normalized: vectors(context, parts.normalized),
   };
+}
+
+function insideNorm(found: Found, part: NormView['part']): Found {
+  if (found === null || typeof found === 'string') return found;
+  const { view, sizes } = found;
+  const shown = view?.kind === 'axes' ? view : null;
+  const last = part === 'scale' ? 1 : (sizes.at(-1) ?? 1);
+  return { ...found, sizes: [...sizes.slice(0, -1), last], view: { kind: 'norm', part, shown } };
 }
 
 function mlpInput(context: Context, mlp: Branch, attention: Branch | null): Found {
@@ -177,14 +184,22 @@ function mlpInput(context: Context, mlp: Branch, attention: Branch | null): Foun
   return { ...found, readOnly, readers: reads.map((i) => graph.node[i]?.output[0] ?? '') };
 }
 
-/** A tensor [batch, pos, width], or its axes joined; preferably the one that is so by itself. */
-function vectors(context: Context, tensor: string, width: Dim = context.stream.width): Found {
+/**
+ * A tensor [batch, pos, width], or with its first axes joined; a Reshape of it that is so by itself is preferred, unless
+ * `itself` is asked for.
+ */
+function vectors(
+  context: Context,
+  tensor: string,
+  width: Dim = context.stream.width,
+  which: 'itself' | 'nearest' = 'nearest',
+): Found {
   const { batch, pos } = context.sizes;
   const shape = shapeOf(context.graph, tensor);
   const rank = shape?.length ?? 3;
-  if (rank === 3) return { tensor, view: null, sizes: [batch, pos, shape?.[2] ?? width] };
+  if (rank === 3) return { tensor, view: null, sizes: [batch, pos, width] };
   if (rank !== 2) return `tensor "${tensor}" has ${rank} axes`;
-  const last = width === 1 ? [] : [{ label: 'last', size: shape?.[1] ?? width }];
+  const last = width === 1 ? [] : [{ label: 'last', size: width }];
   const layout: Layout = [
     [
       { label: 'batch', size: batch },
@@ -192,7 +207,8 @@ function vectors(context: Context, tensor: string, width: Dim = context.stream.w
     ],
     last,
   ];
-  const places = [{ tensor, layout }, ...reshaped(context.graph, { tensor, layout })];
+  const own = { tensor, layout };
+  const places = which === 'itself' ? [own] : [own, ...reshaped(context.graph, own)];
   return best(places, ['batch', 'pos', 'last'], context.stream.embedding.tensor);
 }
 
@@ -214,29 +230,30 @@ function hidden(context: Context, tensor: string): Found {
 function attentionParts(context: Context, branch: Branch): AttentionParts {
   const { graph, sizes, stream } = context;
   const like = stream.embedding.tensor;
-  const found = findAttention(graph, branch, sizes);
-  if (typeof found === 'string') return allUnknown(found);
+  const { scores, pattern, z, q, k, v } = findAttention(graph, branch, sizes);
   const pairs = ['batch', 'head', 'query_pos', 'key_pos'];
-  const q = heads(context, branch, { operand: found.q, role: 'head' });
-  const k = heads(context, branch, { operand: found.k, role: 'kv_head' });
-  const v = heads(context, branch, { operand: found.v, role: 'kv_head' });
+  const at = (place: Laid | string): Found =>
+    typeof place === 'string' ? place : best([place], pairs, like);
+  const queries = heads(context, branch, { operand: q, role: 'head' });
+  const keys = heads(context, branch, { operand: k, role: 'kv_head' });
   return {
-    q: q.projected,
-    k: k.projected,
-    v: v.projected,
-    rotQ: q.rotated,
-    rotK: k.rotated,
-    scores: best([found.scores], pairs, like),
-    pattern: best([found.pattern], pairs, like),
-    z: best(found.z, ['batch', 'pos', 'head', 'd_head'], like),
+    q: queries.projected,
+    k: keys.projected,
+    v: heads(context, branch, { operand: v, role: 'kv_head' }).projected,
+    rotQ: queries.rotated,
+    rotK: keys.rotated,
+    scores: at(scores),
+    pattern: at(pattern),
+    z: typeof z === 'string' ? z : best(z, ['batch', 'pos', 'head', 'd_head'], like),
   };
 }
 
 function heads(
   { graph, stream }: Context,
   branch: Branch,
-  { operand, role }: { operand: Attention['q']; role: 'head' | 'kv_head' },
+  { operand, role }: { operand: Laid | string; role: 'head' | 'kv_head' },
 ): { projected: Found; rotated: Found } {
+  if (typeof operand === 'string') return { projected: operand, rotated: null };
   const found = findHeadVectors(graph, branch.source, operand);
   if (typeof found === 'string') return { projected: found, rotated: null };
   const axes = ['batch', 'pos', role, 'd_head'];

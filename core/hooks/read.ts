@@ -45,7 +45,8 @@ function readOne(
   if (view === null) return source;
   if (view.kind === 'axes') return applyAxes(g, source, view);
   if (view.kind === 'reciprocal') return g.op('Reciprocal', [source]);
-  return norms.read(site.tensor, view.part);
+  const value = norms.read(site.tensor, view.part);
+  return view.shown === null ? value : applyAxes(g, value, view.shown);
 }
 
 /** Scale and normalised value of norm operators, each computed once. */

@@ -18,6 +18,8 @@ export interface AxesView {
 export interface NormView {
   readonly kind: 'norm';
   readonly part: 'scale' | 'normalized';
+  /** How the operator's axes are seen; null where they are the site's. */
+  readonly shown: AxesView | null;
 }
 
 /** The tensor holds 1 / site. */

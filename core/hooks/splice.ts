@@ -112,13 +112,14 @@ function inputName(
 function editThrough(g: GraphBuilder, value: Value, group: readonly SiteSplice[]): Value {
   return group.reduce((current, { site, edit }) => {
     const { view } = site;
-    if (view === null || view.kind === 'norm') return checked(site, current, edit(g, current));
-    if (view.kind === 'reciprocal') {
+    const axes = view?.kind === 'norm' ? view.shown : view;
+    if (axes === null) return checked(site, current, edit(g, current));
+    if (axes.kind === 'reciprocal') {
       const inverse = g.op('Reciprocal', [current]);
       return g.op('Reciprocal', [checked(site, inverse, edit(g, inverse))]);
     }
-    const seen = applyAxes(g, current, view);
-    return undoAxes(g, checked(site, seen, edit(g, seen)), { view, original: current });
+    const seen = applyAxes(g, current, axes);
+    return undoAxes(g, checked(site, seen, edit(g, seen)), { view: axes, original: current });
   }, value);
 }
 
