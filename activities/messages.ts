@@ -1,5 +1,5 @@
 // The activities that workflows may call. Types alone, no code.
-import type { StageName } from '../schemas/constants.js';
+import type { RunStage, StageName } from '../schemas/constants.js';
 import type {
   LotInput,
   LotResult,
@@ -15,7 +15,7 @@ import type {
 export interface Activities {
   planStage(input: {
     readonly ref: RunRef;
-    readonly stage: StageName;
+    readonly stage: RunStage;
     readonly mode: ResumeMode;
   }): Promise<StagePlanned>;
   runLot(input: LotInput): Promise<LotResult>;

@@ -2,7 +2,7 @@
 import { Context } from '@temporalio/activity';
 import { InputError } from '../schemas/errors.js';
 import type { ResumeMode, RunRef, StagePlanned } from '../schemas/messages.js';
-import type { StageName } from '../schemas/constants.js';
+import type { RunStage } from '../schemas/constants.js';
 import { cutLots } from '../stages/lot/cut-lots.js';
 import { writeManifest, type PlannedItem } from '../stages/lot/manifest.js';
 import { createPinnedReader } from '../stages/run-plan/pinned.js';
@@ -23,7 +23,7 @@ import type { ObjectStore } from '../storage/objects/object-store.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 export async function planStageActivity(
-  input: { readonly ref: RunRef; readonly stage: StageName; readonly mode: ResumeMode },
+  input: { readonly ref: RunRef; readonly stage: RunStage; readonly mode: ResumeMode },
   dependencies: ActivityDependencies,
 ): Promise<StagePlanned> {
   const { ref, stage, mode } = input;

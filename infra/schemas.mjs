@@ -1,4 +1,4 @@
-// `npm run schemas`: writes the JSON Schema of the run file from its zod schema, for editors.
+// `npm run schemas`: writes the JSON Schemas of the run file and the training file from their zod schemas, for editors.
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ROOT, isMain, main } from './processes.mjs';
@@ -7,8 +7,12 @@ import { setUp } from './setup.mjs';
 if (isMain(import.meta.url)) {
   await main(async () => {
     await setUp();
-    const compiled = path.join(ROOT, 'dist', 'stages', 'run-file', 'json-schema.js');
-    const { writeRunFileSchema } = await import(pathToFileURL(compiled).href);
-    await writeRunFileSchema(path.join(ROOT, 'schemas', 'json-schema', 'run-file.schema.json'));
+    const compiled = (...names) =>
+      import(pathToFileURL(path.join(ROOT, 'dist', 'stages', ...names)).href);
+    const { runFileJsonSchema, writeJsonSchema } = await compiled('run-file', 'json-schema.js');
+    const { trainingFileJsonSchema } = await compiled('language-model', 'training-file.js');
+    const file = (name) => path.join(ROOT, 'schemas', 'json-schema', `${name}.schema.json`);
+    await writeJsonSchema(file('run-file'), runFileJsonSchema());
+    await writeJsonSchema(file('training-file'), trainingFileJsonSchema());
   });
 }

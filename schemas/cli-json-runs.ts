@@ -24,7 +24,7 @@ export const runsDocument = z.array(
     run: z.string(),
     revision: count,
     state: runState,
-    stage: z.enum(STAGES).nullable().describe('the stage that was last reported'),
+    stage: stageName.nullable().describe('the stage that was last reported'),
     startedMs: timeMs.nullable(),
     changedMs: timeMs.nullable().describe('time of the last event'),
     beatAgeSeconds: z.number().nullable().describe('since a worker last gave a sign of life'),
@@ -173,7 +173,7 @@ export const planDocument = z.strictObject({
   exact: z.boolean(),
   stages: z.array(
     z.strictObject({
-      stage: stageName,
+      stage: z.enum(STAGES),
       dataset: z.string(),
       key: sha256.nullable(),
       planned: count.nullable(),

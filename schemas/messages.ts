@@ -1,5 +1,5 @@
 // What clients, workflows and activities say to each other: references and counts only, under 2 KB. Types alone, no code.
-import type { StageName } from './constants.js';
+import type { RunStage, StageName } from './constants.js';
 
 /** Where a run's records lie. Credentials are never part of it: each worker has its own. */
 export interface RunRef {
@@ -72,7 +72,7 @@ export interface StageFinished {
 
 export interface RunInput {
   readonly ref: RunRef;
-  readonly stages: readonly StageName[];
+  readonly stages: readonly RunStage[];
   readonly mode: ResumeMode;
   readonly window: number;
   readonly tolerance: number;

@@ -1,10 +1,10 @@
 // Shapes of the records in the store: commits, snapshots, refs, plans, events, quarantine. Parsed on every read back.
 import { z } from 'zod';
-import { SPLITS, STAGES } from './constants.js';
+import { ALL_STAGES, SPLITS } from './constants.js';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.number().int().nonnegative();
-export const stageName = z.enum(STAGES);
+export const stageName = z.enum(ALL_STAGES);
 export const splitName = z.enum(SPLITS);
 
 /** Byte range and value range of one record batch, so that a reader can prune and verify without opening the file. */
@@ -139,6 +139,7 @@ export const beatRecord = z.strictObject({
     tokens: z.number().optional(),
     rows: z.number().optional(),
     step: z.number().optional(),
+    loss: z.number().optional().describe('of the last step, in nats'),
   }),
 });
 export type Beat = z.infer<typeof beatRecord>;

@@ -1,7 +1,9 @@
 // The run file: what a user asks for. Strict; every field has a description, a unit and a default where one is sensible.
 import { z } from 'zod';
+import { modelEdit } from './model-edits.js';
 
-const name = z
+/** A name that becomes part of dataset names and paths. */
+export const plainName = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, ".", "_" and "-" (at most 100)');
 const positive = z.number().int().positive();
@@ -16,7 +18,8 @@ export const RESERVED_NAMES = [
   'evidence',
 ] as const;
 
-const storeOptions = z
+/** Where a configuration file's store lies. */
+export const storeOptions = z
   .strictObject({
     endpoint: z
       .url()
@@ -64,6 +67,10 @@ const model = z
       .describe(
         'document: each document is cut into contexts; concatenate: documents of a shard are joined, the prepended token between them',
       ),
+    edits: z
+      .array(modelEdit)
+      .default([])
+      .describe('changes that make another model of it, as `model run --edit` does; default none'),
   })
   .describe('The language model; give `onnx` and `tokenizer`, or `folder`.');
 
@@ -83,7 +90,8 @@ const split = z.union([
     ),
 ]);
 
-const corpus = z
+/** The section `corpus` of a configuration file. */
+export const corpusSection = z
   .strictObject({
     sources: z
       .array(z.string())
@@ -134,7 +142,7 @@ const activations = z
   .describe('Which activations to keep.');
 
 const sae = z.strictObject({
-  name: name
+  name: plainName
     .refine(
       (n) => !(RESERVED_NAMES as readonly string[]).includes(n),
       `must not be one of ${RESERVED_NAMES.join(', ')}`,
@@ -217,7 +225,7 @@ export const runFile = z.strictObject({
     .describe('file://folder or s3://bucket/prefix; relative folders start at the run file'),
   storeOptions: storeOptions.optional(),
   model,
-  corpus,
+  corpus: corpusSection,
   activations,
   saes: z.array(sae).default([]).describe('dictionaries to train, encode and index'),
   index: z

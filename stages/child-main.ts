@@ -4,6 +4,8 @@ import { activationsTasks } from './activations/child.js';
 import { corpusTasks } from './corpus/child.js';
 import { encodeTasks } from './encode/child.js';
 import { indexTasks } from './index/child.js';
+import { languageModelTasks } from './language-model/child.js';
+import { streamTasks } from './stream/child.js';
 import { tokensTasks } from './tokens/child.js';
 import { trainTasks } from './train/child.js';
 
@@ -14,4 +16,6 @@ serveChild({
   ...trainTasks,
   ...encodeTasks,
   ...indexTasks,
+  ...streamTasks,
+  ...languageModelTasks,
 });

@@ -1,13 +1,16 @@
 // The resolved settings that each stage reads. `keyed` enters the stage's key (whatever changes bytes, and nothing else);
 // `aux` only says where things are. Stored with the plan, so a resume never reads the user's files again.
+import type { ModelSpec } from '../core/training/model-spec.js';
 import type { Split } from '../schemas/constants.js';
+import type { ResolvedEdit } from '../schemas/model-edits.js';
 import type { SaeConfig } from '../schemas/run-file.js';
+import type { TrainingSection } from '../schemas/training-file.js';
 import type { StoreOptions } from '../storage/objects/s3-client.js';
 
 /** A model: an ONNX file by digest, plus edits that make it another model. `base` covers external data. */
 export interface ModelReference {
   readonly base: string;
-  readonly edits: readonly unknown[];
+  readonly edits: readonly ResolvedEdit[];
 }
 
 /** Settings of inference that can change last bits. */
@@ -102,6 +105,8 @@ export interface ActivationsConfig {
     readonly model: StoredFile;
     /** External-data files by the location that the ONNX file names. */
     readonly external: readonly (StoredFile & { readonly location: string })[];
+    /** Tensors that the model's edits read; left out where it has none. */
+    readonly editValues?: readonly StoredFile[] | undefined;
   };
 }
 /** One token shard: its `tokens` objects. Rows are permuted by digestOf of this object. */
@@ -129,6 +134,63 @@ export interface TrainConfig {
 /** The pinned activations: digest over their fit and calib objects. */
 export interface TrainInputs {
   readonly snapshot: string;
+}
+
+/** The tokens of some splits laid end to end, to train a language model on or to measure it. */
+export interface StreamConfig {
+  readonly keyed: {
+    readonly tokensKey: string;
+    readonly splits: readonly Split[];
+    /** file: as the documents stand in the sources; shuffled: by their numbers, which follow a keyed hash. */
+    readonly order: 'file' | 'shuffled';
+    /** Id of the token before every document; null for none. */
+    readonly prependId: number | null;
+    /** Of one stored token id. */
+    readonly dtype: 'uint16' | 'uint32';
+    /** Weights in the loss by spans in a field of the document; null: no weights are stored. */
+    readonly lossWeights: { readonly field: string; readonly default: number } | null;
+  };
+}
+/** The pinned tokens that the stream is made of. */
+export interface StreamInputs {
+  readonly snapshot: string;
+}
+
+export interface LanguageModelConfig {
+  readonly keyed: {
+    /** All defaults filled in. */
+    readonly model: ModelSpec;
+    /** Digest of the file with the weights to begin from, or the seed of random ones. */
+    readonly init: { readonly file: string } | { readonly seed: number };
+    /** Where contexts begin: offsets in a tensor of a file (by digest), or sampled in a keyed order. */
+    readonly data:
+      | { readonly batches: string; readonly tensor: string }
+      | { readonly sampling: 'epochs' | 'random'; readonly seed: number };
+    readonly training: Pick<
+      TrainingSection,
+      'batch' | 'optimiser' | 'schedule' | 'clipNorm' | 'logEverySteps' | 'validateEverySteps'
+    > & {
+      readonly steps: number;
+      /** Parts of a batch that are computed one after another. */
+      readonly microBatches: number;
+    };
+    readonly engine: EngineConfig;
+  };
+  readonly aux: {
+    readonly name: string;
+    readonly init: StoredFile | null;
+    readonly batches: StoredFile | null;
+    /** Of one stored token id. */
+    readonly dtype: 'uint16' | 'uint32';
+    readonly checkpointMs: number;
+  };
+}
+/** Digests of the streams: trained on, its weights, and what is measured; null where there is none. */
+export interface LanguageModelInputs {
+  readonly training: string;
+  readonly weights: string | null;
+  readonly calib: string | null;
+  readonly test: string | null;
 }
 
 export interface EncodeConfig {

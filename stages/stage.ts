@@ -35,7 +35,7 @@ export interface SpoolFile {
   readonly path: string;
   /** Shard of this file where an item makes several (corpus); else the item's own. */
   readonly shard?: string | undefined;
-  readonly extension: 'arrow' | 'safetensors' | 'json' | 'bin';
+  readonly extension: 'arrow' | 'safetensors' | 'onnx' | 'json' | 'bin';
   readonly sha256: string;
   readonly bytes: number;
   readonly rows: number;
@@ -86,6 +86,8 @@ export interface StageContext {
     readonly tokens?: number;
     readonly rows?: number;
     readonly step?: number;
+    /** Of the last step (language models), nats. */
+    readonly loss?: number;
   }) => void;
 }
 

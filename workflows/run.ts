@@ -13,7 +13,7 @@ import {
 } from '@temporalio/workflow';
 import type { RunInput, RunResult, StageFinished } from '../schemas/messages.js';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { SEARCH_ATTRIBUTES, type StageName } from '../schemas/constants.js';
+import { SEARCH_ATTRIBUTES, type RunStage, type StageName } from '../schemas/constants.js';
 import { planStage, publishStage, recordEvent } from './options.js';
 import { Control, limitsSignal, pauseSignal, progressQuery, unpauseSignal } from './signals.js';
 import { stageWorkflow } from './stage.js';
@@ -102,7 +102,7 @@ function answerQueries({ control, current, total }: Running): void {
   }));
 }
 
-async function runStage(running: Running, stage: StageName): Promise<void> {
+async function runStage(running: Running, stage: RunStage): Promise<void> {
   const { input, control, current, total } = running;
   const { ref, mode } = input;
   current.stage = stage;

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { type planDocument } from '../../schemas/cli-json-runs.js';
 import type { StageName } from '../../schemas/constants.js';
 import { estimateStages } from '../../stages/run-plan/estimate.js';
-import { initialPlan } from '../../stages/run-plan/plan-record.js';
+import { plannedDatasets } from '../../stages/run-plan/plan-record.js';
 import type { ResolvedRun } from '../../stages/run-plan/resolved-run.js';
 import {
   latestRevision,
@@ -35,7 +35,7 @@ export async function planRows(
   const same = stored !== null && sameRequest(stored, run) ? stored : null;
   const left = same ? await remainingWork(store, same, 'missing') : null;
   const rows: PlanRow[] = [];
-  for (const { stage, dataset, key } of initialPlan(run).stages) {
+  for (const { stage, dataset, key } of plannedDatasets(run)) {
     if (!stagesOf(run).includes(stage)) continue;
     const work = left?.stages.find((s) => s.stage === stage)?.work ?? null;
     const estimate = estimates[stage];

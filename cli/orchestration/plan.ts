@@ -2,7 +2,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { planDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT, STAGES, type StageName } from '../../schemas/constants.js';
+import { EXIT, STAGES, type RunStage } from '../../schemas/constants.js';
 import { loadRunFile } from '../../stages/run-file/load.js';
 import { extractionMemoryNote } from '../../stages/run-plan/extraction-memory.js';
 import { resolveRun } from '../../stages/run-plan/resolve-run.js';
@@ -76,7 +76,7 @@ function render(rows: readonly PlanRow[], exact: boolean): string {
   ].join('\n');
 }
 
-const BEFORE: Readonly<Record<StageName, string>> = {
+const BEFORE: Readonly<Record<RunStage, string>> = {
   corpus: 'now',
   tokens: 'corpus',
   activations: 'tokens',
@@ -85,7 +85,7 @@ const BEFORE: Readonly<Record<StageName, string>> = {
   index: 'encode',
 };
 
-function count(value: number | null, stage: StageName): string {
+function count(value: number | null, stage: RunStage): string {
   return value === null ? `known after ${BEFORE[stage]}` : value.toLocaleString('en-US');
 }
 

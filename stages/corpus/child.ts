@@ -19,7 +19,7 @@ import { localPartFiles } from './part-files.js';
 import { readRecords } from './read-records.js';
 import { SpoolBuckets, type SpooledDocument } from './spool-buckets.js';
 import type { CorpusShard, CorpusStatistics } from './statistics.js';
-import { IdsWriter } from './write-ids.js';
+import { NumbersWriter } from './write-numbers.js';
 import { ShardWriter } from './write-shards.js';
 
 export interface CorpusRequest {
@@ -139,7 +139,7 @@ async function writeShards(work: PartWork): Promise<{ files: SpoolFile[]; shards
       ...work.counts[split],
     });
   const writers = { fit: create('fit'), calib: create('calib'), test: create('test') };
-  const ids = new IdsWriter(spool, partDigest);
+  const ids = new NumbersWriter({ spool, table: 'ids', shard: partDigest.slice(0, 16) });
   try {
     for await (const bucket of work.buckets.sorted()) {
       const kept: SpooledDocument[] = [];
@@ -161,7 +161,11 @@ async function writeShards(work: PartWork): Promise<{ files: SpoolFile[]; shards
   await work.buckets.remove();
   const inOrder = SPLITS.map((split) => writers[split]);
   return {
-    files: [...inOrder.flatMap((writer) => writer.files), ...(await ids.finish())],
+    files: [
+      ...inOrder.flatMap((writer) => writer.files),
+      ...(await ids.finish()),
+      ...inOrder.flatMap((writer) => writer.lineFiles),
+    ],
     shards: inOrder.flatMap((writer) => writer.shards),
   };
 }

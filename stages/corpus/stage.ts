@@ -16,7 +16,7 @@ export type OpenPartStore = (url: string, options: OpenStoreOptions) => Promise<
 export function createCorpusStage(openPartStore: OpenPartStore): Stage<CorpusConfig, CorpusInputs> {
   return {
     name: 'corpus',
-    version: 1,
+    version: 2,
     async run(item, config, context) {
       const key = item.keys[0] ?? '';
       const part = partOf(item.inputs, config);

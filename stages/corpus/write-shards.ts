@@ -6,6 +6,7 @@ import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { SpoolFile } from '../stage.js';
 import type { SpooledDocument } from './spool-buckets.js';
 import type { CorpusShard } from './statistics.js';
+import { NumbersWriter } from './write-numbers.js';
 
 /** Rows and text handed to the table writer at once. */
 const WRITE_ROWS = 1024;
@@ -27,8 +28,11 @@ export interface ShardTarget {
 export class ShardWriter {
   readonly files: SpoolFile[] = [];
   readonly shards: CorpusShard[] = [];
+  /** Where each document stood in its file, in the order of the documents' numbers; complete after `finish`. */
+  lineFiles: readonly SpoolFile[] = [];
   readonly #target: ShardTarget;
   readonly #count: number;
+  readonly #lines: NumbersWriter;
   #open: {
     readonly index: number;
     readonly writer: TableWriter<'source'>;
@@ -40,6 +44,8 @@ export class ShardWriter {
 
   constructor(target: ShardTarget) {
     this.#target = target;
+    const shard = `${target.partDigest.slice(0, 16)}-${target.split}`;
+    this.#lines = new NumbersWriter({ spool: target.spool, table: 'lines', shard });
     this.#count = shardCount(target.documents, target.textBytes, target.shardTokens);
   }
 
@@ -56,16 +62,19 @@ export class ShardWriter {
     this.#rowBytes += document.textBytes + meta.length;
     this.#open.documents++;
     this.#open.textBytes += document.textBytes;
+    await this.#lines.add(document.line);
     if (this.#rows.id.length >= WRITE_ROWS || this.#rowBytes >= WRITE_BYTES) await this.#flush();
   }
 
   async finish(): Promise<void> {
     await this.#finishShard();
+    this.lineFiles = await this.#lines.finish();
   }
 
   /** Closes the open file; for a caller that gives up. */
   async abort(): Promise<void> {
     await this.#open?.writer.abort();
+    await this.#lines.abort();
   }
 
   #openTable(index: number): Promise<TableWriter<'source'>> {

@@ -15,11 +15,14 @@ export interface JsonSchemaNode {
   readonly anyOf?: readonly JsonSchemaNode[];
 }
 
-const TITLE = 'Assay run file';
-
-/** JSON Schema (draft 2020-12) of what a user may write: fields with a default are optional; `$schema` is allowed. */
+/** JSON Schema (draft 2020-12) of the run file as a user may write it. */
 export function runFileJsonSchema(): JsonSchemaNode {
-  const { $schema, ...rest } = z.toJSONSchema(runFile, { io: 'input' }) as JsonSchemaNode & {
+  return fileJsonSchema(runFile, 'Assay run file');
+}
+
+/** JSON Schema of a configuration file: fields with a default are optional; `$schema` is allowed. */
+export function fileJsonSchema(shape: z.ZodType, title: string): JsonSchemaNode {
+  const { $schema, ...rest } = z.toJSONSchema(shape, { io: 'input' }) as JsonSchemaNode & {
     $schema: string;
   };
   const own = {
@@ -30,20 +33,20 @@ export function runFileJsonSchema(): JsonSchemaNode {
   };
   return {
     $schema,
-    title: TITLE,
+    title,
     ...rest,
     properties: { ...own, ...rest.properties },
   } as JsonSchemaNode;
 }
 
-/** The text of the schema file as it is checked in. */
-export function runFileJsonSchemaText(): string {
-  return `${JSON.stringify(runFileJsonSchema(), null, 2)}\n`;
+/** The text of a schema file as it is checked in. */
+export function jsonSchemaText(schema: JsonSchemaNode): string {
+  return `${JSON.stringify(schema, null, 2)}\n`;
 }
 
-/** Writes the schema file; `schemas/json-schema/run-file.schema.json` in this project. */
-export async function writeRunFileSchema(path: string): Promise<void> {
-  await writeFile(path, runFileJsonSchemaText());
+/** Writes a schema file; `schemas/json-schema/run-file.schema.json` and its neighbours in this project. */
+export async function writeJsonSchema(path: string, schema: JsonSchemaNode): Promise<void> {
+  await writeFile(path, jsonSchemaText(schema));
 }
 
 /** The schema node that describes the field at `path`; null where there is none. Looks into every alternative. */

@@ -1,14 +1,17 @@
-// Reads a run file (YAML or JSON) and tells everything that is wrong with it at once. Looks at the file alone: whether
-// the model, the corpus and the store that it names exist is the plan's business.
+// Reads a run file (YAML or JSON), or a configuration file of another kind, and tells everything that is wrong with it at
+// once. Looks at the file alone: whether the model, the corpus and the store that it names exist is the plan's business.
 import { dirname, extname, resolve } from 'node:path';
+import type { z } from 'zod';
 import { runFile } from '../../schemas/run-file.js';
 import type { RunFile } from '../../schemas/run-file.js';
 import { findCredentials } from './credentials.js';
 import { runFileJsonSchema } from './json-schema.js';
+import type { JsonSchemaNode } from './json-schema.js';
 import type { Purpose } from './placeholders.js';
 import { problemsError } from './problem.js';
-import type { Problem } from './problem.js';
+import type { Finding, Problem } from './problem.js';
 import { ruleFindings } from './rules.js';
+import type { RuleInput } from './rules.js';
 import { shapeFindings } from './shape-findings.js';
 import { readSourceText } from './source-text.js';
 import { parseSource } from './yaml-document.js';
@@ -32,7 +35,7 @@ export interface LoadOptions {
  * @throws InputError with one line per problem: file, line, column, field, expected, found, remedy.
  */
 export async function loadRunFile(path: string, options: LoadOptions = {}): Promise<LoadedRunFile> {
-  const text = await readSourceText(path);
+  const text = await readSourceText(path, 'run file');
   const absolute = resolve(path);
   return {
     runFile: parseRunFile(text, { ...options, file: path }),
@@ -50,22 +53,53 @@ export function parseRunFile(
   options: LoadOptions & { readonly file: string },
 ): RunFile {
   const { file, purpose = 'run' } = options;
+  return parseFile(text, {
+    file,
+    shape: runFile,
+    schema: runFileJsonSchema(),
+    schemaName: 'run-file',
+    rules: (input) => ruleFindings({ ...input, purpose }),
+  });
+}
+
+/** How a kind of configuration file is judged. */
+export interface FileKind<Shape extends z.ZodType> {
+  /** How messages call the file. */
+  readonly file: string;
+  readonly shape: Shape;
+  readonly schema: JsonSchemaNode;
+  /** The checked-in schema is schemas/json-schema/NAME.schema.json. */
+  readonly schemaName: string;
+  /** Rules that tie several fields together. */
+  readonly rules: (input: Pick<RuleInput, 'value' | 'schema'>) => readonly Finding[];
+}
+
+/**
+ * A configuration file's content with all defaults filled in.
+ * @throws InputError with one line per problem
+ */
+export function parseFile<Shape extends z.ZodType>(
+  text: string,
+  kind: FileKind<Shape>,
+): z.output<Shape> {
+  const { file, shape, schema, schemaName } = kind;
   const document = parseSource(text, file);
   const problems: Problem[] = [
     ...document.problems,
-    ...credentialProblems(text, file, document.position),
+    ...credentialProblems(text, kind, document.position),
   ];
   if (extname(file) === '.json' && problems.length === 0)
     problems.push(...jsonProblems(text, file));
   if (!document.judgeable) throw problemsError(oncePerPlace(problems));
   const value = withoutSchemaField(document.value);
-  const schema = runFileJsonSchema();
-  const parsed = runFile.safeParse(value);
+  const parsed = shape.safeParse(value);
   if (!parsed.success)
     problems.push(
-      ...shapeFindings(parsed.error.issues, { schema, value }).map((f) => document.locate(f)),
+      ...shapeFindings(parsed.error.issues, { schema, schemaName, value }).map((f) =>
+        document.locate(f),
+      ),
     );
-  problems.push(...ruleFindings({ value, schema, purpose }).map((f) => document.locate(f)));
+  problems.push(...kind.rules({ value, schema }).map((f) => document.locate(f)));
   if (parsed.success && problems.length === 0) return parsed.data;
   throw problemsError(oncePerPlace(problems));
 }
@@ -79,14 +113,14 @@ function withoutSchemaField(value: unknown): unknown {
 
 function credentialProblems(
   text: string,
-  file: string,
+  { file, schemaName }: Pick<FileKind<z.ZodType>, 'file' | 'schemaName'>,
   position: SourceDocument['position'],
 ): Problem[] {
   return findCredentials(text).map(({ offset, kind }) => ({
     file,
     ...position(offset),
     field: '',
-    expected: 'no credentials in a run file',
+    expected: `no credentials in a ${schemaName.replace('-', ' ')}`,
     found: kind,
     remedy:
       "remove it; credentials come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or the SDK's own chain",

@@ -1,5 +1,6 @@
 // Rules that tie several fields of a run file together. They read plain data and pass over fields of a wrong type,
 // so that they speak in the same breath as the schema.
+import { editFindings } from './edit-rules.js';
 import { nodeAt } from './json-schema.js';
 import type { JsonSchemaNode } from './json-schema.js';
 import { nearestNames } from './nearest-names.js';
@@ -15,7 +16,8 @@ export interface RuleInput {
   readonly purpose: Purpose;
 }
 
-interface Fields {
+/** A file's plain data with defaults, by path. */
+export interface Fields {
   get(...path: FieldPath): unknown;
   number(...path: FieldPath): number | null;
   text(...path: FieldPath): string | null;
@@ -40,12 +42,13 @@ export function ruleFindings(input: RuleInput): Finding[] {
   const fields = fieldsOf(input);
   return [
     ...RULES.flatMap((rule) => rule(fields)),
+    ...editFindings(input.value),
     ...placeholderFindings(input.value, input.purpose),
   ];
 }
 
 /** Fields with the schema's defaults filled in. */
-function fieldsOf({ value, schema }: RuleInput): Fields {
+export function fieldsOf({ value, schema }: Pick<RuleInput, 'value' | 'schema'>): Fields {
   const get = (...path: FieldPath): unknown =>
     valueAt(value, path) ?? nodeAt(schema, path)?.default;
   return {
@@ -93,7 +96,8 @@ function modelFiles(fields: Fields): Finding[] {
   return [{ path, expected: '`onnx` and `tokenizer`, or `folder`', found, remedy }];
 }
 
-function storeUrl(fields: Fields): Finding[] {
+/** What is wrong with `store` and `storeOptions`. */
+export function storeUrl(fields: Fields): Finding[] {
   const store = fields.text('store');
   if (store === null) return [];
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(store)?.[1];
@@ -244,7 +248,7 @@ function batchHoldsContext(fields: Fields): Finding[] {
 }
 
 /** Indices of values that stand earlier in the list already. */
-function repeated(values: readonly unknown[]): number[] {
+export function repeated(values: readonly unknown[]): number[] {
   return values.flatMap((value, index) =>
     typeof value === 'string' && values.indexOf(value) < index ? [index] : [],
   );

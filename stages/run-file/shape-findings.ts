@@ -9,6 +9,8 @@ type Issue = z.core.$ZodIssue;
 
 export interface ShapeContext {
   readonly schema: JsonSchemaNode;
+  /** Of the checked-in schema; run-file where nothing is said. */
+  readonly schemaName?: string;
   /** The file's plain data. */
   readonly value: unknown;
 }
@@ -114,7 +116,7 @@ function unknownKey(path: FieldPath, key: string, context: ShapeContext): ShapeF
       ? `did you mean \`${near}\`?`
       : elsewhere !== undefined
         ? `it belongs at \`${elsewhere}\``
-        : 'remove it; every field is listed in schemas/json-schema/run-file.schema.json';
+        : `remove it; every field is listed in schemas/json-schema/${context.schemaName ?? 'run-file'}.schema.json`;
   return {
     path,
     key,

@@ -1,4 +1,4 @@
-// A run file's text from disk: whole, UTF-8, of bounded size. Knows nothing of its fields.
+// A configuration file's text from disk: whole, UTF-8, of bounded size. Knows nothing of its fields.
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { InputError } from '../../schemas/errors.js';
@@ -7,11 +7,11 @@ import { InputError } from '../../schemas/errors.js';
 export const MAX_RUN_FILE_BYTES = 2 ** 20;
 
 /**
- * The text of the file, without a byte order mark.
+ * The text of the file, without a byte order mark. @param what how messages call such a file: run file, training file
  * @throws InputError where there is no such file, it is a folder, too large, or not UTF-8 (with the line).
  */
-export async function readSourceText(path: string): Promise<string> {
-  const bytes = await readBytes(path);
+export async function readSourceText(path: string, what: string): Promise<string> {
+  const bytes = await readBytes(path, what);
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
@@ -23,20 +23,20 @@ export async function readSourceText(path: string): Promise<string> {
   }
 }
 
-async function readBytes(path: string): Promise<Uint8Array> {
+async function readBytes(path: string, what: string): Promise<Uint8Array> {
   const place = { file: path, resolved: resolve(path) };
   try {
     const info = await stat(path);
     if (!info.isFile()) {
       throw new InputError(
-        `${path}: expected a run file (YAML or JSON), found a folder — name the file in it`,
+        `${path}: expected a ${what} (YAML or JSON), found a folder — name the file in it`,
         place,
       );
     }
     if (info.size > MAX_RUN_FILE_BYTES) {
       const found = `${String(info.size)} bytes`;
       throw new InputError(
-        `${path}: expected a run file of at most ${String(MAX_RUN_FILE_BYTES)} bytes, found ${found} — is this the corpus or the model?`,
+        `${path}: expected a ${what} of at most ${String(MAX_RUN_FILE_BYTES)} bytes, found ${found} — is this the corpus or the model?`,
         { ...place, bytes: info.size },
       );
     }
@@ -46,7 +46,7 @@ async function readBytes(path: string): Promise<Uint8Array> {
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     const found = code === 'ENOENT' ? 'no such file' : `a file that cannot be read (${code})`;
     throw new InputError(
-      `${path}: expected a run file (YAML or JSON), found ${found} — looked at ${place.resolved}`,
+      `${path}: expected a ${what} (YAML or JSON), found ${found} — looked at ${place.resolved}`,
       {
         ...place,
         code,

@@ -3,7 +3,7 @@
 import os from 'node:os';
 import { isBad, parseDocument } from '../../core/corpus/document.js';
 import { BYTES_PER_TOKEN, shardCount } from '../../core/corpus/shard-plan.js';
-import { SPLITS, type Split, type StageName } from '../../schemas/constants.js';
+import { SPLITS, type Split, type RunStage } from '../../schemas/constants.js';
 import type { Part } from '../configs.js';
 import { partFiles } from '../corpus/parts.js';
 import { readRecords } from '../corpus/read-records.js';
@@ -34,7 +34,7 @@ interface CorpusSize {
 export async function estimateStages(
   run: ResolvedRun,
   options: { readonly exact: boolean; readonly folder: string },
-): Promise<Readonly<Record<StageName, StageEstimate>>> {
+): Promise<Readonly<Record<RunStage, StageEstimate>>> {
   const sizes: CorpusSize[] = [];
   for (const part of run.parts)
     sizes.push(options.exact ? await measurePart(part, run, options.folder) : guessPart(part, run));
@@ -47,7 +47,7 @@ export async function estimateStages(
 function estimateFor(
   run: ResolvedRun,
   { shards, textBytes }: CorpusSize,
-): Readonly<Record<StageName, StageEstimate>> {
+): Readonly<Record<RunStage, StageEstimate>> {
   const tokens = textBytes / BYTES_PER_TOKEN;
   const cores = os.availableParallelism();
   const { layers, width } = run.model;

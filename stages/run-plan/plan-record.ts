@@ -1,7 +1,8 @@
 // `runs/<name>/<revision>/plan.json`: what each stage plans, as far as it is known. Rewritten by the one orchestrating activity as
 // stages become plannable; `status` reads it.
 import { z } from 'zod';
-import { STAGES, type StageName } from '../../schemas/constants.js';
+import { STAGES, type RunStage } from '../../schemas/constants.js';
+import { stageName } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { revisionPrefix, type RunRevision } from '../../storage/records/key-layout.js';
 import { encodeRecord, readRecord } from '../../storage/records/record-io.js';
@@ -18,7 +19,7 @@ export const planRecord = z.strictObject({
   revision: count,
   stages: z.array(
     z.strictObject({
-      stage: z.enum(STAGES),
+      stage: stageName,
       dataset: z.string(),
       tables: z.array(z.string()),
       key: z.string().nullable().describe('null: known only after an earlier stage'),
@@ -28,16 +29,20 @@ export const planRecord = z.strictObject({
   ),
 });
 export type PlanRecord = z.infer<typeof planRecord>;
+/** A dataset of a run's plan. */
+type PlannedDataset = PlanRecord['stages'][number] & { readonly stage: RunStage };
 
 /** The plan before anything is known but names and the keys that follow from the settings. */
 export function initialPlan(run: ResolvedRun): PlanRecord {
+  const stages = plannedDatasets(run);
+  return { formatVersion: 1, run: run.name, revision: run.revision, stages };
+}
+
+/** The datasets that a run will publish, in the order of its stages. */
+export function plannedDatasets(run: ResolvedRun): PlannedDataset[] {
   const names = datasetNames(run.name);
   const keys = keysKnownAtStart(run);
-  const row = (
-    stage: StageName,
-    dataset: string,
-    tables: string[],
-  ): PlanRecord['stages'][number] => ({
+  const row = (stage: RunStage, dataset: string, tables: string[]): PlannedDataset => ({
     stage,
     dataset,
     tables,
@@ -64,12 +69,7 @@ export function initialPlan(run: ResolvedRun): PlanRecord {
     ),
   ];
   const last = STAGES.indexOf(run.until);
-  return {
-    formatVersion: 1,
-    run: run.name,
-    revision: run.revision,
-    stages: stages.filter(({ stage }) => STAGES.indexOf(stage) <= last),
-  };
+  return stages.filter(({ stage }) => STAGES.indexOf(stage) <= last);
 }
 
 /** The plan with one stage's numbers filled in. */

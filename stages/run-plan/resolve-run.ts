@@ -6,11 +6,13 @@ import { matchSites } from '../../core/hooks/sites.js';
 import { summariseTokenizer, type TokenizerSummary } from '../../core/corpus/tokenizer/summary.js';
 import { InputError } from '../../schemas/errors.js';
 import type { RunFile } from '../../schemas/run-file.js';
-import type { StageName } from '../../schemas/constants.js';
+import { MAX_OBJECT_BYTES, type RunStage } from '../../schemas/constants.js';
+import { dataKey, PARTS_EXTENSION } from '../../storage/records/key-layout.js';
 import { probeDevices, resolveAutoProvider } from '../../runtime/devices.js';
 import { ORT_VERSION } from '../../runtime/session.js';
 import type { EngineConfig, Part, StoredFile } from '../configs.js';
 import { listParts } from '../corpus/parts.js';
+import { resolveEdits, type ResolvedEdits } from '../model/edits.js';
 import { openModel, type ModelSummary } from '../model/open-model.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import type { OpenSource } from '../corpus/part-files.js';
@@ -21,15 +23,15 @@ import type { ResolvedRun } from './resolved-run.js';
 export interface ResolveOptions {
   readonly folder: string;
   readonly revision: number;
-  readonly until: StageName;
+  readonly until: RunStage;
   readonly limitDocuments: number | null;
   readonly hostId: string;
   readonly nowMs: number;
 }
 
-/** A local file that a run needs in its store. */
+/** What a run needs in its store: a local file, or bytes that were read from one. */
 export interface Upload {
-  readonly path: string;
+  readonly content: { readonly path: string } | { readonly bytes: Uint8Array };
   readonly stored: StoredFile;
   readonly extension: string;
 }
@@ -38,6 +40,8 @@ export interface ResolvedWithUploads {
   readonly run: ResolvedRun;
   readonly uploads: readonly Upload[];
   readonly model: ModelSummary;
+  /** The model's edits with their tensors. */
+  readonly edits: ResolvedEdits;
 }
 
 /** @throws InputError that names the file or field that does not fit */
@@ -57,11 +61,15 @@ export async function resolveRun(
     format: file.corpus.format,
   });
   const sites = selectSites(file, summary);
+  const edits = await editsOf(file, summary, folder);
   const uploads = [
-    ...summary.files.map((f, i) => upload(f.path, f, i === 0 ? 'onnx' : 'bin')),
-    upload(places.tokenizer, tokenizer, 'json'),
+    ...summary.files.map((f, i) => upload({ path: f.path }, f, i === 0 ? 'onnx' : 'bin')),
+    upload({ path: places.tokenizer }, tokenizer, 'json'),
   ];
   const stored = uploads.map((u) => u.stored);
+  const editValues = edits.files.map(({ sha256, bytes }) =>
+    upload({ bytes }, { sha256, bytes: bytes.length }, 'safetensors'),
+  );
   const [onnx, ...externalFiles] = stored.slice(0, summary.files.length) as [
     StoredFile,
     ...StoredFile[],
@@ -81,7 +89,7 @@ export async function resolveRun(
     hostId: options.hostId,
     parts,
     model: {
-      reference: { base: summary.digest, edits: [] },
+      reference: { base: summary.digest, edits: edits.list },
       onnx,
       external,
       tokenizer: stored.at(-1) as StoredFile,
@@ -89,16 +97,17 @@ export async function resolveRun(
       layers: summary.layers,
       width: summary.width,
       vocabulary: summary.vocab,
+      ...(editValues.length > 0 && { editValues: editValues.map((u) => u.stored) }),
     },
     sites,
-    engine: await engineOf(file),
+    engine: await resolveEngine(file.compute),
     dictionaries: file.saes.map((sae) => {
       const site = sites.find((s) => s.name === sae.hook);
       if (!site) throw unknownSite(`saes: "${sae.name}" reads`, sae.hook, sites);
       return resolveDictionary(sae, site.width);
     }),
   };
-  return { run, uploads, model: summary };
+  return { run, uploads: [...uploads, ...editValues], model: summary, edits };
 }
 
 interface OpenedTokenizer {
@@ -179,6 +188,19 @@ function selectSites(file: RunFile, model: ModelSummary): ResolvedRun['sites'] {
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+/** The run's edits; positions count within its longest context. */
+function editsOf(file: RunFile, model: ModelSummary, folder: string): Promise<ResolvedEdits> {
+  return resolveEdits(file.model.edits, {
+    model,
+    length: file.model.contextTokens,
+    lengthName: 'model.contextTokens',
+    batch: null,
+    folder,
+    runValue: null,
+    where: (edit, field) => `model.edits[${edit}]${field === undefined ? '' : `.${field}`}`,
+  });
+}
+
 function unknownSite(
   where: string,
   name: string,
@@ -194,8 +216,11 @@ function unknownSite(
   );
 }
 
-async function engineOf(file: RunFile): Promise<EngineConfig> {
-  const { device, threadsPerSession } = file.compute;
+/** The engine that a configuration's section `compute` means on this machine. @throws InputError where webgpu does not load */
+export async function resolveEngine(
+  compute: Pick<RunFile['compute'], 'device' | 'threadsPerSession'>,
+): Promise<EngineConfig> {
+  const { device, threadsPerSession } = compute;
   const provider = device === 'auto' ? await resolveAutoProvider() : device;
   if (device === 'webgpu') {
     const state = (await probeDevices(['webgpu'])).providers[0];
@@ -207,17 +232,14 @@ async function engineOf(file: RunFile): Promise<EngineConfig> {
   return { ort: ORT_VERSION, provider, threads: threadsPerSession, optimisation: 'all' };
 }
 
-function upload(
-  file: string,
-  content: { readonly sha256: string; readonly bytes: number },
+/** A content with the place that it will have in the store; what is larger than one object is stored in parts. */
+export function upload(
+  content: Upload['content'],
+  { sha256, bytes }: { readonly sha256: string; readonly bytes: number },
   extension: string,
 ): Upload {
-  const { sha256, bytes } = content;
-  return {
-    path: file,
-    extension,
-    stored: { key: `data/${sha256.slice(0, 2)}/${sha256}.${extension}`, sha256, bytes },
-  };
+  const key = dataKey(sha256, bytes > MAX_OBJECT_BYTES ? PARTS_EXTENSION : extension);
+  return { content, extension, stored: { key, sha256, bytes } };
 }
 
 /** Opens sources in S3 with the run's own connection settings. */

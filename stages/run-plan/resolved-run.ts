@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { SPLITS, STAGES } from '../../schemas/constants.js';
 import { DataError } from '../../schemas/errors.js';
+import { resolvedEdit } from '../../schemas/model-edits.js';
 import { runFile, type SaeConfig } from '../../schemas/run-file.js';
 import type { EngineConfig, ModelReference, Part, StoredFile } from '../configs.js';
 
@@ -31,9 +32,10 @@ const resolvedRun = z.strictObject({
   hostId: z.string(),
   parts: z.array(part),
   model: z.strictObject({
-    reference: z.strictObject({ base: sha256, edits: z.array(z.unknown()) }),
+    reference: z.strictObject({ base: sha256, edits: z.array(resolvedEdit) }),
     onnx: storedFile,
     external: z.array(storedFile.extend({ location: z.string() })),
+    editValues: z.array(storedFile).optional().describe('tensors that the edits read'),
     tokenizer: storedFile,
     prependId: z.number().int().nonnegative().nullable(),
     layers: count,

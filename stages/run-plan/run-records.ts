@@ -1,11 +1,11 @@
 // Stored runs: uploads what a run needs, stores its configuration and plan as a revision, reads them back, says what is left to do.
 import { z } from 'zod';
 import { digestOf } from '../../core/identity/digest.js';
-import { STAGES, type StageName } from '../../schemas/constants.js';
+import { STAGES, type RunStage } from '../../schemas/constants.js';
 import { DataError } from '../../schemas/errors.js';
 import type { ResumeMode } from '../../schemas/messages.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { putDataFile } from '../../storage/records/data-objects.js';
+import { putDataBytes, putDataFile } from '../../storage/records/data-objects.js';
 import type { RunRevision } from '../../storage/records/key-layout.js';
 import { getRunDocument, listRevisions, putRunDocument } from '../../storage/records/runs.js';
 import { latestSnapshot } from '../../storage/records/snapshots.js';
@@ -63,15 +63,22 @@ function requestDigest(run: ResolvedRun): string {
   });
 }
 
-/** Uploads model and tokenizer, then stores configuration and first plan. Safe to repeat. */
+/** Stores what a run or a training needs besides its corpus. Safe to repeat. */
+export async function storeUploads(store: ObjectStore, uploads: readonly Upload[]): Promise<void> {
+  for (const { content, stored, extension } of uploads) {
+    const { sha256, bytes } = stored;
+    if ('bytes' in content) await putDataBytes(store, { bytes: content.bytes, extension });
+    else await putDataFile(store, { path: content.path, extension, sha256, bytes });
+  }
+}
+
+/** Uploads model, values of its edits and tokenizer, then stores configuration and first plan. Safe to repeat. */
 export async function storeRun(
   store: ObjectStore,
   run: ResolvedRun,
   uploads: readonly Upload[],
 ): Promise<void> {
-  for (const { path, stored, extension } of uploads) {
-    await putDataFile(store, { path, extension, sha256: stored.sha256, bytes: stored.bytes });
-  }
+  await storeUploads(store, uploads);
   await putRunDocument(store, run, {
     document: 'config',
     value: run,
@@ -81,7 +88,7 @@ export async function storeRun(
 }
 
 /** The stages that a run consists of. */
-export function stagesOf(run: ResolvedRun): StageName[] {
+export function stagesOf(run: ResolvedRun): RunStage[] {
   const last = run.dictionaries.length === 0 ? 'activations' : 'index';
   const end = Math.min(STAGES.indexOf(run.until), STAGES.indexOf(last));
   return STAGES.slice(0, end + 1);
@@ -89,7 +96,7 @@ export function stagesOf(run: ResolvedRun): StageName[] {
 
 export interface RemainingWork {
   /** Per stage what is left; `null`: known only after an earlier stage. */
-  readonly stages: readonly { readonly stage: StageName; readonly work: StageWork | null }[];
+  readonly stages: readonly { readonly stage: RunStage; readonly work: StageWork | null }[];
   /** Whether nothing is left and every dataset is published whole. */
   readonly complete: boolean;
 }
@@ -101,7 +108,7 @@ export async function remainingWork(
   mode: ResumeMode,
 ): Promise<RemainingWork> {
   const pinned = createPinnedReader(store, run.revision);
-  const stages: { stage: StageName; work: StageWork | null }[] = [];
+  const stages: { stage: RunStage; work: StageWork | null }[] = [];
   let complete = true;
   for (const stage of stagesOf(run)) {
     const units = await planStageUnits(run, stage, pinned);

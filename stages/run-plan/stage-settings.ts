@@ -7,6 +7,7 @@ import type {
   CorpusConfig,
   EncodeConfig,
   IndexConfig,
+  Part,
   StoredFile,
   TokensConfig,
   TrainConfig,
@@ -15,7 +16,16 @@ import { datasetNames } from './dataset-names.js';
 import type { ResolvedDictionary, ResolvedRun } from './resolved-run.js';
 import { STAGE_TABLE } from './stage-table.js';
 
-export function corpusConfig(run: ResolvedRun): CorpusConfig {
+/** What the corpus and tokens stages read of a resolved run, or of a resolved training. */
+export interface CorpusRun {
+  readonly name: string;
+  readonly file: Pick<ResolvedRun['file'], 'seed' | 'corpus' | 'storeOptions'>;
+  readonly limitDocuments: number | null;
+  readonly parts: readonly Part[];
+  readonly model: { readonly tokenizer: StoredFile };
+}
+
+export function corpusConfig(run: CorpusRun): CorpusConfig {
   const { corpus } = run.file;
   return {
     keyed: {
@@ -35,7 +45,7 @@ export function corpusConfig(run: ResolvedRun): CorpusConfig {
   };
 }
 
-export function corpusPreimage(run: ResolvedRun): KeyPreimage {
+export function corpusPreimage(run: CorpusRun): KeyPreimage {
   return {
     stage: 'corpus',
     stageVersion: STAGE_TABLE.corpus.version,
@@ -44,7 +54,7 @@ export function corpusPreimage(run: ResolvedRun): KeyPreimage {
   };
 }
 
-export function tokensKeyed(run: ResolvedRun): TokensConfig['keyed'] {
+export function tokensKeyed(run: CorpusRun): TokensConfig['keyed'] {
   const { maxDocumentTokens, onBadDocument } = run.file.corpus;
   return {
     corpusKey: stageKey(corpusPreimage(run)),
@@ -54,7 +64,7 @@ export function tokensKeyed(run: ResolvedRun): TokensConfig['keyed'] {
   };
 }
 
-export function tokensPreimage(run: ResolvedRun): KeyPreimage {
+export function tokensPreimage(run: CorpusRun): KeyPreimage {
   return {
     stage: 'tokens',
     stageVersion: STAGE_TABLE.tokens.version,
@@ -81,6 +91,7 @@ export function activationsConfig(run: ResolvedRun): ActivationsConfig {
       sites: run.sites.map((s) => s.name),
       model: run.model.onnx,
       external: run.model.external,
+      ...(run.model.editValues && { editValues: run.model.editValues }),
     },
   };
 }

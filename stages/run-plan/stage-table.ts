@@ -5,7 +5,9 @@ import { activationsStage } from '../activations/stage.js';
 import { corpusStage } from '../corpus/stage.js';
 import { encodeStage } from '../encode/run.js';
 import { indexStage } from '../index/run.js';
+import { languageModelStage } from '../language-model/run.js';
 import type { Stage, StageContext, StageResult, WorkItem } from '../stage.js';
+import { streamStage } from '../stream/run.js';
 import { tokensStage } from '../tokens/stage.js';
 import { trainStage } from '../train/run.js';
 import type { ResolvedRun } from './resolved-run.js';
@@ -69,6 +71,14 @@ export const STAGE_TABLE: { readonly [Name in StageName]: StageRow } = {
     mayQuarantine: always,
   }),
   index: row(indexStage, { queue: io, maxLotSize: 2 ** 24, chained: false, mayQuarantine: never }),
+  stream: row(streamStage, { queue: io, maxLotSize: 1, chained: false, mayQuarantine: never }),
+  'language-model': row(languageModelStage, {
+    queue: compute,
+    maxLotSize: 1,
+    chained: true,
+    // One model of many that ran into NaN does not end the others.
+    mayQuarantine: always,
+  }),
 };
 
 function row<Config, Inputs>(

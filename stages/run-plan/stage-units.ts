@@ -1,7 +1,7 @@
 // From a resolved run and the pinned results of earlier stages to everything that one stage plans: items, settings, datasets,
 // keys. Decides nothing about what is already done.
 import { digestOf, stageKey, type KeyPreimage } from '../../core/identity/digest.js';
-import type { StageName } from '../../schemas/constants.js';
+import type { RunStage, StageName } from '../../schemas/constants.js';
 import type { Commit } from '../../schemas/records.js';
 import { planSiteKeys } from '../activations/plan.js';
 import type { ActivationsInputs, StoredFile, TokensConfig } from '../configs.js';
@@ -23,6 +23,7 @@ import {
   tokensKeyed,
   tokensPreimage,
   trainConfig,
+  type CorpusRun,
 } from './stage-settings.js';
 import { STAGE_TABLE } from './stage-table.js';
 
@@ -56,7 +57,7 @@ export interface StageUnits {
 /** Everything that a stage plans; null while an earlier stage of this revision is not complete. */
 export async function planStageUnits(
   run: ResolvedRun,
-  stage: StageName,
+  stage: RunStage,
   pinned: PinnedReader,
 ): Promise<StageUnits | null> {
   return PLANNERS[stage](run, pinned);
@@ -64,7 +65,7 @@ export async function planStageUnits(
 
 type Planner = (run: ResolvedRun, pinned: PinnedReader) => Promise<StageUnits | null>;
 
-const PLANNERS: { readonly [Name in StageName]: Planner } = {
+const PLANNERS: { readonly [Name in RunStage]: Planner } = {
   corpus: (run) => Promise.resolve(corpusUnits(run)),
   tokens: tokensUnits,
   activations: activationsUnits,
@@ -73,7 +74,8 @@ const PLANNERS: { readonly [Name in StageName]: Planner } = {
   index: indexUnits,
 };
 
-function corpusUnits(run: ResolvedRun): StageUnits {
+/** The units of the corpus stage. */
+export function corpusUnits(run: CorpusRun): StageUnits {
   const config = corpusConfig(run);
   const preimage = corpusPreimage(run);
   const key = stageKey(preimage);
@@ -88,7 +90,11 @@ function corpusUnits(run: ResolvedRun): StageUnits {
   };
 }
 
-async function tokensUnits(run: ResolvedRun, pinned: PinnedReader): Promise<StageUnits | null> {
+/** The units of the tokens stage; null before the corpus stage is complete. */
+export async function tokensUnits(
+  run: CorpusRun,
+  pinned: PinnedReader,
+): Promise<StageUnits | null> {
   const names = datasetNames(run.name);
   const corpus = await pinned(names.corpus);
   if (!corpus) return null;

@@ -68,7 +68,7 @@ export async function storeCheckpoint(
 }
 
 /** A recomputation (mode `all`) has checkpoints of its own, or it would only repeat the old one's last state. */
-function checkpointKey(key: string, { recomputation }: StageContext): string {
+export function checkpointKey(key: string, { recomputation }: StageContext): string {
   return recomputation === undefined ? key : digestOf({ key, recomputation });
 }
 

@@ -3,7 +3,7 @@
 // only, `--victim NAME` those of one victim.
 import { parseArgs } from 'node:util';
 import { KeyedRandom } from '../../core/tensor/random.js';
-import { STAGES, type StageName } from '../../schemas/constants.js';
+import { STAGES, type RunStage } from '../../schemas/constants.js';
 import { runWithKills, VICTIMS, type Kill } from '../e2e/harness/kill-run.js';
 import type { ProjectOptions } from '../e2e/harness/project.js';
 import { startTestMinio } from '../servers/minio.js';
@@ -17,7 +17,7 @@ const IN_HAND = 4;
 /** Least number of kills that must have struck. */
 const LEAST = 100;
 /** About how long each stage of the small corpus takes undisturbed, milliseconds: what a share of progress is a share of. */
-const STAGE_MS: Readonly<Record<StageName, number>> = {
+const STAGE_MS: Readonly<Record<RunStage, number>> = {
   corpus: 400,
   tokens: 700,
   activations: 3000,

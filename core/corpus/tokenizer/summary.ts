@@ -15,24 +15,30 @@ export interface TokenizerSummary {
  * Digest, size and prepended id of a tokenizer.
  * @param json the bytes of a tokenizer.json
  * @param prepend the run file's `model.prepend`: a token's text, an id, or null
+ * @param field what messages call `prepend`
  * @throws InputError where the tokenizer cannot be used or has no such token
  */
 export function summariseTokenizer(
   json: Uint8Array,
   prepend: string | number | null,
+  field = 'model.prepend',
 ): TokenizerSummary {
   const tokenizer = new Tokenizer(json);
   const { digest, vocabSize } = tokenizer;
-  return { digest, vocabSize, prependId: prependId(tokenizer, prepend) };
+  return { digest, vocabSize, prependId: prependId(tokenizer, prepend, field) };
 }
 
-function prependId(tokenizer: Tokenizer, prepend: string | number | null): number | null {
+function prependId(
+  tokenizer: Tokenizer,
+  prepend: string | number | null,
+  field: string,
+): number | null {
   if (prepend === null) return null;
   if (typeof prepend === 'number') {
     if (Number.isInteger(prepend) && prepend >= 0 && prepend < tokenizer.vocabSize) return prepend;
     throw new InputError(
-      `model.prepend: expected a token id from 0 to ${tokenizer.vocabSize - 1}, found ${prepend}; correct it or set null.`,
-      { field: 'model.prepend', value: prepend, vocabSize: tokenizer.vocabSize },
+      `${field}: expected a token id from 0 to ${tokenizer.vocabSize - 1}, found ${prepend}; correct it or set null.`,
+      { field, value: prepend, vocabSize: tokenizer.vocabSize },
     );
   }
   const id = tokenizer.idOf(prepend);
@@ -40,7 +46,7 @@ function prependId(tokenizer: Tokenizer, prepend: string | number | null): numbe
   const special = tokenizer.addedTokens.filter((t) => t.special).map((t) => t.content);
   const known = special.length > 0 ? special.slice(0, 20).join(', ') : 'none';
   throw new InputError(
-    `model.prepend: expected a token of the tokenizer, found ${JSON.stringify(prepend)}, which it does not have; its special tokens are: ${known}.`,
-    { field: 'model.prepend', value: prepend, special },
+    `${field}: expected a token of the tokenizer, found ${JSON.stringify(prepend)}, which it does not have; its special tokens are: ${known}.`,
+    { field, value: prepend, special },
   );
 }

@@ -1,7 +1,7 @@
 // Runs the small corpus while something is killed at a chosen stage and share of its progress, then lets it finish and compares.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { STAGES, type StageName } from '../../../schemas/constants.js';
+import { STAGES, type RunStage } from '../../../schemas/constants.js';
 import { runWorkflowId } from '../../../cli/orchestration/control.js';
 import { attemptRecord } from '../../../schemas/records.js';
 import { openStore } from '../../../storage/objects/open-store.js';
@@ -18,7 +18,7 @@ export type Victim = (typeof VICTIMS)[number];
 
 export interface Kill {
   readonly victim: Victim;
-  readonly stage: StageName;
+  readonly stage: RunStage;
   /** How long after the stage started, milliseconds. */
   readonly delayMs: number;
 }
@@ -106,12 +106,12 @@ async function openProjectStore(
 }
 
 /** Waits until a stage has started; false when the run is past it. */
-async function untilStage(store: ObjectStore, stage: StageName): Promise<boolean> {
+async function untilStage(store: ObjectStore, stage: RunStage): Promise<boolean> {
   for (let waited = 0; waited < 120_000; waited += 30) {
     const events = await readEvents(store, { name: 'small', revision: 1 }).catch(() => []);
     const about = events.filter((e) => e.data['stage'] === stage).map((e) => e.type);
     const later = events.some(
-      (e) => STAGES.indexOf(e.data['stage'] as StageName) > STAGES.indexOf(stage),
+      (e) => STAGES.indexOf(e.data['stage'] as RunStage) > STAGES.indexOf(stage),
     );
     if (about.includes('stage-finished') || later) return false;
     if (about.includes('stage-started')) return true;

@@ -3,7 +3,7 @@ import { gzipSync, gunzipSync } from 'node:zlib';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { StageName } from '../../../schemas/constants.js';
+import type { RunStage } from '../../../schemas/constants.js';
 import { DataError, ResourceError } from '../../../schemas/errors.js';
 import { activationsTasks } from '../../../stages/activations/child.js';
 import { corpusTasks } from '../../../stages/corpus/child.js';
@@ -86,7 +86,7 @@ export async function submitRun(
 
 export interface RunStagesOptions {
   readonly folder: string;
-  readonly until?: StageName;
+  readonly until?: RunStage;
   /** Shards that the last stage does; the dataset then stays incomplete. */
   readonly most?: number;
 }

@@ -1,18 +1,24 @@
-// The hashes of all ids of a part, ascending: by merging them, equal ids in different parts are found without reading texts.
+// One number per document, in an order that the caller keeps: `ids` (the hashes of a part's ids, ascending: by merging them,
+// equal ids in different parts are found without reading texts) and `lines` (where each document stood in its file).
 import { createHash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import type { SpoolFile } from '../stage.js';
 
-/** Hashes in one `ids` object: 64 MB. */
-const IDS_PER_FILE = 2 ** 23;
+/** Numbers in one object: 64 MB. */
+const NUMBERS_PER_FILE = 2 ** 23;
 
-/** Writes hashes that come in ascending order as little-endian float64, cut into files. */
-export class IdsWriter {
-  readonly #spool: string;
-  readonly #shard: string;
+export interface NumbersTarget {
+  readonly spool: string;
+  readonly table: 'ids' | 'lines';
+  readonly shard: string;
+}
+
+/** Writes numbers as little-endian float64, cut into files. */
+export class NumbersWriter {
+  readonly #target: NumbersTarget;
   readonly #files: SpoolFile[] = [];
-  readonly #hashes = new Float64Array(2 ** 16);
+  readonly #numbers = new Float64Array(2 ** 12);
   #pending = 0;
   #open: {
     readonly path: string;
@@ -21,14 +27,13 @@ export class IdsWriter {
   } | null = null;
   #hash = createHash('sha256');
 
-  constructor(spool: string, partDigest: string) {
-    this.#spool = spool;
-    this.#shard = partDigest.slice(0, 16);
+  constructor(target: NumbersTarget) {
+    this.#target = target;
   }
 
-  async add(hash: number): Promise<void> {
-    this.#hashes[this.#pending++] = hash;
-    if (this.#pending === this.#hashes.length) await this.#flush();
+  async add(number: number): Promise<void> {
+    this.#numbers[this.#pending++] = number;
+    if (this.#pending === this.#numbers.length) await this.#flush();
   }
 
   async finish(): Promise<readonly SpoolFile[]> {
@@ -43,14 +48,15 @@ export class IdsWriter {
 
   async #flush(): Promise<void> {
     if (this.#pending === 0) return;
-    const file = path.join(this.#spool, `ids-${this.#files.length}.bin`);
+    const { spool, table, shard } = this.#target;
+    const file = path.join(spool, `${table}-${shard}-${this.#files.length}.bin`);
     this.#open ??= { path: file, handle: await open(file, 'w'), rows: 0 };
-    const bytes = Buffer.from(this.#hashes.buffer, 0, this.#pending * 8);
+    const bytes = Buffer.from(this.#numbers.buffer, 0, this.#pending * 8);
     this.#hash.update(bytes);
     await this.#open.handle.writeFile(bytes);
     this.#open.rows += this.#pending;
     this.#pending = 0;
-    if (this.#open.rows >= IDS_PER_FILE) await this.#close();
+    if (this.#open.rows >= NUMBERS_PER_FILE) await this.#close();
   }
 
   async #close(): Promise<void> {
@@ -58,9 +64,9 @@ export class IdsWriter {
     const { path: file, handle, rows } = this.#open;
     await handle.close();
     this.#files.push({
-      table: 'ids',
+      table: this.#target.table,
       path: file,
-      shard: this.#shard,
+      shard: this.#target.shard,
       extension: 'bin',
       sha256: this.#hash.digest('hex'),
       bytes: rows * 8,

@@ -1,0 +1,236 @@
+// One language model in training inside the compute child: its state, the step graph's session, the log. Holds no files.
+import { modelParameters } from '../../core/training/architectures.js';
+import type { OptimiserSettings } from '../../core/training/optimisers/optimiser.js';
+import { stepFactors } from '../../core/training/optimisers/optimisers.js';
+import { learningRate, type Schedule } from '../../core/training/schedule.js';
+import { stateTensors, type StateTensor } from '../../core/training/state.js';
+import {
+  TRAINING_FEEDS,
+  TRAINING_NUMBERS,
+  buildTrainingGraph,
+  factorFeed,
+  updatedName,
+} from '../../core/training/step-graph.js';
+import { Session, type TensorValue } from '../../runtime/session.js';
+import { DataError } from '../../schemas/errors.js';
+import type { LanguageModelConfig } from '../configs.js';
+import type { LossRow } from './messages.js';
+
+export type State = ReadonlyMap<string, Float32Array>;
+type Keyed = LanguageModelConfig['keyed'];
+
+export interface TrainerParts {
+  readonly config: Keyed;
+  /** Whether steps come with loss weights. */
+  readonly weighted: boolean;
+  readonly state: State;
+  readonly step: number;
+  readonly log: readonly LossRow[];
+}
+
+/** The batches of some steps. */
+export interface Batches {
+  /** [count, batch, contextTokens + 1] */
+  readonly tokens: Int32Array;
+  /** [count, batch, contextTokens]; null: all 1. */
+  readonly weights: Float32Array | null;
+  readonly count: number;
+}
+
+export class LanguageModelTrainer {
+  readonly log: LossRow[];
+  readonly #config: Keyed;
+  readonly #session: Session;
+  #state: State;
+  #step: number;
+  #lastLoss = NaN;
+
+  private constructor(parts: TrainerParts, session: Session) {
+    this.log = [...parts.log];
+    this.#config = parts.config;
+    this.#session = session;
+    this.#state = parts.state;
+    this.#step = parts.step;
+  }
+
+  static async create(parts: TrainerParts): Promise<LanguageModelTrainer> {
+    const { model: spec, training, engine } = parts.config;
+    const { batch, microBatches, clipNorm } = training;
+    const graph = buildTrainingGraph({
+      ...{ spec, batch, context: spec.contextTokens, microBatches, clipNorm },
+      ...{ optimiser: optimiserOf(training), weighted: parts.weighted, kernels: kernelsOf(engine) },
+    });
+    return new LanguageModelTrainer(parts, await Session.create(graph.toModelBytes(), engine));
+  }
+
+  get step(): number {
+    return this.#step;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  /** Loss of the last step of this call; NaN before. */
+  get lastLoss(): number {
+    return this.#lastLoss;
+  }
+
+  get complete(): boolean {
+    return this.#step >= this.#config.training.steps;
+  }
+
+  /** Target tokens trained on. */
+  get tokens(): number {
+    const { model, training } = this.#config;
+    return this.#step * training.batch * model.contextTokens;
+  }
+
+  /** Steps until the calib split is measured next, or the training ends: a chunk must not go beyond. */
+  get stepsUntilPause(): number {
+    const { steps, validateEverySteps: every } = this.#config.training;
+    return Math.min(steps, (Math.floor(this.#step / every) + 1) * every) - this.#step;
+  }
+
+  /** Whether a split is to be measured at the present step and is not yet. */
+  due(split: 'calib' | 'test'): boolean {
+    const { validateEverySteps: every } = this.#config.training;
+    const regular = split === 'calib' && this.#step > 0 && this.#step % every === 0;
+    if (!regular && !this.complete) return false;
+    return !this.log.some((row) => row.split === split && row.step === this.#step);
+  }
+
+  /** @throws DataError with step and tensor at a number that is not finite; the state then stays as before */
+  async train(batches: Batches): Promise<void> {
+    const { count } = batches;
+    const outputs = await this.#session.run(this.#feeds(batches));
+    const losses = floats(outputs, TRAINING_NUMBERS.loss);
+    const norms = floats(outputs, TRAINING_NUMBERS.gradientNorm);
+    this.#checkNumbers(outputs, count);
+    const state = this.#takeState(outputs);
+    this.#checkState(state, this.#step + count);
+    this.#state = state;
+    for (let i = 0; i < count; i++) this.#logStep(losses[i] as number, norms[i] as number, i);
+    this.#lastLoss = losses[count - 1] as number;
+    this.#step += count;
+  }
+
+  /** Logs the loss of a whole split at the present step. */
+  logSplit(split: 'calib' | 'test', loss: number): void {
+    const { step, tokens } = this;
+    const lr = this.#lr(Math.max(0, step - 1));
+    this.log.push({ split, step, tokens, loss, lr, gradNorm: null });
+  }
+
+  /** Feeds of the parameters, without copying. */
+  parameterFeeds(): Record<string, TensorValue> {
+    return feedsOf(modelParameters(this.#config.model), this.#state);
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+  }
+
+  #feeds({ tokens, weights, count }: Batches): Record<string, TensorValue> {
+    const { model, training } = this.#config;
+    const { batch } = training;
+    const { contextTokens: context } = model;
+    const optimiser = optimiserOf(training);
+    const range = { from: this.#step, count };
+    const factors = [...stepFactors(optimiser, scheduleOf(training), range)].map(
+      ([name, data]) => [factorFeed(name), { dtype: 'float32', dims: [count], data }] as const,
+    );
+    return {
+      ...feedsOf(stateTensors(model, optimiser), this.#state),
+      ...Object.fromEntries(factors),
+      [TRAINING_FEEDS.tokens]: { dtype: 'int32', dims: [count, batch, context + 1], data: tokens },
+      ...(weights && {
+        [TRAINING_FEEDS.weights]: {
+          dtype: 'float32',
+          dims: [count, batch, context],
+          data: weights,
+        },
+      }),
+    };
+  }
+
+  #takeState(outputs: Record<string, TensorValue>): State {
+    const { model, training } = this.#config;
+    return new Map(
+      stateTensors(model, optimiserOf(training)).map(({ name }) => [
+        name,
+        floats(outputs, updatedName(name)),
+      ]),
+    );
+  }
+
+  #logStep(loss: number, gradNorm: number, i: number): void {
+    const step = this.#step + i + 1;
+    const { model, training } = this.#config;
+    if (step % training.logEverySteps !== 0 && step !== training.steps) return;
+    const tokens = step * training.batch * model.contextTokens;
+    this.log.push({ split: 'fit', step, tokens, loss, lr: this.#lr(step - 1), gradNorm });
+  }
+
+  #lr(step: number): number {
+    return learningRate(scheduleOf(this.#config.training), step);
+  }
+
+  /** @throws DataError for the first step whose loss or gradients are not finite */
+  #checkNumbers(outputs: Record<string, TensorValue>, count: number): void {
+    const losses = floats(outputs, TRAINING_NUMBERS.loss);
+    const squares = floats(outputs, TRAINING_NUMBERS.squaredNorms);
+    const parameters = modelParameters(this.#config.model);
+    for (let i = 0; i < count; i++) {
+      const own = squares.subarray(i * parameters.length, (i + 1) * parameters.length);
+      const bad = own.findIndex((value) => !Number.isFinite(value));
+      if (bad < 0 && Number.isFinite(losses[i])) continue;
+      const tensor = parameters[bad]?.name;
+      throw broken(this.#step + i + 1, tensor === undefined ? 'loss' : tensor, {
+        what: tensor === undefined ? 'the loss' : `the gradient of "${tensor}"`,
+      });
+    }
+  }
+
+  /** @throws DataError where the update itself left the range of numbers */
+  #checkState(state: State, step: number): void {
+    for (const [tensor, values] of state)
+      if (values.some((value) => !Number.isFinite(value)))
+        throw broken(step, tensor, { what: `tensor "${tensor}" after the update` });
+  }
+}
+
+function broken(step: number, tensor: string, { what }: { readonly what: string }): DataError {
+  return new DataError(
+    `Expected finite numbers in training step ${step}, found NaN or infinity in ${what}. The last good checkpoint is kept; lower training.schedule.lr, give it warmupSteps, or set training.clipNorm.`,
+    { step, tensor },
+  );
+}
+
+export function optimiserOf({ optimiser }: Keyed['training']): OptimiserSettings {
+  const { name, ...rest } = optimiser;
+  return { kind: name, ...rest };
+}
+
+/** The fused kernels are the CPU provider's. */
+export function kernelsOf({ provider }: Keyed['engine']): 'standard' | 'fused' {
+  return provider === 'cpu' ? 'fused' : 'standard';
+}
+
+function scheduleOf({ schedule, steps }: Keyed['training']): Schedule {
+  const { decay, lr, warmupSteps, finalFraction } = schedule;
+  return { kind: decay, lr, steps, warmupSteps, finalFraction };
+}
+
+function feedsOf(tensors: readonly StateTensor[], state: State): Record<string, TensorValue> {
+  return Object.fromEntries(
+    tensors.map(({ name, shape }) => [
+      name,
+      { dtype: 'float32', dims: shape, data: state.get(name) as Float32Array } as const,
+    ]),
+  );
+}
+
+function floats(outputs: Record<string, TensorValue>, name: string): Float32Array {
+  return outputs[name]?.data as Float32Array;
+}
