@@ -82,5 +82,5 @@ export const PRODUCT_CASES: readonly RuleCase[] = [
   einsum('ij,jk', [2, 3], [3, 2]),
   einsum('...ij,...jk->...ik', [2, 2, 3], [2, 3, 2]),
   einsum('...ij,jk->...ik', [2, 2, 3], [3, 2]),
-  einsum('...i,...i->...', [2, 3, 2], [3, 2]),
+  einsum('...i,...i->...', [2, 1, 3], [1, 2, 3]),
 ];

@@ -1,0 +1,71 @@
+// Gradients of the exported fixtures against PyTorch's (tests/fixtures/exports/make_exports.py): d sum(logits · cotangent) by
+// the output of every block, both exporters, with ONNX Runtime's optimiser off and fully on.
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { buildVjpModel } from '../../../core/autodiff/vjp-model.js';
+import { resolveSites } from '../../../core/hooks/sites.js';
+import { decodeModel, encodeModel, joinChunks } from '../../../core/onnx/codec.js';
+import {
+  asFloat32,
+  asIntegers,
+  decodeSafetensors,
+  type SafeTensor,
+} from '../../../core/tensor/safetensors.js';
+import { Session, type TensorValue } from '../../../runtime/session.js';
+import { largestError, lossRatio, tensorOf } from './gradient-errors.js';
+
+const FIXTURES = new URL('../../fixtures/exports/', import.meta.url).pathname;
+const CASES = ['gpt2', 'neox', 'llama', 'gemma2', 'bert'].flatMap((name) =>
+  ['dynamo', 'legacy'].map((exporter) => ({ name, exporter })),
+);
+const BLOCKS = [0, 1].map((n) => `blocks.${n}.hook_resid_post`);
+
+describe.each(CASES)('$name.$exporter', ({ name, exporter }) => {
+  const reference = decodeSafetensors(readFileSync(`${FIXTURES}${name}.reference.safetensors`));
+  const model = decodeModel(readFileSync(`${FIXTURES}${name}.${exporter}.onnx`));
+  const { sites } = resolveSites(model);
+  const wrt = sites.filter((site) => BLOCKS.includes(site.name));
+  const vjp = buildVjpModel(model, { outputs: [{ name: 'logits', tensor: 'logits' }], wrt });
+
+  it('names what it needs and gives', () => {
+    expect(wrt.map((site) => site.name)).toEqual(BLOCKS);
+    expect(vjp.graph?.output.map((info) => info.name)).toEqual(
+      BLOCKS.map((site) => `grad.${site}`),
+    );
+    expect(vjp.graph?.input.map((info) => info.name)).toContain('cotangent.logits');
+  });
+
+  it.each(['disabled', 'all'] as const)('equals PyTorch, optimisation %s', async (optimisation) => {
+    const settings = { provider: 'cpu', threads: 1, optimisation } as const;
+    const session = await Session.create(joinChunks(encodeModel(vjp)), settings);
+    const got = await session.run(feedsOf(session.inputs, reference));
+    await session.release();
+    for (const site of BLOCKS) {
+      const gradient = got[`grad.${site}`] as TensorValue;
+      const float32 = asFloat32(tensorOf(reference, `grad.${site}`));
+      expect(gradient.dims).toEqual(tensorOf(reference, `grad.${site}`).shape);
+      expect(largestError(gradient.data as Float32Array, float32), site).toBeLessThanOrEqual(1e-5);
+      const references = {
+        float32: tensorOf(reference, `grad.${site}`),
+        float64: tensorOf(reference, `f64.grad.${site}`),
+      };
+      expect(lossRatio(gradient.data as Float32Array, references), site).toBeLessThanOrEqual(5);
+    }
+  });
+});
+
+function feedsOf(
+  inputs: readonly string[],
+  reference: ReadonlyMap<string, SafeTensor>,
+): Record<string, TensorValue> {
+  const cotangent = tensorOf(reference, 'cotangent');
+  const feeds: Record<string, TensorValue> = {
+    'cotangent.logits': { dtype: 'float32', dims: cotangent.shape, data: asFloat32(cotangent) },
+  };
+  for (const name of ['input_ids', 'attention_mask']) {
+    const tensor = tensorOf(reference, name);
+    const data = BigInt64Array.from(asIntegers(tensor), BigInt);
+    feeds[name] = { dtype: 'int64', dims: tensor.shape, data };
+  }
+  return Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.includes(name)));
+}
