@@ -103,22 +103,32 @@ function buildBlock(g: GraphBuilder, { inputs, mask, n, x }: Block): Value {
     buildLinear(g, { x: from, weight: of(`${name}.weight`), bias: of(`${name}.bias`), sizes, ids });
   const normed = (name: string, from: Value): Value =>
     buildLayerNorm(g, [from, of(`${name}.weight`), of(`${name}.bias`)], spec.normEpsilon);
-  // The matrix is cut instead of its product: it is smaller, and each part's product is made where it is wanted.
-  const parts = { outputs: 3, attributes: { num_outputs: 3 } };
-  const weights = g.ops('Split', [of('attn.c_attn.weight')], {
-    ...parts,
-    attributes: { axis: 1, num_outputs: 3 },
-  });
-  const biases = g.ops('Split', [of('attn.c_attn.bias')], parts);
-  const from = normed('ln_1', x);
-  const [q, k, v] = weights.map((weight, i) => {
-    const projection = { x: from, weight, bias: biases[i] as Value, ids };
-    const part = buildLinear(g, { ...projection, sizes: [width, width] });
-    return splitHeads(g, part, { ids, heads, headWidth });
-  }) as [Value, Value, Value];
+  const [q, k, v] = buildProjections(g, { inputs, n, x: normed('ln_1', x) }).map((part) =>
+    splitHeads(g, part, { ids, heads, headWidth }),
+  ) as [Value, Value, Value];
   const z = buildAttention(g, { q, k, v }, { spec, ids, mask, kernels });
   const mid = g.op('Add', [x, map('attn.c_proj', z, [width, width])]);
   const pre = map('mlp.c_fc', normed('ln_2', mid), [width, mlpWidth]);
   const post = buildActivation(g, spec.activation, pre);
   return g.op('Add', [mid, map('mlp.c_proj', post, [mlpWidth, width])]);
+}
+
+/** q, k and v of one block [batch, pos, d_model] each. */
+function buildProjections(
+  g: GraphBuilder,
+  { inputs, n, x }: { readonly inputs: ForwardInputs; readonly n: number; readonly x: Value },
+): Value[] {
+  const { spec, parameters, ids, kernels = 'standard' } = inputs;
+  const { width } = spec;
+  const weight = parameterOf(parameters, `transformer.h.${n}.attn.c_attn.weight`);
+  const bias = parameterOf(parameters, `transformer.h.${n}.attn.c_attn.bias`);
+  const cut = (whole: Value): Value[] =>
+    g.ops('Split', [whole], { outputs: 3, attributes: { axis: -1, num_outputs: 3 } });
+  if (kernels === 'standard')
+    return cut(buildLinear(g, { x, weight, bias, sizes: [width, 3 * width], ids }));
+  // The matrix is cut instead of its product: it is much smaller.
+  const [weights, biases] = [cut(weight), cut(bias)];
+  return weights.map((part, i) =>
+    buildLinear(g, { x, weight: part, bias: biases[i] as Value, sizes: [width, width], ids }),
+  );
 }
