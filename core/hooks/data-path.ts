@@ -56,11 +56,13 @@ export function pathBetween(index: GraphIndex, start: string, end: string): Data
   };
 }
 
-/** Nodes after `root` that node `target` depends on, itself included, ascending. */
+/** Nodes after `root` whose values node `target` depends on, itself included, ascending. */
 function neededFor(index: GraphIndex, target: number, root: number): number[] {
   const found = new Set([target]);
   for (const at of found) {
-    for (const tensor of readNames(nodeAt(index.graph, at))) {
+    const node = nodeAt(index.graph, at);
+    if (SHAPE_OPERATORS.has(node.opType ?? '')) continue;
+    for (const tensor of readNames(node)) {
       const producer = index.producerOf.get(tensor);
       if (producer !== undefined && producer > root) found.add(producer);
     }
