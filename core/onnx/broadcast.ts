@@ -59,7 +59,8 @@ function broadcastPair(a: readonly Dim[], b: readonly Dim[], rules: SizeRules): 
   });
 }
 
-function sameShape(a: readonly Dim[], b: readonly Dim[]): boolean {
+/** Whether two shapes are written the same. */
+export function sameShape(a: readonly Dim[], b: readonly Dim[]): boolean {
   return a.length === b.length && a.every((dim, axis) => dim === b[axis]);
 }
 

@@ -8,7 +8,10 @@ export const ATTENTION = {
   Attention: row({
     inputs: [3, 7],
     outputs: [1, 4],
-    attributes: { is_causal: 'int', kv_num_heads: 'int', q_num_heads: 'int', qk_matmul_output_mode: 'int', scale: 'float', softcap: 'float', softmax_precision: 'int' },
+    attributes: {
+      is_causal: 'int', kv_num_heads: 'int', q_num_heads: 'int', qk_matmul_output_mode: 'int',
+      scale: 'float', softcap: 'float', softmax_precision: 'int',
+    },
     infer: attention,
   }),
   RotaryEmbedding: row({
@@ -20,20 +23,31 @@ export const ATTENTION = {
     domain: 'com.microsoft',
     inputs: [7, 17],
     outputs: [1, 4],
-    attributes: { num_heads: 'int', kv_num_heads: 'int', scale: 'float', softcap: 'float', local_window_size: 'int', do_rotary: 'int', rotary_interleaved: 'int', smooth_softmax: 'int', qk_output: 'int', k_quant_type: 'string', v_quant_type: 'string', kv_cache_bit_width: 'int', causal: 'int', sliding_window_cache: 'int', k_norm_epsilon: 'float', q_norm_epsilon: 'float', qk_norm_epsilon: 'float' },
+    attributes: {
+      num_heads: 'int', kv_num_heads: 'int', scale: 'float', softcap: 'float',
+      local_window_size: 'int', do_rotary: 'int', rotary_interleaved: 'int',
+      smooth_softmax: 'int', qk_output: 'int', k_quant_type: 'string', v_quant_type: 'string',
+      kv_cache_bit_width: 'int', causal: 'int', sliding_window_cache: 'int',
+      k_norm_epsilon: 'float', q_norm_epsilon: 'float', qk_norm_epsilon: 'float',
+    },
     infer: groupQueryAttention,
   }),
   'com.microsoft.MultiHeadAttention': row({
     domain: 'com.microsoft',
     inputs: [1, 10],
     outputs: [1, 4],
-    attributes: { num_heads: 'int', mask_filter_value: 'float', scale: 'float', unidirectional: 'int' },
+    attributes: {
+      num_heads: 'int', mask_filter_value: 'float', scale: 'float', unidirectional: 'int',
+    },
     infer: multiHeadAttention,
   }),
   'com.microsoft.RotaryEmbedding': row({
     domain: 'com.microsoft',
     inputs: 4,
-    attributes: { interleaved: 'int', is_packed_batching: 'int', num_heads: 'int', rotary_embedding_dim: 'int', scale: 'float' },
+    attributes: {
+      interleaved: 'int', is_packed_batching: 'int', num_heads: 'int',
+      rotary_embedding_dim: 'int', scale: 'float',
+    },
     infer: (call) => {
       input(call, 1, INDEX);
       return [like(input(call, 0, FLOAT))];

@@ -10,7 +10,11 @@ export const CONSTANT = {
   Bernoulli: row({ inputs: 1, attributes: { dtype: 'int', seed: 'float' }, infer: likeInput }),
   Constant: row({
     inputs: 0,
-    attributes: { value: 'tensor', value_float: 'float', value_floats: 'floats', value_int: 'int', value_ints: 'ints', value_string: 'string', value_strings: 'strings', sparse_value: 'tensor' },
+    attributes: {
+      value: 'tensor', value_float: 'float', value_floats: 'floats', value_int: 'int',
+      value_ints: 'ints', value_string: 'string', value_strings: 'strings',
+      sparse_value: 'tensor',
+    },
     infer: constant,
   }),
   ConstantOfShape: row({ inputs: 1, attributes: { value: 'tensor' }, infer: constantOfShape }),

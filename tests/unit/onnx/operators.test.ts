@@ -17,7 +17,8 @@ import type { ModelProto, NodeProto } from '../../../core/onnx/proto.js';
 import type { Dim, TensorType, Value } from '../../../core/onnx/shape.js';
 import { evaluateDim } from '../../../core/onnx/symbolic.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
-import { CASES, type OperatorCase } from './operator-cases.js';
+import type { OperatorCase } from './operator-case.js';
+import { CASES } from './operator-cases.js';
 
 const NAMES = Object.keys(OPERATORS) as OperatorName[];
 const SETTINGS = { provider: 'cpu', threads: 1, optimisation: 'disabled' } as const;
