@@ -1,12 +1,11 @@
 // `assay model …`: what is in a model, and its values on given token ids.
-import { readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { modelInspectDocument, modelRunDocument } from '../../schemas/cli-json.js';
 import { EXIT } from '../../schemas/constants.js';
-import { InputError } from '../../schemas/errors.js';
 import { addCommand, commaList, type CommandContext, type Start } from '../command.js';
 import { modelText } from '../render/model-text.js';
+import { addModelVjp } from './model-vjp.js';
 
 export interface ModelRunOptions {
   readonly file: string;
@@ -14,6 +13,8 @@ export interface ModelRunOptions {
   readonly ids: string;
   readonly hooks: readonly string[];
   readonly out: string;
+  /** Edits in the grammar of --edit, in the order given. */
+  readonly edit: readonly string[];
 }
 
 /** Name under --hooks of the model's own output. */
@@ -44,9 +45,16 @@ export function addModel(program: Command, start: Start): void {
       commaList,
     )
     .requiredOption('--out <file>', 'the safetensors file to write')
+    .option(
+      '--edit <edit>',
+      'SITE=set|scale|add|ablate[:VALUE][*FACTOR][,along=FILE#TENSOR][,at=POSITIONS][,head=N]; repeatable, see docs/cli.md',
+      (edit: string, before: readonly string[]) => [...before, edit],
+      [],
+    )
     .action((file: string, options: Omit<ModelRunOptions, 'file'>) =>
-      start((context) => run({ ...options, file }, context)),
+      start((context) => runSites({ ...options, file }, context)),
     );
+  addModelVjp(model, start);
 }
 
 async function inspect(file: string, context: CommandContext): Promise<number> {
@@ -70,17 +78,25 @@ async function inspect(file: string, context: CommandContext): Promise<number> {
   return EXIT.done;
 }
 
-async function run(options: ModelRunOptions, context: CommandContext): Promise<number> {
-  const { parseIds, runModel, writeModelRun } = await import('../../stages/model/run-model.js');
+async function runSites(options: ModelRunOptions, context: CommandContext): Promise<number> {
+  const { computeModelRun, parseIds, readIdsFile, writeModelRun } =
+    await import('../../stages/model/run-model.js');
+  const { parseEdit } = await import('../../stages/model/edit-grammar.js');
   const at = (path: string): string => resolve(context.io.cwd, path);
-  const rows = parseIds(await readIds(at(options.ids)));
-  const values = await runModel(at(options.file), rows, {
+  const edits = options.edit.map(parseEdit);
+  const rows = parseIds(await readIdsFile(at(options.ids)));
+  const run = await computeModelRun(at(options.file), rows, {
     hooks: options.hooks.filter((hook) => hook !== LOGITS),
     logits: options.hooks.includes(LOGITS),
+    edits: {
+      list: edits,
+      folder: context.io.cwd,
+      where: (edit) => `--edit "${options.edit[edit] ?? ''}"`,
+    },
     engine: { provider: 'cpu', threads: 1, optimisation: 'all' },
   });
-  await writeModelRun(at(options.out), rows, values);
-  const tensors = [...values].map(([name, value]) => ({
+  await writeModelRun(at(options.out), rows, run);
+  const tensors = [...run.values].map(([name, value]) => ({
     name,
     dtype: value.dtype,
     shape: [...value.dims],
@@ -93,16 +109,4 @@ async function run(options: ModelRunOptions, context: CommandContext): Promise<n
     ].join('\n'),
   );
   return EXIT.done;
-}
-
-async function readIds(path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8');
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
-    throw new InputError(
-      `Expected a JSON file with token ids at ${path}, found none that can be read (${code}); correct --ids.`,
-      { path, code },
-    );
-  }
 }

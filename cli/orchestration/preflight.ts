@@ -31,13 +31,15 @@ export async function checkSources(run: ResolvedRun, folder: string): Promise<vo
 }
 
 /** @throws InputError with what ONNX Runtime refuses */
-export async function checkModelRuns({ run, model }: ResolvedWithUploads): Promise<void> {
+export async function checkModelRuns(resolved: ResolvedWithUploads): Promise<void> {
+  const { run, model, edits } = resolved;
   // A device that only the workers have cannot be asked here.
   if (run.file.compute.device === 'cuda') return;
   const onnx = model.files[0]?.path ?? '';
   const sites = run.sites.map((site) => site.name);
   const { contextTokens } = run.file.model;
-  await probeModel({ path: onnx, summary: model }, { sites, contextTokens, engine: run.engine });
+  const { engine } = run;
+  await probeModel({ path: onnx, summary: model }, { sites, contextTokens, edits, engine });
 }
 
 /** Bytes free for this user on the file system of a folder that exists. */

@@ -33,17 +33,18 @@ export function headAxis(axes: readonly string[]): number {
 
 /** The chosen positions and heads of a value `x` with the axes of its site. */
 export function within(g: GraphBuilder, x: Value, { axes, at, heads }: RegionInput): Region {
-  const placeOf = (axis: number): Axis => ({ axis, rank: axes.length });
-  const positions = at && spansOf(g, x, placeOf(positionAxis(axes)), at);
+  const rank = axes.length;
+  const positions = at && spansOf(g, x, { spans: at, axis: positionAxis(axes), rank });
   const single = heads?.map((head) => ({ from: head, to: head + 1 }));
-  const chosen = single && spansOf(g, x, placeOf(headAxis(axes)), single);
+  const chosen = single && spansOf(g, x, { spans: single, axis: headAxis(axes), rank });
   const masks = [positions?.mask, chosen?.mask].filter((mask) => mask !== undefined);
   const [first = null, second] = masks;
   const mask = first && second ? g.op('And', [first, second]) : first;
   return { mask, rows: positions?.rows ?? null };
 }
 
-interface Axis {
+interface AxisSpans {
+  readonly spans: readonly PositionSpan[];
   readonly axis: number;
   readonly rank: number;
 }
@@ -51,8 +52,7 @@ interface Axis {
 function spansOf(
   g: GraphBuilder,
   x: Value,
-  { axis, rank }: Axis,
-  spans: readonly PositionSpan[],
+  { spans, axis, rank }: AxisSpans,
 ): { readonly mask: Value; readonly rows: Value | null } {
   const L = g.op('Gather', [g.op('Shape', [x]), g.integer(axis)]);
   const p = g.op('Range', [g.integer(0), L, g.integer(1)]);

@@ -46,7 +46,11 @@ export function editValue(g: GraphBuilder, x: Value, one: OneEdit): Value {
   const region = within(g, wide, { axes: site.axes, at: edit.at, heads: edit.heads });
   const value = valueOf(g, wide, { ...one, rows: region.rows });
   const changed = edit.along
-    ? alongDirection(g, wide, { edit, value, v: tensorOf(g, edit.along.tensor, one, wide) })
+    ? alongDirection(g, wide, {
+        edit,
+        value,
+        v: tensorOf(g, edit.along.tensor, { ...one, like: wide }),
+      })
     : everywhere(g, wide, { edit, value });
   if (region.mask) return cast(g, g.op('Where', [region.mask, changed, wide]), x.dtype);
   // A value that was put in x's place need not have its shape.
@@ -91,7 +95,7 @@ function valueOf(
 ): Value | null {
   if (edit.value === undefined) return null;
   if (typeof edit.value === 'number') return scalar(g, edit.value, x);
-  const stored = tensorOf(g, edit.value.tensor, { tensors }, x);
+  const stored = tensorOf(g, edit.value.tensor, { tensors, like: x });
   const attributes = { axis: positionAxis(site.axes) };
   const placed = rows ? g.op('Gather', [stored, rows], { attributes }) : stored;
   const keys = site.axes.indexOf('key_pos');
@@ -104,8 +108,7 @@ function valueOf(
 function tensorOf(
   g: GraphBuilder,
   digest: string,
-  { tensors }: Pick<OneEdit, 'tensors'>,
-  like: Value,
+  { tensors, like }: Pick<OneEdit, 'tensors'> & { readonly like: Value },
 ): Value {
   const name = `edit/${digest}`;
   const stored = g.find(name);

@@ -8,7 +8,10 @@ import type { TensorValue } from '../../runtime/session.js';
 import { SessionCache } from '../../runtime/session-cache.js';
 import { canonicalJson } from '../../core/identity/canonical-json.js';
 import type { ContextBatch } from '../../core/corpus/packing.js';
+import type { Edits } from '../../core/hooks/edit-value.js';
+import { storedWidth } from '../../core/hooks/sites.js';
 import type { ActivationsConfig } from '../configs.js';
+import { loadEdits } from '../model/edits.js';
 import { makeFeeds } from '../model/feeds.js';
 import {
   loadModel,
@@ -28,6 +31,8 @@ export interface ActivationsRequest {
   /** Local paths of its `tokens` files, in order. */
   readonly tokens: readonly string[];
   readonly model: ModelPlace;
+  /** Local paths of the tensors that the model's edits read, by digest. */
+  readonly editValues?: Readonly<Record<string, string>> | undefined;
   readonly keyed: ActivationsConfig['keyed'];
   /** All sites of the plan: what the session is cut to. */
   readonly sites: readonly string[];
@@ -48,11 +53,12 @@ export async function runActivationsTask(
   request: ActivationsRequest,
   context: ChildContext,
 ): Promise<ChildOutput[]> {
-  const { keyed, sites, wanted, model: place } = request;
+  const { keyed, sites, wanted, model: place, editValues = {} } = request;
   const shard = layOutShard(await readShardTokens(request.tokens), request.input, keyed);
   const key = canonicalJson({ model: keyed.model, place, sites, engine: keyed.engine });
+  const editsOf = (): Promise<Edits> => loadEdits(keyed.model.edits, editValues);
   const create = async (): Promise<ModelSession> =>
-    loadModel(await prepareModel(place, sites), keyed.engine);
+    loadModel(await prepareModel(place, sites, { edits: await editsOf() }), keyed.engine);
   return models.use(key, create, async (model) => {
     const writers = openWriters(request, shard, model);
     try {
@@ -80,7 +86,8 @@ function openWriters(
   const rows = shard.place.length;
   let memoryBytes = ROWS_MEMORY_BYTES;
   return wanted.map(({ site, key }, ordinal) => {
-    const width = model.sites.find((s) => s.name === site)?.width ?? 0;
+    const found = model.sites.find((s) => s.name === site);
+    const width = (found && storedWidth(found)) ?? 0;
     const size = { rows, width, dtype: keyed.dtype };
     const writer = new SiteWriter(shard, {
       ...size,

@@ -27,11 +27,14 @@ export async function runActivations(
     ),
     Promise.all(tokenObjects(item).map(fetch)),
   ]);
+  const editValues: Record<string, string> = {};
+  for (const value of aux.editValues ?? []) editValues[value.sha256] = await fetch(value);
   const request: ActivationsRequest = {
     shard: item.shard,
     input: item.input,
     tokens,
     model: { onnx, external },
+    editValues,
     keyed,
     sites: aux.sites,
     wanted,

@@ -41,7 +41,7 @@ export class SiteWriter {
   }
 
   /**
-   * Takes the rows of one pass; `value` is [contexts, length, width] (or the same with the first two axes joined).
+   * Takes the rows of one pass; `value` is [contexts, length, width] (or the same with the first two axes joined, or with the last one by heads).
    * @throws DataError with site, document and position for NaN, infinity, or beyond ±65,504 at float16
    */
   take(batch: ContextBatch, value: TensorValue): void {
@@ -181,11 +181,18 @@ function floatsOf(
 ): Float32Array {
   const { data, dims, dtype } = value;
   const isFloat = data instanceof Float32Array || data instanceof Uint16Array;
-  if (!isFloat || dims.at(-1) !== width || data.length !== slots * width) {
+  if (!isFloat || !endsIn(dims, width) || data.length !== slots * width) {
     throw new InputError(
       `Expected site ${site} as float32 or float16 with ${slots} × ${width} values, the model gave ${dtype} [${dims.join(', ')}].`,
       { site, dtype, dims },
     );
   }
   return data instanceof Float32Array ? data : halfsToFloats(data);
+}
+
+/** Whether the last axes hold `width` numbers together: one vector, or the vectors of all heads. */
+function endsIn(dims: readonly number[], width: number): boolean {
+  let held = 1;
+  for (let i = dims.length - 1; i > 0 && held < width; i--) held *= dims[i] ?? 1;
+  return held === width;
 }

@@ -14,11 +14,11 @@ type Option = (typeof OPTIONS)[number];
 
 /** The edit that the text of one `--edit` asks for. @throws InputError that says which part, what was expected, an example */
 export function parseEdit(text: string): ModelEdit {
-  const [site = '', rest] = splitOnce(text, '=');
+  const [site, rest] = splitOnce(text, '=');
   if (site === '' || rest === undefined)
     throw wrong(text, 'a site and an operation, SITE=OP', 'no "=" after a site');
   const [action = '', ...options] = rest.split(',');
-  const [name = '', operand] = splitOnce(action, ':');
+  const [name, operand] = splitOnce(action, ':');
   const op = readOp(text, name);
   const edit: ModelEdit = {
     site,
@@ -71,7 +71,7 @@ function readOptions(
   let along: string | undefined;
   let current: Option | null = null;
   for (const part of parts) {
-    const [name = '', given] = splitOnce(part, '=');
+    const [name, given] = splitOnce(part, '=');
     const named: Option | undefined =
       given === undefined ? undefined : OPTIONS.find((option) => option === name);
     const value: string = named === undefined ? part : (given ?? '');

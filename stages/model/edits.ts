@@ -64,7 +64,7 @@ export async function resolveEdits(
     return { tensor: file.sha256 };
   };
   for (const [index, edit] of edits.entries()) {
-    const sites = await naming(where(index, 'site'), () => chooseSites([edit.site], model));
+    const sites = await naming(where(index, 'site'), () => editableSites(edit.site, model));
     for (const site of sites) {
       const one = { edit, site, context, files, keep, where: (field?: keyof ModelEdit) => where(index, field) }; // prettier-ignore
       resolved.push({ order: model.sites.indexOf(site), edit: await resolveOne(one) });
@@ -85,6 +85,17 @@ export async function loadEdits(
   for (const [digest, path] of Object.entries(paths))
     tensors.set(digest, await readStoredTensor(path));
   return { list, tensors };
+}
+
+/** @throws InputError for a name that the model lacks, and for a site that can only be read */
+function editableSites(pattern: string, model: EditContext['model']): Site[] {
+  const sites = chooseSites([pattern], model);
+  const fixed = sites.find(({ readOnly }) => readOnly !== null);
+  if (fixed === undefined) return sites;
+  throw new InputError(
+    `Site ${fixed.name} can be read but not edited: ${fixed.readOnly ?? ''}. Edit what it is computed from, or what reads it.`,
+    { site: fixed.name, reason: fixed.readOnly },
+  );
 }
 
 interface OneEdit {

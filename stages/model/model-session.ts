@@ -1,6 +1,9 @@
 // From a model's files to an inference session that computes the wanted sites and nothing else. Weights are mapped from
 // their files by ONNX Runtime, also those stored inside the ONNX file, so that a child holds them once.
 import path from 'node:path';
+import type { Edits } from '../../core/hooks/edit-value.js';
+import { applyEdits } from '../../core/hooks/edits.js';
+import { readSites } from '../../core/hooks/read.js';
 import { matchSites, resolveSites, type ModelSites, type Site } from '../../core/hooks/sites.js';
 import { decodeModel, encodeModel, joinChunks } from '../../core/onnx/codec.js';
 import { cutToTensors, elementType, graphOf, type WantedTensor } from '../../core/onnx/cut.js';
@@ -37,30 +40,39 @@ export interface PreparedModel {
   readonly outputs: readonly string[];
 }
 
+export interface PrepareOptions {
+  /** Outputs of the model's own that are wanted too. */
+  readonly extra?: readonly string[];
+  /** Edits that make another model of it; sites then have the edited model's values. */
+  readonly edits?: Edits | undefined;
+}
+
 /** Stored tensors below this stay in the graph: ORT reads shapes and constants from them when it loads a model. */
 const MAPPED_BYTES = 4096;
 /** Element types that JavaScript cannot receive; a Cast to float32 is appended. */
 const UNREADABLE: ReadonlySet<number> = new Set([DATA_TYPE.bfloat16, DATA_TYPE.float64]);
 
 /**
- * The model in `place` cut to the sites that `patterns` name (in the model's order) and to `extra` outputs of its own.
+ * The model in `place`, edited, cut to the sites that `patterns` name (in the model's order) and to `extra` outputs of its own.
  * @throws InputError for a damaged model, an unknown site or an unknown output
  */
 export async function prepareModel(
   place: ModelPlace,
   patterns: readonly string[],
-  extra: readonly string[] = [],
+  { extra = [], edits }: PrepareOptions = {},
 ): Promise<PreparedModel> {
   const file = await readOnnxFile(place.onnx);
   const model = decodeModel(file);
-  const index = indexGraph(graphOf(model));
-  const resolved = resolveSites(graphOf(model), index);
+  const resolved = resolveSites(model);
   const sites = chooseSites(patterns, resolved);
-  const wanted = [...sites.map((site) => site.tensor), ...extra].map((tensor): WantedTensor => {
+  const edited = edits ? applyEdits(model, resolved.sites, edits) : model;
+  const read = readSites(edited, sites);
+  const index = indexGraph(graphOf(read.model));
+  const wanted = [...read.tensors, ...extra].map((tensor): WantedTensor => {
     const type = elementType(index, tensor);
     return type !== null && UNREADABLE.has(type) ? { tensor, castTo: 'float32' } : { tensor };
   });
-  const cut = cutToTensors(model, wanted);
+  const cut = cutToTensors(read.model, wanted);
   const types = new Map(
     graphOf(model).input.map((i) => [i.name, i.type?.tensorType?.elemType ?? 0]),
   );

@@ -1,8 +1,14 @@
 // Asks ONNX Runtime whether it can run a model: loads the part that the sites need and runs one context. Finds unsupported
-// operators, too short position tables without a visible limit, and sites whose width is not what the structure told.
+// operators, too short position tables without a visible limit, and sites that are not what the structure told: of another shape,
+// or breaking an equation among the wanted ones.
 import type { TensorValue } from '../../runtime/session.js';
+import { identitiesOf } from '../../core/hooks/identities.js';
+import type { Site } from '../../core/hooks/sites.js';
 import { InputError } from '../../schemas/errors.js';
+import { brokenAmong, requireIdentities } from './check-sites.js';
+import type { Edits } from '../../core/hooks/edit-value.js';
 import type { EngineConfig } from '../configs.js';
+import { NO_EDITS } from './edits.js';
 import { makeFeeds } from './feeds.js';
 import { loadModel, prepareModel } from './model-session.js';
 import type { OpenedModel } from './open-model.js';
@@ -11,6 +17,8 @@ export interface ProbeOptions {
   readonly sites: readonly string[];
   /** Tokens of the one context. */
   readonly contextTokens: number;
+  /** Edits of the model, with their tensors. */
+  readonly edits?: Edits;
   readonly engine: Pick<EngineConfig, 'provider' | 'threads' | 'optimisation'>;
 }
 
@@ -24,7 +32,9 @@ export async function probeModel(
 ): Promise<void> {
   const { path, summary } = opened;
   const [, ...external] = summary.files;
-  const prepared = await prepareModel({ onnx: path, external }, options.sites);
+  const prepared = await prepareModel({ onnx: path, external }, options.sites, {
+    edits: options.edits ?? NO_EDITS,
+  });
   const model = await loadModel(prepared, options.engine).catch((error: unknown) => {
     throw inFile(path, error);
   });
@@ -40,17 +50,26 @@ export async function probeModel(
     } catch (error) {
       throw cannotRun(path, options.contextTokens, error);
     }
-    model.sites.forEach(({ name, width }, i) => {
-      const dims = values[model.outputs[i] ?? '']?.dims ?? [];
-      if (dims.at(-1) === width) return;
-      throw new InputError(
-        `${path}: expected site ${name} to be ${width} wide as the embedding tells, the model gives [${dims.join(', ')}]. This structure is not supported.`,
-        { path, site: name, width, dims },
-      );
-    });
+    const found = model.sites.map((site, i) => [site, values[model.outputs[i] ?? '']] as const);
+    for (const [site, value] of found) checkSizes(path, site, value?.dims ?? []);
+    // An edited model need not obey them.
+    if (options.edits !== undefined && options.edits.list.length > 0) return;
+    const identities = identitiesOf(summary.sites.map((site) => site.name));
+    const named = found.map(([{ name }, value]) => [name, value] as const);
+    requireIdentities(path, brokenAmong(identities, named));
   } finally {
     await model.release();
   }
+}
+
+/** @throws InputError where a site has another shape than its structure tells */
+function checkSizes(path: string, { name, sizes }: Site, dims: readonly number[]): void {
+  const fits = sizes.length === dims.length && sizes.every((size, i) => typeof size !== 'number' || size === dims[i]); // prettier-ignore
+  if (fits) return;
+  throw new InputError(
+    `${path}: expected site ${name} of shape [${sizes.join(', ')}] as the structure tells, the model gives [${dims.join(', ')}]. This structure is not supported.`,
+    { path, site: name, sizes, dims },
+  );
 }
 
 function inFile(path: string, error: unknown): unknown {

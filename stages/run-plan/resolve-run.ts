@@ -2,7 +2,7 @@
 // default. Reads files, writes nothing.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { matchSites } from '../../core/hooks/sites.js';
+import { matchSites, storedWidth } from '../../core/hooks/sites.js';
 import { summariseTokenizer, type TokenizerSummary } from '../../core/corpus/tokenizer/summary.js';
 import { InputError } from '../../schemas/errors.js';
 import type { RunFile } from '../../schemas/run-file.js';
@@ -62,22 +62,7 @@ export async function resolveRun(
   });
   const sites = selectSites(file, summary);
   const edits = await editsOf(file, summary, folder);
-  const uploads = [
-    ...summary.files.map((f, i) => upload({ path: f.path }, f, i === 0 ? 'onnx' : 'bin')),
-    upload({ path: places.tokenizer }, tokenizer, 'json'),
-  ];
-  const stored = uploads.map((u) => u.stored);
-  const editValues = edits.files.map(({ sha256, bytes }) =>
-    upload({ bytes }, { sha256, bytes: bytes.length }, 'safetensors'),
-  );
-  const [onnx, ...externalFiles] = stored.slice(0, summary.files.length) as [
-    StoredFile,
-    ...StoredFile[],
-  ];
-  const external = externalFiles.map((s, i) => ({
-    ...s,
-    location: summary.files[i + 1]?.location ?? '',
-  }));
+  const { model, uploads } = modelOf({ summary, places, tokenizer, edits });
   const run: ResolvedRun = {
     formatVersion: 1,
     name: file.name,
@@ -88,17 +73,7 @@ export async function resolveRun(
     limitDocuments: options.limitDocuments,
     hostId: options.hostId,
     parts,
-    model: {
-      reference: { base: summary.digest, edits: edits.list },
-      onnx,
-      external,
-      tokenizer: stored.at(-1) as StoredFile,
-      prependId: tokenizer.summary.prependId,
-      layers: summary.layers,
-      width: summary.width,
-      vocabulary: summary.vocab,
-      ...(editValues.length > 0 && { editValues: editValues.map((u) => u.stored) }),
-    },
+    model,
     sites,
     engine: await resolveEngine(file.compute),
     dictionaries: file.saes.map((sae) => {
@@ -107,7 +82,43 @@ export async function resolveRun(
       return resolveDictionary(sae, site.width);
     }),
   };
-  return { run, uploads: [...uploads, ...editValues], model: summary, edits };
+  return { run, uploads, model: summary, edits };
+}
+
+interface ModelParts {
+  readonly summary: ModelSummary;
+  readonly places: ModelPlaces;
+  readonly tokenizer: OpenedTokenizer;
+  readonly edits: ResolvedEdits;
+}
+
+/** The model as the run stores it, and the files that this takes. */
+function modelOf({ summary, places, tokenizer, edits }: ModelParts): {
+  readonly model: ResolvedRun['model'];
+  readonly uploads: readonly Upload[];
+} {
+  const [onnx, ...externalFiles] = summary.files.map((f, i) =>
+    upload({ path: f.path }, f, i === 0 ? 'onnx' : 'bin'),
+  ) as [Upload, ...Upload[]];
+  const tokens = upload({ path: places.tokenizer }, tokenizer, 'json');
+  const values = edits.files.map(({ sha256, bytes }) =>
+    upload({ bytes }, { sha256, bytes: bytes.length }, 'safetensors'),
+  );
+  const model = {
+    reference: { base: summary.digest, edits: edits.list },
+    onnx: onnx.stored,
+    external: externalFiles.map(({ stored }, i) => ({
+      ...stored,
+      location: summary.files[i + 1]?.location ?? '',
+    })),
+    tokenizer: tokens.stored,
+    prependId: tokenizer.summary.prependId,
+    layers: summary.layers,
+    width: summary.width,
+    vocabulary: summary.vocab,
+    ...(values.length > 0 && { editValues: values.map(({ stored }) => stored) }),
+  };
+  return { model, uploads: [onnx, ...externalFiles, tokens, ...values] };
 }
 
 interface OpenedTokenizer {
@@ -143,10 +154,13 @@ async function openTokenizer(
   }
 }
 
-function modelPlaces(
-  file: RunFile,
-  folder: string,
-): { readonly model: string; readonly tokenizer: string } {
+/** Where the user's files lie. */
+interface ModelPlaces {
+  readonly model: string;
+  readonly tokenizer: string;
+}
+
+function modelPlaces(file: RunFile, folder: string): ModelPlaces {
   const { model } = file;
   if (model.folder !== undefined) {
     const base = path.resolve(folder, model.folder);
@@ -161,7 +175,7 @@ function modelPlaces(
 function checkVocabulary(
   { summary }: OpenedTokenizer,
   model: ModelSummary,
-  places: { readonly model: string; readonly tokenizer: string },
+  places: ModelPlaces,
 ): void {
   if (summary.vocabSize <= model.vocab) return;
   throw new InputError(
@@ -184,7 +198,7 @@ function selectSites(file: RunFile, model: ModelSummary): ResolvedRun['sites'] {
   const [first] = unmatched;
   if (first !== undefined) throw unknownSite('activations.hooks:', first, model.sites);
   return sites
-    .map(({ name, width }) => ({ name, width }))
+    .map((site) => ({ name: site.name, width: storedWidth(site) ?? notVectors(site) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
@@ -199,6 +213,13 @@ function editsOf(file: RunFile, model: ModelSummary, folder: string): Promise<Re
     runValue: null,
     where: (edit, field) => `model.edits[${edit}]${field === undefined ? '' : `.${field}`}`,
   });
+}
+
+function notVectors({ name, axes }: ModelSummary['sites'][number]): never {
+  throw new InputError(
+    `activations.hooks: site "${name}" has the axes [${axes.join(', ')}], expected one vector per position. Store sites of [batch, pos, ..] (vectors of heads are stored with their heads joined); \`assay model run\` writes this one.`,
+    { site: name, axes },
+  );
 }
 
 function unknownSite(

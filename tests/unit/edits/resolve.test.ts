@@ -59,13 +59,23 @@ function site(name: string, axes: Readonly<Record<string, number | string>>): Si
   const sizes = Object.values(axes);
   const last = sizes.at(-1);
   const width = typeof last === 'number' ? last : 0;
-  return { name, tensor: name, axes: Object.keys(axes), sizes, width, view: null, readers: null };
+  return {
+    name,
+    tensor: name,
+    axes: Object.keys(axes),
+    sizes,
+    width,
+    view: null,
+    readers: null,
+    readOnly: null,
+  };
 }
 
 const SITES = [0, 1].flatMap((n) => [
   site(`blocks.${n}.attn.hook_pattern`, { batch: 'b', head: 3, query_pos: 's', key_pos: 's' }),
   site(`blocks.${n}.attn.hook_z`, { batch: 'b', pos: 's', head: 3, d_head: 2 }),
   site(`blocks.${n}.hook_mlp_out`, { batch: 'b', pos: 's', d_model: 4 }),
+  { ...site(`blocks.${n}.hook_mlp_in`, { batch: 'b', pos: 's', d_model: 4 }), readOnly: 'so' },
 ]);
 const [PATTERN, Z, MLP] = [
   'blocks.0.attn.hook_pattern',
@@ -256,6 +266,11 @@ describe('an edit that does not fit', () => {
       'a position beyond the context',
       { site: MLP, op: 'ablate', at: [8] },
       'model.edits[0].at: Expected positions from 0 to 7',
+    ],
+    [
+      'a site that can only be read',
+      { site: 'blocks.*.hook_mlp_in', op: 'ablate' },
+      'model.edits[0].site: Site blocks.0.hook_mlp_in can be read but not edited: so.',
     ],
     ['NaN', set('f.safetensors#nan'), 'Expected numbers in tensor "nan" of'],
     ['infinity', set('f.safetensors#infinite'), 'Expected finite numbers in tensor "infinite" of'],

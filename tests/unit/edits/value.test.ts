@@ -14,10 +14,12 @@ const STREAM = ['batch', 'pos', 'd_model'];
 const HEADS = ['batch', 'pos', 'head', 'd_head'];
 const PATTERN = ['batch', 'head', 'query_pos', 'key_pos'];
 
+type Change = Omit<ResolvedEdit, 'site'>;
+
 interface Case {
   readonly axes: readonly string[];
   readonly dims: readonly number[];
-  readonly edit: Omit<ResolvedEdit, 'site'>;
+  readonly edit: Change;
   readonly tensors?: Readonly<Record<string, EditTensor>>;
   readonly x?: Float32Array;
   readonly optimisation?: Optimisation;
@@ -85,14 +87,14 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
   const run = (given: Omit<Case, 'optimisation'>) => edited({ ...given, optimisation });
 
   it('sets the chosen positions to a number and leaves the others bit for bit', async () => {
-    const edit = {
+    const edit: Change = {
       op: 'set',
       value: 0.25,
       at: [
         { from: 1, to: 3 },
         { from: -1, to: null },
       ],
-    } as const;
+    };
     const { x, y } = await run({ axes: STREAM, dims, edit });
     expect(y).toEqual(expected(x, dims, (v, [, p]) => ([1, 2, 4].includes(p ?? -1) ? 0.25 : v)));
   });
@@ -100,7 +102,7 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
   it('sets everywhere to a vector, also where the value was not finite', async () => {
     const data = floats(4);
     const x = floats(40).fill(NaN, 0, 3);
-    const edit = { op: 'set', value: { tensor: 'a' } } as const;
+    const edit: Change = { op: 'set', value: { tensor: 'a' } };
     const tensors = { a: { shape: [1, 1, 4], data } };
     const { y, dims: shape } = await run({ axes: STREAM, dims, edit, tensors, x });
     expect(shape).toEqual(dims);
@@ -113,7 +115,7 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
       { from: 0, to: 1, row: 2 },
       { from: -2, to: null, row: 0 },
     ];
-    const edit = { op: 'set', value: { tensor: 'a' }, at } as const;
+    const edit: Change = { op: 'set', value: { tensor: 'a' }, at };
     const { x, y } = await run({
       axes: STREAM,
       dims,
@@ -132,7 +134,7 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
   it('sets each context to its own values where there are as many', async () => {
     const data = floats(2 * 5 * 4);
     const at = [{ from: 1, to: 2, row: 1 }];
-    const edit = { op: 'set', value: { tensor: 'a' }, at } as const;
+    const edit: Change = { op: 'set', value: { tensor: 'a' }, at };
     const { x, y } = await run({ axes: STREAM, dims, edit, tensors: { a: { shape: dims, data } } });
     expect(y).toEqual(expected(x, dims, (v, [, p], i) => (p === 1 ? (data[i] as number) : v)));
   });
@@ -145,7 +147,7 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
       [{ from: -4, to: -2, row: 2 }],
       [{ from: 2, to: -1, row: 0 }],
     ]) {
-      const edit = { op: 'set', value: { tensor: 'a' }, at } as const;
+      const edit: Change = { op: 'set', value: { tensor: 'a' }, at };
       const { x, y } = await run({ axes: STREAM, dims: short, edit, tensors: { a: { shape: [1, 8, 4], data } } }); // prettier-ignore
       expect(y).toEqual(x);
     }
@@ -154,11 +156,11 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
   it('gives the last positions of a short context the last rows', async () => {
     const data = floats(8 * 4);
     const short = [1, 2, 4];
-    const edit = {
+    const edit: Change = {
       op: 'set',
       value: { tensor: 'a' },
       at: [{ from: -3, to: null, row: 5 }],
-    } as const;
+    };
     const { y } = await run({ axes: STREAM, dims: short, edit, tensors: { a: { shape: [1, 8, 4], data } } }); // prettier-ignore
     expect(y).toEqual(data.slice(6 * 4)); // of the rows 5, 6, 7 for −3, −2, −1
   });
@@ -186,10 +188,10 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
 
   it('changes nothing by a factor of one and by its own value', async () => {
     const v = { along: { tensor: 'v' } };
-    const edits = [
+    const edits: Change[] = [
       { op: 'scale', factor: 1 },
       { op: 'scale', factor: 1, ...v },
-    ] as const;
+    ];
     for (const edit of edits) {
       const { x, y } = await run({ axes: STREAM, dims, edit, ...along });
       expect(y).toEqual(x);
@@ -198,7 +200,7 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
     for (const edit of [{}, v]) {
       const tensors = { ...along.tensors, a: { shape: dims, data: x } };
       const at = [{ from: 0, to: null, row: 0 }];
-      const set = { op: 'set', value: { tensor: 'a' }, at, ...edit } as const;
+      const set: Change = { op: 'set', value: { tensor: 'a' }, at, ...edit };
       expect((await run({ axes: STREAM, dims, edit: set, tensors, x })).y).toEqual(x);
     }
   });
@@ -210,7 +212,7 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
       expected(x, dims, (value, [, , j], i) => {
         return value + coefficient(dot(x, Math.floor(i / 4))) * (unit[j ?? 0] as number);
       });
-    const of = async (edit: Omit<ResolvedEdit, 'site'>, tensors = {}) =>
+    const of = async (edit: Change, tensors = {}) =>
       (await run({ axes: STREAM, dims, edit, x, tensors: { ...along.tensors, ...tensors } })).y;
     near(
       await of({ op: 'set', value: 0.7, ...v }),
@@ -259,12 +261,12 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
     const shape = [2, 3, 4, 2];
     const data = floats(4 * 2);
     const tensors = { a: { shape: [1, 1, 4, 2], data } };
-    const edit = {
+    const edit: Change = {
       op: 'set',
       value: { tensor: 'a' },
       heads: [1, 3],
       at: [{ from: 2, to: 3 }],
-    } as const;
+    };
     const { x, y } = await run({ axes: HEADS, dims: shape, edit, tensors });
     expect(y).toEqual(
       expected(x, shape, (v, [, p, h = 0, j = 0]) =>
@@ -277,7 +279,7 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
     const shape = [1, 2, 3, 3];
     const data = floats(2 * 5 * 5);
     const at = [{ from: 1, to: null, row: 1 }];
-    const edit = { op: 'set', value: { tensor: 'a' }, heads: [1], at } as const;
+    const edit: Change = { op: 'set', value: { tensor: 'a' }, heads: [1], at };
     const tensors = { a: { shape: [1, 2, 5, 5], data } };
     const { x, y } = await run({ axes: PATTERN, dims: shape, edit, tensors });
     expect(y).toEqual(
@@ -290,7 +292,7 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
 
 describe('an edit', () => {
   it('names the tensor that is not there', async () => {
-    const edit = { op: 'set', value: { tensor: 'none' } } as const;
+    const edit: Change = { op: 'set', value: { tensor: 'none' } };
     await expect(edited({ axes: STREAM, dims, edit })).rejects.toThrow(
       'Expected the tensor none that an edit reads, found 0 others',
     );

@@ -19,7 +19,7 @@ import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/s
 import { InputError } from '../../../schemas/errors.js';
 import { openModel } from '../../../stages/model/open-model.js';
 import { probeModel } from '../../../stages/model/probe-model.js';
-import { parseIds, runModel, writeModelRun } from '../../../stages/model/run-model.js';
+import { computeModelRun, parseIds, runModel, writeModelRun } from '../../../stages/model/run-model.js';
 import { FIXTURES, tinyTransformer } from '../onnx/fixture-models.js';
 
 const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
@@ -229,7 +229,7 @@ describe('running a model', () => {
       logits: true,
       engine: ENGINE,
     };
-    await writeModelRun(file, ids, await runModel(GPT2, ids, options));
+    await writeModelRun(file, ids, await computeModelRun(GPT2, ids, options));
     const tensors = decodeSafetensors(readFileSync(file));
     const shapes = [...tensors].map(([name, { shape }]) => [name, ...shape]);
     expect(shapes).toEqual([
@@ -244,7 +244,11 @@ describe('running a model', () => {
 
   it.each([
     [['blocks.2.hook_resid_post'], 'Unknown site "blocks.2.hook_resid_post": the model has 2 blocks (0 to 1); nearest: blocks.'], // prettier-ignore
-    [['blocks.*.attn.hook_pattern'], 'known: hook_embed, blocks.*.hook_resid_pre, blocks.*.hook_resid_mid, blocks.*.hook_resid_post'], // prettier-ignore
+    [
+      ['blocks.*.attn.hook_rot_q'],
+      'the model has 2 blocks (0 to 1); nearest: blocks.0.attn.hook_q',
+    ],
+    [['zzzzzzzz'], 'known: hook_embed, hook_pos_embed, blocks.*.hook_resid_pre'], // prettier-ignore
   ])('refuses the unknown site %s', async (hooks, message) => {
     expect(await refusal(runModel(GPT2, ids, { hooks, engine: ENGINE }))).toContain(message);
   });
