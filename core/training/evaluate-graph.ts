@@ -4,7 +4,7 @@ import { GraphBuilder } from '../onnx/builder.js';
 import type { Value } from '../onnx/shape.js';
 import type { Kernels } from './architecture.js';
 import { ARCHITECTURES, modelParameters, unembeddingName } from './architectures.js';
-import { buildRowLossesOnly } from './loss.js';
+import { buildRowLosses } from './loss.js';
 import { type ModelSpec, checkSpec } from './model-spec.js';
 
 export interface EvaluationGraphSettings {
@@ -36,7 +36,7 @@ export function buildEvaluationGraph(settings: EvaluationGraphSettings): GraphBu
   const body = g.subgraph('context');
   const rows = body.input(body.fresh('hidden'), 'float32', [context, spec.width]);
   const targets = body.input(body.fresh('targets'), 'int32', [context]);
-  const losses = buildRowLossesOnly(body, {
+  const losses = buildRowLosses(body, {
     hidden: rows,
     unembedding: parameters[unembeddingName(spec)] as Value,
     targets,

@@ -42,15 +42,17 @@ export function buildLinear(g: GraphBuilder, linear: Linear): Value {
   return g.op('Reshape', [product, shapeOver(g, ids, [sizes[1]])]);
 }
 
-/** LayerNorm over the last axis. */
+/** LayerNorm over the last axis. With fused kernels mean and 1/σ are outputs too, so that its gradient need not find them anew. */
 export function buildLayerNorm(
   g: GraphBuilder,
   [x, weight, bias]: readonly [Value, Value, Value],
-  epsilon: number,
+  { normEpsilon, kernels }: { readonly normEpsilon: number; readonly kernels: Kernels },
 ): Value {
-  return g.op('LayerNormalization', [x, weight, bias], {
-    attributes: { axis: -1, epsilon: { f: epsilon } },
+  const [y] = g.ops('LayerNormalization', [x, weight, bias], {
+    outputs: kernels === 'fused' ? 3 : 1,
+    attributes: { axis: -1, epsilon: { f: normEpsilon } },
   });
+  return y as Value;
 }
 
 /** RMSNorm over the last axis. */

@@ -70,13 +70,14 @@ function norm(name: string, width: number): Parameter[] {
 }
 
 function buildHidden(g: GraphBuilder, inputs: ForwardInputs): Value {
-  const { spec, parameters, ids } = inputs;
+  const { spec, parameters, ids, kernels = 'standard' } = inputs;
+  const { normEpsilon } = spec;
   const of = (name: string): Value => parameterOf(parameters, `transformer.${name}`);
   const embedded = inputs.embedded ?? g.op('Gather', [of('wte.weight'), ids]);
   const mask = buildCausalMask(g, inputs);
   let x = g.op('Add', [embedded, buildPositions(g, inputs)]);
   for (let n = 0; n < spec.layers; n++) x = buildBlock(g, { inputs, mask, n, x });
-  return buildLayerNorm(g, [x, of('ln_f.weight'), of('ln_f.bias')], spec.normEpsilon);
+  return buildLayerNorm(g, [x, of('ln_f.weight'), of('ln_f.bias')], { normEpsilon, kernels });
 }
 
 /** W_pos of the positions in use [pos, d_model]. */
@@ -97,12 +98,12 @@ interface Block {
 
 function buildBlock(g: GraphBuilder, { inputs, mask, n, x }: Block): Value {
   const { spec, parameters, ids, kernels = 'standard' } = inputs;
-  const { width, mlpWidth, heads, headWidth } = spec;
+  const { width, mlpWidth, heads, headWidth, normEpsilon } = spec;
   const of = (name: string): Value => parameterOf(parameters, `transformer.h.${n}.${name}`);
   const map = (name: string, from: Value, sizes: readonly [number, number]): Value =>
     buildLinear(g, { x: from, weight: of(`${name}.weight`), bias: of(`${name}.bias`), sizes, ids });
   const normed = (name: string, from: Value): Value =>
-    buildLayerNorm(g, [from, of(`${name}.weight`), of(`${name}.bias`)], spec.normEpsilon);
+    buildLayerNorm(g, [from, of(`${name}.weight`), of(`${name}.bias`)], { normEpsilon, kernels });
   const [q, k, v] = buildProjections(g, { inputs, n, x: normed('ln_1', x) }).map((part) =>
     splitHeads(g, part, { ids, heads, headWidth }),
   ) as [Value, Value, Value];

@@ -37,24 +37,28 @@ export const LLAMA: Architecture = {
 function llamaParameters(spec: ModelSpec): readonly Parameter[] {
   const { layers, width, heads, keyValueHeads, headWidth, mlpWidth } = spec;
   const residual = residualInitial(spec);
-  const matrix = (name: string, out: number, into: number, initial?: Initial): Parameter => ({
+  const matrix = (
+    name: string,
+    [out, into]: readonly [number, number],
+    initial: Initial = { normal: INITIAL_DEVIATION },
+  ): Parameter => ({
     name: `${name}.weight`,
     shape: [out, into],
     kind: 'matrix',
-    initial: initial ?? { normal: INITIAL_DEVIATION },
+    initial,
   });
   const block = (n: number): Parameter[] => {
     const at = `model.layers.${n}`;
     return [
       norm(`${at}.input_layernorm`, width),
-      matrix(`${at}.self_attn.q_proj`, heads * headWidth, width),
-      matrix(`${at}.self_attn.k_proj`, keyValueHeads * headWidth, width),
-      matrix(`${at}.self_attn.v_proj`, keyValueHeads * headWidth, width),
-      matrix(`${at}.self_attn.o_proj`, width, heads * headWidth, residual),
+      matrix(`${at}.self_attn.q_proj`, [heads * headWidth, width]),
+      matrix(`${at}.self_attn.k_proj`, [keyValueHeads * headWidth, width]),
+      matrix(`${at}.self_attn.v_proj`, [keyValueHeads * headWidth, width]),
+      matrix(`${at}.self_attn.o_proj`, [width, heads * headWidth], residual),
       norm(`${at}.post_attention_layernorm`, width),
-      matrix(`${at}.mlp.gate_proj`, mlpWidth, width),
-      matrix(`${at}.mlp.up_proj`, mlpWidth, width),
-      matrix(`${at}.mlp.down_proj`, width, mlpWidth, residual),
+      matrix(`${at}.mlp.gate_proj`, [mlpWidth, width]),
+      matrix(`${at}.mlp.up_proj`, [mlpWidth, width]),
+      matrix(`${at}.mlp.down_proj`, [width, mlpWidth], residual),
     ];
   };
   const blocks = Array.from({ length: layers }, (_, n) => block(n)).flat();
