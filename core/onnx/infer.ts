@@ -19,7 +19,8 @@ export interface InferOptions {
 
 /** The types of all tensors of the model's graph by name; a tensor whose element type nothing tells is missing. */
 export function inferTypes(model: ModelProto, options: InferOptions = {}): Map<string, Value> {
-  const opset = model.opsetImport.find((set) => (set.domain ?? '') === '')?.version ?? 20;
+  const opset =
+    model.opsetImport.find(({ domain = '' }) => ['', 'ai.onnx'].includes(domain))?.version ?? 20;
   let fresh = 0;
   const sizes = options.sizes ?? {};
   const scope: Scope = {
