@@ -172,7 +172,24 @@ export const modelInspectDocument = z.strictObject({
   outputs: z.array(z.string()),
   opset: count,
   producer: z.string(),
-  sites: z.array(z.strictObject({ site: z.string(), tensor: z.string(), width: count })),
+  heads: count
+    .nullable()
+    .describe('attention heads; null where not found or not the same everywhere'),
+  kvHeads: count.nullable().describe('heads of keys and values'),
+  dHead: count.nullable(),
+  dMlp: count.nullable().describe('null also for a mixture of experts'),
+  sites: z.array(
+    z.strictObject({
+      site: z.string(),
+      tensor: z.string().describe('what it is seen in'),
+      width: count.describe('size of the last axis; 0 where it varies'),
+      axes: z.array(z.string()),
+      shape: z.array(z.union([count, z.string()])).describe('sizes of the axes'),
+    }),
+  ),
+  unresolved: z
+    .array(z.strictObject({ site: z.string(), reason: z.string() }))
+    .describe('sites of a kind that the model should have but that are not certain'),
 });
 
 export const modelRunDocument = z.strictObject({
@@ -181,7 +198,62 @@ export const modelRunDocument = z.strictObject({
   tensors: z.array(z.strictObject({ name: z.string(), dtype: z.string(), shape: z.array(count) })),
 });
 
+const modelTensor = z.strictObject({
+  name: z.string(),
+  dtype: z.string(),
+  shape: z.array(z.union([count, z.string()])).describe('sizes, or names where they vary'),
+});
+
+export const modelVjpDocument = z.strictObject({
+  model: z.string(),
+  file: z.string().describe('the ONNX file that was written'),
+  data: z.string().nullable().describe('the file with large weights beside it; null: all inside'),
+  bytes: count.describe('of both'),
+  nodes: count,
+  inputs: z.array(modelTensor),
+  outputs: z.array(modelTensor),
+});
+
 /** The document of every command, by its name on the command line. */
+const splitLoss = z
+  .strictObject({
+    loss: z.number().describe('mean, nats per target token'),
+    tokens: count.describe('target tokens that it is the mean of'),
+  })
+  .nullable();
+
+export const modelTrainDocument = z.strictObject({
+  training: z.string(),
+  revision: count,
+  store: z.string(),
+  dryRun: z.boolean(),
+  finished: z.boolean().describe('false: interrupted; the same command goes on'),
+  models: z.array(
+    z.strictObject({
+      model: z.string(),
+      key: sha256.nullable().describe('null: known only after the streams of tokens'),
+      state: z.enum(['open', 'done', 'failed']),
+      architecture: z.string(),
+      parameters: count,
+      steps: count,
+      tokens: count.describe('target tokens of the whole training'),
+      memoryBytes: count.describe('estimated, of the compute child'),
+      step: count.describe('of the last checkpoint, or all steps'),
+      losses: z.strictObject({ fit: splitLoss, calib: splitLoss, test: splitLoss }),
+      dataset: z.string(),
+      digest: sha256.nullable().describe('of the dataset; null while it is not done'),
+      error: z
+        .strictObject({
+          class: z.string(),
+          message: z.string(),
+          details: z.record(z.string(), z.unknown()),
+        })
+        .nullable(),
+    }),
+  ),
+  written: z.array(z.string()).describe('folders that --out wrote'),
+});
+
 export const CLI_DOCUMENTS = {
   up: upDocument,
   down: downDocument,
@@ -218,4 +290,6 @@ export const CLI_DOCUMENTS = {
   gc: gcDocument,
   'model inspect': modelInspectDocument,
   'model run': modelRunDocument,
+  'model train': modelTrainDocument,
+  'model vjp': modelVjpDocument,
 } as const satisfies Record<string, z.ZodType>;

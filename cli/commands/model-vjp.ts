@@ -1,0 +1,90 @@
+// `assay model vjp`: the backward graph of a model as a model of its own.
+import { resolve } from 'node:path';
+import type { Command } from 'commander';
+import { modelVjpDocument } from '../../schemas/cli-json.js';
+import { EXIT } from '../../schemas/constants.js';
+import { addCommand, commaList, type CommandContext, type Start } from '../command.js';
+
+interface ModelVjpOptions {
+  readonly output: readonly string[];
+  readonly wrt: readonly string[];
+  readonly stop: readonly string[];
+  readonly out: string;
+}
+
+export function addModelVjp(model: Command, start: Start): void {
+  const collect = (text: string, before: readonly string[] = []): readonly string[] => [
+    ...before,
+    ...commaList(text),
+  ];
+  addCommand(model, 'vjp <file>', {
+    description:
+      'write the backward graph of a model as a model: inputs cotangent.T, outputs grad.SITE',
+    examples: [
+      [
+        'assay model vjp model.onnx --output logits --wrt "blocks.*.hook_resid_post" --out vjp.onnx',
+        'gradients of sum(logits · cotangent.logits) by every block output',
+      ],
+    ],
+  })
+    .requiredOption(
+      '--output <list>',
+      'an output of the model (logits for the first) or a site, separated by commas; repeatable',
+      collect,
+    )
+    .requiredOption(
+      '--wrt <list>',
+      'sites to differentiate by, separated by commas; * matches any layer; repeatable',
+      collect,
+    )
+    .option(
+      '--stop <list>',
+      'sites that count as constants: nothing flows back through them; repeatable',
+      collect,
+      [],
+    )
+    .requiredOption(
+      '--out <file>',
+      'the ONNX file to write; large weights go to FILE.data beside it',
+    )
+    .action((file: string, options: ModelVjpOptions) =>
+      start((context) => vjp(file, options, context)),
+    );
+}
+
+async function vjp(
+  file: string,
+  { output, wrt, stop, out }: ModelVjpOptions,
+  context: CommandContext,
+): Promise<number> {
+  const { writeVjp } = await import('../../stages/model/vjp.js');
+  const at = (path: string): string => resolve(context.io.cwd, path);
+  const written = await writeVjp(at(file), { outputs: output, wrt, stop, out: at(out) });
+  const document = {
+    ...written,
+    inputs: written.inputs.map((tensor) => ({ ...tensor, shape: [...tensor.shape] })),
+    outputs: written.outputs.map((tensor) => ({ ...tensor, shape: [...tensor.shape] })),
+  };
+  context.output.result(modelVjpDocument, document, () =>
+    [
+      ...document.inputs.map((tensor) => `input   ${line(tensor)}`),
+      ...document.outputs.map((tensor) => `output  ${line(tensor)}`),
+      `${document.nodes} nodes, ${document.bytes} bytes, written to ${document.file}`,
+      ...(document.data === null ? [] : [`weights in ${document.data}`]),
+    ].join('\n'),
+  );
+  return EXIT.done;
+}
+
+function line({
+  name,
+  dtype,
+  shape,
+}: {
+  name: string;
+  dtype: string;
+  shape: (number | string)[];
+}): string {
+  // prettier-ignore
+  return `${name}  ${dtype} [${shape.map((size) => (size === '' ? '?' : size)).join(', ')}]`;
+}
