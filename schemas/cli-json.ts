@@ -187,6 +187,10 @@ export const modelInspectDocument = z.strictObject({
       shape: z.array(z.union([count, z.string()])).describe('sizes of the axes'),
     }),
   ),
+  unchecked: z
+    .string()
+    .nullable()
+    .describe("why the sites' equations were not checked; null where they hold for all listed"),
   unresolved: z
     .array(z.strictObject({ site: z.string(), reason: z.string() }))
     .describe('sites of a kind that the model should have but that are not certain'),

@@ -3,8 +3,11 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { modelInspectDocument, modelRunDocument } from '../../schemas/cli-json.js';
 import { EXIT } from '../../schemas/constants.js';
+import { AssayError } from '../../schemas/errors.js';
 import { addCommand, commaList, type CommandContext, type Start } from '../command.js';
+import { inspectDocument } from '../render/model-document.js';
 import { modelText } from '../render/model-text.js';
+import { addModelTrain } from './model-train.js';
 import { addModelVjp } from './model-vjp.js';
 
 export interface ModelRunOptions {
@@ -17,6 +20,7 @@ export interface ModelRunOptions {
   readonly edit: readonly string[];
 }
 
+const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
 /** Name under --hooks of the model's own output. */
 const LOGITS = 'logits';
 
@@ -54,26 +58,16 @@ export function addModel(program: Command, start: Start): void {
     .action((file: string, options: Omit<ModelRunOptions, 'file'>) =>
       start((context) => runSites({ ...options, file }, context)),
     );
+  addModelTrain(model, start);
   addModelVjp(model, start);
 }
 
 async function inspect(file: string, context: CommandContext): Promise<number> {
   const { openModel } = await import('../../stages/model/open-model.js');
-  const { path, summary } = await openModel(resolve(context.io.cwd, file));
-  const document = {
-    file: path,
-    digest: summary.digest,
-    layers: summary.layers,
-    width: summary.width,
-    vocabulary: summary.vocab,
-    positions: summary.maxPositions,
-    norm: summary.norm,
-    inputs: summary.inputs.map((input) => input.name),
-    outputs: [...summary.outputs],
-    opset: summary.opset,
-    producer: summary.producer,
-    sites: summary.sites.map(({ name, tensor, width }) => ({ site: name, tensor, width })),
-  };
+  const { checkSites } = await import('../../stages/model/check-sites.js');
+  const opened = await openModel(resolve(context.io.cwd, file));
+  const check = await checkSites(opened, ENGINE).catch(reasonOf);
+  const document = inspectDocument(opened.path, opened.summary, check);
   context.output.result(modelInspectDocument, document, () => modelText(document));
   return EXIT.done;
 }
@@ -93,7 +87,7 @@ async function runSites(options: ModelRunOptions, context: CommandContext): Prom
       folder: context.io.cwd,
       where: (edit) => `--edit "${options.edit[edit] ?? ''}"`,
     },
-    engine: { provider: 'cpu', threads: 1, optimisation: 'all' },
+    engine: ENGINE,
   });
   await writeModelRun(at(options.out), rows, run);
   const tensors = [...run.values].map(([name, value]) => ({
@@ -109,4 +103,10 @@ async function runSites(options: ModelRunOptions, context: CommandContext): Prom
     ].join('\n'),
   );
   return EXIT.done;
+}
+
+/** Why the self-check could not run: a model that cannot run here can be looked into all the same. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AssayError) return error.message;
+  throw error;
 }

@@ -1,0 +1,113 @@
+// `assay model train`: trains the language models of a training file, resumes what was begun, skips what is finished.
+import os from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { modelTrainDocument } from '../../schemas/cli-json.js';
+import { EXIT } from '../../schemas/constants.js';
+import type { TrainingFile } from '../../schemas/training-file.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { addCommand, type CommandContext, type Start } from '../command.js';
+import type { ModelSummary } from '../training/summary.js';
+import { trainText } from '../render/train-text.js';
+
+export interface ModelTrainOptions {
+  /** Path of the training file, as given. */
+  readonly file: string;
+  readonly dryRun: boolean;
+  /** One model alone. */
+  readonly only: string | undefined;
+  /** Folder for copies of the finished models. */
+  readonly out: string | undefined;
+}
+
+export function addModelTrain(model: Command, start: Start): void {
+  addCommand(model, 'train <config.yaml>', {
+    description: 'train small language models; running it again goes on where it was stopped',
+    examples: [
+      [
+        'assay model train examples/tiny-lm/train.yaml --out models',
+        'trains, then copies the models',
+      ],
+      ['assay model train train.yaml --dry-run', 'sizes, tokens and memory; writes nothing'],
+      ['assay model train train.yaml --only small', 'one model of the list'],
+    ],
+  })
+    .option('--dry-run', 'say what would be trained and what is done; writes nothing', false)
+    .option('--only <name>', 'train this model of the list alone')
+    .option('--out <dir>', 'copy finished models to DIR/MODEL')
+    .action((file: string, options: Omit<ModelTrainOptions, 'file'>) =>
+      start((context) => train({ ...options, file }, context)),
+    );
+}
+
+async function train(options: ModelTrainOptions, context: CommandContext): Promise<number> {
+  const { loadTrainingFile } = await import('../../stages/language-model/training-file.js');
+  const { openStore, canonicalStoreUrl } = await import('../../storage/objects/open-store.js');
+  const { file, folder } = await loadTrainingFile(resolve(context.io.cwd, options.file));
+  const given = context.storeOption ?? context.environment.store;
+  const url = canonicalStoreUrl(given ?? file.store, given === null ? folder : context.io.cwd);
+  const store = await openStore(url, { storeOptions: file.storeOptions });
+  try {
+    return await trainWith({ options, context, store, file, folder });
+  } finally {
+    await store.close();
+  }
+}
+
+interface Training {
+  readonly options: ModelTrainOptions;
+  readonly context: CommandContext;
+  readonly store: ObjectStore;
+  readonly file: TrainingFile;
+  readonly folder: string;
+}
+
+async function trainWith({ options, context, store, file, folder }: Training): Promise<number> {
+  const { checkOnly } = await import('../training/run-training.js');
+  const { resolveTraining } = await import('../../stages/language-model/resolve-training.js');
+  const { settleRevision } = await import('../../stages/language-model/training-records.js');
+  const resolved = await resolveTraining(file, { folder, store, revision: 1 });
+  checkOnly(resolved.training, options.only ?? null);
+  const { training, known } = await settleRevision(store, resolved.training);
+  const { dryRun } = options;
+  const { finished, summaries } = dryRun
+    ? await (await import('../training/dry-run.js')).dryRun(store, training, known)
+    : await (
+        await import('../training/train-all.js')
+      ).trainAll({
+        ...{ store, training, uploads: resolved.uploads, only: options.only ?? null, context },
+        folder: join(context.environment.cacheFolder, 'training'),
+        slots: slotsOf(file, resolved.training.models.length),
+      });
+  const wanted = summaries.filter(({ entry }) => (options.only ?? entry.model) === entry.model);
+  const written =
+    options.out === undefined || dryRun
+      ? []
+      : await (
+          await import('../training/write-models.js')
+        ).writeModels(store, training, {
+          summaries: wanted,
+          out: resolve(context.io.cwd, options.out),
+        });
+  const document = {
+    ...{ training: training.name, revision: training.revision, store: store.url, dryRun },
+    ...{ finished, models: wanted.map(({ entry }) => entry), written },
+  };
+  context.output.result(modelTrainDocument, document, () => trainText(document));
+  return exitCode(wanted, { dryRun, finished });
+}
+
+function exitCode(
+  wanted: readonly ModelSummary[],
+  { dryRun, finished }: { readonly dryRun: boolean; readonly finished: boolean },
+): number {
+  if (dryRun) return EXIT.done;
+  if (!finished) return EXIT.interrupted;
+  return wanted.every(({ entry }) => entry.state === 'done') ? EXIT.done : EXIT.failed;
+}
+
+/** Models in training at once: what the file says, else one per thread's worth of cores; never more than models. */
+function slotsOf({ compute }: TrainingFile, models: number): number {
+  const cores = Math.max(1, Math.floor(os.availableParallelism() / compute.threadsPerSession));
+  return compute.children ?? Math.min(cores, Math.max(1, models));
+}

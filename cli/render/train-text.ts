@@ -1,0 +1,54 @@
+// What `model train` prints for people.
+import type { z } from 'zod';
+import type { modelTrainDocument } from '../../schemas/cli-json.js';
+import { textTable, type TextColumn } from './text-table.js';
+
+type Document = z.infer<typeof modelTrainDocument>;
+type Entry = Document['models'][number];
+
+export function trainText(document: Document): string {
+  const { models, written, training, dryRun, finished } = document;
+  const numbers = (...titles: string[]): TextColumn[] =>
+    titles.map((title) => ({ title, right: true }));
+  const head: TextColumn[] = dryRun
+    ? [
+        { title: 'model' },
+        { title: 'architecture' },
+        ...numbers('parameters', 'steps', 'tokens', 'memory'),
+      ]
+    : [{ title: 'model' }, ...numbers('parameters', 'steps', 'tokens', 'fit', 'calib', 'test')];
+  const rows = models.map((entry) => (dryRun ? plannedRow(entry) : trainedRow(entry)));
+  const failed = models.filter((entry) => entry.error !== null);
+  return [
+    textTable([...head, { title: 'state' }], rows),
+    ...failed.map((entry) => `${entry.model}: ${entry.error?.message ?? ''}`),
+    ...written.map((folder) => `written to ${folder}`),
+    ...(dryRun ? ['Nothing was written.'] : []),
+    ...(finished ? [] : [`Interrupted; the checkpoints stay. Go on with the same command.`]),
+    ...(dryRun || !finished ? [] : [`datasets: ${training}/models/MODEL`]),
+  ].join('\n');
+}
+
+function plannedRow(entry: Entry): string[] {
+  const { model, architecture, parameters, steps, tokens, memoryBytes } = entry;
+  const memory = `${Math.ceil(memoryBytes / 2 ** 20)} MB`;
+  return [model, architecture, count(parameters), count(steps), count(tokens), memory, state(entry)]; // prettier-ignore
+}
+
+function trainedRow(entry: Entry): string[] {
+  const { model, parameters, steps, tokens, losses } = entry;
+  const numbers = [count(parameters), count(steps), count(tokens)];
+  return [model, ...numbers, loss(losses.fit), loss(losses.calib), loss(losses.test), state(entry)];
+}
+
+function state({ state: name, step, steps }: Entry): string {
+  return name === 'open' && step > 0 ? `at step ${step} of ${steps}` : name;
+}
+
+function loss(value: Entry['losses']['fit']): string {
+  return value === null ? '' : value.loss.toFixed(4);
+}
+
+function count(value: number): string {
+  return value.toLocaleString('en-US');
+}

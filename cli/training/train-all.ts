@@ -1,0 +1,74 @@
+// A training from its resolved form to its summary: records, children, stages, and how it ended.
+import type { StageUnits } from '../../stages/run-plan/stage-units.js';
+import type { Upload } from '../../stages/run-plan/resolve-run.js';
+import type { ResolvedTraining } from '../../stages/language-model/resolve-training.js';
+import { storeTraining } from '../../stages/language-model/training-records.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { assertUsableStore } from '../../storage/probe/probe-store.js';
+import type { CommandContext } from '../command.js';
+import { Journal } from './journal.js';
+import { Reporter } from './reporter.js';
+import { runTraining } from './run-training.js';
+import { summarise, type ModelSummary } from './summary.js';
+import { openWorkshop } from './workshop.js';
+
+export interface TrainAllInput {
+  readonly store: ObjectStore;
+  readonly training: ResolvedTraining;
+  readonly uploads: readonly Upload[];
+  readonly only: string | null;
+  readonly context: CommandContext;
+  readonly folder: string;
+  readonly slots: number;
+}
+
+export interface Trained {
+  /** False where it was interrupted. */
+  readonly finished: boolean;
+  readonly summaries: readonly ModelSummary[];
+}
+
+export async function trainAll(input: TrainAllInput): Promise<Trained> {
+  const { store, training, context, folder, slots } = input;
+  await assertUsableStore(store);
+  await storeTraining(store, training, input.uploads);
+  const journal = new Journal(store, training);
+  const environment = context.io.environment;
+  const workshop = await openWorkshop(store, { folder, slots, environment });
+  const stop = context.io.signal;
+  const stopAll = (): void => {
+    workshop.children.stopAll();
+  };
+  stop.addEventListener('abort', stopAll, { once: true });
+  let units: StageUnits | null = null;
+  try {
+    await journal.start();
+    const reporter = new Reporter(context.output);
+    const { only } = input;
+    units = await runTraining({ store, training, workshop, journal, reporter, stop, only });
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    await journal.end('failed', { message });
+    throw error;
+  } finally {
+    stop.removeEventListener('abort', stopAll);
+    await workshop.close();
+  }
+  const summaries = await summarise(store, training, units);
+  if (stop.aborted) await journal.end('cancelled', {});
+  else await journal.end(...outcome(summaries, input.only));
+  return { finished: !stop.aborted, summaries };
+}
+
+function outcome(
+  summaries: readonly ModelSummary[],
+  only: string | null,
+): [type: 'completed' | 'failed', data: Record<string, unknown>] {
+  const failed = summaries.filter(
+    ({ entry }) => entry.state === 'failed' && (only ?? entry.model) === entry.model,
+  );
+  const first = failed[0]?.entry;
+  if (!first) return ['completed', {}];
+  const message = `${failed.length} of ${summaries.length} models failed; ${first.model}: ${first.error?.message ?? ''}`;
+  return ['failed', { message }];
+}
