@@ -4,26 +4,40 @@ import type { modelInspectDocument } from '../../schemas/cli-json.js';
 import { countText } from './quantities.js';
 import { textTable } from './text-table.js';
 
-/** The model's head and its sites. */
+/** The model's head, its sites, and what was not resolved. */
 export function modelText(model: z.infer<typeof modelInspectDocument>): string {
+  const known = (value: number | null): string => String(value ?? 'not found');
   const head = [
     model.file,
     `digest     ${model.digest}`,
     `layers     ${model.layers} (${model.norm}-norm)`,
     `width      ${model.width}`,
+    `heads      ${known(model.heads)} of ${known(model.dHead)}, keys and values ${known(model.kvHeads)}`,
+    `mlp width  ${known(model.dMlp)}`,
     `vocabulary ${countText(model.vocabulary)}`,
     `positions  ${model.positions ?? 'no table found'}`,
     `inputs     ${model.inputs.join(', ')}`,
     `outputs    ${model.outputs.join(', ')}`,
     `opset      ${model.opset}${model.producer === '' ? '' : `, written by ${model.producer}`}`,
+    ...(model.unchecked === null ? [] : [`not checked ${model.unchecked}`]),
   ];
-  const columns = [{ title: 'site' }, { title: 'width', right: true }, { title: 'tensor' }];
-  return [
-    ...head,
-    '',
-    textTable(
-      columns,
-      model.sites.map((s) => [s.site, String(s.width), s.tensor]),
-    ),
-  ].join('\n');
+  const columns = [{ title: 'site' }, { title: 'axes' }, { title: 'shape' }, { title: 'tensor' }];
+  const rows = model.sites.map((s) => [s.site, s.axes.join(' '), s.shape.join(' '), s.tensor]);
+  return [...head, '', textTable(columns, rows), ...unresolvedText(model.unresolved)].join('\n');
+}
+
+/** What was not resolved, blocks with one reason together. */
+function unresolvedText(unresolved: readonly { site: string; reason: string }[]): string[] {
+  if (unresolved.length === 0) return [];
+  const groups = new Map<string, { site: string; reason: string; blocks: string[] }>();
+  for (const { site, reason } of unresolved) {
+    const block = /^blocks\.(\d+)\./.exec(site)?.[1];
+    const name = site.replace(/^blocks\.\d+\./, 'blocks.*.');
+    const group = groups.get(`${name} ${reason}`) ?? { site: name, reason, blocks: [] };
+    if (block !== undefined) group.blocks.push(block);
+    groups.set(`${name} ${reason}`, group);
+  }
+  const columns = [{ title: 'not resolved' }, { title: 'blocks' }, { title: 'why' }];
+  const rows = [...groups.values()].map((g) => [g.site, g.blocks.join(' '), g.reason]);
+  return ['', textTable(columns, rows)];
 }

@@ -181,6 +181,13 @@ function commonSize(sites: readonly Site[], kind: string, axis: number): number 
   return sizes.size === 1 && typeof only === 'number' ? only : null;
 }
 
+/** Numbers that a site has per position, heads joined; null where it is no vector per position (scores, patterns). */
+export function storedWidth({ axes, sizes }: Pick<Site, 'axes' | 'sizes'>): number | null {
+  if (axes[0] !== 'batch' || axes[1] !== 'pos') return null;
+  const rest = sizes.slice(2);
+  return rest.every((size) => typeof size === 'number') ? rest.reduce((a, b) => a * b, 1) : null;
+}
+
 /**
  * The sites that the patterns name, in the order of `sites`, each once; `*` matches any characters but a dot.
  * `unmatched` holds the patterns that name none.

@@ -4,7 +4,12 @@ import { decodeModel } from '../../core/onnx/codec.js';
 import { cutToTensors, graphOf } from '../../core/onnx/cut.js';
 import { dataTypeName } from '../../core/onnx/data-type.js';
 import type { GraphProto, ModelProto } from '../../core/onnx/proto.js';
-import { resolveSites, type ModelSites, type Site } from '../../core/hooks/sites.js';
+import {
+  resolveSites,
+  type ModelSites,
+  type Site,
+  type UnresolvedSite,
+} from '../../core/hooks/sites.js';
 import { InputError } from '../../schemas/errors.js';
 import { inputRole, type ModelInput } from './feeds.js';
 import {
@@ -29,7 +34,14 @@ export interface ModelSummary {
   /** Tokens that fit, where a learned position table is visible; null where none is. */
   readonly maxPositions: number | null;
   readonly norm: 'pre' | 'post';
+  /** Null where not found or not the same in every block. */
+  readonly heads: number | null;
+  readonly kvHeads: number | null;
+  readonly dHead: number | null;
+  readonly dMlp: number | null;
   readonly sites: readonly Site[];
+  /** Sites that are not certain, with the reason. */
+  readonly unresolved: readonly UnresolvedSite[];
   /** Inputs that the sites need. */
   readonly inputs: readonly ModelInput[];
   readonly outputs: readonly string[];
@@ -62,22 +74,10 @@ export async function openModel(given: string): Promise<OpenedModel> {
   const graph = graphOf(model);
   const resolved = inFile(path, () => resolveSites(model));
   const inputs = inFile(path, () => neededInputs(model, resolved));
-  const { sites, layers, width, vocab, maxPositions, norm } = resolved;
+  const { tokenInput: _, ...structure } = resolved;
   const producer = [model.producerName, model.producerVersion].filter((text) => text).join(' ');
   const outputs = graph.output.map((info) => info.name ?? '');
-  const what = {
-    layers,
-    width,
-    vocab,
-    maxPositions,
-    norm,
-    sites,
-    inputs,
-    outputs,
-    opset,
-    ir,
-    producer,
-  };
+  const what = { ...structure, inputs, outputs, opset, ir, producer };
   return { path, bytes, model, summary: { digest: modelDigest(files), files, ...what } };
 }
 

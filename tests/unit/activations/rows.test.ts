@@ -161,7 +161,7 @@ describe('the writer of one site', () => {
     const { files } = await writer.finish();
     writer.close();
     const recorded: Record<number, string> = {
-      2: 'cb93114f0872229e917609c017c26ed57d7ce26db4850dd496b3cc063fb462b1',
+      3: 'cb93114f0872229e917609c017c26ed57d7ce26db4850dd496b3cc063fb462b1',
     };
     expect(files[0]?.sha256).toBe(recorded[ACTIVATIONS_VERSION]);
   });

@@ -1,0 +1,57 @@
+// What `assay model inspect` says of a model, as its JSON document. Pure.
+import type { z } from 'zod';
+import type { BrokenIdentity } from '../../core/hooks/identities.js';
+import type { modelInspectDocument } from '../../schemas/cli-json.js';
+import type { ModelSummary } from '../../stages/model/open-model.js';
+
+type Document = z.infer<typeof modelInspectDocument>;
+
+/**
+ * The document; a site that breaks an equation is listed as not certain, with the numbers.
+ * @param check the equations that do not hold, or why they could not be checked
+ */
+export function inspectDocument(
+  file: string,
+  summary: ModelSummary,
+  check: readonly BrokenIdentity[] | string,
+): Document {
+  const broken = typeof check === 'string' ? [] : check;
+  const { digest, layers, width, vocab, maxPositions, norm, opset, producer } = summary;
+  const { heads, kvHeads, dHead, dMlp } = summary;
+  const reasons = new Map(broken.flatMap((one) => one.sites.map((site) => [site, breach(one)])));
+  return {
+    file,
+    digest,
+    layers,
+    width,
+    vocabulary: vocab,
+    positions: maxPositions,
+    norm,
+    inputs: summary.inputs.map((input) => input.name),
+    outputs: [...summary.outputs],
+    opset,
+    producer,
+    heads,
+    kvHeads,
+    dHead,
+    dMlp,
+    sites: summary.sites
+      .filter(({ name }) => !reasons.has(name))
+      .map((site) => ({
+        site: site.name,
+        tensor: site.tensor,
+        width: site.width,
+        axes: [...site.axes],
+        shape: [...site.sizes],
+      })),
+    unchecked: typeof check === 'string' ? check : null,
+    unresolved: [
+      ...summary.unresolved,
+      ...[...reasons].map(([site, reason]) => ({ site, reason })),
+    ],
+  };
+}
+
+function breach({ equation, error, tolerance }: BrokenIdentity): string {
+  return `breaks ${equation}: error ${error.toPrecision(3)}, allowed ${tolerance}`;
+}

@@ -1,0 +1,145 @@
+// Equations that the sites of one forward pass must obey, whatever the architecture: a site that the resolver took for another
+// breaks one of them. Pure; which values are computed, and what happens to a site that fails, is decided elsewhere.
+//
+//   resid_mid = resid_pre + attn_out            resid_post = resid_mid + mlp_out       (parallel: pre + attn_out + mlp_out;
+//   post-norm: resid_sum = mlp_in + mlp_out)    normalized · scale = x − mean(x), or x      scale² − mean(c²) = eps, one number ≥ 0
+//   pattern_i ∝ exp(scores_i), Σ_j pattern_ij = 1 (less than 1 everywhere where a sink takes part); later positions
+//   have weight in no block or in all        z_h = pattern_h · v_{kv(h)}, kv(h) = h div r or h mod kv_heads, r heads per kv_head
+// Errors are max |left − right| / max |right|, for eps max − min over rows relative to max scale².
+import {
+  futureError,
+  matrixProductError,
+  normError,
+  patternError,
+  sumError,
+} from './identity-errors.js';
+
+/** Values of a site, [batch, pos, …] row-major as its axes say. */
+export interface SiteValue {
+  readonly dims: readonly number[];
+  readonly data: Float32Array;
+}
+
+/** An equation that does not hold. */
+export interface BrokenIdentity {
+  /** The sites that it is about: none of them is certain. */
+  readonly sites: readonly string[];
+  readonly equation: string;
+  readonly error: number;
+  readonly tolerance: number;
+}
+
+/** One equation over named sites. */
+export interface Identity {
+  readonly equation: string;
+  readonly sites: readonly string[];
+  readonly error: (values: readonly SiteValue[]) => number;
+}
+
+interface IdentityKind {
+  readonly equation: string;
+  /** Names within a block. */
+  readonly sites: readonly string[];
+  /** A block that has one of these obeys another equation. */
+  readonly unless?: readonly string[];
+  readonly error: (values: readonly SiteValue[]) => number;
+}
+
+const KINDS: readonly IdentityKind[] = [
+  sum('hook_resid_mid', ['hook_resid_pre', 'hook_attn_out']),
+  sum('hook_resid_post', ['hook_resid_mid', 'hook_mlp_out'], ['hook_resid_sum']),
+  sum('hook_resid_post', ['hook_resid_pre', 'hook_attn_out', 'hook_mlp_out'], ['hook_resid_mid', 'hook_resid_sum']), // prettier-ignore
+  sum('hook_resid_sum', ['hook_mlp_in', 'hook_mlp_out']),
+  norm('ln1', 'hook_resid_pre', ['hook_resid_sum']),
+  norm('ln1', 'hook_resid_mid', [], ['hook_resid_sum']),
+  norm('ln2', 'hook_mlp_in', ['hook_resid_sum']),
+  norm('ln2', 'hook_resid_sum'),
+  innerNorm('ln1_post'),
+  innerNorm('ln2_post'),
+  {
+    equation: 'pattern = softmax(scores)',
+    sites: ['attn.hook_pattern', 'attn.hook_attn_scores'],
+    error: ([pattern, scores]) => patternError(pattern, scores),
+  },
+  {
+    equation: 'z = pattern · v',
+    sites: ['attn.hook_z', 'attn.hook_pattern', 'attn.hook_v'],
+    error: ([z, pattern, v]) => matrixProductError(z, pattern, v),
+  },
+];
+
+/** The equations that the sites of a model obey, in the order of its blocks. */
+export function identitiesOf(names: readonly string[]): Identity[] {
+  const all = new Set(names);
+  const blocks = new Set(names.map((name) => /^blocks\.\d+\./.exec(name)?.[0]));
+  const found: Identity[] = [];
+  let last = '';
+  for (const block of blocks) {
+    if (block === undefined) continue;
+    last = block;
+    for (const { equation, sites, unless = [], error } of KINDS) {
+      const own = sites.map((name) => block + name);
+      const other = unless.some((name) => all.has(block + name));
+      if (!other && own.every((name) => all.has(name))) found.push({ equation, sites: own, error });
+    }
+  }
+  const final = ['ln_final.hook_normalized', 'ln_final.hook_scale', `${last}hook_resid_post`];
+  const { equation, error } = norm('ln_final', 'hook_resid_post');
+  if (final.every((name) => all.has(name))) found.push({ equation, sites: final, error });
+  const patterns = names.filter((name) => name.endsWith('.attn.hook_pattern'));
+  if (patterns.length > 1)
+    found.push({ equation: 'later positions have weight in no pattern or in every one', sites: patterns, error: futureError }); // prettier-ignore
+  return found;
+}
+
+/** The equations that the values break by more than `tolerance`; those that lack a value are left out. */
+export function brokenIdentities(
+  identities: readonly Identity[],
+  values: ReadonlyMap<string, SiteValue>,
+  tolerance: number,
+): BrokenIdentity[] {
+  return identities.flatMap(({ equation, sites, error }) => {
+    const own = sites.flatMap((site) => values.get(site) ?? []);
+    if (own.length < sites.length) return [];
+    const found = error(own);
+    // NaN is no small error.
+    return found <= tolerance ? [] : [{ sites, equation, error: found, tolerance }];
+  });
+}
+
+function sum(
+  total: string,
+  parts: readonly string[],
+  unless: readonly string[] = [],
+): IdentityKind {
+  const short = (name: string): string => name.replace('hook_', '');
+  return {
+    equation: `${short(total)} = ${parts.map(short).join(' + ')}`,
+    sites: [total, ...parts],
+    unless,
+    error: ([left, ...right]) => sumError(left, right),
+  };
+}
+
+function norm(
+  name: string,
+  input: string,
+  unless: readonly string[] = [],
+  also: readonly string[] = [],
+): IdentityKind {
+  // prettier-ignore
+  return {
+    equation: `${name}: normalized · scale = x − mean(x) or x, scale² = variance + eps, x = ${input.replace('hook_', '')}`,
+    sites: [`${name}.hook_normalized`, `${name}.hook_scale`, input, ...also],
+    unless,
+    error: ([normalized, scale, x]) => normError(normalized, scale, x),
+  };
+}
+
+function innerNorm(name: string): IdentityKind {
+  return {
+    equation: `${name}: scale² = mean((normalized · scale)²) + eps`,
+    sites: [`${name}.hook_normalized`, `${name}.hook_scale`],
+    error: ([normalized, scale]) => normError(normalized, scale),
+  };
+}
