@@ -47,11 +47,11 @@ export function inferCall(
   };
   // An input that is left out where the row needs it is the row's own complaint: Loop may lack its first two.
   if (inputs.length > row.inputs.max || inputs.length < row.inputs.min)
-    fail(`${range(row.inputs)} inputs`, String(inputs.filter((input) => input !== null).length));
+    fail(counted(row.inputs, 'input'), String(inputs.filter((input) => input !== null).length));
   if (node.output.length < row.outputs.min || node.output.length > row.outputs.max)
-    fail(`${range(row.outputs)} outputs`, String(node.output.length));
+    fail(counted(row.outputs, 'output'), String(node.output.length));
   for (const { name = '', type } of context.lenient === true ? [] : node.attribute) {
-    const kind = row.attributes[name];
+    const kind = Object.hasOwn(row.attributes, name) ? row.attributes[name] : undefined;
     const known = Object.keys(row.attributes).join(', ') || 'none';
     if (kind === undefined) fail(`attributes among: ${known}`, `"${name}"`);
     else if (KIND_TYPES[kind] !== type)
@@ -82,7 +82,9 @@ export function describeType({ dtype, shape }: TensorType): string {
   return `${dtype} ${shape === null ? '[of unknown rank]' : `[${shape.join(', ')}]`}`;
 }
 
-function range({ min, max }: { readonly min: number; readonly max: number }): string {
-  if (min === max) return String(min);
-  return max === Infinity ? `at least ${min}` : `${min} to ${max}`;
+/** `1 input`, `2 to 3 inputs`, `at least 1 input`. */
+function counted({ min, max }: OperatorRow['inputs'], noun: string): string {
+  if (min === max) return `${min} ${noun}${min === 1 ? '' : 's'}`;
+  if (max === Infinity) return `at least ${min} ${noun}${min === 1 ? '' : 's'}`;
+  return `${min} to ${max} ${noun}s`;
 }

@@ -2,9 +2,9 @@
 import { dataTypeName, type DataTypeName } from '../data-type.js';
 import type { Dim, TensorType } from '../shape.js';
 import { divideDims, productOf, subtractDims } from '../symbolic.js';
-import { constantType } from '../constant-type.js';
+import { constantType, FOLLOWED_VALUES } from '../constant-type.js';
 import type { OperatorCall, OperatorRow } from './operator.js';
-import { FLOAT, indices, input, knownIntegers, lengthOf, MAX_VALUES, NUMERIC, row, sameType, unknownShape, withValues } from './row.js'; // prettier-ignore
+import { FLOAT, indices, input, knownIntegers, lengthOf, NUMERIC, row, sameType, unknownShape, withValues } from './row.js'; // prettier-ignore
 
 export const CONSTANT = {
   Bernoulli: row({ inputs: 1, attributes: { dtype: 'int', seed: 'float' }, infer: likeInput }),
@@ -70,7 +70,7 @@ function constantOfShape(call: OperatorCall): TensorType[] {
   const element = tensor ? constantType(tensor) : null;
   const length = shape && call.sizeOf(productOf(shape) ?? '?');
   const only = element?.values?.[0];
-  const few = only !== undefined && length !== null && length <= MAX_VALUES;
+  const few = only !== undefined && length !== null && length <= FOLLOWED_VALUES;
   const values = few ? indices(length).map(() => only) : null;
   return [withValues({ dtype: element?.dtype ?? 'float32', shape }, values)];
 }
@@ -89,7 +89,7 @@ function range(call: OperatorCall): TensorType[] {
   if (start === undefined || limit === undefined || delta === undefined || delta === 0)
     return [{ dtype, shape: [symbolicLength(bounds) ?? call.unknownDim()] }];
   const length = Math.max(0, Math.ceil((limit - start) / delta));
-  const values = length <= MAX_VALUES ? indices(length).map((i) => start + i * delta) : null;
+  const values = length <= FOLLOWED_VALUES ? indices(length).map((i) => start + i * delta) : null;
   return [withValues({ dtype, shape: [length] }, values)];
 }
 

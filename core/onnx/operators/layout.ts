@@ -1,6 +1,7 @@
 // Operators that move, cut and join elements without computing. Shapes given as tensors are followed by their contents, so
 // that Shape → Gather → Concat → Reshape chains keep the names of axes.
 import { broadcastShapes, unifyDims } from '../broadcast.js';
+import { FOLLOWED_VALUES } from '../constant-type.js';
 import type { Dim, TensorType, Value } from '../shape.js';
 import { addDims, multiplyDims, productOf } from '../symbolic.js';
 import type { OperatorCall, OperatorRow } from './operator.js';
@@ -14,7 +15,6 @@ import {
   knownIntegers,
   lengthOf,
   like,
-  MAX_VALUES,
   normaliseAxis,
   row,
   sameType,
@@ -75,7 +75,7 @@ function expand(call: OperatorCall): TensorType[] {
 function repeated(call: OperatorCall, x: Value, shape: Shape): Dim[] | null {
   const [only] = x.values ?? [];
   const length = shape && call.sizeOf(productOf(shape) ?? '?');
-  if (!x.values || only === undefined || length === null || length > MAX_VALUES) return null;
+  if (!x.values || only === undefined || length === null || length > FOLLOWED_VALUES) return null;
   return x.values.length === 1 ? indices(length).map(() => only) : [...x.values];
 }
 
@@ -188,7 +188,7 @@ function tile(call: OperatorCall): TensorType[] {
     call.fail(`${shape.length} repeats, one per axis`, String(repeats.values.length));
   const tiled = shape.map((dim, i) => multiplyDims(dim, repeats.values?.[i] ?? 1) ?? call.unknownDim()); // prettier-ignore
   const times = knownIntegers(call, repeats)?.[0];
-  const few = times !== undefined && times <= MAX_VALUES;
+  const few = times !== undefined && times <= FOLLOWED_VALUES;
   const many = values && few ? indices(times).flatMap(() => values) : null;
   return [withValues({ dtype, shape: tiled }, shape.length === 1 ? many : null)];
 }

@@ -1,6 +1,7 @@
 // What rows of the operator table are made of: reading a call's inputs with checks, element type groups and the short forms
 // of a row. Rows name what they expect, so that an error tells the operator, the expectation and what came.
 import { broadcastShapes } from '../broadcast.js';
+import { FOLLOWED_VALUES } from '../constant-type.js';
 import type { DataTypeName } from '../data-type.js';
 import { MAX_RANK, type Dim, type TensorType, type Value } from '../shape.js';
 import type { OperatorCall, OperatorRow } from './operator.js';
@@ -11,9 +12,6 @@ export const NUMERIC: readonly DataTypeName[] = [...SIGNED, 'uint8', 'uint16', '
 export const INDEX: readonly DataTypeName[] = ['int64', 'int32'];
 export const BOOL: readonly DataTypeName[] = ['bool'];
 export const ANY: readonly DataTypeName[] = [...NUMERIC, 'bool', 'string'];
-
-/** Contents are followed for tensors of at most this many elements. */
-export const MAX_VALUES = 64;
 
 type Count = number | readonly [min: number, max: number];
 type Infer = OperatorRow['infer'];
@@ -137,7 +135,7 @@ export function withValues(
   type: TensorType,
   values: readonly (Dim | null)[] | null | undefined,
 ): TensorType {
-  if (!values || values.length > MAX_VALUES || type.shape === null || type.shape.length > 1)
+  if (!values || values.length > FOLLOWED_VALUES || type.shape === null || type.shape.length > 1)
     return type;
   return values.every((v) => v !== null) ? { ...type, values } : type;
 }
@@ -173,7 +171,7 @@ export function elementValues(
 ): Dim[] | null {
   const all = call.inputs.map((value) => value?.values);
   const length = Math.max(...all.map((values) => values?.length ?? 0));
-  if (length > MAX_VALUES) return null;
+  if (length > FOLLOWED_VALUES) return null;
   const result: Dim[] = [];
   for (let i = 0; i < length; i++) {
     const elements: Dim[] = [];
