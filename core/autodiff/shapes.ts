@@ -1,6 +1,8 @@
 // Bringing gradients into the shapes of the tensors they belong to: by sizes known while building where possible, else by
 // nodes that read shapes when the graph runs. Reads forward tensors only for their shapes.
+import { sameSize } from '../onnx/broadcast.js';
 import type { Dim, Value } from '../onnx/shape.js';
+import { isName } from '../onnx/symbolic.js';
 import type { Expressions } from './expressions.js';
 
 /** The shape of x as a one-dimensional int64 tensor. */
@@ -46,27 +48,31 @@ export function filledLike(k: Expressions, x: Value, value = 0): Value {
 export function sameShape(k: Expressions, a: Value, b: Value): boolean {
   const [left, right] = [a.shape, b.shape];
   if (!left || left.length !== right?.length) return false;
-  return left.every((dim, axis) => sameDim(k, dim, right[axis] as Dim));
+  return left.every((dim, axis) => sameSize(dim, right[axis] as Dim, k.g));
+}
+
+/** What met `target` in the operation whose gradient is summed. */
+export interface Meeting {
+  /** The operands beside it; null where nothing is known of one. */
+  readonly others?: readonly (Value | null)[];
+  /** Axes at the right that are never stretched: two in a product of matrices. */
+  readonly inner?: number;
 }
 
 /**
  * dy summed to the shape of `target`, an operand that was stretched to dy's shape.
  * dx = Σ dy over the axes along which x was stretched: axes that x lacks, and axes of size 1.
- * An axis is settled while building where x or all `others` (the operands beside it) leave no doubt; else by what the shapes
- * are when the graph runs.
+ * An axis is settled while building where x or all `others` leave no doubt; else by what the shapes are when the graph runs.
  */
-export function sumTo(
-  k: Expressions,
-  dy: Value,
-  target: Value,
-  others: readonly (Value | null)[] = [],
-): Value {
+export function sumTo(k: Expressions, dy: Value, target: Value, met: Meeting = {}): Value {
   if (!dy.shape || !target.shape) return sumByShapes(k, dy, target, null);
-  const lead = dy.shape.length - target.shape.length;
+  const { others = [], inner = 0 } = met;
+  const rank = target.shape.length;
+  const lead = dy.shape.length - rank;
   const axes = Array.from({ length: Math.max(lead, 0) }, (_, axis) => axis);
-  for (const [i, dim] of target.shape.entries()) {
-    const made = dy.shape[i + lead] as Dim;
-    const stretched = isStretched(k, dim, made, others.map((o) => dimFromRight(o, i - (target.shape?.length ?? 0)))); // prettier-ignore
+  for (const [i, dim] of target.shape.slice(0, rank - inner).entries()) {
+    const beside = others.map((other) => dimFromRight(other, i - rank));
+    const stretched = isStretched(k, { dim, made: dy.shape[i + lead] as Dim, beside });
     if (stretched === null) return sumByShapes(k, dy, target, lead);
     if (stretched) axes.push(i + lead);
   }
@@ -80,33 +86,20 @@ export function sumTo(
 /** Whether an axis of size `dim` was stretched to `made`; null where that is not known. */
 function isStretched(
   k: Expressions,
-  dim: Dim,
-  made: Dim,
-  others: readonly (Dim | null)[],
+  { dim, made, beside }: { dim: Dim; made: Dim; beside: readonly (Dim | null)[] },
 ): boolean | null {
   const size = k.g.sizeOf(dim);
   if (size !== null && size !== 1) return false;
   if (size === 1) return k.g.sizeOf(made) !== 1;
   const fits = (other: Dim | null): boolean =>
-    other !== null &&
-    (k.g.sizeOf(other) === 1 || other === dim || (isAxisName(other) && isAxisName(dim)));
-  return made === dim && others.every(fits) ? false : null;
+    other !== null && (k.g.sizeOf(other) === 1 || other === dim || (isName(other) && isName(dim)));
+  return made === dim && beside.every(fits) ? false : null;
 }
 
 /** The size of an axis counted from the right (−1 is the last); 1 where the tensor has fewer axes, null where nothing is known. */
 function dimFromRight(value: Value | null, at: number): Dim | null {
   if (value === null) return 1;
   return value.shape ? (value.shape.at(at) ?? 1) : null;
-}
-
-function isAxisName(dim: Dim): boolean {
-  return typeof dim === 'string' && /^[A-Za-z_][\w.$]*$/.test(dim);
-}
-
-function sameDim(k: Expressions, a: Dim, b: Dim): boolean {
-  if (a === b) return true;
-  const size = k.g.sizeOf(a);
-  return size !== null && size === k.g.sizeOf(b);
 }
 
 /** A constant shape for Reshape: numbers, 0 for an axis that is copied, one −1; null where that does not say enough. */

@@ -133,7 +133,7 @@ function biasGelu(slope: (call: RuleCall, x: Value) => Value): Rule {
     return forNeeded(
       call,
       () => dx,
-      () => sumTo(k, dx, inputOf(call, 1), [x]),
+      () => sumTo(k, dx, inputOf(call, 1), { others: [x] }),
     );
   };
 }

@@ -6,7 +6,7 @@ import { sumTo } from '../shapes.js';
 /** A gradient in the broadcast shape, summed to the shape of input i. */
 function back(call: RuleCall, i: number, dx: Value): Value {
   const others = call.inputs.filter((_, j) => j !== i);
-  return sumTo(call.k, dx, inputOf(call, i), others);
+  return sumTo(call.k, dx, inputOf(call, i), { others });
 }
 
 /** y = a + b: da = dy, db = dy. Also the n-ary Sum. */
@@ -140,7 +140,7 @@ export const clip: Rule = (call) => {
   const both = (conditions: readonly Value[], join: 'And' | 'Or'): Value =>
     conditions.reduce((a, b) => k.compare(join, a, b));
   const total = (condition: Value, limit: Value): Value =>
-    sumTo(k, k.where(condition, dy, 0), limit, [null]);
+    sumTo(k, k.where(condition, dy, 0), limit, { others: [null] });
   return forNeeded(
     call,
     () => (inside.length === 0 ? dy : k.where(both(inside, 'And'), dy, 0)),

@@ -34,7 +34,7 @@ function operandGradient(call: RuleCall, equation: Equation, i: number): Value {
   const missing = [...wanted].flatMap((label, axis) => (present.includes(label) ? [] : [axis]));
   const full = missing.length === 0 ? made : k.op('Unsqueeze', [made, g.integers(...missing)]);
   const stretched = [...wanted].some((label) => equation.stretchy.includes(label));
-  const summed = stretched && missing.length === 0 ? sumTo(k, full, x, [null]) : full;
+  const summed = stretched && missing.length === 0 ? sumTo(k, full, x, { others: [null] }) : full;
   if (stretched && missing.length > 0)
     refuse(call, 'no summed-out axis beside an ellipsis', `"${wanted}"`, 'Sum it before Einsum.');
   return missing.length === 0 ? summed : expandLike(k, summed, x);

@@ -16,7 +16,9 @@ export const transpose: Rule = (call) => {
 };
 
 /** y = x stretched: dx = dy summed over the stretched axes. */
-export const expand: Rule = (call) => [sumTo(call.k, cotangentOf(call), inputOf(call, 0), [null])];
+export const expand: Rule = (call) => [
+  sumTo(call.k, cotangentOf(call), inputOf(call, 0), { others: [null] }),
+];
 
 /**
  * y = x repeated rᵢ times along axis i of size nᵢ: dy [r₀, n₀, r₁, n₁, …] summed over the axes r.

@@ -103,8 +103,8 @@ function affineGradients(
   return forNeeded(
     call,
     () => more(dy ? normaliseBack(call, gain ? k.mul(dy, gain) : dy, normalised) : null),
-    () => (dy ? sumTo(k, k.mul(dy, normalised.x_hat), inputOf(call, 1), [x]) : null),
-    () => (dy ? sumTo(k, dy, inputOf(call, 2), [x]) : null),
+    () => (dy ? sumTo(k, k.mul(dy, normalised.x_hat), inputOf(call, 1), { others: [x] }) : null),
+    () => (dy ? sumTo(k, dy, inputOf(call, 2), { others: [x] }) : null),
   );
 }
 
@@ -165,9 +165,9 @@ export function skipNormalization(centred: boolean): Rule {
     const ds = [inner, cotangents[3] ?? null].flatMap((d) => d ?? []).reduce((a, b) => k.add(a, b));
     return inputs.map((input, i) => {
       if (!input || !call.needs(i)) return null;
-      if (i === 2) return dy ? sumTo(k, k.mul(dy, normalised.x_hat), gain, [x]) : null;
-      if (i === shift) return dy ? sumTo(k, dy, input, [x]) : null;
-      return i === 0 || i === 1 || i === bias ? sumTo(k, ds, input, [x]) : null;
+      if (i === 2) return dy ? sumTo(k, k.mul(dy, normalised.x_hat), gain, { others: [x] }) : null;
+      if (i === shift) return dy ? sumTo(k, dy, input, { others: [x] }) : null;
+      return i === 0 || i === 1 || i === bias ? sumTo(k, ds, input, { others: [x] }) : null;
     });
   };
 }

@@ -24,8 +24,8 @@ function productGradients(call: RuleCall, a: Value, b: Value, alpha: number): (V
   if (b.shape?.length === 2) return weightGradients(call, { a, b, dy });
   return forNeeded(
     call,
-    () => sumTo(k, product(k, dy, b, { transB: true }), a, [b]),
-    () => sumTo(k, product(k, a, dy, { transA: true }), b, [a]),
+    () => sumTo(k, product(k, dy, b, { transB: true }), a, { others: [b], inner: 2 }),
+    () => sumTo(k, product(k, a, dy, { transA: true }), b, { others: [a], inner: 2 }),
   );
 }
 
@@ -55,8 +55,16 @@ function vectorGradients(call: RuleCall, a: Value, b: Value, dy: Value): (Value 
     axis === null ? x : k.op('Squeeze', [x, g.integers(axis)]);
   return forNeeded(
     call,
-    () => narrow(sumTo(k, product(k, dY, B, { transB: true }), A, [B]), rowA ? 0 : null),
-    () => narrow(sumTo(k, product(k, A, dY, { transA: true }), B, [A]), columnB ? 1 : null),
+    () =>
+      narrow(
+        sumTo(k, product(k, dY, B, { transB: true }), A, { others: [B], inner: 2 }),
+        rowA ? 0 : null,
+      ),
+    () =>
+      narrow(
+        sumTo(k, product(k, A, dY, { transA: true }), B, { others: [A], inner: 2 }),
+        columnB ? 1 : null,
+      ),
   );
 }
 
@@ -81,7 +89,7 @@ export const gemm: Rule = (call) => {
       transB
         ? k.op('Gemm', [dy, a], { alpha, transA: 1, transB: transA })
         : k.op('Gemm', [a, dy], { alpha, transA: 1 - transA }),
-    () => sumTo(k, k.scale(attributes.float('beta', 1), dy), inputOf(call, 2), []),
+    () => sumTo(k, k.scale(attributes.float('beta', 1), dy), inputOf(call, 2)),
   );
 };
 
