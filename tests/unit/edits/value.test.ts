@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { editValue, type EditTensor } from '../../../core/hooks/edit-value.js';
 import { GraphBuilder } from '../../../core/onnx/builder.js';
+import { DATA_TYPE } from '../../../core/onnx/data-type.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import { Session, type Optimisation, type TensorValue } from '../../../runtime/session.js';
 import type { ResolvedEdit } from '../../../schemas/model-edits.js';
@@ -291,6 +292,25 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
 });
 
 describe('an edit', () => {
+  it.each(['float16', 'float64'] as const)('keeps %s', async (dtype) => {
+    const g = new GraphBuilder('typed');
+    const input = g.input('x', 'float32', ['batch', 'pos', 4]);
+    const x = g.op('Cast', [input], { attributes: { to: DATA_TYPE[dtype] } });
+    const tensors = new Map([['v', { shape: [4], data: unit }]]);
+    const edit = { site: 's', op: 'scale' as const, factor: 3, along: { tensor: 'v' } };
+    const y = editValue(g, x, { edit, site: { axes: STREAM }, tensors });
+    expect(y.dtype).toBe(dtype);
+    g.output(g.op('Cast', [y], { attributes: { to: DATA_TYPE.float32 } }), 'y');
+    const engine = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
+    const session = await Session.create(g.toModelBytes(), engine);
+    const data = Float32Array.of(1, 0.5, -2, 0.25, 0.125, 1, 1, 1);
+    const { y: got } = await session.run({ x: { dtype: 'float32', dims: [1, 2, 4], data } });
+    await session.release();
+    // x·v = (1 − 0.5 − 2 + 0.25) / 2 = −0.625 and (0.125 − 1 + 1 + 1) / 2 = 0.5625; all exact in halves.
+    const wanted = data.map((value, i) => value + 2 * (i < 4 ? -0.625 : 0.5625) * (unit[i % 4] as number)); // prettier-ignore
+    expect(got?.data).toEqual(wanted);
+  });
+
   it('names the tensor that is not there', async () => {
     const edit: Change = { op: 'set', value: { tensor: 'none' } };
     await expect(edited({ axes: STREAM, dims, edit })).rejects.toThrow(
