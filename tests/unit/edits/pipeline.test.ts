@@ -80,6 +80,12 @@ interface StoredRow {
   readonly pos: number;
 }
 
+async function objectAt(key: string): Promise<Uint8Array> {
+  const bytes = await store.get(key);
+  if (bytes === null) throw new RangeError(key);
+  return bytes;
+}
+
 /** Every stored row with its document's tokens. */
 async function storedRows(run: ResolvedRun): Promise<{ rows: StoredRow[]; model: Set<string> }> {
   const key = planSiteKeys(activationsConfig(run))[0]?.key ?? '';
@@ -90,7 +96,7 @@ async function storedRows(run: ResolvedRun): Promise<{ rows: StoredRow[]; model:
     return commits.flatMap(({ objects }) => objects.filter(({ table }) => table === stage));
   };
   for (const { key: at } of await read('tokens', stageKey(tokensPreimage(run)))) {
-    const table = await readTokensTable(await store.get(at));
+    const table = await readTokensTable(await objectAt(at));
     table.doc.forEach((doc, i) => {
       tokens.set(doc, [...table.ids.subarray(table.offsets[i], table.offsets[i + 1])]);
     });
@@ -98,7 +104,7 @@ async function storedRows(run: ResolvedRun): Promise<{ rows: StoredRow[]; model:
   const rows: StoredRow[] = [];
   const model = new Set<string>();
   for (const { key: at } of await read('activations', key)) {
-    const { columns, metadata } = await readTable('activations', await store.get(at));
+    const { columns, metadata } = await readTable('activations', await objectAt(at));
     model.add(metadata.get('model') ?? '');
     columns.pos.forEach((pos, row) => {
       const act = (columns.act as Float32Array).subarray(row * WIDTH, (row + 1) * WIDTH);

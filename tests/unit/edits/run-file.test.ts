@@ -121,7 +121,7 @@ describe('edits of a run file', () => {
       '"run:ids.json"',
       '`assay model run --hooks a --out FILE`',
     ],
-  ])('are refused with line, field and remedy: %s', (edit, field, expected, found, remedy) => {
+  ])('are refused with line, field and remedy: %s', (...[edit, field, expected, found, remedy]) => {
     const told = problems(withEdits(edit)).find((problem) => problem.field === field);
     expect(told).toMatchObject({ file: 'run.yaml', line: 6, field, found });
     expect(told?.expected).toContain(expected);
