@@ -1,6 +1,7 @@
 // The inside of a normalisation operator as nodes: for reading scale and normalised value beside it, and for replacing the
 // operator where one of them is edited. The equations are those of norms.ts; half precision is normed in float32, as the
 // operator itself does.
+import { InputError } from '../../schemas/errors.js';
 import { readAttributes } from '../onnx/attributes.js';
 import type { GraphBuilder } from '../onnx/builder.js';
 import { DATA_TYPE } from '../onnx/data-type.js';
@@ -11,6 +12,23 @@ import { NORM_OPERATORS } from './norms.js';
 /** Names of the tensors inside a norm whose operator was replaced. */
 export function normTensor(output: string, part: 'scale' | 'normalized'): string {
   return `${output}/${part}`;
+}
+
+/** Name of a tensor's value before edits, where the edited value has taken its name. */
+export function uneditedName(tensor: string): string {
+  return `${tensor}/unedited`;
+}
+
+/** The norm operator that makes a tensor, also where an edited value has taken the tensor's name. @throws InputError */
+export function normMaking(nodes: readonly NodeProto[], tensor: string): NodeProto {
+  const isNorm = ({ opType = '', output: [name = ''] }: NodeProto): boolean =>
+    NORM_OPERATORS.has(opType) && (name === tensor || name.startsWith(uneditedName(tensor)));
+  const node = nodes.find(isNorm);
+  if (node !== undefined) return node;
+  throw new InputError(
+    `Expected a norm operator that makes "${tensor}", found none. Resolve the sites of this model anew.`,
+    { tensor },
+  );
 }
 
 /** x − mean(x) (or x) and sqrt(mean of its square + eps) of what the operator reads, in float32 or float64. */

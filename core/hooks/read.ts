@@ -1,11 +1,10 @@
 // The model with each wanted site as a tensor in the site's own axes. Adds nodes beside the path only where the graph has no
 // such tensor, and changes nothing that is there: values on the path stay the same bit for bit.
-import { InputError } from '../../schemas/errors.js';
 import { GraphBuilder } from '../onnx/builder.js';
 import { graphOf } from '../onnx/cut.js';
 import type { ModelProto, NodeProto } from '../onnx/proto.js';
 import type { Value } from '../onnx/shape.js';
-import { cast, normInside, normTensor } from './norm-graph.js';
+import { cast, normInside, normMaking, normTensor } from './norm-graph.js';
 import { applyAxes, type NormView } from './site-view.js';
 import type { Site } from './sites.js';
 
@@ -53,22 +52,20 @@ function readOne(
 class NormReader {
   readonly #g: GraphBuilder;
   readonly #opset: number;
-  readonly #makers: ReadonlyMap<string, NodeProto>;
+  readonly #nodes: readonly NodeProto[];
   readonly #inside = new Map<string, ReturnType<typeof normInside>>();
 
   constructor(g: GraphBuilder, model: ModelProto) {
     this.#g = g;
     this.#opset = opsetOf(model);
-    this.#makers = new Map(graphOf(model).node.map((node) => [node.output[0] ?? '', node]));
+    this.#nodes = graphOf(model).node;
   }
 
   read(output: string, part: NormView['part']): Value {
     const g = this.#g;
     const edited = g.find(normTensor(output, part));
     if (edited) return edited;
-    const node = this.#makers.get(output);
-    if (node === undefined)
-      throw new InputError(`Expected a norm that makes "${output}", found none. Resolve the sites of this model anew.`, { tensor: output }); // prettier-ignore
+    const node = normMaking(this.#nodes, output);
     const inside = this.#inside.get(output) ?? normInside(g, node, this.#opset);
     this.#inside.set(output, inside);
     const value = part === 'scale' ? inside.scale : g.op('Div', [inside.centred, inside.scale]);

@@ -9,7 +9,14 @@ import { GraphBuilder } from '../onnx/builder.js';
 import { graphOf } from '../onnx/cut.js';
 import type { ModelProto, NodeProto } from '../onnx/proto.js';
 import type { Value } from '../onnx/shape.js';
-import { cast, normAffine, normInside, normTensor } from './norm-graph.js';
+import {
+  cast,
+  normAffine,
+  normInside,
+  normMaking,
+  normTensor,
+  uneditedName,
+} from './norm-graph.js';
 import { editedName, opsetOf } from './read.js';
 import { applyAxes, undoAxes } from './site-view.js';
 import type { Site } from './sites.js';
@@ -52,8 +59,7 @@ function spliceReaders(model: ModelProto, group: readonly SiteSplice[]): ModelPr
 }
 
 function spliceNorm(model: ModelProto, tensor: string, group: readonly SiteSplice[]): ModelProto {
-  const node = graphOf(model).node.find(({ output }) => output[0] === tensor);
-  if (node === undefined) throw missingTensor(tensor);
+  const node = normMaking(graphOf(model).node, tensor);
   const g = GraphBuilder.over(model);
   const { centred, scale } = normInside(g, node, opsetOf(model));
   const ofPart = (part: string): SiteSplice[] =>
@@ -64,7 +70,9 @@ function spliceNorm(model: ModelProto, tensor: string, group: readonly SiteSplic
   const normalized = keep(g.op('Div', [centred, divisor]), 'normalized');
   const result = normAffine(g, node, cast(g, normalized, centred.dtype));
   return sorted(g.toModel(), (nodes) =>
-    nodes.filter((one) => one !== node).map((one) => renameOutput(one, result.name, tensor)),
+    nodes
+      .filter((one) => one !== node)
+      .map((one) => renameOutput(one, result.name, node.output[0] ?? '')),
   );
 }
 
@@ -75,7 +83,7 @@ function spliceTensors(model: ModelProto, splices: readonly SiteSplice[]): Model
   const edits = [...groupBy(splices, ({ site }) => site.tensor)].map(([tensor, group]) => {
     const result = editThrough(g, g.value(tensor), group);
     const edited = result.name === tensor ? g.op('Identity', [result]) : result;
-    return { tensor, edited: edited.name, before: g.fresh(`${tensor}/unedited`), end: g.toGraph().node.length }; // prettier-ignore
+    return { tensor, edited: edited.name, before: g.fresh(uneditedName(tensor)), end: g.toGraph().node.length }; // prettier-ignore
   });
   return sorted(g.toModel(), (nodes) =>
     nodes.map((node, i) => {
@@ -164,12 +172,5 @@ function capturedReader({ name, tensor }: Site, node: NodeProto): InputError {
   return new InputError(
     `Site ${name} cannot be edited: a graph inside node "${node.name ?? ''}" (${node.opType ?? ''}) reads "${tensor}".`,
     { site: name, node: node.name, operator: node.opType },
-  );
-}
-
-function missingTensor(tensor: string): InputError {
-  return new InputError(
-    `Expected a tensor "${tensor}" in the model, found none. Resolve the sites of this model anew.`,
-    { tensor },
   );
 }
