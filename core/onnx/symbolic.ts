@@ -104,6 +104,18 @@ export function namesIn(dim: Dim): readonly string[] {
   return [...new Set([...polynomial(dim).values()].flatMap((term) => term.factors))];
 }
 
+/** Whether the value is known not to be negative where every name is at least 1; an unknown may be any number. */
+export function isNonNegative(dim: Dim): boolean {
+  if (typeof dim === 'number') return dim >= 0;
+  let least = 0;
+  for (const { factors, coefficient } of polynomial(dim).values()) {
+    const isSum = factors.every((factor) => !factor.startsWith('?'));
+    if (!isSum || (factors.length > 0 && coefficient < 0)) return false;
+    least += coefficient;
+  }
+  return least >= 0;
+}
+
 /** The ratio of two products as a number where all names cancel, else null. */
 export function numericRatio(a: Dim, b: Dim): number | null {
   if (typeof a === 'number' && typeof b === 'number') return b === 0 ? null : a / b;

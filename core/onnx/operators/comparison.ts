@@ -1,12 +1,12 @@
 // Comparisons and logic: outputs of type bool. Contents 0 and 1 are followed where exporters compute shapes with them.
-import { subtractDims } from '../symbolic.js';
+import { isNonNegative, subtractDims } from '../symbolic.js';
 import type { DataTypeName } from '../data-type.js';
 import type { Dim } from '../shape.js';
 import type { OperatorRow } from './operator.js';
 import { ANY, BOOL, elementValues, FLOAT, inferBroadcast, input, NUMERIC, row, sameType, withValues } from './row.js'; // prettier-ignore
 
 export const COMPARISON = {
-  And: compare(BOOL, (a, b) => a * b),
+  And: logic((a, b) => a * b),
   Equal: compare(ANY, (a, b) => Number(a === b)),
   Greater: compare(NUMERIC, (a, b) => Number(a > b)),
   GreaterOrEqual: compare(NUMERIC, (a, b) => Number(a >= b)),
@@ -29,8 +29,8 @@ export const COMPARISON = {
       return [withValues({ dtype: 'bool', shape: x.shape }, values)];
     },
   }),
-  Or: compare(BOOL, (a, b) => Math.max(a, b)),
-  Xor: compare(BOOL, (a, b) => Number(a !== b)),
+  Or: logic((a, b) => Math.max(a, b)),
+  Xor: logic((a, b) => Number(a !== b)),
 } satisfies Record<string, OperatorRow>;
 
 function compare(
@@ -52,17 +52,24 @@ function compare(
   });
 }
 
+function logic(of: (a: number, b: number) => number): OperatorRow {
+  return row({
+    inputs: 2,
+    infer: (call) => {
+      const type = inferBroadcast(call, BOOL, 'bool');
+      const known = (a: Dim, b: Dim | undefined): Dim | null =>
+        typeof a === 'number' && typeof b === 'number' ? of(a, b) : null;
+      return [withValues(type, elementValues(call, known))];
+    },
+  });
+}
+
 /** The answer where it does not depend on the names: their difference is a number, or a size meets a negative number. */
 function decide(a: Dim, b: Dim | undefined, of: (a: number, b: number) => number): Dim | null {
   if (b === undefined) return null;
   if (typeof a === 'number' && typeof b === 'number') return of(a, b);
   const gap = subtractDims(a, b);
   if (typeof gap === 'number') return of(gap, 0);
-  if (typeof b === 'number' && b < 0 && isSize(a)) return of(0, b);
-  return typeof a === 'number' && a < 0 && isSize(b) ? of(a, 0) : null;
-}
-
-/** Names and their products and sums are sizes, never negative; unknowns may be any number. */
-function isSize(dim: Dim): boolean {
-  return typeof dim === 'string' && !dim.includes('?') && !dim.includes('-');
+  if (typeof b === 'number' && b < 0 && isNonNegative(a)) return of(0, b);
+  return typeof a === 'number' && a < 0 && isNonNegative(b) ? of(a, 0) : null;
 }

@@ -132,11 +132,15 @@ function sizeOf(call: OperatorCall): TensorType[] {
 }
 
 function split(call: OperatorCall): TensorType[] {
-  const { dtype, shape } = input(call, 0);
+  const { dtype, shape, values } = input(call, 0);
   if (shape === null) return indices(call.outputs).map(() => ({ dtype, shape }));
   const axis = normaliseAxis(call, call.attributes.int('axis', 0), shape.length);
   const sizes = splitSizes(call, shape[axis] ?? 1);
-  return sizes.map((size) => ({ dtype, shape: withAxis(shape, axis, size) }));
+  let start = 0;
+  return sizes.map((size) => {
+    const part = typeof size === 'number' ? values?.slice(start, (start += size)) : null;
+    return withValues({ dtype, shape: withAxis(shape, axis, size) }, part);
+  });
 }
 
 /** Sizes as given, or equal parts with a smaller last one. */

@@ -1,6 +1,6 @@
 // The shape that Slice makes. A bound is a number or a size; from the front or, negative, from the end.
 import type { Dim, TensorType } from '../shape.js';
-import { addDims, divideDims, isName, subtractDims } from '../symbolic.js';
+import { addDims, divideDims, isName, isNonNegative, subtractDims } from '../symbolic.js';
 import type { OperatorCall } from './operator.js';
 import { INDEX, indices, input, knownIntegers, normaliseAxis, unknownShape, withValues } from './row.js'; // prettier-ignore
 
@@ -67,17 +67,20 @@ function slicedLength(dim: Dim, { start, end, step }: Cut): Dim | null {
   return divideDims(length, step);
 }
 
-/** A bound counted from the front. */
+/** A bound counted from the front; null for an expression that may be negative and so count from the end. */
 function position(dim: Dim, bound: Dim): Dim | null {
+  if (bound === dim) return dim;
   if (typeof dim === 'number' && typeof bound === 'number')
     return Math.min(dim, Math.max(0, bound < 0 ? bound + dim : bound));
-  return typeof bound === 'number' && bound < 0 ? addDims(dim, bound) : bound;
+  if (typeof bound === 'number' && bound < 0) return addDims(dim, bound);
+  return isNonNegative(bound) ? bound : null;
 }
 
 function clampedEnd(dim: Dim, end: Dim): Dim | null {
   const gap = subtractDims(dim, end);
   if (typeof gap === 'number') return gap < 0 ? dim : end;
-  if (typeof dim === 'number') return end;
+  // No axis is longer than it is; a size is at least 1.
+  if (typeof dim === 'number') return dim === 1 ? dim : end;
   // A fixed end of a named axis may lie beyond it.
   return typeof end === 'number' || (isName(dim) && isName(end)) ? null : end;
 }

@@ -86,6 +86,26 @@ describe('shapes by name', () => {
     expect(type('wide')).toBe('float32 [batch pos]');
   });
 
+  test('logic over conditions that are not known stays unknown', () => {
+    const type = infer(
+      [
+        op('Shape', 'x -> shape'),
+        op('Greater', 'shape i9 -> long'),
+        op('And', 'long long -> both'),
+        op('Or', 'long yes -> any'),
+      ],
+      {
+        initializer: [
+          int(9),
+          makeTensor('yes', { dims: [1], data: Uint8Array.of(1), dtype: 'bool' }),
+        ],
+      },
+    );
+    expect(type('long')).toBe('bool [3] = ? ? 1');
+    expect(type('both')).toBe('bool [3] = ? ? 1');
+    expect(type('any')).toBe('bool [3] = ? ? 1');
+  });
+
   test('a cache makes sums of names, a slice by a size takes that size, a range counts to it', () => {
     const type = infer(
       [
@@ -108,6 +128,29 @@ describe('shapes by name', () => {
     expect(type('last')).toBe('float32 [batch 1 64]');
     expect(type('positions')).toBe('int64 [past+pos]');
     expect(type('some')).toBe('float32 [batch ? 64]');
+  });
+
+  test('a bound that may count from the end leaves its axis open', () => {
+    const type = infer(
+      [
+        op('Shape', 'x -> shape', { start: 1, end: 2 }),
+        op('Sub', 'shape i1 -> before'),
+        op('Sub', 'shape i9 -> window'),
+        op('Slice', 'x before iend i1 -> last'),
+        op('Slice', 'x window iend i1 -> recent'),
+        op('Slice', 'x n iend i1 -> tail'),
+      ],
+      {
+        input: [stream, makeValueInfo('n', 'int64', [1])],
+        initializer: [int(1), int(9), makeInt64('iend', [Number.MAX_SAFE_INTEGER])],
+      },
+    );
+    expect(type('window')).toBe('int64 [1] = pos-9');
+    expect(['last', 'recent', 'tail'].map(type)).toEqual([
+      'float32 [batch 1 64]',
+      'float32 [batch ? 64]',
+      'float32 [batch ? 64]',
+    ]);
   });
 
   test('axes are read as attributes of older opsets and as inputs of newer ones', () => {

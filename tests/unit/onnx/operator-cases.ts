@@ -213,6 +213,7 @@ export const CASES: Readonly<Record<OperatorName, readonly OperatorCase[] | stri
   Split: [
     { inputs: [f(2, 7)], attributes: { axis: 1, num_outputs: 3 }, outputs: 3 },
     { inputs: [f(2, 7), ints(3, 4)], attributes: { axis: -1 }, outputs: 2 },
+    { inputs: [ints(5, 6, 7), ints(1, 2)], outputs: 2 },
     { inputs: [f(2, 6)], attributes: { axis: 1 }, outputs: 3, opset: 13 },
     { inputs: [f(2, 7), i([2], [3, 4])], attributes: { axis: 1 }, outputs: 2 },
   ],

@@ -68,7 +68,8 @@ const WRONG: readonly Wrong[] = [
   { name: 'Softmax', inputs: ['float32 2'], attributes: { axis: { f: 1 } }, says: 'expected attribute "axis" of kind int, got attribute type 1' },
   // Element types.
   { name: 'Sqrt', inputs: ['int64 2'], says: 'expected input 0 of type float32, float16, float64, bfloat16, got int64 in "in0"' },
-  { name: 'And', inputs: ['bool 2', 'float32 2'], says: 'expected inputs of one element type, got bool in "in0" and float32 in "in1"' },
+  { name: 'And', inputs: ['bool 2', 'float32 2'], says: 'expected input 1 of type bool, got float32 in "in1"' },
+  { name: 'Less', inputs: ['float32 2', 'int64 2'], says: 'expected inputs of one element type, got float32 in "in0" and int64 in "in1"' },
   { name: 'Mul', inputs: ['float32 2', 'float64 2'], says: 'expected inputs of one element type, got float32 in "in0" and float64 in "in1"' },
   { name: 'Where', inputs: ['float32 2', 'float32 2', 'float32 2'], says: 'expected input 0 of type bool, got float32 in "in0"' },
   { name: 'Gather', inputs: ['float32 2', 'float32 2'], says: 'expected input 1 of type int64, int32, got float32 in "in1"' },

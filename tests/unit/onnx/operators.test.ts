@@ -35,7 +35,7 @@ const DATA_DEPENDENT: Partial<Record<OperatorName, readonly number[]>> = {
   Reshape: [4],
   Scan: [0],
   Slice: [4],
-  Split: [3],
+  Split: [4],
   Tile: [1],
   TopK: [1],
   Unsqueeze: [1],

@@ -79,7 +79,8 @@ describe('arithmetic on sizes', () => {
         if (product !== null && product !== 0 && y !== 0)
           expect([x, null]).toContain(divideDims(product, y));
         const quotient = divideDims(x, y);
-        if (quotient !== null && right !== 0) expect((value(quotient) ?? NaN) - left / right).toBe(0);
+        if (quotient !== null && right !== 0)
+          expect((value(quotient) ?? NaN) - left / right).toBe(0);
       }),
       { seed: 11, numRuns: 2000 },
     );
