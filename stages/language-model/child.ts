@@ -63,7 +63,7 @@ class Call {
   #batches: BatchReader | null = null;
   #evaluator: Evaluator | null = null;
   /** Steps and rows of the checkpoint that is stored or on its way. */
-  #saved = { step: -1, rows: -1 };
+  #saved = { step: 0, rows: 0 };
   #storing: Promise<unknown> = Promise.resolve();
   #nextCheckpoint: number;
   /** Starts small, follows the measured time per step. */

@@ -41,6 +41,8 @@ export class Evaluator {
     const perPass = Math.max(1, Math.floor(PASS_TOKENS / this.#context));
     let sum = 0;
     for (let from = 0; from < windows.length; from += perPass) {
+      // Not before the first: whoever is stopped again and again still comes on.
+      if (from > 0 && !(await options.proceed())) return 'stopped';
       const places = windows.subarray(from, from + perPass);
       const data = new Int32Array(places.length * window);
       places.forEach((place, i) => {
@@ -49,7 +51,6 @@ export class Evaluator {
       const tokens = { dtype: 'int32', dims: [places.length, window], data } as const;
       const outputs = await this.#session.run({ ...parameters, [EVALUATION.tokens]: tokens });
       for (const nats of outputs[EVALUATION.losses]?.data as Float32Array) sum += nats;
-      if (!(await options.proceed())) return 'stopped';
     }
     const targets = windows.length * this.#context;
     return targets === 0 ? null : { loss: sum / targets, tokens: targets };

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { digestOf } from '../../core/identity/digest.js';
 import { STAGES, type RunStage } from '../../schemas/constants.js';
-import { DataError } from '../../schemas/errors.js';
+import { DataError, InputError } from '../../schemas/errors.js';
 import type { ResumeMode } from '../../schemas/messages.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { putDataBytes, putDataFile } from '../../storage/records/data-objects.js';
@@ -23,12 +23,22 @@ export async function readResolvedRun(
 ): Promise<ResolvedRun> {
   const where = `runs/${revision.name}/${revision.revision}/config.json`;
   const stored = await getRunDocument(store, revision, { document: 'config', schema: z.unknown() });
+  if (stored === null && (await isTraining(store, revision)))
+    throw new InputError(
+      `Expected a run, found that "${revision.name}" is a training of language models; \`assay model train\` with its training file goes on with it.`,
+      { name: revision.name },
+    );
   if (stored === null)
     throw new DataError(
       `Expected ${where} in ${store.url}, found nothing. Start the run with \`assay run\`.`,
       { key: where },
     );
   return parseResolvedRun(stored, where);
+}
+
+async function isTraining(store: ObjectStore, revision: RunRevision): Promise<boolean> {
+  const wanted = { document: 'training', schema: z.unknown() } as const;
+  return (await getRunDocument(store, revision, wanted)) !== null;
 }
 
 /** The newest revision of a run, or null where there is none. */

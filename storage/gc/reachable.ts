@@ -182,10 +182,13 @@ class Walk {
   }
 }
 
+/** Stages with checkpoints. */
+const TRAINING_STAGES: readonly string[] = ['train', 'language-model'];
+
 /** Keys of trainings that have committed: their checkpoints serve no more. */
 export function trainedKeys(inventory: Inventory): Set<string> {
   const addresses = inventory.commits.map((info) => addressOf(info.key));
-  return new Set(addresses.flatMap((a) => (a?.stage === 'train' ? [a.key] : [])));
+  return new Set(addresses.flatMap((a) => (a && TRAINING_STAGES.includes(a.stage) ? [a.key] : [])));
 }
 
 /** The stage key that a record's own key holds: commits, quarantine, checkpoints, pre-images; else null. */
