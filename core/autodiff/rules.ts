@@ -4,6 +4,7 @@ import type { OperatorName } from '../onnx/operators/table.js';
 import { noGradient, unsupported, type RuleRow } from './rule.js';
 import * as activation from './rules/activations.js';
 import * as arithmetic from './rules/arithmetic.js';
+import * as attention from './rules/attention.js';
 import { einsum } from './rules/einsum.js';
 import * as functions from './rules/functions.js';
 import * as gathering from './rules/gathering.js';
@@ -20,8 +21,8 @@ const booleans = noGradient('its results are true or false');
 const steps = noGradient('its results are steps, whose derivative is 0 or does not exist');
 const random = noGradient('its results are random numbers that do not depend on its input');
 const shapeOnly = noGradient('its results depend on shapes alone');
-const attention = unsupported(
-  "attention in one operator hides its pattern; export the model with attn_implementation='eager'",
+const cached = unsupported(
+  "attention over a cache is not differentiated; export the model with attn_implementation='eager' and use_cache=False",
 );
 const controlFlow = unsupported(
   'gradients through the body of a control-flow operator are not built; export the model without it, or stop before it',
@@ -34,7 +35,7 @@ export const RULES: Readonly<Record<OperatorName, RuleRow>> = {
   And: booleans,
   ArgMax: integers,
   ArgMin: integers,
-  Attention: attention,
+  Attention: attention.attention,
   Bernoulli: random,
   Cast: arithmetic.cast,
   CastLike: arithmetic.cast,
@@ -118,7 +119,7 @@ export const RULES: Readonly<Record<OperatorName, RuleRow>> = {
   ReduceSumSquare: reduction.reduceSumSquare,
   Relu: activation.relu,
   Reshape: movement.reshape,
-  RotaryEmbedding: attention,
+  RotaryEmbedding: attention.rotary('', 2),
   Round: steps,
   Scan: controlFlow,
   ScatterElements: gathering.scatterElements,
@@ -157,11 +158,11 @@ export const RULES: Readonly<Record<OperatorName, RuleRow>> = {
   'com.microsoft.FusedMatMul': product.fusedMatMul,
   'com.microsoft.GatherBlockQuantized': quantised,
   'com.microsoft.Gelu': activation.exactGelu,
-  'com.microsoft.GroupQueryAttention': attention,
+  'com.microsoft.GroupQueryAttention': cached,
   'com.microsoft.MatMulNBits': quantised,
-  'com.microsoft.MultiHeadAttention': attention,
+  'com.microsoft.MultiHeadAttention': attention.multiHeadAttention,
   'com.microsoft.QuickGelu': activation.swish(1.702),
-  'com.microsoft.RotaryEmbedding': attention,
+  'com.microsoft.RotaryEmbedding': attention.rotary('com.microsoft', 3),
   'com.microsoft.SkipLayerNormalization': norm.skipNormalization(true),
   'com.microsoft.SkipSimplifiedLayerNormalization': norm.skipNormalization(false),
 };

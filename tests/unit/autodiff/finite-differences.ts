@@ -25,6 +25,8 @@ export interface RuleCase {
   readonly inputs: Readonly<Record<string, Draw>>;
   /** The graph from its inputs, in the order of `inputs`. */
   readonly build: (g: GraphBuilder, ...inputs: Value[]) => Value | readonly Value[];
+  /** Opset of the model, where the operator is newer than 20. */
+  readonly opset?: number;
   /** Element type; float64 unless ONNX Runtime has no such kernel. */
   readonly dtype?: 'float64' | 'float32';
   /** Inputs that stay constant; else all float ones are differentiated. */
@@ -103,7 +105,12 @@ function prepare(rule: RuleCase, knowledge: Knowledge): Prepared {
   const built = rule.build(g, ...values);
   const results = Array.isArray(built) ? (built as readonly Value[]) : [built as Value];
   const outputs = results.map((value, i) => g.output(value, `y${i}`).name);
-  return { forward: forget(g.toModel(), knowledge), feeds, outputs, wrt };
+  const model = g.toModel();
+  const opsetImport = model.opsetImport.map(({ domain = '', version }) => ({
+    domain,
+    version: domain === '' ? (rule.opset ?? version ?? 0) : (version ?? 0),
+  }));
+  return { forward: forget({ ...model, opsetImport }, knowledge), feeds, outputs, wrt };
 }
 
 /** The model as a foreign file that tells less of its inputs. */

@@ -110,6 +110,7 @@ export const ELEMENTWISE_CASES: readonly RuleCase[] = [
   unary('HardSigmoid', APART, { dtype: 'float32', attributes: { alpha: { f: 0.3 }, beta: { f: 0.45 } } }), // prettier-ignore
   unary('HardSwish', APART, { dtype: 'float32' }),
   unary('Mish', SIGNED, { dtype: 'float32' }),
+  unary('Swish', SIGNED, { dtype: 'float32', opset: 24, attributes: { alpha: { f: 1.3 } } }),
   unary('Gelu', SIGNED, { dtype: 'float32', what: 'exact' }),
   unary('Gelu', SIGNED, { dtype: 'float32', what: 'by tanh', attributes: { approximate: 'tanh' } }),
   unary('com.microsoft.Gelu', SIGNED, { dtype: 'float32' }),

@@ -55,7 +55,13 @@ function layerNorm(
   };
 }
 
-function groupNorm(what: string, x: number[], groups: number): RuleCase {
+function groupNorm(
+  what: string,
+  x: number[],
+  groups: number,
+  more: Partial<RuleCase> = {},
+): RuleCase {
+  // prettier-ignore
   return {
     operator: 'GroupNormalization',
     what,
@@ -64,6 +70,7 @@ function groupNorm(what: string, x: number[], groups: number): RuleCase {
     knowledge: ['sizes', 'ranks'],
     build: (g, ...inputs) =>
       g.op('GroupNormalization', inputs, { attributes: { num_groups: groups, epsilon: { f: 0.1 } } }), // prettier-ignore
+    ...more,
   };
 }
 
@@ -193,6 +200,22 @@ export const REDUCTION_CASES: readonly RuleCase[] = [
       g.ops('SimplifiedLayerNormalization', inputs, { outputs: 2, attributes: { epsilon: { f: 0.1 } } }), // prettier-ignore
   },
   groupNorm('two groups', [2, 4, 3], 2),
+  groupNorm('two groups, gain and bias by channel', [2, 4, 3], 2, { opset: 21, inputs: { x: [2, 4, 3], gain: [4], bias: [4] } }), // prettier-ignore
+  ...(
+    [
+      [[2, 2, 4], [4], -1],
+      [[2, 3, 2], [3, 2], 1],
+    ] as const
+  ).map(([x, gain, axis]): RuleCase => ({
+    operator: 'RMSNormalization',
+    what: `axis ${axis}`,
+    inputs: { x, gain },
+    knowledge: ['sizes', 'ranks'],
+    dtype: 'float32',
+    opset: 23,
+    build: (g, ...inputs) =>
+      g.op('RMSNormalization', inputs, { attributes: { axis, epsilon: { f: 0.1 } } }),
+  })),
   {
     operator: 'InstanceNormalization',
     what: 'two channels',
