@@ -9,6 +9,7 @@ import type { ObjectRecord } from '../../schemas/records.js';
 import { resolveAutoProvider } from '../../runtime/devices.js';
 import type { ActivationsConfig, EncodeConfig } from '../../stages/configs.js';
 import { encodeText, type FindInput } from '../../stages/find/encode-text.js';
+import { fetchModel } from '../../stages/model/fetch-model.js';
 import type { ResolvedDictionary, ResolvedRun } from '../../stages/run-plan/resolved-run.js';
 import { readResolvedRun } from '../../stages/run-plan/run-records.js';
 import { openLocalCache } from '../../storage/cache/local-cache.js';
@@ -69,18 +70,11 @@ async function gather(store: ObjectStore, request: FindRequest): Promise<Gathere
   )) as unknown as ActivationsConfig['keyed'];
   const weights = await findWeights(store, name, encode.dictionary);
   const cache = openLocalCache({ store, folder: cacheFolder, budgetBytes: CACHE_BYTES });
-  const external = run.model.external.map(async (file) => ({
-    location: file.location,
-    path: await cache.fetch(file, signal),
-  }));
   const provider = encode.engine.provider === 'cpu' ? 'cpu' : await resolveAutoProvider();
   const engine = { ...encode.engine, provider };
   return {
     tokenizer: await cache.fetch(run.model.tokenizer, signal),
-    model: {
-      onnx: await cache.fetch(run.model.onnx, signal),
-      external: await Promise.all(external),
-    },
+    model: await fetchModel(cache, run.model, signal),
     activations: { ...activations, engine },
     sites: run.sites.map((site) => site.name),
     encode: { ...encode, engine },

@@ -31,8 +31,6 @@ export interface ActivationsRequest {
   /** Local paths of its `tokens` files, in order. */
   readonly tokens: readonly string[];
   readonly model: ModelPlace;
-  /** Local paths of the tensors that the model's edits read, by digest. */
-  readonly editValues?: Readonly<Record<string, string>> | undefined;
   readonly keyed: ActivationsConfig['keyed'];
   /** All sites of the plan: what the session is cut to. */
   readonly sites: readonly string[];
@@ -53,10 +51,10 @@ export async function runActivationsTask(
   request: ActivationsRequest,
   context: ChildContext,
 ): Promise<ChildOutput[]> {
-  const { keyed, sites, wanted, model: place, editValues = {} } = request;
+  const { keyed, sites, wanted, model: place } = request;
   const shard = layOutShard(await readShardTokens(request.tokens), request.input, keyed);
   const key = canonicalJson({ model: keyed.model, place, sites, engine: keyed.engine });
-  const editsOf = (): Promise<Edits> => loadEdits(keyed.model.edits, editValues);
+  const editsOf = (): Promise<Edits> => loadEdits(keyed.model.edits, place.editValues ?? {});
   const create = async (): Promise<ModelSession> =>
     loadModel(await prepareModel(place, sites, { edits: await editsOf() }), keyed.engine);
   return models.use(key, create, async (model) => {

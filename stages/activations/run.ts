@@ -5,6 +5,7 @@ import { ORT_VERSION } from '../../runtime/session.js';
 import { ResourceError } from '../../schemas/errors.js';
 import type { EngineRecord, ObjectRecord } from '../../schemas/records.js';
 import type { ActivationsConfig, ActivationsInputs } from '../configs.js';
+import { fetchModel } from '../model/fetch-model.js';
 import type { ChildOutput, StageContext, StageResult, WorkItem } from '../stage.js';
 import type { ActivationsRequest } from './child.js';
 import { sitesOfKeys } from './plan.js';
@@ -20,21 +21,15 @@ export async function runActivations(
   const wanted = sitesOfKeys(config, item.keys).map(({ site, key }) => ({ site, key }));
   const fetch = (object: Parameters<StageContext['cache']['fetch']>[0]): Promise<string> =>
     context.cache.fetch(object, context.signal);
-  const [onnx, external, tokens] = await Promise.all([
-    fetch(aux.model),
-    Promise.all(
-      aux.external.map(async (file) => ({ location: file.location, path: await fetch(file) })),
-    ),
+  const [model, tokens] = await Promise.all([
+    fetchModel(context.cache, { ...aux, onnx: aux.model }, context.signal),
     Promise.all(tokenObjects(item).map(fetch)),
   ]);
-  const editValues: Record<string, string> = {};
-  for (const value of aux.editValues ?? []) editValues[value.sha256] = await fetch(value);
   const request: ActivationsRequest = {
     shard: item.shard,
     input: item.input,
     tokens,
-    model: { onnx, external },
-    editValues,
+    model,
     keyed,
     sites: aux.sites,
     wanted,

@@ -21,6 +21,8 @@ import { readOnnxFile } from './model-files.js';
 export interface ModelPlace {
   readonly onnx: string;
   readonly external: readonly { readonly location: string; readonly path: string }[];
+  /** The tensors that the model's edits read, by digest; left out where it has none. */
+  readonly editValues?: Readonly<Record<string, string>>;
 }
 
 /** A loaded model. */

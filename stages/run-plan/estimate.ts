@@ -113,7 +113,7 @@ const CHECKPOINT_COPIES = 6;
 /** Bytes that one worker slot needs on its own disk: the model, the shards in hand, the largest training's state. */
 export function workerBytes(run: ResolvedRun): number {
   const { model, file } = run;
-  const files = [model.onnx, model.tokenizer, ...model.external];
+  const files = [model.onnx, model.tokenizer, ...model.external, ...(model.editValues ?? [])];
   const valueBytes = file.activations.dtype === 'float16' ? 2 : 4;
   const rowBytes = run.sites.reduce(
     (n, site) => n + site.width * valueBytes + ROW_BYTES.activationKeys,

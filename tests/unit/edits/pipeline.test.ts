@@ -21,7 +21,9 @@ import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 import { listCommitInputs, readCommits } from '../../../storage/records/commits.js';
 import { readTable, readTokensTable } from '../../../storage/tables/read.js';
+import { findDocument, sqlDocument } from '../../../schemas/cli-json.js';
 import { explainRun } from '../../../cli/reading/explain.js';
+import { runCli } from '../cli/harness.js';
 import { runStages, submitRun, TINY_LM, writeRun } from '../cli/pipeline.js';
 
 const SITE = 'blocks.2.hook_resid_post';
@@ -240,5 +242,33 @@ describe('the key of edited activations', () => {
     expect(changes).toEqual([
       { field: 'config.model.edits', before: [], after: run.model.reference.edits },
     ]);
+  });
+});
+
+describe('a dictionary of an edited model', () => {
+  it('is trained, indexed and asked as any other: find gives what top stores', async () => {
+    const edits = ", edits: [{ site: blocks.1.hook_resid_post, op: add, value: 'values.safetensors#direction', factor: 8 }]"; // prettier-ignore
+    const yaml = (text: string): string =>
+      text
+        .replace('name: small', 'name: steered')
+        .replace("prepend: '<|endoftext|>' }", `prepend: '<|endoftext|>'${edits} }`);
+    const run = await submitRun(store, await writeRun(folder, yaml));
+    await runStages(store, run, { folder });
+    const cli = (...argv: string[]) => runCli([...argv, '--json', '--store', 'data'], { cwd: folder }); // prettier-ignore
+    const sql = sqlDocument.parse(
+      (await cli('sql', 'select feature, pos, value from postings where doc = 0', '--run', 'steered')).json(), // prettier-ignore
+    );
+    const text = sqlDocument.parse(
+      (await cli('sql', 'select text from documents where doc = 0', '--run', 'steered')).json(),
+    ).rows[0]?.[0];
+    const stored = new Map(sql.rows.map(([feature, pos, value]) => [`${String(pos)}/${String(feature)}`, Number(value)])); // prettier-ignore
+    const found = findDocument.parse((await cli('find', 'steered/dict', String(text))).json());
+    const computed = found.tokens.flatMap(({ pos, features }) =>
+      features.map(({ feature, value }) => [`${pos}/${feature}`, value] as const),
+    );
+    expect(computed.length).toBeGreaterThan(100);
+    expect(computed.map(([name]) => name).sort()).toEqual([...stored.keys()].sort());
+    for (const [name, value] of computed)
+      expect(Math.abs(value - (stored.get(name) ?? 0))).toBeLessThanOrEqual(2 ** -10 * value);
   });
 });
