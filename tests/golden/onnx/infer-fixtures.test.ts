@@ -1,5 +1,5 @@
 // Every tensor of every fixture model: its inferred type, with batch and seq bound, against what ONNX Runtime computes.
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { decodeModel } from '../../../core/onnx/codec.js';
 import { graphOf } from '../../../core/onnx/cut.js';
@@ -10,9 +10,14 @@ import type { ModelProto } from '../../../core/onnx/proto.js';
 import type { Value } from '../../../core/onnx/shape.js';
 import { evaluateDim } from '../../../core/onnx/symbolic.js';
 import type { TensorValue } from '../../../runtime/session.js';
-import { MODEL_FILES } from '../../unit/onnx/fixture-models.js';
+import { FIXTURES, MODEL_FILES } from '../../unit/onnx/fixture-models.js';
 import { feedsOf, runModel } from '../../unit/onnx/run-model.js';
 
+const FAMILIES = readdirSync(`${FIXTURES}families`)
+  .filter((file) => file.endsWith('.onnx'))
+  .map((file) => `${FIXTURES}families/${file}`);
+/** Tensors with an axis that stays unknown: a mixture's tokens are repeated as often as a OneHot, with two axes, says. */
+const OPEN: Readonly<Record<string, number>> = { 'families/gptoss.legacy.onnx': 6 };
 const SIZES = { batch: 2, seq: 7 };
 
 /** The model with every tensor that a node makes as an output. */
@@ -26,28 +31,33 @@ function exposed(model: ModelProto): { model: ModelProto; names: readonly string
 /** What differs between an inferred type and a tensor, as text; null where all is as inferred. */
 function difference(type: Value | undefined, actual: TensorValue | undefined): string | null {
   if (!type?.shape || !actual) return 'unknown rank';
-  const shape = type.shape.map((dim) => evaluateDim(dim, SIZES));
-  if (type.dtype !== actual.dtype || shape.join() !== actual.dims.join())
+  const sizes = type.shape.map((dim) => evaluateDim(dim, SIZES));
+  const shape = actual.dims.map((size, axis) => (sizes[axis] === null ? null : size));
+  if (type.dtype !== actual.dtype || sizes.join() !== shape.join())
     return `${type.dtype} [${type.shape.join(', ')}] is ${actual.dtype} [${actual.dims.join(', ')}]`;
   const values = type.values?.map((value) => evaluateDim(value, SIZES));
-  const wrong = values?.some((value, i) => value !== Number(actual.data[i]));
+  const wrong = values?.some((value, i) => value !== null && value !== Number(actual.data[i]));
   return wrong === true ? `${String(type.values)} is ${String(actual.data)}` : null;
 }
 
-describe.each(MODEL_FILES.map((file) => [file.split('/').slice(-2).join('/'), file]))('%s', (_, file) => {
+describe.each([...MODEL_FILES, ...FAMILIES].map((file) => [file.split('/').slice(-2).join('/'), file]))('%s', (name, file) => {
   const original = decodeModel(readFileSync(file));
   test.each([
     ['as exported', original],
     ['in opset 20 with folded shapes', foldShapes(upgradeOpset(original))],
-  ])('%s: all sizes of all tensors are inferred and true', async (_name, model) => {
+  ])('%s: sizes of all tensors are inferred and true', async (_name, model) => {
     const all = exposed(model);
     const types = inferTypes(model);
     const actual = await runModel(all.model, feedsOf(model), 'disabled');
-    const differences = all.names.flatMap((name) => {
-      const found = difference(types.get(name), actual[name]);
-      return found === null ? [] : [`${name}: ${found}`];
+    const differences = all.names.flatMap((tensor) => {
+      const found = difference(types.get(tensor), actual[tensor]);
+      return found === null ? [] : [`${tensor}: ${found}`];
     });
     expect(differences).toEqual([]);
-    expect(all.names.length).toBeGreaterThan(90);
+    const open = all.names.filter((tensor) =>
+      types.get(tensor)?.shape?.some((dim) => evaluateDim(dim, SIZES) === null),
+    );
+    expect(open).toHaveLength(OPEN[name] ?? 0);
+    expect(all.names.length).toBeGreaterThan(80);
   });
 }); // prettier-ignore
