@@ -37,6 +37,8 @@ export function hostileSource(fixtures: string): HostileSource {
 export interface Mutant {
   readonly name: string;
   readonly bytes: Uint8Array;
+  /** Number of the sample whose bytes are the file with weights that it may refer to. */
+  readonly weights: number;
 }
 
 /** Mutant number `n` of a seed: always the same. */
@@ -53,5 +55,5 @@ export function makeMutant(source: HostileSource, seed: string, n: number): Muta
   const bytes = isByteKind(kind)
     ? mutateBytes(kind, random, { sample, other })
     : joinChunks(encodeModel(mutateMessage(source.models[at] as ModelProto, random, source.pool)));
-  return { name: `${kind} of ${sample.name}`, bytes };
+  return { name: `${kind} of ${sample.name}`, bytes, weights: at % (source.samples.length / 2) };
 }
