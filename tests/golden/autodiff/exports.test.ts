@@ -4,15 +4,11 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { buildVjpModel } from '../../../core/autodiff/vjp-model.js';
 import { resolveSites } from '../../../core/hooks/sites.js';
-import { decodeModel, encodeModel, joinChunks } from '../../../core/onnx/codec.js';
-import {
-  asFloat32,
-  asIntegers,
-  decodeSafetensors,
-  type SafeTensor,
-} from '../../../core/tensor/safetensors.js';
-import { Session, type TensorValue } from '../../../runtime/session.js';
+import { decodeModel } from '../../../core/onnx/codec.js';
+import { asFloat32, decodeSafetensors } from '../../../core/tensor/safetensors.js';
+import type { TensorValue } from '../../../runtime/session.js';
 import { largestError, lossRatio, tensorOf } from './gradient-errors.js';
+import { runFixture } from './run-fixture.js';
 
 const FIXTURES = new URL('../../fixtures/exports/', import.meta.url).pathname;
 const CASES = ['gpt2', 'neox', 'llama', 'gemma2', 'bert'].flatMap((name) =>
@@ -36,10 +32,7 @@ describe.each(CASES)('$name.$exporter', ({ name, exporter }) => {
   });
 
   it.each(['disabled', 'all'] as const)('equals PyTorch, optimisation %s', async (optimisation) => {
-    const settings = { provider: 'cpu', threads: 1, optimisation } as const;
-    const session = await Session.create(joinChunks(encodeModel(vjp)), settings);
-    const got = await session.run(feedsOf(session.inputs, reference));
-    await session.release();
+    const got = await runFixture(vjp, reference, optimisation);
     for (const site of BLOCKS) {
       const gradient = got[`grad.${site}`] as TensorValue;
       const float32 = asFloat32(tensorOf(reference, `grad.${site}`));
@@ -53,19 +46,3 @@ describe.each(CASES)('$name.$exporter', ({ name, exporter }) => {
     }
   });
 });
-
-function feedsOf(
-  inputs: readonly string[],
-  reference: ReadonlyMap<string, SafeTensor>,
-): Record<string, TensorValue> {
-  const cotangent = tensorOf(reference, 'cotangent');
-  const feeds: Record<string, TensorValue> = {
-    'cotangent.logits': { dtype: 'float32', dims: cotangent.shape, data: asFloat32(cotangent) },
-  };
-  for (const name of ['input_ids', 'attention_mask']) {
-    const tensor = tensorOf(reference, name);
-    const data = BigInt64Array.from(asIntegers(tensor), BigInt);
-    feeds[name] = { dtype: 'int64', dims: tensor.shape, data };
-  }
-  return Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.includes(name)));
-}

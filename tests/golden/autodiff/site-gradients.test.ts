@@ -6,23 +6,18 @@ import { describe, expect, it } from 'vitest';
 import { readSites } from '../../../core/hooks/read.js';
 import { resolveSites, type Site } from '../../../core/hooks/sites.js';
 import { spliceSites } from '../../../core/hooks/splice.js';
-import { decodeModel, encodeModel, joinChunks } from '../../../core/onnx/codec.js';
+import { decodeModel } from '../../../core/onnx/codec.js';
 import { cutToTensors } from '../../../core/onnx/cut.js';
 import { upgradeOpset } from '../../../core/onnx/passes/upgrade-opset.js';
 import type { ModelProto } from '../../../core/onnx/proto.js';
-import {
-  asFloat32,
-  asIntegers,
-  decodeSafetensors,
-  type SafeTensor,
-} from '../../../core/tensor/safetensors.js';
+import { asFloat32, decodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
-import { Session, type TensorValue } from '../../../runtime/session.js';
+import type { TensorValue } from '../../../runtime/session.js';
 import { buildSiteVjp } from '../../../stages/model/vjp.js';
 import { tensorOf } from './gradient-errors.js';
+import { openFixture, runFixture } from './run-fixture.js';
 
 const FIXTURES = new URL('../../fixtures/exports/', import.meta.url).pathname;
-const SETTINGS = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
 const CASES = [
   ...['gpt2', 'neox', 'llama', 'gemma2', 'bert'].map((name) => `${name}.dynamo`),
   'llama.legacy',
@@ -38,13 +33,13 @@ describe.each(CASES)('%s', (file) => {
   it('moves the loss by the gradient at every site', async () => {
     expect(sites.length).toBeGreaterThan(30);
     const names = sites.map((site) => site.name);
-    const gradients = await run(
+    const gradients = await runFixture(
       buildSiteVjp(model, { outputs: ['logits'], wrt: names, stop: [] }),
       reference,
     );
     const read = readSites(model, sites);
     const tensors = [...new Set(read.tensors)].map((tensor) => ({ tensor }));
-    const actual = await run(cutToTensors(read.model, tensors).model, reference);
+    const actual = await runFixture(cutToTensors(read.model, tensors).model, reference);
     for (const [n, site] of sites.entries()) {
       const gradient = gradients[`grad.${site.name}`] as TensorValue;
       const values = gradient.data as Float32Array;
@@ -76,49 +71,16 @@ async function differences(
         g.op('Add', [value, g.input('direction', value.dtype, value.shape ?? direction.dims)]),
     },
   ]);
-  const session = await Session.create(bytesOf(cutToTensors(spliced, [{ tensor: 'logits' }]).model), SETTINGS); // prettier-ignore
+  const moved = await openFixture(cutToTensors(spliced, [{ tensor: 'logits' }]).model, reference);
   const cotangent = asFloat32(tensorOf(reference, 'cotangent'));
   const h = 0.05;
   const at = async (step: number): Promise<number> => {
     const data = direction.data.map((x) => x * step);
-    const feeds = feedsOf(session.inputs, reference, { direction: { ...direction, data } });
-    const { logits } = await session.run(feeds);
+    const { logits } = await moved.run({ direction: { ...direction, data } });
     return cotangent.reduce((sum, x, i) => sum + x * Number(logits?.data[i]), 0);
   };
   const near = (await at(h)) - (await at(-h));
   const far = (await at(2 * h)) - (await at(-2 * h));
-  await session.release();
+  await moved.close();
   return (8 * near - far) / (12 * h);
-}
-
-async function run(
-  model: ModelProto,
-  reference: ReadonlyMap<string, SafeTensor>,
-): Promise<Record<string, TensorValue>> {
-  const session = await Session.create(bytesOf(model), SETTINGS);
-  const cotangent = tensorOf(reference, 'cotangent');
-  const feeds = feedsOf(session.inputs, reference, {
-    'cotangent.logits': { dtype: 'float32', dims: cotangent.shape, data: asFloat32(cotangent) },
-  });
-  const result = await session.run(feeds);
-  await session.release();
-  return result;
-}
-
-function feedsOf(
-  inputs: readonly string[],
-  reference: ReadonlyMap<string, SafeTensor>,
-  more: Record<string, TensorValue>,
-): Record<string, TensorValue> {
-  const feeds: Record<string, TensorValue> = { ...more };
-  for (const name of ['input_ids', 'attention_mask']) {
-    const tensor = tensorOf(reference, name);
-    const data = BigInt64Array.from(asIntegers(tensor), BigInt);
-    feeds[name] = { dtype: 'int64', dims: tensor.shape, data };
-  }
-  return Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.includes(name)));
-}
-
-function bytesOf(model: ModelProto): Uint8Array {
-  return joinChunks(encodeModel(model));
 }
