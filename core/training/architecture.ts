@@ -44,7 +44,7 @@ export interface Architecture {
   readonly embedding: string;
   /** Parameters besides the embedding and the unembedding, in the model's order. */
   readonly parameters: (spec: ModelSpec) => readonly Parameter[];
-  /** The last norm's output [batch, pos, d_model]. */
+  /** The last norm's output: [batch, pos, d_model], or rows [batch·pos, d_model] for fused kernels. */
   readonly buildHidden: (g: GraphBuilder, inputs: ForwardInputs) => Value;
 }
 

@@ -31,7 +31,10 @@ export function buildEvaluationGraph(settings: EvaluationGraphSettings): GraphBu
       shape: ['batch', context],
     });
   const architecture = ARCHITECTURES[spec.architecture];
-  const hidden = architecture.buildHidden(g, { spec, parameters, ids: shift(0), kernels });
+  const stream = architecture.buildHidden(g, { spec, parameters, ids: shift(0), kernels });
+  const hidden = g.op('Reshape', [stream, g.integers(-1, context, spec.width)], {
+    shape: ['batch', context, spec.width],
+  });
 
   const body = g.subgraph('context');
   const rows = body.input(body.fresh('hidden'), 'float32', [context, spec.width]);

@@ -8,7 +8,7 @@ import type { GraphBuilder } from '../onnx/builder.js';
 import { makeTensor } from '../onnx/make.js';
 import type { Dim, Value } from '../onnx/shape.js';
 import type { ForwardInputs, Kernels } from './architecture.js';
-import type { ActivationName, ModelSpec } from './model-spec.js';
+import type { ActivationName } from './model-spec.js';
 
 /** Most negative float32: added to a score, it leaves nothing of it after the softmax. */
 const LOWEST = -3.4028234663852886e38;
@@ -21,7 +21,7 @@ export function shapeOver(g: GraphBuilder, ids: Value, tail: readonly number[]):
 }
 
 export interface Linear {
-  /** [batch, pos, in] */
+  /** [batch, pos, in], or rows [batch·pos, in]. */
   readonly x: Value;
   /** [in, out], or [out, in] where `transposed`. */
   readonly weight: Value;
@@ -32,14 +32,23 @@ export interface Linear {
   readonly ids: Value;
 }
 
-/** x W + b [batch, pos, out], or x Wᵀ + b for a transposed weight. */
+/** x W + b, or x Wᵀ + b for a transposed weight, with the leading axes of x. */
 export function buildLinear(g: GraphBuilder, linear: Linear): Value {
   const { x, weight, bias, transposed = false, sizes, ids } = linear;
-  const rows = g.op('Reshape', [x, g.integers(-1, sizes[0])]);
+  const flat = x.shape?.length === 2;
+  const rows = flat ? x : g.op('Reshape', [x, g.integers(-1, sizes[0])]);
   const product = g.op('Gemm', [rows, weight, ...(bias ? [bias] : [])], {
     attributes: transposed ? { transB: 1 } : {},
   });
-  return g.op('Reshape', [product, shapeOver(g, ids, [sizes[1]])]);
+  return flat ? product : g.op('Reshape', [product, shapeOver(g, ids, [sizes[1]])]);
+}
+
+/**
+ * The residual stream as its blocks read it: rows [batch·pos, d_model] for fused kernels, which spares every linear map two
+ * views; else [batch, pos, d_model] as exporters write it.
+ */
+export function buildStream(g: GraphBuilder, x: Value, { spec, kernels }: ForwardInputs): Value {
+  return kernels === 'fused' ? g.op('Reshape', [x, g.integers(-1, spec.width)]) : x;
 }
 
 /** LayerNorm over the last axis. With fused kernels mean and 1/σ are outputs too, so that its gradient need not find them anew. */
@@ -118,37 +127,37 @@ export interface Heads {
 }
 
 export interface AttentionSettings {
-  readonly spec: ModelSpec;
-  readonly ids: Value;
+  readonly inputs: ForwardInputs;
   readonly mask: Value;
-  readonly kernels: Kernels;
 }
 
-/** z of all heads side by side [batch, pos, heads · d_head]. */
+/** z of all heads side by side: [batch, pos, heads · d_head], or rows of it for fused kernels. */
 export function buildAttention(
   g: GraphBuilder,
   { q, k, v }: Heads,
-  { spec, ids, mask, kernels }: AttentionSettings,
+  { inputs: { spec, ids, kernels }, mask }: AttentionSettings,
 ): Value {
+  const width = spec.heads * spec.headWidth;
   const scale = 1 / Math.sqrt(spec.headWidth);
-  const scores =
-    kernels === 'fused'
-      ? g.op('FusedMatMul', [q, k], {
-          domain: 'com.microsoft',
-          attributes: { transB: 1, alpha: { f: scale } },
-        })
-      : g.op('Mul', [
-          g.op('MatMul', [q, g.op('Transpose', [k], { attributes: { perm: [0, 1, 3, 2] } })]),
-          g.scalar(scale),
-        ]);
+  const fused = kernels === 'fused';
+  const scores = fused
+    ? g.op('FusedMatMul', [q, k], {
+        domain: 'com.microsoft',
+        attributes: { transB: 1, alpha: { f: scale } },
+      })
+    : g.op('Mul', [g.op('MatMul', [q, turnKeys(g, k)]), g.scalar(scale)]);
   const pattern = g.op('Softmax', [g.op('Add', [scores, mask])], { attributes: { axis: -1 } });
   const z = g.op('Transpose', [g.op('MatMul', [pattern, v])], {
     attributes: { perm: [0, 2, 1, 3] },
   });
-  return g.op('Reshape', [z, shapeOver(g, ids, [spec.heads * spec.headWidth])]);
+  return g.op('Reshape', [z, fused ? g.integers(-1, width) : shapeOver(g, ids, [width])]);
 }
 
-/** [batch, pos, heads · d_head] → [batch, heads, pos, d_head]. */
+function turnKeys(g: GraphBuilder, k: Value): Value {
+  return g.op('Transpose', [k], { attributes: { perm: [0, 1, 3, 2] } });
+}
+
+/** [batch, pos, heads · d_head], or rows of it → [batch, heads, pos, d_head]. */
 export function splitHeads(
   g: GraphBuilder,
   x: Value,

@@ -41,18 +41,18 @@ export function buildMicroBatch(g: GraphBuilder, micro: MicroBatch): MicroBatchV
   const architecture = ARCHITECTURES[spec.architecture];
   const embedded = g.op('Gather', [parameterOf(parameters, architecture.embedding), ids]);
   const hidden = architecture.buildHidden(g, { spec, parameters, ids, embedded, kernels });
+  const rowsOfHidden = g.op('Reshape', [hidden, g.integers(rows, spec.width)]);
   const head = unembeddingName(spec);
   const loss = buildLoss(g, {
-    hidden: g.op('Reshape', [hidden, g.integers(rows, spec.width)]),
+    hidden: rowsOfHidden,
     unembedding: parameterOf(parameters, head),
     targets,
     coefficient,
     sizes: { rows, width: spec.width, vocabulary: spec.vocabulary },
   });
-  const cotangent = g.op('Reshape', [loss.hidden, g.integers(batch, context, spec.width)]);
   const names = architecture.parameters(spec).map(({ name }) => name);
   const found = appendGradients(g, {
-    cotangents: new Map([[hidden.name, cotangent]]),
+    cotangents: new Map([[rowsOfHidden.name, loss.hidden]]),
     wrt: [embedded.name, ...names.map((name) => parameterOf(parameters, name).name)],
   });
   const gradientOf = (tensor: Value): Value => found.get(tensor.name) as Value;

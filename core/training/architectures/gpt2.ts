@@ -19,6 +19,7 @@ import {
   buildCausalMask,
   buildLayerNorm,
   buildLinear,
+  buildStream,
   positions,
   splitHeads,
 } from '../layers.js';
@@ -75,7 +76,7 @@ function buildHidden(g: GraphBuilder, inputs: ForwardInputs): Value {
   const of = (name: string): Value => parameterOf(parameters, `transformer.${name}`);
   const embedded = inputs.embedded ?? g.op('Gather', [of('wte.weight'), ids]);
   const mask = buildCausalMask(g, inputs);
-  let x = g.op('Add', [embedded, buildPositions(g, inputs)]);
+  let x = buildStream(g, g.op('Add', [embedded, buildPositions(g, inputs)]), inputs);
   for (let n = 0; n < spec.layers; n++) x = buildBlock(g, { inputs, mask, n, x });
   return buildLayerNorm(g, [x, of('ln_f.weight'), of('ln_f.bias')], { normEpsilon, kernels });
 }
@@ -107,7 +108,7 @@ function buildBlock(g: GraphBuilder, { inputs, mask, n, x }: Block): Value {
   const [q, k, v] = buildProjections(g, { inputs, n, x: normed('ln_1', x) }).map((part) =>
     splitHeads(g, part, { ids, heads, headWidth }),
   ) as [Value, Value, Value];
-  const z = buildAttention(g, { q, k, v }, { spec, ids, mask, kernels });
+  const z = buildAttention(g, { q, k, v }, { inputs, mask });
   const mid = g.op('Add', [x, map('attn.c_proj', z, [width, width])]);
   const pre = map('mlp.c_fc', normed('ln_2', mid), [width, mlpWidth]);
   const post = buildActivation(g, spec.activation, pre);

@@ -22,6 +22,7 @@ import {
   buildCausalMask,
   buildLinear,
   buildRmsNorm,
+  buildStream,
   splitHeads,
 } from '../layers.js';
 import type { ModelSpec } from '../model-spec.js';
@@ -74,7 +75,7 @@ function buildHidden(g: GraphBuilder, inputs: ForwardInputs): Value {
   const embedded = inputs.embedded ?? g.op('Gather', [parameterOf(parameters, EMBEDDING), ids]);
   const mask = buildCausalMask(g, inputs);
   const rotary = buildRotary(g, inputs);
-  let x = embedded;
+  let x = buildStream(g, embedded, inputs);
   for (let n = 0; n < spec.layers; n++) x = buildBlock(g, { inputs, mask, rotary, n, x });
   const weight = parameterOf(parameters, 'model.norm.weight');
   return buildRmsNorm(g, [x, weight], spec.normEpsilon);
@@ -125,7 +126,7 @@ interface Block {
 }
 
 function buildBlock(g: GraphBuilder, { inputs, mask, rotary, n, x }: Block): Value {
-  const { spec, parameters, ids, kernels = 'standard' } = inputs;
+  const { spec, parameters, ids } = inputs;
   const { width, heads, keyValueHeads, headWidth, mlpWidth } = spec;
   const of = (name: string): Value => parameterOf(parameters, `model.layers.${n}.${name}.weight`);
   const map = (name: string, from: Value, sizes: readonly [number, number]): Value =>
@@ -138,7 +139,7 @@ function buildBlock(g: GraphBuilder, { inputs, mask, rotary, n, x }: Block): Val
     k: repeat(g, rotate(g, project('self_attn.k_proj', keyValueHeads), rotary), inputs),
     v: repeat(g, project('self_attn.v_proj', keyValueHeads), inputs),
   };
-  const z = buildAttention(g, heads3, { spec, ids, mask, kernels });
+  const z = buildAttention(g, heads3, { inputs, mask });
   const mid = g.op('Add', [x, map('self_attn.o_proj', z, [heads * headWidth, width])]);
   const from = buildRmsNorm(g, [mid, of('post_attention_layernorm')], spec.normEpsilon);
   const gate = map('mlp.gate_proj', from, [width, mlpWidth]);
