@@ -56,6 +56,7 @@ describe.each(['gpt2.dynamo', 'gpt2.legacy', 'llama.dynamo', 'llama.legacy', 'ne
       ]);
       // ONNX Runtime's optimiser makes an invalid graph of a Cast to its own type whose other reader was cut (llama.legacy).
       const frozen = await openFixture(cutToTensors(spliced, [{ tensor: 'logits' }]).model, reference, 'disabled'); // prettier-ignore
+      const cotangent = asFloat32(tensorOf(reference, 'cotangent'));
       const random = new KeyedRandom('frozen', file);
       const direction = slope.map(() => random.nextFloat() - 0.5);
       const loss = async (size: number): Promise<number> => {
