@@ -1,8 +1,8 @@
 // What a bench returns: one line per measured quantity, with the bar it has to reach.
 
 export interface BenchRow {
-  /** Row of the table of bars; a second line of a row repeats its number. */
-  readonly row: number;
+  /** Row of the table of bars, or a name for what has no number there; a second line of a row repeats it. */
+  readonly row: number | string;
   readonly what: string;
   /** A ratio within one run, or a count; its unit stands in `what`. */
   readonly value: number;

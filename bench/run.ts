@@ -11,7 +11,7 @@ import { formatTable } from './table.js';
 
 /** Which bench measures which rows. */
 const BENCHES: readonly {
-  readonly rows: readonly number[];
+  readonly rows: readonly BenchRow['row'][];
   readonly load: () => Promise<Bench>;
 }[] = [
   {
@@ -24,6 +24,7 @@ const BENCHES: readonly {
     load: async () => (await import('./orchestration/resume.js')).benchResume,
   },
   { rows: [9], load: async () => (await import('./orchestration/idle.js')).benchIdle },
+  { rows: ['engine'], load: async () => (await import('./engine/engine.js')).benchEngine },
 ];
 
 interface Results {
@@ -33,12 +34,12 @@ interface Results {
 }
 
 /** @throws InputError for a row that no bench measures */
-function parseRows(text: string | undefined): readonly number[] {
+function parseRows(text: string | undefined): readonly BenchRow['row'][] {
   const known = BENCHES.flatMap((bench) => bench.rows);
   if (text === undefined) return known;
   return text.split(',').map((part) => {
-    const row = Number(part);
-    if (known.includes(row)) return row;
+    const row = known.find((one) => String(one) === part);
+    if (row !== undefined) return row;
     throw new InputError(
       `Expected rows among ${known.join(', ')}, got "${part}" in --rows ${text}.`,
     );
@@ -56,10 +57,16 @@ async function main(): Promise<void> {
     const measured = await measure((text) => process.stderr.write(`${text}\n`));
     rows.push(...measured.filter(({ row }) => wanted.includes(row)));
   }
-  rows.sort((a, b) => a.row - b.row);
+  rows.sort(byRow);
   await keep(rows);
   process.stdout.write(`${values.json ? JSON.stringify(rows, null, 2) : formatTable(rows)}\n`);
   if (rows.some(({ met }) => met === false)) process.exitCode = 1;
+}
+
+/** Numbered rows first, by number. */
+function byRow({ row: a }: BenchRow, { row: b }: BenchRow): number {
+  if (typeof a === 'number' && typeof b === 'number') return a - b;
+  return Number(typeof a === 'string') - Number(typeof b === 'string');
 }
 
 /** Writes the rows into bench/results.json; rows of other benches measured on the same machine stay. */
@@ -76,7 +83,7 @@ async function keep(rows: readonly BenchRow[]): Promise<void> {
   );
   const same = before?.machine.cpu === machine.cpu && before.machine.cores === machine.cores;
   const others = same ? before.rows.filter((old) => !rows.some(({ row }) => row === old.row)) : [];
-  const all = [...others, ...rows].sort((a, b) => a.row - b.row);
+  const all = [...others, ...rows].sort(byRow);
   const results: Results = { machine, date: new Date().toISOString(), rows: all };
   await mkdir(path.dirname(file), { recursive: true });
   await writeFile(file, `${JSON.stringify(results, null, 2)}\n`);
