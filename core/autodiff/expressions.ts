@@ -117,7 +117,8 @@ export class Expressions {
   /** Entries [from, to) of a one-dimensional tensor. */
   entries(x: Value, from: number, to: number): Value {
     const known = x.values?.slice(from, to);
-    if (known?.every((v) => typeof v === 'number')) return this.g.integers(...known);
+    // Limits such as 2^63 − 1 ("to the end") are no exact numbers here: they are read from x when the graph runs.
+    if (known?.every((v): v is number => Number.isSafeInteger(v))) return this.g.integers(...known);
     return this.op('Slice', [x, this.g.integers(from), this.g.integers(to)]);
   }
 }

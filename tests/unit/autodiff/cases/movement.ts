@@ -1,5 +1,6 @@
 // Finite-difference cases of operators that move, repeat, cut or place elements.
 import type { GraphBuilder } from '../../../../core/onnx/builder.js';
+import { makeTensor } from '../../../../core/onnx/make.js';
 import type { Value } from '../../../../core/onnx/shape.js';
 import type { Draw, Knowledge, RuleCase } from '../finite-differences.js';
 
@@ -157,6 +158,18 @@ export const MOVEMENT_CASES: readonly RuleCase[] = [
   ...slice('step 3 beside step 1', [7, 4], { starts: [0, 1], ends: [7, 3], axes: [0, 1], steps: [3, 1] }), // prettier-ignore
   ...slice('step −1: reversed', [2, 4], { starts: [-1], ends: [-9], axes: [1], steps: [-1] }),
   ...slice('step −2', [7], { starts: [5], ends: [0], axes: [0], steps: [-2] }),
+  // As torch writes "to the end".
+  ...[1, 2, -1].map((step) =>
+    one('Slice', `to the end, step ${step}`, {
+      x: [2, 5],
+      knowledge: RANKS,
+      build: (g, x) => {
+        const limit = new BigInt64Array([step > 0 ? 2n ** 63n - 1n : -(2n ** 63n)]);
+        const end = g.initializer(makeTensor('end', { dims: [1], data: limit }));
+        return g.op('Slice', [x, g.integers(step > 0 ? 1 : -2), end, g.integers(1), g.integers(step)]); // prettier-ignore
+      },
+    }),
+  ),
   pad('zeros on both sides', [1, 0, 2, 1]),
   pad('negative: a cut', [-1, 1, 0, -2]),
   pad('named axes', [1, 2], { axes: [-1] }),
