@@ -3,7 +3,8 @@
 import { InputError } from '../../schemas/errors.js';
 import { FIELDS, type FieldSpec, type MessageName, type Messages } from './field-table.js';
 import type { Long, ModelProto } from './proto.js';
-import { WIRE, WireReader, WireWriter } from './wire.js';
+import { WireWriter } from './wire-writer.js';
+import { WIRE, WireReader } from './wire.js';
 
 /** Deepest nesting that is read (subgraphs in subgraphs); beyond it the bytes are hostile or damaged. */
 const MAX_DEPTH = 64;
@@ -66,8 +67,7 @@ export function decodeMessage<M extends MessageName>(message: M, bytes: Uint8Arr
 export function encodeMessage<M extends MessageName>(message: M, value: Messages[M]): Uint8Array[] {
   const writer = new WireWriter();
   writeMessage(writer, message, value as unknown as Fields);
-  writer.flush();
-  return writer.chunks;
+  return writer.finish();
 }
 
 /** The model's bytes as chunks. */
@@ -198,38 +198,39 @@ function readValue(reader: WireReader, field: NamedField, { end, depth }: Scope)
   }
 }
 
+/** Writes fields from the last to the first, as the writer wants them. */
 function writeMessage(writer: WireWriter, message: string, value: Fields): void {
-  for (const field of layoutOf(message).inOrder) {
+  const unknown = (value['unknown'] ?? NONE) as readonly Uint8Array[];
+  for (let i = unknown.length - 1; i >= 0; i--) writer.raw(unknown[i] as Uint8Array);
+  const { inOrder } = layoutOf(message);
+  for (let f = inOrder.length - 1; f >= 0; f--) {
+    const field = inOrder[f] as NamedField;
     const content = value[field.name];
     if (content === undefined) continue;
     if (field.repeat === 'one') writeTagged(writer, field, content);
-    else if (field.repeat === 'each')
-      for (const item of content as unknown[]) writeTagged(writer, field, item);
-    else writePacked(writer, field, content as ArrayLike<unknown> & Iterable<unknown>);
+    else if (field.repeat === 'packed') writePacked(writer, field, content as ArrayLike<unknown>);
+    else {
+      const list = content as readonly unknown[];
+      for (let i = list.length - 1; i >= 0; i--) writeTagged(writer, field, list[i]);
+    }
   }
-  for (const raw of (value['unknown'] ?? []) as Uint8Array[]) writer.raw(raw);
 }
 
 function writeTagged(writer: WireWriter, field: NamedField, value: unknown): void {
-  writer.tag(field.number, wireOf(field.kind));
   writeValue(writer, field, value);
+  writer.tag(field.number, wireOf(field.kind));
 }
 
-function writePacked(
-  writer: WireWriter,
-  field: NamedField,
-  values: ArrayLike<unknown> & Iterable<unknown>,
-): void {
+function writePacked(writer: WireWriter, field: NamedField, values: ArrayLike<unknown>): void {
   if (values.length === 0) return;
-  if (values instanceof Float32Array || values instanceof Float64Array) {
-    writer.tag(field.number, WIRE.delimited);
+  if (values instanceof Float32Array || values instanceof Float64Array)
     writer.delimited(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-    return;
+  else {
+    const before = writer.length;
+    for (let i = values.length - 1; i >= 0; i--) writeValue(writer, field, values[i]);
+    writer.long(writer.length - before);
   }
-  const inner = new WireWriter();
-  for (const value of values) writeValue(inner, field, value);
   writer.tag(field.number, WIRE.delimited);
-  writer.nested(inner);
 }
 
 function writeValue(writer: WireWriter, field: NamedField, value: unknown): void {
@@ -253,9 +254,9 @@ function writeValue(writer: WireWriter, field: NamedField, value: unknown): void
       writer.double(value as number);
       return;
     default: {
-      const inner = new WireWriter();
-      writeMessage(inner, field.kind, value as Fields);
-      writer.nested(inner);
+      const before = writer.length;
+      writeMessage(writer, field.kind, value as Fields);
+      writer.long(writer.length - before);
     }
   }
 }

@@ -1,14 +1,11 @@
-// Protobuf's wire format: a bounds-checked reader over one byte array and a writer that collects chunks without copying
-// large byte fields. Knows nothing of ONNX. Source: protobuf.dev, "Encoding".
+// Protobuf's wire format, read: every read is checked against its bounds, and what is taken in memory against a limit. Knows
+// nothing of ONNX; wire-writer.ts writes. Source: protobuf.dev, "Encoding".
 import { InputError } from '../../schemas/errors.js';
 import type { Long } from './proto.js';
 
 export const WIRE = { varint: 0, fixed64: 1, delimited: 2, fixed32: 5 } as const;
 
 const strictText = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
-const encoder = new TextEncoder();
-/** Byte fields above this size are passed on as views instead of being copied. */
-const VIEW_BYTES = 4096;
 
 /** Longest text that is read, in bytes; V8 has no texts above 512 MiB, and no exporter writes such names. */
 const MAX_TEXT_BYTES = 2 ** 26;
@@ -194,98 +191,4 @@ function asciiText(view: Uint8Array): string | null {
     text += String.fromCharCode(byte);
   }
   return text;
-}
-
-/** Collects a message as chunks; large byte fields stay views of the caller's memory. */
-export class WireWriter {
-  readonly chunks: Uint8Array[] = [];
-  /** Bytes in `chunks`; those still in the buffer are not counted. */
-  #chunkBytes = 0;
-  #buffer = new Uint8Array(256);
-  #view = new DataView(this.#buffer.buffer);
-  #used = 0;
-
-  /** All bytes so far. */
-  get length(): number {
-    return this.#chunkBytes + this.#used;
-  }
-
-  tag(field: number, wire: number): void {
-    this.long(field * 8 + wire);
-  }
-
-  long(value: Long): void {
-    this.#reserve(10);
-    if (typeof value === 'number' && value >= 0 && value <= 0x7fffffff) {
-      let rest = value;
-      while (rest > 0x7f) {
-        this.#buffer[this.#used++] = (rest & 0x7f) | 0x80;
-        rest >>>= 7;
-      }
-      this.#buffer[this.#used++] = rest;
-      return;
-    }
-    let rest = BigInt.asUintN(64, BigInt(value));
-    while (rest > 0x7fn) {
-      this.#buffer[this.#used++] = Number(rest & 0x7fn) | 0x80;
-      rest >>= 7n;
-    }
-    this.#buffer[this.#used++] = Number(rest);
-  }
-
-  float(value: number): void {
-    this.#reserve(4);
-    this.#view.setFloat32(this.#used, value, true);
-    this.#used += 4;
-  }
-
-  double(value: number): void {
-    this.#reserve(8);
-    this.#view.setFloat64(this.#used, value, true);
-    this.#used += 8;
-  }
-
-  string(text: string): void {
-    this.delimited(encoder.encode(text));
-  }
-
-  delimited(bytes: Uint8Array): void {
-    this.long(bytes.length);
-    this.raw(bytes);
-  }
-
-  raw(bytes: Uint8Array): void {
-    if (bytes.length > VIEW_BYTES) {
-      this.flush();
-      this.chunks.push(bytes);
-      this.#chunkBytes += bytes.length;
-      return;
-    }
-    this.#reserve(bytes.length);
-    this.#buffer.set(bytes, this.#used);
-    this.#used += bytes.length;
-  }
-
-  /** Appends another writer's content with its length before it. */
-  nested(inner: WireWriter): void {
-    inner.flush();
-    this.long(inner.length);
-    for (const chunk of inner.chunks) this.raw(chunk);
-  }
-
-  /** Moves buffered bytes into `chunks`. */
-  flush(): void {
-    if (this.#used === 0) return;
-    this.chunks.push(this.#buffer.slice(0, this.#used));
-    this.#chunkBytes += this.#used;
-    this.#used = 0;
-  }
-
-  #reserve(count: number): void {
-    if (this.#used + count <= this.#buffer.length) return;
-    const larger = new Uint8Array(Math.max(this.#buffer.length * 2, this.#used + count));
-    larger.set(this.#buffer.subarray(0, this.#used));
-    this.#buffer = larger;
-    this.#view = new DataView(larger.buffer);
-  }
 }

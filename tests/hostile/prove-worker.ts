@@ -45,7 +45,7 @@ export type WorkerNews =
 
 /** One of this many survivors is differentiated, and one loaded by ONNX Runtime. */
 const DIFFERENTIATED = 4;
-const LOADED = 12;
+const LOADED = 24;
 const MAX_RSS = 3 * 2 ** 30;
 const LOAD_MS = 30_000;
 const CHILD_BYTES = 2 * 2 ** 30;
