@@ -60,7 +60,7 @@ const CONTRACT = [
   ...['create', 'list', 'show', 'pause', 'unpause', 'trigger', 'backfill', 'delete'].map(
     (name) => `schedule ${name}`,
   ),
-  ...['model inspect', 'model run', 'model vjp', 'worker'],
+  ...['model inspect', 'model run', 'model train', 'model vjp', 'worker'],
 ];
 
 /** The page's section about a command. */
