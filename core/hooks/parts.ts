@@ -103,6 +103,7 @@ export function describeBlock(
   const [first, second] = block.norms.map(({ links, sum }) => normOver(graph, links, sum));
   const isPost = block.norms.length > 0;
   const shared = norms.mlp?.before && norms.mlp.before.node === norms.attention?.before?.node;
+  const parted = block.mlpBranches > 1 ? 'the MLP branch is added in several parts' : null;
   const inner = mlp && findMlp(graph, mlp);
   return {
     pre: vectors(context, block.pre),
@@ -120,11 +121,10 @@ export function describeBlock(
     ln1Post: norms.attention?.after ? normParts(context, norms.attention.after) : NO_NORM,
     ln2Post: norms.mlp?.after ? normParts(context, norms.mlp.after) : NO_NORM,
     attnOut: attention ? vectors(context, attention.out) : 'no attention branch was found',
-    mlpIn: mlp && mlpInput(context, mlp, attention),
-    mlpOut: mlp && vectors(context, mlp.out),
-    mlpPre:
-      inner && (typeof inner.pre === 'string' ? inner.pre : hidden(context, inner.pre.tensor)),
-    mlpPost: inner && (typeof inner.post === 'string' ? inner.post : hidden(context, inner.post.tensor)), // prettier-ignore
+    mlpIn: mlp ? mlpInput(context, mlp, attention) : parted,
+    mlpOut: mlp ? vectors(context, mlp.out) : parted,
+    mlpPre: inner ? hidden(context, inner.pre) : parted,
+    mlpPost: inner ? hidden(context, inner.post) : parted,
     attention: attention ? attentionParts(context, attention) : allUnknown('no attention branch was found'), // prettier-ignore
   };
 }
@@ -222,9 +222,10 @@ function reshaped(graph: SiteGraph, { tensor, layout }: Laid): Laid[] {
   return isOpened ? [{ tensor: output, layout: [...(joint ?? []).map((one) => [one]), last ?? []] }] : []; // prettier-ignore
 }
 
-function hidden(context: Context, tensor: string): Found {
-  const size = shapeOf(context.graph, tensor)?.at(-1) ?? '?';
-  return vectors(context, tensor, size);
+function hidden(context: Context, place: { readonly tensor: string } | string): Found {
+  if (typeof place === 'string') return place;
+  const { tensor } = place;
+  return vectors(context, tensor, shapeOf(context.graph, tensor)?.at(-1) ?? '?');
 }
 
 function attentionParts(context: Context, branch: Branch): AttentionParts {

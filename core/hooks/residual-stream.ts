@@ -24,7 +24,9 @@ export interface StreamBlock {
   readonly mid: string | null;
   readonly post: string;
   readonly attention: Branch | null;
+  /** Null where there is none, or several that are added one by one. */
   readonly mlp: Branch | null;
+  readonly mlpBranches: number;
   /** The norm that follows each addition of a post-norm block, in their order; else none. */
   readonly norms: readonly NormAfter[];
 }
@@ -79,6 +81,7 @@ export function findResidualStream(graph: SiteGraph): ResidualStream {
       post: after.tensors[k + layout - 1] as string,
       attention: onlyBranch(branches, 'attention'),
       mlp: onlyBranch(branches, 'mlp'),
+      mlpBranches: branches.filter(({ kind }) => kind === 'mlp').length,
       norms: after.norms.slice(k, k + layout),
     });
   }

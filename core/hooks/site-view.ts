@@ -57,12 +57,13 @@ export function locate(
   return { tensor, sizes, view: plain ? null : { kind: 'axes', from: layout, to, like } };
 }
 
-/** Nodes that a view costs: 0 for a tensor that is the site itself. */
+/** What a view costs: 0 for a tensor that is the site itself, 1 for a Transpose, 2 for a Reshape. */
 export function viewCost(view: SiteView | null): number {
   if (view === null) return 0;
   if (view.kind !== 'axes') return 5;
   const { from, to } = view;
-  return (isSplit(from) ? 2 : 0) + (isOrdered(from, to) ? 0 : 1) + (isSplit(to) || from.length !== to.length ? 2 : 0); // prettier-ignore
+  if (isOrdered(from, to)) return 2;
+  return (isSplit(from) ? 2 : 0) + 1 + (isSplit(to) ? 2 : 0);
 }
 
 /** The tensor in the site's axes. */
@@ -93,7 +94,7 @@ function rearrange(g: GraphBuilder, value: Value, how: Rearrangement): Value {
   const wanted = to.flat();
   const ordered = isOrdered(from, to);
   let current = value;
-  if (!ordered && (isSplit(from) || from.length !== atoms.length)) {
+  if (!ordered && isSplit(from)) {
     current = g.op('Reshape', [current, sizes.shape(atoms.map((one) => [one]))]);
   }
   if (!ordered) {
