@@ -25,7 +25,7 @@ export function trainText(document: Document): string {
     ...written.map((folder) => `written to ${folder}`),
     ...(dryRun ? ['Nothing was written.'] : []),
     ...(finished ? [] : [`Interrupted; the checkpoints stay. Go on with the same command.`]),
-    ...(dryRun || !finished ? [] : [`datasets: ${training}/models/MODEL`]),
+    ...(dryRun || !finished ? [] : [`datasets: ${training}/models/MODEL in ${document.store}`]),
   ].join('\n');
 }
 

@@ -62,11 +62,14 @@ export class Reporter {
     this.#output.note(lineOf(course));
   }
 
-  ended(item: WorkItem): void {
+  /** @param failure why it failed; null: it is done */
+  ended(item: WorkItem, failure: string | null): void {
     this.#ended++;
     const course = this.#courses.get(item);
     const count = `${this.#ended} of ${this.#total}`;
-    if (course) this.#output.note(`${lineOf(course)} · ended, ${count}`);
+    if (course && failure !== null)
+      this.#output.note(`${course.name.padEnd(14)} failed (${count}): ${failure}`);
+    else if (course) this.#output.note(`${lineOf(course)}  done (${count})`);
     else this.#output.progress(`${this.#stage.padEnd(14)} ${count}`);
   }
 }

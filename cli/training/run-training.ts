@@ -101,8 +101,8 @@ async function runStage(
       journal.progress(progress);
       reporter.progress(item, progress);
     },
-    onEnded: (item) => {
-      reporter.ended(item);
+    onEnded: (item, failure) => {
+      reporter.ended(item, failure);
     },
   });
   const published: Published = await publishUnits(store, units, training.revision);

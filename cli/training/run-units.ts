@@ -18,7 +18,8 @@ export interface UnitWork {
   readonly workshop: Workshop;
   readonly stop: AbortSignal;
   readonly onProgress: (item: WorkItem, progress: Parameters<StageContext['progress']>[0]) => void;
-  readonly onEnded: (item: WorkItem) => void;
+  /** @param failure why it is quarantined; null: it is committed */
+  readonly onEnded: (item: WorkItem, failure: string | null) => void;
 }
 
 /** Whether everything was done; false where it was told to stop before. @throws what ends the stage as a whole */
@@ -82,7 +83,7 @@ function lotOf(work: UnitWork, failed: AbortController): LotWork {
     runItem: async (item, spool) => {
       try {
         const result = await of(item).runItem(item, spool);
-        if (result.finished) work.onEnded(item);
+        if (result.finished) work.onEnded(item, null);
         return result;
       } catch (error) {
         if (!isOwnFault(error)) failed.abort();
@@ -92,7 +93,7 @@ function lotOf(work: UnitWork, failed: AbortController): LotWork {
     quarantine: async (item, error, attempts) => {
       try {
         await of(item).quarantine(item, error, attempts);
-        work.onEnded(item);
+        work.onEnded(item, error.message);
       } catch (fatal) {
         failed.abort();
         throw fatal;

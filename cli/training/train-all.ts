@@ -40,20 +40,23 @@ export async function trainAll(input: TrainAllInput): Promise<Trained> {
     workshop.children.stopAll();
   };
   stop.addEventListener('abort', stopAll, { once: true });
-  let units: StageUnits | null = null;
-  try {
-    await journal.start();
-    const reporter = new Reporter(context.output);
-    const { only } = input;
-    units = await runTraining({ store, training, workshop, journal, reporter, stop, only });
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    await journal.end('failed', { message });
-    throw error;
-  } finally {
-    stop.removeEventListener('abort', stopAll);
-    await workshop.close();
-  }
+  const reporter = new Reporter(context.output);
+  const { only } = input;
+  const planned = async (): Promise<StageUnits | null> => {
+    try {
+      await journal.start();
+      return await runTraining({ store, training, workshop, journal, reporter, stop, only });
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      // Where the store itself failed, there is nobody to tell.
+      await journal.end('failed', { message }).catch(() => undefined);
+      throw error;
+    } finally {
+      stop.removeEventListener('abort', stopAll);
+      await workshop.close();
+    }
+  };
+  const units = await planned();
   const summaries = await summarise(store, training, units);
   if (stop.aborted) await journal.end('cancelled', {});
   else await journal.end(...outcome(summaries, input.only));

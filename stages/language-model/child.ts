@@ -26,8 +26,8 @@ import { readState, writeModelOutputs, writeState } from './model-files.js';
 import { TokenStream, type StreamFile } from './token-stream.js';
 import { LanguageModelTrainer, optimiserOf, type State } from './trainer.js';
 
-/** Wall time aimed at for one chunk of steps: how soon a stop is obeyed. */
-const CHUNK_MS = 1000;
+/** Wall time aimed at for one chunk of steps: how soon a stop is obeyed. Longer where the state is large, because every chunk copies it. */
+const CHUNK_MS = { least: 1000, most: 4000, perStateByte: 2e-5 };
 /** Most steps of one chunk: bounds what is fed at once. */
 const CHUNK_STEPS = 1024;
 
@@ -160,7 +160,10 @@ class Call {
       throw error;
     }
     const each = (performance.now() - started) / count;
-    this.#chunkSteps = Math.max(1, Math.min(CHUNK_STEPS, Math.round(CHUNK_MS / each)));
+    this.#chunkSteps = Math.max(
+      1,
+      Math.min(CHUNK_STEPS, Math.round(chunkMs(trainer.state) / each)),
+    );
   }
 
   /** Measures a split and logs it; false where it was told to stop meanwhile. */
@@ -283,4 +286,11 @@ async function openBatches(
 
 function sizeOf(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
+}
+
+/** Time for one chunk, so that copying the state in and out takes a few per cent of it. */
+function chunkMs(state: State): number {
+  let bytes = 0;
+  for (const values of state.values()) bytes += values.byteLength;
+  return Math.min(CHUNK_MS.most, Math.max(CHUNK_MS.least, CHUNK_MS.perStateByte * bytes));
 }

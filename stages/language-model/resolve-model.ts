@@ -70,7 +70,7 @@ export function resolveModelTraining(file: TrainingFile, section: ModelSection):
     ...defined,
     optimiser: { ...shared.optimiser, ...own.optimiser },
     schedule: { ...shared.schedule, ...own.schedule },
-  } as TrainingSection;
+  };
   const { steps, tokens, ...rest } = merged;
   // A budget of its own stands in for a shared one of the other kind.
   const given = own.tokens === undefined ? (own.steps ?? steps) : undefined;

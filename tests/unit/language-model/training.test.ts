@@ -199,7 +199,8 @@ describe('numbers that break', () => {
     expect(error.message).toMatch(
       /^Expected finite numbers in training step \d+, found NaN or infinity in .+\. The last good checkpoint is kept; lower training\.schedule\.lr, give it warmupSteps, or set training\.clipNorm\.$/,
     );
-    const { step, tensor } = (error as DataError).details as { step: number; tensor: string };
+    const details = error instanceof DataError ? error.details : {};
+    const { step, tensor } = details as { step: number; tensor: string };
     expect(step).toBeGreaterThan(0);
     expect(tensor).toMatch(/weight|bias|loss/);
     expect(kept).toHaveLength(1);
