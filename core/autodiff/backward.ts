@@ -12,11 +12,10 @@ import { readNames } from '../onnx/graph-index.js';
 import type { NodeProto } from '../onnx/proto.js';
 import type { Value } from '../onnx/shape.js';
 import { activeTensors, isFloat, ruleOf, type Flow } from './activity.js';
-import { Expressions } from './expressions.js';
 import { noRule, noWay } from './no-way.js';
-import type { RuleCall } from './rule.js';
+import { refusal, type RuleCall } from './rule.js';
 import { scalarsOf } from './scalars.js';
-import { filledLike } from './shapes.js';
+import { ShapedExpressions } from './shapes.js';
 
 export interface GradientRequest {
   /** dL/dT by tensor T: element type and shape of T. */
@@ -53,7 +52,7 @@ export function appendGradients(
     wrt.map((tensor) => {
       if (!way.reached.has(tensor))
         throw noWay(flow, { from: [tensor], to: options.outputs, stops });
-      return [tensor, way.total(tensor) ?? filledLike(way.k, g.value(tensor))];
+      return [tensor, way.total(tensor) ?? way.k.filledLike(g.value(tensor))];
     }),
   );
 }
@@ -69,7 +68,7 @@ interface WayOptions {
 
 /** The state of one pass back. */
 class Way {
-  readonly k: Expressions;
+  readonly k: ShapedExpressions;
   /** Tensors at which a gradient can arrive. */
   readonly reached = new Set<string>();
   readonly #g: GraphBuilder;
@@ -79,7 +78,7 @@ class Way {
   constructor(g: GraphBuilder, options: WayOptions) {
     this.#g = g;
     this.#options = options;
-    this.k = new Expressions(g);
+    this.k = new ShapedExpressions(g);
   }
 
   arrive(tensor: string, gradient: Value | null): void {
@@ -144,6 +143,9 @@ class Way {
       cotangents,
       needs: (i) => active.has(node.input[i] ?? ''),
       constant: (i) => scalars.get(node.input[i] ?? '') ?? null,
+      refuse: (expected, got, remedy) => {
+        throw refusal(node, { expected, got, remedy });
+      },
     };
   }
 }

@@ -5,12 +5,12 @@ import type { GraphBuilder } from '../onnx/builder.js';
 import type { Attributes } from '../onnx/operators/operator.js';
 import type { NodeProto } from '../onnx/proto.js';
 import type { Value } from '../onnx/shape.js';
-import type { Expressions } from './expressions.js';
+import type { ShapedExpressions } from './shapes.js';
 
 /** One node on the way back. */
 export interface RuleCall {
   readonly g: GraphBuilder;
-  readonly k: Expressions;
+  readonly k: ShapedExpressions;
   readonly node: NodeProto;
   readonly inputs: readonly (Value | null)[];
   readonly outputs: readonly (Value | null)[];
@@ -21,6 +21,8 @@ export interface RuleCall {
   needs(i: number): boolean;
   /** The number in a stored scalar that input i is; null where it is not one or not stored in the graph. */
   constant(i: number): number | null;
+  /** Ends the differentiation at this node. @throws InputError with operator and node */
+  refuse(expected: string, got: string, remedy: string): never;
 }
 
 /** dL/dx by input; null or left out where it is zero or not needed. */
@@ -41,17 +43,17 @@ export function unsupported(why: string): { readonly unsupported: string } {
 
 /** Input i of the node. @throws InputError where it is left out */
 export function inputOf(call: RuleCall, i: number): Value {
-  return call.inputs[i] ?? refuse(call, `input ${i}`, 'none', 'Correct the graph.');
+  return call.inputs[i] ?? call.refuse(`input ${i}`, 'none', 'Correct the graph.');
 }
 
 /** Output i of the node. @throws InputError where it is left out */
 export function outputOf(call: RuleCall, i: number): Value {
-  return call.outputs[i] ?? refuse(call, `output ${i}`, 'none', 'Correct the graph.');
+  return call.outputs[i] ?? call.refuse(`output ${i}`, 'none', 'Correct the graph.');
 }
 
 /** The cotangent of the only output. @throws InputError where none arrives */
 export function cotangentOf(call: RuleCall, i = 0): Value {
-  return call.cotangents[i] ?? refuse(call, `a cotangent of output ${i}`, 'none', 'Correct it.');
+  return call.cotangents[i] ?? call.refuse(`a cotangent of output ${i}`, 'none', 'Correct it.');
 }
 
 /** Gradients of the inputs, each built only where it is needed. */
@@ -62,10 +64,12 @@ export function forNeeded(
   return build.map((make, i) => (call.needs(i) ? make() : null));
 }
 
-/** Ends the differentiation at this node. */
-export function refuse(call: RuleCall, expected: string, got: string, remedy: string): never {
-  const { opType = '', name = '' } = call.node;
-  throw new InputError(
+/** The error that ends the differentiation at a node. */
+export function refusal(
+  { opType = '', name = '' }: NodeProto,
+  { expected, got, remedy }: { expected: string; got: string; remedy: string },
+): InputError {
+  return new InputError(
     `Cannot differentiate ${opType} (node "${name}"): expected ${expected}, got ${got}. ${remedy}`,
     { operator: opType, node: name, expected, got },
   );
@@ -75,8 +79,7 @@ export function refuse(call: RuleCall, expected: string, got: string, remedy: st
 export function rankOf(call: RuleCall, value: Value): number {
   return (
     value.shape?.length ??
-    refuse(
-      call,
+    call.refuse(
       `a known rank of "${value.name}"`,
       'an unknown one',
       'Export the model with declared shapes.',

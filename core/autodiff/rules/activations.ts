@@ -1,7 +1,6 @@
 // Derivatives of activation functions. At kinks the one-sided value that PyTorch takes is taken: 0 for Relu at 0.
 import type { Value } from '../../onnx/shape.js';
 import { cotangentOf, forNeeded, inputOf, outputOf, type Rule, type RuleCall } from '../rule.js';
-import { sumTo } from '../shapes.js';
 import { elementwise } from './functions.js';
 
 /** y = tanh x: y′ = 1 − y². */
@@ -65,7 +64,7 @@ export const hardSigmoid: Rule = (call) => {
   const { k, attributes } = call;
   const y = outputOf(call, 0);
   const dx = k.scale(attributes.float('alpha', 0.2), cotangentOf(call));
-  return [k.where(between(call, y, 0, 1), dx, 0)];
+  return [k.where(between(call, y, [0, 1]), dx, 0)];
 };
 
 /** y = x clip(x/6 + ½, 0, 1): y′ = 0 for x ≤ −3, 1 for x ≥ 3, x/3 + ½ between. */
@@ -73,7 +72,7 @@ export const hardSwish = elementwise((call, x) => {
   const { k } = call;
   const slope = k.plus(k.scale(1 / 3, x), 0.5);
   const outer = k.cast(positive(k, x), x.dtype);
-  return k.where(between(call, x, -3, 3), slope, outer);
+  return k.where(between(call, x, [-3, 3]), slope, outer);
 });
 
 /** y = x tanh(s), s = ln(1 + eˣ): y′ = tanh s + x σ(x) (1 − tanh² s). */
@@ -133,7 +132,7 @@ function biasGelu(slope: (call: RuleCall, x: Value) => Value): Rule {
     return forNeeded(
       call,
       () => dx,
-      () => sumTo(k, dx, inputOf(call, 1), { others: [x] }),
+      () => k.sumTo(dx, inputOf(call, 1), { others: [x] }),
     );
   };
 }
@@ -146,7 +145,7 @@ function positive(k: RuleCall['k'], x: Value): Value {
 }
 
 /** low < x < high. */
-function between({ k }: RuleCall, x: Value, low: number, high: number): Value {
+function between({ k }: RuleCall, x: Value, [low, high]: readonly [number, number]): Value {
   const [above, below] = [k.compare('Greater', x, k.c(low, x)), k.compare('Less', x, k.c(high, x))];
   return k.compare('And', above, below);
 }

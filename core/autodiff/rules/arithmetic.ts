@@ -1,12 +1,11 @@
 // Derivatives of elementwise arithmetic over broadcast operands. Every gradient is summed to its operand's shape.
 import type { Value } from '../../onnx/shape.js';
 import { cotangentOf, forNeeded, inputOf, outputOf, type Rule, type RuleCall } from '../rule.js';
-import { sumTo } from '../shapes.js';
 
 /** A gradient in the broadcast shape, summed to the shape of input i. */
 function back(call: RuleCall, i: number, dx: Value): Value {
   const others = call.inputs.filter((_, j) => j !== i);
-  return sumTo(call.k, dx, inputOf(call, i), { others });
+  return call.k.sumTo(dx, inputOf(call, i), { others });
 }
 
 /** y = a + b: da = dy, db = dy. Also the n-ary Sum. */
@@ -140,7 +139,7 @@ export const clip: Rule = (call) => {
   const both = (conditions: readonly Value[], join: 'And' | 'Or'): Value =>
     conditions.reduce((a, b) => k.compare(join, a, b));
   const total = (condition: Value, limit: Value): Value =>
-    sumTo(k, k.where(condition, dy, 0), limit, { others: [null] });
+    k.sumTo(k.where(condition, dy, 0), limit, { others: [null] });
   return forNeeded(
     call,
     () => (inside.length === 0 ? dy : k.where(both(inside, 'And'), dy, 0)),

@@ -5,16 +5,7 @@
 // Source: Vaswani et al. 2017. Departures: none; caches of past keys and capped scores are refused.
 import { ATTRIBUTE_TYPE } from '../../onnx/make.js';
 import type { Value } from '../../onnx/shape.js';
-import {
-  cotangentOf,
-  forNeeded,
-  inputOf,
-  rankOf,
-  refuse,
-  type Rule,
-  type RuleCall,
-} from '../rule.js';
-import { reshapeLike, sizesOf, sumTo } from '../shapes.js';
+import { cotangentOf, forNeeded, inputOf, rankOf, type Rule, type RuleCall } from '../rule.js';
 import { product } from './products.js';
 
 interface Heads {
@@ -46,7 +37,7 @@ export const attention: Rule = (call) => {
   const { attributes } = call;
   refuseBeyond(call, { inputs: [4, 5, 6], outputs: [1, 2, 3] });
   if (attributes.float('softcap', 0) !== 0)
-    refuse(call, 'scores without softcap', `softcap ${attributes.float('softcap', 0)}`, EAGER);
+    call.refuse('scores without softcap', `softcap ${attributes.float('softcap', 0)}`, EAGER);
   const [Q, K, V] = [inputOf(call, 0), inputOf(call, 1), inputOf(call, 2)];
   const heads = attributes.int('q_num_heads', 0) || sizeAt(call, Q);
   const groups = attributes.int('kv_num_heads', 0) || sizeAt(call, K);
@@ -65,7 +56,7 @@ export const attention: Rule = (call) => {
     () => together(call, back.dq, Q),
     () => together(call, gathered(call, back.dk, { repeat, like: shared.k }), K),
     () => together(call, gathered(call, back.dv, { repeat, like: shared.v }), V),
-    () => (mask ? sumTo(call.k, back.dScores, mask, { others: [null] }) : null),
+    () => (mask ? call.k.sumTo(back.dScores, mask, { others: [back.dScores] }) : null),
   );
 };
 
@@ -75,10 +66,10 @@ export const multiHeadAttention: Rule = (call) => {
   refuseBeyond(call, { inputs: [4, 6, 7, 8, 9], outputs: [1, 2, 3] });
   const parts = [inputOf(call, 0), inputOf(call, 1), inputOf(call, 2)];
   const odd = parts.find((part) => rankOf(call, part) !== 3);
-  if (odd) refuse(call, 'query, key and value of rank 3', `rank ${rankOf(call, odd)}`, EAGER);
+  if (odd) call.refuse('query, key and value of rank 3', `rank ${rankOf(call, odd)}`, EAGER);
   const heads = attributes.int('num_heads', 1);
   const bias = call.inputs[3] ?? null;
-  const widths = parts.map((part) => sizesOf(k, part, 2, 3));
+  const widths = parts.map((part) => k.sizesOf(part, 2, 3));
   const biases = bias ? g.ops('Split', [bias, k.concat(widths, 0)], { outputs: 3, attributes: { axis: 0 } }) : null; // prettier-ignore
   const shifted = parts.map((part, i) => (biases?.[i] ? k.add(part, biases[i]) : part));
   const [q, key, v] = shifted.map((part) => apart(call, part, heads)) as [Value, Value, Value];
@@ -94,7 +85,7 @@ export const multiHeadAttention: Rule = (call) => {
     ...whole.map((d) => () => d),
     () => (bias ? k.concat(whole.map(summed), 0) : null),
     () => null,
-    () => (mask ? sumTo(k, back.dScores, mask, { others: [null] }) : null),
+    () => (mask ? k.sumTo(back.dScores, mask, { others: [back.dScores] }) : null),
   );
 };
 
@@ -102,22 +93,22 @@ function headGradients(call: RuleCall, heads: Heads, dy: Value): HeadGradients {
   const { k: e } = call;
   const { q, k, v } = heads;
   const scale = factor(call, heads);
-  const scores = masked(call, e.mul(product(e, q, k, { transB: true }), scale), heads);
+  const scores = masked(call, e.mul(product(e, [q, k], { transB: true }), scale), heads);
   const P = e.op('Softmax', [scores], { axis: -1 });
-  const weighted = e.mul(product(e, dy, v, { transB: true }), P);
+  const weighted = e.mul(product(e, [dy, v], { transB: true }), P);
   const dScores = e.sub(weighted, e.mul(P, e.sum(weighted, [-1])));
   const scaled = e.mul(dScores, scale);
   return {
-    dq: product(e, scaled, k),
-    dk: product(e, scaled, q, { transA: true }),
-    dv: product(e, P, dy, { transA: true }),
+    dq: product(e, [scaled, k]),
+    dk: product(e, [scaled, q], { transA: true }),
+    dv: product(e, [P, dy], { transA: true }),
     dScores,
   };
 }
 
 function factor({ k: e }: RuleCall, { q, scale }: Heads): Value {
   if (scale !== null) return e.c(scale, q);
-  const size = e.reshape(sizesOf(e, q, 3, 4), e.g.integers());
+  const size = e.reshape(e.sizesOf(q, 3, 4), e.g.integers());
   return e.of('Reciprocal', e.of('Sqrt', e.cast(size, q.dtype)));
 }
 
@@ -127,7 +118,7 @@ function masked(call: RuleCall, scores: Value, { q, k, mask, causal }: Heads): V
   let result = scores;
   if (mask) result = mask.dtype === 'bool' ? e.where(mask, result, hidden) : e.add(result, mask);
   if (!causal) return result;
-  const square = e.concat([sizesOf(e, q, 2, 3), sizesOf(e, k, 2, 3)], 0);
+  const square = e.concat([e.sizesOf(q, 2, 3), e.sizesOf(k, 2, 3)], 0);
   const seen = e.op('Trilu', [e.op('Expand', [g.integers(1), square])], { upper: 0 });
   return e.where(e.cast(seen, 'bool'), result, hidden);
 }
@@ -141,15 +132,15 @@ function apart(call: RuleCall, x: Value, heads: number): Value {
 
 /** The gradient of x, from [B, H, S, D]. */
 function together({ k }: RuleCall, d: Value, x: Value): Value {
-  return x.shape?.length === 4 ? d : reshapeLike(k, k.transpose(d, [0, 2, 1, 3]), x);
+  return x.shape?.length === 4 ? d : k.reshapeLike(k.transpose(d, [0, 2, 1, 3]), x);
 }
 
 /** Each head `times` times: [B, G, T, D] → [B, G times, T, D]. */
 function repeated({ k, g }: RuleCall, x: Value, times: number): Value {
   if (times === 1) return x;
-  const sizes = [sizesOf(k, x, 0, 2), g.integers(times), sizesOf(k, x, 2, 4)];
+  const sizes = [k.sizesOf(x, 0, 2), g.integers(times), k.sizesOf(x, 2, 4)];
   const wide = k.op('Expand', [k.op('Unsqueeze', [x, g.integers(2)]), k.concat(sizes, 0)]);
-  const merged = [sizesOf(k, x, 0, 1), g.integers(-1), sizesOf(k, x, 2, 4)];
+  const merged = [k.sizesOf(x, 0, 1), g.integers(-1), k.sizesOf(x, 2, 4)];
   return k.reshape(wide, k.concat(merged, 0));
 }
 
@@ -160,14 +151,14 @@ function gathered(
   { repeat, like }: { repeat: number; like: Value },
 ): Value {
   if (repeat === 1) return d;
-  const sizes = [sizesOf(k, like, 0, 2), g.integers(repeat), sizesOf(k, like, 2, 4)];
+  const sizes = [k.sizesOf(like, 0, 2), g.integers(repeat), k.sizesOf(like, 2, 4)];
   const parted = k.reshape(d, k.concat(sizes, 0));
   return k.op('ReduceSum', [parted, g.integers(2)], { keepdims: 0 });
 }
 
 function sizeAt(call: RuleCall, x: Value): number {
   const size = rankOf(call, x) === 4 ? call.g.sizeOf(x.shape?.[1] ?? '') : null;
-  return size ?? refuse(call, `a known number of heads in "${x.name}"`, 'none', EAGER);
+  return size ?? call.refuse(`a known number of heads in "${x.name}"`, 'none', EAGER);
 }
 
 /** Refuses caches and what else the rule does not know. */
@@ -176,10 +167,10 @@ function refuseBeyond(
   { inputs, outputs }: { inputs: readonly number[]; outputs: readonly number[] },
 ): void {
   const input = inputs.find((i) => call.inputs[i]);
-  if (input !== undefined) refuse(call, 'no cache and no lengths', `input ${input}`, EAGER);
+  if (input !== undefined) call.refuse('no cache and no lengths', `input ${input}`, EAGER);
   const output = outputs.find((i) => call.cotangents[i]);
   if (output !== undefined)
-    refuse(call, 'gradients at the result alone', `one at output ${output}`, EAGER);
+    call.refuse('gradients at the result alone', `one at output ${output}`, EAGER);
 }
 
 /**
@@ -189,7 +180,7 @@ function refuseBeyond(
 export function rotary(domain: string, sines: number): Rule {
   return (call) => {
     if (call.needs(sines) || call.needs(sines - 1))
-      refuse(call, 'constant tables of angles', 'tables that are differentiated', EAGER);
+      call.refuse('constant tables of angles', 'tables that are differentiated', EAGER);
     const { node, g, k } = call;
     const inputs = call.inputs.map((value, i) => {
       if (i === 0) return cotangentOf(call);

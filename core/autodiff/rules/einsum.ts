@@ -1,7 +1,6 @@
 // Derivative of Einsum: the gradient of each operand is an Einsum of the cotangent with the other operands.
 import type { Value } from '../../onnx/shape.js';
-import { cotangentOf, inputOf, rankOf, refuse, type Rule, type RuleCall } from '../rule.js';
-import { expandLike, sumTo } from '../shapes.js';
+import { cotangentOf, inputOf, rankOf, type Rule, type RuleCall } from '../rule.js';
 
 interface Equation {
   /** Labels per operand, the ellipsis spelt out. */
@@ -24,20 +23,22 @@ function operandGradient(call: RuleCall, equation: Equation, i: number): Value {
   const x = inputOf(call, i);
   const wanted = equation.operands[i] ?? '';
   if (new Set(wanted).size !== wanted.length)
-    refuse(call, 'each label once per operand', `"${wanted}"`, 'Write the diagonal with Gather.');
+    call.refuse('each label once per operand', `"${wanted}"`, 'Write the diagonal with Gather.');
   const rest = equation.operands.filter((_, j) => j !== i);
   const terms = [equation.result, ...rest];
   const values = [cotangentOf(call), ...call.inputs.flatMap((v, j) => (j === i || !v ? [] : [v]))];
-  const present = [...wanted].filter((label) => terms.some((term) => term.includes(label)));
+  const present = Array.from(wanted).filter((label) => terms.some((term) => term.includes(label)));
   const attributes = { equation: `${terms.join(',')}->${present.join('')}` };
   const made = k.op('Einsum', values, attributes);
-  const missing = [...wanted].flatMap((label, axis) => (present.includes(label) ? [] : [axis]));
+  const missing = Array.from(wanted).flatMap((label, axis) =>
+    present.includes(label) ? [] : [axis],
+  );
   const full = missing.length === 0 ? made : k.op('Unsqueeze', [made, g.integers(...missing)]);
-  const stretched = [...wanted].some((label) => equation.stretchy.includes(label));
-  const summed = stretched && missing.length === 0 ? sumTo(k, full, x, { others: [null] }) : full;
+  const stretched = Array.from(wanted).some((label) => equation.stretchy.includes(label));
+  const summed = stretched && missing.length === 0 ? k.sumTo(full, x, { others: [null] }) : full;
   if (stretched && missing.length > 0)
-    refuse(call, 'no summed-out axis beside an ellipsis', `"${wanted}"`, 'Sum it before Einsum.');
-  return missing.length === 0 ? summed : expandLike(k, summed, x);
+    call.refuse('no summed-out axis beside an ellipsis', `"${wanted}"`, 'Sum it before Einsum.');
+  return missing.length === 0 ? summed : k.expandLike(summed, x);
 }
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
@@ -48,7 +49,7 @@ function parseEquation(call: RuleCall): Equation {
   const [left = '', right] = text.split('->');
   const terms = left.split(',');
   const used = new Set(text.replaceAll(/[^A-Za-z]/g, ''));
-  const free = [...LETTERS].filter((letter) => !used.has(letter));
+  const free = Array.from(LETTERS).filter((letter) => !used.has(letter));
   const widths = terms.map((term, i) =>
     term.includes('...') ? rankOf(call, inputOf(call, i)) - (term.length - 3) : 0,
   );

@@ -8,11 +8,9 @@ import {
   inputOf,
   outputOf,
   rankOf,
-  refuse,
   type Rule,
   type RuleCall,
 } from '../rule.js';
-import { filledLike, productOf, reshapeLike, shapeOf, sizesOf } from '../shapes.js';
 
 /**
  * y = x[…, index, …] along an axis: dx[…, index, …] += dy. With x [P, n, Q] (axes before, of, after) and m indices, dy is
@@ -22,10 +20,10 @@ export const gather: Rule = (call) => {
   const x = inputOf(call, 0);
   const index = inputOf(call, 1);
   const axis = axisOf(call, x, call.attributes.int('axis', 0));
-  const size = sizesOf(call.k, x, axis, axis + 1);
+  const size = call.k.sizesOf(x, axis, axis + 1);
   const flat = call.k.reshape(index, call.g.integers(-1));
   const dx = addAlong(call, { updates: cotangentOf(call), index: flat, size, axis });
-  return [reshapeLike(call.k, dx, x)];
+  return [call.k.reshapeLike(dx, x)];
 };
 
 interface Addition {
@@ -43,37 +41,30 @@ export function addAlong(call: RuleCall, { updates, index, size, axis }: Additio
   const { k, g } = call;
   const x = inputOf(call, 0);
   const rank = rankOf(call, x);
-  const before = sizesOf(k, updates, 0, axis);
-  const after = sizesOf(k, x, axis + 1, rank);
-  const P = axis === 0 ? [] : [productOf(k, before)];
-  const Q = axis === rank - 1 ? [] : [productOf(k, after)];
-  const m = sizesOf(k, index, 0, 1);
-  const flat = join(call, [...P, m, ...Q]);
+  const before = k.sizesOf(updates, 0, axis);
+  const after = k.sizesOf(x, axis + 1, rank);
+  const P = axis === 0 ? [] : [k.productOf(before)];
+  const Q = axis === rank - 1 ? [] : [k.productOf(after)];
+  const m = k.sizesOf(index, 0, 1);
+  const flat = call.k.join([...P, m, ...Q]);
   const places = k.op('Expand', [
     Q.length === 0 ? index : k.op('Unsqueeze', [index, g.integers(1)]),
     flat,
   ]);
-  const zeros = k.op('Expand', [k.c(0, updates), join(call, [...P, size, ...Q])]);
+  const zeros = k.op('Expand', [k.c(0, updates), call.k.join([...P, size, ...Q])]);
   const added = k.op('ScatterElements', [zeros, places, k.reshape(updates, flat)], {
     axis: P.length,
     reduction: 'add',
   });
   if (axis <= 1 && rank - axis <= 2) return added;
   const [head, tail] = [axis === 0 ? [] : [before], Q.length === 0 ? [] : [after]];
-  return k.reshape(added, join(call, [...head, size, ...tail]));
-}
-
-/** One-dimensional tensors end to end; a constant where all are known. */
-function join({ k, g }: RuleCall, parts: readonly Value[]): Value {
-  const known = parts.flatMap((part) => part.values ?? ['?']);
-  if (known.every((n): n is number => typeof n === 'number')) return g.integers(...known);
-  return k.concat(parts, 0);
+  return k.reshape(added, call.k.join([...head, size, ...tail]));
 }
 
 /** y = x at an index per element along an axis: dx[index] += dy. */
 export const gatherElements: Rule = (call) => {
   const axis = call.attributes.int('axis', 0);
-  const zeros = filledLike(call.k, inputOf(call, 0));
+  const zeros = call.k.filledLike(inputOf(call, 0));
   const inputs = [zeros, inputOf(call, 1), cotangentOf(call)];
   return [call.k.op('ScatterElements', inputs, { axis, reduction: 'add' })];
 };
@@ -81,7 +72,7 @@ export const gatherElements: Rule = (call) => {
 /** y = the k greatest (or least) of x with their places i: dx[i] = dy; places are distinct. */
 export const topK: Rule = (call) => {
   const axis = call.attributes.int('axis', -1);
-  const zeros = filledLike(call.k, inputOf(call, 0));
+  const zeros = call.k.filledLike(inputOf(call, 0));
   const inputs = [zeros, outputOf(call, 1), cotangentOf(call)];
   return [call.k.op('ScatterElements', inputs, { axis })];
 };
@@ -96,27 +87,27 @@ export const gatherND: Rule = (call) => {
   const index = inputOf(call, 1);
   const batch = call.attributes.int('batch_dims', 0);
   const [rank, depth] = [rankOf(call, x), depthOf(call, index)];
-  const sizes = sizesOf(k, x, batch, batch + depth);
+  const sizes = k.sizesOf(x, batch, batch + depth);
   const rows = flatRows(call, { index, sizes, depth, batch });
-  const common = sizesOf(k, x, 0, batch + depth);
-  const R = rank > batch + depth ? [productOf(k, sizesOf(k, x, batch + depth, rank))] : [];
-  const table = join(call, [productOf(k, common), ...R]);
+  const common = k.sizesOf(x, 0, batch + depth);
+  const R = rank > batch + depth ? [k.productOf(k.sizesOf(x, batch + depth, rank))] : [];
+  const table = call.k.join([k.productOf(common), ...R]);
   const zeros = k.op('Expand', [k.c(0, x), table]);
-  const target = join(call, [sizesOf(k, rows, 0, 1), ...R]);
+  const target = call.k.join([k.sizesOf(rows, 0, 1), ...R]);
   const places = k.op('Expand', [
     R.length === 0 ? rows : k.op('Unsqueeze', [rows, g.integers(1)]),
     target,
   ]);
   const updates = k.reshape(cotangentOf(call), target);
   const added = k.op('ScatterElements', [zeros, places, updates], { axis: 0, reduction: 'add' });
-  return [reshapeLike(k, added, x)];
+  return [k.reshapeLike(added, x)];
 };
 
 function depthOf(call: RuleCall, index: Value): number {
   const depth = index.shape?.at(-1);
   return typeof depth === 'number'
     ? depth
-    : refuse(call, 'a last axis of indices of known size', String(depth), 'Declare its size.');
+    : call.refuse('a last axis of indices of known size', String(depth), 'Declare its size.');
 }
 
 /** The index [B…, m…, d] as row numbers [B m]. */
@@ -132,15 +123,15 @@ function flatRows(
     wide,
   ]);
   const strides = Array.from({ length: depth }, (_, j) =>
-    j === depth - 1 ? g.integers(1) : productOf(k, k.entries(sizes, j + 1, depth)),
+    j === depth - 1 ? g.integers(1) : k.productOf(k.entries(sizes, j + 1, depth)),
   );
-  const weighted = k.mul(fromFront, join(call, strides));
+  const weighted = k.mul(fromFront, call.k.join(strides));
   const inside = k.op('ReduceSum', [weighted, g.integers(-1)], { keepdims: 0 });
   if (batch === 0) return k.reshape(inside, g.integers(-1));
-  const groups = productOf(k, sizesOf(k, index, 0, batch));
+  const groups = k.productOf(k.sizesOf(index, 0, batch));
   const numbers = k.op('Range', [g.integer(0), k.reshape(groups, g.integers()), g.integer(1)]);
-  const offsets = k.op('Unsqueeze', [k.mul(numbers, productOf(k, sizes)), g.integers(1)]);
-  const grouped = k.reshape(inside, join(call, [groups, g.integers(-1)]));
+  const offsets = k.op('Unsqueeze', [k.mul(numbers, k.productOf(sizes)), g.integers(1)]);
+  const grouped = k.reshape(inside, call.k.join([groups, g.integers(-1)]));
   return k.reshape(k.add(grouped, offsets), g.integers(-1));
 }
 
@@ -154,7 +145,7 @@ export const scatterElements: Rule = (call) => {
   const index = inputOf(call, 1);
   const attributes = { axis: call.attributes.int('axis', 0) };
   const adds = addsTo(call);
-  const zeros = (): Value => filledLike(k, inputOf(call, 2));
+  const zeros = (): Value => k.filledLike(inputOf(call, 2));
   return forNeeded(
     call,
     () => (adds ? dy : k.op('ScatterElements', [dy, index, zeros()], attributes)),
@@ -169,7 +160,7 @@ export const scatterND: Rule = (call) => {
   const dy = cotangentOf(call);
   const index = inputOf(call, 1);
   const adds = addsTo(call);
-  const zeros = (): Value => k.op('Expand', [k.c(0, dy), shapeOf(k, inputOf(call, 2))]);
+  const zeros = (): Value => k.op('Expand', [k.c(0, dy), k.shapeOf(inputOf(call, 2))]);
   return forNeeded(
     call,
     () => (adds ? dy : k.op('ScatterND', [dy, index, zeros()])),
@@ -181,5 +172,5 @@ export const scatterND: Rule = (call) => {
 function addsTo(call: RuleCall): boolean {
   const reduction = call.attributes.text('reduction', 'none');
   if (reduction === 'add' || reduction === 'none') return reduction === 'add';
-  return refuse(call, 'reduction none or add', reduction, 'Export the model without it.');
+  return call.refuse('reduction none or add', reduction, 'Export the model without it.');
 }

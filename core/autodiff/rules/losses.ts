@@ -1,8 +1,7 @@
 // Derivatives of ONNX's own losses over classes. Scores x [N, C, …], labels l [N, …], weights w by class; w_l = w[l], 0 where
 // l is the ignored index. The loss per place is −w_l log p_l; reduction none, sum, or mean = Σ w_l (−log p_l) / Σ w_l.
 import type { Value } from '../../onnx/shape.js';
-import { forNeeded, inputOf, refuse, type Rule, type RuleCall } from '../rule.js';
-import { filledLike } from '../shapes.js';
+import { forNeeded, inputOf, type Rule, type RuleCall } from '../rule.js';
 
 /** dL/d(log p_l) per place [N, 1, …], and the labels [N, 1, …] with ignored ones at class 0. */
 function atLabels(call: RuleCall, dy: Value): { gradient: Value; labels: Value } {
@@ -33,7 +32,7 @@ export const negativeLogLikelihood: Rule = (call) => {
   const [dy = null] = call.cotangents;
   if (!dy) return [];
   const { gradient, labels } = atLabels(call, dy);
-  const zeros = filledLike(k, inputOf(call, 0));
+  const zeros = k.filledLike(inputOf(call, 0));
   return forNeeded(call, () => k.op('ScatterElements', [zeros, labels, gradient], { axis: 1 }));
 };
 
@@ -54,5 +53,5 @@ export const softmaxCrossEntropy: Rule = (call) => {
 
 function refuseWeights(call: RuleCall): void {
   if (call.needs(2))
-    refuse(call, 'constant class weights', 'weights that are differentiated', 'Write the loss with Gather and Mul.'); // prettier-ignore
+    call.refuse('constant class weights', 'weights that are differentiated', 'Write the loss with Gather and Mul.'); // prettier-ignore
 }

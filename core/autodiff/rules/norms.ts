@@ -9,11 +9,9 @@ import {
   forNeeded,
   inputOf,
   rankOf,
-  refuse,
   type Rule,
   type RuleCall,
 } from '../rule.js';
-import { reshapeLike, sizesOf, sumTo } from '../shapes.js';
 
 interface Normalised {
   readonly x_hat: Value;
@@ -103,8 +101,8 @@ function affineGradients(
   return forNeeded(
     call,
     () => more(dy ? normaliseBack(call, gain ? k.mul(dy, gain) : dy, normalised) : null),
-    () => (dy ? sumTo(k, k.mul(dy, normalised.x_hat), inputOf(call, 1), { others: [x] }) : null),
-    () => (dy ? sumTo(k, dy, inputOf(call, 2), { others: [x] }) : null),
+    () => (dy ? k.sumTo(k.mul(dy, normalised.x_hat), inputOf(call, 1), { others: [x] }) : null),
+    () => (dy ? k.sumTo(dy, inputOf(call, 2), { others: [x] }) : null),
   );
 }
 
@@ -130,7 +128,7 @@ function count(call: RuleCall, x: Value, axes: readonly number[]): Value {
   const { k } = call;
   const sizes = axes.map((axis) => {
     const at = axisOf(call, x, axis);
-    return sizesOf(k, x, at, at + 1);
+    return k.sizesOf(x, at, at + 1);
   });
   const known = sizes.map((size) => size.values?.[0]);
   if (known.every((n): n is number => typeof n === 'number'))
@@ -157,7 +155,7 @@ export function skipNormalization(centred: boolean): Rule {
     const { inputs, outputs, cotangents, attributes } = call;
     const s = outputs[3] ?? sumOf(call, [x, skip, inputs[bias] ?? null]);
     if (cotangents[1] ?? cotangents[2])
-      refuse(call, 'gradients at outputs 0 and 3', 'one at mean or scale', 'Decompose the node.');
+      call.refuse('gradients at outputs 0 and 3', 'one at mean or scale', 'Decompose the node.');
     const epsilon = attributes.float('epsilon', 1e-12);
     const normalised = normalise(call, s, { axes: [-1], epsilon, centred });
     const dy = cotangents[0] ?? null;
@@ -165,9 +163,9 @@ export function skipNormalization(centred: boolean): Rule {
     const ds = [inner, cotangents[3] ?? null].flatMap((d) => d ?? []).reduce((a, b) => k.add(a, b));
     return inputs.map((input, i) => {
       if (!input || !call.needs(i)) return null;
-      if (i === 2) return dy ? sumTo(k, k.mul(dy, normalised.x_hat), gain, { others: [x] }) : null;
-      if (i === shift) return dy ? sumTo(k, dy, input, { others: [x] }) : null;
-      return i === 0 || i === 1 || i === bias ? sumTo(k, ds, input, { others: [x] }) : null;
+      if (i === 2) return dy ? k.sumTo(k.mul(dy, normalised.x_hat), gain, { others: [x] }) : null;
+      if (i === shift) return dy ? k.sumTo(dy, input, { others: [x] }) : null;
+      return i === 0 || i === 1 || i === bias ? k.sumTo(ds, input, { others: [x] }) : null;
     });
   };
 }
@@ -198,17 +196,17 @@ function groupGradients(call: RuleCall, grouped: Value, epsilon: number): (Value
   const flat = k.reshape(x, grouped);
   const normalised = normalise(call, flat, { axes: [-1], epsilon, centred: true });
   // Rows that γ and β belong to: [N, rows of γ, −1] is x seen by channel, or by group.
-  const rows = sizesOf(k, gain, 0, 1);
+  const rows = k.sizesOf(gain, 0, 1);
   const byRow = (value: Value): Value =>
     k.reshape(value, k.concat([g.integers(0), rows, g.integers(-1)], 0));
   const column = k.op('Unsqueeze', [gain, g.integers(1)]);
   const scaled = k.reshape(k.mul(byRow(dy), column), grouped);
   const total = (value: Value): Value =>
     k.op('ReduceSum', [value, g.integers(0, 2)], { keepdims: 0 });
-  if (rank < 2) refuse(call, 'a batch axis and channels', `rank ${rank}`, 'Correct the graph.');
+  if (rank < 2) call.refuse('a batch axis and channels', `rank ${rank}`, 'Correct the graph.');
   return forNeeded(
     call,
-    () => reshapeLike(k, normaliseBack(call, scaled, normalised), x),
+    () => k.reshapeLike(normaliseBack(call, scaled, normalised), x),
     () => total(k.mul(byRow(dy), byRow(normalised.x_hat))),
     () => total(byRow(dy)),
   );

@@ -1,9 +1,8 @@
 // Derivatives of matrix products. The product with a weight matrix [k, n] goes through Gemm on flattened rows, which takes
 // transposed operands as they are; batched products transpose by known rank, else by com.microsoft.FusedMatMul.
 import type { Value } from '../../onnx/shape.js';
-import type { Expressions } from '../expressions.js';
+import type { ShapedExpressions } from '../shapes.js';
 import { cotangentOf, forNeeded, inputOf, type Rule, type RuleCall } from '../rule.js';
-import { reshapeLike, sumTo } from '../shapes.js';
 
 /** Whether an operand is read transposed. */
 interface Turned {
@@ -11,39 +10,47 @@ interface Turned {
   readonly transB?: boolean;
 }
 
+interface Product {
+  readonly a: Value;
+  readonly b: Value;
+  readonly dy: Value;
+}
+
 /**
  * Y = A B, A [… m, k], B [… k, n], leading axes broadcast: dA = dY Bᵀ, dB = Aᵀ dY, summed to the operand's shape.
  * A vector counts as a row (A) or a column (B), whose axis Y lacks.
  */
-export const matMul: Rule = (call) => productGradients(call, inputOf(call, 0), inputOf(call, 1), 1);
+export const matMul: Rule = (call) =>
+  productGradients(call, [inputOf(call, 0), inputOf(call, 1)], 1);
 
-function productGradients(call: RuleCall, a: Value, b: Value, alpha: number): (Value | null)[] {
+function productGradients(
+  call: RuleCall,
+  [a, b]: readonly [Value, Value],
+  alpha: number,
+): (Value | null)[] {
   const { k } = call;
   const dy = k.scale(alpha, cotangentOf(call));
-  if (a.shape?.length === 1 || b.shape?.length === 1) return vectorGradients(call, a, b, dy);
+  if (a.shape?.length === 1 || b.shape?.length === 1) return vectorGradients(call, { a, b, dy });
   if (b.shape?.length === 2) return weightGradients(call, { a, b, dy });
   return forNeeded(
     call,
-    () => sumTo(k, product(k, dy, b, { transB: true }), a, { others: [b], inner: 2 }),
-    () => sumTo(k, product(k, a, dy, { transA: true }), b, { others: [a], inner: 2 }),
+    () => k.sumTo(product(k, [dy, b], { transB: true }), a, { others: [b], inner: 2 }),
+    () => k.sumTo(product(k, [a, dy], { transA: true }), b, { others: [a], inner: 2 }),
   );
 }
 
 /** B is one matrix: rows of A and dY are flattened to [rows, k] and [rows, n]. */
-function weightGradients(
-  call: RuleCall,
-  { a, b, dy }: { a: Value; b: Value; dy: Value },
-): (Value | null)[] {
+function weightGradients(call: RuleCall, { a, b, dy }: Product): (Value | null)[] {
   const { k } = call;
   const rows = asMatrix(k, dy);
   return forNeeded(
     call,
-    () => reshapeLike(k, k.op('Gemm', [rows, b], { transB: 1 }), a),
+    () => k.reshapeLike(k.op('Gemm', [rows, b], { transB: 1 }), a),
     () => k.op('Gemm', [asMatrix(k, a), rows], { transA: 1 }),
   );
 }
 
-function vectorGradients(call: RuleCall, a: Value, b: Value, dy: Value): (Value | null)[] {
+function vectorGradients(call: RuleCall, { a, b, dy }: Product): (Value | null)[] {
   const { k, g } = call;
   const [rowA, columnB] = [a.shape?.length === 1, b.shape?.length === 1];
   const widen = (x: Value, axis: number): Value => k.op('Unsqueeze', [x, g.integers(axis)]);
@@ -57,12 +64,12 @@ function vectorGradients(call: RuleCall, a: Value, b: Value, dy: Value): (Value 
     call,
     () =>
       narrow(
-        sumTo(k, product(k, dY, B, { transB: true }), A, { others: [B], inner: 2 }),
+        k.sumTo(product(k, [dY, B], { transB: true }), A, { others: [B], inner: 2 }),
         rowA ? 0 : null,
       ),
     () =>
       narrow(
-        sumTo(k, product(k, A, dY, { transA: true }), B, { others: [A], inner: 2 }),
+        k.sumTo(product(k, [A, dY], { transA: true }), B, { others: [A], inner: 2 }),
         columnB ? 1 : null,
       ),
   );
@@ -89,7 +96,7 @@ export const gemm: Rule = (call) => {
       transB
         ? k.op('Gemm', [dy, a], { alpha, transA: 1, transB: transA })
         : k.op('Gemm', [a, dy], { alpha, transA: 1 - transA }),
-    () => sumTo(k, k.scale(attributes.float('beta', 1), dy), inputOf(call, 2)),
+    () => k.sumTo(k.scale(attributes.float('beta', 1), dy), inputOf(call, 2)),
   );
 };
 
@@ -102,8 +109,7 @@ export const fusedMatMul: Rule = (call) => {
   const [transA, transB] = [attributes.int('transA', 0) === 1, attributes.int('transB', 0) === 1];
   const turned = productGradients(
     call,
-    transA ? swapLast(k, a) : a,
-    transB ? swapLast(k, b) : b,
+    [transA ? swapLast(k, a) : a, transB ? swapLast(k, b) : b],
     attributes.float('alpha', 1),
   );
   const [dA = null, dB = null] = turned;
@@ -112,9 +118,8 @@ export const fusedMatMul: Rule = (call) => {
 
 /** A B with operands read transposed in their last two axes. */
 export function product(
-  k: Expressions,
-  a: Value,
-  b: Value,
+  k: ShapedExpressions,
+  [a, b]: readonly [Value, Value],
   { transA = false, transB = false }: Turned = {},
 ): Value {
   const known = (!transA || a.shape !== null) && (!transB || b.shape !== null);
@@ -124,7 +129,7 @@ export function product(
 }
 
 /** x with its last two axes exchanged. */
-function swapLast(k: Expressions, x: Value): Value {
+function swapLast(k: ShapedExpressions, x: Value): Value {
   if (x.shape === null) {
     // A product with one matrix exchanges nothing else where the rank is not known.
     return k.g.op('Einsum', [x], { attributes: { equation: '...ij->...ji' } });
@@ -135,7 +140,7 @@ function swapLast(k: Expressions, x: Value): Value {
 }
 
 /** x [… , d] as a matrix [rows, d]. */
-function asMatrix(k: Expressions, x: Value): Value {
+function asMatrix(k: ShapedExpressions, x: Value): Value {
   if (x.shape?.length === 2) return x;
   const last = k.g.sizeOf(x.shape?.at(-1) ?? '?');
   if (last !== null && last > 0) return k.reshape(x, k.g.integers(-1, last));

@@ -1,7 +1,6 @@
 // Derivatives of reductions over axes. y and dy get the reduced axes back with size 1 and are then broadcast against x.
 import type { Value } from '../../onnx/shape.js';
-import { cotangentOf, inputOf, outputOf, refuse, type Rule, type RuleCall } from '../rule.js';
-import { expandLike } from '../shapes.js';
+import { cotangentOf, inputOf, outputOf, type Rule, type RuleCall } from '../rule.js';
 
 /** Axes that a node reduces: null for all of them; a tensor where they are computed. */
 function axesOf(call: RuleCall): readonly number[] | Value | null {
@@ -19,7 +18,7 @@ function reducesNothing(call: RuleCall): boolean {
   const axes = axesOf(call);
   if (axes === null || (Array.isArray(axes) && axes.length === 0)) return true;
   if (!Array.isArray(axes))
-    refuse(call, 'axes known before the graph runs', 'computed ones', 'Store them.');
+    call.refuse('axes known before the graph runs', 'computed ones', 'Store them.');
   return false;
 }
 
@@ -41,7 +40,7 @@ function isNumbers(axes: readonly number[] | Value | null): axes is readonly num
 function reduction(slope: (call: RuleCall, dy: Value) => Value): Rule {
   return (call) => {
     if (reducesNothing(call)) return [cotangentOf(call)];
-    return [expandLike(call.k, slope(call, kept(call, cotangentOf(call))), inputOf(call, 0))];
+    return [call.k.expandLike(slope(call, kept(call, cotangentOf(call))), inputOf(call, 0))];
   };
 }
 
@@ -55,8 +54,7 @@ export const reduceMean = reduction((call, dy) => {
   const axes = axesOf(call);
   const dims = isNumbers(axes) && axes.length > 0 ? axes.map((axis) => x.shape?.at(axis)) : x.shape;
   const numbers = (isNumbers(axes) || axes === null ? dims : null)?.map((d) => d === undefined ? null : g.sizeOf(d)); // prettier-ignore
-  if (numbers?.every((n) => n !== null))
-    return k.scale(1 / numbers.reduce((a, b) => a * (b as number), 1), dy);
+  if (numbers?.every((n) => n !== null)) return k.scale(1 / numbers.reduce((a, b) => a * b, 1), dy);
   const ratio = k.op('Div', [k.op('Size', [x]), k.op('Size', [kept(call, outputOf(call, 0))])]);
   return k.div(dy, k.cast(ratio, x.dtype));
 });
@@ -100,7 +98,7 @@ function sameAxes(call: RuleCall, x: Value, opType = 'ReduceSum'): Value {
 /** The rule of a reduction that has no meaning without axes but the elementwise one. */
 function proper(slope: (call: RuleCall, dy: Value) => Value): Rule {
   return (call) => {
-    if (reducesNothing(call)) refuse(call, 'axes to reduce', 'none', 'Leave the node out.');
+    if (reducesNothing(call)) call.refuse('axes to reduce', 'none', 'Leave the node out.');
     return reduction(slope)(call);
   };
 }

@@ -1,15 +1,6 @@
 // Derivatives of Slice and Pad: gradients go back between zeros, or along an index where the step is not 1.
 import type { Value } from '../../onnx/shape.js';
-import {
-  cotangentOf,
-  forNeeded,
-  inputOf,
-  rankOf,
-  refuse,
-  type Rule,
-  type RuleCall,
-} from '../rule.js';
-import { sizesOf } from '../shapes.js';
+import { cotangentOf, forNeeded, inputOf, rankOf, type Rule, type RuleCall } from '../rule.js';
 import { addAlong } from './gathering.js';
 
 interface Cut {
@@ -39,8 +30,7 @@ function cutsOf(call: RuleCall, rank: number): Cut[] {
   const { k, g } = call;
   const [, starts, ends] = call.inputs;
   if (!starts || !ends)
-    return refuse(
-      call,
+    return call.refuse(
       'starts and ends as inputs',
       'attributes',
       'Upgrade the opset to 13 or more.',
@@ -49,7 +39,7 @@ function cutsOf(call: RuleCall, rank: number): Cut[] {
   const given = call.inputs[3];
   const axes = given ? given.values : Array.from({ length: count ?? 0 }, (_, axis) => axis);
   if (!axes || (count === null && !given))
-    return refuse(call, 'axes known before the graph runs', 'computed ones', 'Store them.');
+    return call.refuse('axes known before the graph runs', 'computed ones', 'Store them.');
   return axes.map((axis, i) => ({
     axis: Number(axis) < 0 ? Number(axis) + rank : Number(axis),
     start: k.cast(k.entries(starts, i, i + 1), 'int64'),
@@ -71,9 +61,9 @@ function betweenZeros(call: RuleCall, dy: Value, cuts: readonly Cut[]): Value {
   const before: Value[] = Array.from({ length: rank }, () => g.integers(0));
   const after: Value[] = [...before];
   for (const { axis, start } of cuts) {
-    const size = sizesOf(k, x, axis, axis + 1);
-    const taken = sizesOf(k, dy, axis, axis + 1);
-    const place = startPlace(call, start, size, taken);
+    const size = k.sizesOf(x, axis, axis + 1);
+    const taken = k.sizesOf(dy, axis, axis + 1);
+    const place = startPlace(call, start, { size, taken });
     before[axis] = place;
     after[axis] = numbers([size, taken, place], (n, m, p) => n - m - p, call) ?? k.sub(k.sub(size, taken), place); // prettier-ignore
   }
@@ -87,7 +77,11 @@ function betweenZeros(call: RuleCall, dy: Value, cuts: readonly Cut[]): Value {
 }
 
 /** Where a cut of `taken` entries begins: start, counted from the end where negative, within 0 … size − taken. */
-function startPlace(call: RuleCall, start: Value, size: Value, taken: Value): Value {
+function startPlace(
+  call: RuleCall,
+  start: Value,
+  { size, taken }: { size: Value; taken: Value },
+): Value {
   const { k, g } = call;
   const first = start.values?.[0];
   if (first === 0) return g.integers(0);
@@ -128,8 +122,8 @@ function spread(call: RuleCall, dy: Value, { axis, start, end, step }: Cut): Val
   const x = inputOf(call, 0);
   const scalar = (entry: Value): Value => k.reshape(entry, g.integers());
   const range = (entry: Value): Value => k.op('Range', [g.integer(0), scalar(entry), g.integer(1)]);
-  const size = sizesOf(k, x, axis, axis + 1);
-  const count = sizesOf(k, dy, axis, axis + 1);
+  const size = k.sizesOf(x, axis, axis + 1);
+  const count = k.sizesOf(dy, axis, axis + 1);
   const taken = k.op('Slice', [range(size), start, end, g.integers(0), step]);
   const source = k.op('ScatterElements', [k.op('Expand', [count, size]), taken, range(count)]);
   const rank = rankOf(call, x);
@@ -146,7 +140,7 @@ export const pad: Rule = (call) => {
   const dy = cotangentOf(call);
   const mode = call.attributes.text('mode', 'constant');
   const pads = fullPads(call);
-  if (mode !== 'constant') return [padded(call, dy, mode, pads)];
+  if (mode !== 'constant') return [padded(call, dy, { mode, pads })];
   const cut = k.op('Pad', [dy, k.neg(pads)]);
   const total = (x: Value): Value => k.op('ReduceSum', [x], { keepdims: 0 });
   return forNeeded(
@@ -168,7 +162,7 @@ function filledOnes(call: RuleCall): Value {
   return call.k.op('Expand', [call.k.c(1, x), call.k.op('Shape', [x])]);
 }
 
-function padded(call: RuleCall, dy: Value, mode: string, pads: Value): Value {
+function padded(call: RuleCall, dy: Value, { mode, pads }: { mode: string; pads: Value }): Value {
   const { k, g } = call;
   const x = inputOf(call, 0);
   const rank = rankOf(call, x);
@@ -176,7 +170,7 @@ function padded(call: RuleCall, dy: Value, mode: string, pads: Value): Value {
   for (let axis = rank - 1; axis >= 0; axis--) {
     const both = [k.entries(pads, axis, axis + 1), k.entries(pads, rank + axis, rank + axis + 1)];
     if (both.every((entry) => entry.values?.[0] === 0)) continue;
-    const size = sizesOf(k, x, axis, axis + 1);
+    const size = k.sizesOf(x, axis, axis + 1);
     const range = k.op('Range', [g.integer(0), k.reshape(size, g.integers()), g.integer(1)]);
     const index = k.op('Pad', [range, k.concat(both, 0)], { mode });
     dx = addAlong(call, { updates: dx, index, size, axis });
@@ -192,8 +186,7 @@ function fullPads(call: RuleCall): Value {
   if (!given) return pads;
   const rank = rankOf(call, inputOf(call, 0));
   const axes = given.values?.map((axis) => (Number(axis) < 0 ? Number(axis) + rank : Number(axis)));
-  if (!axes)
-    return refuse(call, 'axes known before the graph runs', 'computed ones', 'Store them.');
+  if (!axes) return call.refuse('axes known before the graph runs', 'computed ones', 'Store them.');
   const side = (offset: number): Value[] =>
     Array.from({ length: rank }, (_, axis) => {
       const at = axes.indexOf(axis);

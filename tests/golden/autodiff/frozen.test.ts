@@ -68,8 +68,8 @@ describe.each(['gpt2.dynamo', 'gpt2.legacy', 'llama.dynamo', 'llama.legacy', 'ne
       const [before, ...after] = [await loss(0), await loss(1), await loss(100)];
       await frozen.close();
       const scale = Math.hypot(...slope) * Math.hypot(...direction);
-      expect(Math.abs((after[0] as number) - before - predicted) / scale).toBeLessThan(1e-5);
-      expect(Math.abs((after[1] as number) - before - 100 * predicted) / (100 * scale)).toBeLessThan(1e-5); // prettier-ignore
+      expect(Math.abs(after[0] - before - predicted) / scale).toBeLessThan(1e-5);
+      expect(Math.abs((after[1]) - before - 100 * predicted) / (100 * scale)).toBeLessThan(1e-5); // prettier-ignore
     });
   },
 );

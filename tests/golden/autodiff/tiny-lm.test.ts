@@ -10,12 +10,7 @@ import { cutToTensors, graphOf } from '../../../core/onnx/cut.js';
 import { upgradeOpset } from '../../../core/onnx/passes/upgrade-opset.js';
 import type { ModelProto, TensorProto } from '../../../core/onnx/proto.js';
 import type { Value } from '../../../core/onnx/shape.js';
-import {
-  asFloat32,
-  asIntegers,
-  decodeSafetensors,
-  type SafeTensor,
-} from '../../../core/tensor/safetensors.js';
+import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
 import { largestError, lossRatio, tensorOf } from './gradient-errors.js';
 

@@ -290,7 +290,7 @@ describe('refusals name what was found', () => {
 
   it('a cotangent of another type or rank', () => {
     const { g, x } = graph();
-    const y = g.op('Exp', [x], { name: 'y' });
+    g.op('Exp', [x], { name: 'y' });
     const wrong = (dy: Value) => failure(() => appendGradients(g, { cotangents: new Map([['y', dy]]), wrt: ['x'] })).message; // prettier-ignore
     expect(wrong(g.input('a', 'float64', ['n']))).toContain('a cotangent of "y" as float32 [n], got float64 [n]'); // prettier-ignore
     expect(wrong(g.input('b', 'float32', []))).toContain('got float32 []');

@@ -1,5 +1,6 @@
 // Finite-difference cases of attention and rotary embedding as one operator.
 import type { AttributeValue } from '../../../../core/onnx/make.js';
+import type { Value } from '../../../../core/onnx/shape.js';
 import type { Draw, Knowledge, RuleCase } from '../finite-differences.js';
 
 const RANKS: readonly Knowledge[] = ['sizes', 'ranks'];
@@ -36,9 +37,11 @@ function multiHead(what: string, names: readonly string[], attributes: Attribute
     inputs,
     dtype: 'float32',
     knowledge: RANKS,
-    build: (g, q, k, v, ...more) => {
-      const given = (name: string) => more[names.indexOf(name)] ?? null;
-      const values = [q ?? null, k ?? null, v ?? null, given('bias'), null, given('scores')];
+    build: (g, ...given) => {
+      const optional = (name: string): Value | null => given[3 + names.indexOf(name)] ?? null;
+      const bias = names.includes('bias') ? optional('bias') : null;
+      const scores = names.includes('scores') ? optional('scores') : null;
+      const values = [...given.slice(0, 3), bias, null, scores];
       return g.op('MultiHeadAttention', values, {
         attributes: { num_heads: 2, ...attributes },
         domain: 'com.microsoft',

@@ -28,7 +28,7 @@ function unary(
 }
 
 /** y = f(a, b) with the shapes of a and b. */
-function binary(operator: OperatorName, what: string, a: Draw, b: Draw): RuleCase {
+function binary(operator: OperatorName, what: string, [a, b]: readonly [Draw, Draw]): RuleCase {
   return {
     operator,
     what,
@@ -41,12 +41,12 @@ function binary(operator: OperatorName, what: string, a: Draw, b: Draw): RuleCas
 function broadcasts(operator: OperatorName, low = -2): RuleCase[] {
   const draw = (...shape: number[]): Draw => ({ shape, low, high: 2 });
   return [
-    binary(operator, 'equal shapes', draw(2, 3), draw(2, 3)),
-    binary(operator, 'a stretched on two axes', draw(1, 3, 1), draw(2, 3, 2)),
-    binary(operator, 'b with fewer axes', draw(2, 1, 3), draw(2, 1)),
-    binary(operator, 'both stretched', draw(2, 1), draw(1, 3)),
-    binary(operator, 'b a scalar', draw(2, 2), draw()),
-    binary(operator, 'a of one entry with fewer axes', draw(1), draw(2, 2)),
+    binary(operator, 'equal shapes', [draw(2, 3), draw(2, 3)]),
+    binary(operator, 'a stretched on two axes', [draw(1, 3, 1), draw(2, 3, 2)]),
+    binary(operator, 'b with fewer axes', [draw(2, 1, 3), draw(2, 1)]),
+    binary(operator, 'both stretched', [draw(2, 1), draw(1, 3)]),
+    binary(operator, 'b a scalar', [draw(2, 2), draw()]),
+    binary(operator, 'a of one entry with fewer axes', [draw(1), draw(2, 2)]),
   ];
 }
 
@@ -147,7 +147,7 @@ export const ELEMENTWISE_CASES: readonly RuleCase[] = [
     operator: 'Where',
     what: 'all three broadcast',
     inputs: { c: { shape: [3, 1], bool: [1, 0, 1] }, a: [2, 1, 2], b: [2] },
-    build: (g, c, a, b) => g.op('Where', [c, a, b]),
+    build: (g, ...v) => g.op('Where', v),
   },
   {
     operator: 'Clip',
@@ -157,7 +157,7 @@ export const ELEMENTWISE_CASES: readonly RuleCase[] = [
       lo: { shape: [], low: -1, high: -0.5 },
       hi: { shape: [], low: 0.5, high: 1 },
     },
-    build: (g, x, lo, hi) => g.op('Clip', [x, lo, hi]),
+    build: (g, ...v) => g.op('Clip', v),
   },
   {
     operator: 'Clip',
@@ -167,7 +167,7 @@ export const ELEMENTWISE_CASES: readonly RuleCase[] = [
       lo: { shape: [], low: 0.5, high: 1 },
       hi: { shape: [], low: -1, high: -0.5 },
     },
-    build: (g, x, lo, hi) => g.op('Clip', [x, lo, hi]),
+    build: (g, ...v) => g.op('Clip', v),
   },
   {
     operator: 'Clip',

@@ -48,10 +48,10 @@ function slice(what: string, x: number[], { starts, ends, axes, steps }: Cut): R
       ends: { shape: [ends.length], int64: ends },
     },
     knowledge: ['sizes'],
-    build: (g, value, from, to) => {
+    build: (g, ...limits) => {
       const list = (values?: readonly number[]): Value | null =>
         values ? g.integers(...values) : null;
-      return g.op('Slice', [value, from, to, list(axes), list(steps)]);
+      return g.op('Slice', [...limits, list(axes), list(steps)]);
     },
   };
   return [stored, fed];

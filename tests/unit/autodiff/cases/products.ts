@@ -1,7 +1,11 @@
 // Finite-difference cases of matrix products.
 import type { Draw, RuleCase } from '../finite-differences.js';
 
-function matMul(what: string, a: Draw, b: Draw, more: Partial<RuleCase> = {}): RuleCase {
+function matMul(
+  what: string,
+  [a, b]: readonly [Draw, Draw],
+  more: Partial<RuleCase> = {},
+): RuleCase {
   return {
     operator: 'MatMul',
     what,
@@ -17,8 +21,8 @@ const GEMM: readonly RuleCase[] = [0, 1].flatMap((transA) =>
       operator: 'Gemm',
       what: `transA ${transA}, transB ${transB}, C [${c.join(', ')}]`,
       inputs: { a: transA ? [4, 2] : [2, 4], b: transB ? [3, 4] : [4, 3], c },
-      build: (g, x, y, z) =>
-        g.op('Gemm', [x, y, z], {
+      build: (g, ...v) =>
+        g.op('Gemm', v, {
           attributes: { alpha: { f: 0.75 }, beta: { f: 1.5 }, transA, transB },
         }),
     })),
@@ -51,19 +55,47 @@ function einsum(equation: string, ...shapes: number[][]): RuleCase {
 }
 
 export const PRODUCT_CASES: readonly RuleCase[] = [
-  matMul('matrices', [2, 3], [3, 4]),
-  matMul('rows of a batch and one matrix', [2, 2, 3], [3, 2]),
-  matMul('four axes and one matrix', [2, 1, 2, 3], [3, 2]),
-  matMul('equal batches', [2, 2, 3], [2, 3, 2]),
-  matMul('one matrix and a batch', [2, 3], [2, 3, 2]),
-  matMul('batches stretched on both sides', [2, 1, 2, 3], [1, 3, 3, 2]),
-  matMul('a batch with more axes', [3, 2, 3], [2, 1, 3, 2]),
-  matMul('vector and vector', [4], [4], { knowledge: ['sizes', 'ranks'] }),
-  matMul('vector and matrix', [3], [3, 2], { knowledge: ['sizes', 'ranks'] }),
-  matMul('matrix and vector', [2, 3], [3], { knowledge: ['sizes', 'ranks'] }),
-  matMul('vector and batch', [3], [2, 3, 2], { knowledge: ['sizes', 'ranks'] }),
-  matMul('batch and vector', [2, 2, 3], [3], { knowledge: ['sizes', 'ranks'] }),
-  matMul('batches in float32', [2, 1, 2, 3], [1, 3, 3, 2], { dtype: 'float32' }),
+  matMul('matrices', [
+    [2, 3],
+    [3, 4],
+  ]),
+  matMul('rows of a batch and one matrix', [
+    [2, 2, 3],
+    [3, 2],
+  ]),
+  matMul('four axes and one matrix', [
+    [2, 1, 2, 3],
+    [3, 2],
+  ]),
+  matMul('equal batches', [
+    [2, 2, 3],
+    [2, 3, 2],
+  ]),
+  matMul('one matrix and a batch', [
+    [2, 3],
+    [2, 3, 2],
+  ]),
+  matMul('batches stretched on both sides', [
+    [2, 1, 2, 3],
+    [1, 3, 3, 2],
+  ]),
+  matMul('a batch with more axes', [
+    [3, 2, 3],
+    [2, 1, 3, 2],
+  ]),
+  matMul('vector and vector', [[4], [4]], { knowledge: ['sizes', 'ranks'] }),
+  matMul('vector and matrix', [[3], [3, 2]], { knowledge: ['sizes', 'ranks'] }),
+  matMul('matrix and vector', [[2, 3], [3]], { knowledge: ['sizes', 'ranks'] }),
+  matMul('vector and batch', [[3], [2, 3, 2]], { knowledge: ['sizes', 'ranks'] }),
+  matMul('batch and vector', [[2, 2, 3], [3]], { knowledge: ['sizes', 'ranks'] }),
+  matMul(
+    'batches in float32',
+    [
+      [2, 1, 2, 3],
+      [1, 3, 3, 2],
+    ],
+    { dtype: 'float32' },
+  ),
   ...GEMM,
   {
     operator: 'Gemm',

@@ -55,17 +55,12 @@ function layerNorm(
   };
 }
 
-function groupNorm(
-  what: string,
-  x: number[],
-  groups: number,
-  more: Partial<RuleCase> = {},
-): RuleCase {
+function groupNorm(what: string, groups: number, more: Partial<RuleCase> = {}): RuleCase {
   // prettier-ignore
   return {
     operator: 'GroupNormalization',
     what,
-    inputs: { x, gain: [groups], bias: [groups] },
+    inputs: { x: [2, 4, 3], gain: [groups], bias: [groups] },
     dtype: 'float32',
     knowledge: ['sizes', 'ranks'],
     build: (g, ...inputs) =>
@@ -199,8 +194,8 @@ export const REDUCTION_CASES: readonly RuleCase[] = [
     build: (g, ...inputs) =>
       g.ops('SimplifiedLayerNormalization', inputs, { outputs: 2, attributes: { epsilon: { f: 0.1 } } }), // prettier-ignore
   },
-  groupNorm('two groups', [2, 4, 3], 2),
-  groupNorm('two groups, gain and bias by channel', [2, 4, 3], 2, { opset: 21, inputs: { x: [2, 4, 3], gain: [4], bias: [4] } }), // prettier-ignore
+  groupNorm('two groups', 2),
+  groupNorm('two groups, gain and bias by channel', 2, { opset: 21, inputs: { x: [2, 4, 3], gain: [4], bias: [4] } }), // prettier-ignore
   ...(
     [
       [[2, 2, 4], [4], -1],
