@@ -4,7 +4,7 @@ import type { NodeProto } from '../onnx/proto.js';
 import type { Branch } from './branches.js';
 import type { ChainLink } from './data-path.js';
 import { normOf, type Norm } from './norms.js';
-import { PASS, PRODUCTS, shapeOf, unwrap, type SiteGraph } from './site-graph.js';
+import { originOf, PRODUCTS, shapeOf, type SiteGraph } from './site-graph.js';
 
 export interface BranchNorms {
   readonly before: Norm | null;
@@ -29,12 +29,12 @@ export function normOver(
   links: readonly ChainLink[],
   tensor: string,
 ): Norm | null {
-  const start = unwrap(graph, tensor, PASS);
+  const start = originOf(graph, tensor);
   const width = shapeOf(graph, tensor)?.at(-1);
   for (const link of links) {
     if (isProduct(link.node)) return null;
     const norm = normOf(graph, link);
-    if (norm === null || unwrap(graph, norm.input, PASS) !== start) continue;
+    if (norm === null || originOf(graph, norm.input) !== start) continue;
     if (shapeOf(graph, norm.input)?.at(-1) === width) return norm;
   }
   return null;

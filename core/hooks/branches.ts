@@ -5,7 +5,7 @@
 // unchanged is the skip. Operands of one kind that are summed by themselves first (experts and a shared expert) stay one branch.
 import type { NodeProto } from '../onnx/proto.js';
 import { pathBetween, type ChainLink, type DataPath } from './data-path.js';
-import { PASS, producer, PRODUCTS, unwrap, type SiteGraph } from './site-graph.js';
+import { originOf, producer, PRODUCTS, type SiteGraph } from './site-graph.js';
 
 export type BranchKind = 'attention' | 'mlp';
 
@@ -48,7 +48,7 @@ function openSum(
   at: { readonly from: string; readonly data: DataPath },
 ): Operand[] {
   return sum.input.flatMap((tensor): Operand[] => {
-    const behind = unwrap(graph, tensor, PASS, at.from);
+    const behind = originOf(graph, tensor, at.from);
     if (behind === at.from) return [{ kind: 'skip', tensor }];
     const node = producer(graph, behind);
     const isSum = node?.opType === 'Add' && node.input.every((name) => at.data.isData(name));

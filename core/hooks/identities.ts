@@ -50,9 +50,9 @@ const KINDS: readonly IdentityKind[] = [
   sum('hook_resid_post', ['hook_resid_mid', 'hook_mlp_out'], ['hook_resid_sum']),
   sum('hook_resid_post', ['hook_resid_pre', 'hook_attn_out', 'hook_mlp_out'], ['hook_resid_mid', 'hook_resid_sum']), // prettier-ignore
   sum('hook_resid_sum', ['hook_mlp_in', 'hook_mlp_out']),
-  norm('ln1', 'hook_resid_pre', ['hook_resid_sum']),
-  norm('ln1', 'hook_resid_mid', [], ['hook_resid_sum']),
-  norm('ln2', 'hook_mlp_in', ['hook_resid_sum']),
+  norm('ln1', 'hook_resid_pre', { unless: ['hook_resid_sum'] }),
+  norm('ln1', 'hook_resid_mid', { also: ['hook_resid_sum'] }),
+  norm('ln2', 'hook_mlp_in', { unless: ['hook_resid_sum'] }),
   norm('ln2', 'hook_resid_sum'),
   innerNorm('ln1_post'),
   innerNorm('ln2_post'),
@@ -124,8 +124,7 @@ function sum(
 function norm(
   name: string,
   input: string,
-  unless: readonly string[] = [],
-  also: readonly string[] = [],
+  { unless = [], also = [] }: { readonly unless?: readonly string[]; readonly also?: readonly string[] } = {}, // prettier-ignore
 ): IdentityKind {
   // prettier-ignore
   return {

@@ -11,7 +11,7 @@ import type { Norm } from './norms.js';
 import { positionTable } from './position-table.js';
 import type { ResidualStream, StreamBlock } from './residual-stream.js';
 import { readNames } from '../onnx/graph-index.js';
-import { PASS, producer, shapeOf, type SiteGraph } from './site-graph.js';
+import { PASS, shapeOf, type SiteGraph } from './site-graph.js';
 import { locate, viewCost, type Located, type NormView } from './site-view.js';
 import type { Found } from './sites.js';
 
@@ -147,11 +147,11 @@ function normParts(context: Context, norm: Norm): NormParts {
   if (parts === null) {
     const tensor = norm.node.output[0] ?? '';
     return {
-      scale: insideNorm(vectors(context, tensor, 1, 'itself'), 'scale'),
-      normalized: insideNorm(vectors(context, tensor, undefined, 'itself'), 'normalized'),
+      scale: insideNorm(vectorsIn(context, tensor, 1), 'scale'),
+      normalized: insideNorm(vectorsIn(context, tensor, context.stream.width), 'normalized'),
     };
   }
-  const scale = vectors(context, parts.scale, 1, 'itself');
+  const scale = vectorsIn(context, parts.scale, 1);
   const isInverse = parts.inverse && scale !== null && typeof scale !== 'string';
   if (isInverse && scale.view !== null) return { scale: 'its axes are joined', normalized: vectors(context, parts.normalized) }; // prettier-ignore
   return {
@@ -184,36 +184,38 @@ function mlpInput(context: Context, mlp: Branch, attention: Branch | null): Foun
   return { ...found, readOnly, readers: reads.map((i) => graph.node[i]?.output[0] ?? '') };
 }
 
-/**
- * A tensor [batch, pos, width], or with its first axes joined; a Reshape of it that is so by itself is preferred, unless
- * `itself` is asked for.
- */
-function vectors(
-  context: Context,
-  tensor: string,
-  width: Dim = context.stream.width,
-  which: 'itself' | 'nearest' = 'nearest',
-): Found {
-  const { batch, pos } = context.sizes;
-  const shape = shapeOf(context.graph, tensor);
-  const rank = shape?.length ?? 3;
-  if (rank === 3) return { tensor, view: null, sizes: [batch, pos, width] };
-  if (rank !== 2) return `tensor "${tensor}" has ${rank} axes`;
+/** A tensor [batch, pos, width], or with its first axes joined; a Reshape of it that is so by itself is preferred. */
+function vectors(context: Context, tensor: string, width: Dim = context.stream.width): Found {
+  const own = layoutOfVectors(context, tensor, width);
+  if (typeof own === 'string') return own;
+  return nearest(context, [
+    { tensor, layout: own },
+    ...reshaped(context.graph, { tensor, layout: own }),
+  ]);
+}
+
+/** As `vectors`, in the tensor itself. */
+function vectorsIn(context: Context, tensor: string, width: Dim): Found {
+  const layout = layoutOfVectors(context, tensor, width);
+  return typeof layout === 'string' ? layout : nearest(context, [{ tensor, layout }]);
+}
+
+function nearest({ stream }: Context, places: readonly Laid[]): Found {
+  return best(places, ['batch', 'pos', 'last'], stream.embedding.tensor);
+}
+
+function layoutOfVectors({ graph, sizes }: Context, tensor: string, width: Dim): Layout | string {
+  const rank = shapeOf(graph, tensor)?.length ?? 3;
+  const batch = { label: 'batch', size: sizes.batch };
+  const pos = { label: 'pos', size: sizes.pos };
   const last = width === 1 ? [] : [{ label: 'last', size: width }];
-  const layout: Layout = [
-    [
-      { label: 'batch', size: batch },
-      { label: 'pos', size: pos },
-    ],
-    last,
-  ];
-  const own = { tensor, layout };
-  const places = which === 'itself' ? [own] : [own, ...reshaped(context.graph, own)];
-  return best(places, ['batch', 'pos', 'last'], context.stream.embedding.tensor);
+  if (rank === 3) return [[batch], [pos], last];
+  return rank === 2 ? [[batch, pos], last] : `tensor "${tensor}" has ${rank} axes`;
 }
 
 /** Reshapes of a joint tensor to three axes that are its only reader. */
 function reshaped(graph: SiteGraph, { tensor, layout }: Laid): Laid[] {
+  if (layout.length !== 2) return [];
   const readers = graph.index.consumersOf.get(tensor) ?? [];
   const [only] = readers.map((i) => graph.index.graph.node[i]);
   const output = only?.output[0] ?? '';

@@ -75,15 +75,29 @@ export function axesOf(graph: SiteGraph, node: NodeProto): readonly number[] | n
   const input = node.input[1] ?? '';
   return input === '' ? null : integersOf(graph, input);
 }
-/** Whether one of the given axes, or all, is the last of a tensor's. */
+
+/** Whether an axis is the last of a tensor's. */
 export function isLastAxis(graph: SiteGraph, tensor: string, axis: number): boolean {
   if (axis === -1) return true;
   const rank = shapeOf(graph, tensor)?.length;
   return rank !== undefined && axis === rank - 1;
 }
 
-/** The tensor behind operators that change neither value nor shape, at most as far back as `until`. */
-export function unwrap(graph: SiteGraph, tensor: string, through = SAME, until = ''): string {
+/** The tensor behind operators that change neither value nor shape. */
+export function unwrap(graph: SiteGraph, tensor: string): string {
+  return behind(graph, tensor, { through: SAME });
+}
+
+/** The tensor behind operators that change no value, at most as far back as `until`. */
+export function originOf(graph: SiteGraph, tensor: string, until = ''): string {
+  return behind(graph, tensor, { through: PASS, until });
+}
+
+function behind(
+  graph: SiteGraph,
+  tensor: string,
+  { through, until = '' }: { readonly through: ReadonlySet<string>; readonly until?: string },
+): string {
   let current = tensor;
   for (;;) {
     const node = current === until ? undefined : producer(graph, current);

@@ -189,7 +189,7 @@ describe('an edit is refused', () => {
     ['that changes the axes', 'exports/neox.dynamo.onnx', 'blocks.0.attn.hook_q', (g, x) => g.op('Reshape', [x, g.integers(0, 0, -1)]), 'to keep float32 with axes [batch, pos, head, d_head], got float32 with 3 axes'], // prettier-ignore
     ['that reads what comes after it', 'exports/gpt2.dynamo.onnx', 'blocks.0.hook_resid_pre', (g, x) => g.op('Add', [x, g.value('add_8')]), 'Expected an edit to read only what is computed before its site, found a circle through "'], // prettier-ignore
     ['at a norm that attention and MLP share', 'families/codegen.dynamo.onnx', 'blocks.0.hook_mlp_in', same, 'Site blocks.0.hook_mlp_in can be read but not edited: attention and MLP read it through one norm. Edit what it is computed from, or what reads it.'], // prettier-ignore
-  ])('%s', async (_, file, name, edit, message) => {
+  ])('%s', async (...[, file, name, edit, message]) => {
     await expect(splice(file, name, edit)).rejects.toThrow(message);
   });
 });

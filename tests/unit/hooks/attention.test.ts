@@ -143,7 +143,7 @@ describe('attention is known with', () => {
     expect(await broken(model)).toEqual([]);
   });
 
-  it('the bias of a projection in its vectors', async () => {
+  it('the bias of a projection in its vectors', () => {
     const model = transformer();
     const q = sitesOf(model).get('blocks.0.attn.hook_q');
     expect(q?.tensor).toMatch(/^Reshape/);

@@ -77,17 +77,17 @@ describe('an MLP is known', () => {
 });
 
 describe('parallel branches are told apart in the sum', () => {
-  it.each<[string, (g: GraphBuilder, x: Value, a: Value, m: Value) => Value]>([
-    ['(m + a) + x', (g, x, a, m) => g.op('Add', [g.op('Add', [m, a]), x])],
-    ['x + (a + m)', (g, x, a, m) => g.op('Add', [x, g.op('Add', [a, m])])],
-    ['(x + a) + m', (g, x, a, m) => g.op('Add', [g.op('Add', [x, a]), m])],
-    ['m + (a + x)', (g, x, a, m) => g.op('Add', [m, g.op('Add', [a, x])])],
+  it.each<[string, (g: GraphBuilder, of: { x: Value; a: Value; m: Value }) => Value]>([
+    ['(m + a) + x', (g, { x, a, m }) => g.op('Add', [g.op('Add', [m, a]), x])],
+    ['x + (a + m)', (g, { x, a, m }) => g.op('Add', [x, g.op('Add', [a, m])])],
+    ['(x + a) + m', (g, { x, a, m }) => g.op('Add', [g.op('Add', [x, a]), m])],
+    ['m + (a + x)', (g, { x, a, m }) => g.op('Add', [m, g.op('Add', [a, x])])],
   ])('%s', async (_, sum) => {
     for (const shared of [true, false]) {
       const model = transformer({
         block: (g, x, { norm, attention, mlp }) => {
           const first = norm(g, x);
-          return sum(g, x, attention(g, first), mlp(g, shared ? first : norm(g, x)));
+          return sum(g, { x, a: attention(g, first), m: mlp(g, shared ? first : norm(g, x)) });
         },
       });
       const sites = sitesOf(model);
