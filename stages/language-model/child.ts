@@ -4,14 +4,18 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { contextOffsets, contextsPerEpoch } from '../../core/order/context-order.js';
 import { modelParameters } from '../../core/training/architectures.js';
+import { buildEvaluationGraph } from '../../core/training/evaluate-graph.js';
 import { initialParameters } from '../../core/training/initialise.js';
 import { startState } from '../../core/training/state.js';
+import { buildTrainingGraph } from '../../core/training/step-graph.js';
+import { digestOf } from '../../core/identity/digest.js';
 import { cpuClass } from '../../runtime/devices.js';
-import { ORT_VERSION } from '../../runtime/session.js';
+import { ORT_VERSION, Session } from '../../runtime/session.js';
+import { SessionCache } from '../../runtime/session-cache.js';
 import type { ChildContext, ChildTask } from '../../runtime/child/protocol.js';
 import { DataError } from '../../schemas/errors.js';
 import { BatchReader } from './batch-reader.js';
-import { Evaluator } from './evaluate.js';
+import { Evaluator, evaluationGraph } from './evaluate.js';
 import { checkOffsets, readBatches, readWeights } from './given-files.js';
 import {
   LANGUAGE_MODEL_TASK,
@@ -24,7 +28,7 @@ import {
 } from './messages.js';
 import { readState, writeModelOutputs, writeState } from './model-files.js';
 import { TokenStream, type StreamFile } from './token-stream.js';
-import { LanguageModelTrainer, optimiserOf, type State } from './trainer.js';
+import { LanguageModelTrainer, optimiserOf, trainingGraph, type State } from './trainer.js';
 
 /** Wall time aimed at for one chunk of steps: how soon a stop is obeyed. Longer where the state is large, because every chunk copies it. */
 const CHUNK_MS = { least: 1000, most: 4000, perStateByte: 2e-5 };
@@ -33,20 +37,29 @@ const CHUNK_STEPS = 1024;
 
 const MEASURED = ['calib', 'test'] as const;
 
+/** Sessions hold no weights, so models of equal sizes and settings, one after the other, share them. */
+const trainings = new SessionCache<Session>(1);
+const evaluations = new SessionCache<Session>(1);
+
 async function train(
   request: LanguageModelRequest,
   context: ChildContext,
 ): Promise<LanguageModelResponse> {
   await mkdir(request.spool, { recursive: true });
-  const training = new TokenStream(request.streams.training);
-  const call = new Call(request, context, training);
-  try {
-    await call.open();
-    const finished = await call.run();
-    return await call.close(finished);
-  } finally {
-    await call.release();
-  }
+  const { config, streams } = request;
+  const { engine } = config;
+  const forTraining = trainingGraph(config, streams.training.weights !== null);
+  const forEvaluation = evaluationGraph(config);
+  return trainings.use(
+    digestOf({ ...forTraining, engine }),
+    () => Session.create(buildTrainingGraph(forTraining).toModelBytes(), engine),
+    (training) =>
+      evaluations.use(
+        digestOf({ ...forEvaluation, engine }),
+        () => Session.create(buildEvaluationGraph(forEvaluation).toModelBytes(), engine),
+        (evaluation) => new Call(request, context, { training, evaluation }).run(),
+      ),
+  );
 }
 
 export const languageModelTasks: {
@@ -56,12 +69,12 @@ export const languageModelTasks: {
 class Call {
   readonly #request: LanguageModelRequest;
   readonly #context: ChildContext;
+  readonly #sessions: { readonly training: Session; readonly evaluation: Session };
   readonly #training: TokenStream;
   readonly #measured = new Map<'calib' | 'test', TokenStream>();
   readonly #deadline: number;
   #trainer: LanguageModelTrainer | null = null;
   #batches: BatchReader | null = null;
-  #evaluator: Evaluator | null = null;
   /** Steps and rows of the checkpoint that is stored or on its way. */
   #saved = { step: 0, rows: 0 };
   #storing: Promise<unknown> = Promise.resolve();
@@ -69,15 +82,31 @@ class Call {
   /** Starts small, follows the measured time per step. */
   #chunkSteps = 1;
 
-  constructor(request: LanguageModelRequest, context: ChildContext, training: TokenStream) {
+  constructor(
+    request: LanguageModelRequest,
+    context: ChildContext,
+    sessions: { readonly training: Session; readonly evaluation: Session },
+  ) {
     this.#request = request;
     this.#context = context;
-    this.#training = training;
+    this.#sessions = sessions;
+    this.#training = new TokenStream(request.streams.training);
     this.#deadline = performance.now() + request.limitMs;
     this.#nextCheckpoint = performance.now() + request.checkpointMs;
   }
 
-  async open(): Promise<void> {
+  async run(): Promise<LanguageModelResponse> {
+    try {
+      await this.#begin();
+      return await this.#end(await this.#goOn());
+    } finally {
+      await this.#storing.catch(() => undefined);
+      this.#training.close();
+      for (const stream of this.#measured.values()) stream.close();
+    }
+  }
+
+  async #begin(): Promise<void> {
     const { config, checkpoint } = this.#request;
     this.#batches = await openBatches(this.#request, this.#training);
     for (const split of MEASURED) this.#openSplit(split, this.#request.streams[split]);
@@ -86,12 +115,11 @@ class Call {
       : await firstState(this.#request);
     const { step, log } = checkpoint?.state ?? { step: 0, log: [] };
     if (checkpoint) this.#saved = { step, rows: log.length };
-    const weighted = this.#training.weighted;
-    this.#trainer = await LanguageModelTrainer.create({ config, weighted, state, step, log });
+    this.#trainer = new LanguageModelTrainer({ config, state, step, log }, this.#sessions.training);
   }
 
   /** Goes on until the model is finished or it is time to stop; false in the second case. */
-  async run(): Promise<boolean> {
+  async #goOn(): Promise<boolean> {
     const trainer = this.#open;
     this.#progress();
     if (!(await this.#proceed())) return false;
@@ -108,7 +136,7 @@ class Call {
     }
   }
 
-  async close(finished: boolean): Promise<LanguageModelResponse> {
+  async #end(finished: boolean): Promise<LanguageModelResponse> {
     const { config, spool, key, shard } = this.#request;
     const trainer = this.#open;
     await this.#storing;
@@ -126,14 +154,6 @@ class Call {
     const cpu = await cpuClass();
     const engine = { ort: ORT_VERSION, provider, threads, optimisation, cpu };
     return { checkpoint, output, engine };
-  }
-
-  async release(): Promise<void> {
-    await this.#storing.catch(() => undefined);
-    await this.#trainer?.release();
-    await this.#evaluator?.release();
-    this.#training.close();
-    for (const stream of this.#measured.values()) stream.close();
   }
 
   get #open(): LanguageModelTrainer {
@@ -169,9 +189,8 @@ class Call {
   /** Measures a split and logs it; false where it was told to stop meanwhile. */
   async #measure(split: 'calib' | 'test'): Promise<boolean> {
     const { config } = this.#request;
-    this.#evaluator ??= await Evaluator.create(config);
     const trainer = this.#open;
-    const found = await this.#evaluator.measure(
+    const found = await new Evaluator(config, this.#sessions.evaluation).measure(
       this.#measured.get(split) as TokenStream,
       trainer.parameterFeeds(),
       { whole: trainer.complete, proceed: () => this.#proceed() },

@@ -1,7 +1,7 @@
 // The loss of a model over a split: its stream cut into windows of contextTokens + 1 tokens from its first token on, the
 // last one of each a target only, what remains at the end left out. Mean over all targets, in float64.
-import { EVALUATION, buildEvaluationGraph } from '../../core/training/evaluate-graph.js';
-import { Session, type TensorValue } from '../../runtime/session.js';
+import { EVALUATION, type EvaluationGraphSettings } from '../../core/training/evaluate-graph.js';
+import type { Session, TensorValue } from '../../runtime/session.js';
 import type { LanguageModelConfig } from '../configs.js';
 import type { SplitLoss } from './messages.js';
 import type { TokenStream } from './token-stream.js';
@@ -12,19 +12,22 @@ const PASS_TOKENS = 4096;
 /** Most targets of a split that is measured again and again; the last measurement takes them all. */
 const REPEATED_TOKENS = 2 ** 20;
 
+/** What the evaluation graph of a model is made of. */
+export function evaluationGraph({
+  model,
+  engine,
+}: LanguageModelConfig['keyed']): EvaluationGraphSettings {
+  return { spec: model, context: model.contextTokens, kernels: kernelsOf(engine) };
+}
+
 export class Evaluator {
   readonly #context: number;
   readonly #session: Session;
 
-  private constructor(context: number, session: Session) {
-    this.#context = context;
+  /** @param session over the graph of `evaluationGraph` for this configuration; not released here */
+  constructor({ model }: LanguageModelConfig['keyed'], session: Session) {
+    this.#context = model.contextTokens;
     this.#session = session;
-  }
-
-  static async create({ model, engine }: LanguageModelConfig['keyed']): Promise<Evaluator> {
-    const { contextTokens: context } = model;
-    const graph = buildEvaluationGraph({ spec: model, context, kernels: kernelsOf(engine) });
-    return new Evaluator(context, await Session.create(graph.toModelBytes(), engine));
   }
 
   /**
@@ -54,10 +57,6 @@ export class Evaluator {
     }
     const targets = windows.length * this.#context;
     return targets === 0 ? null : { loss: sum / targets, tokens: targets };
-  }
-
-  async release(): Promise<void> {
-    await this.#session.release();
   }
 
   /** Numbers of the windows that are measured. */

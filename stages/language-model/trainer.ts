@@ -7,11 +7,11 @@ import { stateTensors, type StateTensor } from '../../core/training/state.js';
 import {
   TRAINING_FEEDS,
   TRAINING_NUMBERS,
-  buildTrainingGraph,
   factorFeed,
   updatedName,
+  type TrainingGraphSettings,
 } from '../../core/training/step-graph.js';
-import { Session, type TensorValue } from '../../runtime/session.js';
+import type { Session, TensorValue } from '../../runtime/session.js';
 import { DataError } from '../../schemas/errors.js';
 import type { LanguageModelConfig } from '../configs.js';
 import type { LossRow } from './messages.js';
@@ -21,8 +21,6 @@ type Keyed = LanguageModelConfig['keyed'];
 
 export interface TrainerParts {
   readonly config: Keyed;
-  /** Whether steps come with loss weights. */
-  readonly weighted: boolean;
   readonly state: State;
   readonly step: number;
   readonly log: readonly LossRow[];
@@ -37,6 +35,18 @@ export interface Batches {
   readonly count: number;
 }
 
+/** What the step graph of a training is made of: trainings of equal settings share its session. @param weighted whether steps come with loss weights */
+export function trainingGraph(
+  { model: spec, training, engine }: Keyed,
+  weighted: boolean,
+): TrainingGraphSettings {
+  const { batch, microBatches, clipNorm } = training;
+  return {
+    ...{ spec, batch, context: spec.contextTokens, microBatches, clipNorm, weighted },
+    ...{ optimiser: optimiserOf(training), kernels: kernelsOf(engine) },
+  };
+}
+
 export class LanguageModelTrainer {
   readonly log: LossRow[];
   readonly #config: Keyed;
@@ -45,22 +55,13 @@ export class LanguageModelTrainer {
   #step: number;
   #lastLoss = NaN;
 
-  private constructor(parts: TrainerParts, session: Session) {
+  /** @param session over the graph of `trainingGraph` for this configuration; not released here */
+  constructor(parts: TrainerParts, session: Session) {
     this.log = [...parts.log];
     this.#config = parts.config;
     this.#session = session;
     this.#state = parts.state;
     this.#step = parts.step;
-  }
-
-  static async create(parts: TrainerParts): Promise<LanguageModelTrainer> {
-    const { model: spec, training, engine } = parts.config;
-    const { batch, microBatches, clipNorm } = training;
-    const graph = buildTrainingGraph({
-      ...{ spec, batch, context: spec.contextTokens, microBatches, clipNorm },
-      ...{ optimiser: optimiserOf(training), weighted: parts.weighted, kernels: kernelsOf(engine) },
-    });
-    return new LanguageModelTrainer(parts, await Session.create(graph.toModelBytes(), engine));
   }
 
   get step(): number {
@@ -125,10 +126,6 @@ export class LanguageModelTrainer {
   /** Feeds of the parameters, without copying. */
   parameterFeeds(): Record<string, TensorValue> {
     return feedsOf(modelParameters(this.#config.model), this.#state);
-  }
-
-  async release(): Promise<void> {
-    await this.#session.release();
   }
 
   #feeds({ tokens, weights, count }: Batches): Record<string, TensorValue> {
