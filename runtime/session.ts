@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import type { InferenceSession as OrtSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { DataError, InputError, ResourceError } from '../schemas/errors.js';
+import { DeviceTensor } from './device-tensor.js';
 
 type Ort = typeof import('onnxruntime-node');
 const require = createRequire(import.meta.url);
@@ -28,6 +29,8 @@ export interface SessionSettings {
   readonly optimisation: Optimisation;
   /** Folder from which external-data locations in the model start. */
   readonly externalFolder?: string;
+  /** Outputs that stay on the device; `runResident` returns their handles. */
+  readonly resident?: readonly string[];
 }
 
 /** Arrays by element type; float16 travels as its bits, int64 as bigints. */
@@ -52,6 +55,15 @@ export type TensorValue = {
   };
 }[TensorDtype];
 
+/** What a session reads: values, or tensors that lie on its device. */
+export type Feeds = Readonly<Record<string, TensorValue | DeviceTensor>>;
+
+/** Outputs of a run with a state: values, and handles of those that stay on the device. */
+export interface ResidentOutputs {
+  readonly values: Record<string, TensorValue>;
+  readonly resident: Record<string, DeviceTensor>;
+}
+
 /** Version of ONNX Runtime, e.g. `1.30.0`. */
 export const ORT_VERSION = (require('onnxruntime-node/package.json') as { version: string })
   .version;
@@ -61,9 +73,13 @@ export class Session {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly #session: OrtSession;
+  readonly #provider: Provider;
+  readonly #resident: ReadonlySet<string>;
 
-  private constructor(session: OrtSession) {
+  private constructor(session: OrtSession, { provider, resident = [] }: SessionSettings) {
     this.#session = session;
+    this.#provider = provider;
+    this.#resident = new Set(resident);
     this.inputs = session.inputNames;
     this.outputs = session.outputNames;
   }
@@ -74,28 +90,55 @@ export class Session {
    */
   static async create(model: Uint8Array, settings: SessionSettings): Promise<Session> {
     try {
-      return new Session(await loadOrt().InferenceSession.create(model, sessionOptions(settings)));
+      const session = await loadOrt().InferenceSession.create(model, sessionOptions(settings));
+      return new Session(session, settings);
     } catch (error) {
       throw creationError(error, settings);
     }
   }
 
   /**
-   * The named outputs (all by default) for the given feeds.
+   * The named outputs (all by default, less those that stay on the device) for the given feeds.
    * @throws ResourceError where memory runs out; DataError where the graph fails on these values.
    */
   async run(
-    feeds: Readonly<Record<string, TensorValue>>,
-    outputs: readonly string[] = this.outputs,
+    feeds: Feeds,
+    outputs: readonly string[] = this.outputs.filter((name) => !this.#resident.has(name)),
   ): Promise<Record<string, TensorValue>> {
-    const tensors = Object.entries(feeds).map(([name, value]) => [name, toOrt(value)] as const);
+    const stays = outputs.find((name) => this.#resident.has(name));
+    if (stays !== undefined)
+      throw new InputError(`Expected outputs that leave the device, got "${stays}". Use runResident.`, { output: stays }); // prettier-ignore
+    return (await this.runResident(feeds, outputs)).values;
+  }
+
+  /**
+   * The named outputs (all by default): values, and handles of those that stay on the device. Whoever gets a handle disposes
+   * of it.
+   * @throws as run
+   */
+  async runResident(
+    feeds: Feeds,
+    outputs: readonly string[] = this.outputs,
+  ): Promise<ResidentOutputs> {
+    const tensors = Object.entries(feeds).map(
+      ([name, value]) =>
+        [name, value instanceof DeviceTensor ? value.tensorFor(this.#provider) : toOrt(value)] as const, // prettier-ignore
+    );
     let results: OrtSession.OnnxValueMapType;
     try {
       results = await this.#session.run(Object.fromEntries(tensors), [...outputs]);
     } catch (error) {
       throw runError(error, feeds);
     }
-    return Object.fromEntries(outputs.map((name) => [name, fromOrt(name, results[name])]));
+    const found = outputs.map((name) => ({ name, ...foundOutput(name, results[name]) }));
+    const stays = found.filter(({ name }) => this.#resident.has(name));
+    const leaves = found.filter(({ name }) => !this.#resident.has(name));
+    return {
+      values: Object.fromEntries(leaves.map((output) => [output.name, fromOrt(output)])),
+      resident: Object.fromEntries(
+        stays.map(({ name, tensor, dtype }) => [name, new DeviceTensor(tensor, dtype, this.#provider)]), // prettier-ignore
+      ),
+    };
   }
 
   /** Frees the session's memory; without it that waits for garbage collection. */
@@ -112,6 +155,7 @@ function sessionOptions(settings: SessionSettings): OrtSession.SessionOptions {
     executionMode: 'sequential',
     graphOptimizationLevel: settings.optimisation,
     logSeverityLevel: 4,
+    ...residence(settings),
     extra: {
       // Several children share the cores; spinning threads would take them from each other.
       'session.intra_op.allow_spinning': '0',
@@ -122,30 +166,45 @@ function sessionOptions(settings: SessionSettings): OrtSession.SessionOptions {
   };
 }
 
+/** Only webgpu has a device memory that ONNX Runtime for Node can name. */
+function residence({ provider, resident = [] }: SessionSettings): OrtSession.SessionOptions {
+  if (provider !== 'webgpu' || resident.length === 0) return {};
+  return {
+    preferredOutputLocation: Object.fromEntries(resident.map((name) => [name, 'gpu-buffer'])),
+  };
+}
+
 function toOrt(value: TensorValue): OrtTensor {
   return new (loadOrt().Tensor)(value.dtype as 'float32', value.data as Float32Array, value.dims);
 }
 
-function fromOrt(
+interface FoundOutput {
+  readonly dtype: TensorDtype;
+  readonly tensor: OrtTensor;
+}
+
+function foundOutput(
   name: string,
   value: OrtSession.OnnxValueMapType[string] | undefined,
-): TensorValue {
+): FoundOutput {
   if (value === undefined)
     throw new DataError(`Expected an output "${name}", found none.`, { name });
-  const { type, dims, data } = value;
-  if (!isTensorDtype(type)) {
-    throw new InputError(
-      `Expected output "${name}" of type ${TENSOR_DTYPES.join(', ')}, found ${type}. Put a Cast before it.`,
-      { name, type },
-    );
-  }
+  const { type } = value;
+  if (isTensorDtype(type)) return { dtype: type, tensor: value };
+  throw new InputError(
+    `Expected output "${name}" of type ${TENSOR_DTYPES.join(', ')}, found ${type}. Put a Cast before it.`,
+    { name, type },
+  );
+}
+
+function fromOrt({ dtype, tensor: { dims, data } }: FoundOutput): TensorValue {
   const typed = data as Float32Array;
   // Where the JavaScript engine has Float16Array, ORT returns one; the project passes halves as their bits.
   const bits =
-    type === 'float16' && !(data instanceof Uint16Array)
+    dtype === 'float16' && !(data instanceof Uint16Array)
       ? new Uint16Array(typed.buffer, typed.byteOffset, typed.length)
       : data;
-  return { dtype: type, dims, data: bits } as TensorValue;
+  return { dtype, dims, data: bits } as TensorValue;
 }
 
 const TENSOR_DTYPES: readonly TensorDtype[] = [
@@ -191,7 +250,7 @@ function creationError(error: unknown, settings: SessionSettings): Error {
   return new InputError(text, details, options);
 }
 
-function runError(error: unknown, feeds: Readonly<Record<string, TensorValue>>): Error {
+function runError(error: unknown, feeds: Feeds): Error {
   const message = messageOf(error);
   const shapes = Object.entries(feeds).map(
     ([name, f]) => `${name} ${f.dtype} [${f.dims.join(', ')}]`,
