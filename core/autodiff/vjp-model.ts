@@ -34,6 +34,7 @@ export function buildVjpModel(model: ModelProto, request: VjpRequest): ModelProt
   const cotangents = new Map(
     request.outputs.map(({ name, tensor }) => [tensor, declareCotangent(g, name, tensor)]),
   );
+  if (cotangents.size < request.outputs.length) throw sameTensor(request.outputs);
   const wrt = request.wrt.map(({ tensor }) => tensor);
   const gradients = appendGradients(g, { cotangents, wrt, stop: request.stop ?? [] });
   const wanted = request.wrt.map(({ name, tensor }) => {
@@ -51,5 +52,13 @@ function declareCotangent(g: GraphBuilder, name: string, tensor: string): Value 
       ? `Expected a tensor of the model to differentiate, found none called "${tensor}". Correct the name.`
       : `Expected "${tensor}" with a known number of axes, found none. Export the model with declared output shapes.`,
     { tensor },
+  );
+}
+
+function sameTensor(outputs: readonly NamedTensor[]): InputError {
+  const twice = outputs.find(({ tensor }, i) => outputs.findIndex((o) => o.tensor === tensor) < i);
+  return new InputError(
+    `Expected outputs that are different tensors, "${twice?.name ?? ''}" is another name of "${twice?.tensor ?? ''}". Name it once.`,
+    { output: twice?.name, tensor: twice?.tensor },
   );
 }

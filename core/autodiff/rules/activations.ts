@@ -100,16 +100,15 @@ function exactGeluSlope({ k }: RuleCall, x: Value): Value {
 }
 
 /**
- * By tanh: y = ½ x (1 + t), t = tanh u, u = √(2/π) (x + 0.044715 x³):
- * y′ = ½ (1 + t) + ½ x (1 − t²) u′, u′ = √(2/π) (1 + 3 · 0.044715 x²).
+ * By tanh: y = ½ x (1 + tanh u) = x s with s = σ(p), p = 2 u = x (a x² + b), a = 2 √(2/π) 0.044715, b = 2 √(2/π).
+ * y′ = s + x s (1 − s) p′, and x p′ = x (3 a x² + b) = 3 p − 2 b x, so y′ = s (1 + (1 − s) (3 p − 2 b x)).
  */
 function tanhGeluSlope({ k }: RuleCall, x: Value): Value {
-  const c = Math.sqrt(2 / Math.PI);
-  const x2 = k.square(x);
-  const t = k.of('Tanh', k.mul(x, k.plus(k.scale(c * 0.044715, x2), c)));
-  const du = k.plus(k.scale(3 * c * 0.044715, x2), c);
-  const inner = k.mul(k.mul(x, k.minusFrom(1, k.square(t))), du);
-  return k.scale(0.5, k.add(k.plus(t, 1), inner));
+  const b = 2 * Math.sqrt(2 / Math.PI);
+  const p = k.mul(x, k.plus(k.scale(b * 0.044715, k.square(x)), b));
+  const s = k.of('Sigmoid', p);
+  const rest = k.mul(k.minusFrom(1, s), k.sub(k.scale(3, p), k.scale(2 * b, x)));
+  return k.mul(s, k.plus(rest, 1));
 }
 
 /** Gelu, exact or by tanh as its attribute says. */

@@ -173,6 +173,34 @@ describe('gradients', () => {
   });
 });
 
+describe('half floats', () => {
+  it('give the gradients of float32 as far as they reach', async () => {
+    const gradients = await Promise.all((['float32', 'float16'] as const).map(halfOrFull));
+    const [full = [], half = []] = gradients;
+    expect(full.length).toBe(6);
+    half.forEach((x, i) => {
+      expect(x).toBeCloseTo(full[i] as number, 2);
+    });
+  });
+});
+
+/** d sum(softmax(tanh(x) w)²) / dw in one of two element types, fed and read as float32. */
+async function halfOrFull(dtype: 'float32' | 'float16'): Promise<number[]> {
+  const g = new GraphBuilder('half');
+  const as = (value: Value, to: 'float32' | 'float16'): Value => g.op('Cast', [value], { attributes: { to: DATA_TYPE[to] } }); // prettier-ignore
+  const x = as(g.input('x', 'float32', [2, 2]), dtype);
+  const w = as(g.input('w', 'float32', [2, 3]), dtype);
+  const p = g.op('Softmax', [g.op('MatMul', [g.op('Tanh', [x]), w])]);
+  const loss = g.op('ReduceSum', [g.op('Mul', [p, p])], { attributes: { keepdims: 0 } });
+  const gradient = appendGradients(g, { cotangents: new Map([[loss.name, g.scalar(1, dtype)]]), wrt: [w.name] }).get(w.name) as Value; // prettier-ignore
+  g.output(as(gradient, 'float32'), 'grad');
+  const session = await Session.create(g.toModelBytes(), { provider: 'cpu', threads: 1, optimisation: 'disabled' }); // prettier-ignore
+  const feed = (dims: number[], data: number[]): TensorValue => ({ dtype: 'float32', dims, data: Float32Array.from(data) }); // prettier-ignore
+  const { grad } = await session.run({ x: feed([2, 2], [0.3, -1, 0.7, 0.2]), w: feed([2, 3], [1, -0.5, 0.25, 0.75, -1, 0.5]) }); // prettier-ignore
+  await session.release();
+  return Array.from(grad?.data as Float32Array);
+}
+
 describe('stop tensors', () => {
   it('let nothing through: x · stop(x) gives stop(x)', async () => {
     const { gradients } = await differentiate((g, x) => {

@@ -87,6 +87,7 @@ describe('model vjp', () => {
     [['--output', 'logits', '--wrt', 'blocks.9.hook_resid_post'], 'Unknown site "blocks.9.hook_resid_post"'],
     [['--output', 'logit', '--wrt', 'hook_embed'], 'Unknown site "logit"'],
     [['--output', 'blocks.*.hook_resid_post', '--wrt', 'hook_embed'], 'got the pattern "blocks.*.hook_resid_post"'],
+    [['--output', 'blocks.0.hook_resid_post,blocks.1.hook_resid_pre', '--wrt', 'hook_embed'], 'is another name of'],
     [['--output', 'blocks.0.hook_resid_post', '--wrt', 'blocks.1.hook_resid_post'], 'blocks.1.hook_resid_post: Expected'],
     [['--output', 'logits', '--wrt', 'blocks.0.hook_resid_pre', '--stop', 'blocks.1.hook_resid_post'], 'no stop tensor'],
   ])('refuses %j', async (argv, message) => {
