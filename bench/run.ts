@@ -23,6 +23,10 @@ const BENCHES: readonly {
     rows: [7],
     load: async () => (await import('./orchestration/resume.js')).benchResume,
   },
+  {
+    rows: [8],
+    load: async () => (await import('./training/training.js')).benchTraining,
+  },
   { rows: [9], load: async () => (await import('./orchestration/idle.js')).benchIdle },
   { rows: ['engine'], load: async () => (await import('./engine/engine.js')).benchEngine },
 ];

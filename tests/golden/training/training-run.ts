@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { Tokenizer } from '@huggingface/tokenizers';
+import * as library from '@huggingface/tokenizers';
 import { buildBatch } from '../../../core/training/accumulate.js';
 import type { Kernels } from '../../../core/training/architecture.js';
 import { modelParameters } from '../../../core/training/architectures.js';
@@ -10,6 +10,14 @@ import type { ModelSpec } from '../../../core/training/model-spec.js';
 import { GraphBuilder } from '../../../core/onnx/builder.js';
 import { decodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js';
 import { Session, type Optimisation, type TensorValue } from '../../../runtime/session.js';
+
+/** What is used of the tokenizer library, whose own declarations do not resolve under NodeNext. */
+const { Tokenizer } = library as unknown as {
+  readonly Tokenizer: new (
+    tokenizer: unknown,
+    config: object,
+  ) => { encode(text: string): { readonly ids: readonly number[] } };
+};
 
 const FIXTURE = '../../fixtures/tiny-lm/';
 
@@ -47,7 +55,7 @@ export const TINY: ModelSpec = {
 
 /** Tokens of all chapters that are not of the test split, in file order, token 0 before each. */
 export function trainingStream(): Int32Array {
-  const tokenizer = new Tokenizer(readJson(`${FIXTURE}tokenizer.json`) as object, {});
+  const tokenizer = new Tokenizer(readJson(`${FIXTURE}tokenizer.json`), {});
   const at = fileURLToPath(new URL(`${FIXTURE}corpus.jsonl.gz`, import.meta.url));
   const tokens: number[] = [];
   for (const line of gunzipSync(readFileSync(at)).toString('utf8').trim().split('\n')) {
@@ -64,7 +72,7 @@ export function contextsAt(
   stream: Int32Array,
   offsets: readonly number[],
   context: number,
-): Int32Array {
+): Int32Array<ArrayBuffer> {
   const tokens = new Int32Array(offsets.length * (context + 1));
   offsets.forEach((offset, i) =>
     tokens.set(stream.subarray(offset, offset + context + 1), i * (context + 1)),
