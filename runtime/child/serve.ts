@@ -70,5 +70,6 @@ export function serveChild(tasks: ChildTasks): void {
 function send(message: FromChild): void {
   if (!process.send)
     throw new TransientError('This program is a compute child and must be started by a worker.');
-  if (process.connected) process.send(message);
+  // A worker that died meanwhile is told by 'disconnect', which ends this process: no error of its own.
+  if (process.connected) process.send(message, undefined, undefined, () => undefined);
 }
