@@ -2,17 +2,18 @@
 // memory of cpu and cuda (which from Node has no IO binding: there state belongs inside one Loop). Its values are read by
 // download (transfer.ts) only; asking ONNX Runtime for them directly would abort the process.
 import type { Tensor as OrtTensor } from 'onnxruntime-node';
+import type { DataTypeName } from '../core/onnx/data-type.js';
 import { InputError } from '../schemas/errors.js';
-import type { Provider, TensorDtype } from './session.js';
+import type { Provider } from './provider.js';
 
 /** Handle of a tensor on a device. Dispose of it as soon as it is not needed: a GPU's memory is not collected. */
 export class DeviceTensor {
-  readonly dtype: TensorDtype;
+  readonly dtype: DataTypeName;
   readonly dims: readonly number[];
   readonly provider: Provider;
   #tensor: OrtTensor | null;
 
-  constructor(tensor: OrtTensor, dtype: TensorDtype, provider: Provider) {
+  constructor(tensor: OrtTensor, dtype: DataTypeName, provider: Provider) {
     this.#tensor = tensor;
     this.dtype = dtype;
     this.dims = tensor.dims;

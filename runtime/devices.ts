@@ -4,7 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { encodeModel, joinChunks } from '../core/onnx/codec.js';
 import { makeGraph, makeModel, makeNode, makeValueInfo } from '../core/onnx/make.js';
-import { ORT_VERSION, Session, type Provider } from './session.js';
+import type { Provider } from './provider.js';
+import { ORT_VERSION, Session } from './session.js';
 
 export const PROVIDERS: readonly Provider[] = ['cpu', 'cuda', 'webgpu'];
 

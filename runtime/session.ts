@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import type { InferenceSession as OrtSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { DataError, InputError, ResourceError } from '../schemas/errors.js';
 import { DeviceTensor } from './device-tensor.js';
+import type { Provider } from './provider.js';
 
 type Ort = typeof import('onnxruntime-node');
 const require = createRequire(import.meta.url);
@@ -19,7 +20,6 @@ export function loadOrt(): Ort {
   return loaded;
 }
 
-export type Provider = 'cpu' | 'cuda' | 'webgpu';
 export type Optimisation = 'disabled' | 'basic' | 'extended' | 'all';
 
 /** Settings of a session; those without a default can change last bits and belong into keys. */

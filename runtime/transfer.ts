@@ -1,9 +1,11 @@
 // To a device and back. Both ways go through a session of one Identity node, because that is the one way that every provider
 // of ONNX Runtime for Node has. Sessions are kept per provider and element type.
 import { encodeModel, joinChunks } from '../core/onnx/codec.js';
+import type { DataTypeName } from '../core/onnx/data-type.js';
 import { makeGraph, makeModel, makeNode, makeValueInfo } from '../core/onnx/make.js';
 import type { DeviceTensor } from './device-tensor.js';
-import { Session, type Provider, type TensorDtype, type TensorValue } from './session.js';
+import type { Provider } from './provider.js';
+import { Session, type TensorValue } from './session.js';
 
 const sessions = new Map<string, Promise<Session>>();
 
@@ -30,7 +32,7 @@ export async function releaseTransfers(): Promise<void> {
 
 async function identity(
   provider: Provider,
-  dtype: TensorDtype,
+  dtype: DataTypeName,
   way: 'up' | 'down',
 ): Promise<Session> {
   const key = `${provider} ${dtype} ${way}`;

@@ -3,7 +3,8 @@ import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import { makeGraph, makeModel, makeNode, makeTensor, makeValueInfo } from '../../../core/onnx/make.js'; // prettier-ignore
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import type { DeviceTensor } from '../../../runtime/device-tensor.js';
-import { Session, type Provider, type TensorValue } from '../../../runtime/session.js';
+import type { Provider } from '../../../runtime/provider.js';
+import { Session, type TensorValue } from '../../../runtime/session.js';
 import { download, upload } from '../../../runtime/transfer.js';
 
 export const ROWS = 32;
