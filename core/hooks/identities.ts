@@ -12,13 +12,8 @@ import {
   normError,
   patternError,
   sumError,
+  type SiteValue,
 } from './identity-errors.js';
-
-/** Values of a site, [batch, pos, …] row-major as its axes say. */
-export interface SiteValue {
-  readonly dims: readonly number[];
-  readonly data: Float32Array;
-}
 
 /** An equation that does not hold. */
 export interface BrokenIdentity {

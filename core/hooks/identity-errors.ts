@@ -1,5 +1,10 @@
 // By how much the values of sites break the equations of identities.ts. NaN where shapes do not fit, which no tolerance allows.
-import type { SiteValue } from './identities.js';
+
+/** Values of a site, [batch, pos, …] row-major as its axes say. */
+export interface SiteValue {
+  readonly dims: readonly number[];
+  readonly data: Float32Array;
+}
 
 type Given = SiteValue | undefined;
 

@@ -13,7 +13,7 @@ import type { ResidualStream, StreamBlock } from './residual-stream.js';
 import { readNames } from '../onnx/graph-index.js';
 import { PASS, shapeOf, type SiteGraph } from './site-graph.js';
 import { locate, viewCost, type Located, type NormView } from './site-view.js';
-import type { Found } from './sites.js';
+import type { Found } from './found.js';
 
 export interface NormParts {
   readonly scale: Found;

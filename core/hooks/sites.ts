@@ -6,9 +6,10 @@ import { graphOf } from '../onnx/cut.js';
 import type { ModelProto } from '../onnx/proto.js';
 import type { Dim } from '../onnx/shape.js';
 import { describeBlock, describeModel, type BlockParts, type ModelParts } from './parts.js';
+import type { Found } from './found.js';
 import { positionLimit } from './position-table.js';
 import { findResidualStream } from './residual-stream.js';
-import { siteGraph } from './site-graph.js';
+import { siteGraph, type SiteGraph } from './site-graph.js';
 import type { Located, SiteView } from './site-view.js';
 
 export interface Site {
@@ -33,14 +34,6 @@ export interface Site {
 export interface UnresolvedSite {
   readonly site: string;
   readonly reason: string;
-}
-
-/** What the resolver says of a place: where it is, that the model has none (null), or why it is not certain. */
-export type Found = Place | null | string;
-
-export interface Place extends Located {
-  readonly readers?: readonly string[];
-  readonly readOnly?: string | null;
 }
 
 interface SiteKind<Parts> {
@@ -125,7 +118,7 @@ export function resolveSites(
 ): ModelSites {
   const graph = siteGraph(model, index);
   const stream = findResidualStream(graph);
-  const found = new SiteList();
+  const found = new SiteList(graph);
   const whole = describeModel(graph, stream);
   for (const kind of BEFORE) found.add(kind.name, kind.axes, kind.find(whole));
   stream.blocks.forEach((block, n) => {
@@ -153,6 +146,11 @@ export function resolveSites(
 class SiteList {
   readonly sites: Site[] = [];
   readonly unresolved: UnresolvedSite[] = [];
+  readonly #graph: SiteGraph;
+
+  constructor(graph: SiteGraph) {
+    this.#graph = graph;
+  }
 
   add(name: string, axes: readonly string[], found: Found): void {
     if (found === null) return;
@@ -161,6 +159,10 @@ class SiteList {
       return;
     }
     const { tensor, view, sizes, readers = null, readOnly = null } = found;
+    if (view !== null && !this.#graph.types.has(tensor)) {
+      this.unresolved.push({ site: name, reason: `the element type of "${tensor}" is not known` });
+      return;
+    }
     const last = sizes.at(-1);
     const varies = axes.at(-1) === 'key_pos';
     if (typeof last !== 'number' && !varies) {

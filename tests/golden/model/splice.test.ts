@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { spliceSites, type SiteSplice } from '../../../core/hooks/splice.js';
 import { resolveSites, type Site } from '../../../core/hooks/sites.js';
-import type { SiteValue } from '../../../core/hooks/identities.js';
+import type { SiteValue } from '../../../core/hooks/identity-errors.js';
 import type { GraphBuilder } from '../../../core/onnx/builder.js';
 import { decodeModel } from '../../../core/onnx/codec.js';
 import { graphOf } from '../../../core/onnx/cut.js';

@@ -4,7 +4,7 @@ import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import { cutToTensors } from '../../../core/onnx/cut.js';
 import { readSites } from '../../../core/hooks/read.js';
 import { resolveSites, type Site } from '../../../core/hooks/sites.js';
-import type { SiteValue } from '../../../core/hooks/identities.js';
+import type { SiteValue } from '../../../core/hooks/identity-errors.js';
 import { makeTensor } from '../../../core/onnx/make.js';
 import type { ModelProto } from '../../../core/onnx/proto.js';
 import type { Value } from '../../../core/onnx/shape.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { brokenIdentities, identitiesOf, type SiteValue } from '../../../core/hooks/identities.js';
+import { brokenIdentities, identitiesOf } from '../../../core/hooks/identities.js';
+import type { SiteValue } from '../../../core/hooks/identity-errors.js';
 import { resolveSites } from '../../../core/hooks/sites.js';
 import { transformer, valuesOf } from './graphs.js';
 
