@@ -30,8 +30,9 @@ export function readSites(model: ModelProto, sites: readonly Site[]): ReadModel 
   const g = GraphBuilder.over(model);
   const norms = new NormReader(g, model);
   const tensors = sites.map((site) => {
-    const source = g.find(editedName(site)) ?? g.value(site.tensor);
-    return readOne(g, { site, source, norms }).name;
+    const edited = g.find(editedName(site));
+    if (site.view === null) return edited?.name ?? site.tensor;
+    return readOne(g, { site, source: edited ?? g.value(site.tensor), norms }).name;
   });
   return { model: g.toModel(), tensors };
 }

@@ -12,11 +12,12 @@
 //    the addition is the norm's output, in the last block as well, where the same sequence of operators must follow.
 import { InputError } from '../../schemas/errors.js';
 import { readAttributes } from '../onnx/attributes.js';
+import { nodeAt } from '../onnx/graph-index.js';
 import type { GraphProto, NodeProto } from '../onnx/proto.js';
 import { branchesOf, branchKind, type Branch, type BranchKind } from './branches.js';
 import { pathBetween, type ChainLink, type DataPath } from './data-path.js';
 import { findEmbedding, weightShape, type TokenEmbedding } from './embedding.js';
-import { PASS, PRODUCTS, type SiteGraph } from './site-graph.js';
+import { PASS, PRODUCTS, scalarOf, type SiteGraph } from './site-graph.js';
 
 export interface StreamBlock {
   /** Tensors of the stream, each [batch, pos, width]: before the block, between its branches, after it. */
@@ -67,6 +68,7 @@ interface Addition {
 export function findResidualStream(graph: SiteGraph): ResidualStream {
   const embedding = findEmbedding(graph.index);
   const path = pathToOutput(graph, embedding);
+  refuseTraining(graph, path);
   const additions = findAdditions(graph, path);
   const layout = blockLayout(additions, path);
   const after = streamAfter(additions, path, embedding);
@@ -117,6 +119,20 @@ function pathToOutput({ index }: SiteGraph, embedding: TokenEmbedding): DataPath
     `Expected the output "${output}" to be computed from the token embedding, found no path between them. Export the model with its logits as output.`,
     { output },
   );
+}
+
+/** @throws InputError where a Dropout drops: the values of such a model are random */
+function refuseTraining(graph: SiteGraph, path: DataPath): void {
+  for (const at of path.nodes) {
+    const { opType, input, name } = nodeAt(graph.index.graph, at);
+    const isTraining = opType === 'Dropout' && scalarOf(graph, input[2] ?? '') === 1;
+    const ratio = isTraining ? (scalarOf(graph, input[1] ?? '') ?? 0.5) : 0;
+    if (ratio === 0) continue;
+    throw new InputError(
+      `Expected a model in inference mode, found node "${name ?? ''}" (Dropout) that drops ${ratio.toPrecision(3)} of its values at random. Call eval() on the module that is exported, and export it anew.`,
+      { node: name, ratio },
+    );
+  }
 }
 
 function outputOf(graph: GraphProto): string {

@@ -126,6 +126,8 @@ export function scalarOf(graph: SiteGraph, tensor: string): number | null {
       return raw.length < 8 ? null : view.getFloat64(0, true);
     case DATA_TYPE.float16:
       return raw.length < 2 ? null : halfToFloat(view.getUint16(0, true));
+    case DATA_TYPE.bool:
+      return raw[0] ?? null;
     default:
       return integerValues(stored)?.[0] ?? null;
   }

@@ -10,7 +10,7 @@ import type { Found } from './found.js';
 import { positionLimit } from './position-table.js';
 import { findResidualStream } from './residual-stream.js';
 import { siteGraph, type SiteGraph } from './site-graph.js';
-import type { Located, SiteView } from './site-view.js';
+import type { SiteView } from './site-view.js';
 
 export interface Site {
   /** TransformerLens spelling, e.g. `blocks.2.hook_resid_post`. */

@@ -47,7 +47,7 @@ export function spliceSites(model: ModelProto, splices: readonly SiteSplice[]): 
 function spliceReaders(model: ModelProto, group: readonly SiteSplice[]): ModelProto {
   const { site } = group[0] as SiteSplice;
   const g = GraphBuilder.over(model);
-  const edited = editThrough(g, g.value(site.tensor), group);
+  const edited = editThrough(g, valueAt(g, site), group);
   const named = g.op('Identity', [edited], { name: editedName(site) });
   const readers = new Set(site.readers);
   const pointed = (node: NodeProto): NodeProto => {
@@ -81,7 +81,7 @@ function spliceTensors(model: ModelProto, splices: readonly SiteSplice[]): Model
   const count = graphOf(model).node.length;
   /** Nodes appended up to a place belong to the tensor's edit: they read the value before. */
   const edits = [...groupBy(splices, ({ site }) => site.tensor)].map(([tensor, group]) => {
-    const result = editThrough(g, g.value(tensor), group);
+    const result = editThrough(g, valueAt(g, (group[0] as SiteSplice).site), group);
     const edited = result.name === tensor ? g.op('Identity', [result]) : result;
     return { tensor, edited: edited.name, before: g.fresh(uneditedName(tensor)), end: g.toGraph().node.length }; // prettier-ignore
   });
@@ -159,6 +159,16 @@ function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string
   const groups = new Map<string, T[]>();
   for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
   return groups;
+}
+
+/** What a site is seen in. @throws InputError where nothing tells its element type */
+function valueAt(g: GraphBuilder, { name, tensor }: Site): Value {
+  const value = g.find(tensor);
+  if (value !== null) return value;
+  throw new InputError(
+    `Site ${name} cannot be edited: nothing tells the element type of "${tensor}". An operator before it is not known.`,
+    { site: name, tensor },
+  );
 }
 
 function readOnlySite({ name, readOnly }: Site): InputError {

@@ -1,6 +1,9 @@
 // The numeric self-check of a model's sites: one short context through the unedited model, and every equation
 // that the sites must obey (core/hooks/identities.ts). What the resolver found by structure is believed only where it holds.
-import { brokenIdentities, identitiesOf, type BrokenIdentity, type Identity, type SiteValue } from '../../core/hooks/identities.js'; // prettier-ignore
+import { brokenIdentities, identitiesOf, type BrokenIdentity, type Identity } from '../../core/hooks/identities.js'; // prettier-ignore
+import type { SiteValue } from '../../core/hooks/identity-errors.js';
+import { graphOf } from '../../core/onnx/cut.js';
+import type { GraphProto } from '../../core/onnx/proto.js';
 import { halfsToFloats } from '../../core/tensor/half.js';
 import { InputError } from '../../schemas/errors.js';
 import type { TensorValue } from '../../runtime/session.js';
@@ -15,14 +18,14 @@ const HALF_TOLERANCE = 1e-2;
 /** Tokens of the context: enough for masks, positions and sliding heads to matter, short enough to cost nothing. */
 const CHECK_TOKENS = 6;
 
-type Checked = Pick<OpenedModel, 'path' | 'summary'>;
+type Checked = Pick<OpenedModel, 'path' | 'summary' | 'model'>;
 
 /**
  * The equations among a model's sites that do not hold, of those that concern the wanted sites (all sites by default).
  * @throws as `prepareModel` and `loadModel`
  */
 export async function checkSites(
-  { path, summary }: Checked,
+  { path, summary, model: whole }: Checked,
   engine: Pick<EngineConfig, 'provider' | 'threads' | 'optimisation'>,
   wanted: readonly string[] = summary.sites.map((site) => site.name),
 ): Promise<BrokenIdentity[]> {
@@ -35,8 +38,8 @@ export async function checkSites(
   const prepared = await prepareModel({ onnx: path, external }, names);
   const model = await loadModel(prepared, engine);
   try {
-    const length = Math.min(CHECK_TOKENS, summary.maxPositions ?? CHECK_TOKENS);
-    const feeds = makeFeeds(model.inputs, spreadIds(length, summary.vocab), length);
+    const [rows, length] = contextShape(graphOf(whole), summary);
+    const feeds = makeFeeds(model.inputs, spreadIds(rows * length, summary.vocab), length);
     const results = await model.session.run(feeds, [...new Set(model.outputs)]);
     const values = model.sites.map(({ name }, i) => [name, results[model.outputs[i] ?? '']] as const); // prettier-ignore
     return brokenAmong(identities, values);
@@ -79,7 +82,18 @@ export function brokenAmong(
   return brokenIdentities(identities, floats, tolerance);
 }
 
+/** Rows and tokens of the check: as many as the model fixes, else one row of a few tokens. */
+function contextShape(
+  graph: GraphProto,
+  { inputs, maxPositions }: OpenedModel['summary'],
+): [rows: number, tokens: number] {
+  const tokens = inputs.find(({ role }) => role === 'tokens')?.name;
+  const shape = graph.input.find(({ name }) => name === tokens)?.type?.tensorType?.shape;
+  const [rows, length] = shape?.dim.map(({ dimValue }) => dimValue ?? 0) ?? [];
+  return [rows || 1, length || Math.min(CHECK_TOKENS, maxPositions ?? CHECK_TOKENS)];
+}
+
 /** Ids spread over the vocabulary by the golden ratio: no two equal in a short context, and the same every time. */
-function spreadIds(length: number, vocab: number): Uint32Array {
+export function spreadIds(length: number, vocab: number): Uint32Array {
   return Uint32Array.from({ length }, (_, i) => Math.floor((((i + 1) * 0.6180339887) % 1) * vocab));
 }

@@ -5,7 +5,7 @@ import type { TensorValue } from '../../runtime/session.js';
 import { identitiesOf } from '../../core/hooks/identities.js';
 import type { Site } from '../../core/hooks/sites.js';
 import { InputError } from '../../schemas/errors.js';
-import { brokenAmong, requireIdentities } from './check-sites.js';
+import { brokenAmong, requireIdentities, spreadIds } from './check-sites.js';
 import type { Edits } from '../../core/hooks/edit-value.js';
 import type { EngineConfig } from '../configs.js';
 import { NO_EDITS } from './edits.js';
@@ -41,7 +41,7 @@ export async function probeModel(
   try {
     const feeds = makeFeeds(
       model.inputs,
-      new Uint32Array(options.contextTokens),
+      spreadIds(options.contextTokens, summary.vocab),
       options.contextTokens,
     );
     let values: Record<string, TensorValue>;

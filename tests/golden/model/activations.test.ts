@@ -8,6 +8,7 @@ import { halfsToFloats } from '../../../core/tensor/half.js';
 import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import { ORT_VERSION } from '../../../runtime/session.js';
 import { runActivationsTask, type ActivationsRequest } from '../../../stages/activations/child.js';
+import { runModel } from '../../../stages/model/run-model.js';
 import { readActivations } from '../../../storage/tables/read.js';
 import { TableWriter } from '../../../storage/tables/table-writer.js';
 
@@ -141,5 +142,25 @@ describe('the activations task', () => {
     const dropped = [0, 16, 32, 48];
     expect(dropped.filter((pos) => files[0]?.pos.includes(pos))).toEqual([]);
     expect([...(files[0]?.pos ?? [])]).not.toEqual([...(files[0]?.pos ?? [])].sort((a, b) => a - b)); // prettier-ignore
+  });
+
+  it('stores the vectors of heads with their heads joined', async () => {
+    const site = 'blocks.1.attn.hook_z';
+    const keyed = request({ dtype: 'float32' }, [site]);
+    const [output] = await runActivationsTask({ ...keyed, sites: [site] }, context);
+    const columns = await readActivations(output?.files[0]?.path ?? '');
+    const engine = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
+    const ids = Uint32Array.from(rowIds(0));
+    const values = await runModel(`${FIXTURES}model.onnx`, { ids, length: 64 }, { hooks: [site], engine }); // prettier-ignore
+    expect(values.get(site)?.dims).toEqual([1, 64, 4, 32]);
+    const expected = values.get(site)?.data as Float32Array;
+    const act = columns.act as Float32Array;
+    expect(act).toHaveLength(63 * WIDTH);
+    columns.pos.forEach((pos, row) => {
+      const own = expected.subarray((pos + 1) * WIDTH, (pos + 2) * WIDTH);
+      act.subarray(row * WIDTH, (row + 1) * WIDTH).forEach((x, j) => {
+        expect(Math.abs(x - (own[j] as number))).toBeLessThanOrEqual(1e-6);
+      });
+    });
   });
 });

@@ -1,6 +1,8 @@
 // The inside of MLPs, and branches that are added to the stream in any order.
 import { describe, expect, it } from 'vitest';
 import { resolveSites } from '../../../core/hooks/sites.js';
+import { makeTensor } from '../../../core/onnx/make.js';
+import type { ModelProto } from '../../../core/onnx/proto.js';
 import type { GraphBuilder } from '../../../core/onnx/builder.js';
 import type { Value } from '../../../core/onnx/shape.js';
 import { broken, square, softmax, type Make } from './graph-parts.js';
@@ -122,5 +124,28 @@ describe('parallel branches are told apart in the sum', () => {
     });
     expect(sitesOf(model).has('blocks.0.hook_mlp_out')).toBe(false);
     expect(reasonsOf(model)['hook_mlp_out']).toBe('the MLP branch is added in several parts');
+  });
+});
+
+describe('a Dropout', () => {
+  const dropping = (training: boolean, ratio: number): ModelProto =>
+    transformer({
+      mlp: (g, x) => {
+        const mode = g.initializer(makeTensor(g.fresh('mode'), { dims: [], data: Uint8Array.of(training ? 1 : 0), dtype: 'bool' })); // prettier-ignore
+        return g.op('Dropout', [plainMlp(g, x), g.scalar(ratio), mode]);
+      },
+    });
+
+  it('that drops nothing is passed through', async () => {
+    for (const model of [dropping(false, 0.1), dropping(true, 0)]) {
+      expect(sitesOf(model).get('blocks.0.hook_mlp_out')?.tensor).toMatch(/^Dropout/);
+      expect(await broken(model)).toEqual([]);
+    }
+  });
+
+  it('that drops is refused: the model was exported in training mode', () => {
+    expect(() => resolveSites(dropping(true, 0.1))).toThrow(
+      /Expected a model in inference mode, found node "Dropout.*" \(Dropout\) that drops 0\.100 of its values at random\. Call eval\(\)/,
+    );
   });
 });

@@ -19,7 +19,12 @@ import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/s
 import { InputError } from '../../../schemas/errors.js';
 import { openModel } from '../../../stages/model/open-model.js';
 import { probeModel } from '../../../stages/model/probe-model.js';
-import { computeModelRun, parseIds, runModel, writeModelRun } from '../../../stages/model/run-model.js';
+import {
+  computeModelRun,
+  parseIds,
+  runModel,
+  writeModelRun,
+} from '../../../stages/model/run-model.js';
 import { FIXTURES, tinyTransformer } from '../onnx/fixture-models.js';
 
 const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
