@@ -51,7 +51,7 @@ export interface Measured {
 export async function measure(calls: number): Promise<Measured> {
   const engine = { provider: 'cpu', threads: THREADS, optimisation: 'all' } as const;
   const sizes = { spec: TINY, batch: BATCH, context: CONTEXT };
-  const microBatches = planMicroBatches(BATCH, CONTEXT);
+  const microBatches = planMicroBatches(BATCH, CONTEXT, THREADS);
   const graph = buildTrainingGraph({
     ...sizes,
     optimiser: OPTIMISER,

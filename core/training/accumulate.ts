@@ -8,12 +8,12 @@ import { ARCHITECTURES } from './architectures.js';
 import { type MicroBatch, buildMicroBatch } from './micro-batch.js';
 import type { ModelSpec } from './model-spec.js';
 
-/** Rows (tokens) of a micro-batch that keep a small model's activations in the second cache of two cores. */
-const MICRO_BATCH_ROWS = 1024;
+/** Rows (tokens) per thread and micro-batch: a small model's activations stay in the second cache of each core. */
+const ROWS_PER_THREAD = 512;
 
-/** The number of micro-batches that a batch is best cut into: a divisor of it, about 1,024 tokens each. */
-export function planMicroBatches(batch: number, context: number): number {
-  const wanted = Math.max(1, Math.round(MICRO_BATCH_ROWS / context));
+/** The number of micro-batches that a batch is best cut into: a divisor of it, about 512 tokens per thread each. */
+export function planMicroBatches(batch: number, context: number, threads = 2): number {
+  const wanted = Math.max(1, Math.round((ROWS_PER_THREAD * threads) / context));
   let contexts = Math.min(batch, wanted);
   while (batch % contexts !== 0) contexts--;
   return batch / contexts;

@@ -156,8 +156,9 @@ describe('a training graph', () => {
     expect(() => buildTrainingGraph({ ...BASE, ...other })).toThrow(message);
   });
 
-  it('plans micro-batches that divide the batch, about 1,024 tokens each', () => {
+  it('plans micro-batches that divide the batch, about 512 tokens per thread each', () => {
     expect(planMicroBatches(64, 128)).toBe(8);
+    expect(planMicroBatches(64, 128, 1)).toBe(16);
     expect(planMicroBatches(6, 256)).toBe(2);
     expect(planMicroBatches(7, 128)).toBe(1);
     expect(planMicroBatches(1, 4096)).toBe(1);
