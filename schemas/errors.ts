@@ -6,9 +6,18 @@ export abstract class AssayError extends Error {
   /** Structured values (file, line, field, site, document, position, key …) for logs and `--json`. */
   readonly details: Record<string, unknown>;
   constructor(message: string, details: Record<string, unknown> = {}, options?: ErrorOptions) {
-    super(message, options);
+    super(shortened(message), options);
     this.details = details;
   }
+}
+
+/** Longest message: it may quote what a stranger's file holds, and is read by a human. */
+const MAX_MESSAGE = 16_000;
+
+function shortened(message: string): string {
+  if (message.length <= MAX_MESSAGE) return message;
+  const half = MAX_MESSAGE / 2 - 50;
+  return `${message.slice(0, half)}… (${message.length} characters in all) …${message.slice(-half)}`;
 }
 
 /** What the user gave is wrong (run file, model, arguments); retrying cannot help. Exit code 2. */

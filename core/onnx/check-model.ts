@@ -1,9 +1,9 @@
-// What must hold of a model from a stranger before anything relies on it: stored tensors have the data that their shapes tell,
-// attributes are named once, functions do not call each other in a circle and stay small when they are expanded. Order and
-// single assignment are checked by graph-index.ts, what lies outside the file by external-data.ts.
+// What must hold of a model from a stranger before anything relies on it: names are short, stored tensors have the data that
+// their shapes tell, attributes are named once, functions do not call each other in a circle and stay small when they are
+// expanded. Order and single assignment are checked by graph-index.ts, what lies outside the file by external-data.ts.
 import { InputError } from '../../schemas/errors.js';
 import { EXTERNAL } from './external-data.js';
-import type { FunctionProto, ModelProto, NodeProto, TensorProto } from './proto.js';
+import type { FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto } from './proto.js';
 import { shownName } from './shown-name.js';
 import { elementCount, storedBytes } from './stored-size.js';
 import { walkModel, walkNode } from './walk.js';
@@ -11,9 +11,12 @@ import { walkModel, walkNode } from './walk.js';
 /** Most nodes that a model may have once its functions are expanded. */
 const MAX_EXPANDED_NODES = 4_000_000;
 
+/** Longest name of a tensor, node, operator, attribute or input, in characters. */
+const MAX_NAME = 4096;
+
 /** Resolves nothing; a model that passes can be handed to passes and to ONNX Runtime. @throws InputError naming what is wrong */
 export function checkModel(model: ModelProto): void {
-  walkModel(model, { tensor: checkTensor, node: checkAttributes });
+  walkModel(model, { graph: checkGraphNames, tensor: checkTensor, node: checkNode });
   checkFunctions(model);
 }
 
@@ -44,6 +47,29 @@ function checkTensor(tensor: TensorProto): void {
   const wanted = COMPLEX.has(type) ? 2 * count : count;
   const found = tensor[row.list].length;
   if (found !== wanted) throw wrongData(tensor, `${wanted} entries`, String(found));
+}
+
+function checkGraphNames({ name, input, output, initializer }: GraphProto): void {
+  checkName(name);
+  for (const named of [input, output, initializer]) for (const item of named) checkName(item.name);
+}
+
+function checkNode(node: NodeProto): void {
+  checkName(node.name);
+  checkName(node.opType);
+  checkName(node.domain);
+  for (const name of node.input) checkName(name);
+  for (const name of node.output) checkName(name);
+  for (const { name } of node.attribute) checkName(name);
+  checkAttributes(node);
+}
+
+function checkName(name = ''): void {
+  if (name.length <= MAX_NAME) return;
+  throw new InputError(
+    `Expected names of at most ${MAX_NAME} characters, found "${shownName(name)}". The file is damaged: export it anew.`,
+    { name: shownName(name) },
+  );
 }
 
 function checkAttributes(node: NodeProto): void {

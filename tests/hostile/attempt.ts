@@ -22,7 +22,7 @@ export interface Outcome {
 /** Longest a file of the fixtures' size may take; a hundred times what a sound one takes. */
 export const MAX_MS = 5000;
 /** Longest message: it may not carry a stranger's megabytes. */
-const MAX_MESSAGE = 10_000;
+const MAX_MESSAGE = 16_200;
 
 /** What became of a file. @throws what the engine threw, where that is no error raised on purpose */
 export function attempt(bytes: Uint8Array): Outcome {
