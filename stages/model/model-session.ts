@@ -6,6 +6,7 @@ import { applyEdits } from '../../core/hooks/edits.js';
 import { readSites } from '../../core/hooks/read.js';
 import { matchSites, resolveSites, type ModelSites, type Site } from '../../core/hooks/sites.js';
 import { decodeModel, encodeModel, joinChunks } from '../../core/onnx/codec.js';
+import { flattenModel } from '../../core/onnx/passes/flatten-model.js';
 import { cutToTensors, elementType, graphOf, type WantedTensor } from '../../core/onnx/cut.js';
 import { DATA_TYPE, dataTypeName } from '../../core/onnx/data-type.js';
 import { referStoredWeights, relocate } from '../../core/onnx/external-data.js';
@@ -64,7 +65,7 @@ export async function prepareModel(
   { extra = [], edits }: PrepareOptions = {},
 ): Promise<PreparedModel> {
   const file = await readOnnxFile(place.onnx);
-  const model = decodeModel(file);
+  const model = flattenModel(decodeModel(file));
   const resolved = resolveSites(model);
   const sites = chooseSites(patterns, resolved);
   const edited = edits ? applyEdits(model, resolved.sites, edits) : model;

@@ -1,6 +1,7 @@
 // Opens a local ONNX model: checks what this project can work with, and says what is in it. Runs nothing; whether ONNX
 // Runtime accepts the model's operators is asked by `probe-model.ts`.
 import { decodeModel } from '../../core/onnx/codec.js';
+import { flattenModel } from '../../core/onnx/passes/flatten-model.js';
 import { cutToTensors, graphOf } from '../../core/onnx/cut.js';
 import { dataTypeName } from '../../core/onnx/data-type.js';
 import type { GraphProto, ModelProto } from '../../core/onnx/proto.js';
@@ -68,7 +69,7 @@ const LIMITS = { opset: 26, oldestOpset: 7, ir: 13 } as const;
 export async function openModel(given: string): Promise<OpenedModel> {
   const path = await locateModel(given);
   const bytes = await readOnnxFile(path);
-  const model = inFile(path, () => decodeModel(bytes));
+  const model = inFile(path, () => flattenModel(decodeModel(bytes)));
   const { opset, ir } = inFile(path, () => checkVersions(model));
   const files = await modelFiles(path, bytes, model);
   const graph = graphOf(model);
