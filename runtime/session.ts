@@ -29,6 +29,8 @@ export interface SessionSettings {
   readonly optimisation: Optimisation;
   /** Folder from which external-data locations in the model start. */
   readonly externalFolder?: string;
+  /** Whether idle threads wait spinning: a few per cent faster where nobody else wants the cores. Changes no bit; default not. */
+  readonly spinning?: boolean;
   /** Outputs that stay on the device; `runResident` returns their handles. */
   readonly resident?: readonly string[];
 }
@@ -158,7 +160,7 @@ function sessionOptions(settings: SessionSettings): OrtSession.SessionOptions {
     ...residence(settings),
     extra: {
       // Several children share the cores; spinning threads would take them from each other.
-      'session.intra_op.allow_spinning': '0',
+      'session.intra_op.allow_spinning': settings.spinning === true ? '1' : '0',
       ...(settings.externalFolder !== undefined && {
         'session.model_external_initializers_file_folder_path': settings.externalFolder,
       }),

@@ -60,7 +60,8 @@ export async function measure(calls: number): Promise<Measured> {
     microBatches,
     kernels: 'fused',
   });
-  const training = await Session.create(graph.toModelBytes(), engine);
+  // As `model train` does where one training has all cores.
+  const training = await Session.create(graph.toModelBytes(), { ...engine, spinning: true });
   const products = buildProducts({ ...sizes, microBatches });
   const floor = await Session.create(products.toModelBytes(), {
     ...engine,

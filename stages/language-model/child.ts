@@ -1,5 +1,6 @@
 // Trains one language model inside the compute child: cuts batches from the local stream, runs steps in chunks of about a
 // second, measures the splits, hands checkpoints to the worker while it goes on, and writes the outputs at the end.
+import { availableParallelism } from 'node:os';
 import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { contextOffsets, contextsPerEpoch } from '../../core/order/context-order.js';
@@ -52,7 +53,11 @@ async function train(
   const forEvaluation = evaluationGraph(config);
   return trainings.use(
     digestOf({ ...forTraining, engine }),
-    () => Session.create(buildTrainingGraph(forTraining).toModelBytes(), engine),
+    () =>
+      Session.create(buildTrainingGraph(forTraining).toModelBytes(), {
+        ...engine,
+        spinning: ownsAllCores(engine.threads),
+      }),
     (training) =>
       evaluations.use(
         digestOf({ ...forEvaluation, engine }),
@@ -60,6 +65,11 @@ async function train(
         (evaluation) => new Call(request, context, { training, evaluation }).run(),
       ),
   );
+}
+
+/** Whether a session takes the whole machine; then nobody is kept waiting by threads that spin. */
+function ownsAllCores(threads: number): boolean {
+  return threads > 1 && threads >= availableParallelism();
 }
 
 export const languageModelTasks: {

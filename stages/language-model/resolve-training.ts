@@ -172,7 +172,7 @@ async function resolveModel(parts: ModelParts, section: ModelSection): Promise<R
   const streams = streamConfigs(source.tokensKey, training, tokenizer);
   const { steps, batch, optimiser, schedule, clipNorm, logEverySteps, validateEverySteps } =
     training;
-  const microBatches = planMicroBatches(batch, spec.contextTokens);
+  const microBatches = planMicroBatches(batch, spec.contextTokens, engine.threads);
   const config: LanguageModelConfig = {
     keyed: {
       model: spec,
