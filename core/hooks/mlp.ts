@@ -69,10 +69,16 @@ function rootsOf(graph: SiteGraph, post: string, path: DataPath): Map<string, bo
     }
     const node = producer(graph, tensor);
     if (node === undefined || tensor === path.start) return 'post is not made of projections alone';
+    if (addsBias(node)) return `the non-linearity adds a bias itself (${node.opType ?? ''})`;
     const bends = curved || CURVES.has(node.opType ?? '');
     for (const name of node.input) if (path.isData(name)) pending.push([name, bends]);
   }
   return roots;
+}
+
+/** Whether a non-linearity adds a bias to what it is given: then what it reads is no tensor of the graph. */
+function addsBias({ opType, input }: NodeProto): boolean {
+  return opType === 'BiasGelu' || (opType === 'FastGelu' && (input[1] ?? '') !== '');
 }
 
 /** Whether a tensor is a projection's output: with its bias, in other axes, or a part of it. */

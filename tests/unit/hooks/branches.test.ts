@@ -60,6 +60,7 @@ describe('an MLP is known', () => {
   it.each<[string, Make, Record<string, string>]>([
     ['with two gates', (g, x) => project(g, g.op('Mul', [silu(g, project(g, x, D_MLP)), g.op('Tanh', [project(g, x, D_MLP)])]), WIDTH), { 'mlp.hook_pre': '2 projections lead to post, 2 of them through a non-linearity' }], // prettier-ignore
     ['without a non-linearity', (g, x) => project(g, project(g, x, D_MLP), WIDTH), { 'mlp.hook_pre': '1 projections lead to post, 0 of them through a non-linearity' }], // prettier-ignore
+    ['whose non-linearity adds the bias', (g, x) => project(g, g.op('BiasGelu', [g.op('MatMul', [x, weight(g, WIDTH, D_MLP)]), weight(g, D_MLP)], { domain: 'com.microsoft' }), WIDTH), { 'mlp.hook_pre': 'the non-linearity adds a bias itself (BiasGelu)' }], // prettier-ignore
     ['that is one projection', (g, x) => project(g, x, WIDTH), { 'mlp.hook_post': 'it is a single projection' }], // prettier-ignore
     [
       'of experts',
