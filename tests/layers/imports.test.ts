@@ -32,6 +32,7 @@ const PLANTS: readonly Plant[] = [
   plant('core-onnx', 'core/onnx/plant.ts', '../autodiff/target.js'),
   plant('core-autodiff', 'core/autodiff/plant.ts', '../hooks/target.js'),
   plant('core-hooks', 'core/hooks/plant.ts', '../sae/target.js'),
+  plant('core-training', 'core/training/plant.ts', '../hooks/target.js'),
   plant('core-sae', 'core/sae/plant.ts', '../hooks/target.js'),
   plant('core-circuits', 'core/circuits/plant.ts', '../corpus/target.js'),
   plant('core-corpus', 'core/corpus/plant.ts', '../onnx/target.js'),
