@@ -1,6 +1,8 @@
 // Bringing gradients into the shapes of the tensors they belong to: by sizes known while building where possible, else by
 // nodes that read shapes when the graph runs. Reads forward tensors only for their shapes.
+import { InputError } from '../../schemas/errors.js';
 import { sameSize } from '../onnx/broadcast.js';
+import { describeValue } from '../onnx/operators/call.js';
 import type { Dim, Value } from '../onnx/shape.js';
 import { isName } from '../onnx/symbolic.js';
 import { Expressions } from './expressions.js';
@@ -78,7 +80,8 @@ export class ShapedExpressions extends Expressions {
     const { others = [], inner = 0 } = met;
     const rank = target.shape.length;
     const lead = dy.shape.length - rank;
-    const axes = Array.from({ length: Math.max(lead, 0) }, (_, axis) => axis);
+    if (lead < 0) throw contradiction(dy, target);
+    const axes = Array.from({ length: lead }, (_, axis) => axis);
     for (const [i, dim] of target.shape.slice(0, rank - inner).entries()) {
       const beside = others.map((other) => dimFromRight(other, i - rank));
       const stretched = this.#isStretched(dim, dy.shape[i + lead] as Dim, beside);
@@ -135,6 +138,14 @@ export class ShapedExpressions extends Expressions {
 }
 
 /** The size of an axis counted from the right (−1 is the last); 1 where the tensor has fewer axes, null where nothing is known. */
+/** A tensor cannot be stretched to fewer axes than it has: what the file says of its tensors is not so. */
+function contradiction(dy: Value, target: Value): InputError {
+  return new InputError(
+    `Expected a gradient of at least ${target.shape?.length ?? 0} axes for ${describeValue(target)}, got ${describeValue(dy)}: the graph's shapes contradict each other. Export the model anew.`,
+    { tensor: target.name },
+  );
+}
+
 function dimFromRight(value: Value | null, at: number): Dim | null {
   return value?.shape ? (value.shape.at(at) ?? 1) : null;
 }

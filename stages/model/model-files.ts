@@ -162,20 +162,29 @@ function refuseOutside(location: string, onnxPath: string, tensor: string): void
 async function insideFolder(onnxPath: string, location: string): Promise<string> {
   const folder = path.dirname(onnxPath);
   const file = path.join(folder, location);
+  if (path.relative(folder, file) === '') throw outside(location, onnxPath, 'it is the folder');
+  const own = await realpath(folder);
+  // The folder first: what lies elsewhere is neither looked at nor listed, not even for a better message.
+  for (const place of [path.dirname(file), file]) {
+    const real = await realpath(place).catch(() => null);
+    if (real !== null && leaves(path.relative(own, real)))
+      throw outside(location, onnxPath, 'a symbolic link leads there');
+  }
   const info = await statOrNull(file);
   if (!info?.isFile()) throw await missingFile(file, ` (external weights of "${onnxPath}")`);
-  const relative = path.relative(await realpath(folder), await realpath(file));
-  if (relative === '..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative)) {
-    throw outside(location, onnxPath, 'a symbolic link leads there');
-  }
-  const own = await statOrNull(onnxPath);
-  if (own?.ino === info.ino && own.dev === info.dev) {
+  const model = await statOrNull(onnxPath);
+  if (model?.ino === info.ino && model.dev === info.dev) {
     throw new InputError(
       `Expected external weights of "${onnxPath}" in a file of their own, found the model itself ("${shownName(location)}"). Export the model anew.`,
       { path: onnxPath, location: shownName(location) },
     );
   }
   return file;
+}
+
+/** Whether a relative path leads out of the folder that it starts in. */
+function leaves(relative: string): boolean {
+  return relative === '..' || relative.startsWith(`..${path.sep}`) || path.isAbsolute(relative);
 }
 
 function outside(location: string, onnxPath: string, how: string): InputError {

@@ -80,7 +80,7 @@ describe('a location outside the model', () => {
     expect(message.length).toBeLessThan(1000);
   });
 
-  it.each(['%2e%2e/secret.bin', '..%2fsecret.bin', 'file:///etc/passwd', '~/w.bin', '$HOME/w.bin', 'W.BIN', 'sub', '.', './sub/', 'w.bin/'])(
+  it.each(['%2e%2e/secret.bin', '..%2fsecret.bin', 'file:///etc/passwd', '~/w.bin', '$HOME/w.bin', 'W.BIN', 'sub', './sub/', 'w.bin/'])(
     '%s is taken as it stands and not found',
     async (location) => {
       expect(await refusal({ location, length: '16' })).toContain('No such file');
@@ -95,6 +95,23 @@ describe('a location outside the model', () => {
     expect(await refusal({ location: 'out/secret.bin', length: '16' })).toContain(text);
     symlinkSync(path.join(folder, 'w.bin'), path.join(folder, 'sub', 'inside.bin'));
     expect(await open([weight({ location: 'sub/inside.bin', length: '16' })])).toEqual(['model.onnx', 'sub/inside.bin']); // prettier-ignore
+  });
+
+  it.each(['.', './', 'sub/..'])('is refused as %s, which is no file', async (location) => {
+    const message = await refusal({ location, length: '16' });
+    expect(message).toMatch(/found "(\.|\.\/|sub\/\.\.)" outside it/);
+    expect(message).not.toContain('Did you mean');
+  });
+
+  it('is refused behind a link to a folder without a look at what lies there', async () => {
+    symlinkSync(root, path.join(folder, 'out'));
+    // A missing file there must not be told from one that exists, nor the folder's names shown.
+    for (const location of ['out/secret.bin', 'out/secret', 'out/nothing/at/all']) {
+      const message = await refusal({ location, offset: '0', length: '16' });
+      expect(message).not.toContain('Did you mean');
+      expect(message).toMatch(/leads there|No such file/);
+    }
+    expect(await refusal({ location: 'out/secret', offset: '0', length: '16' })).toContain('(a symbolic link leads there)'); // prettier-ignore
   });
 
   it('is refused where it is the model itself, under any name', async () => {
