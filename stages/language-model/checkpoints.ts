@@ -1,11 +1,8 @@
 // Checkpoints of a language model's training in the store: the state's tensors as one file, counters and log in the record.
-import path from 'node:path';
 import { z } from 'zod';
-import { DataError } from '../../schemas/errors.js';
-import { latestCheckpoint, putCheckpoint } from '../../storage/records/checkpoints.js';
-import { fetchDataToFile } from '../../storage/records/data-stream.js';
+import { putCheckpoint } from '../../storage/records/checkpoints.js';
 import type { StageContext } from '../stage.js';
-import { checkpointKey } from '../train/checkpoint-files.js';
+import { checkpointKey, fetchTrainingCheckpoint } from '../training-checkpoints.js';
 import type { Checkpoint, LanguageModelRequest } from './messages.js';
 
 const count = z.number().int().nonnegative();
@@ -25,25 +22,11 @@ const checkpointState = z.strictObject({
 });
 
 /** The last checkpoint of a training as a local file and its counters; null where there is none. @throws DataError where it is damaged */
-export async function fetchModelCheckpoint(
+export function fetchModelCheckpoint(
   key: string,
   context: StageContext,
 ): Promise<LanguageModelRequest['checkpoint']> {
-  const { store, spool, signal } = context;
-  const record = await latestCheckpoint(store, checkpointKey(key, context));
-  if (record === null) return null;
-  const chunk = record.chunks[0];
-  const parsed = checkpointState.safeParse(record.state);
-  if (!chunk || !parsed.success) {
-    const found = parsed.error?.issues[0]?.message ?? 'no tensors';
-    throw new DataError(
-      `Expected the checkpoint of training ${key} at step ${record.step} to hold tensors, step and log, found ${found}; delete checkpoints/${key}/ and train again.`,
-      { key, step: record.step },
-    );
-  }
-  const file = path.join(spool, `${key}.checkpoint.safetensors`);
-  await fetchDataToFile(store, chunk, { path: file, signal });
-  return { path: file, state: parsed.data };
+  return fetchTrainingCheckpoint(key, checkpointState, context);
 }
 
 /** Stores what the child wrote. */
