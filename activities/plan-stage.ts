@@ -12,11 +12,7 @@ import { datasetNames } from '../stages/run-plan/dataset-names.js';
 import type { ResolvedRun } from '../stages/run-plan/resolved-run.js';
 import { readResolvedRun } from '../stages/run-plan/run-records.js';
 import { STAGE_TABLE } from '../stages/run-plan/stage-table.js';
-import {
-  planStageUnits,
-  type PlannedUnit,
-  type StageUnits,
-} from '../stages/run-plan/stage-units.js';
+import { planStageUnits, type PlannedUnit, type StageUnits } from '../stages/run-plan/stage-units.js';
 import { putKeyPreimage } from '../storage/records/key-preimages.js';
 import { checkDuplicateIds } from '../stages/tokens/duplicate-ids.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
@@ -39,8 +35,7 @@ export async function planStageActivity(
   for (const preimage of units.preimages) await putKeyPreimage(store, preimage);
   await writePlan(store, withStage((await readPlan(store, revision)) ?? initialPlan(run), units));
   const work = await planWork(store, units, mode);
-  if (stage === 'tokens' && work.todo.length > 0)
-    await refuseDuplicateIds(run, store, dependencies);
+  if (stage === 'tokens' && work.todo.length > 0) await refuseDuplicateIds(run, store, dependencies);
   const row = STAGE_TABLE[stage];
   const manifest = await writeManifest(
     store,
@@ -88,9 +83,7 @@ async function refuseDuplicateIds(
   dependencies: ActivityDependencies,
 ): Promise<void> {
   const corpus = await createPinnedReader(store, run.revision)(datasetNames(run.name).corpus);
-  const byPart = new Map(
-    (corpus?.commits ?? []).map((commit) => [(commit.inputs as { part: string }).part, commit]),
-  );
+  const byPart = new Map((corpus?.commits ?? []).map((commit) => [(commit.inputs as { part: string }).part, commit]));
   const parts = run.parts.flatMap((part) => {
     const commit = byPart.get(part.digest);
     return commit ? [{ commit, name: part.location }] : [];

@@ -6,13 +6,7 @@ import type { RunInput, ScheduledInput } from '../schemas/messages.js';
 import { getJson } from '../stages/lot/manifest.js';
 import { fillPlaceholders } from '../stages/run-file/placeholders.js';
 import { resolveRun } from '../stages/run-plan/resolve-run.js';
-import {
-  latestRevision,
-  remainingWork,
-  sameRequest,
-  stagesOf,
-  storeRun,
-} from '../stages/run-plan/run-records.js';
+import { latestRevision, remainingWork, sameRequest, stagesOf, storeRun } from '../stages/run-plan/run-records.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 interface ScheduleTemplate {
@@ -47,8 +41,7 @@ export async function prepareScheduledRunActivity(
   const resolved = await resolveRun(parsed.data, options);
   const same = latest !== null && sameRequest(latest, resolved.run);
   const run = same ? latest : resolved.run;
-  if (same && schedule.mode !== 'all' && (await remainingWork(store, run, schedule.mode)).complete)
-    return null;
+  if (same && schedule.mode !== 'all' && (await remainingWork(store, run, schedule.mode)).complete) return null;
   if (!same) await storeRun(store, run, resolved.uploads);
   return {
     ref: { store: schedule.ref.store, run: run.name, revision: run.revision },

@@ -53,8 +53,7 @@ export async function publishStageActivity(
     const splits = (some: readonly (readonly [string, string | null])[]): Set<string | null> =>
       new Set(some.map(([, split]) => split));
     const left = splits(planned.filter(([name]) => have.has(name)));
-    for (const split of splits(planned))
-      if (split !== null && !left.has(split)) emptySplits.add(split);
+    for (const split of splits(planned)) if (split !== null && !left.has(split)) emptySplits.add(split);
   }
   return { ...total, emptySplits: [...emptySplits] };
 }

@@ -14,10 +14,7 @@ const HEARTBEAT_MS = 3000;
 /** After a pause, a cancellation or SIGTERM shards in hand may take this long to finish; then they are released. */
 const FINISH_MS = 18_000;
 
-export async function runLotActivity(
-  input: LotInput,
-  dependencies: ActivityDependencies,
-): Promise<LotResult> {
+export async function runLotActivity(input: LotInput, dependencies: ActivityDependencies): Promise<LotResult> {
   const { ref, stage, lot, mode } = input;
   const context = Context.current();
   assertStageVersion(stage, input.stageVersion);

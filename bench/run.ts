@@ -44,9 +44,7 @@ function parseRows(text: string | undefined): readonly BenchRow['row'][] {
   return text.split(',').map((part) => {
     const row = known.find((one) => String(one) === part);
     if (row !== undefined) return row;
-    throw new InputError(
-      `Expected rows among ${known.join(', ')}, got "${part}" in --rows ${text}.`,
-    );
+    throw new InputError(`Expected rows among ${known.join(', ')}, got "${part}" in --rows ${text}.`);
   });
 }
 

@@ -40,9 +40,7 @@ export function findDictionary(given: string, datasets: readonly string[]): Dict
  */
 export function findDataset(given: string, datasets: readonly string[]): string {
   if (datasets.includes(given)) return given;
-  const under = datasets.filter(
-    (name) => name.startsWith(`${given}/`) || name.endsWith(`/${given}`),
-  );
+  const under = datasets.filter((name) => name.startsWith(`${given}/`) || name.endsWith(`/${given}`));
   if (under.length > 0) {
     throw new InputError(
       `Expected a dataset, found that "${given}" is part of the names ${listText(under)}; give one of these.`,
@@ -57,8 +55,7 @@ export function dictionariesOf(datasets: readonly string[]): DictionaryName[] {
   const names = new Map<string, DictionaryName>();
   for (const dataset of datasets) {
     const [run, dictionary, table, ...rest] = dataset.split('/');
-    if (run === undefined || dictionary === undefined || table === undefined || rest.length > 0)
-      continue;
+    if (run === undefined || dictionary === undefined || table === undefined || rest.length > 0) continue;
     if ((RESERVED_NAMES as readonly string[]).includes(dictionary)) continue;
     names.set(`${run}/${dictionary}`, { run, dictionary });
   }
@@ -78,13 +75,10 @@ function unknown(of: {
       : of.all.length > 0
         ? `there are ${listText(of.all)}.`
         : 'this store holds none yet; is it the store that you mean (--store)?';
-  return new InputError(
-    `Expected the name of a ${of.what}, found "${of.given}", which is none; ${remedy}`,
-    {
-      given: of.given,
-      candidates: near,
-    },
-  );
+  return new InputError(`Expected the name of a ${of.what}, found "${of.given}", which is none; ${remedy}`, {
+    given: of.given,
+    candidates: near,
+  });
 }
 
 const MOST_LISTED = 12;

@@ -24,7 +24,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-const orchestration = lazyOrchestration(
-  async () => (await import('./orchestration/orchestration.js')).orchestration,
-);
+const orchestration = lazyOrchestration(async () => (await import('./orchestration/orchestration.js')).orchestration);
 process.exitCode = await main(process.argv.slice(2), processIo(interrupt.signal), orchestration);

@@ -7,17 +7,8 @@ const count = z.number().int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const timeMs = z.number().describe('milliseconds since the epoch');
 
-export const RUN_STATES = [
-  'running',
-  'paused',
-  'completed',
-  'failed',
-  'cancelled',
-  'unknown',
-] as const;
-export const runState = z
-  .enum(RUN_STATES)
-  .describe('by the last event; unknown: no event was written yet');
+export const RUN_STATES = ['running', 'paused', 'completed', 'failed', 'cancelled', 'unknown'] as const;
+export const runState = z.enum(RUN_STATES).describe('by the last event; unknown: no event was written yet');
 
 export const runsDocument = z.array(
   z.strictObject({
@@ -43,15 +34,11 @@ export const statusDocument = z.strictObject({
     .strictObject({
       atMs: timeMs,
       stage: stageName.nullable(),
-      progress: z
-        .record(z.string(), z.unknown())
-        .describe('tokens, rows or step of the lot in hand'),
+      progress: z.record(z.string(), z.unknown()).describe('tokens, rows or step of the lot in hand'),
     })
     .nullable()
     .describe('the latest sign of life of a worker'),
-  signOfLife: z
-    .boolean()
-    .describe('false: the run is active and no worker gave a sign of life for 60 s'),
+  signOfLife: z.boolean().describe('false: the run is active and no worker gave a sign of life for 60 s'),
   stages: z.array(
     z.strictObject({
       stage: stageName,
@@ -100,9 +87,7 @@ export const quarantineDocument = z.strictObject({
 export const explainDocument = z.strictObject({
   run: z.string(),
   revision: count,
-  against: count
-    .nullable()
-    .describe('the revision that it is compared with; null where there is no earlier one'),
+  against: count.nullable().describe('the revision that it is compared with; null where there is no earlier one'),
   stages: z.array(
     z.strictObject({
       stage: stageName,
@@ -120,9 +105,7 @@ export const explainDocument = z.strictObject({
 
 export const rmDocument = z.strictObject({
   run: z.string(),
-  datasets: z
-    .array(z.string())
-    .describe('datasets that no longer have a name; `gc` frees what nothing else uses'),
+  datasets: z.array(z.string()).describe('datasets that no longer have a name; `gc` frees what nothing else uses'),
   records: count.describe('records deleted'),
 });
 

@@ -28,9 +28,7 @@ export const errorDocument = z.strictObject({
   error: z.strictObject({
     class: z
       .string()
-      .describe(
-        'InputError, DataError, ResourceError, TransientError, or the name of an unexpected one',
-      ),
+      .describe('InputError, DataError, ResourceError, TransientError, or the name of an unexpected one'),
     message: z.string(),
     details: z.record(z.string(), z.unknown()),
   }),
@@ -72,9 +70,7 @@ export const verifyDocument = z.strictObject({
   bytes: count,
   digest: sha256.describe('rebuilt from the bytes that were read'),
   expected: sha256.describe('as the snapshot states it'),
-  damage: z.array(
-    z.strictObject({ key: z.string(), table: z.string(), shard: z.string(), problem: z.string() }),
-  ),
+  damage: z.array(z.strictObject({ key: z.string(), table: z.string(), shard: z.string(), problem: z.string() })),
 });
 
 const coverage = z
@@ -91,15 +87,11 @@ export const topDocument = z.strictObject({
       doc: count,
       docId: z.string(),
       split: splitName,
-      pos: count.describe(
-        'of the token on which the feature fires most strongly, within the document',
-      ),
+      pos: count.describe('of the token on which the feature fires most strongly, within the document'),
       start: count.describe('pos of tokens[0]'),
       value: z.number(),
       tokens: z.array(z.string()),
-      values: z
-        .array(z.number())
-        .describe("the feature's activation on each of `tokens`; 0 where it does not fire"),
+      values: z.array(z.number()).describe("the feature's activation on each of `tokens`; 0 where it does not fire"),
     }),
   ),
   coverage: coverage.optional(),
@@ -117,9 +109,7 @@ export const findDocument = z.strictObject({
       end: count,
       token: z.string(),
       stored: z.boolean().describe('false for positions that the run drops'),
-      features: z
-        .array(z.strictObject({ feature: count, value: z.number() }))
-        .describe('strongest first'),
+      features: z.array(z.strictObject({ feature: count, value: z.number() })).describe('strongest first'),
     }),
   ),
 });
@@ -164,17 +154,13 @@ export const modelInspectDocument = z.strictObject({
   layers: count,
   width: count,
   vocabulary: count,
-  positions: count
-    .nullable()
-    .describe('tokens that fit; null where no learned position table is visible'),
+  positions: count.nullable().describe('tokens that fit; null where no learned position table is visible'),
   norm: z.enum(['pre', 'post']),
   inputs: z.array(z.string()),
   outputs: z.array(z.string()),
   opset: count,
   producer: z.string(),
-  heads: count
-    .nullable()
-    .describe('attention heads; null where not found or not the same everywhere'),
+  heads: count.nullable().describe('attention heads; null where not found or not the same everywhere'),
   kvHeads: count.nullable().describe('heads of keys and values'),
   dHead: count.nullable(),
   dMlp: count.nullable().describe('null also for a mixture of experts'),

@@ -42,8 +42,7 @@ export interface Part {
 }
 
 export type SplitRule =
-  | { readonly field: string }
-  | { readonly fit: number; readonly calib: number; readonly test: number };
+  { readonly field: string } | { readonly fit: number; readonly calib: number; readonly test: number };
 
 export interface CorpusConfig {
   readonly keyed: {

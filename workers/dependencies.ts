@@ -30,9 +30,9 @@ export async function createDependencies(
   const caches = new Map<string, LocalCache>();
   const spoolRoot = path.join(folder, 'spool', String(process.pid));
   await mkdir(spoolRoot, { recursive: true });
-  const manifest = JSON.parse(
-    await readFile(new URL('../../package.json', import.meta.url), 'utf8'),
-  ) as { version: string };
+  const manifest = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   const open = (url: string, storeOptions: StoreOptionsMessage): Promise<ObjectStore> => {
     const known = stores.get(url);
     if (known) return known;

@@ -65,9 +65,7 @@ export async function runWorkflow(input: RunInput): Promise<RunResult> {
 /** Takes signals: each becomes an event and is passed on to the stage that runs. */
 function listen(input: RunInput, current: Current): Control {
   const { ref } = input;
-  const pass = async (
-    send: (child: ChildWorkflowHandle<typeof stageWorkflow>) => Promise<void>,
-  ): Promise<void> => {
+  const pass = async (send: (child: ChildWorkflowHandle<typeof stageWorkflow>) => Promise<void>): Promise<void> => {
     // A stage that has just ended cannot be signalled; the next one starts with the state of this workflow.
     if (current.child) await send(current.child).catch(() => undefined);
   };
@@ -134,11 +132,7 @@ async function runStage(running: Running, stage: RunStage): Promise<void> {
   await pauseForEmptySplits(stage, finished, control);
 }
 
-async function pauseForEmptySplits(
-  stage: StageName,
-  finished: StageFinished,
-  control: Control,
-): Promise<void> {
+async function pauseForEmptySplits(stage: StageName, finished: StageFinished, control: Control): Promise<void> {
   if (finished.emptySplits.length === 0) return;
   await control.pause(
     `after stage ${stage} no shard is left of split ${finished.emptySplits.join(', ')}: ${finished.quarantined} of ${finished.planned} shards are quarantined`,

@@ -38,7 +38,12 @@ export async function measure(work: Work, file: string): Promise<Measured> {
     seconds = (performance.now() - begun) / 1000;
     nodesAfter = graphOf(vjp).node.length;
   }
-  return { seconds, anonymousBytes: await anonymousBytes(), nodesBefore: graphOf(opened.model).node.length, nodesAfter }; // prettier-ignore
+  return {
+    seconds,
+    anonymousBytes: await anonymousBytes(),
+    nodesBefore: graphOf(opened.model).node.length,
+    nodesAfter,
+  };
 }
 
 function differentiate(work: Work, { model, summary }: OpenedModel): ModelProto {

@@ -15,10 +15,7 @@ export interface CommandEnd {
 }
 
 /** Runs `assay ARGS` to its end. @throws RangeError with its stderr where it does not succeed */
-export async function runAssay(
-  args: readonly string[],
-  { cwd, env = {} }: CommandOptions,
-): Promise<CommandEnd> {
+export async function runAssay(args: readonly string[], { cwd, env = {} }: CommandOptions): Promise<CommandEnd> {
   const started = performance.now();
   const child = spawn(process.execPath, [path.join(packageRoot(), 'cli', 'assay.mjs'), ...args], {
     cwd,

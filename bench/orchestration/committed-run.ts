@@ -83,11 +83,7 @@ async function syntheticRun(shards: number): Promise<ResolvedRun> {
   return { ...run, parts };
 }
 
-async function commitStage(
-  store: ObjectStore,
-  run: ResolvedRun,
-  units: StageUnits,
-): Promise<number> {
+async function commitStage(store: ObjectStore, run: ResolvedRun, units: StageUnits): Promise<number> {
   for (const preimage of units.preimages) await putKeyPreimage(store, preimage);
   let written = 0;
   for (const { group, units: planned } of units.groups) {

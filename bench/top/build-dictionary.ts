@@ -16,13 +16,7 @@ import { putDataFile } from '../../storage/records/data-objects.js';
 import { writeSegment } from '../../storage/records/segments.js';
 import type { TableColumns, TableName } from '../../storage/tables/layouts.js';
 import { TableWriter, type TableFile } from '../../storage/tables/table-writer.js';
-import {
-  DOCUMENT_TOKENS,
-  drawShard,
-  expectedFirings,
-  shardTokens,
-  type SyntheticShape,
-} from './synthetic-shards.js';
+import { DOCUMENT_TOKENS, drawShard, expectedFirings, shardTokens, type SyntheticShape } from './synthetic-shards.js';
 
 export interface BuildOptions extends SyntheticShape {
   readonly topExamples: number;
@@ -48,10 +42,8 @@ export async function buildDictionary(options: BuildOptions): Promise<Dictionary
   for (let index = 0; index < options.shards; index++) {
     const shard = drawShard(options, index, expected);
     const name = `shard-${String(index).padStart(5, '0')}`;
-    const put = <T extends TableName>(
-      table: T,
-      columns: TableColumns[T],
-    ): Promise<ObjectRecord[]> => putTable(options, { table, shard: name }, columns);
+    const put = <T extends TableName>(table: T, columns: TableColumns[T]): Promise<ObjectRecord[]> =>
+      putTable(options, { table, shard: name }, columns);
     tokens.push(
       commitOf(
         ['tokens', name],
@@ -136,8 +128,7 @@ const IN_PROCESS: ComputeChildren = {
       request: unknown,
       context: unknown,
     ) => Promise<Response>;
-    const ask = (what: string, asked: unknown): Promise<unknown> | undefined =>
-      call.onAsk?.(what, asked);
+    const ask = (what: string, asked: unknown): Promise<unknown> | undefined => call.onAsk?.(what, asked);
     return handler(request, { stop: call.signal, progress: () => undefined, ask });
   },
   stopAll: () => undefined,
@@ -155,8 +146,7 @@ async function putTable<T extends TableName>(
   });
   await writer.write(columns);
   const records: ObjectRecord[] = [];
-  for (const file of await writer.finish())
-    records.push(await putFile(options.store, at.shard, file));
+  for (const file of await writer.finish()) records.push(await putFile(options.store, at.shard, file));
   return records;
 }
 

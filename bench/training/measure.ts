@@ -85,9 +85,7 @@ export async function measure(calls: number): Promise<Measured> {
 
 function trainingFeeds(): Record<string, TensorValue> {
   const random = new KeyedRandom('bench', 'training');
-  const data = Int32Array.from({ length: STEPS * BATCH * (CONTEXT + 1) }, () =>
-    random.nextInt(TINY.vocabulary),
-  );
+  const data = Int32Array.from({ length: STEPS * BATCH * (CONTEXT + 1) }, () => random.nextInt(TINY.vocabulary));
   const schedule: Schedule = {
     kind: 'constant',
     lr: 1e-3,
@@ -97,12 +95,10 @@ function trainingFeeds(): Record<string, TensorValue> {
   };
   const factors = stepFactors(OPTIMISER, schedule, { from: 0, count: STEPS });
   const state = startState(TINY, OPTIMISER, initialParameters(TINY, 0));
-  const column = (values: Float32Array): TensorValue => ({ dtype: 'float32', dims: [STEPS], data: values }); // prettier-ignore
+  const column = (values: Float32Array): TensorValue => ({ dtype: 'float32', dims: [STEPS], data: values });
   return {
     [TRAINING_FEEDS.tokens]: { dtype: 'int32', dims: [STEPS, BATCH, CONTEXT + 1], data },
-    ...Object.fromEntries(
-      [...factors].map(([name, values]) => [factorFeed(name), column(values)] as const),
-    ),
+    ...Object.fromEntries([...factors].map(([name, values]) => [factorFeed(name), column(values)] as const)),
     ...Object.fromEntries(
       stateTensors(TINY, OPTIMISER).map(({ name, shape }) => [
         name,

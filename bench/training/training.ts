@@ -47,9 +47,15 @@ function rowsOf(rounds: readonly Round[]): BenchRow[] {
   );
   const conditions = `4 layers, width 128, 4,096 tokens, batch ${BATCH} × ${CONTEXT}, AdamW, clipping, ${THREADS} threads; ${own.toFixed(0)} tokens/s; median of ${rounds.length} alternating processes`;
   const products = median(rounds.map(({ own: o }) => o.secondsPerStep / o.secondsOfProducts));
-  const floor: BenchRow = { row: 8, what: 'training step of the tiny GPT ÷ its matrix products alone', value: products, must: null, met: null, conditions }; // prettier-ignore
-  if (compared.length === 0)
-    return [{ ...floor, conditions: `${conditions}; PyTorch not measured` }];
+  const floor: BenchRow = {
+    row: 8,
+    what: 'training step of the tiny GPT ÷ its matrix products alone',
+    value: products,
+    must: null,
+    met: null,
+    conditions,
+  };
+  if (compared.length === 0) return [{ ...floor, conditions: `${conditions}; PyTorch not measured` }];
   const value = median(compared.map(({ ratio }) => ratio));
   const peer = median(compared.map(({ rate }) => rate));
   return [

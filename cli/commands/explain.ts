@@ -14,18 +14,13 @@ export interface ExplainOptions {
 
 export function addExplain(program: Command, start: Start): void {
   addCommand(program, 'explain <run>', {
-    description:
-      "what each stage's key is made of, and which settings differ from an earlier revision",
+    description: "what each stage's key is made of, and which settings differ from an earlier revision",
     examples: [
       ['assay explain kjv', 'against the revision before'],
       ['assay explain kjv --against 1', 'against revision 1'],
     ],
   })
-    .option(
-      '--against <revision>',
-      'revision to compare with (default: the one before)',
-      wholeNumber(0),
-    )
+    .option('--against <revision>', 'revision to compare with (default: the one before)', wholeNumber(0))
     .action((run: string, options: { against?: number }) =>
       start((context) => explain({ run, against: options.against }, context)),
     );

@@ -22,9 +22,7 @@ export function addExport(program: Command, start: Start): void {
       ['assay export kjv/documents --to parquet --out docs', 'into the folder docs'],
     ],
   })
-    .addOption(
-      new Option('--to <format>', 'format of the files').choices(['parquet']).makeOptionMandatory(),
-    )
+    .addOption(new Option('--to <format>', 'format of the files').choices(['parquet']).makeOptionMandatory())
     .option('--out <folder>', 'where to (default: a folder named for the dataset)')
     .action((dataset: string, flags: { to: 'parquet'; out?: string }) =>
       start((context) => exportDataset({ dataset, to: flags.to, out: flags.out }, context)),
@@ -40,9 +38,7 @@ async function exportDataset(options: ExportOptions, context: CommandContext): P
   const files = await exportTables(store, snapshot, { folder, signal: io.signal });
   const document = { dataset: snapshot.dataset, snapshot: snapshot.version, folder, files };
   output.result(exportDocument, document, () =>
-    files
-      .map(({ path, rows, bytes }) => `${path}  ${countText(rows)} rows, ${bytesText(bytes)}`)
-      .join('\n'),
+    files.map(({ path, rows, bytes }) => `${path}  ${countText(rows)} rows, ${bytesText(bytes)}`).join('\n'),
   );
   if (!snapshot.complete) output.note(`The dataset is ${growingText(snapshot)}.`);
   return EXIT.done;

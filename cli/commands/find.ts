@@ -19,10 +19,7 @@ export function addFind(program: Command, start: Start): void {
   addCommand(program, 'find <dict> <text>', {
     description: 'the features that fire on a text, token by token',
     examples: [
-      [
-        'assay find kjv-l2 "In the beginning God created the heaven"',
-        'the five strongest of each token',
-      ],
+      ['assay find kjv-l2 "In the beginning God created the heaven"', 'the five strongest of each token'],
       ['assay find kjv-l2 "And it came to pass" --json', 'all of them'],
     ],
   })

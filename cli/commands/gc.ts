@@ -10,8 +10,7 @@ import { garbageText } from '../render/dataset-text.js';
 
 export function addGc(program: Command, start: Start): void {
   addCommand(program, 'gc', {
-    description:
-      'list what no run and no ref needs any more; objects younger than 24 hours are spared',
+    description: 'list what no run and no ref needs any more; objects younger than 24 hours are spared',
     examples: [
       ['assay gc', 'only look'],
       ['assay gc --apply', 'delete it; refused while a run is active'],
@@ -26,9 +25,7 @@ async function gc(apply: boolean, context: CommandContext): Promise<number> {
   const store = await context.openStore();
   const plan = await planGarbage(store, { nowMs: Date.now() });
   const runs = apply ? await listRunSummaries(store) : [];
-  const activeRuns = runs
-    .filter((run) => run.state !== 'unknown' && !hasEnded(run.state))
-    .map((run) => run.run);
+  const activeRuns = runs.filter((run) => run.state !== 'unknown' && !hasEnded(run.state)).map((run) => run.run);
   const { removed, spared } = apply
     ? await applyGarbage(store, plan, { activeRuns, signal: io.signal })
     : { removed: 0, spared: 0 };

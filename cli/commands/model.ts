@@ -73,8 +73,7 @@ async function inspect(file: string, context: CommandContext): Promise<number> {
 }
 
 async function runSites(options: ModelRunOptions, context: CommandContext): Promise<number> {
-  const { computeModelRun, parseIds, readIdsFile, writeModelRun } =
-    await import('../../stages/model/run-model.js');
+  const { computeModelRun, parseIds, readIdsFile, writeModelRun } = await import('../../stages/model/run-model.js');
   const { parseEdit } = await import('../../stages/model/edit-grammar.js');
   const at = (path: string): string => resolve(context.io.cwd, path);
   const edits = options.edit.map(parseEdit);

@@ -27,9 +27,7 @@ export function addSet(program: Command, start: Start, act: SetAction): void {
     .action((run: string, options: Omit<SetOptions, 'run'>) =>
       start((context) => {
         if (options.window === undefined && options.tolerance === undefined) {
-          throw new InputError(
-            'Expected --window or --tolerance, found neither; say what to change.',
-          );
+          throw new InputError('Expected --window or --tolerance, found neither; say what to change.');
         }
         return act({ ...options, run }, context);
       }),

@@ -16,13 +16,9 @@ const MAX_BYTES = 4 * 2 ** 30;
 
 export function addSql(program: Command, start: Start): void {
   addCommand(program, 'sql <query>', {
-    description:
-      'one SELECT (DuckDB) over documents, tokens, acts, postings, features, top and training',
+    description: 'one SELECT (DuckDB) over documents, tokens, acts, postings, features, top and training',
     examples: [
-      [
-        'assay sql "select feature, n, max from features order by n desc limit 5"',
-        'the busiest features',
-      ],
+      ['assay sql "select feature, n, max from features order by n desc limit 5"', 'the busiest features'],
       [
         'assay sql "select d.id, count(*) n from postings p join documents d using (doc) where feature = 77 group by 1 order by 2 desc" --run kjv',
         'where feature 77 fires',

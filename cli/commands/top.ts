@@ -18,8 +18,7 @@ export interface TopOptions {
 
 export function addTop(program: Command, start: Start): void {
   addCommand(program, 'top <dict> <feature>', {
-    description:
-      'the strongest examples of a feature, with the tokens on which it fires highlighted',
+    description: 'the strongest examples of a feature, with the tokens on which it fires highlighted',
     examples: [
       ['assay top kjv-l2 77', 'ten examples'],
       ['assay top kjv/kjv-l2 77 --k 3 --context 40 --json', 'three, with more text, as JSON'],
@@ -37,10 +36,9 @@ function featureNumber(text: string): number {
     return wholeNumber(0)(text);
   } catch (error) {
     if (!(error instanceof InvalidArgumentError)) throw error;
-    throw new InputError(
-      `Expected the number of a feature, found "${text}"; features count from 0.`,
-      { feature: text },
-    );
+    throw new InputError(`Expected the number of a feature, found "${text}"; features count from 0.`, {
+      feature: text,
+    });
   }
 }
 

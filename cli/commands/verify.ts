@@ -10,8 +10,7 @@ import { bytesText } from '../render/quantities.js';
 
 export function addVerify(program: Command, start: Start): void {
   addCommand(program, 'verify <dataset>', {
-    description:
-      'read and hash every object of a dataset; exit code 1 when anything is damaged or missing',
+    description: 'read and hash every object of a dataset; exit code 1 when anything is damaged or missing',
     examples: [['assay verify kjv/kjv-l2/postings', 'reads the whole dataset']],
   }).action((dataset: string) => start((context) => verify(dataset, context)));
 }

@@ -98,11 +98,7 @@ async function tell<Answer>(
   });
 }
 
-function say(
-  context: CommandContext,
-  document: z.input<typeof controlDocument>,
-  text: string,
-): number {
+function say(context: CommandContext, document: z.input<typeof controlDocument>, text: string): number {
   context.output.result(controlDocument, document, () => text);
   return EXIT.done;
 }

@@ -102,9 +102,7 @@ async function storeChecks(context: CommandContext): Promise<Check[]> {
       name: `store: ${check}`,
       ok,
       found: `${detail} (${store.url})`,
-      remedy: ok
-        ? null
-        : 'use another store; docs/operations.md lists those that keep the promises',
+      remedy: ok ? null : 'use another store; docs/operations.md lists those that keep the promises',
     }));
   } catch (error) {
     const named = context.storeOption !== null || context.environment.store !== null;
@@ -143,9 +141,7 @@ async function temporalCheck(context: CommandContext): Promise<Check> {
 }
 
 function message(error: unknown): string {
-  return error instanceof AssayError || error instanceof Error
-    ? firstLine(error.message)
-    : String(error);
+  return error instanceof AssayError || error instanceof Error ? firstLine(error.message) : String(error);
 }
 
 function firstLine(text: string): string {

@@ -117,9 +117,7 @@ function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
         text: `${run.name}: ${different} recomputed shards differ from their commits (nothing was replaced). \`assay logs ${run.name}\` has the details.`,
       };
     const warning =
-      quarantined > 0
-        ? ` Warning: ${quarantined} shards are quarantined (assay quarantine ${run.name}).`
-        : '';
+      quarantined > 0 ? ` Warning: ${quarantined} shards are quarantined (assay quarantine ${run.name}).` : '';
     return { state, exitCode: EXIT.done, text: `${run.name} is complete.${warning}` };
   }
   if (state === 'cancelled')
@@ -153,19 +151,11 @@ function eventLine(event: RunEvent, meter: StageMeter): string | null {
     const seconds = ((event.atMs - meter.startedMs) / 1000).toFixed(1);
     return `${stage.padEnd(12)} done: ${Number(data['committed'])} of ${Number(data['planned'])}${quarantined > 0 ? `, ${quarantined} quarantined` : ''} in ${seconds} s`;
   }
-  return type === 'paused'
-    ? `paused: ${String(data['reason'])}`
-    : type === 'unpaused'
-      ? 'goes on'
-      : null;
+  return type === 'paused' ? `paused: ${String(data['reason'])}` : type === 'unpaused' ? 'goes on' : null;
 }
 
 /** Done and planned of one stage, by one listing per key. */
-async function measure(
-  store: ObjectStore,
-  run: ResolvedRun,
-  stage: StageName,
-): Promise<StageMeasure> {
+async function measure(store: ObjectStore, run: ResolvedRun, stage: StageName): Promise<StageMeasure> {
   const plan = await readPlan(store, run);
   const rows = (plan?.stages ?? []).filter((row) => row.stage === stage && row.key !== null);
   const byKey = new Map(rows.map((row) => [row.key as string, row]));
@@ -180,9 +170,7 @@ async function measure(
     total.size += row.size ?? 0;
     total.quarantined += [...bad].filter((input) => !committed.has(input)).length;
   }
-  const lengths = new Set(
-    run.dictionaries.map(({ sae }) => Math.floor(sae.tokens / sae.batchRows)),
-  );
+  const lengths = new Set(run.dictionaries.map(({ sae }) => Math.floor(sae.tokens / sae.batchRows)));
   const [steps = null] = stage === 'train' && lengths.size === 1 ? lengths : [];
   return { stage, ...total, steps };
 }

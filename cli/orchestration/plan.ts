@@ -55,20 +55,13 @@ function render(rows: readonly PlanRow[], exact: boolean): string {
     row.seconds === null ? '' : `${Math.ceil(row.seconds)} s`,
   ]);
   const table = [head, ...body];
-  const widths = head.map((_, column) =>
-    Math.max(...table.map((cells) => (cells[column] ?? '').length)),
-  );
+  const widths = head.map((_, column) => Math.max(...table.map((cells) => (cells[column] ?? '').length)));
   const lines = table.map((cells) =>
     cells
-      .map((cell, column) =>
-        column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
+      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join('  '),
   );
-  const seconds = STAGES.reduce(
-    (sum, stage) => sum + (rows.find((row) => row.stage === stage)?.seconds ?? 0),
-    0,
-  );
+  const seconds = STAGES.reduce((sum, stage) => sum + (rows.find((row) => row.stage === stage)?.seconds ?? 0), 0);
   return [
     ...lines,
     '',

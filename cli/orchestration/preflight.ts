@@ -68,10 +68,7 @@ export async function checkRoom(input: RoomInput, free: FreeBytes = freeBytes): 
     await expectRoom({ what: 'the store', place: fileURLToPath(store.url), needed }, free);
   }
   if (workerFolder !== null)
-    await expectRoom(
-      { what: "the workers' files", place: workerFolder, needed: workerBytes(run) },
-      free,
-    );
+    await expectRoom({ what: "the workers' files", place: workerFolder, needed: workerBytes(run) }, free);
 }
 
 interface Need {

@@ -3,12 +3,7 @@ import { InputError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord, Snapshot } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { mapParallel } from '../../storage/records/parallel.js';
-import {
-  getSnapshot,
-  latestSnapshot,
-  listDatasets,
-  readSnapshotCommits,
-} from '../../storage/records/snapshots.js';
+import { getSnapshot, latestSnapshot, listDatasets, readSnapshotCommits } from '../../storage/records/snapshots.js';
 import { findDataset, findDictionary, type DictionaryName } from '../dataset-names.js';
 
 const READS_AT_ONCE = 16;
@@ -19,9 +14,7 @@ export async function latestSnapshots(store: ObjectStore, run?: string): Promise
   const snapshots = await mapParallel(names, READS_AT_ONCE, ({ dataset, version }) =>
     getSnapshot(store, dataset, version),
   );
-  return snapshots
-    .filter((snapshot) => snapshot !== null)
-    .sort((a, b) => compare(a.dataset, b.dataset));
+  return snapshots.filter((snapshot) => snapshot !== null).sort((a, b) => compare(a.dataset, b.dataset));
 }
 
 /** The latest snapshot of a dataset. @throws InputError where there is no such dataset, with the nearest names */
@@ -37,10 +30,7 @@ export async function pinDataset(store: ObjectStore, name: string): Promise<Snap
 }
 
 /** The dictionary that `DICT` or `RUN/DICT` means. @throws InputError for none or several */
-export async function resolveDictionary(
-  store: ObjectStore,
-  given: string,
-): Promise<DictionaryName> {
+export async function resolveDictionary(store: ObjectStore, given: string): Promise<DictionaryName> {
   const [run, dictionary, ...rest] = given.split('/');
   if (run && dictionary && rest.length === 0) {
     const within = await listDatasets(store, run);
@@ -58,13 +48,9 @@ export async function resolveDictionary(
 }
 
 /** The pinned objects of a snapshot's own tables, in the order of shards. */
-export async function snapshotObjects(
-  store: ObjectStore,
-  snapshot: Snapshot,
-): Promise<ObjectRecord[]> {
+export async function snapshotObjects(store: ObjectStore, snapshot: Snapshot): Promise<ObjectRecord[]> {
   const objects: ObjectRecord[] = [];
-  for await (const commit of readSnapshotCommits(store, snapshot))
-    objects.push(...ownObjects(snapshot, commit));
+  for await (const commit of readSnapshotCommits(store, snapshot)) objects.push(...ownObjects(snapshot, commit));
   return objects.sort((a, b) => compare(a.shard, b.shard) || compare(a.key, b.key));
 }
 

@@ -15,27 +15,16 @@ type StageExplanation = Explanation['stages'][number];
 const READS_AT_ONCE = 8;
 
 /** Every stage's key of a revision beside that of another one. */
-export async function explainRun(
-  store: ObjectStore,
-  run: RunRevision,
-  against: number | null,
-): Promise<Explanation> {
+export async function explainRun(store: ObjectStore, run: RunRevision, against: number | null): Promise<Explanation> {
   const plan = await readPlan(store, run);
   const earlier = against === null ? null : { name: run.name, revision: against };
   const earlierPlan = earlier === null ? null : await readPlan(store, earlier);
-  const stages = await mapParallel(
-    plan?.stages ?? [],
-    READS_AT_ONCE,
-    async ({ stage, dataset, key }) => {
-      const now = key ?? (await publishedKey(store, dataset, run.revision));
-      const planned = earlierPlan?.stages.find((entry) => entry.dataset === dataset)?.key ?? null;
-      const before =
-        earlier === null
-          ? null
-          : (planned ?? (await publishedKey(store, dataset, earlier.revision)));
-      return explainStage(store, { stage, dataset, now, before });
-    },
-  );
+  const stages = await mapParallel(plan?.stages ?? [], READS_AT_ONCE, async ({ stage, dataset, key }) => {
+    const now = key ?? (await publishedKey(store, dataset, run.revision));
+    const planned = earlierPlan?.stages.find((entry) => entry.dataset === dataset)?.key ?? null;
+    const before = earlier === null ? null : (planned ?? (await publishedKey(store, dataset, earlier.revision)));
+    return explainStage(store, { stage, dataset, now, before });
+  });
   return { run: run.name, revision: run.revision, against, stages };
 }
 
@@ -49,8 +38,7 @@ interface Keys {
 async function explainStage(store: ObjectStore, keys: Keys): Promise<StageExplanation> {
   const { stage, dataset, now, before } = keys;
   const config = now === null ? null : await getKeyPreimage(store, stage, now);
-  const other =
-    before === null || before === now ? null : await getKeyPreimage(store, stage, before);
+  const other = before === null || before === now ? null : await getKeyPreimage(store, stage, before);
   return {
     stage,
     dataset,
@@ -63,16 +51,8 @@ async function explainStage(store: ObjectStore, keys: Keys): Promise<StageExplan
 }
 
 /** The key under which the revision published the dataset; null where it did not. */
-async function publishedKey(
-  store: ObjectStore,
-  dataset: string,
-  revision: number,
-): Promise<string | null> {
-  const published = await newestSnapshot(
-    store,
-    dataset,
-    (snapshot) => snapshot.revision <= revision,
-  );
+async function publishedKey(store: ObjectStore, dataset: string, revision: number): Promise<string | null> {
+  const published = await newestSnapshot(store, dataset, (snapshot) => snapshot.revision <= revision);
   return published?.revision === revision ? published.key : null;
 }
 
@@ -85,12 +65,9 @@ export interface Difference {
 /** Fields (`config.seed`, `config.sae.k` …) in which two values differ, in the order of their names. */
 export function differences(before: unknown, after: unknown, path = ''): Difference[] {
   if (canonicalJson(before ?? null) === canonicalJson(after ?? null)) return [];
-  if (!isRecord(before) || !isRecord(after))
-    return [{ field: path, before: before ?? null, after: after ?? null }];
+  if (!isRecord(before) || !isRecord(after)) return [{ field: path, before: before ?? null, after: after ?? null }];
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-  return names.flatMap((name) =>
-    differences(before[name], after[name], path === '' ? name : `${path}.${name}`),
-  );
+  return names.flatMap((name) => differences(before[name], after[name], path === '' ? name : `${path}.${name}`));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

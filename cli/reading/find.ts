@@ -29,10 +29,7 @@ export interface FindRequest {
 const CACHE_BYTES = 20 * 2 ** 30;
 
 /** The text's tokens with the features that fire on them. */
-export async function findFeatures(
-  store: ObjectStore,
-  request: FindRequest,
-): Promise<z.infer<typeof findDocument>> {
+export async function findFeatures(store: ObjectStore, request: FindRequest): Promise<z.infer<typeof findDocument>> {
   const { name, text, signal } = request;
   const spool = await mkdtemp(join(tmpdir(), 'assay-find-'));
   try {
@@ -99,11 +96,7 @@ function dictionaryOf(run: ResolvedRun, name: DictionaryName): ResolvedDictionar
 }
 
 /** The stored weights file whose digest the encoding names. */
-async function findWeights(
-  store: ObjectStore,
-  name: DictionaryName,
-  digest: string,
-): Promise<ObjectRecord> {
+async function findWeights(store: ObjectStore, name: DictionaryName, digest: string): Promise<ObjectRecord> {
   let found: ObjectRecord | undefined;
   await newestSnapshot(store, dictionaryDataset(name, 'weights'), async (snapshot) => {
     found = (await objectsOf(store, snapshot)).find((object) => object.sha256 === digest);

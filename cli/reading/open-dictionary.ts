@@ -3,11 +3,7 @@ import { DataError, InputError } from '../../schemas/errors.js';
 import type { ObjectRecord, Snapshot } from '../../schemas/records.js';
 import { readResolvedRun } from '../../stages/run-plan/run-records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import {
-  openDictionary,
-  type Dictionary,
-  type DictionaryObjects,
-} from '../../storage/query/dictionary.js';
+import { openDictionary, type Dictionary, type DictionaryObjects } from '../../storage/query/dictionary.js';
 import { readSnapshotCommits } from '../../storage/records/snapshots.js';
 import { dictionaryDataset, type DictionaryName } from '../dataset-names.js';
 import { keyFields, keyIn, newestSnapshot } from './stage-keys.js';
@@ -45,24 +41,15 @@ export async function openPinnedDictionary(
  * Snapshots that belong together: the newest encoded shards, the index made of them, the tokens under them. An index of an
  * earlier encoding is left aside once the newer one has shards.
  */
-export async function pinDictionary(
-  store: ObjectStore,
-  name: DictionaryName,
-): Promise<PinnedDictionary> {
+export async function pinDictionary(store: ObjectStore, name: DictionaryName): Promise<PinnedDictionary> {
   const acts = await newestSnapshot(store, dictionaryDataset(name, 'acts'), (s) => s.commits > 0);
   if (acts === null) throw notEncoded(name);
   const index = await newestIndex(store, name, acts);
   const activations = keyIn(await keyFields(store, 'encode', acts.key), 'activationsKey');
   const tokensKey =
-    activations === null
-      ? null
-      : keyIn(await keyFields(store, 'activations', activations), 'tokensKey');
+    activations === null ? null : keyIn(await keyFields(store, 'activations', activations), 'tokensKey');
   const dataset = `${name.run}/tokens`;
-  const tokens = await newestSnapshot(
-    store,
-    dataset,
-    (s) => tokensKey === null || s.key === tokensKey,
-  );
+  const tokens = await newestSnapshot(store, dataset, (s) => tokensKey === null || s.key === tokensKey);
   if (tokens === null) {
     throw new DataError(
       `Expected a snapshot of ${dataset} with the tokens that ${name.dictionary} was encoded from, found none; \`assay resume ${name.run}\` publishes it again.`,
@@ -73,11 +60,7 @@ export async function pinDictionary(
 }
 
 /** The newest index of the encoded shards' key; null where it was made of another encoding. */
-async function newestIndex(
-  store: ObjectStore,
-  name: DictionaryName,
-  acts: Snapshot,
-): Promise<Snapshot | null> {
+async function newestIndex(store: ObjectStore, name: DictionaryName, acts: Snapshot): Promise<Snapshot | null> {
   const index = await newestSnapshot(store, dictionaryDataset(name, 'top'), (s) => s.commits > 0);
   if (index === null) return null;
   const encodeKey = keyIn(await keyFields(store, 'index', index.key), 'encodeKey');
@@ -91,10 +74,7 @@ export async function objectsOf(store: ObjectStore, snapshot: Snapshot): Promise
   return objects;
 }
 
-async function packingOf(
-  store: ObjectStore,
-  { acts, name }: PinnedDictionary,
-): Promise<DictionaryObjects['packing']> {
+async function packingOf(store: ObjectStore, { acts, name }: PinnedDictionary): Promise<DictionaryObjects['packing']> {
   const { file, model } = await readResolvedRun(store, { name: name.run, revision: acts.revision });
   const { contextTokens, packing } = file.model;
   return { contextTokens, packing, prepended: model.prependId !== null };

@@ -17,11 +17,7 @@ export interface Removal {
 }
 
 /** @throws ResourceError while the run has not ended, unless forced */
-export async function forgetRun(
-  store: ObjectStore,
-  name: string,
-  force: boolean,
-): Promise<Removal> {
+export async function forgetRun(store: ObjectStore, name: string, force: boolean): Promise<Removal> {
   const run = await findRun(store, name);
   const { state } = foldEvents(await readEvents(store, run));
   if (!force && state !== 'unknown' && !hasEnded(state)) {

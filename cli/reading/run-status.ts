@@ -19,11 +19,7 @@ type StageStatus = RunStatus['stages'][number];
 const LISTINGS_AT_ONCE = 8;
 
 /** What the store says about a revision at `nowMs`. */
-export async function readRunStatus(
-  store: ObjectStore,
-  run: RunRevision,
-  nowMs = Date.now(),
-): Promise<RunStatus> {
+export async function readRunStatus(store: ObjectStore, run: RunRevision, nowMs = Date.now()): Promise<RunStatus> {
   const [plan, events, beat, snapshots] = await Promise.all([
     readPlan(store, run),
     readEvents(store, run),
@@ -43,10 +39,7 @@ export async function readRunStatus(
     changedMs,
     beatAgeSeconds,
     signOfLife: state !== 'running' || silentMs < LIMITS.staleBeatMs,
-    beat:
-      beat === null
-        ? null
-        : { atMs: beat.atMs, stage: beat.stage ?? null, progress: beat.progress ?? {} },
+    beat: beat === null ? null : { atMs: beat.atMs, stage: beat.stage ?? null, progress: beat.progress ?? {} },
     stages: await stageStatuses(store, plannedDatasets(plan, own), events),
   };
 }
@@ -57,10 +50,7 @@ interface PlannedDataset {
 }
 
 /** The plan's datasets in its order, then datasets that the revision published without the plan naming them. */
-function plannedDatasets(
-  plan: PlanRecord | null,
-  snapshots: readonly Snapshot[],
-): PlannedDataset[] {
+function plannedDatasets(plan: PlanRecord | null, snapshots: readonly Snapshot[]): PlannedDataset[] {
   const byName = new Map(snapshots.map((snapshot) => [snapshot.dataset, snapshot]));
   const planned = (plan?.stages ?? []).map((entry) => ({
     entry,
@@ -79,10 +69,7 @@ async function stageStatuses(
   events: readonly RunEvent[],
 ): Promise<StageStatus[]> {
   const counts = new Map<string, Promise<{ commits: number; quarantined: number }>>();
-  const counted = (
-    stage: string,
-    key: string,
-  ): Promise<{ commits: number; quarantined: number }> => {
+  const counted = (stage: string, key: string): Promise<{ commits: number; quarantined: number }> => {
     const name = `${stage}/${key}`;
     const known = counts.get(name) ?? countRecords(store, stage, key);
     counts.set(name, known);
@@ -91,8 +78,7 @@ async function stageStatuses(
   return mapParallel(datasets, LISTINGS_AT_ONCE, async ({ entry, snapshot }) => {
     const { stage, dataset } = entry;
     const key = snapshot?.key ?? entry.key;
-    const planned =
-      snapshot?.planned ?? entry.planned ?? (key === null ? null : plannedByEvents(events, stage));
+    const planned = snapshot?.planned ?? entry.planned ?? (key === null ? null : plannedByEvents(events, stage));
     const found = key === null || snapshot?.complete ? null : await counted(stage, key);
     // Other runs may have committed more under an equal key than this one planned.
     const listed = Math.min(found?.commits ?? 0, planned ?? Infinity);
@@ -103,10 +89,7 @@ async function stageStatuses(
       done: Math.max(snapshot?.commits ?? 0, listed),
       planned,
       quarantined: snapshot?.complete ? snapshot.quarantined : (found?.quarantined ?? 0),
-      rows:
-        snapshot === null
-          ? null
-          : Object.values(snapshot.rows).reduce((sum, rows) => sum + rows, 0),
+      rows: snapshot === null ? null : Object.values(snapshot.rows).reduce((sum, rows) => sum + rows, 0),
     };
   });
 }
@@ -124,9 +107,7 @@ async function countRecords(
 }
 
 function plannedByEvents(events: readonly RunEvent[], stage: string): number | null {
-  const started = events.findLast(
-    (event) => event.type === 'stage-started' && event.data['stage'] === stage,
-  );
+  const started = events.findLast((event) => event.type === 'stage-started' && event.data['stage'] === stage);
   const planned = started?.data['planned'];
   return typeof planned === 'number' ? planned : null;
 }

@@ -10,10 +10,7 @@ import { foldEvents, readBeat } from './runs.js';
 const RUNS_AT_ONCE = 8;
 
 /** The latest revision of every run, in the order of names. */
-export async function listRunSummaries(
-  store: ObjectStore,
-  nowMs = Date.now(),
-): Promise<z.infer<typeof runsDocument>> {
+export async function listRunSummaries(store: ObjectStore, nowMs = Date.now()): Promise<z.infer<typeof runsDocument>> {
   return mapParallel(await listRuns(store), RUNS_AT_ONCE, async ({ name, revisions }) => {
     const run = { name, revision: revisions.at(-1) ?? 0 };
     const [events, beat] = await Promise.all([readEvents(store, run), readBeat(store, run)]);

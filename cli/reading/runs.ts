@@ -22,20 +22,17 @@ const storedBeat = z.looseObject({
 export type StoredBeat = z.infer<typeof storedBeat>;
 
 /** The latest (or the named) revision of a run. @throws InputError where there is none, with the nearest names */
-export async function findRun(
-  store: ObjectStore,
-  name: string,
-  revision?: number,
-): Promise<RunRevision> {
+export async function findRun(store: ObjectStore, name: string, revision?: number): Promise<RunRevision> {
   const revisions = name === '' ? [] : await listRevisions(store, name);
   const latest = revisions.at(-1);
   if (latest === undefined) throw await unknownRun(store, name);
   if (revision === undefined) return { name, revision: latest };
   if (revisions.includes(revision)) return { name, revision };
-  throw new InputError(
-    `Expected a revision of run "${name}", found ${revision}; there are ${revisions.join(', ')}.`,
-    { name, revision, revisions },
-  );
+  throw new InputError(`Expected a revision of run "${name}", found ${revision}; there are ${revisions.join(', ')}.`, {
+    name,
+    revision,
+    revisions,
+  });
 }
 
 async function unknownRun(store: ObjectStore, name: string): Promise<InputError> {
@@ -94,8 +91,7 @@ export function foldEvents(events: readonly RunEvent[]): RunHistory {
 }
 
 function stateAfter(type: string, state: RunState): RunState {
-  if (type === 'paused' || type === 'completed' || type === 'failed' || type === 'cancelled')
-    return type;
+  if (type === 'paused' || type === 'completed' || type === 'failed' || type === 'cancelled') return type;
   if (type === 'started' || type === 'unpaused') return 'running';
   return state === 'unknown' ? 'running' : state;
 }
@@ -106,13 +102,7 @@ export function hasEnded(state: RunState): boolean {
 }
 
 /** The revision to compare with: the named one, else the one before; null where there is none. */
-export async function earlierRevision(
-  store: ObjectStore,
-  run: RunRevision,
-  named?: number,
-): Promise<number | null> {
+export async function earlierRevision(store: ObjectStore, run: RunRevision, named?: number): Promise<number | null> {
   if (named !== undefined) return (await findRun(store, run.name, named)).revision;
-  return (
-    (await listRevisions(store, run.name)).findLast((revision) => revision < run.revision) ?? null
-  );
+  return (await listRevisions(store, run.name)).findLast((revision) => revision < run.revision) ?? null;
 }

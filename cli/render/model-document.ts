@@ -45,10 +45,7 @@ export function inspectDocument(
         shape: [...site.sizes],
       })),
     unchecked: typeof check === 'string' ? check : null,
-    unresolved: [
-      ...summary.unresolved,
-      ...[...reasons].map(([site, reason]) => ({ site, reason })),
-    ],
+    unresolved: [...summary.unresolved, ...[...reasons].map(([site, reason]) => ({ site, reason }))],
   };
 }
 

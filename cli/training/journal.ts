@@ -46,10 +46,7 @@ export class Journal {
   }
 
   /** Ends with the given event. */
-  async end(
-    type: 'completed' | 'failed' | 'cancelled',
-    data: Record<string, unknown>,
-  ): Promise<void> {
+  async end(type: 'completed' | 'failed' | 'cancelled', data: Record<string, unknown>): Promise<void> {
     if (this.#heart) clearInterval(this.#heart);
     await this.#beating;
     await this.event(type, data);

@@ -4,10 +4,7 @@ import { datasetDigest } from '../../core/identity/digest.js';
 import type { modelTrainDocument } from '../../schemas/cli-json.js';
 import type { Commit } from '../../schemas/records.js';
 import { estimateMemory } from '../../stages/language-model/estimate-memory.js';
-import type {
-  ResolvedModel,
-  ResolvedTraining,
-} from '../../stages/language-model/resolve-training.js';
+import type { ResolvedModel, ResolvedTraining } from '../../stages/language-model/resolve-training.js';
 import { modelDataset, parameterCount } from '../../stages/language-model/training-units.js';
 import type { StageUnits } from '../../stages/run-plan/stage-units.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
@@ -49,11 +46,7 @@ export async function summarise(
   return summaries;
 }
 
-function settledEntry(
-  { name }: ResolvedTraining,
-  model: ResolvedModel,
-  key: string | null,
-): ModelEntry {
+function settledEntry({ name }: ResolvedTraining, model: ResolvedModel, key: string | null): ModelEntry {
   const { keyed } = model.config;
   const { steps, batch } = keyed.training;
   return {

@@ -67,9 +67,7 @@ function outcome(
   summaries: readonly ModelSummary[],
   only: string | null,
 ): [type: 'completed' | 'failed', data: Record<string, unknown>] {
-  const failed = summaries.filter(
-    ({ entry }) => entry.state === 'failed' && (only ?? entry.model) === entry.model,
-  );
+  const failed = summaries.filter(({ entry }) => entry.state === 'failed' && (only ?? entry.model) === entry.model);
   const first = failed[0]?.entry;
   if (!first) return ['completed', {}];
   const message = `${failed.length} of ${summaries.length} models failed; ${first.model}: ${first.error?.message ?? ''}`;

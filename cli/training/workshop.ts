@@ -69,8 +69,7 @@ export async function openWorkshop(
 async function makeSpool(root: string): Promise<string> {
   for (const name of await readdir(root).catch(() => [])) {
     const [pid = '', start = ''] = name.split('-');
-    if ((await processStart(Number(pid))) !== start)
-      await rm(path.join(root, name), { recursive: true, force: true });
+    if ((await processStart(Number(pid))) !== start) await rm(path.join(root, name), { recursive: true, force: true });
   }
   const own = path.join(root, `${process.pid}-${(await processStart(process.pid)) ?? ''}`);
   await mkdir(own, { recursive: true });

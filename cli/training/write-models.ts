@@ -28,8 +28,7 @@ export async function writeModels(
     await mkdir(folder, { recursive: true });
     for (const object of summary.commit.objects) {
       const file = FILES[object.table];
-      if (file !== undefined)
-        await fetchDataToFile(store, object, { path: path.join(folder, file) });
+      if (file !== undefined) await fetchDataToFile(store, object, { path: path.join(folder, file) });
     }
     const { commit, entry } = summary;
     const record = await trainingRecord(store, training, { commit, name: entry.model });

@@ -47,25 +47,16 @@ export function buildProjection(g: GraphBuilder, gradient: Value, rows: Value): 
 
 /** Rows divided by their norms. */
 export function buildUnitRows(g: GraphBuilder, rows: Value): Value {
-  return g.op('Div', [
-    rows,
-    g.op('ReduceL2', [rows, g.integers(1)], { attributes: { keepdims: 1 } }),
-  ]);
+  return g.op('Div', [rows, g.op('ReduceL2', [rows, g.integers(1)], { attributes: { keepdims: 1 } })]);
 }
 
 /** Σ of the squares of all gradients, a scalar. */
 export function buildSquaredNorm(g: GraphBuilder, gradients: readonly Value[]): Value {
-  return gradients
-    .map((gradient) => sumOfSquares(g, gradient))
-    .reduce((a, b) => g.op('Add', [a, b]));
+  return gradients.map((gradient) => sumOfSquares(g, gradient)).reduce((a, b) => g.op('Add', [a, b]));
 }
 
 /** The factor that clipping multiplies gradients by, or null without clipping. */
-export function buildClipFactor(
-  g: GraphBuilder,
-  squaredNorm: Value,
-  clipNorm: number | null,
-): Value | null {
+export function buildClipFactor(g: GraphBuilder, squaredNorm: Value, clipNorm: number | null): Value | null {
   if (clipNorm === null) return null;
   const norm = g.op('Add', [g.op('Sqrt', [squaredNorm]), g.scalar(1e-6)]);
   return g.op('Min', [g.scalar(1), g.op('Div', [g.scalar(clipNorm), norm])]);
@@ -79,19 +70,10 @@ export function buildAdam(
 ): Updated {
   const [beta1, beta2] = settings.betas;
   const { gradient } = slot;
-  const m = g.op('Add', [
-    g.op('Mul', [slot.m, g.scalar(beta1)]),
-    g.op('Mul', [gradient, g.scalar(1 - beta1)]),
-  ]);
+  const m = g.op('Add', [g.op('Mul', [slot.m, g.scalar(beta1)]), g.op('Mul', [gradient, g.scalar(1 - beta1)])]);
   const squared = g.op('Mul', [g.op('Mul', [gradient, g.scalar(1 - beta2)]), gradient]);
   const v = g.op('Add', [g.op('Mul', [slot.v, g.scalar(beta2)]), squared]);
-  const denominator = g.op('Add', [
-    g.op('Mul', [g.op('Sqrt', [v]), factors.correction]),
-    g.scalar(settings.epsilon),
-  ]);
-  const parameter = g.op('Sub', [
-    slot.parameter,
-    g.op('Div', [g.op('Mul', [m, factors.rate]), denominator]),
-  ]);
+  const denominator = g.op('Add', [g.op('Mul', [g.op('Sqrt', [v]), factors.correction]), g.scalar(settings.epsilon)]);
+  const parameter = g.op('Sub', [slot.parameter, g.op('Div', [g.op('Mul', [m, factors.rate]), denominator])]);
   return { parameter, m, v };
 }

@@ -42,8 +42,7 @@ export interface StepValues {
 }
 
 /** What crosses between dictionary slices in one step when the features are divided among threads or machines. */
-export type SliceCrossing =
-  'candidates' | 'reconstruction' | 'b_dec gradient' | 'gradient norm' | 'AuxK candidates';
+export type SliceCrossing = 'candidates' | 'reconstruction' | 'b_dec gradient' | 'gradient norm' | 'AuxK candidates';
 
 /** Sizes and settings that selecting depends on. */
 export interface SelectionSizes extends StepSizes {
@@ -51,11 +50,7 @@ export interface SelectionSizes extends StepSizes {
 }
 
 /** Builds f from z; `values` holds what the rule may look at. */
-export type SelectionBuilder = (
-  g: GraphBuilder,
-  values: StepValues,
-  sizes: SelectionSizes,
-) => Selection;
+export type SelectionBuilder = (g: GraphBuilder, values: StepValues, sizes: SelectionSizes) => Selection;
 
 export interface Architecture {
   readonly extraParameters: readonly ExtraParameter[];
@@ -73,6 +68,5 @@ export interface Architecture {
   /** ∂loss/∂z for the selection, in its layout, from ∂loss/∂f in the same layout. */
   readonly buildSelectionGradient: (g: GraphBuilder, selection: Selection, df: Value) => Value;
   /** Sparsity term of the loss as a scalar, or null where selection alone makes f sparse. */
-  readonly buildSparsity:
-    ((g: GraphBuilder, values: StepValues, selection: Selection) => Value) | null;
+  readonly buildSparsity: ((g: GraphBuilder, values: StepValues, selection: Selection) => Value) | null;
 }

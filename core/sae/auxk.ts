@@ -39,10 +39,7 @@ export interface AuxInputs {
 }
 
 /** The auxiliary loss (unweighted scalar) and the gradients with its share added. */
-export function buildAuxK(
-  g: GraphBuilder,
-  inputs: AuxInputs,
-): RowGradients & { readonly aux: Value } {
+export function buildAuxK(g: GraphBuilder, inputs: AuxInputs): RowGradients & { readonly aux: Value } {
   const anyDead = g.op('Greater', [countOf(g, inputs.dead), g.integer(0)]);
   const [aux, W_enc, b_enc, W_dec] = g.ops('If', [anyDead], {
     outputs: 4,

@@ -37,8 +37,7 @@ export class FiringCollector {
       for (let j = i * capacity; j < (i + 1) * capacity; j++) {
         const half = halfs[j] as number;
         if (half === 0 || half > HALF_INFINITY) continue; // zero, or negative (sign bit set)
-        if (half === HALF_INFINITY)
-          throw overflow(this.#row, feature[j] as number, value[j] as number);
+        if (half === HALF_INFINITY) throw overflow(this.#row, feature[j] as number, value[j] as number);
         this.#insert(feature[j] as number, half);
       }
       this.#offsets[++this.#row] = this.#count;
@@ -48,8 +47,7 @@ export class FiringCollector {
   /** All firings, once every row was added. */
   finish(): Firings {
     const count = this.#count;
-    if (this.#row !== this.#rows)
-      throw new DataError(`Expected ${this.#rows} encoded rows, found ${this.#row}.`);
+    if (this.#row !== this.#rows) throw new DataError(`Expected ${this.#rows} encoded rows, found ${this.#row}.`);
     return {
       offsets: this.#offsets,
       feature: this.#feature.subarray(0, count),

@@ -36,25 +36,14 @@ export function buildEncodeGraph(settings: EncodeGraphSettings): GraphBuilder {
   const g = new GraphBuilder('encode');
   const x = g.input(ENCODE_ROWS, 'float32', [batchRows, width]);
   const tensors = parameterTensors(settings);
-  const parameters = Object.fromEntries(
-    tensors.map((t) => [t.name, g.input(t.name, t.type, t.shape)]),
-  );
+  const parameters = Object.fromEntries(tensors.map((t) => [t.name, g.input(t.name, t.type, t.shape)]));
   const centred = g.op('Sub', [x, valueOf(parameters, 'b_dec')]);
   const [W_enc, b_enc] = [valueOf(parameters, 'W_enc'), valueOf(parameters, 'b_enc')];
   const z = g.op('Gemm', [centred, W_enc, b_enc], { attributes: { transB: 1 } });
-  const selection = ARCHITECTURES[settings.architecture].buildInference(
-    g,
-    { x, z, parameters },
-    settings,
-  );
-  const error = g.op('Sub', [
-    buildDecode(g, selection, valueOf(parameters, 'W_dec')).product,
-    centred,
-  ]);
+  const selection = ARCHITECTURES[settings.architecture].buildInference(g, { x, z, parameters }, settings);
+  const error = g.op('Sub', [buildDecode(g, selection, valueOf(parameters, 'W_dec')).product, centred]);
   const rowSquares = (value: Value, name: string): void => {
-    g.output(
-      g.op('ReduceSumSquare', [value, g.integers(1)], { name, attributes: { keepdims: 0 } }),
-    );
+    g.output(g.op('ReduceSumSquare', [value, g.integers(1)], { name, attributes: { keepdims: 0 } }));
   };
   rowSquares(x, ENCODE_OUTPUTS.xSq);
   rowSquares(error, ENCODE_OUTPUTS.errSq);
@@ -64,11 +53,7 @@ export function buildEncodeGraph(settings: EncodeGraphSettings): GraphBuilder {
 }
 
 /** Feature ids int32 [B, C]; a dense selection comes out as pairs of all features: ids are the column numbers. */
-function selectedFeatures(
-  g: GraphBuilder,
-  selection: Selection,
-  { batchRows, features }: EncodeGraphSettings,
-): Value {
+function selectedFeatures(g: GraphBuilder, selection: Selection, { batchRows, features }: EncodeGraphSettings): Value {
   const name = ENCODE_OUTPUTS.feature;
   const toInt32 = { attributes: { to: 6 } };
   if (selection.layout === 'pairs') return g.op('Cast', [selection.feature], { ...toInt32, name });

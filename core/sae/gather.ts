@@ -18,28 +18,18 @@ export function gatherRows(
   else gatherFloats(source, target, { rows, width, scale });
 }
 
-function gatherHalves(
-  source: Uint16Array,
-  target: Float32Array,
-  { rows, width, scale }: GatherParts,
-): void {
+function gatherHalves(source: Uint16Array, target: Float32Array, { rows, width, scale }: GatherParts): void {
   let to = 0;
   for (const row of rows) {
     const end = (row + 1) * width;
-    for (let from = row * width; from < end; from++)
-      target[to++] = scale * halfToFloat(source[from] as number);
+    for (let from = row * width; from < end; from++) target[to++] = scale * halfToFloat(source[from] as number);
   }
 }
 
-function gatherFloats(
-  source: Float32Array,
-  target: Float32Array,
-  { rows, width, scale }: GatherParts,
-): void {
+function gatherFloats(source: Float32Array, target: Float32Array, { rows, width, scale }: GatherParts): void {
   let to = 0;
   for (const row of rows) {
     const end = (row + 1) * width;
-    for (let from = row * width; from < end; from++)
-      target[to++] = scale * (source[from] as number);
+    for (let from = row * width; from < end; from++) target[to++] = scale * (source[from] as number);
   }
 }

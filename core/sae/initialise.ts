@@ -5,11 +5,7 @@ import { ARCHITECTURES } from './architectures.js';
 import type { StateSizes } from './state.js';
 
 /** Parameters by tensor name, keyed by the dictionary's own seed and nothing else. @param mean x̄ of the scaled fit rows [d] */
-export function initialParameters(
-  sizes: StateSizes,
-  seed: number,
-  mean: Float64Array,
-): Map<string, Float32Array> {
+export function initialParameters(sizes: StateSizes, seed: number, mean: Float64Array): Map<string, Float32Array> {
   const { width, features } = sizes;
   const random = new KeyedRandom('sae', 'initial', seed);
   const W_dec = new Float32Array(features * width);

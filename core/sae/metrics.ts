@@ -11,12 +11,7 @@ export interface ReconstructionSums {
 }
 
 /** FVU = Σ‖x − x_hat‖² / Σ‖x − x̄‖², x̄ = mean of the rows summed here; the denominator as Σ‖x‖² − N‖x̄‖². NaN without rows. */
-export function computeFvu({
-  rows,
-  errSq,
-  xSq,
-  sumX,
-}: Omit<ReconstructionSums, 'firings'>): number {
+export function computeFvu({ rows, errSq, xSq, sumX }: Omit<ReconstructionSums, 'firings'>): number {
   const squaredSum = sumX.reduce((total, sum) => total + sum * sum, 0);
   return rows === 0 ? NaN : errSq / (xSq - squaredSum / rows);
 }

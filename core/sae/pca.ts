@@ -78,10 +78,7 @@ export function pcaFvu(fit: SecondMoments, test: SecondMoments, k: number): numb
 }
 
 /** Mean of (x − c)(x − c)ᵀ, full symmetric [d, d]. */
-function centredMoments(
-  { width, rows, sumX, sumXX }: SecondMoments,
-  centre: Float64Array,
-): Float64Array {
+function centredMoments({ width, rows, sumX, sumXX }: SecondMoments, centre: Float64Array): Float64Array {
   const result = new Float64Array(width * width);
   for (let i = 0; i < width; i++) {
     const [ci, mi] = [centre[i] as number, (sumX[i] as number) / rows];
@@ -113,18 +110,13 @@ function quadraticForm(matrix: Float64Array, u: Float64Array): number {
 }
 
 /** The k unit eigenvectors of a symmetric matrix with the largest eigenvalues, largest first. */
-export function leadingEigenvectors(
-  symmetric: Float64Array,
-  width: number,
-  k: number,
-): Float64Array[] {
+export function leadingEigenvectors(symmetric: Float64Array, width: number, k: number): Float64Array[] {
   const a = symmetric.slice();
   const vectors = new Float64Array(width * width); // row i becomes the eigenvector of a[i, i]
   for (let i = 0; i < width; i++) vectors[i * width + i] = 1;
   const total = a.reduce((sum, value) => sum + value * value, 0);
   for (let sweep = 0; sweep < 60 && offDiagonal(a, width) > 1e-22 * total; sweep++) {
-    for (let p = 0; p < width - 1; p++)
-      for (let q = p + 1; q < width; q++) rotate({ a, vectors, width }, p, q);
+    for (let p = 0; p < width - 1; p++) for (let q = p + 1; q < width; q++) rotate({ a, vectors, width }, p, q);
   }
   const order = Array.from({ length: width }, (_, i) => i);
   order.sort((i, j) => (a[j * width + j] as number) - (a[i * width + i] as number) || i - j);
@@ -133,18 +125,13 @@ export function leadingEigenvectors(
 
 function offDiagonal(a: Float64Array, width: number): number {
   let total = 0;
-  for (let i = 0; i < width; i++)
-    for (let j = i + 1; j < width; j++) total += 2 * (a[i * width + j] as number) ** 2;
+  for (let i = 0; i < width; i++) for (let j = i + 1; j < width; j++) total += 2 * (a[i * width + j] as number) ** 2;
   return total;
 }
 
 /** One Jacobi rotation that makes a[p, q] zero. */
 function rotate(
-  {
-    a,
-    vectors,
-    width,
-  }: { readonly a: Float64Array; readonly vectors: Float64Array; readonly width: number },
+  { a, vectors, width }: { readonly a: Float64Array; readonly vectors: Float64Array; readonly width: number },
   p: number,
   q: number,
 ): void {
@@ -160,11 +147,7 @@ function rotate(
 }
 
 /** Rotates two values of an array by cosine and sine. */
-function turn(
-  values: Float64Array,
-  [at, other]: readonly [number, number],
-  [c, s]: readonly [number, number],
-): void {
+function turn(values: Float64Array, [at, other]: readonly [number, number], [c, s]: readonly [number, number]): void {
   const x = values[at] as number;
   const y = values[other] as number;
   values[at] = c * x - s * y;

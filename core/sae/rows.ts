@@ -15,10 +15,7 @@ import type { Value } from '../onnx/shape.js';
 export type ScatterMode = 'rows' | 'dense';
 
 /** The mode that is correct, and gives equal bytes each time, for an engine: on GPUs scattered sums have no fixed order. */
-export function scatterModeFor(engine: {
-  readonly provider: string;
-  readonly threads: number;
-}): ScatterMode {
+export function scatterModeFor(engine: { readonly provider: string; readonly threads: number }): ScatterMode {
   return engine.provider === 'cpu' && engine.threads === 1 ? 'rows' : 'dense';
 }
 
@@ -30,8 +27,7 @@ export interface Decoded {
 
 /** f W_dec [B, d], without b_dec. */
 export function buildDecode(g: GraphBuilder, selection: Selection, W_dec: Value): Decoded {
-  if (selection.layout === 'dense')
-    return { product: g.op('MatMul', [selection.value, W_dec]), gathered: null };
+  if (selection.layout === 'dense') return { product: g.op('MatMul', [selection.value, W_dec]), gathered: null };
   const gathered = g.op('Gather', [W_dec, selection.feature], { attributes: { axis: 0 } });
   const weights = g.op('Unsqueeze', [selection.value, g.integers(1)]);
   const product = g.op('Squeeze', [g.op('MatMul', [weights, gathered]), g.integers(1)]);
@@ -41,14 +37,9 @@ export function buildDecode(g: GraphBuilder, selection: Selection, W_dec: Value)
 /** ∂loss/∂f in the layout of the selection: for pairs [B, C], else [B, F]. */
 export function buildFeatureGradient(
   g: GraphBuilder,
-  {
-    decoded,
-    W_dec,
-    gradient,
-  }: { readonly decoded: Decoded; readonly W_dec: Value; readonly gradient: Value },
+  { decoded, W_dec, gradient }: { readonly decoded: Decoded; readonly W_dec: Value; readonly gradient: Value },
 ): Value {
-  if (decoded.gathered === null)
-    return g.op('Gemm', [gradient, W_dec], { attributes: { transB: 1 } });
+  if (decoded.gathered === null) return g.op('Gemm', [gradient, W_dec], { attributes: { transB: 1 } });
   const column = g.op('Unsqueeze', [gradient, g.integers(2)]);
   return g.op('Squeeze', [g.op('MatMul', [decoded.gathered, column]), g.integers(2)]);
 }
@@ -63,44 +54,29 @@ export interface RowWeights {
 }
 
 /** Σ_b w_bi r_b for every feature i: [F, d]. `rows` is r [B, d]. */
-export function buildRowSums(
-  g: GraphBuilder,
-  { selection, weights, sizes, scatter }: RowWeights,
-  rows: Value,
-): Value {
+export function buildRowSums(g: GraphBuilder, { selection, weights, sizes, scatter }: RowWeights, rows: Value): Value {
   const { batchRows, width, features } = sizes;
   if (selection.layout === 'pairs' && scatter === 'rows') {
     const pairs = batchRows * selection.capacity;
-    const scaled = g.op('Mul', [
-      g.op('Unsqueeze', [weights, g.integers(2)]),
-      g.op('Unsqueeze', [rows, g.integers(1)]),
-    ]);
+    const scaled = g.op('Mul', [g.op('Unsqueeze', [weights, g.integers(2)]), g.op('Unsqueeze', [rows, g.integers(1)])]);
     const updates = g.op('Reshape', [scaled, g.integers(pairs, width)]);
     const target = g.op('Reshape', [selection.feature, g.integers(pairs, 1)]);
     return g.op('ScatterND', [buildZeros(g, [features, width]), target, updates], {
       attributes: { reduction: 'add' },
     });
   }
-  const dense =
-    selection.layout === 'dense'
-      ? weights
-      : buildDense(g, { feature: selection.feature, weights, sizes });
+  const dense = selection.layout === 'dense' ? weights : buildDense(g, { feature: selection.feature, weights, sizes });
   return g.op('Gemm', [dense, rows], { attributes: { transA: 1 } });
 }
 
 /** Σ_b w_bi for every feature i: [F]. */
 export function buildSums(g: GraphBuilder, { selection, weights, sizes }: RowWeights): Value {
-  if (selection.layout === 'dense')
-    return g.op('ReduceSum', [weights, g.integers(0)], { attributes: { keepdims: 0 } });
+  if (selection.layout === 'dense') return g.op('ReduceSum', [weights, g.integers(0)], { attributes: { keepdims: 0 } });
   const flat = g.integers(-1);
   // ScatterElements adds one after the other, so repeated indices are safe with any number of threads.
   return g.op(
     'ScatterElements',
-    [
-      buildZeros(g, [sizes.features]),
-      g.op('Reshape', [selection.feature, flat]),
-      g.op('Reshape', [weights, flat]),
-    ],
+    [buildZeros(g, [sizes.features]), g.op('Reshape', [selection.feature, flat]), g.op('Reshape', [weights, flat])],
     {
       attributes: { axis: 0, reduction: 'add' },
     },
@@ -110,19 +86,11 @@ export function buildSums(g: GraphBuilder, { selection, weights, sizes }: RowWei
 /** Pairs spread to [B, F]; a feature occurs at most once per row. */
 function buildDense(
   g: GraphBuilder,
-  {
-    feature,
-    weights,
-    sizes,
-  }: { readonly feature: Value; readonly weights: Value; readonly sizes: StepSizes },
+  { feature, weights, sizes }: { readonly feature: Value; readonly weights: Value; readonly sizes: StepSizes },
 ): Value {
-  return g.op(
-    'ScatterElements',
-    [buildZeros(g, [sizes.batchRows, sizes.features]), feature, weights],
-    {
-      attributes: { axis: 1 },
-    },
-  );
+  return g.op('ScatterElements', [buildZeros(g, [sizes.batchRows, sizes.features]), feature, weights], {
+    attributes: { axis: 1 },
+  });
 }
 
 /** float32 zeros, made when the graph runs, so that the model stays small. */

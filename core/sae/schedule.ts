@@ -35,10 +35,7 @@ export function planTraining(sae: SaeSettings, width: number): TrainingPlan {
 }
 
 /** Learning rate of a step (0 for the first): linear warm-up, constant, linear decay to 0 just after the last step. */
-export function learningRate(
-  { lr, steps, warmupSteps, decaySteps }: TrainingPlan,
-  step: number,
-): number {
+export function learningRate({ lr, steps, warmupSteps, decaySteps }: TrainingPlan, step: number): number {
   const up = warmupSteps === 0 ? 1 : Math.min(1, (step + 1) / warmupSteps);
   const down = decaySteps === 0 ? 1 : Math.min(1, (steps - step) / decaySteps);
   return lr * Math.min(up, down);

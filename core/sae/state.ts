@@ -48,11 +48,7 @@ export function stateTensors(sizes: StateSizes): StateTensor[] {
   const moments = (['m', 'v'] as const).flatMap((moment) =>
     parameters.map((p) => ({ ...p, name: momentName(moment, p.name) })),
   );
-  return [
-    ...parameters,
-    ...moments,
-    { name: SINCE_FIRED, shape: [sizes.features], type: 'int64' as const },
-  ];
+  return [...parameters, ...moments, { name: SINCE_FIRED, shape: [sizes.features], type: 'int64' as const }];
 }
 
 /** State with the given parameters, zero moments and zero counters. */
@@ -63,11 +59,7 @@ export function startState(
   const state = new Map<string, Float32Array | BigInt64Array>();
   for (const { name, shape, type } of stateTensors(sizes)) {
     const length = shape.reduce((a, b) => a * b, 1);
-    state.set(
-      name,
-      parameters.get(name) ??
-        (type === 'int64' ? new BigInt64Array(length) : new Float32Array(length)),
-    );
+    state.set(name, parameters.get(name) ?? (type === 'int64' ? new BigInt64Array(length) : new Float32Array(length)));
   }
   return state;
 }

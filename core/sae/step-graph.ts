@@ -10,13 +10,7 @@
 //   then projection, clipping and Adam (`adam.ts`), and the counters of dead features
 //
 // Source: Gao et al. 2024 (arXiv 2406.04093); the golden test holds 50 steps against PyTorch's autograd.
-import {
-  buildAdam,
-  buildClipFactor,
-  buildProjection,
-  buildSquaredNorm,
-  buildUnitRows,
-} from './adam.js';
+import { buildAdam, buildClipFactor, buildProjection, buildSquaredNorm, buildUnitRows } from './adam.js';
 import type { AdamSettings, StepFactors, Updated } from './adam.js';
 import type { Architecture, Selection, StepSizes, StepValues } from './architecture.js';
 import { ARCHITECTURES } from './architectures.js';
@@ -49,15 +43,7 @@ export const STEP_FEEDS = { rows: 'rows', rate: 'rate', correction: 'correction'
  * Numbers of each step, float32 [K] each: Σ‖e‖², Σ‖x − x̄_batch‖², sparsity, aux (unweighted), pairs that fired,
  * features dead before the step, Σ of squared gradients after projection and before clipping.
  */
-export const STEP_NUMBERS = [
-  'sse',
-  'sst',
-  'sparsity',
-  'aux',
-  'firings',
-  'dead',
-  'gradient_squares',
-] as const;
+export const STEP_NUMBERS = ['sse', 'sst', 'sparsity', 'aux', 'firings', 'dead', 'gradient_squares'] as const;
 export type StepNumber = (typeof STEP_NUMBERS)[number];
 
 /** Name of a state tensor at the graph's output. */
@@ -91,17 +77,14 @@ function buildBody(g: GraphBuilder, settings: StepGraphSettings, feeds: StepFeed
   const tensors = stateTensors(settings);
   const step = g.input(g.fresh('step'), 'int64', []);
   const condition = g.input(g.fresh('condition'), 'bool', []);
-  const old = Object.fromEntries(
-    tensors.map((t) => [t.name, g.input(g.fresh(t.name), t.type, t.shape)]),
-  );
+  const old = Object.fromEntries(tensors.map((t) => [t.name, g.input(g.fresh(t.name), t.type, t.shape)]));
   const pick = (feed: Value): Value => g.op('Gather', [feed, step], { attributes: { axis: 0 } });
   const x = pick(feeds.rows);
   const factors = { rate: pick(feeds.rate), correction: pick(feeds.correction) };
   const gradients = buildGradients(g, { settings, old, x });
   const updated = buildUpdate(g, { settings, old, gradients: gradients.parameters, factors });
   g.output(g.op('Identity', [condition]));
-  for (const t of tensors)
-    g.output(t.name === SINCE_FIRED ? gradients.since : valueOf(updated.state, t.name));
+  for (const t of tensors) g.output(t.name === SINCE_FIRED ? gradients.since : valueOf(updated.state, t.name));
   const numbers: Record<StepNumber, Value> = {
     ...gradients.numbers,
     gradient_squares: updated.gradientSquares,
@@ -230,9 +213,7 @@ function buildUpdate(
   const names = parameterTensors(settings).map((t) => t.name);
   const projected = names.map((name) => {
     const gradient = valueOf(gradients, name);
-    return name === 'W_dec' && unit
-      ? buildProjection(g, gradient, valueOf(old, 'W_dec'))
-      : gradient;
+    return name === 'W_dec' && unit ? buildProjection(g, gradient, valueOf(old, 'W_dec')) : gradient;
   });
   const gradientSquares = buildSquaredNorm(g, projected);
   const factor = buildClipFactor(g, gradientSquares, settings.adam.clipNorm);
@@ -246,8 +227,7 @@ function buildUpdate(
       v: valueOf(old, momentName('v', name)),
     };
     const updated: Updated = buildAdam(g, slot, { factors, settings: settings.adam });
-    state[name] =
-      name === 'W_dec' && unit ? buildUnitRows(g, updated.parameter) : updated.parameter;
+    state[name] = name === 'W_dec' && unit ? buildUnitRows(g, updated.parameter) : updated.parameter;
     state[momentName('m', name)] = updated.m;
     state[momentName('v', name)] = updated.v;
   });

@@ -56,8 +56,7 @@ export function sortPostings(
 ): Postings {
   for (const id of feature) fired[id] = (fired[id] as number) + 1;
   const next = new Uint32Array(fired.length);
-  for (let i = 1; i < next.length; i++)
-    next[i] = (next[i - 1] as number) + (fired[i - 1] as number);
+  for (let i = 1; i < next.length; i++) next[i] = (next[i - 1] as number) + (fired[i - 1] as number);
   const n = feature.length;
   const sorted = {
     feature: new Uint32Array(n),

@@ -10,13 +10,7 @@ export const topk: Architecture = {
   unitNormDecoder: true,
   auxK: true,
   capacity: ({ k }) => k,
-  crossesSlices: [
-    'candidates',
-    'reconstruction',
-    'b_dec gradient',
-    'gradient norm',
-    'AuxK candidates',
-  ],
+  crossesSlices: ['candidates', 'reconstruction', 'b_dec gradient', 'gradient norm', 'AuxK candidates'],
   buildSelection: buildLargest,
   buildInference: buildLargest,
   // ∂f/∂z = 1 where f > 0.

@@ -74,10 +74,7 @@ interface EmbeddingGradient {
 }
 
 /** base + Σ_i onehot(id_i) dE_iᵀ. ScatterElements adds one by one: ids repeat, and ScatterND would race over them. */
-function buildEmbeddingGradient(
-  g: GraphBuilder,
-  { ids, embedded, base, spec }: EmbeddingGradient,
-): Value {
+function buildEmbeddingGradient(g: GraphBuilder, { ids, embedded, base, spec }: EmbeddingGradient): Value {
   const index = g.op('Expand', [ids, g.integers(1, spec.width)]);
   return g.op('ScatterElements', [base, index, embedded], {
     attributes: { axis: 0, reduction: 'add' },
@@ -93,8 +90,7 @@ function buildLoop(g: GraphBuilder, inputs: BatchInputs): ReturnType<typeof buil
   const { spec, tokens, sizes, coefficient, microBatches } = inputs;
   const contexts = sizes.batch / microBatches;
   const rows = contexts * sizes.context;
-  const cut = (x: Value, ...tail: number[]): Value =>
-    g.op('Reshape', [x, g.integers(microBatches, ...tail)]);
+  const cut = (x: Value, ...tail: number[]): Value => g.op('Reshape', [x, g.integers(microBatches, ...tail)]);
   const allTokens = cut(tokens, contexts, sizes.context + 1);
   const allWeights = typeof coefficient === 'number' ? null : cut(coefficient, rows, 1);
   const { embedding } = ARCHITECTURES[spec.architecture];
@@ -104,9 +100,7 @@ function buildLoop(g: GraphBuilder, inputs: BatchInputs): ReturnType<typeof buil
   const at = body.input(body.fresh('micro'), 'int64', []);
   const condition = body.input(body.fresh('condition'), 'bool', []);
   const lossBefore = body.input(body.fresh('loss_sum'), 'float32', []);
-  const before = carried.map(({ name, shape }) =>
-    body.input(body.fresh(`sum.${name}`), 'float32', shape),
-  );
+  const before = carried.map(({ name, shape }) => body.input(body.fresh(`sum.${name}`), 'float32', shape));
   const pick = (x: Value): Value => body.op('Gather', [x, at], { attributes: { axis: 0 } });
   const micro = buildMicroBatch(body, {
     ...inputs,
@@ -126,7 +120,7 @@ function buildLoop(g: GraphBuilder, inputs: BatchInputs): ReturnType<typeof buil
     [g.integer(microBatches), null, g.scalar(0), ...carried.map(({ shape }) => zeros(g, shape))],
     { outputs: carried.length + 2, attributes: { body: body.toGraph() } },
   ) as [Value, ...Value[]];
-  const embedded = g.op('Reshape', [sums.at(-1) as Value, g.integers(microBatches * rows, spec.width)]); // prettier-ignore
+  const embedded = g.op('Reshape', [sums.at(-1) as Value, g.integers(microBatches * rows, spec.width)]);
   const gradients = new Map(carried.map(({ name }, i) => [name, sums[i] as Value]));
   return { loss, gradients, embedded };
 }

@@ -8,8 +8,7 @@ import type { ModelSpec } from './model-spec.js';
 export type ParameterKind = 'matrix' | 'embedding' | 'vector';
 
 /** Values before the first step: normal with mean 0, or one number everywhere. */
-export type Initial =
-  { readonly normal: number /* standard deviation */ } | { readonly constant: number };
+export type Initial = { readonly normal: number /* standard deviation */ } | { readonly constant: number };
 
 export interface Parameter {
   /** Name in PyTorch's state dictionary. */

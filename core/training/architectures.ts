@@ -1,12 +1,6 @@
 // The table of trainable architectures, typed so that an omission does not compile.
 import type { Value } from '../onnx/shape.js';
-import {
-  type Architecture,
-  INITIAL_DEVIATION,
-  type Parameter,
-  type Parameters,
-  parameterOf,
-} from './architecture.js';
+import { type Architecture, INITIAL_DEVIATION, type Parameter, type Parameters, parameterOf } from './architecture.js';
 import { GPT2 } from './architectures/gpt2.js';
 import { LLAMA } from './architectures/llama.js';
 import type { ArchitectureName, ModelSpec } from './model-spec.js';
@@ -24,9 +18,7 @@ export function modelParameters(spec: ModelSpec): readonly Parameter[] {
   const { embedding, parameters } = ARCHITECTURES[spec.architecture];
   const shape = [spec.vocabulary, spec.width];
   const initial = { normal: INITIAL_DEVIATION };
-  const head: Parameter[] = spec.tied
-    ? []
-    : [{ name: UNEMBEDDING, shape, kind: 'matrix', initial }];
+  const head: Parameter[] = spec.tied ? [] : [{ name: UNEMBEDDING, shape, kind: 'matrix', initial }];
   return [{ name: embedding, shape, kind: 'embedding', initial }, ...parameters(spec), ...head];
 }
 

@@ -65,11 +65,7 @@ export function buildLayerNorm(
 }
 
 /** RMSNorm over the last axis. */
-export function buildRmsNorm(
-  g: GraphBuilder,
-  [x, weight]: readonly [Value, Value],
-  epsilon: number,
-): Value {
+export function buildRmsNorm(g: GraphBuilder, [x, weight]: readonly [Value, Value], epsilon: number): Value {
   const square = g.op('Pow', [x, g.scalar(2)]);
   const mean = g.op('ReduceMean', [square, g.integers(-1)], { attributes: { keepdims: 1 } });
   const scale = g.op('Sqrt', [g.op('Add', [mean, g.scalar(epsilon)])]);
@@ -96,8 +92,7 @@ export function buildCausalMask(g: GraphBuilder, { ids, attentionMask }: Forward
   const pos = g.sizeOf(ids.shape?.[1] ?? '?');
   if (pos !== null && attentionMask === undefined) {
     const data = new Float32Array(pos * pos);
-    for (let query = 0; query < pos; query++)
-      data.fill(LOWEST, query * pos + query + 1, (query + 1) * pos);
+    for (let query = 0; query < pos; query++) data.fill(LOWEST, query * pos + query + 1, (query + 1) * pos);
     return g.initializer(makeTensor(g.fresh('causal_mask'), { dims: [pos, pos], data }));
   }
   const keys = positions(g, ids);

@@ -89,8 +89,7 @@ function countProblems(spec: ModelSpec): string[] {
     const derived = name === 'headWidth' && spec.width % spec.heads !== 0;
     return !derived && !(Number.isInteger(value) && value >= 1);
   }).map((name) => `Expected ${name} to be a whole number of at least 1, got ${spec[name]}.`);
-  if (spec.vocabulary > 2 ** 31 - 1)
-    problems.push(`Expected a vocabulary below 2^31 tokens, got ${spec.vocabulary}.`);
+  if (spec.vocabulary > 2 ** 31 - 1) problems.push(`Expected a vocabulary below 2^31 tokens, got ${spec.vocabulary}.`);
   return problems;
 }
 

@@ -47,7 +47,7 @@ export function checkWeights(spec: ModelSpec, weights: ReadonlyMap<string, Float
     const found = weights.get(name)?.length;
     const expected = shape.reduce((a, b) => a * b, 1);
     if (found === expected) return [];
-    return [`"${name}" [${shape.join(', ')}] (found ${found === undefined ? 'none' : `${found} numbers`})`]; // prettier-ignore
+    return [`"${name}" [${shape.join(', ')}] (found ${found === undefined ? 'none' : `${found} numbers`})`];
   });
   if (problems.length > 0) throw wrongWeights(spec, problems);
 }
@@ -57,10 +57,7 @@ export function checkWeights(spec: ModelSpec, weights: ReadonlyMap<string, Float
  * second name of a tied embedding) are left out.
  * @throws InputError where one is missing or has another shape; DataError where one is not float32
  */
-export function weightsFrom(
-  spec: ModelSpec,
-  tensors: ReadonlyMap<string, SafeTensor>,
-): Map<string, Float32Array> {
+export function weightsFrom(spec: ModelSpec, tensors: ReadonlyMap<string, SafeTensor>): Map<string, Float32Array> {
   const wanted = modelParameters(spec);
   const problems = wanted.flatMap(({ name, shape }) => {
     const found = tensors.get(name)?.shape;

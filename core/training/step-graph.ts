@@ -63,9 +63,7 @@ export function buildTrainingGraph(settings: TrainingGraphSettings): GraphBuilde
   const g = new GraphBuilder('training');
   const feeds: Feeds = {
     tokens: g.input(TRAINING_FEEDS.tokens, 'int32', ['steps', batch, context + 1]),
-    weights: weighted
-      ? g.input(TRAINING_FEEDS.weights, 'float32', ['steps', batch, context])
-      : null,
+    weights: weighted ? g.input(TRAINING_FEEDS.weights, 'float32', ['steps', batch, context]) : null,
     factors: Object.fromEntries(
       factorNames(optimiser).map((name) => [name, g.input(factorFeed(name), 'float32', ['steps'])]),
     ),
@@ -107,9 +105,7 @@ function buildBody(g: GraphBuilder, settings: TrainingGraphSettings, feeds: Feed
     tensors.map(({ name, shape }) => [name, g.input(g.fresh(name), 'float32', shape)]),
   );
   const pick = (feed: Value): Value => g.op('Gather', [feed, step], { attributes: { axis: 0 } });
-  const factors = Object.fromEntries(
-    Object.entries(feeds.factors).map(([name, feed]) => [name, pick(feed)]),
-  );
+  const factors = Object.fromEntries(Object.entries(feeds.factors).map(([name, feed]) => [name, pick(feed)]));
   const sizes = { batch, context };
   const { loss, gradients } = buildBatch(g, {
     spec,
@@ -173,8 +169,7 @@ function buildUpdates(
       optimiser,
     );
     updated.set(name, after.parameter);
-    for (const [tensor, full] of own)
-      updated.set(full as string, after.state[tensor as string] as Value);
+    for (const [tensor, full] of own) updated.set(full as string, after.state[tensor as string] as Value);
   });
   return updated;
 }

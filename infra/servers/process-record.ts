@@ -32,10 +32,7 @@ export async function isAlive(record: Pick<ProcessRecord, 'pid' | 'start'>): Pro
  * Ends a recorded process: SIGTERM, and SIGKILL after `graceMs`. Does nothing when it is gone or its pid is another's.
  * @throws ResourceError when it outlives SIGKILL by 10 s
  */
-export async function endProcess(
-  record: Pick<ProcessRecord, 'pid' | 'start'>,
-  graceMs = 10_000,
-): Promise<void> {
+export async function endProcess(record: Pick<ProcessRecord, 'pid' | 'start'>, graceMs = 10_000): Promise<void> {
   if (graceMs > 0 && (await signalAndWait(record, 'SIGTERM', graceMs))) return;
   if (await signalAndWait(record, 'SIGKILL', 10_000)) return;
   throw new ResourceError(
@@ -82,10 +79,7 @@ export async function readProcessRecord(file: string): Promise<ProcessRecord | n
 function parseRecord(text: string): ProcessRecord | null {
   try {
     const value = JSON.parse(text) as Partial<ProcessRecord>;
-    const whole =
-      typeof value.pid === 'number' &&
-      typeof value.start === 'string' &&
-      typeof value.address === 'string';
+    const whole = typeof value.pid === 'number' && typeof value.start === 'string' && typeof value.address === 'string';
     return whole ? ({ info: {}, ...value } as ProcessRecord) : null;
   } catch {
     return null;

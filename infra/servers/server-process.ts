@@ -64,10 +64,9 @@ export async function startServerProcess(launch: ServerLaunch): Promise<RunningS
   const error = await failed;
   await log.close();
   if (error || child.pid === undefined) {
-    throw new ResourceError(
-      `Expected to start ${launch.program}, got ${error?.message ?? 'no process'}.`,
-      { program: launch.program },
-    );
+    throw new ResourceError(`Expected to start ${launch.program}, got ${error?.message ?? 'no process'}.`, {
+      program: launch.program,
+    });
   }
   // A server must not keep a finished command alive; whoever needs it holds the handle.
   child.unref();
@@ -165,9 +164,7 @@ export async function withFreePorts<T>(
   start: (ports: readonly number[]) => Promise<T>,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
-    const ports = await Promise.all(
-      given.map((port) => (port === undefined ? findFreePort() : requireFree(port))),
-    );
+    const ports = await Promise.all(given.map((port) => (port === undefined ? findFreePort() : requireFree(port))));
     try {
       return await start(ports);
     } catch (error) {

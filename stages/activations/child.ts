@@ -13,12 +13,7 @@ import { storedWidth } from '../../core/hooks/sites.js';
 import type { ActivationsConfig } from '../configs.js';
 import { loadEdits } from '../model/edits.js';
 import { makeFeeds } from '../model/feeds.js';
-import {
-  loadModel,
-  prepareModel,
-  type ModelPlace,
-  type ModelSession,
-} from '../model/model-session.js';
+import { loadModel, prepareModel, type ModelPlace, type ModelSession } from '../model/model-session.js';
 import type { ChildOutput } from '../stage.js';
 import { storeBytes } from './row-store.js';
 import { batchIds, layOutShard, readShardTokens, type ShardRows } from './shard-rows.js';
@@ -47,10 +42,7 @@ const models = new SessionCache<ModelSession>(2);
 const ROWS_MEMORY_BYTES = 128 * 2 ** 20;
 
 /** One ChildOutput per wanted site, in that order. @throws DataError for damaged tokens and for values that are not finite */
-export async function runActivationsTask(
-  request: ActivationsRequest,
-  context: ChildContext,
-): Promise<ChildOutput[]> {
+export async function runActivationsTask(request: ActivationsRequest, context: ChildContext): Promise<ChildOutput[]> {
   const { keyed, sites, wanted, model: place } = request;
   const shard = layOutShard(await readShardTokens(request.tokens), request.input, keyed);
   const key = canonicalJson({ model: keyed.model, place, sites, engine: keyed.engine });
@@ -75,11 +67,7 @@ export async function runActivationsTask(
   });
 }
 
-function openWriters(
-  request: ActivationsRequest,
-  shard: ShardRows,
-  model: ModelSession,
-): SiteWriter[] {
+function openWriters(request: ActivationsRequest, shard: ShardRows, model: ModelSession): SiteWriter[] {
   const { keyed, wanted, spool } = request;
   const rows = shard.place.length;
   let memoryBytes = ROWS_MEMORY_BYTES;

@@ -2,13 +2,7 @@
 // the hash of its id. Second pass: hash order, equal ids found beside each other, shards written. Memory does not grow
 // with the number of documents.
 import { documentHash } from '../../core/corpus/document-hash.js';
-import {
-  isBad,
-  parseDocument,
-  type BadReason,
-  type BadRecord,
-  type DocumentRule,
-} from '../../core/corpus/document.js';
+import { isBad, parseDocument, type BadReason, type BadRecord, type DocumentRule } from '../../core/corpus/document.js';
 import { shardCount } from '../../core/corpus/shard-plan.js';
 import { SPLITS, type Split } from '../../schemas/constants.js';
 import { DataError } from '../../schemas/errors.js';
@@ -194,17 +188,11 @@ function duplicate(document: SpooledDocument, first: SpooledDocument): BadRecord
 
 function summarise(work: PartWork, shards: readonly CorpusShard[]): CorpusStatistics {
   const sum = (field: 'documents' | 'textBytes', split?: Split): number =>
-    shards
-      .filter((s) => split === undefined || s.split === split)
-      .reduce((total, s) => total + s[field], 0);
+    shards.filter((s) => split === undefined || s.split === split).reduce((total, s) => total + s[field], 0);
   const of = (split: Split): CorpusStatistics['splits'][Split] => ({
     documents: sum('documents', split),
     textBytes: sum('textBytes', split),
-    shards: shardCount(
-      sum('documents', split),
-      sum('textBytes', split),
-      work.request.config.shardTokens,
-    ),
+    shards: shardCount(sum('documents', split), sum('textBytes', split), work.request.config.shardTokens),
   });
   return {
     documents: sum('documents'),
@@ -217,10 +205,7 @@ function summarise(work: PartWork, shards: readonly CorpusShard[]): CorpusStatis
 }
 
 function noDocuments(part: Part): DataError {
-  return new DataError(
-    `Expected at least one document in ${part.location}, found none; remove it from the sources.`,
-    {
-      file: part.location,
-    },
-  );
+  return new DataError(`Expected at least one document in ${part.location}, found none; remove it from the sources.`, {
+    file: part.location,
+  });
 }

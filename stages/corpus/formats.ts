@@ -19,8 +19,7 @@ const COMPRESSIONS: Readonly<Record<string, Compression>> = {
   zstd: 'zstd',
 };
 
-export const KNOWN_NAMES =
-  '.jsonl, .ndjson, .json (one object a line), .txt (each also .gz or .zst), .parquet';
+export const KNOWN_NAMES = '.jsonl, .ndjson, .json (one object a line), .txt (each also .gz or .zst), .parquet';
 
 /**
  * Format and compression of a file name; null where the name says nothing.

@@ -53,11 +53,7 @@ function partOf(inputs: CorpusInputs, config: CorpusConfig): Part {
 }
 
 /** A local copy of a part in S3, in the spool folder. Returns its file or folder. */
-async function copyRemote(
-  part: Part,
-  openSource: OpenSource,
-  context: StageContext,
-): Promise<string> {
+async function copyRemote(part: Part, openSource: OpenSource, context: StageContext): Promise<string> {
   const { signal, spool } = context;
   const root = path.join(spool, 'part');
   await mkdir(root, { recursive: true });

@@ -76,14 +76,9 @@ async function encodeShard(request: EncodeRequest, context: ChildContext): Promi
   const sizes: StateSizes = { architecture: request.architecture, width, features };
   const batchRows = encodeBatchRows(features);
   const parameters = await readParameters(request, sizes);
-  const name = [
-    width,
-    features,
-    k,
-    config.engine.provider,
-    config.engine.threads,
-    config.engine.optimisation,
-  ].join('/');
+  const name = [width, features, k, config.engine.provider, config.engine.threads, config.engine.optimisation].join(
+    '/',
+  );
   const create = (): Promise<Session> =>
     Session.create(buildEncodeGraph({ ...sizes, batchRows, k }).toModelBytes(), config.engine);
   const shard = {
@@ -120,11 +115,7 @@ interface Taken {
   readonly outputs: Record<string, TensorValue>;
 }
 
-function takeBatch(
-  { request, shard, collector, outputs }: Taken,
-  start: number,
-  count: number,
-): void {
+function takeBatch({ request, shard, collector, outputs }: Taken, start: number, count: number): void {
   const values = outputs[ENCODE_OUTPUTS.value] as TensorValue;
   const xSq = (outputs[ENCODE_OUTPUTS.xSq] as TensorValue).data as Float32Array;
   const errSq = (outputs[ENCODE_OUTPUTS.errSq] as TensorValue).data as Float32Array;
@@ -140,10 +131,7 @@ function takeBatch(
   }
   try {
     const feature = (outputs[ENCODE_OUTPUTS.feature] as TensorValue).data as Int32Array;
-    collector.add(
-      { feature, value: values.data as Float32Array, capacity: values.dims[1] ?? 0 },
-      count,
-    );
+    collector.add({ feature, value: values.data as Float32Array, capacity: values.dims[1] ?? 0 }, count);
   } catch (error) {
     throw placed(error, { request, shard });
   }
@@ -154,10 +142,10 @@ function placed(error: unknown, { request, shard }: Pick<Taken, 'request' | 'sha
   if (!(error instanceof DataError)) return error;
   const row = error.details['row'] as number;
   const at = { site: request.site, doc: shard.doc[row] ?? 0, pos: shard.pos[row] ?? 0 };
-  return new DataError(
-    `${error.message} Site ${at.site}, document ${at.doc}, position ${at.pos}.`,
-    { ...error.details, ...at },
-  );
+  return new DataError(`${error.message} Site ${at.site}, document ${at.doc}, position ${at.pos}.`, {
+    ...error.details,
+    ...at,
+  });
 }
 
 interface StoredShard {
@@ -171,8 +159,7 @@ async function readShard({ activations, width }: EncodeRequest): Promise<StoredS
   const pieces: StoredShard[] = [];
   for (const file of activations) pieces.push(await readActivations(file));
   const [first] = pieces;
-  if (!first)
-    throw new DataError('Expected the activations of a shard in at least one object, found none.');
+  if (!first) throw new DataError('Expected the activations of a shard in at least one object, found none.');
   for (const { doc, act } of pieces) {
     if (act.length === doc.length * width) continue;
     throw new DataError(
@@ -198,10 +185,7 @@ async function readShard({ activations, width }: EncodeRequest): Promise<StoredS
 }
 
 /** Feeds of the dictionary's tensors. @throws DataError where the file is of another shape */
-async function readParameters(
-  { weights }: EncodeRequest,
-  sizes: StateSizes,
-): Promise<Record<string, TensorValue>> {
+async function readParameters({ weights }: EncodeRequest, sizes: StateSizes): Promise<Record<string, TensorValue>> {
   const tensors = decodeSafetensors(await readFile(weights));
   const feeds: Record<string, TensorValue> = {};
   for (const { name, shape } of parameterTensors(sizes)) {

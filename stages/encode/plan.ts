@@ -22,10 +22,7 @@ export function planEncodeKey(config: EncodeConfig): {
 }
 
 /** The items that encode the given activations commits, in their order. */
-export function planEncodeItems(
-  config: EncodeConfig,
-  commits: readonly Commit[],
-): WorkItem<EncodeInputs>[] {
+export function planEncodeItems(config: EncodeConfig, commits: readonly Commit[]): WorkItem<EncodeInputs>[] {
   const { key } = planEncodeKey(config);
   return commits.map((commit) => {
     const objects = commit.objects.filter((object) => object.table === 'activations');

@@ -20,8 +20,7 @@ async function runEncode(
   const { cache, signal, spool, children } = context;
   const [key] = item.keys;
   const { aux } = config;
-  if (key === undefined)
-    throw new InputError(`Expected one key to encode shard ${item.shard} under, found none.`);
+  if (key === undefined) throw new InputError(`Expected one key to encode shard ${item.shard} under, found none.`);
   const weights = await cache.fetch(aux.weights, signal);
   const activations: string[] = [];
   for (const object of item.aux.objects ?? []) activations.push(await cache.fetch(object, signal));

@@ -34,8 +34,7 @@ export function computeSums(shard: EncodedShard, fired: Uint32Array): ShardSums 
   const { doc, firings, sumX } = shard;
   const { offsets } = firings;
   let documents = 0;
-  for (let row = 0; row < doc.length; row++)
-    if (row === 0 || doc[row] !== doc[row - 1]) documents++;
+  for (let row = 0; row < doc.length; row++) if (row === 0 || doc[row] !== doc[row - 1]) documents++;
   const perDocument = new Float64Array(documents * PER_DOCUMENT);
   let at = -PER_DOCUMENT;
   let [xSq, errSq] = [0, 0];

@@ -24,10 +24,7 @@ export interface FindInput {
   /** Sites that the run's session is cut to; the dictionary's is one of them. */
   readonly sites: readonly string[];
   readonly encode: EncodeConfig['keyed'];
-  readonly dictionary: Pick<
-    EncodeRequest,
-    'site' | 'architecture' | 'width' | 'features' | 'k' | 'weights'
-  >;
+  readonly dictionary: Pick<EncodeRequest, 'site' | 'architecture' | 'width' | 'features' | 'k' | 'weights'>;
   /** An empty folder for the files on the way. */
   readonly spool: string;
   readonly signal: AbortSignal;
@@ -109,10 +106,7 @@ async function computeActivations(input: FindInput, tokens: readonly string[]): 
 type Fired = FoundToken['features'];
 
 /** The features of each stored position. */
-async function encodeRows(
-  input: FindInput,
-  activations: readonly string[],
-): Promise<Map<number, Fired>> {
+async function encodeRows(input: FindInput, activations: readonly string[]): Promise<Map<number, Fired>> {
   const { encode, dictionary, spool } = input;
   const request = {
     ...dictionary,
@@ -149,7 +143,6 @@ function childContext(stop: AbortSignal): ChildContext {
   return {
     stop,
     progress: () => undefined,
-    ask: (what) =>
-      Promise.reject(new TypeError(`"${what}" is asked of a worker; there is none here`)),
+    ask: (what) => Promise.reject(new TypeError(`"${what}" is asked of a worker; there is none here`)),
   };
 }

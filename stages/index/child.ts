@@ -79,21 +79,13 @@ async function buildIndex(request: IndexRequest, context: ChildContext): Promise
   }
 }
 
-async function fillTables(
-  tables: IndexTables,
-  request: IndexRequest,
-  context: ChildContext,
-): Promise<void> {
+async function fillTables(tables: IndexTables, request: IndexRequest, context: ChildContext): Promise<void> {
   const { range } = request;
   const single = range.to - range.from === 1;
   const runs: PostingBlock[] = [];
   let contextNumber = 0;
   for (let index = 0; index < request.runs; index++) {
-    const loaded = await loadRun(
-      await context.ask<RunSlice>('run', { index }),
-      request,
-      contextNumber,
-    );
+    const loaded = await loadRun(await context.ask<RunSlice>('run', { index }), request, contextNumber);
     if (!loaded) continue;
     contextNumber = loaded.nextContext;
     // One feature alone may have any number of postings, and is in order as it comes.
@@ -110,11 +102,7 @@ interface LoadedRun {
 }
 
 /** A shard's postings within the range; null where it has none. */
-async function loadRun(
-  slice: RunSlice,
-  request: IndexRequest,
-  firstContext: number,
-): Promise<LoadedRun | null> {
+async function loadRun(slice: RunSlice, request: IndexRequest, firstContext: number): Promise<LoadedRun | null> {
   if (slice.path === null) return null;
   const bytes = await readFile(slice.path);
   await unlink(slice.path);

@@ -33,11 +33,7 @@ const RANGE_SLOTS = 2 ** 23;
 /** The items of one dictionary's index: its feature ranges in order, then `metrics`. */
 export function planIndexItems(input: IndexPlanInput): WorkItem<IndexInputs>[] {
   const { key, snapshot, segments, tokens } = input;
-  const item = (
-    range: IndexInputs['range'],
-    shard: string,
-    size: number,
-  ): WorkItem<IndexInputs> => {
+  const item = (range: IndexInputs['range'], shard: string, size: number): WorkItem<IndexInputs> => {
     const inputs = { snapshot, range };
     return {
       stage: 'index',

@@ -30,11 +30,7 @@ export class BatchReader {
         const n = step * batch + j;
         this.#stream.readIds(offset, tokens.subarray(n * window, (n + 1) * window));
         // The weight of a target is that of its own token: the one behind the input.
-        if (weights)
-          this.#stream.readWeights(
-            offset + 1,
-            weights.subarray(n * contextTokens, (n + 1) * contextTokens),
-          );
+        if (weights) this.#stream.readWeights(offset + 1, weights.subarray(n * contextTokens, (n + 1) * contextTokens));
       });
     }
     if (weights) checkLossWeights(weights, { from, perStep: batch * contextTokens });

@@ -42,10 +42,7 @@ const MEASURED = ['calib', 'test'] as const;
 const trainings = new SessionCache<Session>(1);
 const evaluations = new SessionCache<Session>(1);
 
-async function train(
-  request: LanguageModelRequest,
-  context: ChildContext,
-): Promise<LanguageModelResponse> {
+async function train(request: LanguageModelRequest, context: ChildContext): Promise<LanguageModelResponse> {
   await mkdir(request.spool, { recursive: true });
   const { config, streams } = request;
   const { engine } = config;
@@ -120,9 +117,7 @@ class Call {
     const { config, checkpoint } = this.#request;
     this.#batches = await openBatches(this.#request, this.#training);
     for (const split of MEASURED) this.#openSplit(split, this.#request.streams[split]);
-    const state = checkpoint
-      ? await readState(checkpoint.path, config)
-      : await firstState(this.#request);
+    const state = checkpoint ? await readState(checkpoint.path, config) : await firstState(this.#request);
     const { step, log } = checkpoint?.state ?? { step: 0, log: [] };
     if (checkpoint) this.#saved = { step, rows: log.length };
     this.#trainer = new LanguageModelTrainer({ config, state, step, log }, this.#sessions.training);
@@ -135,8 +130,7 @@ class Call {
     if (!(await this.#proceed())) return false;
     for (;;) {
       for (const split of MEASURED)
-        if (this.#measured.has(split) && trainer.due(split) && !(await this.#measure(split)))
-          return false;
+        if (this.#measured.has(split) && trainer.due(split) && !(await this.#measure(split))) return false;
       if (trainer.complete) return true;
       await this.#chunk();
       this.#progress();
@@ -190,10 +184,7 @@ class Call {
       throw error;
     }
     const each = (performance.now() - started) / count;
-    this.#chunkSteps = Math.max(
-      1,
-      Math.min(CHUNK_STEPS, Math.round(chunkMs(trainer.state) / each)),
-    );
+    this.#chunkSteps = Math.max(1, Math.min(CHUNK_STEPS, Math.round(chunkMs(trainer.state) / each)));
   }
 
   /** Measures a split and logs it; false where it was told to stop meanwhile. */
@@ -217,9 +208,7 @@ class Call {
     const written = await this.#write();
     this.#nextCheckpoint = performance.now() + this.#request.checkpointMs;
     if (written === null) return;
-    this.#storing = this.#ask('checkpoint', written).finally(() =>
-      rm(written.file.path, { force: true }),
-    );
+    this.#storing = this.#ask('checkpoint', written).finally(() => rm(written.file.path, { force: true }));
     // A failure is told at the next checkpoint or at the end.
     this.#storing.catch(() => undefined);
   }
@@ -281,10 +270,7 @@ class Call {
 
 async function firstState(request: LanguageModelRequest): Promise<State> {
   const { model, init, training } = request.config;
-  const weights =
-    'seed' in init
-      ? initialParameters(model, init.seed)
-      : await readWeights(request.init ?? '', model);
+  const weights = 'seed' in init ? initialParameters(model, init.seed) : await readWeights(request.init ?? '', model);
   return startState(model, optimiserOf(training), weights);
 }
 

@@ -13,10 +13,7 @@ const PASS_TOKENS = 4096;
 const REPEATED_TOKENS = 2 ** 20;
 
 /** What the evaluation graph of a model is made of. */
-export function evaluationGraph({
-  model,
-  engine,
-}: LanguageModelConfig['keyed']): EvaluationGraphSettings {
+export function evaluationGraph({ model, engine }: LanguageModelConfig['keyed']): EvaluationGraphSettings {
   return { spec: model, context: model.contextTokens, kernels: kernelsOf(engine) };
 }
 

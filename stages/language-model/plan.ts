@@ -41,10 +41,7 @@ export function inputsOf(streams: ModelStreams): LanguageModelInputs {
 }
 
 /** The item that trains a model. Its objects: one for each digest of its inputs. */
-export function planModelItem(
-  config: LanguageModelConfig,
-  streams: ModelStreams,
-): WorkItem<LanguageModelInputs> {
+export function planModelItem(config: LanguageModelConfig, streams: ModelStreams): WorkItem<LanguageModelInputs> {
   const inputs = inputsOf(streams);
   const { steps, batch } = config.keyed.training;
   const { training, weights, calib, test } = streams;

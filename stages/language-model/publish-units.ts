@@ -12,11 +12,7 @@ export interface Published {
 }
 
 /** Snapshots of the datasets of a stage; a dataset without any commit is not published. Counts over different keys. */
-export async function publishUnits(
-  store: ObjectStore,
-  units: StageUnits,
-  revision: number,
-): Promise<Published> {
+export async function publishUnits(store: ObjectStore, units: StageUnits, revision: number): Promise<Published> {
   const total = { planned: 0, committed: 0, quarantined: 0 };
   const counted = new Set<string>();
   const { stage } = units;

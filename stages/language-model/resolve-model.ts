@@ -62,9 +62,7 @@ export type ModelTraining = Omit<TrainingSection, 'steps' | 'tokens'> & { readon
 export function resolveModelTraining(file: TrainingFile, section: ModelSection): ModelTraining {
   const { training: shared } = file;
   const own = section.training ?? {};
-  const defined = Object.fromEntries(
-    Object.entries(own).filter(([, value]) => value !== undefined),
-  );
+  const defined = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
   const merged = {
     ...shared,
     ...defined,

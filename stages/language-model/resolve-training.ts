@@ -18,7 +18,7 @@ import { latestRevision } from '../run-plan/run-records.js';
 import { tokensPreimage, type CorpusRun } from '../run-plan/stage-settings.js';
 import { planMicroBatches } from '../../core/training/accumulate.js';
 import { readBatches, readWeights, splitBatches } from './given-files.js';
-import { modelSections, resolveModelTraining, resolveSpec, type ModelTraining } from './resolve-model.js'; // prettier-ignore
+import { modelSections, resolveModelTraining, resolveSpec, type ModelTraining } from './resolve-model.js';
 
 /** One model with everything settled but the streams. */
 export interface ResolvedModel {
@@ -61,8 +61,7 @@ export async function resolveTraining(
   const given = new GivenFiles(options.folder);
   const engine = await resolveEngine(file.compute);
   const models: ResolvedModel[] = [];
-  for (const section of modelSections(file))
-    models.push(await resolveModel({ file, source, given, engine }, section));
+  for (const section of modelSections(file)) models.push(await resolveModel({ file, source, given, engine }, section));
   const { corpus, tokens, tokenizer } = source;
   const { name } = file;
   const { revision } = options;
@@ -168,10 +167,9 @@ async function resolveModel(parts: ModelParts, section: ModelSection): Promise<R
   const tokenizer = summariseTokenizer(source.json, training.prepend, 'training.prepend');
   const spec = resolveSpec(section, tokenizer.vocabSize);
   const init = section.init === null ? null : await given.init(section.init, spec);
-  const batches = training.batches === null ? null : await given.batches(training.batches, training); // prettier-ignore
+  const batches = training.batches === null ? null : await given.batches(training.batches, training);
   const streams = streamConfigs(source.tokensKey, training, tokenizer);
-  const { steps, batch, optimiser, schedule, clipNorm, logEverySteps, validateEverySteps } =
-    training;
+  const { steps, batch, optimiser, schedule, clipNorm, logEverySteps, validateEverySteps } = training;
   const microBatches = planMicroBatches(batch, spec.contextTokens, engine.threads);
   const config: LanguageModelConfig = {
     keyed: {
@@ -248,9 +246,7 @@ class GivenFiles {
   ): Promise<{ readonly stored: StoredFile; readonly tensor: string }> {
     const { file, tensor } = splitBatches(reference);
     const place = path.resolve(this.#folder, file);
-    await this.#once([place, tensor, need.steps, need.batch], () =>
-      readBatches(place, tensor, need),
-    );
+    await this.#once([place, tensor, need.steps, need.batch], () => readBatches(place, tensor, need));
     return { stored: (await this.#upload(place)).stored, tensor };
   }
 
@@ -269,11 +265,7 @@ class GivenFiles {
 
   async #digest(place: string): Promise<Upload> {
     const bytes = await readFile(place);
-    const made = upload(
-      { path: place },
-      { sha256: sha256Hex(bytes), bytes: bytes.length },
-      'safetensors',
-    );
+    const made = upload({ path: place }, { sha256: sha256Hex(bytes), bytes: bytes.length }, 'safetensors');
     this.#resolved.push(made);
     return made;
   }

@@ -5,22 +5,15 @@ import { shown, type FieldPath, type Finding } from '../run-file/problem.js';
 import { fieldsOf, repeated, storeUrl, type Fields } from '../run-file/rules.js';
 
 /** Everything that the cross-field rules find wrong. */
-export function trainingRuleFindings(input: {
-  readonly value: unknown;
-  readonly schema: JsonSchemaNode;
-}): Finding[] {
+export function trainingRuleFindings(input: { readonly value: unknown; readonly schema: JsonSchemaNode }): Finding[] {
   const fields = fieldsOf(input);
-  return [storeUrl, sources, modelList, modelNames, ...MODEL_RULES.map(each)].flatMap((rule) =>
-    rule(fields),
-  );
+  return [storeUrl, sources, modelList, modelNames, ...MODEL_RULES.map(each)].flatMap((rule) => rule(fields));
 }
 
 type Rule = (fields: Fields) => Finding[];
 
 function sources(fields: Fields): Finding[] {
-  const [corpus, tokens, tokenizer] = ['corpus', 'tokens', 'tokenizer'].map(
-    (key) => fields.get(key) !== undefined,
-  );
+  const [corpus, tokens, tokenizer] = ['corpus', 'tokens', 'tokenizer'].map((key) => fields.get(key) !== undefined);
   const findings: Finding[] = [];
   if (corpus === tokens)
     findings.push({
@@ -106,9 +99,7 @@ function modelFields(fields: Fields, path: FieldPath): ModelFields {
       const own = [...path, 'training', ...key];
       const value = fields.get(...own);
       const shared = ['training', ...key];
-      return value === undefined
-        ? { value: fields.get(...shared), path: shared }
-        : { value, path: own };
+      return value === undefined ? { value: fields.get(...shared), path: shared } : { value, path: own };
     },
   };
 }
@@ -208,8 +199,7 @@ function budget(model: ModelFields): Finding[] {
     ];
   const batch = model.training('batch').value;
   const context = model.number('contextTokens');
-  if (given[0] !== tokens || typeof tokens.value !== 'number' || typeof batch !== 'number')
-    return [];
+  if (given[0] !== tokens || typeof tokens.value !== 'number' || typeof batch !== 'number') return [];
   if (context === null || tokens.value <= 0 || tokens.value >= batch * context) return [];
   return [
     {

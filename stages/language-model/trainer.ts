@@ -36,10 +36,7 @@ export interface Batches {
 }
 
 /** What the step graph of a training is made of: trainings of equal settings share its session. @param weighted whether steps come with loss weights */
-export function trainingGraph(
-  { model: spec, training, engine }: Keyed,
-  weighted: boolean,
-): TrainingGraphSettings {
+export function trainingGraph({ model: spec, training, engine }: Keyed, weighted: boolean): TrainingGraphSettings {
   const { batch, microBatches, clipNorm } = training;
   return {
     ...{ spec, batch, context: spec.contextTokens, microBatches, clipNorm, weighted },
@@ -154,10 +151,7 @@ export class LanguageModelTrainer {
   #takeState(outputs: Record<string, TensorValue>): State {
     const { model, training } = this.#config;
     return new Map(
-      stateTensors(model, optimiserOf(training)).map(({ name }) => [
-        name,
-        floats(outputs, updatedName(name)),
-      ]),
+      stateTensors(model, optimiserOf(training)).map(({ name }) => [name, floats(outputs, updatedName(name))]),
     );
   }
 
@@ -192,8 +186,7 @@ export class LanguageModelTrainer {
   /** @throws DataError where the update itself left the range of numbers */
   #checkState(state: State, step: number): void {
     for (const [tensor, values] of state)
-      if (!allFinite(values))
-        throw broken(step, tensor, { what: `tensor "${tensor}" after the update` });
+      if (!allFinite(values)) throw broken(step, tensor, { what: `tensor "${tensor}" after the update` });
   }
 }
 

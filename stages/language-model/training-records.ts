@@ -34,9 +34,7 @@ export async function settleRevision(
     );
   const same = withRevision(training, latest);
   const known = requestDigest(record as unknown as ResolvedTraining) === requestDigest(same);
-  return known
-    ? { training: same, known }
-    : { training: withRevision(training, latest + 1), known };
+  return known ? { training: same, known } : { training: withRevision(training, latest + 1), known };
 }
 
 function withRevision(training: ResolvedTraining, revision: number): ResolvedTraining {
@@ -103,9 +101,7 @@ export function trainingPlan(training: ResolvedTraining, known: readonly StageUn
             row('tokens', names.tokens, { tables: ['tokens'], key: tokensKey }),
           ]
         : []),
-      ...streams.map(({ dataset, tables, key }) =>
-        row('stream', dataset, { tables: [...tables], key }),
-      ),
+      ...streams.map(({ dataset, tables, key }) => row('stream', dataset, { tables: [...tables], key })),
       ...training.models.map(({ name }) =>
         row('language-model', modelDataset(training.name, name), {
           tables: ['model', 'weights', 'training'],

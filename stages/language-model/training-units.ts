@@ -20,10 +20,7 @@ export function modelDataset(training: string, model: string): string {
 }
 
 /** The streams of all models, each once; null before the tokens are complete. */
-export async function streamUnits(
-  training: ResolvedTraining,
-  pinned: PinnedReader,
-): Promise<StageUnits | null> {
+export async function streamUnits(training: ResolvedTraining, pinned: PinnedReader): Promise<StageUnits | null> {
   const names = datasetNames(training.tokens.run);
   const corpus = await pinned(names.corpus);
   const tokens = await pinned(names.tokens);
@@ -61,8 +58,7 @@ interface Growing {
 function streamConfigs({ models }: ResolvedTraining): StreamConfig[] {
   const byKey = new Map<string, StreamConfig>();
   for (const { streams } of models)
-    for (const config of [streams.training, streams.calib, streams.test])
-      byKey.set(planStreamKey(config).key, config);
+    for (const config of [streams.training, streams.calib, streams.test]) byKey.set(planStreamKey(config).key, config);
   return [...byKey.values()];
 }
 
@@ -70,10 +66,7 @@ function streamConfigs({ models }: ResolvedTraining): StreamConfig[] {
 type Committed = ReadonlyMap<string, readonly ObjectRecord[]>;
 
 /** The committed objects of every planned stream; null where one is missing. */
-export async function committedStreams(
-  store: ObjectStore,
-  units: StageUnits,
-): Promise<Committed | null> {
+export async function committedStreams(store: ObjectStore, units: StageUnits): Promise<Committed | null> {
   const found = new Map<string, readonly ObjectRecord[]>();
   for (const { item } of units.groups.flatMap((group) => group.units)) {
     const key = item.keys[0] ?? '';

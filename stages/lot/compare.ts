@@ -9,11 +9,7 @@ import { equalWithinTolerance } from './tolerance.js';
  * Whether recomputed files equal the committed ones: by digest where provider, ORT version, threads and CPU class are the same,
  * else value by value within the tolerance table.
  */
-export async function compareWithCommit(
-  store: ObjectStore,
-  standing: Commit,
-  output: StageOutput,
-): Promise<boolean> {
+export async function compareWithCommit(store: ObjectStore, standing: Commit, output: StageOutput): Promise<boolean> {
   const committed = [...standing.objects].sort(byTable);
   const recomputed = [...output.files].sort(byTable);
   if (committed.length !== recomputed.length) return false;

@@ -7,11 +7,7 @@ import type { ResumeMode, RunRef } from '../../schemas/messages.js';
 import { attemptRecord, type Attempt } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { commitOutput, getCommit } from '../../storage/records/commits.js';
-import {
-  deleteQuarantine,
-  getQuarantine,
-  putQuarantine,
-} from '../../storage/records/quarantine.js';
+import { deleteQuarantine, getQuarantine, putQuarantine } from '../../storage/records/quarantine.js';
 import { putAttempt } from '../../storage/records/runs.js';
 import { STAGE_TABLE } from '../run-plan/stage-table.js';
 import type { ComputeChildren, LocalCache, StageContext, StageOutput, WorkItem } from '../stage.js';
@@ -63,10 +59,7 @@ class ItemWork {
     this.#configs = new Map(input.items.map(({ item, config }) => [item, config]));
   }
 
-  async run(
-    item: WorkItem,
-    spool: string,
-  ): Promise<{ readonly finished: boolean; readonly different: number }> {
+  async run(item: WorkItem, spool: string): Promise<{ readonly finished: boolean; readonly different: number }> {
     const { store, stage, mode, dependencies, signal, stop, onProgress: progress } = this.#input;
     const startedMs = Date.now();
     const attempt = await this.#recordAttempt(item, startedMs);
@@ -91,8 +84,7 @@ class ItemWork {
     const addresses = this.#addresses(item);
     const commits = await Promise.all(addresses.map((address) => getCommit(store, address)));
     if (commits.includes(null)) return false;
-    if (mode !== 'missing')
-      await Promise.all(addresses.map((address) => deleteQuarantine(store, address)));
+    if (mode !== 'missing') await Promise.all(addresses.map((address) => deleteQuarantine(store, address)));
     return true;
   }
 
@@ -127,11 +119,7 @@ class ItemWork {
     const producer = { version: dependencies.version, host: os.hostname(), run, revision };
     const { input, inputs, shard, split } = item;
     const who = { attempt: attempt.id, wallMs: Date.now() - attempt.startedMs, producer };
-    await commitOutput(
-      store,
-      { stage, input, inputs, shard, split, ...output, ...who },
-      { signal },
-    );
+    await commitOutput(store, { stage, input, inputs, shard, split, ...output, ...who }, { signal });
     return 0;
   }
 

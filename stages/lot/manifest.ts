@@ -52,13 +52,9 @@ export async function writeManifest(
   content: ManifestContent,
 ): Promise<{ readonly ref: StoredFile; readonly lots: number }> {
   await initZstd();
-  const chunks = await Promise.all(
-    cut(content.lots, LOTS_PER_CHUNK).map((lots) => putJson(store, lots)),
-  );
+  const chunks = await Promise.all(cut(content.lots, LOTS_PER_CHUNK).map((lots) => putJson(store, lots)));
   const inputs = await Promise.all(
-    content.inputs.map((list) =>
-      Promise.all(cut(list, INPUTS_PER_CHUNK).map((part) => putJson(store, part))),
-    ),
+    content.inputs.map((list) => Promise.all(cut(list, INPUTS_PER_CHUNK).map((part) => putJson(store, part)))),
   );
   const index: ManifestIndex = {
     formatVersion: 1,
@@ -81,10 +77,10 @@ export async function readLot(
   const index = await readIndex(store, manifest);
   const chunk = index.chunks[Math.floor(lot / index.lotsPerChunk)];
   if (!chunk)
-    throw new DataError(
-      `Manifest ${manifest.key} has ${index.lots} lots, lot ${lot} was asked for.`,
-      { key: manifest.key, lot },
-    );
+    throw new DataError(`Manifest ${manifest.key} has ${index.lots} lots, lot ${lot} was asked for.`, {
+      key: manifest.key,
+      lot,
+    });
   const lots = (await getJson(store, chunk)) as readonly (readonly PlannedItem[])[];
   return (lots[lot % index.lotsPerChunk] ?? []).map(({ item, config }) => ({
     item,
@@ -126,7 +122,5 @@ export async function getJson(store: ObjectStore, ref: StoredFile): Promise<unkn
 }
 
 function cut<T>(list: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) =>
-    list.slice(i * size, (i + 1) * size),
-  );
+  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));
 }

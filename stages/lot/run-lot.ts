@@ -30,10 +30,7 @@ export interface LotCounts {
 
 export interface LotWork {
   /** Computes and commits one item. `false`: a checkpoint was written, the item is to be called again (training). */
-  runItem(
-    item: WorkItem,
-    spool: string,
-  ): Promise<{ readonly finished: boolean; readonly different: number }>;
+  runItem(item: WorkItem, spool: string): Promise<{ readonly finished: boolean; readonly different: number }>;
   /** Whether everything of an item is committed. */
   isCommitted(item: WorkItem): Promise<boolean>;
   /** Records that an item failed for good. Rejects where the stage's failures end the run instead. */

@@ -16,25 +16,15 @@ export const TOLERANCES: Readonly<Record<string, Limit>> = {
 };
 
 /** Whether two files of one table hold the same keys and, within the table's tolerance, the same numbers. */
-export async function equalWithinTolerance(
-  table: string,
-  before: Uint8Array,
-  after: Uint8Array,
-): Promise<boolean> {
+export async function equalWithinTolerance(table: string, before: Uint8Array, after: Uint8Array): Promise<boolean> {
   const limit = TOLERANCES[table];
   if (!limit) return false;
   if (table === 'activations') {
-    const [a, b] = [
-      (await readTable('activations', before)).columns,
-      (await readTable('activations', after)).columns,
-    ];
+    const [a, b] = [(await readTable('activations', before)).columns, (await readTable('activations', after)).columns];
     return sameKeys(a, b) && within(floats(a.act), floats(b.act), limit);
   }
   if (table === 'counts') return equalCounts(decodeCounts(before), decodeCounts(after), limit);
-  const [a, b] = [
-    (await readTable('acts', before)).columns,
-    (await readTable('acts', after)).columns,
-  ];
+  const [a, b] = [(await readTable('acts', before)).columns, (await readTable('acts', after)).columns];
   return sameKeys(a, b) && within(a.xSq, b.xSq, limit) && within(a.errSq, b.errSq, limit);
 }
 
@@ -60,26 +50,18 @@ interface Keys {
 }
 
 function sameKeys(a: Keys, b: Keys): boolean {
-  return (
-    a.doc.length === b.doc.length &&
-    a.doc.every((doc, i) => doc === b.doc[i] && a.pos[i] === b.pos[i])
-  );
+  return a.doc.length === b.doc.length && a.doc.every((doc, i) => doc === b.doc[i] && a.pos[i] === b.pos[i]);
 }
 
 function floats(values: Uint16Array | Float32Array): Float32Array {
   return values instanceof Uint16Array ? halfsToFloats(values) : values;
 }
 
-function within(
-  b: Float32Array | Float64Array,
-  a: Float32Array | Float64Array,
-  { relative, ofMax }: Limit,
-): boolean {
+function within(b: Float32Array | Float64Array, a: Float32Array | Float64Array, { relative, ofMax }: Limit): boolean {
   if (a.length !== b.length) return false;
   let largest = 0;
   for (const value of b) largest = Math.max(largest, Math.abs(value));
   return a.every(
-    (value, i) =>
-      Math.abs(value - (b[i] as number)) <= relative * Math.abs(b[i] as number) + ofMax * largest,
+    (value, i) => Math.abs(value - (b[i] as number)) <= relative * Math.abs(b[i] as number) + ofMax * largest,
   );
 }

@@ -1,6 +1,6 @@
 // The numeric self-check of a model's sites: one short context through the unedited model, and every equation
 // that the sites must obey (core/hooks/identities.ts). What the resolver found by structure is believed only where it holds.
-import { brokenIdentities, identitiesOf, type BrokenIdentity, type Identity } from '../../core/hooks/identities.js'; // prettier-ignore
+import { brokenIdentities, identitiesOf, type BrokenIdentity, type Identity } from '../../core/hooks/identities.js';
 import type { SiteValue } from '../../core/hooks/identity-errors.js';
 import { graphOf } from '../../core/onnx/cut.js';
 import type { GraphProto } from '../../core/onnx/proto.js';
@@ -41,7 +41,7 @@ export async function checkSites(
     const [rows, length] = contextShape(graphOf(whole), summary);
     const feeds = makeFeeds(model.inputs, spreadIds(rows * length, summary.vocab), length);
     const results = await model.session.run(feeds, [...new Set(model.outputs)]);
-    const values = model.sites.map(({ name }, i) => [name, results[model.outputs[i] ?? '']] as const); // prettier-ignore
+    const values = model.sites.map(({ name }, i) => [name, results[model.outputs[i] ?? '']] as const);
     return brokenAmong(identities, values);
   } finally {
     await model.release();
@@ -74,7 +74,7 @@ export function brokenAmong(
   const floats = new Map<string, SiteValue>();
   let tolerance = TOLERANCE;
   for (const [name, value] of values) {
-    if (value?.data instanceof Float32Array) floats.set(name, { dims: value.dims, data: value.data }); // prettier-ignore
+    if (value?.data instanceof Float32Array) floats.set(name, { dims: value.dims, data: value.data });
     if (value?.dtype !== 'float16') continue;
     floats.set(name, { dims: value.dims, data: halfsToFloats(value.data) });
     tolerance = HALF_TOLERANCE;

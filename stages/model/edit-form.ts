@@ -59,9 +59,8 @@ function references(edit: ModelEdit): EditMistake[] {
     const run = text.startsWith(RUN_PREFIX);
     const { file, tensor } = readReference(run ? text.slice(RUN_PREFIX.length) : text);
     if (file !== '' && tensor !== '' && !(run && (field === 'along' || tensor !== null))) return [];
-    const expected =
-      field === 'along' ? 'FILE#TENSOR with a direction' : 'FILE#TENSOR or run:IDS.json';
-    return [{ field, expected, found: JSON.stringify(text), remedy: 'e.g. steer.safetensors#direction' }]; // prettier-ignore
+    const expected = field === 'along' ? 'FILE#TENSOR with a direction' : 'FILE#TENSOR or run:IDS.json';
+    return [{ field, expected, found: JSON.stringify(text), remedy: 'e.g. steer.safetensors#direction' }];
   });
 }
 
@@ -72,7 +71,15 @@ function positions(edit: ModelEdit): EditMistake[] {
       return [];
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
-      return [{ field: 'at', index, expected: 'positions that a context can have', found: JSON.stringify(entry), remedy: error.message }]; // prettier-ignore
+      return [
+        {
+          field: 'at',
+          index,
+          expected: 'positions that a context can have',
+          found: JSON.stringify(entry),
+          remedy: error.message,
+        },
+      ];
     }
   });
 }

@@ -15,8 +15,7 @@ type Option = (typeof OPTIONS)[number];
 /** The edit that the text of one `--edit` asks for. @throws InputError that says which part, what was expected, an example */
 export function parseEdit(text: string): ModelEdit {
   const [site, rest] = splitOnce(text, '=');
-  if (site === '' || rest === undefined)
-    throw wrong(text, 'a site and an operation, SITE=OP', 'no "=" after a site');
+  if (site === '' || rest === undefined) throw wrong(text, 'a site and an operation, SITE=OP', 'no "=" after a site');
   const [action = '', ...options] = rest.split(',');
   const [name, operand] = splitOnce(action, ':');
   const op = readOp(text, name);
@@ -39,11 +38,7 @@ function readOp(text: string, name: string): EditOp {
   throw wrong(text, `one of ${EDIT_OPS.join(', ')}`, `"${name}"${hint}`);
 }
 
-function readOperand(
-  text: string,
-  op: EditOp,
-  operand: string | undefined,
-): Pick<ModelEdit, 'value' | 'factor'> {
+function readOperand(text: string, op: EditOp, operand: string | undefined): Pick<ModelEdit, 'value' | 'factor'> {
   if (operand === undefined) return {};
   const starred = /^(.*)\*([^*#/\\]+)$/.exec(operand);
   const [value, factor] = [starred?.[1] ?? operand, starred?.[2]];
@@ -62,24 +57,25 @@ function readOperand(
 }
 
 /** `at=3:7,9` has two parts: what follows without a name belongs to the option before it. */
-function readOptions(
-  text: string,
-  parts: readonly string[],
-): Pick<ModelEdit, 'along' | 'at' | 'heads'> {
+function readOptions(text: string, parts: readonly string[]): Pick<ModelEdit, 'along' | 'at' | 'heads'> {
   const at: string[] = [];
   const heads: number[] = [];
   let along: string | undefined;
   let current: Option | null = null;
   for (const part of parts) {
     const [name, given] = splitOnce(part, '=');
-    const named: Option | undefined =
-      given === undefined ? undefined : OPTIONS.find((option) => option === name);
+    const named: Option | undefined = given === undefined ? undefined : OPTIONS.find((option) => option === name);
     const value: string = named === undefined ? part : (given ?? '');
     current = named ?? (given === undefined && current !== 'along' ? current : null);
     if (current === 'at') at.push(value);
     else if (current === 'head') heads.push(readHead(text, value));
     else if (current === 'along' && along === undefined) along = value;
-    else throw wrong(text, `options ${OPTIONS.map((o) => `${o}=…`).join(', ')} after the operation, along= once`, `"${part}"`); // prettier-ignore
+    else
+      throw wrong(
+        text,
+        `options ${OPTIONS.map((o) => `${o}=…`).join(', ')} after the operation, along= once`,
+        `"${part}"`,
+      );
   }
   return {
     ...(along === undefined ? {} : { along }),
@@ -99,12 +95,9 @@ function splitOnce(text: string, mark: string): [string, string | undefined] {
 }
 
 function wrong(text: string, expected: string, found: string): InputError {
-  return new InputError(
-    `--edit "${text}": expected ${expected}, found ${found}. E.g. ${EXAMPLE}.`,
-    {
-      edit: text,
-      expected,
-      found,
-    },
-  );
+  return new InputError(`--edit "${text}": expected ${expected}, found ${found}. E.g. ${EXAMPLE}.`, {
+    edit: text,
+    expected,
+    found,
+  });
 }

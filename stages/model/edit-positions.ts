@@ -13,8 +13,7 @@ export interface ChosenPositions {
   readonly row: number | null;
 }
 
-export const POSITION_EXAMPLES =
-  'e.g. 5, -1 (the last), 3:7 (3 to 6), 4: (from 4 on), 5<-3 (row 3 of the value)';
+export const POSITION_EXAMPLES = 'e.g. 5, -1 (the last), 3:7 (3 to 6), 4: (from 4 on), 5<-3 (row 3 of the value)';
 
 /** An entry of `at`. @throws InputError for one that cannot be read, or that no context has */
 export function parsePositions(entry: number | string): ChosenPositions {
@@ -28,10 +27,7 @@ export function parsePositions(entry: number | string): ChosenPositions {
   const rows = readRange(source);
   const many = source.includes(':') ? countOf(rows) : count;
   if (count === null || many !== count)
-    throw badPositions(
-      text,
-      `maps ${count ?? 'an open range of'} positions to ${many ?? 'an open range of'} rows`,
-    );
+    throw badPositions(text, `maps ${count ?? 'an open range of'} positions to ${many ?? 'an open range of'} rows`);
   return { text, from, to, row: rows.from };
 }
 
@@ -112,7 +108,7 @@ function joined(spans: readonly PositionSpan[]): PositionSpan[] {
   const result: PositionSpan[] = [];
   for (const span of sorted) {
     const last = result.at(-1);
-    const same = last !== undefined && last.from < 0 === span.from < 0 && sameSign(last) && sameSign(span); // prettier-ignore
+    const same = last !== undefined && last.from < 0 === span.from < 0 && sameSign(last) && sameSign(span);
     if (!same || span.from > end(last)) {
       result.push(span);
       continue;
@@ -120,7 +116,11 @@ function joined(spans: readonly PositionSpan[]): PositionSpan[] {
     const goesOn = span.row === undefined || span.row - span.from === (last.row ?? 0) - last.from;
     if (goesOn) result[result.length - 1] = { ...last, to: end(span) > end(last) ? span.to : last.to };
     else if (span.from === end(last)) result.push(span);
-    else throw new InputError(`Expected each position once, found ${span.from} with two rows of the value. Remove one of them.`, { position: span.from }); // prettier-ignore
+    else
+      throw new InputError(
+        `Expected each position once, found ${span.from} with two rows of the value. Remove one of them.`,
+        { position: span.from },
+      );
   }
   return result;
 }
@@ -176,8 +176,5 @@ function rowsDisagree(chosen: number, { rows, length, lengthName }: RowPlacement
 }
 
 function badPositions(text: string, problem: string): InputError {
-  return new InputError(
-    `Expected positions in \`at\`, ${POSITION_EXAMPLES}; "${text}" ${problem}.`,
-    { at: text },
-  );
+  return new InputError(`Expected positions in \`at\`, ${POSITION_EXAMPLES}; "${text}" ${problem}.`, { at: text });
 }

@@ -37,7 +37,9 @@ export function storeTensor(tensor: EditTensor): StoredTensor {
 export async function readStoredTensor(path: string): Promise<EditTensor> {
   const tensor = decodeSafetensors(await readFile(path)).get(STORED);
   if (tensor) return { shape: tensor.shape, data: asFloat32(tensor) };
-  throw new DataError(`Expected a tensor "${STORED}" in ${path}, found none. The cached file is damaged: remove it.`, { path }); // prettier-ignore
+  throw new DataError(`Expected a tensor "${STORED}" in ${path}, found none. The cached file is damaged: remove it.`, {
+    path,
+  });
 }
 
 /** Reads tensors by file and name; each file once. */
@@ -54,10 +56,11 @@ export class EditFiles {
     const names = [...tensors.keys()];
     const near = nearestNames(name, names);
     const listed = near.length > 0 ? `nearest: ${near.join(', ')}` : `it has ${someOf(names)}`;
-    throw new InputError(
-      `Expected a tensor "${name}" in ${path}, found none; ${listed}. Write FILE#TENSOR.`,
-      { path, tensor: name, names },
-    );
+    throw new InputError(`Expected a tensor "${name}" in ${path}, found none; ${listed}. Write FILE#TENSOR.`, {
+      path,
+      tensor: name,
+      names,
+    });
   }
 }
 
@@ -107,10 +110,10 @@ function toFloat32({ dtype, bytes }: SafeTensor, what: string): Float32Array {
     const words = Uint32Array.from(new Uint16Array(buffer), (half) => half << 16);
     return new Float32Array(words.buffer);
   }
-  throw new InputError(
-    `Expected ${what} as F32, F64, F16 or BF16, found ${dtype}. Convert it to float32.`,
-    { what, dtype },
-  );
+  throw new InputError(`Expected ${what} as F32, F64, F16 or BF16, found ${dtype}. Convert it to float32.`, {
+    what,
+    dtype,
+  });
 }
 
 /** A unit vector along a direction of a site. @throws InputError for another width and for the zero vector */
@@ -122,8 +125,7 @@ export function unitVector(direction: EditTensor, width: number, what: string): 
       { expected: [width], found: shape },
     );
   const length = Math.sqrt(data.reduce((sum, x) => sum + x * x, 0));
-  if (Number.isFinite(length) && length > 0)
-    return { shape: [width], data: data.map((x) => x / length) };
+  if (Number.isFinite(length) && length > 0) return { shape: [width], data: data.map((x) => x / length) };
   throw new InputError(
     `Expected a direction other than the zero vector, and finite, in ${what}, found one of length ${length}. Give another tensor.`,
     { length },
@@ -165,7 +167,7 @@ export function placeValue(value: EditTensor, place: ValuePlace, what: string): 
     const last = axis === rank - 1;
     const spread = size === 1 && !(last && value.shape.length > 0 && !place.along);
     if (axis === position ? size > 0 : spread) return;
-    const expected = name === 'batch' ? place.batch : name === 'key_pos' ? place.length : place.sizes[name]; // prettier-ignore
+    const expected = name === 'batch' ? place.batch : name === 'key_pos' ? place.length : place.sizes[name];
     if (size === expected || (axis === head && chosen)) return;
     throw wrong();
   });
@@ -179,11 +181,7 @@ export function placeValue(value: EditTensor, place: ValuePlace, what: string): 
 /** The chosen heads' values at their places among all heads, zeros (that no edit reads) elsewhere. */
 function atHeads(
   { shape, data }: EditTensor,
-  {
-    head,
-    heads,
-    all,
-  }: { readonly head: number; readonly heads: readonly number[]; readonly all: number },
+  { head, heads, all }: { readonly head: number; readonly heads: readonly number[]; readonly all: number },
 ): EditTensor {
   const inner = shape.slice(head + 1).reduce((a, b) => a * b, 1);
   const outer = shape.slice(0, head).reduce((a, b) => a * b, 1);

@@ -50,10 +50,7 @@ export const NO_EDITS: ResolvedEdits = { list: [], tensors: new Map(), files: []
  * @throws InputError for an unknown site, a file, tensor or shape that does not fit, NaN, a zero direction, a position or head
  *   that the model does not have
  */
-export async function resolveEdits(
-  edits: readonly ModelEdit[],
-  context: EditContext,
-): Promise<ResolvedEdits> {
+export async function resolveEdits(edits: readonly ModelEdit[], context: EditContext): Promise<ResolvedEdits> {
   const { model, where } = context;
   const files = new EditFiles();
   const resolved: { readonly order: number; readonly edit: ResolvedEdit }[] = [];
@@ -66,7 +63,7 @@ export async function resolveEdits(
   for (const [index, edit] of edits.entries()) {
     const sites = await naming(where(index, 'site'), () => editableSites(edit.site, model));
     for (const site of sites) {
-      const one = { edit, site, context, files, keep, where: (field?: keyof ModelEdit) => where(index, field) }; // prettier-ignore
+      const one = { edit, site, context, files, keep, where: (field?: keyof ModelEdit) => where(index, field) };
       resolved.push({ order: model.sites.indexOf(site), edit: await resolveOne(one) });
     }
   }
@@ -82,8 +79,7 @@ export async function loadEdits(
   paths: Readonly<Record<string, string>>,
 ): Promise<Edits> {
   const tensors = new Map<string, EditTensor>();
-  for (const [digest, path] of Object.entries(paths))
-    tensors.set(digest, await readStoredTensor(path));
+  for (const [digest, path] of Object.entries(paths)) tensors.set(digest, await readStoredTensor(path));
   return { list, tensors };
 }
 
@@ -109,8 +105,7 @@ interface OneEdit {
 
 async function resolveOne(one: OneEdit): Promise<ResolvedEdit> {
   const { edit, site, context, keep, where } = one;
-  const heads =
-    edit.heads && (await naming(where('heads'), () => checkHeads(edit.heads ?? [], site)));
+  const heads = edit.heads && (await naming(where('heads'), () => checkHeads(edit.heads ?? [], site)));
   const along = await naming(where('along'), () => directionOf(one));
   const value = await naming(where('value'), () => valueOf({ ...one, heads }));
   const at = await naming(where('at'), () => {
@@ -144,7 +139,7 @@ async function valueOf(
   if (edit.value === undefined) return null;
   if (typeof edit.value === 'number') return { number: edit.value, rows: null };
   const run = edit.value.startsWith(RUN_PREFIX);
-  const { file, tensor = null } = run ? { file: edit.value.slice(RUN_PREFIX.length) } : readReference(edit.value); // prettier-ignore
+  const { file, tensor = null } = run ? { file: edit.value.slice(RUN_PREFIX.length) } : readReference(edit.value);
   const path = absolute(file, context.folder);
   const name = tensor ?? site.name;
   const found = run ? await runValue(path, one) : await files.tensor(path, name);
@@ -236,10 +231,6 @@ async function naming<T>(where: string, step: () => T | Promise<T>): Promise<T> 
     return await step();
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    throw new InputError(
-      `${where}: ${error.message}`,
-      { ...error.details, where },
-      { cause: error },
-    );
+    throw new InputError(`${where}: ${error.message}`, { ...error.details, where }, { cause: error });
   }
 }

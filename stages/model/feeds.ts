@@ -43,10 +43,10 @@ export function makeFeeds(
   return Object.fromEntries(
     inputs.map(({ name, dtype, role }) => {
       if (!isFedType(dtype)) {
-        throw new InputError(
-          `Expected input "${name}" of type ${FED_TYPES.join(', ')}, found ${dtype}.`,
-          { name, dtype },
-        );
+        throw new InputError(`Expected input "${name}" of type ${FED_TYPES.join(', ')}, found ${dtype}.`, {
+          name,
+          dtype,
+        });
       }
       return [name, makeTensor(dtype, dims, values[role])];
     }),
@@ -57,17 +57,11 @@ function isFedType(dtype: string): dtype is FedType {
   return (FED_TYPES as readonly string[]).includes(dtype);
 }
 
-function makeTensor(
-  dtype: FedType,
-  dims: readonly number[],
-  value: (i: number) => number,
-): TensorValue {
+function makeTensor(dtype: FedType, dims: readonly number[], value: (i: number) => number): TensorValue {
   const count = dims.reduce((a, b) => a * b, 1);
   if (dtype === 'int64') return { dtype, dims, data: toInt64(count, value) };
-  if (dtype === 'int32')
-    return { dtype, dims, data: Int32Array.from({ length: count }, (_, i) => value(i)) };
-  if (dtype === 'float32')
-    return { dtype, dims, data: Float32Array.from({ length: count }, (_, i) => value(i)) };
+  if (dtype === 'int32') return { dtype, dims, data: Int32Array.from({ length: count }, (_, i) => value(i)) };
+  if (dtype === 'float32') return { dtype, dims, data: Float32Array.from({ length: count }, (_, i) => value(i)) };
   return { dtype, dims, data: Uint8Array.from({ length: count }, (_, i) => value(i)) };
 }
 

@@ -21,10 +21,7 @@ export async function fetchModel(
     path: await cache.fetch(file, signal),
   });
   const values: Record<string, string> = {};
-  const [path, located] = await Promise.all([
-    cache.fetch(onnx, signal),
-    Promise.all(external.map(place)),
-  ]);
+  const [path, located] = await Promise.all([cache.fetch(onnx, signal), Promise.all(external.map(place))]);
   for (const value of editValues) values[value.sha256] = await cache.fetch(value, signal);
   return { onnx: path, external: located, ...(editValues.length > 0 && { editValues: values }) };
 }

@@ -57,11 +57,7 @@ export async function readOnnxFile(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
   } catch (error) {
-    throw new InputError(
-      `Cannot read "${file}": ${(error as Error).message}.`,
-      { path: file },
-      { cause: error },
-    );
+    throw new InputError(`Cannot read "${file}": ${(error as Error).message}.`, { path: file }, { cause: error });
   }
 }
 
@@ -69,11 +65,7 @@ export async function readOnnxFile(file: string): Promise<Uint8Array> {
  * The model's files, the ONNX file first, then external data by location.
  * @throws InputError for tensors without their data and for external data that is missing, too short or outside
  */
-export async function modelFiles(
-  onnxPath: string,
-  onnx: Uint8Array,
-  model: ModelProto,
-): Promise<ModelFile[]> {
+export async function modelFiles(onnxPath: string, onnx: Uint8Array, model: ModelProto): Promise<ModelFile[]> {
   const needed = neededBytes(onnxPath, model);
   const external: Omit<ModelFile, 'sha256'>[] = [];
   for (const location of [...needed.keys()].sort()) {
@@ -107,7 +99,7 @@ function neededBytes(onnxPath: string, model: ModelProto): Map<string, number> {
     }
   } catch (error) {
     if (!(error instanceof InputError) || error.message.includes(onnxPath)) throw error;
-    throw new InputError(`${onnxPath}: ${error.message}`, { ...error.details, path: onnxPath }, { cause: error }); // prettier-ignore
+    throw new InputError(`${onnxPath}: ${error.message}`, { ...error.details, path: onnxPath }, { cause: error });
   }
   return needed;
 }
@@ -144,15 +136,14 @@ export function modelDigest(files: readonly Pick<ModelFile, 'location' | 'sha256
 /** SHA-256 of a file, read as a stream. */
 export async function hashFile(file: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 }))
-    hash.update(chunk as Buffer);
+  for await (const chunk of createReadStream(file, { highWaterMark: 2 ** 20 })) hash.update(chunk as Buffer);
   return hash.digest('hex');
 }
 
 /** Refuses names that could mean a file elsewhere on any system, also on those that this is not. */
 function refuseOutside(location: string, onnxPath: string, tensor: string): void {
   const steps = location.split(/[\\/]/);
-  const absolute = path.posix.isAbsolute(location) || path.win32.isAbsolute(location) || /^[a-z]:/i.test(location); // prettier-ignore
+  const absolute = path.posix.isAbsolute(location) || path.win32.isAbsolute(location) || /^[a-z]:/i.test(location);
   const where = `weight "${shownName(tensor)}" names it`;
   if (absolute || steps.includes('..')) throw outside(location, onnxPath, where);
   if (location.length <= MAX_LOCATION && !/\p{Cc}/u.test(location)) return;

@@ -76,9 +76,7 @@ export async function prepareModel(
     return type !== null && UNREADABLE.has(type) ? { tensor, castTo: 'float32' } : { tensor };
   });
   const cut = cutToTensors(read.model, wanted);
-  const types = new Map(
-    graphOf(model).input.map((i) => [i.name, i.type?.tensorType?.elemType ?? 0]),
-  );
+  const types = new Map(graphOf(model).input.map((i) => [i.name, i.type?.tensorType?.elemType ?? 0]));
   const inputs = cut.inputs.map((name): ModelInput => {
     const dtype = dataTypeName(types.get(name) ?? 0) ?? 'unknown';
     const role = name === resolved.tokenInput ? 'tokens' : inputRole(name, dtype);
@@ -104,17 +102,13 @@ export async function loadModel(
  * The sites that the patterns name, in the model's order.
  * @throws InputError for a pattern that names none, with the nearest names
  */
-export function chooseSites(
-  patterns: readonly string[],
-  model: Pick<ModelSites, 'sites' | 'layers'>,
-): Site[] {
+export function chooseSites(patterns: readonly string[], model: Pick<ModelSites, 'sites' | 'layers'>): Site[] {
   const { sites, unmatched } = matchSites(patterns, model.sites);
   const unknown = unmatched[0];
   if (unknown === undefined) return sites;
   const names = model.sites.map((site) => site.name);
   const near = nearestNames(unknown, names);
-  const hint =
-    near.length > 0 ? `nearest: ${near.join(', ')}` : `known: ${kinds(names).join(', ')}`;
+  const hint = near.length > 0 ? `nearest: ${near.join(', ')}` : `known: ${kinds(names).join(', ')}`;
   throw new InputError(
     `Unknown site "${unknown}": the model has ${model.layers} blocks (0 to ${model.layers - 1}); ${hint}. \`assay model inspect\` lists all.`,
     { site: unknown, nearest: near, layers: model.layers },
@@ -138,16 +132,17 @@ function mapWeights(
   file: Uint8Array,
   place: ModelPlace,
 ): { proto: Uint8Array; externalFolder: string } {
-  const paths = new Map(
-    place.external.map(({ location, path: at }) => [location, path.resolve(at)]),
-  );
+  const paths = new Map(place.external.map(({ location, path: at }) => [location, path.resolve(at)]));
   const onnx = path.resolve(place.onnx);
   const externalFolder = commonFolder([onnx, ...paths.values()]);
   const below = (at: string): string => path.relative(externalFolder, at).split(path.sep).join('/');
   const moved = relocate(model, (location) => {
     const at = paths.get(location);
     if (at !== undefined) return below(at);
-    throw new InputError(`Expected the external weights "${location}" among the model's files, found only ${[...paths.keys()].join(', ') || 'the ONNX file'}.`, { location }); // prettier-ignore
+    throw new InputError(
+      `Expected the external weights "${location}" among the model's files, found only ${[...paths.keys()].join(', ') || 'the ONNX file'}.`,
+      { location },
+    );
   });
   const mapped = referStoredWeights(moved, {
     file,
@@ -161,10 +156,7 @@ function commonFolder(files: readonly string[]): string {
   const [first = path.sep, ...rest] = files.map((file) => path.dirname(file));
   let folder = first;
   for (const other of rest) {
-    while (
-      other !== folder &&
-      !other.startsWith(folder.endsWith(path.sep) ? folder : folder + path.sep)
-    ) {
+    while (other !== folder && !other.startsWith(folder.endsWith(path.sep) ? folder : folder + path.sep)) {
       folder = path.dirname(folder);
     }
   }

@@ -5,21 +5,10 @@ import { flattenModel } from '../../core/onnx/passes/flatten-model.js';
 import { cutToTensors, graphOf } from '../../core/onnx/cut.js';
 import { dataTypeName } from '../../core/onnx/data-type.js';
 import type { GraphProto, ModelProto } from '../../core/onnx/proto.js';
-import {
-  resolveSites,
-  type ModelSites,
-  type Site,
-  type UnresolvedSite,
-} from '../../core/hooks/sites.js';
+import { resolveSites, type ModelSites, type Site, type UnresolvedSite } from '../../core/hooks/sites.js';
 import { InputError } from '../../schemas/errors.js';
 import { inputRole, type ModelInput } from './feeds.js';
-import {
-  locateModel,
-  modelDigest,
-  modelFiles,
-  readOnnxFile,
-  type ModelFile,
-} from './model-files.js';
+import { locateModel, modelDigest, modelFiles, readOnnxFile, type ModelFile } from './model-files.js';
 
 /** What `assay model inspect` prints and planning reads. */
 export interface ModelSummary {

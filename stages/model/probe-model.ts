@@ -26,10 +26,7 @@ export interface ProbeOptions {
  * Resolves where the model runs and every site has the width that its structure tells.
  * @throws InputError with what ORT or the outputs say; ResourceError where memory or the provider is missing
  */
-export async function probeModel(
-  opened: Pick<OpenedModel, 'path' | 'summary'>,
-  options: ProbeOptions,
-): Promise<void> {
+export async function probeModel(opened: Pick<OpenedModel, 'path' | 'summary'>, options: ProbeOptions): Promise<void> {
   const { path, summary } = opened;
   const [, ...external] = summary.files;
   const prepared = await prepareModel({ onnx: path, external }, options.sites, {
@@ -39,11 +36,7 @@ export async function probeModel(
     throw inFile(path, error);
   });
   try {
-    const feeds = makeFeeds(
-      model.inputs,
-      spreadIds(options.contextTokens, summary.vocab),
-      options.contextTokens,
-    );
+    const feeds = makeFeeds(model.inputs, spreadIds(options.contextTokens, summary.vocab), options.contextTokens);
     let values: Record<string, TensorValue>;
     try {
       values = await model.session.run(feeds, [...new Set(model.outputs)]);
@@ -64,7 +57,7 @@ export async function probeModel(
 
 /** @throws InputError where a site has another shape than its structure tells */
 function checkSizes(path: string, { name, sizes }: Site, dims: readonly number[]): void {
-  const fits = sizes.length === dims.length && sizes.every((size, i) => typeof size !== 'number' || size === dims[i]); // prettier-ignore
+  const fits = sizes.length === dims.length && sizes.every((size, i) => typeof size !== 'number' || size === dims[i]);
   if (fits) return;
   throw new InputError(
     `${path}: expected site ${name} of shape [${sizes.join(', ')}] as the structure tells, the model gives [${dims.join(', ')}]. This structure is not supported.`,

@@ -57,8 +57,7 @@ export function parseIds(text: string): IdRows {
   } catch (error) {
     throw badIds((error as Error).message);
   }
-  const rows: unknown[] =
-    Array.isArray(value) && !Array.isArray(value[0]) ? [value] : (value as unknown[]);
+  const rows: unknown[] = Array.isArray(value) && !Array.isArray(value[0]) ? [value] : (value as unknown[]);
   if (!Array.isArray(rows) || rows.length === 0) throw badIds('no list of rows');
   const first = rows[0];
   const length = Array.isArray(first) ? first.length : 0;
@@ -66,9 +65,7 @@ export function parseIds(text: string): IdRows {
   const ids = new Uint32Array(rows.length * length);
   rows.forEach((row, r) => {
     if (!Array.isArray(row) || row.length !== length) {
-      throw badIds(
-        `row ${r} of ${Array.isArray(row) ? row.length : 'no'} ids where row 0 has ${length}`,
-      );
+      throw badIds(`row ${r} of ${Array.isArray(row) ? row.length : 'no'} ids where row 0 has ${length}`);
     }
     row.forEach((id: unknown, i) => {
       if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= 2 ** 31) {
@@ -84,11 +81,7 @@ export function parseIds(text: string): IdRows {
  * What the model, edited, gives for ids [rows, length].
  * @throws InputError for ids outside the vocabulary, too long a row, an unknown site, or an edit that does not fit
  */
-export async function computeModelRun(
-  given: string,
-  rows: IdRows,
-  options: RunModelOptions,
-): Promise<ModelRun> {
+export async function computeModelRun(given: string, rows: IdRows, options: RunModelOptions): Promise<ModelRun> {
   const opened = await openModel(given);
   checkRows(rows, opened);
   const { sites } = matchSites(options.hooks, opened.summary.sites);
@@ -101,11 +94,7 @@ export async function computeModelRun(
 }
 
 /** The values alone of `computeModelRun`. */
-export async function runModel(
-  given: string,
-  rows: IdRows,
-  options: RunModelOptions,
-): Promise<ModelRun['values']> {
+export async function runModel(given: string, rows: IdRows, options: RunModelOptions): Promise<ModelRun['values']> {
   return (await computeModelRun(given, rows, options)).values;
 }
 
@@ -174,7 +163,7 @@ function asTensor(site: string, value: TensorValue | undefined): EditTensor {
   const [shape, data] = [value?.dims ?? [], value?.data];
   if (data instanceof Float32Array) return { shape, data };
   if (data instanceof Uint16Array) return { shape, data: Float32Array.from(data, halfToFloat) };
-  throw new DataError(`Expected ${site} as float32 or float16, found ${value?.dtype ?? 'nothing'}.`, { site }); // prettier-ignore
+  throw new DataError(`Expected ${site} as float32 or float16, found ${value?.dtype ?? 'nothing'}.`, { site });
 }
 
 /** The text of a file with token ids. @throws InputError where it cannot be read */
@@ -191,15 +180,9 @@ export async function readIdsFile(path: string): Promise<string> {
 }
 
 /** Writes values as a safetensors file, with `input_ids` beside them and the model's reference in the metadata. */
-export async function writeModelRun(
-  file: string,
-  { ids, length }: IdRows,
-  { values, model }: ModelRun,
-): Promise<void> {
+export async function writeModelRun(file: string, { ids, length }: IdRows, { values, model }: ModelRun): Promise<void> {
   const rows = ids.length / length;
-  const tensors = new Map<string, SafeTensor>([
-    ['input_ids', safeTensor(Int32Array.from(ids), [rows, length])],
-  ]);
+  const tensors = new Map<string, SafeTensor>([['input_ids', safeTensor(Int32Array.from(ids), [rows, length])]]);
   for (const [name, { data, dims, dtype }] of values) {
     if (!(data instanceof Float32Array || data instanceof Uint16Array)) {
       throw new DataError(`Expected "${name}" as float32 or float16, found ${dtype}.`, {

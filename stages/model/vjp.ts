@@ -75,28 +75,24 @@ export async function writeVjp(
 export function buildSiteVjp(model: ModelProto, { outputs, wrt, stop }: VjpOptions): ModelProto {
   const upgraded = upgradeOpset(model);
   const resolved = resolveSites(upgraded);
-  const [wanted, stopped] = [chooseSites(wrt, resolved), stop.length > 0 ? chooseSites(stop, resolved) : []]; // prettier-ignore
+  const [wanted, stopped] = [chooseSites(wrt, resolved), stop.length > 0 ? chooseSites(stop, resolved) : []];
   const { model: spliced, tensorOf } = asTensors(upgraded, [...wanted, ...stopped]);
   const targets = readOutputs(spliced, [...new Set(outputs)], resolved);
   const named = wanted.map((site) => ({ name: site.name, tensor: tensorOf(site) }));
   try {
-    return buildVjpModel(targets.model, { outputs: targets.outputs, wrt: named, stop: stopped.map(tensorOf) }); // prettier-ignore
+    return buildVjpModel(targets.model, { outputs: targets.outputs, wrt: named, stop: stopped.map(tensorOf) });
   } catch (error) {
     throw withSite(error, named);
   }
 }
 
 /** The model in which every given site is a tensor of its own on the path, and these tensors. */
-function asTensors(
-  model: ModelProto,
-  sites: readonly Site[],
-): { model: ModelProto; tensorOf: (site: Site) => string } {
+function asTensors(model: ModelProto, sites: readonly Site[]): { model: ModelProto; tensorOf: (site: Site) => string } {
   const identities = new Map<string, string>();
   const views = new Map(sites.filter((site) => !isTensor(site)).map((site) => [site.name, site]));
   const splices = [...views.values()].map((site) => ({
     site,
     edit: (g: GraphBuilder, value: Value): Value => {
-      // prettier-ignore
       const identity = g.op('Identity', [value]);
       identities.set(site.name, identity.name);
       return identity;
@@ -121,7 +117,7 @@ function readOutputs(
   const own = graphOf(model).output.map((info) => info.name ?? '');
   const ownTensor = (name: string): string | undefined =>
     own.includes(name) ? name : name === LOGITS ? own[0] : undefined;
-  const sites = names.flatMap((name) => (ownTensor(name) === undefined ? outputSite(name, { own, resolved }) : [])); // prettier-ignore
+  const sites = names.flatMap((name) => (ownTensor(name) === undefined ? outputSite(name, { own, resolved }) : []));
   const read = readSites(model, sites);
   const outputs = names.map((name) => {
     const tensor = ownTensor(name) ?? read.tensors[sites.findIndex((site) => site.name === name)];
@@ -130,10 +126,7 @@ function readOutputs(
   return { model: read.model, outputs };
 }
 
-function outputSite(
-  name: string,
-  { own, resolved }: { own: readonly string[]; resolved: ModelSites },
-): Site {
+function outputSite(name: string, { own, resolved }: { own: readonly string[]; resolved: ModelSites }): Site {
   const [near] = name.includes('*') ? [] : chooseSites([name], resolved);
   if (near) return near;
   throw new InputError(
@@ -148,7 +141,7 @@ function withSite(error: unknown, named: readonly { name: string; tensor: string
   const { wrt } = error.details;
   const site = named.find(({ tensor }) => tensor === (Array.isArray(wrt) ? wrt[0] : wrt));
   if (site === undefined) return error;
-  return new InputError(`${site.name}: ${error.message}`, { ...error.details, site: site.name }, { cause: error }); // prettier-ignore
+  return new InputError(`${site.name}: ${error.message}`, { ...error.details, site: site.name }, { cause: error });
 }
 
 function describe({ name = '', type }: ValueInfoProto): VjpTensor {

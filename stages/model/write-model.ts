@@ -40,10 +40,7 @@ const PIECE_BYTES = 16 * 2 ** 20;
  * Writes the model.
  * @throws InputError where a source would be written over or a weight's file is not known; ResourceError where writing fails
  */
-export async function writeModelFiles(
-  model: ModelProto,
-  options: WriteModelOptions,
-): Promise<WrittenModel> {
+export async function writeModelFiles(model: ModelProto, options: WriteModelOptions): Promise<WrittenModel> {
   const data = `${options.file}.data`;
   refuseSources(options, [options.file, data]);
   refuseInnerReferences(model);
@@ -51,9 +48,7 @@ export async function writeModelFiles(
   const total = initializer.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
   const inline = total <= (options.largestInline ?? LARGEST_INLINE);
   try {
-    const weights = inline
-      ? await readWeights(initializer, options)
-      : await writeWeights(initializer, data, options);
+    const weights = inline ? await readWeights(initializer, options) : await writeWeights(initializer, data, options);
     const graph = { ...graphOf(model), initializer: weights };
     await writeChunks(options.file, encodeModel({ ...model, graph }));
   } catch (error) {
@@ -69,14 +64,11 @@ export async function writeModelFiles(
 }
 
 function refuseSources({ sources }: WriteModelOptions, targets: readonly string[]): void {
-  const same = targets.find((target) =>
-    sources.some((source) => path.resolve(source) === path.resolve(target)),
-  );
+  const same = targets.find((target) => sources.some((source) => path.resolve(source) === path.resolve(target)));
   if (same === undefined) return;
-  throw new InputError(
-    `Expected a file other than the model's own, got "${same}". Choose another --out.`,
-    { path: same },
-  );
+  throw new InputError(`Expected a file other than the model's own, got "${same}". Choose another --out.`, {
+    path: same,
+  });
 }
 
 /** External weights inside node attributes are not copied; no exporter writes them. */
@@ -99,10 +91,7 @@ function sizeOf(tensor: TensorProto): number {
 }
 
 /** All weights inside: external ones are read. */
-async function readWeights(
-  tensors: readonly TensorProto[],
-  options: WriteModelOptions,
-): Promise<TensorProto[]> {
+async function readWeights(tensors: readonly TensorProto[], options: WriteModelOptions): Promise<TensorProto[]> {
   const result: TensorProto[] = [];
   for (const tensor of tensors) {
     if (!isExternal(tensor)) {
@@ -157,22 +146,18 @@ async function writeWeight(
 }
 
 /** The bytes of a weight in pieces, wherever it lies. */
-async function* bytesOf(
-  tensor: TensorProto,
-  { external }: WriteModelOptions,
-): AsyncGenerator<Uint8Array> {
+async function* bytesOf(tensor: TensorProto, { external }: WriteModelOptions): AsyncGenerator<Uint8Array> {
   if (tensor.rawData !== undefined) {
     yield tensor.rawData;
     return;
   }
-  const entry = (key: string): string =>
-    tensor.externalData.find((found) => found.key === key)?.value ?? '';
+  const entry = (key: string): string => tensor.externalData.find((found) => found.key === key)?.value ?? '';
   const source = external.find(({ location }) => location === entry('location'));
   if (source === undefined)
-    throw new InputError(
-      `Expected the external weights "${entry('location')}" among the model's files, found none.`,
-      { tensor: tensor.name, location: entry('location') },
-    );
+    throw new InputError(`Expected the external weights "${entry('location')}" among the model's files, found none.`, {
+      tensor: tensor.name,
+      location: entry('location'),
+    });
   const handle = await open(source.path);
   try {
     let at = Number(entry('offset') || 0);
@@ -180,7 +165,11 @@ async function* bytesOf(
     while (at < end) {
       const buffer = Buffer.alloc(Math.min(PIECE_BYTES, end - at));
       const { bytesRead } = await handle.read(buffer, 0, buffer.length, at);
-      if (bytesRead === 0) throw new InputError(`Expected ${end} bytes in "${source.path}", found ${at}: the file is cut short. Copy it again.`, { path: source.path, bytes: at }); // prettier-ignore
+      if (bytesRead === 0)
+        throw new InputError(
+          `Expected ${end} bytes in "${source.path}", found ${at}: the file is cut short. Copy it again.`,
+          { path: source.path, bytes: at },
+        );
       yield buffer.subarray(0, bytesRead);
       at += bytesRead;
     }

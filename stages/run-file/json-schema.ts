@@ -50,10 +50,7 @@ export async function writeJsonSchema(path: string, schema: JsonSchemaNode): Pro
 }
 
 /** The schema node that describes the field at `path`; null where there is none. Looks into every alternative. */
-export function nodeAt(
-  root: JsonSchemaNode,
-  path: readonly (string | number)[],
-): JsonSchemaNode | null {
+export function nodeAt(root: JsonSchemaNode, path: readonly (string | number)[]): JsonSchemaNode | null {
   let nodes: readonly JsonSchemaNode[] = [root];
   for (const part of path) {
     nodes = nodes.flatMap(alternatives).flatMap((node) => {
@@ -67,19 +64,11 @@ export function nodeAt(
 /** Keys that a mapping at this node may have. */
 export function keysOf(node: JsonSchemaNode | null): string[] {
   if (node === null) return [];
-  return [
-    ...new Set(
-      alternatives(node).flatMap((alternative) => Object.keys(alternative.properties ?? {})),
-    ),
-  ];
+  return [...new Set(alternatives(node).flatMap((alternative) => Object.keys(alternative.properties ?? {})))];
 }
 
 /** Paths (without list indices) of all fields whose last part is `key`. */
-export function fieldsNamed(
-  root: JsonSchemaNode,
-  key: string,
-  above: readonly string[] = [],
-): string[] {
+export function fieldsNamed(root: JsonSchemaNode, key: string, above: readonly string[] = []): string[] {
   return alternatives(root).flatMap((node) => [
     ...Object.entries(node.properties ?? {}).flatMap(([name, inner]) => [
       ...(name === key ? [[...above, name].join('.')] : []),

@@ -48,10 +48,7 @@ export async function loadRunFile(path: string, options: LoadOptions = {}): Prom
  * The run file that a text holds. `file` is how messages call it; `.json` files must be JSON.
  * @throws InputError as loadRunFile.
  */
-export function parseRunFile(
-  text: string,
-  options: LoadOptions & { readonly file: string },
-): RunFile {
+export function parseRunFile(text: string, options: LoadOptions & { readonly file: string }): RunFile {
   const { file, purpose = 'run' } = options;
   return parseFile(text, {
     file,
@@ -78,27 +75,16 @@ export interface FileKind<Shape extends z.ZodType> {
  * A configuration file's content with all defaults filled in.
  * @throws InputError with one line per problem
  */
-export function parseFile<Shape extends z.ZodType>(
-  text: string,
-  kind: FileKind<Shape>,
-): z.output<Shape> {
+export function parseFile<Shape extends z.ZodType>(text: string, kind: FileKind<Shape>): z.output<Shape> {
   const { file, shape, schema, schemaName } = kind;
   const document = parseSource(text, file);
-  const problems: Problem[] = [
-    ...document.problems,
-    ...credentialProblems(text, kind, document.position),
-  ];
-  if (extname(file) === '.json' && problems.length === 0)
-    problems.push(...jsonProblems(text, file));
+  const problems: Problem[] = [...document.problems, ...credentialProblems(text, kind, document.position)];
+  if (extname(file) === '.json' && problems.length === 0) problems.push(...jsonProblems(text, file));
   if (!document.judgeable) throw problemsError(oncePerPlace(problems));
   const value = withoutSchemaField(document.value);
   const parsed = shape.safeParse(value);
   if (!parsed.success)
-    problems.push(
-      ...shapeFindings(parsed.error.issues, { schema, schemaName, value }).map((f) =>
-        document.locate(f),
-      ),
-    );
+    problems.push(...shapeFindings(parsed.error.issues, { schema, schemaName, value }).map((f) => document.locate(f)));
   problems.push(...kind.rules({ value, schema }).map((f) => document.locate(f)));
   if (parsed.success && problems.length === 0) return parsed.data;
   throw problemsError(oncePerPlace(problems));

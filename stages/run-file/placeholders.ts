@@ -25,9 +25,7 @@ function textFindings(path: FieldPath, text: string, purpose: Purpose): Finding[
     if (known && purpose === 'schedule') return [];
     if (known) {
       const remedy = 'start it with `assay schedule create`, or write the value out';
-      return [
-        { path, expected: 'no placeholder in a file that is run at once', found: match[0], remedy },
-      ];
+      return [{ path, expected: 'no placeholder in a file that is run at once', found: match[0], remedy }];
     }
     const near = nearestNames(name, PLACEHOLDERS, 1)[0];
     return [
@@ -42,10 +40,7 @@ function textFindings(path: FieldPath, text: string, purpose: Purpose): Finding[
 }
 
 function nameFindings(value: unknown, purpose: Purpose): Finding[] {
-  const name =
-    typeof value === 'object' && value !== null
-      ? (value as Record<string, unknown>)['name']
-      : undefined;
+  const name = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)['name'] : undefined;
   if (typeof name !== 'string' || name === '') return [];
   const path = ['name'];
   if (purpose === 'schedule' && !name.includes('{{')) {
@@ -60,22 +55,15 @@ function nameFindings(value: unknown, purpose: Purpose): Finding[] {
   }
   if (RUN_NAME.test(name.replace(ANY, '0'))) return [];
   const expected = 'letters, digits, ".", "_" and "-" (at most 100), a letter or digit first';
-  return [
-    { path, expected, found: shown(name), remedy: 'the name is part of dataset names and paths' },
-  ];
+  return [{ path, expected, found: shown(name), remedy: 'the name is part of dataset names and paths' }];
 }
 
 /** All texts in plain data with their paths; each shared (aliased) value once, so that cycles end. */
-function texts(
-  value: unknown,
-  path: FieldPath = [],
-  seen = new Set<object>(),
-): { path: FieldPath; text: string }[] {
+function texts(value: unknown, path: FieldPath = [], seen = new Set<object>()): { path: FieldPath; text: string }[] {
   if (typeof value === 'string') return [{ path, text: value }];
   if (typeof value !== 'object' || value === null || seen.has(value)) return [];
   seen.add(value);
-  if (Array.isArray(value))
-    return value.flatMap((item, index) => texts(item, [...path, index], seen));
+  if (Array.isArray(value)) return value.flatMap((item, index) => texts(item, [...path, index], seen));
   return Object.entries(value).flatMap(([key, item]) => texts(item, [...path, key], seen));
 }
 
@@ -88,17 +76,14 @@ export function fillPlaceholders(
     timeZone: at.timeZone,
     ...{ year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', hourCycle: 'h23' },
   });
-  const parts = new Map(
-    format.formatToParts(at.scheduledMs).map((part) => [part.type, part.value]),
-  );
+  const parts = new Map(format.formatToParts(at.scheduledMs).map((part) => [part.type, part.value]));
   const get = (type: Intl.DateTimeFormatPartTypes): string => parts.get(type) ?? '';
   const values: Record<string, string> = {
     date: `${get('year')}-${get('month')}-${get('day')}`,
     hour: get('hour'),
   };
   const fill = (item: unknown): unknown => {
-    if (typeof item === 'string')
-      return item.replace(ANY, (whole, name: string) => values[name.trim()] ?? whole);
+    if (typeof item === 'string') return item.replace(ANY, (whole, name: string) => values[name.trim()] ?? whole);
     if (Array.isArray(item)) return item.map(fill);
     if (typeof item !== 'object' || item === null) return item;
     return Object.fromEntries(Object.entries(item).map(([key, inner]) => [key, fill(inner)]));

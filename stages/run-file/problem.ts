@@ -27,11 +27,7 @@ export interface Problem {
 
 /** `saes[0].k` */
 export function fieldText(path: FieldPath): string {
-  return path
-    .map((part, i) =>
-      typeof part === 'number' ? `[${String(part)}]` : i === 0 ? part : `.${part}`,
-    )
-    .join('');
+  return path.map((part, i) => (typeof part === 'number' ? `[${String(part)}]` : i === 0 ? part : `.${part}`)).join('');
 }
 
 /** `run.yaml:12:5  saes[0].k: expected …, found … — remedy` */

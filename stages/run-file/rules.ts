@@ -49,8 +49,7 @@ export function ruleFindings(input: RuleInput): Finding[] {
 
 /** Fields with the schema's defaults filled in. */
 export function fieldsOf({ value, schema }: Pick<RuleInput, 'value' | 'schema'>): Fields {
-  const get = (...path: FieldPath): unknown =>
-    valueAt(value, path) ?? nodeAt(schema, path)?.default;
+  const get = (...path: FieldPath): unknown => valueAt(value, path) ?? nodeAt(schema, path)?.default;
   return {
     get,
     number: (...path) => {
@@ -136,9 +135,7 @@ function hooksOnce(fields: Fields): Finding[] {
 }
 
 function saeHooks(fields: Fields): Finding[] {
-  const hooks = fields
-    .list('activations', 'hooks')
-    .filter((hook): hook is string => typeof hook === 'string');
+  const hooks = fields.list('activations', 'hooks').filter((hook): hook is string => typeof hook === 'string');
   if (hooks.length === 0) return [];
   return fields.list('saes').flatMap((_, index) => {
     const path = ['saes', index, 'hook'];
@@ -146,9 +143,7 @@ function saeHooks(fields: Fields): Finding[] {
     if (hook === null || hooks.some((pattern) => matchesSite(pattern, hook))) return [];
     const near = nearestNames(hook, hooks, 1)[0];
     const remedy =
-      near === undefined
-        ? 'add it to activations.hooks'
-        : `did you mean \`${near}\`? else add it to activations.hooks`;
+      near === undefined ? 'add it to activations.hooks' : `did you mean \`${near}\`? else add it to activations.hooks`;
     return [
       {
         path,
@@ -173,12 +168,7 @@ function saeNames(fields: Fields): Finding[] {
 function saeSizes(fields: Fields): Finding[] {
   return fields.list('saes').flatMap((_, index) => {
     const at = (key: string): number | null => fields.number('saes', index, key);
-    const [features, k, tokens, batchRows] = [
-      at('features'),
-      at('k'),
-      at('tokens'),
-      at('batchRows'),
-    ];
+    const [features, k, tokens, batchRows] = [at('features'), at('k'), at('tokens'), at('batchRows')];
     const findings: Finding[] = [];
     if (k !== null && features !== null && k > features) {
       findings.push({
@@ -230,13 +220,7 @@ function positions(fields: Fields): Finding[] {
 function batchHoldsContext(fields: Fields): Finding[] {
   const contextTokens = fields.number('model', 'contextTokens');
   const batchTokens = fields.number('activations', 'batchTokens');
-  if (
-    contextTokens === null ||
-    batchTokens === null ||
-    batchTokens >= contextTokens ||
-    batchTokens <= 0
-  )
-    return [];
+  if (contextTokens === null || batchTokens === null || batchTokens >= contextTokens || batchTokens <= 0) return [];
   return [
     {
       path: ['activations', 'batchTokens'],
@@ -249,9 +233,7 @@ function batchHoldsContext(fields: Fields): Finding[] {
 
 /** Indices of values that stand earlier in the list already. */
 export function repeated(values: readonly unknown[]): number[] {
-  return values.flatMap((value, index) =>
-    typeof value === 'string' && values.indexOf(value) < index ? [index] : [],
-  );
+  return values.flatMap((value, index) => (typeof value === 'string' && values.indexOf(value) < index ? [index] : []));
 }
 
 /** Whether a site is meant by an entry of `activations.hooks`, where `*` stands for any text without a dot. */

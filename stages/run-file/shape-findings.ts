@@ -19,9 +19,7 @@ export interface ShapeContext {
 export function shapeFindings(issues: readonly Issue[], context: ShapeContext): Finding[] {
   const findings = issues.flatMap((issue) => issueFindings(issue, [], context));
   // A misspelt key and the field that is missing for it are one mistake.
-  const meant = new Set(
-    findings.flatMap(({ meant: field }) => (field === undefined ? [] : [field])),
-  );
+  const meant = new Set(findings.flatMap(({ meant: field }) => (field === undefined ? [] : [field])));
   return findings.filter(({ found, path }) => found !== NOTHING || !meant.has(fieldText(path)));
 }
 
@@ -33,19 +31,12 @@ interface ShapeFinding extends Finding {
 const NOTHING = shown(undefined);
 
 function issueFindings(issue: Issue, above: FieldPath, context: ShapeContext): ShapeFinding[] {
-  const path = [
-    ...above,
-    ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part)),
-  ];
-  if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => unknownKey(path, key, context));
+  const path = [...above, ...issue.path.map((part) => (typeof part === 'symbol' ? String(part) : part))];
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => unknownKey(path, key, context));
   if (issue.code === 'invalid_union') return unionFindings(issue, path, context);
   const found = shown(valueAt(context.value, path));
   const whole = nodeAt(context.schema, path)?.type === 'integer';
-  const remedy =
-    issue.code === 'invalid_value'
-      ? valueRemedy(issue.values, path, context)
-      : remedyFor(path, context);
+  const remedy = issue.code === 'invalid_value' ? valueRemedy(issue.values, path, context) : remedyFor(path, context);
   return [{ path, expected: expectedText(issue, whole), found, remedy }];
 }
 
@@ -81,15 +72,11 @@ function unionFindings(
   const ranked = wanted
     .map((errors) => ({
       errors,
-      weight: errors.reduce(
-        (sum, e) => sum + (e.code === 'unrecognized_keys' ? 2 * e.keys.length : 1),
-        0,
-      ),
+      weight: errors.reduce((sum, e) => sum + (e.code === 'unrecognized_keys' ? 2 * e.keys.length : 1), 0),
     }))
     .sort((a, b) => a.weight - b.weight);
   const best = ranked[0];
-  if (best !== undefined)
-    return best.errors.flatMap((inner) => issueFindings(inner, path, context));
+  if (best !== undefined) return best.errors.flatMap((inner) => issueFindings(inner, path, context));
   return [
     {
       path,
@@ -101,9 +88,7 @@ function unionFindings(
 }
 
 function unionText(errors: readonly (readonly Issue[])[]): string {
-  const texts = errors
-    .flat()
-    .map((e) => (e.code === 'invalid_union' ? unionText(e.errors) : expectedText(e, false)));
+  const texts = errors.flat().map((e) => (e.code === 'invalid_union' ? unionText(e.errors) : expectedText(e, false)));
   return [...new Set(texts)].join(' or ');
 }
 
@@ -129,8 +114,7 @@ function unknownKey(path: FieldPath, key: string, context: ShapeContext): ShapeF
 
 function valueRemedy(values: readonly unknown[], path: FieldPath, context: ShapeContext): string {
   const value = valueAt(context.value, path);
-  const near =
-    typeof value === 'string' ? nearestNames(value, values.map(String), 1)[0] : undefined;
+  const near = typeof value === 'string' ? nearestNames(value, values.map(String), 1)[0] : undefined;
   return near === undefined ? remedyFor(path, context) : `did you mean \`${near}\`?`;
 }
 
@@ -139,9 +123,7 @@ function remedyFor(path: FieldPath, context: ShapeContext): string {
   const node = nodeAt(context.schema, path);
   const last = path.findLast((part) => typeof part === 'string') ?? 'run file';
   const meaning =
-    node?.description ??
-    nodeAt(context.schema, path.slice(0, -1))?.description ??
-    'what a run is made of';
+    node?.description ?? nodeAt(context.schema, path.slice(0, -1))?.description ?? 'what a run is made of';
   return `${last} is: ${meaning}`;
 }
 
@@ -164,9 +146,7 @@ function boundText(origin: string, bound: number | bigint, relation: string): st
   const limit = String(bound);
   if (origin === 'array') return `a list of ${relation} ${limit}`;
   if (origin === 'string') return `a text of ${relation} ${limit} characters`;
-  return /^(?:at)/.test(relation)
-    ? `a number of ${relation} ${limit}`
-    : `a number ${relation} ${limit}`;
+  return /^(?:at)/.test(relation) ? `a number of ${relation} ${limit}` : `a number ${relation} ${limit}`;
 }
 
 /** The value at a path of plain data; undefined where there is none. */

@@ -28,10 +28,7 @@ async function readBytes(path: string, what: string): Promise<Uint8Array> {
   try {
     const info = await stat(path);
     if (!info.isFile()) {
-      throw new InputError(
-        `${path}: expected a ${what} (YAML or JSON), found a folder — name the file in it`,
-        place,
-      );
+      throw new InputError(`${path}: expected a ${what} (YAML or JSON), found a folder — name the file in it`, place);
     }
     if (info.size > MAX_RUN_FILE_BYTES) {
       const found = `${String(info.size)} bytes`;
@@ -45,13 +42,10 @@ async function readBytes(path: string, what: string): Promise<Uint8Array> {
     if (error instanceof InputError) throw error;
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     const found = code === 'ENOENT' ? 'no such file' : `a file that cannot be read (${code})`;
-    throw new InputError(
-      `${path}: expected a ${what} (YAML or JSON), found ${found} — looked at ${place.resolved}`,
-      {
-        ...place,
-        code,
-      },
-    );
+    throw new InputError(`${path}: expected a ${what} (YAML or JSON), found ${found} — looked at ${place.resolved}`, {
+      ...place,
+      code,
+    });
   }
 }
 

@@ -1,14 +1,5 @@
 // A YAML or JSON text as plain data that remembers where every field stands. Knows nothing of the run file's fields.
-import {
-  LineCounter,
-  isAlias,
-  isMap,
-  isPair,
-  isScalar,
-  isSeq,
-  parseAllDocuments,
-  visit,
-} from 'yaml';
+import { LineCounter, isAlias, isMap, isPair, isScalar, isSeq, parseAllDocuments, visit } from 'yaml';
 import type { Document, YAMLError } from 'yaml';
 import { fieldText } from './problem.js';
 import type { FieldPath, Finding, Problem } from './problem.js';
@@ -83,9 +74,7 @@ function parseBounded(text: string, lineCounter: LineCounter): Parsed | Unparsed
     };
     const documents = parseAllDocuments(text, options);
     const [document, second] = Array.isArray(documents) ? documents : [];
-    return document === undefined
-      ? 'an empty file'
-      : { document, second: second?.range[0] ?? null };
+    return document === undefined ? 'an empty file' : { document, second: second?.range[0] ?? null };
   } catch (error) {
     if (error instanceof RangeError) return 'values nested too deeply';
     throw error;
@@ -116,10 +105,7 @@ function readDocument({ document, second }: Parsed, text: string): ReadValue {
     const expected = `at most ${String(MAX_ALIASES)} aliases (*name)`;
     faults.push({ offset: 0, expected, found: String(aliases), remedy: 'write the values out' });
   }
-  const fatal =
-    second !== null ||
-    aliases > MAX_ALIASES ||
-    document.errors.some((e) => e.code !== 'DUPLICATE_KEY');
+  const fatal = second !== null || aliases > MAX_ALIASES || document.errors.some((e) => e.code !== 'DUPLICATE_KEY');
   if (fatal) return { value: null, faults, judgeable: false };
   try {
     return {
@@ -170,9 +156,7 @@ function syntaxFault(error: YAMLError, text: string): TextFault {
   }
   const what = error.message.split('\n')[0] ?? error.code;
   const line = text.slice(text.lastIndexOf('\n', offset - 1) + 1).split('\n', 1)[0] ?? '';
-  const remedy = line.includes('{{')
-    ? 'put quotes around the text with {{…}}'
-    : 'see the line and the one above it';
+  const remedy = line.includes('{{') ? 'put quotes around the text with {{…}}' : 'see the line and the one above it';
   return { offset, expected: 'YAML or JSON', found: `text that is not (${what})`, remedy };
 }
 
@@ -197,9 +181,7 @@ function child(node: unknown, part: string | number): { key: unknown; value: unk
   }
   if (!isMap(node)) return null;
   // The last of duplicate keys is the one whose value counts.
-  const pair = node.items.findLast(
-    (item) => isScalar(item.key) && String(item.key.value) === String(part),
-  );
+  const pair = node.items.findLast((item) => isScalar(item.key) && String(item.key.value) === String(part));
   return pair === undefined ? null : { key: pair.key, value: pair.value };
 }
 

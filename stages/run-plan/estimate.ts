@@ -44,10 +44,7 @@ export async function estimateStages(
   });
 }
 
-function estimateFor(
-  run: ResolvedRun,
-  { shards, textBytes }: CorpusSize,
-): Readonly<Record<RunStage, StageEstimate>> {
+function estimateFor(run: ResolvedRun, { shards, textBytes }: CorpusSize): Readonly<Record<RunStage, StageEstimate>> {
   const tokens = textBytes / BYTES_PER_TOKEN;
   const cores = os.availableParallelism();
   const { layers, width } = run.model;
@@ -77,9 +74,7 @@ function estimateFor(
     },
     activations: {
       items: shards,
-      bytes: Math.round(
-        tokens * (siteWidths * valueBytes + run.sites.length * ROW_BYTES.activationKeys),
-      ),
+      bytes: Math.round(tokens * (siteWidths * valueBytes + run.sites.length * ROW_BYTES.activationKeys)),
       seconds: (tokens * 24 * layers * width * width) / SPEED.flops / cores,
     },
     train: {
@@ -95,10 +90,7 @@ function estimateFor(
     index: {
       items: null,
       bytes: Math.round(
-        sum(
-          (e) =>
-            e.firings * ROW_BYTES.posting + e.features * run.file.index.topExamples * ROW_BYTES.top,
-        ),
+        sum((e) => e.firings * ROW_BYTES.posting + e.features * run.file.index.topExamples * ROW_BYTES.top),
       ),
       seconds: sum((e) => e.firings) / SPEED.postings / cores,
     },
@@ -115,10 +107,7 @@ export function workerBytes(run: ResolvedRun): number {
   const { model, file } = run;
   const files = [model.onnx, model.tokenizer, ...model.external, ...(model.editValues ?? [])];
   const valueBytes = file.activations.dtype === 'float16' ? 2 : 4;
-  const rowBytes = run.sites.reduce(
-    (n, site) => n + site.width * valueBytes + ROW_BYTES.activationKeys,
-    0,
-  );
+  const rowBytes = run.sites.reduce((n, site) => n + site.width * valueBytes + ROW_BYTES.activationKeys, 0);
   const weights = run.dictionaries.map(({ site, sae }) => {
     const width = run.sites.find((s) => s.name === site)?.width ?? model.width;
     return 2 * width * sae.features * 4;
@@ -131,17 +120,11 @@ export function workerBytes(run: ResolvedRun): number {
 }
 
 function guessPart(part: Part, run: ResolvedRun): CorpusSize {
-  const textBytes =
-    part.bytes * (part.compression === 'none' && part.format !== 'parquet' ? 1 : COMPRESSION);
+  const textBytes = part.bytes * (part.compression === 'none' && part.format !== 'parquet' ? 1 : COMPRESSION);
   const rule = run.file.corpus.split;
-  const shares: Record<Split, number> =
-    'field' in rule ? { fit: 0.9, calib: 0.05, test: 0.05 } : rule;
+  const shares: Record<Split, number> = 'field' in rule ? { fit: 0.9, calib: 0.05, test: 0.05 } : rule;
   const shards = SPLITS.reduce(
-    (n, split) =>
-      n +
-      (shares[split] === 0
-        ? 0
-        : shardCount(1, textBytes * shares[split], run.file.corpus.shardTokens)),
+    (n, split) => n + (shares[split] === 0 ? 0 : shardCount(1, textBytes * shares[split], run.file.corpus.shardTokens)),
     0,
   );
   return { shards, textBytes };
@@ -175,8 +158,7 @@ async function measurePart(part: Part, run: ResolvedRun, folder: string): Promis
   }
   return {
     shards: SPLITS.reduce(
-      (n, split) =>
-        n + shardCount(counts[split].documents, counts[split].bytes, corpus.shardTokens),
+      (n, split) => n + shardCount(counts[split].documents, counts[split].bytes, corpus.shardTokens),
       0,
     ),
     textBytes: SPLITS.reduce((n, split) => n + counts[split].bytes, 0),

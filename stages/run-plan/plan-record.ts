@@ -63,9 +63,7 @@ export function plannedDatasets(run: ResolvedRun): PlannedDataset[] {
       row('encode', names.dictionary(name, 'postings-runs'), ['postings']),
     ]),
     ...run.dictionaries.flatMap(({ name }) =>
-      ['postings', 'features', 'top'].map((table) =>
-        row('index', names.dictionary(name, table), [table]),
-      ),
+      ['postings', 'features', 'top'].map((table) => row('index', names.dictionary(name, table), [table])),
     ),
   ];
   const last = STAGES.indexOf(run.until);
@@ -75,10 +73,7 @@ export function plannedDatasets(run: ResolvedRun): PlannedDataset[] {
 /** The plan with one stage's numbers filled in. */
 export function withStage(plan: PlanRecord, units: StageUnits): PlanRecord {
   const stages = plan.stages.map((entry) => {
-    const unit =
-      entry.stage === units.stage
-        ? units.datasets.find((d) => d.dataset === entry.dataset)
-        : undefined;
+    const unit = entry.stage === units.stage ? units.datasets.find((d) => d.dataset === entry.dataset) : undefined;
     const items = units.groups.find((g) => g.group === unit?.group)?.units;
     if (!unit || !items) return entry;
     return {

@@ -15,11 +15,7 @@ export interface StageWork {
 }
 
 /** Items that lack a commit under any of their keys. Costs one listing per key, no request per item. */
-export async function planWork(
-  store: ObjectStore,
-  units: StageUnits,
-  mode: ResumeMode,
-): Promise<StageWork> {
+export async function planWork(store: ObjectStore, units: StageUnits, mode: ResumeMode): Promise<StageWork> {
   const keys = [...new Set(units.groups.flatMap((g) => g.units.flatMap(({ item }) => item.keys)))];
   const lists = await Promise.all(
     keys.map(async (key) => {

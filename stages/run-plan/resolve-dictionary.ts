@@ -21,8 +21,7 @@ export function resolveDictionary(config: SaeConfig, width: number): ResolvedDic
       lr: sae.lr ?? 2e-4 / Math.sqrt(sae.features / REFERENCE_FEATURES),
       warmupSteps: sae.warmupSteps ?? Math.min(1000, Math.floor(steps / 20)),
       auxK: sae.auxK ?? Math.floor(width / 2),
-      deadAfterTokens:
-        sae.deadAfterTokens ?? Math.max(1, Math.min(10_000_000, Math.floor(sae.tokens / 10))),
+      deadAfterTokens: sae.deadAfterTokens ?? Math.max(1, Math.min(10_000_000, Math.floor(sae.tokens / 10))),
     },
   };
 }

@@ -45,10 +45,7 @@ export interface ResolvedWithUploads {
 }
 
 /** @throws InputError that names the file or field that does not fit */
-export async function resolveRun(
-  file: RunFile,
-  options: ResolveOptions,
-): Promise<ResolvedWithUploads> {
+export async function resolveRun(file: RunFile, options: ResolveOptions): Promise<ResolvedWithUploads> {
   const { folder } = options;
   const places = modelPlaces(file, folder);
   const { summary } = await openModel(places.model);
@@ -127,10 +124,7 @@ interface OpenedTokenizer {
   readonly bytes: number;
 }
 
-async function openTokenizer(
-  file: string,
-  prepend: RunFile['model']['prepend'],
-): Promise<OpenedTokenizer> {
+async function openTokenizer(file: string, prepend: RunFile['model']['prepend']): Promise<OpenedTokenizer> {
   let json: Uint8Array;
   try {
     json = await readFile(file);
@@ -146,11 +140,7 @@ async function openTokenizer(
     return { summary, sha256: summary.digest, bytes: json.length };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    throw new InputError(
-      `${file}: ${error.message}`,
-      { ...error.details, path: file },
-      { cause: error },
-    );
+    throw new InputError(`${file}: ${error.message}`, { ...error.details, path: file }, { cause: error });
   }
 }
 
@@ -172,11 +162,7 @@ function modelPlaces(file: RunFile, folder: string): ModelPlaces {
   };
 }
 
-function checkVocabulary(
-  { summary }: OpenedTokenizer,
-  model: ModelSummary,
-  places: ModelPlaces,
-): void {
+function checkVocabulary({ summary }: OpenedTokenizer, model: ModelSummary, places: ModelPlaces): void {
   if (summary.vocabSize <= model.vocab) return;
   throw new InputError(
     `The tokenizer ${places.tokenizer} has ${summary.vocabSize} token ids, the model ${places.model} embeds only ${model.vocab}. Give the tokenizer that belongs to the model.`,
@@ -222,11 +208,7 @@ function notVectors({ name, axes }: ModelSummary['sites'][number]): never {
   );
 }
 
-function unknownSite(
-  where: string,
-  name: string,
-  sites: readonly { readonly name: string }[],
-): InputError {
+function unknownSite(where: string, name: string, sites: readonly { readonly name: string }[]): InputError {
   const near = nearestNames(
     name,
     sites.map((s) => s.name),

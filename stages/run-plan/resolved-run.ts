@@ -49,9 +49,7 @@ const resolvedRun = z.strictObject({
     threads: z.number().int().positive(),
     optimisation: z.enum(['disabled', 'basic', 'extended', 'all']),
   }),
-  dictionaries: z.array(
-    z.strictObject({ name: z.string(), site: z.string(), sae: z.record(z.string(), z.unknown()) }),
-  ),
+  dictionaries: z.array(z.strictObject({ name: z.string(), site: z.string(), sae: z.record(z.string(), z.unknown()) })),
   splits: z.array(z.enum(SPLITS)).optional(),
 });
 

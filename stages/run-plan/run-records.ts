@@ -17,10 +17,7 @@ import type { Upload } from './resolve-run.js';
 import { planStageUnits } from './stage-units.js';
 
 /** A revision's configuration. @throws DataError where there is none or it is damaged */
-export async function readResolvedRun(
-  store: ObjectStore,
-  revision: RunRevision,
-): Promise<ResolvedRun> {
+export async function readResolvedRun(store: ObjectStore, revision: RunRevision): Promise<ResolvedRun> {
   const where = `runs/${revision.name}/${revision.revision}/config.json`;
   const stored = await getRunDocument(store, revision, { document: 'config', schema: z.unknown() });
   if (stored === null && (await isTraining(store, revision)))
@@ -29,10 +26,9 @@ export async function readResolvedRun(
       { name: revision.name },
     );
   if (stored === null)
-    throw new DataError(
-      `Expected ${where} in ${store.url}, found nothing. Start the run with \`assay run\`.`,
-      { key: where },
-    );
+    throw new DataError(`Expected ${where} in ${store.url}, found nothing. Start the run with \`assay run\`.`, {
+      key: where,
+    });
   return parseResolvedRun(stored, where);
 }
 
@@ -42,10 +38,7 @@ async function isTraining(store: ObjectStore, revision: RunRevision): Promise<bo
 }
 
 /** The newest revision of a run, or null where there is none. */
-export async function latestRevision(
-  store: ObjectStore,
-  name: string,
-): Promise<ResolvedRun | null> {
+export async function latestRevision(store: ObjectStore, name: string): Promise<ResolvedRun | null> {
   const last = (await listRevisions(store, name)).at(-1);
   return last === undefined ? null : readResolvedRun(store, { name, revision: last });
 }
@@ -83,11 +76,7 @@ export async function storeUploads(store: ObjectStore, uploads: readonly Upload[
 }
 
 /** Uploads model, values of its edits and tokenizer, then stores configuration and first plan. Safe to repeat. */
-export async function storeRun(
-  store: ObjectStore,
-  run: ResolvedRun,
-  uploads: readonly Upload[],
-): Promise<void> {
+export async function storeRun(store: ObjectStore, run: ResolvedRun, uploads: readonly Upload[]): Promise<void> {
   await storeUploads(store, uploads);
   await putRunDocument(store, run, {
     document: 'config',
@@ -112,11 +101,7 @@ export interface RemainingWork {
 }
 
 /** Plan minus commits for every stage, by listings and snapshots alone. */
-export async function remainingWork(
-  store: ObjectStore,
-  run: ResolvedRun,
-  mode: ResumeMode,
-): Promise<RemainingWork> {
+export async function remainingWork(store: ObjectStore, run: ResolvedRun, mode: ResumeMode): Promise<RemainingWork> {
   const pinned = createPinnedReader(store, run.revision);
   const stages: { stage: RunStage; work: StageWork | null }[] = [];
   let complete = true;
@@ -126,12 +111,8 @@ export async function remainingWork(
     stages.push({ stage, work });
     complete &&= work !== null && work.todo.length === 0;
     if (units && stage === stagesOf(run).at(-1)) {
-      const snapshots = await Promise.all(
-        units.datasets.map(({ dataset }) => latestSnapshot(store, dataset)),
-      );
-      complete &&= snapshots.every(
-        (snapshot) => snapshot?.complete === true && snapshot.revision === run.revision,
-      );
+      const snapshots = await Promise.all(units.datasets.map(({ dataset }) => latestSnapshot(store, dataset)));
+      complete &&= snapshots.every((snapshot) => snapshot?.complete === true && snapshot.revision === run.revision);
     }
   }
   return { stages, complete };

@@ -108,9 +108,7 @@ export function keysKnownAtStart(run: ResolvedRun): ReadonlyMap<string, string> 
     [names.corpus, stageKey(corpusPreimage(run))],
     [names.documents, tokens],
     [names.tokens, tokens],
-    ...planSiteKeys(activationsConfig(run)).map(
-      ({ site, key }) => [names.activations(site), key] as const,
-    ),
+    ...planSiteKeys(activationsConfig(run)).map(({ site, key }) => [names.activations(site), key] as const),
   ]);
 }
 
@@ -132,11 +130,7 @@ export function trainConfig(run: ResolvedRun, dictionary: ResolvedDictionary): T
   };
 }
 
-export function encodeConfig(
-  run: ResolvedRun,
-  dictionary: ResolvedDictionary,
-  weights: StoredFile,
-): EncodeConfig {
+export function encodeConfig(run: ResolvedRun, dictionary: ResolvedDictionary, weights: StoredFile): EncodeConfig {
   const { site, name, sae } = dictionary;
   return {
     keyed: {
@@ -158,11 +152,7 @@ export function encodeConfig(
   };
 }
 
-export function indexConfig(
-  run: ResolvedRun,
-  dictionary: ResolvedDictionary,
-  encodeKey: string,
-): IndexConfig {
+export function indexConfig(run: ResolvedRun, dictionary: ResolvedDictionary, encodeKey: string): IndexConfig {
   const { contextTokens, packing } = run.file.model;
   const { name, site, sae } = dictionary;
   return {

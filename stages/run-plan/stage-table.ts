@@ -33,9 +33,7 @@ const never = (): boolean => false;
 
 /** Local files are read on the host that has them; objects of a store by anyone. */
 function corpusQueue(run: ResolvedRun): string {
-  return run.parts.some((part) => !part.location.includes('://'))
-    ? QUEUES.host(run.hostId)
-    : QUEUES.io;
+  return run.parts.some((part) => !part.location.includes('://')) ? QUEUES.host(run.hostId) : QUEUES.io;
 }
 
 /** With `onBadDocument: fail` a bad document ends the run; a damaged shard costs only itself. */
@@ -81,10 +79,7 @@ export const STAGE_TABLE: { readonly [Name in StageName]: StageRow } = {
   }),
 };
 
-function row<Config, Inputs>(
-  stage: Stage<Config, Inputs>,
-  rest: Omit<StageRow, 'run' | 'version'>,
-): StageRow {
+function row<Config, Inputs>(stage: Stage<Config, Inputs>, rest: Omit<StageRow, 'run' | 'version'>): StageRow {
   return {
     ...rest,
     version: stage.version,

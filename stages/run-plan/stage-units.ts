@@ -83,27 +83,20 @@ export function corpusUnits(run: CorpusRun): StageUnits {
   return {
     stage: 'corpus',
     groups: [{ group: 'corpus', units }],
-    datasets: [
-      { dataset: datasetNames(run.name).corpus, tables: ['source'], key, group: 'corpus' },
-    ],
+    datasets: [{ dataset: datasetNames(run.name).corpus, tables: ['source'], key, group: 'corpus' }],
     preimages: [preimage],
   };
 }
 
 /** The units of the tokens stage; null before the corpus stage is complete. */
-export async function tokensUnits(
-  run: CorpusRun,
-  pinned: PinnedReader,
-): Promise<StageUnits | null> {
+export async function tokensUnits(run: CorpusRun, pinned: PinnedReader): Promise<StageUnits | null> {
   const names = datasetNames(run.name);
   const corpus = await pinned(names.corpus);
   if (!corpus) return null;
   const preimage = tokensPreimage(run);
   const key = stageKey(preimage);
   const config: TokensConfig = { keyed: tokensKeyed(run), aux: { tokenizer: run.model.tokenizer } };
-  const byPart = new Map(
-    corpus.commits.map((commit) => [(commit.inputs as { part: string }).part, commit]),
-  );
+  const byPart = new Map(corpus.commits.map((commit) => [(commit.inputs as { part: string }).part, commit]));
   const inOrder = run.parts.flatMap((part) => byPart.get(part.digest) ?? []);
   const units = planTokens(key, inOrder).map((item) => ({ item, config }));
   return {
@@ -117,10 +110,7 @@ export async function tokensUnits(
   };
 }
 
-async function activationsUnits(
-  run: ResolvedRun,
-  pinned: PinnedReader,
-): Promise<StageUnits | null> {
+async function activationsUnits(run: ResolvedRun, pinned: PinnedReader): Promise<StageUnits | null> {
   const names = datasetNames(run.name);
   const tokens = await pinned(names.tokens);
   if (!tokens) return null;
@@ -178,9 +168,7 @@ async function trainUnits(run: ResolvedRun, pinned: PinnedReader): Promise<Stage
       const { key, preimage } = planTraining(config, snapshot);
       units.preimages.push(preimage);
       for (const table of ['weights', 'training'])
-        units.datasets.push(
-          dictionaryUnit(run, { name: config.aux.name, table, key, group: site.name }),
-        );
+        units.datasets.push(dictionaryUnit(run, { name: config.aux.name, table, key, group: site.name }));
     }
   }
   return units;
@@ -267,8 +255,6 @@ function trainingDigest(commits: readonly Commit[]): string {
 }
 
 function contentDigest(commits: readonly Commit[]): string {
-  const entries = commits.map(
-    (c) => [c.shard, c.split, c.objects.map((o) => [o.table, o.sha256])] as const,
-  );
+  const entries = commits.map((c) => [c.shard, c.split, c.objects.map((o) => [o.table, o.sha256])] as const);
   return digestOf([...entries].sort((a, b) => (a[0] < b[0] ? -1 : a[0] > b[0] ? 1 : 0)));
 }

@@ -68,8 +68,7 @@ class StreamWork {
 
   /** Appends one part of the corpus. */
   async add(part: number): Promise<void> {
-    const places =
-      this.#request.config.order === 'file' ? await this.#filePlaces(part) : this.#nextPlaces();
+    const places = this.#request.config.order === 'file' ? await this.#filePlaces(part) : this.#nextPlaces();
     const { shards } = this.#request.parts[part] as StreamPart;
     for (let shard = 0; shard < shards.length; shard++) {
       await this.#writeShard(part, shard, places);
@@ -127,11 +126,7 @@ class StreamWork {
     return lines;
   }
 
-  async #writeShard(
-    part: number,
-    shard: number,
-    placeOf: (length: number) => number,
-  ): Promise<void> {
+  async #writeShard(part: number, shard: number, placeOf: (length: number) => number): Promise<void> {
     const { tokens, documents } = await this.#files(part, shard);
     const meta = await this.#meta(documents);
     let row = 0;

@@ -62,11 +62,7 @@ export function streamSources(keyed: StreamConfig['keyed'], upstream: Upstream):
 }
 
 /** The shards of a part; one that is quarantined has no commit, and its documents are left out. */
-function shardsOf(
-  corpus: Commit,
-  splits: readonly Split[],
-  byName: ReadonlyMap<string, Commit>,
-): SourceShard[] {
+function shardsOf(corpus: Commit, splits: readonly Split[], byName: ReadonlyMap<string, Commit>): SourceShard[] {
   const next: Record<Split, number> = { fit: 0, calib: 0, test: 0 };
   return readCorpusStatistics(corpus).shards.flatMap(({ name, split, documents }) => {
     const first = next[split];
@@ -101,11 +97,7 @@ function sourceDigest(keyed: StreamConfig['keyed'], parts: readonly SourcePart[]
   const digests = (objects: readonly ObjectRecord[]): string[] => objects.map((o) => o.sha256);
   return digestOf(
     parts.map(({ shards, lines }) => [
-      shards.map((s) => [
-        s.name,
-        digests(s.tokens),
-        keyed.lossWeights ? digests(s.documents) : null,
-      ]),
+      shards.map((s) => [s.name, digests(s.tokens), keyed.lossWeights ? digests(s.documents) : null]),
       [...lines].map(([split, objects]) => [split, digests(objects)]),
     ]),
   );

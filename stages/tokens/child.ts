@@ -135,10 +135,7 @@ class ShardWork {
     const firstDoc = this.#request.inputs.firstDoc + this.counts.documents - rows;
     const doc = Uint32Array.from({ length: rows }, (_, i) => firstDoc + i);
     const offsets = Uint32Array.from([0, ...ends]);
-    const tokens = Uint32Array.from(
-      { length: rows },
-      (_, i) => (offsets[i + 1] ?? 0) - (offsets[i] ?? 0),
-    );
+    const tokens = Uint32Array.from({ length: rows }, (_, i) => (offsets[i + 1] ?? 0) - (offsets[i] ?? 0));
     const split = new Array<string>(rows).fill(this.#request.inputs.split);
     await this.#writers.documents.write({ doc, id, split, text, tokens, meta });
     const { ids, starts, ends: tokenEnds, length } = this.#buffer;

@@ -73,10 +73,7 @@ async function train(request: TrainRequest, context: ChildContext): Promise<Trai
   }
 }
 
-async function openEntry(
-  { request, order, input }: Call,
-  dictionary: TrainDictionary,
-): Promise<Entry> {
+async function openEntry({ request, order, input }: Call, dictionary: TrainDictionary): Promise<Entry> {
   const { config, checkpoint } = dictionary;
   const { architecture, features } = config.sae;
   const sizes = { architecture, features, width: request.width };
@@ -144,11 +141,7 @@ async function needed(
 }
 
 /** Measures the calib split for every dictionary that is due. */
-async function measureDue(
-  call: Call,
-  entries: readonly Entry[],
-  wanted: () => Promise<boolean>,
-): Promise<boolean> {
+async function measureDue(call: Call, entries: readonly Entry[], wanted: () => Promise<boolean>): Promise<boolean> {
   const due = entries.filter(({ cutter }) => cutter.trainer.calibDue);
   if (due.length === 0) return true;
   const file = await ask(call.context, 'calib', null);
@@ -200,9 +193,7 @@ function shuffleStatistics({ batches, partners, ideal }: ShuffleQuality): Shuffl
 }
 
 async function finish(call: Call, entries: readonly Entry[]): Promise<TrainResponse> {
-  const allComplete = entries.every(
-    ({ cutter: { trainer } }) => trainer.complete && !trainer.calibDue,
-  );
+  const allComplete = entries.every(({ cutter: { trainer } }) => trainer.complete && !trainer.calibDue);
   const dictionaries: TrainedDictionary[] = [];
   for (const entry of entries) dictionaries.push(await close(call, entry, allComplete));
   const { engine } = (entries[0] as Entry).dictionary.config;
@@ -216,9 +207,7 @@ async function close(call: Call, entry: Entry, allComplete: boolean): Promise<Tr
   const folder = path.join(call.request.spool, key);
   await mkdir(folder, { recursive: true });
   const changed = trainer.step !== entry.startStep || trainer.log.length !== entry.startRows;
-  const file = changed
-    ? await writeState(path.join(folder, 'state.safetensors'), trainer.sizes, trainer.state)
-    : null;
+  const file = changed ? await writeState(path.join(folder, 'state.safetensors'), trainer.sizes, trainer.state) : null;
   const checkpoint = file && {
     file,
     state: { step: trainer.step, cursor: cutter.cursor, log: trainer.log, shuffle },
@@ -243,16 +232,11 @@ async function close(call: Call, entry: Entry, allComplete: boolean): Promise<Tr
 }
 
 /** What the commit says of the training: a function of configuration and data alone. */
-function statisticsOf(
-  { order, input, request }: Call,
-  { cutter, shuffle }: Entry,
-): Record<string, unknown> {
+function statisticsOf({ order, input, request }: Call, { cutter, shuffle }: Entry): Record<string, unknown> {
   const { trainer } = cutter;
   const last = (split: 'fit' | 'calib'): unknown => {
     const row = trainer.log.findLast((r) => r.split === split);
-    return row
-      ? { loss: row.loss, fvu: row.fvu, l0: row.l0, deadFraction: row.deadFraction }
-      : null;
+    return row ? { loss: row.loss, fvu: row.fvu, l0: row.l0, deadFraction: row.deadFraction } : null;
   };
   return {
     steps: trainer.step,
@@ -287,9 +271,7 @@ function ask<Name extends keyof TrainAsks>(
 function earliest(ids: readonly SuperbufferId[]): SuperbufferId | null {
   return ids.reduce<SuperbufferId | null>(
     (best, id) =>
-      best === null || id.epoch < best.epoch || (id.epoch === best.epoch && id.index < best.index)
-        ? id
-        : best,
+      best === null || id.epoch < best.epoch || (id.epoch === best.epoch && id.index < best.index) ? id : best,
     null,
   );
 }

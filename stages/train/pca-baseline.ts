@@ -40,9 +40,7 @@ async function sumSplit(
 ): Promise<SecondMoments> {
   const own = commits.filter((commit) => commit.split === split);
   const inOrder = [...own].sort((a, b) => (a.shard < b.shard ? -1 : 1));
-  const objects = inOrder.flatMap((commit) =>
-    commit.objects.filter((object) => object.table === 'activations'),
-  );
+  const objects = inOrder.flatMap((commit) => commit.objects.filter((object) => object.table === 'activations'));
   const moments = emptySecondMoments(width);
   const options = { store, width, dtype, signal, counters: newCounters() };
   for await (const { columns } of readBatches('activations', planRanges(objects, {}), options)) {

@@ -36,11 +36,7 @@ export interface TrainItemParts {
  * share an item changes no byte. Run it with `configs` (or the one config) as its settings.
  * @throws InputError where they are not of one site, dtype, run seed and engine
  */
-export function planTrainItem({
-  configs,
-  snapshot,
-  segments,
-}: TrainItemParts): WorkItem<TrainInputs> {
+export function planTrainItem({ configs, snapshot, segments }: TrainItemParts): WorkItem<TrainInputs> {
   const shared = configs.map(({ keyed }) => digestOf({ ...keyed, sae: null }));
   if (new Set(shared).size !== 1) {
     const names = configs.map((config) => config.aux.name);

@@ -36,9 +36,7 @@ export function selectTrainingData(
       'Expected activations of the fit split to train on, found none. Check corpus.split and the quarantine.',
     );
   const calib = blocksOf(sorted.filter((commit) => commit.split === 'calib'));
-  const objects = new Map(
-    sorted.flatMap((commit) => commit.objects).map((object) => [object.key, object]),
-  );
+  const objects = new Map(sorted.flatMap((commit) => commit.objects).map((object) => [object.key, object]));
   return {
     fit: blocksOf(fit),
     calib: chooseCalib(calib, order),

@@ -51,9 +51,7 @@ export async function exportParquet(request: ExportRequest): Promise<Exported> {
       { schema: 'main', table, objects },
       { columns, read: { store, counters: cost, signal } },
     );
-    await connection.run(
-      `copy ${quoted(table)} to '${path.replaceAll("'", "''")}' (format parquet, compression zstd)`,
-    );
+    await connection.run(`copy ${quoted(table)} to '${path.replaceAll("'", "''")}' (format parquet, compression zstd)`);
     return { rows: loaded.rows, columns: loaded.columns, cost };
   } finally {
     connection.closeSync();

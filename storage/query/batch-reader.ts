@@ -39,10 +39,7 @@ export function newCounters(): ReadCounters {
  * The bytes of every planned batch, in plan order.
  * @throws DataError where a batch is cut short or its CRC differs, naming object, batch and remedy
  */
-export async function* readBatchBytes(
-  plan: readonly PlannedRange[],
-  options: ReadOptions,
-): AsyncGenerator<BatchBytes> {
+export async function* readBatchBytes(plan: readonly PlannedRange[], options: ReadOptions): AsyncGenerator<BatchBytes> {
   const inFlight: Promise<Uint8Array>[] = [];
   let next = 0;
   try {
@@ -53,8 +50,7 @@ export async function* readBatchBytes(
         inFlight.push(fetching);
       }
       const bytes = await (inFlight.shift() as Promise<Uint8Array>);
-      for (const planned of range.batches)
-        yield { range, planned, bytes: checkedBatch(range, planned, bytes) };
+      for (const planned of range.batches) yield { range, planned, bytes: checkedBatch(range, planned, bytes) };
       options.counters.batchesScanned += range.batches.length;
     }
   } finally {
@@ -86,19 +82,13 @@ async function fetchRange(range: PlannedRange, options: ReadOptions): Promise<Ui
   return bytes;
 }
 
-function checkedBatch(
-  range: PlannedRange,
-  { batch, index }: PlannedBatch,
-  bytes: Uint8Array,
-): Uint8Array {
+function checkedBatch(range: PlannedRange, { batch, index }: PlannedBatch, bytes: Uint8Array): Uint8Array {
   const from = batch.offset - range.offset;
   const own = bytes.subarray(from, from + batch.length);
   const found = own.length === batch.length ? crc32(own) : null;
   if (found === batch.crc32) return own;
   const what =
-    found === null
-      ? `${own.length} of ${batch.length} bytes`
-      : `CRC-32 ${hex(found)} instead of ${hex(batch.crc32)}`;
+    found === null ? `${own.length} of ${batch.length} bytes` : `CRC-32 ${hex(found)} instead of ${hex(batch.crc32)}`;
   throw new DataError(
     `Expected batch ${index} of ${range.object.table} object ${range.object.key} as it was written, found ${what}; run \`assay verify\` to see what is damaged, then \`assay resume\` to compute it again.`,
     { object: range.object.key, batch: index, expected: batch.crc32, got: found },

@@ -54,11 +54,7 @@ export async function describeTop(
   const { n, density, cost: summaryCost } = await dictionary.summary(feature);
   const list = await dictionary.top(feature, k);
   const rendering = newCounters();
-  const examples = await renderExamples(
-    dictionary,
-    { feature, examples: list.examples, around },
-    rendering,
-  );
+  const examples = await renderExamples(dictionary, { feature, examples: list.examples, around }, rendering);
   return {
     document: { dict, feature, n, density, examples },
     coverage: list.coverage,
@@ -192,8 +188,7 @@ async function readValues(
       if (!wanted.has(doc)) return;
       const end = offsets[row + 1] as number;
       for (let i = offsets[row] as number; i < end; i++) {
-        if (features[i] === feature)
-          found.set(`${doc}/${columns.pos[row] as number}`, halfToFloat(value[i] as number));
+        if (features[i] === feature) found.set(`${doc}/${columns.pos[row] as number}`, halfToFloat(value[i] as number));
       }
     });
   }

@@ -101,11 +101,7 @@ export class Dictionary {
       signal: this.#options.signal,
       counters: cost,
     };
-    for await (const { columns } of readBatches(
-      'top',
-      planRanges(objects, only(feature)),
-      options,
-    )) {
+    for await (const { columns } of readBatches('top', planRanges(objects, only(feature)), options)) {
       const row = columns.feature.indexOf(feature);
       if (row >= 0) return { examples: slotsOf(columns, row, k), coverage: null, cost };
     }
@@ -117,9 +113,7 @@ export class Dictionary {
     this.#check(feature);
     const cost = newCounters();
     const compacted = this.#indexed('top', feature).length > 0;
-    const objects = (compacted ? this.objects.indexed : this.objects.encoded).filter(
-      (o) => o.table === 'postings',
-    );
+    const objects = (compacted ? this.objects.indexed : this.objects.encoded).filter((o) => o.table === 'postings');
     const pieces = await this.#rowsOf(feature, objects, cost);
     if (!compacted) pieces.sort((a, b) => (a.doc[0] ?? 0) - (b.doc[0] ?? 0));
     return { ...joinRows(pieces), coverage: compacted ? null : this.#runCoverage(), cost };
@@ -139,10 +133,7 @@ export class Dictionary {
       if (row >= 0) return { ...summaryRow(columns, row), coverage: null, cost };
     }
     const { doc, coverage, cost: runs } = await this.postings(feature);
-    const rows = this.objects.encoded.reduce(
-      (sum, o) => (o.table === 'acts' ? sum + o.rows : sum),
-      0,
-    );
+    const rows = this.objects.encoded.reduce((sum, o) => (o.table === 'acts' ? sum + o.rows : sum), 0);
     const unknown = { max: null, mean: null, p50: null, p90: null, p99: null, topTokens: [] };
     return {
       feature,
@@ -158,17 +149,10 @@ export class Dictionary {
   #check(feature: number): void {
     const last = Math.max(
       -1,
-      ...this.objects.indexed
-        .filter((o) => o.table === 'top')
-        .flatMap((o) => o.batches.map((b) => b.max)),
+      ...this.objects.indexed.filter((o) => o.table === 'top').flatMap((o) => o.batches.map((b) => b.max)),
     );
     const known = last >= 0 ? `0 to ${last}` : '0 upwards';
-    if (
-      Number.isInteger(feature) &&
-      feature >= 0 &&
-      (last < 0 || feature <= last || this.#inRuns(feature))
-    )
-      return;
+    if (Number.isInteger(feature) && feature >= 0 && (last < 0 || feature <= last || this.#inRuns(feature))) return;
     throw new InputError(
       `Expected a feature number from ${known}, got ${feature}; \`assay describe DICT/features\` shows how many there are.`,
       { feature, last },
@@ -177,15 +161,11 @@ export class Dictionary {
 
   /** Whether the index is incomplete and a shard's run has the feature. */
   #inRuns(feature: number): boolean {
-    return this.objects.encoded.some(
-      (o) => o.table === 'postings' && pruneBatches(o, only(feature)).length > 0,
-    );
+    return this.objects.encoded.some((o) => o.table === 'postings' && pruneBatches(o, only(feature)).length > 0);
   }
 
   #indexed(table: 'top' | 'features', feature: number): ObjectRecord[] {
-    return this.objects.indexed.filter(
-      (o) => o.table === table && pruneBatches(o, only(feature)).length > 0,
-    );
+    return this.objects.indexed.filter((o) => o.table === table && pruneBatches(o, only(feature)).length > 0);
   }
 
   #runCoverage(): Coverage {
@@ -193,18 +173,10 @@ export class Dictionary {
     return { shards, of: 'encoded shards, not yet compacted' };
   }
 
-  async #rowsOf(
-    feature: number,
-    objects: readonly ObjectRecord[],
-    cost: ReadCounters,
-  ): Promise<FeatureRows[]> {
+  async #rowsOf(feature: number, objects: readonly ObjectRecord[], cost: ReadCounters): Promise<FeatureRows[]> {
     const options = { store: this.store, signal: this.#options.signal, counters: cost };
     const pieces: FeatureRows[] = [];
-    for await (const { columns, range } of readBatches(
-      'postings',
-      planRanges(objects, only(feature)),
-      options,
-    )) {
+    for await (const { columns, range } of readBatches('postings', planRanges(objects, only(feature)), options)) {
       const piece = rowsOfFeature(columns, feature);
       if (piece.doc.length > 0) pieces.push({ ...piece, shard: range.object.shard });
     }
@@ -227,13 +199,9 @@ export class Dictionary {
   }
 
   /** A function that names the context of (doc, pos) within its shard. */
-  async #contextNames(
-    shard: string,
-    cost: ReadCounters,
-  ): Promise<(doc: number, pos: number) => string> {
+  async #contextNames(shard: string, cost: ReadCounters): Promise<(doc: number, pos: number) => string> {
     const { packing, tokens } = this.objects;
-    if (packing.packing === 'document')
-      return (doc, pos) => `${doc}/${contextInDocument(pos, packing)}`;
+    if (packing.packing === 'document') return (doc, pos) => `${doc}/${contextInDocument(pos, packing)}`;
     const own = tokens.filter((o) => o.table === 'tokens' && o.shard === shard);
     const starts = new Map<number, number>();
     const lengths: number[] = [0];

@@ -30,13 +30,7 @@ import {
   type LeafValues,
   type TypedValues,
 } from '../tables/column-data.js';
-import {
-  LAYOUTS,
-  type ColumnSpec,
-  type Scalar,
-  type TableName,
-  type TableOptions,
-} from '../tables/layouts.js';
+import { LAYOUTS, type ColumnSpec, type Scalar, type TableName, type TableOptions } from '../tables/layouts.js';
 import { readTableOptions } from '../tables/read.js';
 import { readBatches, type ReadOptions } from './batch-reader.js';
 import { planRanges } from './planner.js';
@@ -84,9 +78,7 @@ export function estimateBytes({ table, objects }: TableSource, columns: readonly
   const rows = objects.reduce((sum, object) => sum + object.rows, 0);
   const stored = objects.reduce((sum, object) => sum + object.bytes, 0);
   const fixed = wantedColumns(table, columns).map((spec) =>
-    spec.shape === 'one'
-      ? FIXED_BYTES[leafType(spec.leaves[0] as ColumnSpec['leaves'][0], {})]
-      : null,
+    spec.shape === 'one' ? FIXED_BYTES[leafType(spec.leaves[0] as ColumnSpec['leaves'][0], {})] : null,
   );
   const varying = fixed.some((bytes) => bytes === null) ? stored * EXPANSION : 0;
   return varying + rows * fixed.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0);
@@ -118,11 +110,7 @@ export async function loadTable(
       const to = Math.min(planned.batch.rows, from + VECTOR_ROWS);
       const chunk = DuckDBDataChunk.create(types, to - from);
       specs.forEach((spec, c) => {
-        const column = sliceColumn(
-          data[positions[c] as number] as ColumnData,
-          [from, to],
-          stride(spec, options),
-        );
+        const column = sliceColumn(data[positions[c] as number] as ColumnData, [from, to], stride(spec, options));
         fillColumn(chunk, c, { spec, column, options });
       });
       appender.appendDataChunk(chunk);
@@ -145,10 +133,7 @@ function wantedColumns(table: TableName, columns: readonly string[]): ColumnSpec
   return wanted.length > 0 ? wanted : all.slice(0, 1);
 }
 
-async function optionsOf(
-  { objects, table }: TableSource,
-  read: ReadOptions,
-): Promise<TableOptions> {
+async function optionsOf({ objects, table }: TableSource, read: ReadOptions): Promise<TableOptions> {
   const first = objects.find((object) => object.batches.length > 0);
   if (!first) return { width: 1, k: 1 };
   if (table !== 'top' && table !== 'activations') return {};
@@ -204,8 +189,7 @@ function fillNumbers(
   else if (scalar === 'u32' && items instanceof Uint32Array) items.set(values);
   else if (scalar === 'f64' && items instanceof Float64Array) items.set(values);
   else if (scalar === 'f32' && items instanceof Float32Array) items.set(values);
-  else if (scalar === 'f16' && items instanceof Float32Array)
-    halfsToFloats(values as Uint16Array, items);
+  else if (scalar === 'f16' && items instanceof Float32Array) halfsToFloats(values as Uint16Array, items);
   else {
     throw new ResourceError(
       `Expected DuckDB's vector of ${scalar} to hold a typed array, found none; install @duckdb/node-api in the version of package-lock.json.`,
@@ -230,21 +214,15 @@ function nestedValues(spec: ColumnSpec, column: ColumnData, options: TableOption
     if (isPlain(spec)) return plainValue(scalars[0] as Scalar, leaves[0]?.[i] as number);
     return structValue(
       Object.fromEntries(
-        spec.leaves.map((leaf, l) => [
-          leaf.name,
-          plainValue(scalars[l] as Scalar, leaves[l]?.[i] as number),
-        ]),
+        spec.leaves.map((leaf, l) => [leaf.name, plainValue(scalars[l] as Scalar, leaves[l]?.[i] as number)]),
       ),
     );
   };
-  const items = (from: number, count: number): DuckDBValue[] =>
-    Array.from({ length: count }, (_, i) => item(from + i));
+  const items = (from: number, count: number): DuckDBValue[] => Array.from({ length: count }, (_, i) => item(from + i));
   const { offsets, count } = column;
   if (offsets)
     return Array.from({ length: offsets.length - 1 }, (_, row) =>
-      listValue(
-        items(offsets[row] as number, (offsets[row + 1] as number) - (offsets[row] as number)),
-      ),
+      listValue(items(offsets[row] as number, (offsets[row + 1] as number) - (offsets[row] as number))),
     );
   const width = stride(spec, options);
   const rows = (leaves[0]?.length ?? 0) / width;

@@ -36,8 +36,7 @@ export function rowsOfFeature(
   feature: number,
 ): Omit<FeatureRows, 'shard'> {
   const from = features.indexOf(feature);
-  if (from < 0)
-    return { doc: doc.subarray(0, 0), pos: pos.subarray(0, 0), value: value.subarray(0, 0) };
+  if (from < 0) return { doc: doc.subarray(0, 0), pos: pos.subarray(0, 0), value: value.subarray(0, 0) };
   const to = features.lastIndexOf(feature) + 1;
   return {
     doc: doc.subarray(from, to),
@@ -47,9 +46,7 @@ export function rowsOfFeature(
 }
 
 /** Pieces one after the other. */
-export function joinRows(
-  pieces: readonly Omit<FeatureRows, 'shard'>[],
-): Omit<FeatureRows, 'shard'> {
+export function joinRows(pieces: readonly Omit<FeatureRows, 'shard'>[]): Omit<FeatureRows, 'shard'> {
   const rows = pieces.reduce((sum, piece) => sum + piece.doc.length, 0);
   const joined = {
     doc: new Uint32Array(rows),
@@ -83,11 +80,7 @@ export function bestPerContext(
 }
 
 /** The used slots of a row of `top`, at most k. */
-export function slotsOf(
-  { examples, feature }: TableColumns['top'],
-  row: number,
-  k: number,
-): Example[] {
+export function slotsOf({ examples, feature }: TableColumns['top'], row: number, k: number): Example[] {
   const slots = examples.doc.length / feature.length;
   const used = Math.min(k, examples.count[row] as number);
   return Array.from({ length: used }, (_, slot) => {
@@ -103,8 +96,7 @@ export function slotsOf(
 /** A row of `features`. */
 export function summaryRow(columns: TableColumns['features'], row: number): SummaryRow {
   const { topTokens } = columns;
-  const number = (values: Float32Array): number | null =>
-    Number.isNaN(values[row]) ? null : (values[row] as number);
+  const number = (values: Float32Array): number | null => (Number.isNaN(values[row]) ? null : (values[row] as number));
   const [from, to] = [topTokens.offsets[row] as number, topTokens.offsets[row + 1] as number];
   return {
     feature: columns.feature[row] as number,

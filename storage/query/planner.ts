@@ -4,8 +4,7 @@ import type { BatchRecord, ObjectRecord } from '../../schemas/records.js';
 import { LAYOUTS, isTableName } from '../tables/layouts.js';
 
 /** Values wanted of one column: from ≤ value < to, or one of a set. */
-export type Wanted =
-  { readonly from: number; readonly to: number } | { readonly in: readonly number[] };
+export type Wanted = { readonly from: number; readonly to: number } | { readonly in: readonly number[] };
 
 /** What to read; only the table's leading sort column prunes, the rest is for the reader of the rows. */
 export interface Filter {
@@ -50,9 +49,7 @@ export function pruneBatches(object: ObjectRecord, filter: Filter): PlannedBatch
   const all = object.batches.map((batch, index) => ({ batch, index }));
   if (!wanted) return all;
   const test =
-    'in' in wanted
-      ? sortedTest(wanted.in)
-      : (min: number, max: number): boolean => mayHold(wanted, min, max);
+    'in' in wanted ? sortedTest(wanted.in) : (min: number, max: number): boolean => mayHold(wanted, min, max);
   return all.filter(({ batch }) => test(batch.min, batch.max));
 }
 
@@ -88,11 +85,7 @@ function coalesce(object: ObjectRecord, batches: readonly PlannedBatch[]): Plann
     const { offset, length } = planned.batch;
     const last = ranges.at(-1);
     const end = last ? last.offset + last.length : 0;
-    if (
-      last &&
-      offset - end <= COALESCE_GAP_BYTES &&
-      offset + length - last.offset <= MAX_REQUEST_BYTES
-    ) {
+    if (last && offset - end <= COALESCE_GAP_BYTES && offset + length - last.offset <= MAX_REQUEST_BYTES) {
       last.length = offset + length - last.offset;
       last.batches.push(planned);
     } else ranges.push({ object, offset, length, batches: [planned] });

@@ -31,11 +31,9 @@ export function queryNames(tree: unknown): QueryNames {
     }
     if (type === 'STAR' || type === 'SHOW_REF' || node['ref_type'] === 'NATURAL') whole.add(type);
     const path = node['column_names'];
-    if (type === 'COLUMN_REF' && Array.isArray(path) && path.length === 1)
-      single.add(textOf(path[0]));
+    if (type === 'COLUMN_REF' && Array.isArray(path) && path.length === 1) single.add(textOf(path[0]));
     for (const value of Object.values(node)) {
-      for (const word of Array.isArray(value) ? value : [value])
-        if (typeof word === 'string') words.add(word);
+      for (const word of Array.isArray(value) ? value : [value]) if (typeof word === 'string') words.add(word);
     }
   });
   return {

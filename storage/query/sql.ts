@@ -5,13 +5,7 @@ import { InputError, ResourceError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../objects/object-store.js';
 import { LAYOUTS } from '../tables/layouts.js';
 import { newCounters, type ReadCounters } from './batch-reader.js';
-import {
-  estimateBytes,
-  loadTable,
-  quoted,
-  type LoadedTable,
-  type TableSource,
-} from './duckdb-tables.js';
+import { estimateBytes, loadTable, quoted, type LoadedTable, type TableSource } from './duckdb-tables.js';
 import { queryNames, type QueryNames } from './sql-names.js';
 
 export interface SqlOptions {
@@ -90,18 +84,16 @@ async function parse(connection: DuckDBConnection, sql: string): Promise<QueryNa
   const reader = await connection.runAndReadAll('select json_serialize_sql($1::varchar)', [sql]);
   const tree = JSON.parse(String(reader.value(0, 0))) as Serialised;
   if (tree.error) {
-    const why =
-      tree.error_type === 'parser' ? (tree.error_message ?? '') : 'it is another kind of statement';
+    const why = tree.error_type === 'parser' ? (tree.error_message ?? '') : 'it is another kind of statement';
     throw new InputError(
       `Expected one SELECT (or WITH, FROM, SUMMARIZE), got a query that cannot be read as one: ${why}. Correct it; datasets are read-only.`,
       { sql },
     );
   }
   if (tree.statements?.length !== 1) {
-    throw new InputError(
-      `Expected one SELECT, got ${tree.statements?.length ?? 0} statements; give one at a time.`,
-      { sql },
-    );
+    throw new InputError(`Expected one SELECT, got ${tree.statements?.length ?? 0} statements; give one at a time.`, {
+      sql,
+    });
   }
   return queryNames(tree.statements);
 }
@@ -110,9 +102,7 @@ async function parse(connection: DuckDBConnection, sql: string): Promise<QueryNa
 function resolveTables(names: QueryNames, tables: readonly TableSource[]): TableSource[] {
   const found = new Set<TableSource>();
   for (const { schema, name } of names.tables) {
-    const candidates = tables.filter(
-      (source) => source.table === name && (schema === '' || source.schema === schema),
-    );
+    const candidates = tables.filter((source) => source.table === name && (schema === '' || source.schema === schema));
     const own =
       candidates.find((source) => source.schema === MAIN_SCHEMA) ??
       (candidates.length === 1 ? candidates[0] : undefined);
@@ -151,16 +141,11 @@ function checkSize(
 }
 
 /** Lets a query say `postings` where only one dictionary's is loaded. */
-async function createShortNames(
-  connection: DuckDBConnection,
-  sources: readonly TableSource[],
-): Promise<void> {
+async function createShortNames(connection: DuckDBConnection, sources: readonly TableSource[]): Promise<void> {
   for (const source of sources) {
     const same = sources.filter((other) => other.table === source.table);
     if (source.schema === MAIN_SCHEMA || same.length > 1) continue;
-    await connection.run(
-      `create view ${MAIN_SCHEMA}.${quoted(source.table)} as from ${fullName(source)}`,
-    );
+    await connection.run(`create view ${MAIN_SCHEMA}.${quoted(source.table)} as from ${fullName(source)}`);
   }
 }
 
@@ -187,8 +172,7 @@ function failed(error: unknown, tables: readonly TableSource[]): InputError | Re
     );
   }
   const known = tables.map(
-    (source) =>
-      `${fullName(source)} (${LAYOUTS[source.table].columns.map((c) => c.name).join(', ')})`,
+    (source) => `${fullName(source)} (${LAYOUTS[source.table].columns.map((c) => c.name).join(', ')})`,
   );
   return new InputError(`The query is wrong: ${message}\nTables: ${known.join('; ')}.`, {
     tables: known,
@@ -197,8 +181,7 @@ function failed(error: unknown, tables: readonly TableSource[]): InputError | Re
 
 /** A value as JSON knows it. */
 function toJson(value: JS): unknown {
-  if (typeof value === 'bigint')
-    return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
   if (typeof value === 'number') return Number.isFinite(value) ? value : null;
   if (value instanceof Date) return value.toISOString();
   if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');

@@ -38,11 +38,7 @@ export function decodeRecord<T>(key: string, bytes: Uint8Array, schema: z.ZodTyp
 }
 
 /** The record at a key, or null where there is none. @throws DataError when it is damaged */
-export async function readRecord<T>(
-  store: ObjectStore,
-  key: string,
-  schema: z.ZodType<T>,
-): Promise<T | null> {
+export async function readRecord<T>(store: ObjectStore, key: string, schema: z.ZodType<T>): Promise<T | null> {
   const bytes = await store.get(key);
   return bytes === null ? null : decodeRecord(key, bytes, schema);
 }

@@ -58,8 +58,7 @@ const PLANTS: readonly Plant[] = [
   {
     rule: 'workflows-types',
     file: 'workflows/plant-types.ts',
-    imports:
-      "import type { target } from '../storage/target.js';\nexport type T = typeof target;\n",
+    imports: "import type { target } from '../storage/target.js';\nexport type T = typeof target;\n",
   },
   plant('nothing-imports-tests', 'storage/plant-tests.ts', '../tests/target.js'),
   plant('no-cycles', 'storage/plant-cycle-a.ts', './plant-cycle-b.js'),
@@ -69,9 +68,7 @@ const PLANTS: readonly Plant[] = [
 
 const FOLDERS = [...LAYERS, 'workflows', 'tests', ...CORE.map((name) => `core/${name}`)];
 const TARGETS = {
-  ...Object.fromEntries(
-    FOLDERS.map((folder) => [`${folder}/target.ts`, 'export const target = 1;\n']),
-  ),
+  ...Object.fromEntries(FOLDERS.map((folder) => [`${folder}/target.ts`, 'export const target = 1;\n'])),
   'storage/plant-cycle-b.ts': importOf('./plant-cycle-a.js'),
 };
 /** What the rules allow, so that a rule which forbids everything is noticed. */
@@ -94,8 +91,7 @@ beforeAll(async () => {
     ['dependency-cruiser', 'bin', 'dependency-cruise.mjs'],
     ['--config', '.dependency-cruiser.cjs', '--no-cache', '--output-type', 'json', '.'],
   );
-  violations = (JSON.parse(stdout) as { summary: { violations: typeof violations } }).summary
-    .violations;
+  violations = (JSON.parse(stdout) as { summary: { violations: typeof violations } }).summary.violations;
 });
 afterAll(async () => {
   await sandbox.remove();

@@ -126,8 +126,7 @@ function buildProjections(
   const bias = parameterOf(parameters, `transformer.h.${n}.attn.c_attn.bias`);
   const cut = (whole: Value): Value[] =>
     g.ops('Split', [whole], { outputs: 3, attributes: { axis: -1, num_outputs: 3 } });
-  if (kernels === 'standard')
-    return cut(buildLinear(g, { x, weight, bias, sizes: [width, 3 * width], ids }));
+  if (kernels === 'standard') return cut(buildLinear(g, { x, weight, bias, sizes: [width, 3 * width], ids }));
   // The matrix is cut instead of its product: it is much smaller.
   const [weights, biases] = [cut(weight), cut(bias)];
   return weights.map((part, i) =>

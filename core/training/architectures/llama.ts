@@ -162,9 +162,6 @@ function repeat(g: GraphBuilder, x: Value, { spec, ids }: ForwardInputs): Value 
   const axis = (i: number): Value => g.op('Shape', [ids], { attributes: { start: i, end: i + 1 } });
   const join = (...parts: Value[]): Value => g.op('Concat', parts, { attributes: { axis: 0 } });
   const head = g.integers(headWidth);
-  const wide = g.op('Expand', [
-    apart,
-    join(axis(0), g.integers(keyValueHeads, groups), axis(1), head),
-  ]);
+  const wide = g.op('Expand', [apart, join(axis(0), g.integers(keyValueHeads, groups), axis(1), head)]);
   return g.op('Reshape', [wide, join(axis(0), g.integers(heads), axis(1), head)]);
 }

@@ -28,17 +28,12 @@ export const ADAMW: Optimiser = {
   }),
   buildUpdate: (g, slot, settings) => {
     const decays = settings.weightDecay !== 0 && slot.kind !== 'vector';
-    const from = decays
-      ? g.op('Mul', [slot.parameter, named(slot.factors, 'keep')])
-      : slot.parameter;
+    const from = decays ? g.op('Mul', [slot.parameter, named(slot.factors, 'keep')]) : slot.parameter;
     return buildStep(g, { slot, gradient: clipped(g, slot), from }, settings);
   },
 };
 
-function factors(
-  { betas, epsilon }: OptimiserSettings,
-  { lr, step }: StepNumbers,
-): Record<'rate' | 'epsilon', number> {
+function factors({ betas, epsilon }: OptimiserSettings, { lr, step }: StepNumbers): Record<'rate' | 'epsilon', number> {
   const correction = Math.sqrt(1 - betas[1] ** step);
   return { rate: (lr * correction) / (1 - betas[0] ** step), epsilon: epsilon * correction };
 }

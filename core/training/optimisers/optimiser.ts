@@ -50,7 +50,7 @@ export interface Optimiser {
   /** Names of the tensors kept per parameter; zero before the first step. */
   readonly state: (settings: OptimiserSettings) => readonly string[];
   /** Numbers of one step, computed in float64 and fed in float32. */
-  readonly factors: (settings: OptimiserSettings, step: StepNumbers) => Readonly<Record<string, number>>; // prettier-ignore
+  readonly factors: (settings: OptimiserSettings, step: StepNumbers) => Readonly<Record<string, number>>;
   readonly buildUpdate: (g: GraphBuilder, slot: Slot, settings: OptimiserSettings) => Updated;
 }
 

@@ -10,8 +10,7 @@ export const SGD: Optimiser = {
   buildUpdate: (g, slot, { momentum, nesterov, weightDecay }) => {
     const gradient = withDecay(g, slot, weightDecay);
     const rate = named(slot.factors, 'rate');
-    if (momentum === 0)
-      return { parameter: g.op('Sub', [slot.parameter, g.op('Mul', [gradient, rate])]), state: {} };
+    if (momentum === 0) return { parameter: g.op('Sub', [slot.parameter, g.op('Mul', [gradient, rate])]), state: {} };
     const mu = g.scalar(momentum);
     const buffer = g.op('Add', [g.op('Mul', [named(slot.state, 'momentum'), mu]), gradient]);
     const direction = nesterov ? g.op('Add', [gradient, g.op('Mul', [buffer, mu])]) : buffer;

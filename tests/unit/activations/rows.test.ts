@@ -7,19 +7,18 @@ import type { TensorValue } from '../../../runtime/session.js';
 import { DataError } from '../../../schemas/errors.js';
 import { ACTIVATIONS_VERSION } from '../../../stages/activations/plan.js';
 import { openRowStore } from '../../../stages/activations/row-store.js';
-import {
-  batchIds,
-  layOutShard,
-  readShardTokens,
-  type ShardRows,
-} from '../../../stages/activations/shard-rows.js';
+import { batchIds, layOutShard, readShardTokens, type ShardRows } from '../../../stages/activations/shard-rows.js';
 import { SiteWriter, type SiteWriterOptions } from '../../../stages/activations/site-writer.js';
 import { readActivations } from '../../../storage/tables/read.js';
 import { TableWriter } from '../../../storage/tables/table-writer.js';
 
 const INPUT = 'e'.repeat(64);
-const SETTINGS = { contextTokens: 4, prependId: 0, packing: 'document', dropPositions: [0], batchTokens: 8 } as const; // prettier-ignore
-const TOKENS = { doc: Uint32Array.of(7, 9), offsets: Uint32Array.of(0, 7, 9), ids: Uint32Array.of(11, 12, 13, 14, 15, 16, 17, 21, 22) }; // prettier-ignore
+const SETTINGS = { contextTokens: 4, prependId: 0, packing: 'document', dropPositions: [0], batchTokens: 8 } as const;
+const TOKENS = {
+  doc: Uint32Array.of(7, 9),
+  offsets: Uint32Array.of(0, 7, 9),
+  ids: Uint32Array.of(11, 12, 13, 14, 15, 16, 17, 21, 22),
+};
 let folder = '';
 
 beforeAll(() => {
@@ -31,10 +30,7 @@ afterAll(() => {
 
 const newFolder = (): string => mkdtempSync(path.join(folder, 'spool-'));
 
-function writerOptions(
-  shard: ShardRows,
-  change: Partial<SiteWriterOptions> = {},
-): SiteWriterOptions {
+function writerOptions(shard: ShardRows, change: Partial<SiteWriterOptions> = {}): SiteWriterOptions {
   return {
     site: 'blocks.1.hook_resid_post',
     key: 'k'.repeat(64),
@@ -134,9 +130,7 @@ describe('the writer of one site', () => {
     expect(columns.pos).toEqual(shard.pos);
     const total = [11, 12, 13, 14, 15, 16, 17, 21, 22].reduce((a, b) => a + b, 0);
     const squares = [11, 12, 13, 14, 15, 16, 17, 21, 22].reduce((a, b) => a + 2 * b * b, 0);
-    const sumX = new Float64Array(
-      new Uint8Array(Buffer.from(statistics['sumX'] as string, 'base64')).buffer,
-    );
+    const sumX = new Float64Array(new Uint8Array(Buffer.from(statistics['sumX'] as string, 'base64')).buffer);
     expect([...sumX]).toEqual([total, -total]);
     expect(statistics).toMatchObject({ rows: 9, tokens: 9, sumSq: squares });
   });
@@ -167,29 +161,30 @@ describe('the writer of one site', () => {
   });
 
   it.each([
-    ['float16', 70000, 'Expected activations within ±65504 (float16), found 70000 at site blocks.1.hook_resid_post, document 7, position 4, component 0 (shard part-fit-00000). Set activations.dtype: float32.'], // prettier-ignore
-    ['float16', NaN, 'Expected finite activations, found NaN at site blocks.1.hook_resid_post, document 7, position 4'], // prettier-ignore
+    [
+      'float16',
+      70000,
+      'Expected activations within ±65504 (float16), found 70000 at site blocks.1.hook_resid_post, document 7, position 4, component 0 (shard part-fit-00000). Set activations.dtype: float32.',
+    ],
+    ['float16', NaN, 'Expected finite activations, found NaN at site blocks.1.hook_resid_post, document 7, position 4'],
     ['float32', -Infinity, 'Expected finite activations, found -Infinity at site'],
-  ] as const)(
-    'refuses at %s the value %d, with site, document and position',
-    (dtype, value, message) => {
-      const writer = new SiteWriter(shard, writerOptions(shard, { dtype }));
-      let error: unknown;
-      try {
-        take(writer, shard, { id: 15, value });
-      } catch (thrown) {
-        error = thrown;
-      }
-      writer.close();
-      expect(error).toBeInstanceOf(DataError);
-      expect((error as DataError).message).toContain(message);
-      expect((error as DataError).details).toMatchObject({
-        document: 7,
-        position: 4,
-        component: 0,
-      });
-    },
-  );
+  ] as const)('refuses at %s the value %d, with site, document and position', (dtype, value, message) => {
+    const writer = new SiteWriter(shard, writerOptions(shard, { dtype }));
+    let error: unknown;
+    try {
+      take(writer, shard, { id: 15, value });
+    } catch (thrown) {
+      error = thrown;
+    }
+    writer.close();
+    expect(error).toBeInstanceOf(DataError);
+    expect((error as DataError).message).toContain(message);
+    expect((error as DataError).details).toMatchObject({
+      document: 7,
+      position: 4,
+      component: 0,
+    });
+  });
 
   it.each([
     [65504, 'float16'],
@@ -206,7 +201,9 @@ describe('the writer of one site', () => {
     const writer = new SiteWriter(shard, writerOptions(shard, { width: 3 }));
     expect(() => {
       take(writer, shard);
-    }).toThrow('Expected site blocks.1.hook_resid_post as float32 or float16 with 8 × 3 values, the model gave float32 [2, 4, 2].'); // prettier-ignore
+    }).toThrow(
+      'Expected site blocks.1.hook_resid_post as float32 or float16 with 8 × 3 values, the model gave float32 [2, 4, 2].',
+    );
     writer.close();
   });
 

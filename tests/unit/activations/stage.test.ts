@@ -3,11 +3,7 @@ import { digestOf, stageKey } from '../../../core/identity/digest.js';
 import { ORT_VERSION } from '../../../runtime/session.js';
 import { InputError } from '../../../schemas/errors.js';
 import type { ActivationsRequest } from '../../../stages/activations/child.js';
-import {
-  ACTIVATIONS_VERSION,
-  planSiteKeys,
-  sitesOfKeys,
-} from '../../../stages/activations/plan.js';
+import { ACTIVATIONS_VERSION, planSiteKeys, sitesOfKeys } from '../../../stages/activations/plan.js';
 import { activationsStage } from '../../../stages/activations/stage.js';
 import type { ActivationsConfig, ActivationsInputs } from '../../../stages/configs.js';
 import type { ChildOutput, StageContext, WorkItem } from '../../../stages/stage.js';
@@ -40,7 +36,12 @@ describe('the stage', () => {
 
   it('has one key per site, made of the configuration and that site alone', () => {
     const [first] = planSiteKeys(config);
-    const preimage = { stage: 'activations', stageVersion: ACTIVATIONS_VERSION, config: { ...config.keyed, site: 'blocks.0.hook_resid_post' }, inputs: null }; // prettier-ignore
+    const preimage = {
+      stage: 'activations',
+      stageVersion: ACTIVATIONS_VERSION,
+      config: { ...config.keyed, site: 'blocks.0.hook_resid_post' },
+      inputs: null,
+    };
     expect(first).toEqual({ site: 'blocks.0.hook_resid_post', key: stageKey(preimage), preimage });
     expect(new Set(keys).size).toBe(2);
     const more = { ...config, aux: { ...config.aux, sites: [...config.aux.sites, 'hook_embed'] } };
@@ -53,16 +54,31 @@ describe('the stage', () => {
 
   it('refuses a key that is not of this plan', () => {
     expect(() => sitesOfKeys(config, ['f'.repeat(64)])).toThrow(InputError);
-    expect(() => sitesOfKeys(config, ['f'.repeat(64)])).toThrow(
-      "Expected a key of one of the plan's sites",
-    );
+    expect(() => sitesOfKeys(config, ['f'.repeat(64)])).toThrow("Expected a key of one of the plan's sites");
   });
 
   function itemWith(itemKeys: readonly string[]): WorkItem<ActivationsInputs> {
     const inputs = { tokens: ['t1', 't0'] };
-    const object = (sha256: string): NonNullable<WorkItem['aux']['objects']>[number] => ({ table: 'tokens', shard: 's', key: `data/${sha256}`, sha256, bytes: 3, rows: 1, batches: [] }); // prettier-ignore
+    const object = (sha256: string): NonNullable<WorkItem['aux']['objects']>[number] => ({
+      table: 'tokens',
+      shard: 's',
+      key: `data/${sha256}`,
+      sha256,
+      bytes: 3,
+      rows: 1,
+      batches: [],
+    });
     const aux = { objects: [object('t0'), object('t1')] };
-    return { stage: 'activations', keys: itemKeys, input: digestOf(inputs), inputs, shard: 's', split: 'fit', size: 1, aux }; // prettier-ignore
+    return {
+      stage: 'activations',
+      keys: itemKeys,
+      input: digestOf(inputs),
+      inputs,
+      shard: 's',
+      split: 'fit',
+      size: 1,
+      aux,
+    };
   }
 
   function contextThat(answer: (request: ActivationsRequest) => ChildOutput[]): StageContext {
@@ -107,7 +123,12 @@ describe('the stage', () => {
       [keys[1], 'blocks.1.hook_resid_post'],
       [keys[0], 'blocks.0.hook_resid_post'],
     ]);
-    expect(result.outputs[0]?.engine).toMatchObject({ ort: ORT_VERSION, provider: 'cpu', threads: 1, sites: config.aux.sites }); // prettier-ignore
+    expect(result.outputs[0]?.engine).toMatchObject({
+      ort: ORT_VERSION,
+      provider: 'cpu',
+      threads: 1,
+      sites: config.aux.sites,
+    });
   });
 
   it('refuses to compute with another ONNX Runtime than the keys say', async () => {

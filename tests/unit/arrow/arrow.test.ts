@@ -20,15 +20,11 @@ beforeAll(initZstd);
 describe('zstd', () => {
   it('gives back what went in, whatever its size', () => {
     fc.assert(
-      fc.property(
-        fc.uint8Array({ maxLength: 5000 }),
-        fc.integer({ min: 1, max: 60 }),
-        (bytes, times) => {
-          const repeated = new Uint8Array(bytes.length * times);
-          for (let i = 0; i < times; i++) repeated.set(bytes, i * bytes.length);
-          expect(zstdDecompress(zstdCompress(repeated))).toEqual(repeated);
-        },
-      ),
+      fc.property(fc.uint8Array({ maxLength: 5000 }), fc.integer({ min: 1, max: 60 }), (bytes, times) => {
+        const repeated = new Uint8Array(bytes.length * times);
+        for (let i = 0; i < times; i++) repeated.set(bytes, i * bytes.length);
+        expect(zstdDecompress(zstdCompress(repeated))).toEqual(repeated);
+      }),
     );
   });
 
@@ -46,9 +42,9 @@ describe('zstd', () => {
   });
 
   it('is the codec that Arrow uses', () => {
-    expect(
-      compressionRegistry.get(CompressionType.ZSTD)?.decode?.(zstdCompress(Uint8Array.of(1, 2, 3))),
-    ).toEqual(Uint8Array.of(1, 2, 3));
+    expect(compressionRegistry.get(CompressionType.ZSTD)?.decode?.(zstdCompress(Uint8Array.of(1, 2, 3)))).toEqual(
+      Uint8Array.of(1, 2, 3),
+    );
   });
 });
 
@@ -81,8 +77,7 @@ describe('Arrow files', () => {
       const ranges = [encoder.writeBatch(batch), encoder.writeBatch(batch)];
       const file = Buffer.concat([...encoder.takeChunks(), ...encoder.finish()]);
       expect(file.subarray(0, 6).toString()).toBe('ARROW1');
-      for (const bytes of [file, file.subarray(8)])
-        expect(tableFromIPC(new Uint8Array(bytes)).numRows).toBe(2000);
+      for (const bytes of [file, file.subarray(8)]) expect(tableFromIPC(new Uint8Array(bytes)).numRows).toBe(2000);
       // A range is a whole message: it begins with the continuation mark, and the next begins where it ends.
       for (const { offset } of ranges) expect(file.readUInt32LE(offset)).toBe(0xffffffff);
       expect((ranges[0]?.offset ?? 0) + (ranges[0]?.length ?? 0)).toBe(ranges[1]?.offset);

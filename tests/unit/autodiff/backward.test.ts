@@ -3,18 +3,15 @@ import { describe, expect, it } from 'vitest';
 import { appendGradients } from '../../../core/autodiff/backward.js';
 import { GraphBuilder } from '../../../core/onnx/builder.js';
 import { DATA_TYPE } from '../../../core/onnx/data-type.js';
-import {
-  makeGraph,
-  makeModel,
-  makeNode,
-  makeTensor,
-  makeValueInfo,
-} from '../../../core/onnx/make.js';
+import { makeGraph, makeModel, makeNode, makeTensor, makeValueInfo } from '../../../core/onnx/make.js';
 import type { Value } from '../../../core/onnx/shape.js';
 import { InputError } from '../../../schemas/errors.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
 
-type Build = (g: GraphBuilder, x: Value) => { readonly outputs: readonly Value[]; readonly wrt: readonly string[]; readonly stop?: readonly string[] }; // prettier-ignore
+type Build = (
+  g: GraphBuilder,
+  x: Value,
+) => { readonly outputs: readonly Value[]; readonly wrt: readonly string[]; readonly stop?: readonly string[] };
 
 interface Result {
   readonly gradients: ReadonlyMap<string, number[]>;
@@ -31,16 +28,19 @@ async function differentiate(
   const { outputs, wrt, stop } = build(g, input);
   const before = g.toGraph().node.length;
   const cotangents = new Map(
-    outputs.map((y, i) => [y.name, g.op('Expand', [g.scalar(seeds[i] ?? 1, 'float64'), g.op('Shape', [y])])]), // prettier-ignore
+    outputs.map((y, i) => [y.name, g.op('Expand', [g.scalar(seeds[i] ?? 1, 'float64'), g.op('Shape', [y])])]),
   );
   const appended = appendGradients(g, { cotangents, wrt, ...(stop && { stop }) });
-  const operators = g.toGraph().node.slice(before + 2 * outputs.length).map((node) => node.opType ?? ''); // prettier-ignore
-  const named = wrt.map((name, i) => [name, g.output(appended.get(name) as Value, `grad${i}`).name] as const); // prettier-ignore
-  const session = await Session.create(g.toModelBytes(), { provider: 'cpu', threads: 1, optimisation: 'all' }); // prettier-ignore
+  const operators = g
+    .toGraph()
+    .node.slice(before + 2 * outputs.length)
+    .map((node) => node.opType ?? '');
+  const named = wrt.map((name, i) => [name, g.output(appended.get(name) as Value, `grad${i}`).name] as const);
+  const session = await Session.create(g.toModelBytes(), { provider: 'cpu', threads: 1, optimisation: 'all' });
   const feed: TensorValue = { dtype: 'float64', dims: [x.length], data: Float64Array.from(x) };
   const values = await session.run({ x: feed });
   await session.release();
-  const gradients = new Map(named.map(([name, output]) => [name, Array.from(values[output]?.data as Float64Array)])); // prettier-ignore
+  const gradients = new Map(named.map(([name, output]) => [name, Array.from(values[output]?.data as Float64Array)]));
   return { gradients, operators };
 }
 
@@ -99,7 +99,7 @@ describe('gradients', () => {
 
   it('are linear in the cotangent', async () => {
     const build: Build = (g, x) => ({ outputs: [g.op('Tanh', [g.op('Mul', [x, x])])], wrt: ['x'] });
-    const [one, two] = [await differentiate(build, { seeds: [1] }), await differentiate(build, { seeds: [-2.5] })]; // prettier-ignore
+    const [one, two] = [await differentiate(build, { seeds: [1] }), await differentiate(build, { seeds: [-2.5] })];
     const scaled = one.gradients.get('x')?.map((d) => -2.5 * d) ?? [];
     two.gradients.get('x')?.forEach((d, i) => {
       expect(d).toBeCloseTo(scaled[i] as number, 14);
@@ -119,7 +119,10 @@ describe('gradients', () => {
     // Only the second part of the split is used; the first is what depends on w.
     const { gradients } = await differentiate((g, x) => {
       const w = g.initializer(makeTensor('w', { dims: [3], data: Float64Array.of(1, 1, 1) }));
-      const [, right] = g.ops('Split', [g.op('Concat', [w, x], { attributes: { axis: 0 } })], { outputs: 2, attributes: { axis: 0, num_outputs: 2 } }); // prettier-ignore
+      const [, right] = g.ops('Split', [g.op('Concat', [w, x], { attributes: { axis: 0 } })], {
+        outputs: 2,
+        attributes: { axis: 0, num_outputs: 2 },
+      });
       return { outputs: [right as Value], wrt: ['w', 'x'] };
     });
     expect(gradients.get('w')).toEqual([0, 0, 0]);
@@ -166,8 +169,8 @@ describe('gradients', () => {
       attributes: { body: body.toGraph() },
     });
     g.output(result as Value, 'w_end');
-    const session = await Session.create(g.toModelBytes(), { provider: 'cpu', threads: 1, optimisation: 'all' }); // prettier-ignore
-    const { w_end } = await session.run({ t: { dtype: 'float64', dims: [], data: Float64Array.of(8) } }); // prettier-ignore
+    const session = await Session.create(g.toModelBytes(), { provider: 'cpu', threads: 1, optimisation: 'all' });
+    const { w_end } = await session.run({ t: { dtype: 'float64', dims: [], data: Float64Array.of(8) } });
     await session.release();
     expect(w_end?.data[0]).toBe(7.5);
   });
@@ -187,16 +190,26 @@ describe('half floats', () => {
 /** d sum(softmax(tanh(x) w)²) / dw in one of two element types, fed and read as float32. */
 async function halfOrFull(dtype: 'float32' | 'float16'): Promise<number[]> {
   const g = new GraphBuilder('half');
-  const as = (value: Value, to: 'float32' | 'float16'): Value => g.op('Cast', [value], { attributes: { to: DATA_TYPE[to] } }); // prettier-ignore
+  const as = (value: Value, to: 'float32' | 'float16'): Value =>
+    g.op('Cast', [value], { attributes: { to: DATA_TYPE[to] } });
   const x = as(g.input('x', 'float32', [2, 2]), dtype);
   const w = as(g.input('w', 'float32', [2, 3]), dtype);
   const p = g.op('Softmax', [g.op('MatMul', [g.op('Tanh', [x]), w])]);
   const loss = g.op('ReduceSum', [g.op('Mul', [p, p])], { attributes: { keepdims: 0 } });
-  const gradient = appendGradients(g, { cotangents: new Map([[loss.name, g.scalar(1, dtype)]]), wrt: [w.name] }).get(w.name) as Value; // prettier-ignore
+  const gradient = appendGradients(g, { cotangents: new Map([[loss.name, g.scalar(1, dtype)]]), wrt: [w.name] }).get(
+    w.name,
+  ) as Value;
   g.output(as(gradient, 'float32'), 'grad');
-  const session = await Session.create(g.toModelBytes(), { provider: 'cpu', threads: 1, optimisation: 'disabled' }); // prettier-ignore
-  const feed = (dims: number[], data: number[]): TensorValue => ({ dtype: 'float32', dims, data: Float32Array.from(data) }); // prettier-ignore
-  const { grad } = await session.run({ x: feed([2, 2], [0.3, -1, 0.7, 0.2]), w: feed([2, 3], [1, -0.5, 0.25, 0.75, -1, 0.5]) }); // prettier-ignore
+  const session = await Session.create(g.toModelBytes(), { provider: 'cpu', threads: 1, optimisation: 'disabled' });
+  const feed = (dims: number[], data: number[]): TensorValue => ({
+    dtype: 'float32',
+    dims,
+    data: Float32Array.from(data),
+  });
+  const { grad } = await session.run({
+    x: feed([2, 2], [0.3, -1, 0.7, 0.2]),
+    w: feed([2, 3], [1, -0.5, 0.25, 0.75, -1, 0.5]),
+  });
   await session.release();
   return Array.from(grad?.data as Float32Array);
 }
@@ -235,7 +248,7 @@ describe('refusals name what was found', () => {
     const best = g.op('ArgMax', [x], { attributes: { keepdims: 0 }, name: 'best' });
     const y = g.op('Cast', [best], { attributes: { to: DATA_TYPE.float32 }, name: 'y' });
     const error = failure(() => gradientsOf(g, y, { wrt: ['x'] }));
-    expect(error.message).toContain('ArgMax (node "best/node") lets no gradient through: its results are integers'); // prettier-ignore
+    expect(error.message).toContain('ArgMax (node "best/node") lets no gradient through: its results are integers');
     expect(error.message).toContain('"x" → ArgMax "best" → Cast "y"');
   });
 
@@ -244,14 +257,14 @@ describe('refusals name what was found', () => {
     const whole = g.op('Cast', [x], { attributes: { to: DATA_TYPE.int64 }, name: 'whole' });
     const y = g.op('Cast', [whole], { attributes: { to: DATA_TYPE.float32 } });
     const error = failure(() => gradientsOf(g, y, { wrt: ['x'] }));
-    expect(error.message).toContain('Cast (node "whole/node") lets no gradient through: its result "whole" is int64'); // prettier-ignore
+    expect(error.message).toContain('Cast (node "whole/node") lets no gradient through: its result "whole" is int64');
   });
 
   it('an operator without a derivative, with its node and the way from wrt to output', () => {
     const { g, x } = graph();
     const h = g.op('Exp', [x], { name: 'h' });
     const image = g.op('Unsqueeze', [h, g.integers(0, 1)]);
-    const kernel = g.initializer(makeTensor('kernel', { dims: [1, 1, 1], data: Float32Array.of(1) })); // prettier-ignore
+    const kernel = g.initializer(makeTensor('kernel', { dims: [1, 1, 1], data: Float32Array.of(1) }));
     const folded = g.op('Conv', [image, kernel], { name: 'folded' });
     const y = g.op('Neg', [folded], { name: 'y' });
     const error = failure(() => gradientsOf(g, y, { wrt: ['x'] }));
@@ -269,7 +282,10 @@ describe('refusals name what was found', () => {
     const float = (name: string) => makeValueInfo(name, 'float32', ['n']);
     const foreign = makeGraph({ node, input: [float('x')], output: [float('y')] });
     const model = makeModel({ ...foreign, valueInfo: [float('m')] });
-    const g = GraphBuilder.over({ ...model, opsetImport: [...model.opsetImport, { domain: 'org.example', version: 1 }] }); // prettier-ignore
+    const g = GraphBuilder.over({
+      ...model,
+      opsetImport: [...model.opsetImport, { domain: 'org.example', version: 1 }],
+    });
     const error = failure(() => gradientsOf(g, g.value('y'), { wrt: ['x'] }));
     expect(error.message).toContain('Cannot differentiate org.example.Mystery (node "what")');
     expect(error.message).toContain('"x" → Exp "h" → Mystery "m" → Neg "y"');
@@ -312,15 +328,20 @@ describe('refusals name what was found', () => {
     const { g, x } = graph();
     const y = g.op('Exp', [x]);
     g.input('ids', 'int64', ['n']);
-    expect(failure(() => appendGradients(g, { cotangents: new Map([[y.name, y]]), wrt: ['nowhere'] })).message).toContain('found none called "nowhere"'); // prettier-ignore
-    expect(failure(() => appendGradients(g, { cotangents: new Map([[y.name, y]]), wrt: ['ids'] })).message).toContain('"ids" is int64'); // prettier-ignore
+    expect(
+      failure(() => appendGradients(g, { cotangents: new Map([[y.name, y]]), wrt: ['nowhere'] })).message,
+    ).toContain('found none called "nowhere"');
+    expect(failure(() => appendGradients(g, { cotangents: new Map([[y.name, y]]), wrt: ['ids'] })).message).toContain(
+      '"ids" is int64',
+    );
   });
 
   it('a cotangent of another type or rank', () => {
     const { g, x } = graph();
     g.op('Exp', [x], { name: 'y' });
-    const wrong = (dy: Value) => failure(() => appendGradients(g, { cotangents: new Map([['y', dy]]), wrt: ['x'] })).message; // prettier-ignore
-    expect(wrong(g.input('a', 'float64', ['n']))).toContain('a cotangent of "y" as float32 [n], got float64 [n]'); // prettier-ignore
+    const wrong = (dy: Value) =>
+      failure(() => appendGradients(g, { cotangents: new Map([['y', dy]]), wrt: ['x'] })).message;
+    expect(wrong(g.input('a', 'float64', ['n']))).toContain('a cotangent of "y" as float32 [n], got float64 [n]');
     expect(wrong(g.input('b', 'float32', []))).toContain('got float32 []');
   });
 
@@ -329,6 +350,8 @@ describe('refusals name what was found', () => {
     const index = g.input('index', 'int64', [2]);
     const u = g.input('u', 'float32', [2]);
     const y = g.op('ScatterElements', [x, index, u], { attributes: { reduction: 'mul' } });
-    expect(failure(() => gradientsOf(g, y, { wrt: ['x'] })).message).toContain('expected reduction none or add, got mul'); // prettier-ignore
+    expect(failure(() => gradientsOf(g, y, { wrt: ['x'] })).message).toContain(
+      'expected reduction none or add, got mul',
+    );
   });
 });

@@ -75,7 +75,7 @@ export async function ruleError(
   };
   let worst = { error: 0, tensor: '' };
   for (const tensor of prepared.wrt) {
-    const numeric = await differences(loss, prepared.feeds, { tensor, h: rule.dtype === 'float32' ? 0.05 : 1e-3 }); // prettier-ignore
+    const numeric = await differences(loss, prepared.feeds, { tensor, h: rule.dtype === 'float32' ? 0.05 : 1e-3 });
     const analytic = got[`grad.${tensor}`] as TensorValue;
     const { dims } = prepared.feeds[tensor] as TensorValue;
     if (JSON.stringify(analytic.dims) !== JSON.stringify(dims)) return { error: Infinity, tensor };
@@ -120,8 +120,7 @@ function forget(model: ModelProto, knowledge: Knowledge): ModelProto {
   const weaker = (info: ValueInfoProto): ValueInfoProto => {
     const tensorType = info.type?.tensorType;
     const { elemType, shape } = tensorType ?? {};
-    const kept =
-      knowledge === 'ranks' && shape ? { shape: { dim: shape.dim.map(() => ({})) } } : {};
+    const kept = knowledge === 'ranks' && shape ? { shape: { dim: shape.dim.map(() => ({})) } } : {};
     return { ...info, type: { tensorType: { ...(elemType && { elemType }), ...kept } } };
   };
   const input = graph.input.map(weaker);
@@ -134,11 +133,7 @@ function gradientModel({ forward, outputs, wrt }: Prepared): ModelProto {
     outputs.map((name) => {
       const y = g.value(name);
       const flat = g.input(`cotangent.${name}`, y.dtype, [`size_of_${name}`]);
-      const cotangent = g.op(
-        'Reshape',
-        [flat, g.op('Shape', [y])],
-        y.shape ? { shape: y.shape } : {},
-      );
+      const cotangent = g.op('Reshape', [flat, g.op('Shape', [y])], y.shape ? { shape: y.shape } : {});
       return [name, cotangent];
     }),
   );
@@ -174,12 +169,9 @@ function drawInput(
   dtype: 'float64' | 'float32',
   draw: (low: number, high: number) => number,
 ): TensorValue {
-  if ('int64' in given)
-    return { dtype: 'int64', dims: given.shape, data: BigInt64Array.from(given.int64, BigInt) };
-  if ('int32' in given)
-    return { dtype: 'int32', dims: given.shape, data: Int32Array.from(given.int32) };
-  if ('bool' in given)
-    return { dtype: 'bool', dims: given.shape, data: Uint8Array.from(given.bool) };
+  if ('int64' in given) return { dtype: 'int64', dims: given.shape, data: BigInt64Array.from(given.int64, BigInt) };
+  if ('int32' in given) return { dtype: 'int32', dims: given.shape, data: Int32Array.from(given.int32) };
+  if ('bool' in given) return { dtype: 'bool', dims: given.shape, data: Uint8Array.from(given.bool) };
   if ('points' in given) {
     const points = given.points[Symbol.iterator]();
     return floats(dtype, given.shape, () => Number(points.next().value));
@@ -192,11 +184,7 @@ function drawInput(
   return floats(dtype, shape, () => draw(low, high));
 }
 
-function floats(
-  dtype: 'float64' | 'float32',
-  dims: readonly number[],
-  draw: () => number,
-): TensorValue {
+function floats(dtype: 'float64' | 'float32', dims: readonly number[], draw: () => number): TensorValue {
   const count = dims.reduce((a, b) => a * b, 1);
   return dtype === 'float64'
     ? { dtype, dims, data: Float64Array.from({ length: count }, draw) }

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeModel, encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import { graphOf } from '../../../core/onnx/cut.js';
 import { externalReferences } from '../../../core/onnx/external-data.js';
-import { asFloat32, asIntegers, decodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js'; // prettier-ignore
+import { asFloat32, asIntegers, decodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js';
 import { modelVjpDocument } from '../../../schemas/cli-json.js';
 import { InputError } from '../../../schemas/errors.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
@@ -33,7 +33,7 @@ async function vjp(...argv: string[]): ReturnType<typeof runCli> {
 
 /** What the written file gives on the fixture's recorded inputs. */
 async function runFile(file: string): Promise<Record<string, TensorValue>> {
-  const settings = { provider: 'cpu', threads: 1, optimisation: 'all', externalFolder: folder } as const; // prettier-ignore
+  const settings = { provider: 'cpu', threads: 1, optimisation: 'all', externalFolder: folder } as const;
   const session = await Session.create(await readFile(file), settings);
   const tensor = (name: string): SafeTensor => reference.get(name) as SafeTensor;
   const integers = (name: string): TensorValue => ({
@@ -57,29 +57,58 @@ function expectPyTorch(result: Record<string, TensorValue>): void {
     const expected = asFloat32(reference.get(`grad.${site}`) as SafeTensor);
     const size = expected.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
     const got = result[`grad.${site}`]?.data as Float32Array;
-    const worst = expected.reduce((most, x, i) => Math.max(most, Math.abs((got[i] as number) - x)), 0); // prettier-ignore
+    const worst = expected.reduce((most, x, i) => Math.max(most, Math.abs((got[i] as number) - x)), 0);
     expect(worst / size, site).toBeLessThanOrEqual(1e-5);
   }
 }
 
 describe('model vjp', () => {
   it("writes a model that gives PyTorch's gradients", async () => {
-    const result = await vjp(MODEL, '--output', 'logits', '--wrt', 'blocks.*.hook_resid_post', '--out', 'vjp.onnx', '--json'); // prettier-ignore
+    const result = await vjp(
+      MODEL,
+      '--output',
+      'logits',
+      '--wrt',
+      'blocks.*.hook_resid_post',
+      '--out',
+      'vjp.onnx',
+      '--json',
+    );
     expect(result, result.err).toMatchObject({ code: 0, err: '' });
     const document = modelVjpDocument.parse(result.json());
     expect(document).toMatchObject({ model: MODEL, file: join(folder, 'vjp.onnx'), data: null });
-    expect(document.inputs.map((tensor) => tensor.name).sort()).toEqual(['attention_mask', 'cotangent.logits', 'input_ids']); // prettier-ignore
-    expect(document.outputs).toEqual(BLOCKS.map((site) => ({ name: `grad.${site}`, dtype: 'float32', shape: ['batch', 'seq', 64] }))); // prettier-ignore
+    expect(document.inputs.map((tensor) => tensor.name).sort()).toEqual([
+      'attention_mask',
+      'cotangent.logits',
+      'input_ids',
+    ]);
+    expect(document.outputs).toEqual(
+      BLOCKS.map((site) => ({ name: `grad.${site}`, dtype: 'float32', shape: ['batch', 'seq', 64] })),
+    );
     expect((await stat(document.file)).size).toBe(document.bytes);
     expectPyTorch(await runFile(document.file));
   });
 
   it('takes options repeated or with commas, and shows what it wrote', async () => {
-    const result = await vjp(MODEL, '--output', 'logits', '--output', 'blocks.1.hook_mlp_out', '--wrt', 'blocks.0.attn.hook_q,blocks.0.ln2.hook_scale', '--wrt', 'hook_embed', '--stop', 'blocks.1.attn.hook_pattern', '--out', 'many.onnx'); // prettier-ignore
+    const result = await vjp(
+      MODEL,
+      '--output',
+      'logits',
+      '--output',
+      'blocks.1.hook_mlp_out',
+      '--wrt',
+      'blocks.0.attn.hook_q,blocks.0.ln2.hook_scale',
+      '--wrt',
+      'hook_embed',
+      '--stop',
+      'blocks.1.attn.hook_pattern',
+      '--out',
+      'many.onnx',
+    );
     expect(result, result.err).toMatchObject({ code: 0, err: '' });
-    expect(result.out).toMatch(/input {3}cotangent\.blocks\.1\.hook_mlp_out {2}float32 \[batch, seq, 64\]/); // prettier-ignore
-    expect(result.out).toMatch(/output {2}grad\.blocks\.0\.attn\.hook_q {2}float32 \[batch, seq, 4, 16\]/); // prettier-ignore
-    expect(result.out).toMatch(/output {2}grad\.blocks\.0\.ln2\.hook_scale {2}float32 \[batch, seq, 1\]/); // prettier-ignore
+    expect(result.out).toMatch(/input {3}cotangent\.blocks\.1\.hook_mlp_out {2}float32 \[batch, seq, 64\]/);
+    expect(result.out).toMatch(/output {2}grad\.blocks\.0\.attn\.hook_q {2}float32 \[batch, seq, 4, 16\]/);
+    expect(result.out).toMatch(/output {2}grad\.blocks\.0\.ln2\.hook_scale {2}float32 \[batch, seq, 1\]/);
     expect(result.out).toMatch(/\d+ nodes, \d+ bytes, written to .*many\.onnx/);
   });
 
@@ -88,8 +117,14 @@ describe('model vjp', () => {
     [['--output', 'logit', '--wrt', 'hook_embed'], 'Unknown site "logit"'],
     [['--output', 'blocks.*.hook_resid_post', '--wrt', 'hook_embed'], 'got the pattern "blocks.*.hook_resid_post"'],
     [['--output', 'blocks.0.hook_resid_post,blocks.1.hook_resid_pre', '--wrt', 'hook_embed'], 'is another name of'],
-    [['--output', 'blocks.0.hook_resid_post', '--wrt', 'blocks.1.hook_resid_post'], 'blocks.1.hook_resid_post: Expected'],
-    [['--output', 'logits', '--wrt', 'blocks.0.hook_resid_pre', '--stop', 'blocks.1.hook_resid_post'], 'no stop tensor'],
+    [
+      ['--output', 'blocks.0.hook_resid_post', '--wrt', 'blocks.1.hook_resid_post'],
+      'blocks.1.hook_resid_post: Expected',
+    ],
+    [
+      ['--output', 'logits', '--wrt', 'blocks.0.hook_resid_pre', '--stop', 'blocks.1.hook_resid_post'],
+      'no stop tensor',
+    ],
   ])('refuses %j', async (argv, message) => {
     const result = await vjp(MODEL, ...argv, '--out', 'refused.onnx', '--json');
     expect(result).toMatchObject({ code: 2 });
@@ -97,18 +132,18 @@ describe('model vjp', () => {
     expect(error.class).toBe('InputError');
     expect(error.message).toContain(message);
     expect(await readdir(folder)).not.toContain('refused.onnx');
-  }); // prettier-ignore
+  });
 
   it('does not write over the model', async () => {
     await writeFile(join(folder, 'own.onnx'), await readFile(MODEL));
-    const result = await vjp('own.onnx', '--output', 'logits', '--wrt', 'hook_embed', '--out', 'own.onnx'); // prettier-ignore
+    const result = await vjp('own.onnx', '--output', 'logits', '--wrt', 'hook_embed', '--out', 'own.onnx');
     expect(result.code).toBe(2);
     expect(result.err).toContain("Expected a file other than the model's own");
     expect(await readFile(join(folder, 'own.onnx'))).toEqual(await readFile(MODEL));
   });
 
   it('says where it cannot write', async () => {
-    const result = await vjp(MODEL, '--output', 'logits', '--wrt', 'hook_embed', '--out', 'no/such/vjp.onnx'); // prettier-ignore
+    const result = await vjp(MODEL, '--output', 'logits', '--wrt', 'hook_embed', '--out', 'no/such/vjp.onnx');
     expect(result.code).toBe(1);
     expect(result.err).toMatch(/Cannot write ".*no\/such\/vjp\.onnx"/);
   });
@@ -116,7 +151,7 @@ describe('model vjp', () => {
 
 describe('a model with large weights', () => {
   it('has them in a file beside it, copied from wherever they lay', async () => {
-    await vjp(MODEL, '--output', 'logits', '--wrt', 'blocks.*.hook_resid_post', '--out', 'small.onnx'); // prettier-ignore
+    await vjp(MODEL, '--output', 'logits', '--wrt', 'blocks.*.hook_resid_post', '--out', 'small.onnx');
     const small = decodeModel(await readFile(join(folder, 'small.onnx')));
     const plain = { external: [], sources: [] };
     const outside = join(folder, 'outside.onnx');
@@ -125,7 +160,9 @@ describe('a model with large weights', () => {
     const referred = decodeModel(await readFile(outside));
     const references = externalReferences(referred);
     expect(references.length).toBeGreaterThan(10);
-    expect(references.every(({ location, offset }) => location === 'outside.onnx.data' && offset % 65_536 === 0)).toBe(true); // prettier-ignore
+    expect(references.every(({ location, offset }) => location === 'outside.onnx.data' && offset % 65_536 === 0)).toBe(
+      true,
+    );
     expectPyTorch(await runFile(outside));
     // The same once more from the external file, into another external file and back inside.
     const external = [{ location: 'outside.onnx.data', path: `${outside}.data` }];
@@ -136,10 +173,11 @@ describe('a model with large weights', () => {
       sources: [outside],
       largestInline: 0,
     });
-    expect(Buffer.compare(await readFile(`${again}.data`), await readFile(`${outside}.data`))).toBe(0); // prettier-ignore
+    expect(Buffer.compare(await readFile(`${again}.data`), await readFile(`${outside}.data`))).toBe(0);
     const inside = join(folder, 'inside.onnx');
-    expect((await writeModelFiles(referred, { file: inside, external, sources: [] })).data).toBeNull(); // prettier-ignore
-    const weights = (bytes: Uint8Array) => graphOf(decodeModel(bytes)).initializer.map((t) => [t.name, Buffer.from(t.rawData ?? []).toString('base64')]); // prettier-ignore
+    expect((await writeModelFiles(referred, { file: inside, external, sources: [] })).data).toBeNull();
+    const weights = (bytes: Uint8Array) =>
+      graphOf(decodeModel(bytes)).initializer.map((t) => [t.name, Buffer.from(t.rawData ?? []).toString('base64')]);
     expect(weights(await readFile(inside))).toEqual(weights(joinChunks(encodeModel(small))));
     expect((await readdir(folder)).filter((name) => name.endsWith('.partial'))).toEqual([]);
   });

@@ -24,27 +24,19 @@ describe('a dictionary', () => {
   });
 
   it('that is unknown is refused with the nearest names', () => {
-    expect(() => findDictionary('kjv-l3', DATASETS)).toThrow(
-      /found "kjv-l3", which is none; did you mean kjv-l2/,
-    );
+    expect(() => findDictionary('kjv-l3', DATASETS)).toThrow(/found "kjv-l3", which is none; did you mean kjv-l2/);
   });
 
   it('unlike all others is refused with all of them', () => {
-    expect(() => findDictionary('zzzzzzzzz', DATASETS)).toThrow(
-      /there are kjv\/kjv-l2, kjv\/shared, other\/shared/,
-    );
+    expect(() => findDictionary('zzzzzzzzz', DATASETS)).toThrow(/there are kjv\/kjv-l2, kjv\/shared, other\/shared/);
   });
 
   it('in an empty store is refused with a hint at the store', () => {
-    expect(() => findDictionary('x', [])).toThrow(
-      /this store holds none yet; is it the store that you mean/,
-    );
+    expect(() => findDictionary('x', [])).toThrow(/this store holds none yet; is it the store that you mean/);
   });
 
   it('is never the folder of activations', () => {
-    expect(() => findDictionary('activations', DATASETS)).toThrow(
-      /found "activations", which is none/,
-    );
+    expect(() => findDictionary('activations', DATASETS)).toThrow(/found "activations", which is none/);
   });
 });
 
@@ -54,9 +46,7 @@ describe('a dataset', () => {
   });
 
   it('named in part is refused with what it may mean', () => {
-    expect(() => findDataset('kjv/kjv-l2', DATASETS)).toThrow(
-      /part of the names kjv\/kjv-l2\/top, kjv\/kjv-l2\/acts/,
-    );
+    expect(() => findDataset('kjv/kjv-l2', DATASETS)).toThrow(/part of the names kjv\/kjv-l2\/top, kjv\/kjv-l2\/acts/);
     expect(() => findDataset('tokens', DATASETS)).toThrow(/part of the names kjv\/tokens/);
   });
 

@@ -12,12 +12,7 @@ const documents = Array.from({ length: 300 }, (_, i) => ({
   n: i,
 }));
 
-type Case = readonly [
-  name: string,
-  line: string,
-  message: RegExp,
-  details: Record<string, unknown>,
-];
+type Case = readonly [name: string, line: string, message: RegExp, details: Record<string, unknown>];
 
 describe('a bad document', () => {
   const good = { id: 'good', text: 'fine' };
@@ -40,12 +35,7 @@ describe('a bad document', () => {
       /a\.jsonl:2: expected field "id" to be a string .* found nothing \(it has "text", "name"\)/,
       { reason: 'badId', field: 'id' },
     ],
-    [
-      'an id that is a number',
-      '{"id": 7, "text": "x"}\n',
-      /field "id" to be a string .*, found 7/,
-      { value: '7' },
-    ],
+    ['an id that is a number', '{"id": 7, "text": "x"}\n', /field "id" to be a string .*, found 7/, { value: '7' }],
     ['an empty id', '{"id": "", "text": "x"}\n', /field "id" .*, found ""/, { reason: 'badId' }],
     [
       'a missing text',
@@ -53,18 +43,8 @@ describe('a bad document', () => {
       /field "text" to be a string that is not empty, found nothing/,
       { reason: 'badText' },
     ],
-    [
-      'an empty text',
-      '{"id": "b", "text": ""}\n',
-      /field "text" .*, found ""/,
-      { reason: 'badText' },
-    ],
-    [
-      'a text that is a list',
-      '{"id": "b", "text": ["x"]}\n',
-      /field "text" .*, found \["x"\]/,
-      { reason: 'badText' },
-    ],
+    ['an empty text', '{"id": "b", "text": ""}\n', /field "text" .*, found ""/, { reason: 'badText' }],
+    ['a text that is a list', '{"id": "b", "text": ["x"]}\n', /field "text" .*, found \["x"\]/, { reason: 'badText' }],
     [
       'half a surrogate pair',
       '{"id": "b", "text": "x\\ud83d"}\n',
@@ -79,31 +59,25 @@ describe('a bad document', () => {
     ],
   ];
 
-  it.each(cases)(
-    'with %s stops the part, naming file and line',
-    async (...[, line, message, details]: Case) => {
-      const folder = await folderWith({ 'a.jsonl': jsonLines([good]) + line });
-      const error = await rejection(runSource(folder, 'a.jsonl'));
-      expect(error).toBeInstanceOf(DataError);
-      expect(error.message).toMatch(message);
-      expect(error.message).toContain('corpus.onBadDocument: skip');
-      expect(error.details).toMatchObject(details);
-    },
-  );
+  it.each(cases)('with %s stops the part, naming file and line', async (...[, line, message, details]: Case) => {
+    const folder = await folderWith({ 'a.jsonl': jsonLines([good]) + line });
+    const error = await rejection(runSource(folder, 'a.jsonl'));
+    expect(error).toBeInstanceOf(DataError);
+    expect(error.message).toMatch(message);
+    expect(error.message).toContain('corpus.onBadDocument: skip');
+    expect(error.details).toMatchObject(details);
+  });
 
-  it.each(cases)(
-    'with %s is left out and counted where skip is set',
-    async (...[, line, message, details]: Case) => {
-      const folder = await folderWith({ 'a.jsonl': jsonLines([good]) + line });
-      const { statistics, shards } = await runSource(folder, 'a.jsonl', { onBadDocument: 'skip' });
-      expect([...shards.values()].flat().map((row) => row.text)).toEqual(['fine']);
-      expect(Object.values(statistics.skipped)).toEqual([1]);
-      if ('reason' in details) expect(Object.keys(statistics.skipped)).toEqual([details['reason']]);
-      expect(statistics.skippedExamples).toHaveLength(1);
-      expect(statistics.skippedExamples[0]).toMatch(message);
-      expect(statistics.textBytes).toBe(4);
-    },
-  );
+  it.each(cases)('with %s is left out and counted where skip is set', async (...[, line, message, details]: Case) => {
+    const folder = await folderWith({ 'a.jsonl': jsonLines([good]) + line });
+    const { statistics, shards } = await runSource(folder, 'a.jsonl', { onBadDocument: 'skip' });
+    expect([...shards.values()].flat().map((row) => row.text)).toEqual(['fine']);
+    expect(Object.values(statistics.skipped)).toEqual([1]);
+    if ('reason' in details) expect(Object.keys(statistics.skipped)).toEqual([details['reason']]);
+    expect(statistics.skippedExamples).toHaveLength(1);
+    expect(statistics.skippedExamples[0]).toMatch(message);
+    expect(statistics.textBytes).toBe(4);
+  });
 
   it('with invalid UTF-8 is named by line and byte offset', async () => {
     const lines = Buffer.concat([
@@ -192,9 +166,7 @@ describe('a damaged part', () => {
     const folder = await folderWith({ 'a.jsonl': content });
     const { part } = await runSource(folder, 'a.jsonl');
     const error = await rejection(runPart({ ...part, location: path.join(folder, 'gone.jsonl') }));
-    expect(error.message).toMatch(
-      /gone\.jsonl, which was there when the run was planned, got ENOENT/,
-    );
+    expect(error.message).toMatch(/gone\.jsonl, which was there when the run was planned, got ENOENT/);
   });
 
   it('without any document fails, and gives no shard where skip is set', async () => {

@@ -21,9 +21,7 @@ describe('the shards of a part', () => {
     const { shards, statistics, part } = await runSource(folder, 'a.jsonl', { shardTokens: 300 });
     const order: string[] = [];
     for (const split of ['fit', 'calib', 'test'] as const) {
-      const own = documents.filter(
-        (d) => splitByHash({ fit: 0.9, calib: 0.05, test: 0.05 }, 0, d.id) === split,
-      );
+      const own = documents.filter((d) => splitByHash({ fit: 0.9, calib: 0.05, test: 0.05 }, 0, d.id) === split);
       const bytes = own.reduce((sum, d) => sum + Buffer.byteLength(d.text), 0);
       const count = shardCount(own.length, bytes, 300);
       const hashOf = (d: { id: string }): number => documentHash('order', 0, d.id);
@@ -57,9 +55,7 @@ describe('the shards of a part', () => {
     const { shards } = await runSource(folder, 'a.jsonl', { split: { field: 'split' } });
     const [[name, rows] = ['', []]] = shards;
     expect(name).toMatch(/-test-00000$/);
-    expect(rows).toEqual([
-      { id: 'a', text: 'x\u0000 é 😀', meta: '{"book":"Genesis","list":[1,{"b":null}]}' },
-    ]);
+    expect(rows).toEqual([{ id: 'a', text: 'x\u0000 é 😀', meta: '{"book":"Genesis","list":[1,{"b":null}]}' }]);
   });
 
   it('are the same bytes from plain, gzip and zstd lines, in whatever order they stand, but for the name of the part', async () => {
@@ -136,9 +132,7 @@ describe('texts', () => {
       'u/a.txt': Buffer.from('line\nx\xff', 'latin1'),
     });
     const empty = await rejection(runSource(folder, 'e'));
-    expect(empty.message).toMatch(
-      /e\/b\.txt:1: expected field "text" to be a string that is not empty/,
-    );
+    expect(empty.message).toMatch(/e\/b\.txt:1: expected field "text" to be a string that is not empty/);
     const bytes = await rejection(runSource(folder, 'u'));
     expect(bytes.message).toMatch(/u\/a\.txt:2: expected UTF-8, found byte 0xff at byte offset 6/);
   });

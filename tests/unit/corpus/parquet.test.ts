@@ -13,9 +13,7 @@ const ROWS = `select 'doc-' || i as id, 'text é ' || i as text, i::bigint as n,
 async function parquet(select: string, options: string): Promise<string> {
   const folder = await temporaryFolder();
   const connection = await (await DuckDBInstance.create(':memory:')).connect();
-  await connection.run(
-    `copy (${select}) to '${path.join(folder, 'a.parquet')}' (format parquet, ${options})`,
-  );
+  await connection.run(`copy (${select}) to '${path.join(folder, 'a.parquet')}' (format parquet, ${options})`);
   connection.closeSync();
   return folder;
 }
@@ -57,9 +55,7 @@ describe('a Parquet part', () => {
       'compression zstd',
     );
     const error = await rejection(runSource(folder, 'a.parquet'));
-    expect(error.message).toMatch(
-      /a\.parquet:8: expected field "text" .*, found \{"invalidUtf8":"wyg="\}/,
-    );
+    expect(error.message).toMatch(/a\.parquet:8: expected field "text" .*, found \{"invalidUtf8":"wyg="\}/);
   });
 
   it('without the columns is refused before the run, with the columns that there are', async () => {

@@ -15,11 +15,8 @@ import { openMemoryStore } from '../../../storage/objects/memory-store.js';
 import { CONFIG, folderWith, jsonLines, rejection } from './run-part.js';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
-const list = (
-  folder: string,
-  sources: string[],
-  format: 'auto' | 'jsonl' | 'txt' = 'auto',
-): Promise<Part[]> => listParts(sources, { baseFolder: folder, format });
+const list = (folder: string, sources: string[], format: 'auto' | 'jsonl' | 'txt' = 'auto'): Promise<Part[]> =>
+  listParts(sources, { baseFolder: folder, format });
 
 describe('the parts of a corpus', () => {
   it('stand in the order of the sources, files of a folder in the order of their names', async () => {
@@ -34,9 +31,7 @@ describe('the parts of a corpus', () => {
       'dir/.hidden.jsonl': 'no',
     });
     const parts = await list(folder, ['z.jsonl', 'dir']);
-    const shown = parts.map(
-      (p) => `${path.relative(folder, p.location)} ${p.kind} ${p.format} ${p.compression}`,
-    );
+    const shown = parts.map((p) => `${path.relative(folder, p.location)} ${p.kind} ${p.format} ${p.compression}`);
     expect(shown).toEqual([
       'z.jsonl file jsonl none',
       'dir folder txt none',
@@ -85,14 +80,7 @@ describe('the parts of a corpus', () => {
 
   it('of an s3:// prefix are its objects, or its texts as one part', async () => {
     const store = openMemoryStore('memory://parts-of-a-prefix');
-    for (const key of [
-      'in/c.jsonl',
-      'in/b.jsonl.gz',
-      'in/t/x.txt',
-      'in/t/y.txt',
-      'inside.jsonl',
-      'in/readme',
-    ]) {
+    for (const key of ['in/c.jsonl', 'in/b.jsonl.gz', 'in/t/x.txt', 'in/t/y.txt', 'inside.jsonl', 'in/readme']) {
       await store.putIfAbsent(key, Buffer.from(key));
     }
     const options = {
@@ -139,36 +127,21 @@ describe('a wrong source', () => {
       ['no.jsonl'],
       /corpus\.sources: expected a readable file or folder .*no\.jsonl, found no such file; correct the path/,
     ],
-    [
-      'that is empty',
-      { 'a.jsonl': '' },
-      ['a.jsonl'],
-      /expected documents in .*a\.jsonl, found an empty file/,
-    ],
+    ['that is empty', { 'a.jsonl': '' }, ['a.jsonl'], /expected documents in .*a\.jsonl, found an empty file/],
     [
       'of an unknown kind',
       { 'a.csv': 'x' },
       ['a.csv'],
       /expected a file named \.jsonl.*, found .*a\.csv; rename it, or set corpus\.format/,
     ],
-    [
-      'that is compressed Parquet',
-      { 'a.parquet.gz': 'x' },
-      ['a.parquet.gz'],
-      /found .*a\.parquet\.gz/,
-    ],
+    ['that is compressed Parquet', { 'a.parquet.gz': 'x' }, ['a.parquet.gz'], /found .*a\.parquet\.gz/],
     [
       'that matches nothing',
       { 'a.jsonl': 'x' },
       ['b*.jsonl'],
       /at b\*\.jsonl, the pattern matches nothing \(relative to /,
     ],
-    [
-      'that is a folder without known files',
-      { 'd/a.md': 'x' },
-      ['d'],
-      /at d, there is no file of a known kind/,
-    ],
+    ['that is a folder without known files', { 'd/a.md': 'x' }, ['d'], /at d, there is no file of a known kind/],
     [
       'that is given twice',
       { 'a.jsonl': 'x', 'b.jsonl': 'x' },
@@ -210,16 +183,12 @@ describe('the first record of a part', () => {
   };
 
   it('passes where it is a document', async () => {
-    await expect(
-      check('a.jsonl', `${jsonLines([{ id: 'a', text: 'x' }])}{broken`),
-    ).resolves.toBeUndefined();
+    await expect(check('a.jsonl', `${jsonLines([{ id: 'a', text: 'x' }])}{broken`)).resolves.toBeUndefined();
     await expect(check('a.txt', 'text')).resolves.toBeUndefined();
   });
 
   it('is refused with file, line, fields and remedy, as a mistake of the input', async () => {
-    const error = await rejection(
-      check('a.jsonl', `\n${jsonLines([{ name: 'a', content: 'x' }])}`),
-    );
+    const error = await rejection(check('a.jsonl', `\n${jsonLines([{ name: 'a', content: 'x' }])}`));
     expect(error).toBeInstanceOf(InputError);
     expect(error.message).toMatch(
       /a\.jsonl:2: expected field "id" to be a string .*found nothing \(it has "name", "content"\); correct the file, or corpus\.id/,
@@ -241,9 +210,7 @@ describe('the first record of a part', () => {
   it('may be bad where bad ones are skipped, if another one is good', async () => {
     const lines = jsonLines([{ id: 1 }, { id: 'a', text: 'x' }]);
     await expect(check('a.jsonl', lines, { onBadDocument: 'skip' })).resolves.toBeUndefined();
-    const error = await rejection(
-      check('a.jsonl', jsonLines([{ id: 1 }]), { onBadDocument: 'skip' }),
-    );
+    const error = await rejection(check('a.jsonl', jsonLines([{ id: 1 }]), { onBadDocument: 'skip' }));
     expect(error).toBeInstanceOf(InputError);
   });
 

@@ -4,18 +4,12 @@ import { readJsonLines } from '../../../stages/corpus/read-jsonl.js';
 import type { RawRecord } from '../../../stages/corpus/raw-record.js';
 
 async function* inChunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += size)
-    yield await Promise.resolve(bytes.subarray(at, at + size));
+  for (let at = 0; at < bytes.length; at += size) yield await Promise.resolve(bytes.subarray(at, at + size));
 }
 
-async function readAll(
-  text: string | Uint8Array,
-  size: number,
-  limit?: number,
-): Promise<RawRecord[]> {
+async function readAll(text: string | Uint8Array, size: number, limit?: number): Promise<RawRecord[]> {
   const records: RawRecord[] = [];
-  for await (const batch of readJsonLines(inChunks(Buffer.from(text), size), limit))
-    records.push(...batch);
+  for await (const batch of readJsonLines(inChunks(Buffer.from(text), size), limit)) records.push(...batch);
   return records;
 }
 
@@ -36,9 +30,7 @@ describe('JSON lines', () => {
     const lines = `{"a":1}\n{"long":"${'x'.repeat(100)}"}\n{"b":2}\n`;
     for (const size of [1, 7, 50, 500]) {
       const records = await readAll(lines, size, 50);
-      expect(
-        records.map((r) => ('bad' in r ? [r.line, r.bad.reason] : [r.line, r.fields])),
-      ).toEqual([
+      expect(records.map((r) => ('bad' in r ? [r.line, r.bad.reason] : [r.line, r.fields]))).toEqual([
         [1, { a: 1 }],
         [2, 'tooLong'],
         [3, { b: 2 }],
@@ -48,11 +40,7 @@ describe('JSON lines', () => {
   });
 
   it('that are not UTF-8 are named by the byte of the whole file, in any chunks', async () => {
-    const bytes = Buffer.concat([
-      Buffer.from('{"a":1}\n{"b":"'),
-      Buffer.from([0xe2, 0x82]),
-      Buffer.from('"}\n'),
-    ]);
+    const bytes = Buffer.concat([Buffer.from('{"a":1}\n{"b":"'), Buffer.from([0xe2, 0x82]), Buffer.from('"}\n')]);
     for (const size of [1, 3, 9, 100]) {
       const records = await readAll(bytes, size);
       expect(records[1]).toMatchObject({

@@ -31,9 +31,7 @@ export async function temporaryFolder(): Promise<string> {
 }
 
 /** Writes files (name → content) below a new folder; returns the folder. */
-export async function folderWith(
-  files: Readonly<Record<string, string | Uint8Array>>,
-): Promise<string> {
+export async function folderWith(files: Readonly<Record<string, string | Uint8Array>>): Promise<string> {
   const folder = await temporaryFolder();
   for (const [name, content] of Object.entries(files)) {
     await mkdir(path.dirname(path.join(folder, name)), { recursive: true });
@@ -61,10 +59,7 @@ export async function runSource(
   return runPart(part, changes);
 }
 
-export async function runPart(
-  part: Part,
-  changes: Partial<CorpusConfig['keyed']> = {},
-): Promise<PartResult> {
+export async function runPart(part: Part, changes: Partial<CorpusConfig['keyed']> = {}): Promise<PartResult> {
   const spool = await temporaryFolder();
   const { files, statistics } = await corpusTasks.corpus(
     { part, path: part.location, key: KEY, config: { ...CONFIG, ...changes }, spool },
@@ -91,9 +86,7 @@ export function jsonLines(values: readonly unknown[]): string {
 }
 
 /** What a rejected promise was rejected with. */
-export async function rejection(
-  promise: Promise<unknown>,
-): Promise<Error & { details: Record<string, unknown> }> {
+export async function rejection(promise: Promise<unknown>): Promise<Error & { details: Record<string, unknown> }> {
   try {
     await promise;
   } catch (error) {

@@ -14,15 +14,9 @@ describe('the hash of a document', () => {
   });
 
   it('differs by purpose and seed', () => {
-    const hashes = [
-      documentHash('order', 0, 'a'),
-      documentHash('split', 0, 'a'),
-      documentHash('order', 1, 'a'),
-    ];
+    const hashes = [documentHash('order', 0, 'a'), documentHash('split', 0, 'a'), documentHash('order', 1, 'a')];
     expect(new Set(hashes).size).toBe(3);
-    expect(hashes.every((hash) => Number.isInteger(hash) && hash >= 0 && hash < HASH_RANGE)).toBe(
-      true,
-    );
+    expect(hashes.every((hash) => Number.isInteger(hash) && hash >= 0 && hash < HASH_RANGE)).toBe(true);
   });
 });
 
@@ -39,19 +33,13 @@ describe('the split by shares', () => {
   });
 
   it('changes with the split seed', () => {
-    expect(
-      ids.slice(0, 200).some((id) => splitByHash(shares, 0, id) !== splitByHash(shares, 1, id)),
-    ).toBe(true);
+    expect(ids.slice(0, 200).some((id) => splitByHash(shares, 0, id) !== splitByHash(shares, 1, id))).toBe(true);
   });
 
   it('leaves a split with share 0 empty, also where the others add up to a little less than 1', () => {
-    const found = new Set(
-      ids.map((id) => splitByHash({ fit: 0.3, calib: 0.7 - 1e-9, test: 0 }, 0, id)),
-    );
+    const found = new Set(ids.map((id) => splitByHash({ fit: 0.3, calib: 0.7 - 1e-9, test: 0 }, 0, id)));
     expect([...found].sort()).toEqual(['calib', 'fit']);
-    expect(new Set(ids.map((id) => splitByHash({ fit: 1, calib: 0, test: 0 }, 0, id)))).toEqual(
-      new Set(['fit']),
-    );
+    expect(new Set(ids.map((id) => splitByHash({ fit: 1, calib: 0, test: 0 }, 0, id)))).toEqual(new Set(['fit']));
   });
 });
 

@@ -3,12 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  asFloat32,
-  decodeSafetensors,
-  encodeSafetensors,
-  safeTensor,
-} from '../../../core/tensor/safetensors.js';
+import { asFloat32, decodeSafetensors, encodeSafetensors, safeTensor } from '../../../core/tensor/safetensors.js';
 import { runCli, type CliResult } from '../cli/harness.js';
 import { TINY_LM } from '../cli/pipeline.js';
 
@@ -59,20 +54,26 @@ describe('model run --edit', () => {
     expect(await run('plain.safetensors', [])).toMatchObject({ code: 0 });
     const edits = [`${SITE}=add:v.safetensors#v*2,at=1:3`, `${SITE}=scale:0.5,at=-1`];
     expect(await run('edited.safetensors', edits)).toMatchObject({ code: 0 });
-    const [plain, edited] = [await tensor('plain.safetensors', SITE), await tensor('edited.safetensors', SITE)]; // prettier-ignore
+    const [plain, edited] = [await tensor('plain.safetensors', SITE), await tensor('edited.safetensors', SITE)];
     const expected = plain.map((x, i) => {
       const [p, j] = [Math.floor(i / 128), i % 128];
       return p === 1 || p === 2 ? x + 2 * Math.fround(Math.cos(j)) : p === 4 ? x / 2 : x;
     });
     expect(largestDifference(edited, expected)).toBeLessThanOrEqual(1e-5);
-    const logits = [await tensor('plain.safetensors', 'logits'), await tensor('edited.safetensors', 'logits')] as const; // prettier-ignore
+    const logits = [await tensor('plain.safetensors', 'logits'), await tensor('edited.safetensors', 'logits')] as const;
     expect(largestDifference(...logits)).toBeGreaterThan(0.1);
     const before = await referenceOf('plain.safetensors');
     expect(before.edits).toEqual([]);
     expect(await referenceOf('edited.safetensors')).toEqual({
       base: before.base,
       edits: [
-        { site: SITE, op: 'add', value: { tensor: expect.stringMatching(/^[0-9a-f]{64}$/) as string }, factor: 2, at: [{ from: 1, to: 3 }] }, // prettier-ignore
+        {
+          site: SITE,
+          op: 'add',
+          value: { tensor: expect.stringMatching(/^[0-9a-f]{64}$/) as string },
+          factor: 2,
+          at: [{ from: 1, to: 3 }],
+        },
         { site: SITE, op: 'scale', factor: 0.5, at: [{ from: -1, to: null }] },
       ],
     });
@@ -80,19 +81,19 @@ describe('model run --edit', () => {
 
   it('takes another prompt’s values from its ids, and from the file of its run', async () => {
     expect(await run('other.safetensors', [], 'other.json')).toMatchObject({ code: 0 });
-    expect(await run('by-ids.safetensors', [`${SITE}=set:run:other.json`])).toMatchObject({ code: 0 }); // prettier-ignore
-    expect(await run('by-file.safetensors', [`${SITE}=set:other.safetensors`])).toMatchObject({ code: 0 }); // prettier-ignore
+    expect(await run('by-ids.safetensors', [`${SITE}=set:run:other.json`])).toMatchObject({ code: 0 });
+    expect(await run('by-file.safetensors', [`${SITE}=set:other.safetensors`])).toMatchObject({ code: 0 });
     const other = await tensor('other.safetensors', 'logits');
     for (const file of ['by-ids.safetensors', 'by-file.safetensors'])
       expect(largestDifference(await tensor(file, 'logits'), other)).toBeLessThanOrEqual(1e-4);
     // Another way to the same value is the same model.
-    expect(await referenceOf('by-ids.safetensors')).toEqual(await referenceOf('by-file.safetensors')); // prettier-ignore
+    expect(await referenceOf('by-ids.safetensors')).toEqual(await referenceOf('by-file.safetensors'));
     // A longer prompt's rows are mapped: here the last, to the last but one.
     const mapped = await run('mapped.safetensors', [`${SITE}=set:run:longer.json,at=3<-5`]);
     expect(mapped, mapped.err).toMatchObject({ code: 0 });
     expect(await run('longer.safetensors', [], 'longer.json')).toMatchObject({ code: 0 });
-    const [row, from] = [await tensor('mapped.safetensors', SITE), await tensor('longer.safetensors', SITE)]; // prettier-ignore
-    expect(largestDifference(row.subarray(3 * 128, 4 * 128), from.subarray(5 * 128))).toBeLessThanOrEqual(1e-5); // prettier-ignore
+    const [row, from] = [await tensor('mapped.safetensors', SITE), await tensor('longer.safetensors', SITE)];
+    expect(largestDifference(row.subarray(3 * 128, 4 * 128), from.subarray(5 * 128))).toBeLessThanOrEqual(1e-5);
   });
 
   it('patches each row of ids with its own where there are as many', async () => {
@@ -102,7 +103,7 @@ describe('model run --edit', () => {
     expect(result, result.err).toMatchObject({ code: 0 });
     await run('expected.safetensors', [], 'two-others.json');
     const got = await tensor('two.safetensors', 'logits');
-    expect(largestDifference(got, await tensor('expected.safetensors', 'logits'))).toBeLessThanOrEqual(1e-4); // prettier-ignore
+    expect(largestDifference(got, await tensor('expected.safetensors', 'logits'))).toBeLessThanOrEqual(1e-4);
   });
 
   it.each([
@@ -121,14 +122,8 @@ describe('model run --edit', () => {
       'key_pos 5] of the site, axes at the front left out or of size 1, found [1, 4, 6, 6]',
     ],
     [`${SITE}=add:v.safetensors#w`, 'Expected a tensor "w" in'],
-    [
-      `${SITE}=ablate,at=5`,
-      'Expected positions from 0 to 4 or from -5 to -1 (tokens in a row of --ids: 5), found "5"',
-    ],
-    [
-      `${SITE}=ablate,head=0`,
-      'Expected a site with heads, found blocks.1.hook_resid_post [batch, pos, d_model]',
-    ],
+    [`${SITE}=ablate,at=5`, 'Expected positions from 0 to 4 or from -5 to -1 (tokens in a row of --ids: 5), found "5"'],
+    [`${SITE}=ablate,head=0`, 'Expected a site with heads, found blocks.1.hook_resid_post [batch, pos, d_model]'],
   ])('refuses %s with 2 and writes nothing', async (edit, message) => {
     const before = await readdir(folder);
     const result = await run('never.safetensors', [edit]);

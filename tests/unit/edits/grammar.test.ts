@@ -42,10 +42,7 @@ describe('--edit', () => {
         heads: [0, 2],
       },
     ],
-    [
-      'a=add:2*-3,along=v.safetensors#v',
-      { site: 'a', op: 'add', value: 2, factor: -3, along: 'v.safetensors#v' },
-    ],
+    ['a=add:2*-3,along=v.safetensors#v', { site: 'a', op: 'add', value: 2, factor: -3, along: 'v.safetensors#v' }],
     ['a=set:run:ids.json,at=5<-3', { site: 'a', op: 'set', value: 'run:ids.json', at: ['5<-3'] }],
     ['blocks.*.hook_attn_out=ablate', { site: 'blocks.*.hook_attn_out', op: 'ablate' }],
   ])('reads %s', (text, expected) => {
@@ -55,25 +52,16 @@ describe('--edit', () => {
   });
 
   it.each([
-    [
-      'blocks.1.hook_resid_post',
-      'expected a site and an operation, SITE=OP, found no "=" after a site',
-    ],
+    ['blocks.1.hook_resid_post', 'expected a site and an operation, SITE=OP, found no "=" after a site'],
     ['=ablate', 'expected a site and an operation'],
     ['a=ablat', 'expected one of set, scale, add, ablate, found "ablat" (did you mean ablate?)'],
     ['a=set', 'expected a value to set, found nothing; e.g. set:0 or set:values.safetensors#mean'],
     ['a=set:', 'expected a number or FILE#TENSOR after "set:", found nothing'],
     ['a=set:1*2', 'expected no factor with set, found 2'],
     ['a=scale', 'expected a factor to scale by, found nothing; e.g. scale:0.5'],
-    [
-      'a=scale:x.safetensors#t',
-      'expected a number after "scale:", e.g. scale:0.5, found "x.safetensors#t"',
-    ],
+    ['a=scale:x.safetensors#t', 'expected a number after "scale:", e.g. scale:0.5, found "x.safetensors#t"'],
     ['a=add', 'expected a value to add, found nothing; e.g. add:steer.safetensors#direction*4'],
-    [
-      'a=add:f.safetensors#t*x',
-      'expected a number after "*", e.g. add:steer.safetensors#direction*4, found "x"',
-    ],
+    ['a=add:f.safetensors#t*x', 'expected a number after "*", e.g. add:steer.safetensors#direction*4, found "x"'],
     ['a=ablate:f.safetensors*2', 'expected no factor with ablate, found 2'],
     ['a=set:#t', 'expected FILE#TENSOR or run:IDS.json, found "#t"'],
     ['a=set:f.safetensors#', 'expected FILE#TENSOR or run:IDS.json'],
@@ -83,10 +71,7 @@ describe('--edit', () => {
     ['a=ablate,at=x', 'expected positions that a context can have, found "x"'],
     ['a=ablate,at=5:3', '"5:3" is empty'],
     ['a=ablate,head=-1', 'expected the number of a head, e.g. head=3 or head=0,2, found "-1"'],
-    [
-      'a=ablate,pos=3',
-      'expected options along=…, at=…, head=… after the operation, along= once, found "pos=3"',
-    ],
+    ['a=ablate,pos=3', 'expected options along=…, at=…, head=… after the operation, along= once, found "pos=3"'],
     ['a=ablate,3', 'found "3"'],
     ['a=scale:0,along=f#a,along=f#b', 'found "along=f#b"'],
   ])('refuses %s with what was expected, found, and an example', (text, message) => {

@@ -10,11 +10,7 @@ import { encodeSafetensors, safeTensor } from '../../../core/tensor/safetensors.
 import { ACTIVATIONS_VERSION, planSiteKeys } from '../../../stages/activations/plan.js';
 import { parseEdit } from '../../../stages/model/edit-grammar.js';
 import { runModel } from '../../../stages/model/run-model.js';
-import {
-  latestRevision,
-  readResolvedRun,
-  remainingWork,
-} from '../../../stages/run-plan/run-records.js';
+import { latestRevision, readResolvedRun, remainingWork } from '../../../stages/run-plan/run-records.js';
 import type { ResolvedRun } from '../../../stages/run-plan/resolved-run.js';
 import { activationsConfig, tokensPreimage } from '../../../stages/run-plan/stage-settings.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
@@ -68,7 +64,7 @@ async function withEdits(edits: string, name = 'small'): Promise<string> {
   });
 }
 
-const listed = (yaml: string): string => `, edits: [${yaml.replaceAll('\n    - ', ' ').replaceAll('} {', '}, {')}]`; // prettier-ignore
+const listed = (yaml: string): string => `, edits: [${yaml.replaceAll('\n    - ', ' ').replaceAll('} {', '}, {')}]`;
 
 /** The key of the one site, of a run file with these edits; nothing is computed. */
 async function keyOf(edits: string, revision = 1): Promise<string> {
@@ -162,7 +158,7 @@ describe('a run file with edits', () => {
       const engine = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
       const edits = { list: EDITS.map(parseEdit), folder, where: (i: number) => String(i) };
       const of = async (options: object): Promise<Float32Array> => {
-        const values = await runModel(`${TINY_LM}/model.onnx`, given, { hooks: [SITE], engine, ...options }); // prettier-ignore
+        const values = await runModel(`${TINY_LM}/model.onnx`, given, { hooks: [SITE], engine, ...options });
         return values.get(SITE)?.data as Float32Array;
       };
       const [edited, plain] = [await of({ edits }), await of({})];
@@ -191,11 +187,22 @@ describe('the key of edited activations', () => {
     expect(stageVersion).toBe(ACTIVATIONS_VERSION);
     expect(config).toMatchObject({ model: { edits: [] } });
     expect(Object.keys(config as object).sort()).toEqual(
-      ['tokensKey', 'model', 'contextTokens', 'prependId', 'packing', 'dropPositions', 'dtype', 'batchTokens', 'engine', 'site'].sort(), // prettier-ignore
+      [
+        'tokensKey',
+        'model',
+        'contextTokens',
+        'prependId',
+        'packing',
+        'dropPositions',
+        'dtype',
+        'batchTokens',
+        'engine',
+        'site',
+      ].sort(),
     );
     expect(Object.keys(run.model)).not.toContain('editValues');
     expect(Object.keys(activationsConfig(run).aux)).toEqual(['sites', 'model', 'external']);
-    expect(canonicalJson(run.model.reference)).toBe(`{"base":"${run.model.reference.base}","edits":[]}`); // prettier-ignore
+    expect(canonicalJson(run.model.reference)).toBe(`{"base":"${run.model.reference.base}","edits":[]}`);
   });
 
   it('changes with every field of an edit and with its numbers', async () => {
@@ -227,7 +234,7 @@ describe('the key of edited activations', () => {
     expect(await keyOf(`, edits: [${spelled}, ${moved.replace('[3]', "['3:4']")}]`)).toBe(first);
     // At one site the order is part of it: 2 (x + v) is not 2 x + v.
     const twice = `{ site: ${SITE}, op: scale, factor: 2 }`;
-    expect(await keyOf(`, edits: [${add}, ${twice}]`)).not.toBe(await keyOf(`, edits: [${twice}, ${add}]`)); // prettier-ignore
+    expect(await keyOf(`, edits: [${add}, ${twice}]`)).not.toBe(await keyOf(`, edits: [${twice}, ${add}]`));
   });
 
   it('is explained: the edits before and after', async () => {
@@ -239,29 +246,30 @@ describe('the key of edited activations', () => {
     }
     const { stages } = await explainRun(store, { name: 'told', revision: 2 }, 1);
     const changes = stages.find(({ stage }) => stage === 'activations')?.changes;
-    expect(changes).toEqual([
-      { field: 'config.model.edits', before: [], after: run.model.reference.edits },
-    ]);
+    expect(changes).toEqual([{ field: 'config.model.edits', before: [], after: run.model.reference.edits }]);
   });
 });
 
 describe('a dictionary of an edited model', () => {
   it('is trained, indexed and asked as any other: find gives what top stores', async () => {
-    const edits = ", edits: [{ site: blocks.1.hook_resid_post, op: add, value: 'values.safetensors#direction', factor: 8 }]"; // prettier-ignore
+    const edits =
+      ", edits: [{ site: blocks.1.hook_resid_post, op: add, value: 'values.safetensors#direction', factor: 8 }]";
     const yaml = (text: string): string =>
       text
         .replace('name: small', 'name: steered')
         .replace("prepend: '<|endoftext|>' }", `prepend: '<|endoftext|>'${edits} }`);
     const run = await submitRun(store, await writeRun(folder, yaml));
     await runStages(store, run, { folder });
-    const cli = (...argv: string[]) => runCli([...argv, '--json', '--store', 'data'], { cwd: folder }); // prettier-ignore
+    const cli = (...argv: string[]) => runCli([...argv, '--json', '--store', 'data'], { cwd: folder });
     const sql = sqlDocument.parse(
-      (await cli('sql', 'select feature, pos, value from postings where doc = 0', '--run', 'steered')).json(), // prettier-ignore
+      (await cli('sql', 'select feature, pos, value from postings where doc = 0', '--run', 'steered')).json(),
     );
     const text = sqlDocument.parse(
       (await cli('sql', 'select text from documents where doc = 0', '--run', 'steered')).json(),
     ).rows[0]?.[0];
-    const stored = new Map(sql.rows.map(([feature, pos, value]) => [`${String(pos)}/${String(feature)}`, Number(value)])); // prettier-ignore
+    const stored = new Map(
+      sql.rows.map(([feature, pos, value]) => [`${String(pos)}/${String(feature)}`, Number(value)]),
+    );
     const found = findDocument.parse((await cli('find', 'steered/dict', String(text))).json());
     const computed = found.tokens.flatMap(({ pos, features }) =>
       features.map(({ feature, value }) => [`${pos}/${feature}`, value] as const),

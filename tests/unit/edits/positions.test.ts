@@ -6,8 +6,7 @@ const place = (
   at: (number | string)[] | undefined,
   rows: number | null = null,
   length = 8,
-): ReturnType<typeof placePositions> =>
-  placePositions(at, { length, lengthName: 'model.contextTokens', rows });
+): ReturnType<typeof placePositions> => placePositions(at, { length, lengthName: 'model.contextTokens', rows });
 
 describe('an entry of at', () => {
   it('is a position, a range without its end, or an open range', () => {
@@ -70,9 +69,7 @@ describe('positions without rows', () => {
   });
 
   it('take no rows of a value that has none', () => {
-    expect(() => place(['5<-3'])).toThrow(
-      'the value is the same at all positions, found "5<-3". Write "5"',
-    );
+    expect(() => place(['5<-3'])).toThrow('the value is the same at all positions, found "5<-3". Write "5"');
   });
 });
 
@@ -118,9 +115,7 @@ describe('rows of a value', () => {
     expect(() => place(['1:3'], 5)).toThrow(
       'with 8 rows, one per token of a context (model.contextTokens), or 2 rows, one per chosen position, found 5',
     );
-    expect(() => place(['5<-3', 2], 5)).toThrow(
-      'Expected a row of the value for each entry of `at`',
-    );
+    expect(() => place(['5<-3', 2], 5)).toThrow('Expected a row of the value for each entry of `at`');
   });
 
   it('are refused where they are not there, or meant twice for one position', () => {

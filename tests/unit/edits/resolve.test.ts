@@ -3,11 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  encodeSafetensors,
-  safeTensor,
-  type SafeTensor,
-} from '../../../core/tensor/safetensors.js';
+import { encodeSafetensors, safeTensor, type SafeTensor } from '../../../core/tensor/safetensors.js';
 import type { EditTensor } from '../../../core/hooks/edit-value.js';
 import type { Site } from '../../../core/hooks/sites.js';
 import { InputError } from '../../../schemas/errors.js';
@@ -49,7 +45,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'f.safetensors'), Buffer.concat(encodeSafetensors(tensors)));
   const copy = new Map([['other name', tensors.get('vector') as SafeTensor]]);
   await writeFile(join(folder, 'copy.safetensors'), Buffer.concat(encodeSafetensors(copy)));
-  await writeFile(join(folder, 'cut.safetensors'), Buffer.concat(encodeSafetensors(tensors)).subarray(0, 900)); // prettier-ignore
+  await writeFile(join(folder, 'cut.safetensors'), Buffer.concat(encodeSafetensors(tensors)).subarray(0, 900));
 });
 afterAll(async () => {
   await rm(folder, { recursive: true });
@@ -77,11 +73,7 @@ const SITES = [0, 1].flatMap((n) => [
   site(`blocks.${n}.hook_mlp_out`, { batch: 'b', pos: 's', d_model: 4 }),
   { ...site(`blocks.${n}.hook_mlp_in`, { batch: 'b', pos: 's', d_model: 4 }), readOnly: 'so' },
 ]);
-const [PATTERN, Z, MLP] = [
-  'blocks.0.attn.hook_pattern',
-  'blocks.0.attn.hook_z',
-  'blocks.0.hook_mlp_out',
-];
+const [PATTERN, Z, MLP] = ['blocks.0.attn.hook_pattern', 'blocks.0.attn.hook_z', 'blocks.0.hook_mlp_out'];
 
 function resolve(edits: ModelEdit | ModelEdit[], context: Partial<EditContext> = {}) {
   return resolveEdits([edits].flat(), {
@@ -97,10 +89,7 @@ function resolve(edits: ModelEdit | ModelEdit[], context: Partial<EditContext> =
 }
 
 /** The tensor that the only edit's value became. */
-async function valueOf(
-  edit: Partial<ModelEdit>,
-  context?: Partial<EditContext>,
-): Promise<EditTensor> {
+async function valueOf(edit: Partial<ModelEdit>, context?: Partial<EditContext>): Promise<EditTensor> {
   const { list, tensors } = await resolve({ site: MLP, op: 'set', ...edit }, context);
   const value = list[0]?.value;
   const found = typeof value === 'object' ? tensors.get(value.tensor) : undefined;
@@ -124,12 +113,12 @@ describe('resolved edits', () => {
   });
 
   it('name what they read by content: another file, tensor name or form of the same numbers is the same edit', async () => {
-    const at = async (edit: Partial<ModelEdit>) => (await resolve({ site: MLP, op: 'add', ...edit })).list; // prettier-ignore
+    const at = async (edit: Partial<ModelEdit>) => (await resolve({ site: MLP, op: 'add', ...edit })).list;
     const first = await at({ value: 'f.safetensors#vector' });
     expect(await at({ value: join(folder, 'copy.safetensors#other name') })).toEqual(first);
     for (const form of ['double', 'half', 'brain'])
       expect(await at({ value: `f.safetensors#${form}`, factor: 1 })).toEqual(first);
-    expect(await at({ value: 'f.safetensors#rows' })).toEqual(await at({ value: 'f.safetensors#batched' })); // prettier-ignore
+    expect(await at({ value: 'f.safetensors#rows' })).toEqual(await at({ value: 'f.safetensors#batched' }));
     expect(await at({ value: 'f.safetensors#scaled' })).not.toEqual(first);
     // A direction is one whatever its length.
     const along = { value: 1, along: 'f.safetensors#vector' };
@@ -141,11 +130,14 @@ describe('resolved edits', () => {
   });
 
   it('have values in the axes of their site', async () => {
-    expect(await valueOf({ value: 'f.safetensors#vector' })).toEqual({ shape: [1, 1, 4], data: Float32Array.of(1, 2, 3, 4) }); // prettier-ignore
+    expect(await valueOf({ value: 'f.safetensors#vector' })).toEqual({
+      shape: [1, 1, 4],
+      data: Float32Array.of(1, 2, 3, 4),
+    });
     expect((await valueOf({ value: 'f.safetensors#two', at: [3, -1] })).shape).toEqual([1, 2, 4]);
     expect((await valueOf({ site: Z, value: 'f.safetensors#heads' })).shape).toEqual([1, 1, 3, 2]);
-    expect((await valueOf({ site: PATTERN, value: 'f.safetensors#pattern' })).shape).toEqual([1, 3, 8, 8]); // prettier-ignore
-    expect((await valueOf({ value: 'f.safetensors#twice' }, { batch: 2 })).shape).toEqual([2, 8, 4]); // prettier-ignore
+    expect((await valueOf({ site: PATTERN, value: 'f.safetensors#pattern' })).shape).toEqual([1, 3, 8, 8]);
+    expect((await valueOf({ value: 'f.safetensors#twice' }, { batch: 2 })).shape).toEqual([2, 8, 4]);
   });
 
   it('have the values of chosen heads at their places', async () => {
@@ -155,8 +147,8 @@ describe('resolved edits', () => {
     const two = await valueOf({ site: Z, value: 'f.safetensors#pair', heads: [2, 0] });
     expect(two).toEqual({ shape: [1, 1, 3, 2], data: Float32Array.of(3, 4, 0, 0, 1, 2) });
     // One value for two chosen heads is spread over them; values of all heads stay.
-    expect((await valueOf({ site: Z, value: 'f.safetensors#head', heads: [0, 2] })).shape).toEqual([1, 1, 1, 2]); // prettier-ignore
-    expect((await valueOf({ site: Z, value: 'f.safetensors#heads', heads: [2, 0] })).shape).toEqual([1, 1, 3, 2]); // prettier-ignore
+    expect((await valueOf({ site: Z, value: 'f.safetensors#head', heads: [0, 2] })).shape).toEqual([1, 1, 1, 2]);
+    expect((await valueOf({ site: Z, value: 'f.safetensors#heads', heads: [2, 0] })).shape).toEqual([1, 1, 3, 2]);
   });
 
   it('have rows at their positions', async () => {
@@ -210,27 +202,15 @@ describe('an edit that does not fit', () => {
       { site: 'blocks.0.hook_mlp_ot', op: 'ablate' },
       'model.edits[0].site: Unknown site "blocks.0.hook_mlp_ot": the model has 2 blocks (0 to 1); nearest: blocks.0.hook_mlp_out',
     ],
-    [
-      'a missing file',
-      set('none.safetensors#a'),
-      'model.edits[0].value: Expected a safetensors file at',
-    ],
-    [
-      'a damaged file',
-      set('cut.safetensors#vector'),
-      'found none that can be read: Not a whole safetensors file',
-    ],
+    ['a missing file', set('none.safetensors#a'), 'model.edits[0].value: Expected a safetensors file at'],
+    ['a damaged file', set('cut.safetensors#vector'), 'found none that can be read: Not a whole safetensors file'],
     ['a missing tensor', set('f.safetensors#vektor'), 'Expected a tensor "vektor" in'],
     [
       'a missing tensor of no near name',
       set('f.safetensors#qqqqqq'),
       'it has vector, double, half, brain, rows, batched, two, twice, … (20 in all)',
     ],
-    [
-      'integers',
-      set('f.safetensors#integers'),
-      'as F32, F64, F16 or BF16, found I32. Convert it to float32',
-    ],
+    ['integers', set('f.safetensors#integers'), 'as F32, F64, F16 or BF16, found I32. Convert it to float32'],
     [
       'a wrong width',
       set('f.safetensors#wide'),

@@ -31,7 +31,7 @@ describe('edits of a run file', () => {
       { file: 'run.yaml' },
     ).model.edits;
     expect(edits).toEqual([
-      { site: 'blocks.1.hook_resid_post', op: 'add', value: 'v.safetensors#d', factor: 4, at: ['3:7', -1] }, // prettier-ignore
+      { site: 'blocks.1.hook_resid_post', op: 'add', value: 'v.safetensors#d', factor: 4, at: ['3:7', -1] },
       { site: 'blocks.0.attn.hook_pattern', op: 'ablate', heads: [2] },
     ]);
   });
@@ -65,20 +65,8 @@ describe('edits of a run file', () => {
       'nothing',
       'e.g. set:0 or set:values.safetensors#mean',
     ],
-    [
-      '{ site: a, op: scale, value: 2 }',
-      'model.edits[0].value',
-      'no value with scale',
-      '2',
-      'e.g. scale:0.5',
-    ],
-    [
-      '{ site: a, op: scale }',
-      'model.edits[0].factor',
-      'a factor to scale by',
-      'nothing',
-      'e.g. scale:0.5',
-    ],
+    ['{ site: a, op: scale, value: 2 }', 'model.edits[0].value', 'no value with scale', '2', 'e.g. scale:0.5'],
+    ['{ site: a, op: scale }', 'model.edits[0].factor', 'a factor to scale by', 'nothing', 'e.g. scale:0.5'],
     [
       '{ site: a, op: ablate, at: ["5:3"] }',
       'model.edits[0].at[0]',

@@ -8,8 +8,7 @@ import { Session, type Optimisation, type TensorValue } from '../../../runtime/s
 import type { ResolvedEdit } from '../../../schemas/model-edits.js';
 
 const random = new KeyedRandom('edits', 'values');
-const floats = (count: number): Float32Array =>
-  Float32Array.from({ length: count }, () => random.nextFloat() * 2 - 1);
+const floats = (count: number): Float32Array => Float32Array.from({ length: count }, () => random.nextFloat() * 2 - 1);
 
 const STREAM = ['batch', 'pos', 'd_model'];
 const HEADS = ['batch', 'pos', 'head', 'd_head'];
@@ -77,10 +76,7 @@ const dot = (x: Float32Array, row: number): number =>
 
 function near(got: Float32Array, wanted: Float32Array): void {
   expect(got.length).toBe(wanted.length);
-  const worst = wanted.reduce(
-    (most, value, i) => Math.max(most, Math.abs(value - (got[i] as number))),
-    0,
-  );
+  const worst = wanted.reduce((most, value, i) => Math.max(most, Math.abs(value - (got[i] as number))), 0);
   expect(worst).toBeLessThanOrEqual(1e-6);
 }
 
@@ -143,13 +139,9 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
   it('leaves contexts that are too short for a position as they are', async () => {
     const data = floats(8 * 4);
     const short = [3, 2, 4];
-    for (const at of [
-      [{ from: 5, to: 8, row: 0 }],
-      [{ from: -4, to: -2, row: 2 }],
-      [{ from: 2, to: -1, row: 0 }],
-    ]) {
+    for (const at of [[{ from: 5, to: 8, row: 0 }], [{ from: -4, to: -2, row: 2 }], [{ from: 2, to: -1, row: 0 }]]) {
       const edit: Change = { op: 'set', value: { tensor: 'a' }, at };
-      const { x, y } = await run({ axes: STREAM, dims: short, edit, tensors: { a: { shape: [1, 8, 4], data } } }); // prettier-ignore
+      const { x, y } = await run({ axes: STREAM, dims: short, edit, tensors: { a: { shape: [1, 8, 4], data } } });
       expect(y).toEqual(x);
     }
   });
@@ -162,7 +154,7 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
       value: { tensor: 'a' },
       at: [{ from: -3, to: null, row: 5 }],
     };
-    const { y } = await run({ axes: STREAM, dims: short, edit, tensors: { a: { shape: [1, 8, 4], data } } }); // prettier-ignore
+    const { y } = await run({ axes: STREAM, dims: short, edit, tensors: { a: { shape: [1, 8, 4], data } } });
     expect(y).toEqual(data.slice(6 * 4)); // of the rows 5, 6, 7 for −3, −2, −1
   });
 
@@ -248,7 +240,7 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
     );
     const rows = floats(5);
     const at = [{ from: 0, to: null, row: 0 }];
-    const set = await of({ op: 'set', value: { tensor: 'a' }, at, ...v }, { a: { shape: [1, 5, 1], data: rows } }); // prettier-ignore
+    const set = await of({ op: 'set', value: { tensor: 'a' }, at, ...v }, { a: { shape: [1, 5, 1], data: rows } });
     near(
       set,
       expected(x, dims, (value, [, p, j], i) => {
@@ -270,9 +262,7 @@ describe.each(['disabled', 'all'] as const)('an edit, optimisation %s', (optimis
     };
     const { x, y } = await run({ axes: HEADS, dims: shape, edit, tensors });
     expect(y).toEqual(
-      expected(x, shape, (v, [, p, h = 0, j = 0]) =>
-        p === 2 && h % 2 === 1 ? (data[h * 2 + j] as number) : v,
-      ),
+      expected(x, shape, (v, [, p, h = 0, j = 0]) => (p === 2 && h % 2 === 1 ? (data[h * 2 + j] as number) : v)),
     );
   });
 
@@ -307,7 +297,7 @@ describe('an edit', () => {
     const { y: got } = await session.run({ x: { dtype: 'float32', dims: [1, 2, 4], data } });
     await session.release();
     // x·v = (1 − 0.5 − 2 + 0.25) / 2 = −0.625 and (0.125 − 1 + 1 + 1) / 2 = 0.5625; all exact in halves.
-    const wanted = data.map((value, i) => value + 2 * (i < 4 ? -0.625 : 0.5625) * (unit[i % 4] as number)); // prettier-ignore
+    const wanted = data.map((value, i) => value + 2 * (i < 4 ? -0.625 : 0.5625) * (unit[i % 4] as number));
     expect(got?.data).toEqual(wanted);
   });
 

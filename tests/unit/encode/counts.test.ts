@@ -72,11 +72,7 @@ describe('counts of a shard', () => {
 
 describe('recomputed counts', () => {
   const near = async (change: Partial<ShardCounts>): Promise<boolean> =>
-    equalWithinTolerance(
-      'counts',
-      await readFile((await write()).path),
-      await readFile((await write(change)).path),
-    );
+    equalWithinTolerance('counts', await readFile((await write()).path), await readFile((await write(change)).path));
   const changed = (at: number, value: number): Partial<ShardCounts> => ({
     perDocument: COUNTS.perDocument.with(at, value),
   });

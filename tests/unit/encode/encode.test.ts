@@ -80,13 +80,9 @@ function bruteForce(row: Float32Array): {
   xSq: number;
   errSq: number;
 } {
-  const at = (name: string, i: number): number =>
-    (parameters.get(name) as Float32Array)[i] as number;
+  const at = (name: string, i: number): number => (parameters.get(name) as Float32Array)[i] as number;
   const z = Array.from({ length: FEATURES }, (_, i) =>
-    row.reduce(
-      (sum, x, j) => sum + at('W_enc', i * WIDTH + j) * (x - at('b_dec', j)),
-      at('b_enc', i),
-    ),
+    row.reduce((sum, x, j) => sum + at('W_enc', i * WIDTH + j) * (x - at('b_dec', j)), at('b_enc', i)),
   );
   const active = z
     .map((value, i) => [i, value] as const)
@@ -96,8 +92,7 @@ function bruteForce(row: Float32Array): {
     .sort((a, b) => a[0] - b[0]);
   const error = Array.from(
     row,
-    (x, j) =>
-      x - active.reduce((sum, [i, f]) => sum + f * at('W_dec', i * WIDTH + j), at('b_dec', j)),
+    (x, j) => x - active.reduce((sum, [i, f]) => sum + f * at('W_dec', i * WIDTH + j), at('b_dec', j)),
   );
   return {
     active,
@@ -124,14 +119,10 @@ describe('encoding a shard', () => {
       expect([columns.doc[i], columns.pos[i]]).toEqual([Math.floor(i / 50), i % 50]);
       const want = bruteForce(x.subarray(i * WIDTH, (i + 1) * WIDTH));
       const [from, to] = [columns.features.offsets[i], columns.features.offsets[i + 1]];
-      expect([...columns.features.feature.subarray(from, to)]).toEqual(
-        want.active.map(([id]) => id),
-      );
+      expect([...columns.features.feature.subarray(from, to)]).toEqual(want.active.map(([id]) => id));
       columns.features.value
         .subarray(from, to)
-        .forEach((half, j) =>
-          expect(Math.abs(half - floatToHalf(want.active[j]?.[1] ?? NaN))).toBeLessThanOrEqual(1),
-        );
+        .forEach((half, j) => expect(Math.abs(half - floatToHalf(want.active[j]?.[1] ?? NaN))).toBeLessThanOrEqual(1));
       expect(Math.abs((columns.xSq[i] ?? NaN) - want.xSq)).toBeLessThan(1e-5 * want.xSq);
       expect(Math.abs((columns.errSq[i] ?? NaN) - want.errSq)).toBeLessThan(1e-5 * want.xSq);
       if (want.active.length < K) rowsWithFewer++;
@@ -144,17 +135,8 @@ describe('encoding a shard', () => {
     const { columns } = await readTable('postings', file('postings'));
     const expected: (readonly number[])[] = [];
     for (let i = 0; i < ROWS; i++) {
-      for (
-        let j = acts.features.offsets[i] as number;
-        j < (acts.features.offsets[i + 1] as number);
-        j++
-      ) {
-        expected.push([
-          acts.features.feature[j] ?? 0,
-          acts.doc[i] ?? 0,
-          acts.pos[i] ?? 0,
-          acts.features.value[j] ?? 0,
-        ]);
+      for (let j = acts.features.offsets[i] as number; j < (acts.features.offsets[i + 1] as number); j++) {
+        expected.push([acts.features.feature[j] ?? 0, acts.doc[i] ?? 0, acts.pos[i] ?? 0, acts.features.value[j] ?? 0]);
       }
     }
     expected.sort(
@@ -163,9 +145,9 @@ describe('encoding a shard', () => {
         (a[1] as number) - (b[1] as number) ||
         (a[2] as number) - (b[2] as number),
     );
-    expect(
-      Array.from(columns.feature, (f, i) => [f, columns.doc[i], columns.pos[i], columns.value[i]]),
-    ).toEqual(expected);
+    expect(Array.from(columns.feature, (f, i) => [f, columns.doc[i], columns.pos[i], columns.value[i]])).toEqual(
+      expected,
+    );
   });
 
   it('sums in its statistics and its counts what its tables hold', async () => {
@@ -192,9 +174,7 @@ describe('encoding a shard', () => {
       ]);
     }
     const x = halfsToFloats(floatsToHalfs(makeRows(SHARD.seed, ROWS)));
-    counts.sumX.forEach((value, j) =>
-      expect(value).toBeCloseTo(sum(x.filter((_, i) => i % WIDTH === j)), 6),
-    );
+    counts.sumX.forEach((value, j) => expect(value).toBeCloseTo(sum(x.filter((_, i) => i % WIDTH === j)), 6));
   });
 
   it('keeps statistics as small for a wide dictionary as for a narrow one: arrays are an object', () => {
@@ -223,9 +203,7 @@ describe('encoding a shard', () => {
     await expect(encode(world, { features: FEATURES - 1 })).rejects.toThrow(
       'Expected dictionary tensor W_enc of shape [79, 16], found [80, 16]',
     );
-    await expect(encode(world, { width: 8 })).rejects.toThrow(
-      'Expected activations of width 8, found 16',
-    );
+    await expect(encode(world, { width: 8 })).rejects.toThrow('Expected activations of width 8, found 16');
   });
 });
 

@@ -22,34 +22,46 @@ import {
 } from './graphs.js';
 
 describe('attention is known with', () => {
-  const ATTENTION = ['q', 'k', 'v', 'attn_scores', 'pattern', 'z'].map((name) => `blocks.0.attn.hook_${name}`); // prettier-ignore
+  const ATTENTION = ['q', 'k', 'v', 'attn_scores', 'pattern', 'z'].map((name) => `blocks.0.attn.hook_${name}`);
 
   it.each<[string, Make]>([
     ['nothing special', plainAttention],
-    ['a guard against rows without a key', attentionWith({ pattern: (g, p) => g.op('Where', [g.op('IsNaN', [p]), g.scalar(0), p]) })], // prettier-ignore
-    ['capped scores', attentionWith({ scores: (g, s) => g.op('Mul', [g.op('Tanh', [s]), g.scalar(5)]) })], // prettier-ignore
-    ['a mask that is chosen', attentionWith({ scores: (g, s) => g.op('Where', [g.op('Less', [weight(g, 5, 5), g.scalar(0.3)]), s, g.scalar(-1e9)]) })], // prettier-ignore
-    ['a sink', attentionWith({
-      scores: (g, s) => {
-        const shape = g.op('Concat', [g.op('Slice', [g.op('Shape', [s]), g.integers(0), g.integers(3)]), g.integers(1)], { attributes: { axis: 0 } }); // prettier-ignore
-        return g.op('Concat', [s, g.op('Expand', [weight(g, 1, HEADS, 1, 1), shape])], { attributes: { axis: -1 } }); // prettier-ignore
-      },
-      pattern: (g, p) => g.op('Slice', [p, g.integers(0), g.integers(-1), g.integers(3)]),
-    })], // prettier-ignore
+    [
+      'a guard against rows without a key',
+      attentionWith({ pattern: (g, p) => g.op('Where', [g.op('IsNaN', [p]), g.scalar(0), p]) }),
+    ],
+    ['capped scores', attentionWith({ scores: (g, s) => g.op('Mul', [g.op('Tanh', [s]), g.scalar(5)]) })],
+    [
+      'a mask that is chosen',
+      attentionWith({
+        scores: (g, s) => g.op('Where', [g.op('Less', [weight(g, 5, 5), g.scalar(0.3)]), s, g.scalar(-1e9)]),
+      }),
+    ],
+    [
+      'a sink',
+      attentionWith({
+        scores: (g, s) => {
+          const shape = g.op(
+            'Concat',
+            [g.op('Slice', [g.op('Shape', [s]), g.integers(0), g.integers(3)]), g.integers(1)],
+            { attributes: { axis: 0 } },
+          );
+          return g.op('Concat', [s, g.op('Expand', [weight(g, 1, HEADS, 1, 1), shape])], { attributes: { axis: -1 } });
+        },
+        pattern: (g, p) => g.op('Slice', [p, g.integers(0), g.integers(-1), g.integers(3)]),
+      }),
+    ],
     [
       'batch and heads in one axis',
       (g, x) => {
         const pos = g.op('Slice', [g.op('Shape', [x]), g.integers(1), g.integers(2)]);
-        const shape = (...sizes: Value[]): Value => g.op('Concat', sizes, { attributes: { axis: 0 } }); // prettier-ignore
+        const shape = (...sizes: Value[]): Value => g.op('Concat', sizes, { attributes: { axis: 0 } });
         const joined = shape(g.integers(-1), pos, g.integers(D_HEAD));
         const joint = (y: Value): Value => g.op('Reshape', [y, joined]);
         const [q, k, v] = qkv(g, x).map((y) => joint(y)) as [Value, Value, Value];
         const scores = g.op('MatMul', [q, turned(g, k, [0, 2, 1])]);
         const z = g.op('MatMul', [softmax(g, scores), v]);
-        return merge(
-          g,
-          g.op('Reshape', [z, shape(g.integers(-1, HEADS), pos, g.integers(D_HEAD))]),
-        );
+        return merge(g, g.op('Reshape', [z, shape(g.integers(-1, HEADS), pos, g.integers(D_HEAD))]));
       },
     ],
     [
@@ -61,7 +73,7 @@ describe('attention is known with', () => {
           const wide = g.op('Expand', [open, g.integers(1, 1, HEADS, 1, 1)]);
           return g.op('Reshape', [wide, g.integers(0, HEADS, 5, D_HEAD)]);
         };
-        const [k, v] = [0, 1].map(() => repeated(split(g, project(g, x, D_HEAD), 1))) as [Value, Value]; // prettier-ignore
+        const [k, v] = [0, 1].map(() => repeated(split(g, project(g, x, D_HEAD), 1))) as [Value, Value];
         return merge(g, g.op('MatMul', [softmax(g, scoresOf(g, q, k)), v]));
       },
     ],
@@ -76,7 +88,10 @@ describe('attention is known with', () => {
     [
       'a fused projection, split',
       (g, x) => {
-        const parts = g.ops('Split', [project(g, x, 3 * WIDTH)], { outputs: 3, attributes: { axis: -1, num_outputs: 3 } }); // prettier-ignore
+        const parts = g.ops('Split', [project(g, x, 3 * WIDTH)], {
+          outputs: 3,
+          attributes: { axis: -1, num_outputs: 3 },
+        });
         const [q, k, v] = parts.map((part) => split(g, part)) as [Value, Value, Value];
         return merge(g, g.op('MatMul', [softmax(g, scoresOf(g, q, k)), v]));
       },
@@ -84,11 +99,10 @@ describe('attention is known with', () => {
     [
       'a fused projection, by head, indexed',
       (g, x) => {
-        const open = g.op('Reshape', [
-          project(g, x, 3 * WIDTH),
-          g.integers(0, 0, HEADS, 3, D_HEAD),
-        ]);
-        const [q, k, v] = [0, 1, 2].map((i) => turned(g, g.op('Gather', [open, g.integer(i)], { attributes: { axis: 3 } }), [0, 2, 1, 3])) as [Value, Value, Value]; // prettier-ignore
+        const open = g.op('Reshape', [project(g, x, 3 * WIDTH), g.integers(0, 0, HEADS, 3, D_HEAD)]);
+        const [q, k, v] = [0, 1, 2].map((i) =>
+          turned(g, g.op('Gather', [open, g.integer(i)], { attributes: { axis: 3 } }), [0, 2, 1, 3]),
+        ) as [Value, Value, Value];
         return merge(g, g.op('MatMul', [softmax(g, scoresOf(g, q, k)), v]));
       },
     ],
@@ -120,7 +134,7 @@ describe('attention is known with', () => {
     const model = transformer({
       attention: (g, x) => {
         const [q, k, v] = [0, 1, 2].map(() => project(g, x, WIDTH)) as [Value, Value, Value];
-        return project(g, g.op('MatMul', [softmax(g, g.op('MatMul', [q, turned(g, k, [0, 2, 1])])), v]), WIDTH); // prettier-ignore
+        return project(g, g.op('MatMul', [softmax(g, g.op('MatMul', [q, turned(g, k, [0, 2, 1])])), v]), WIDTH);
       },
     });
     expect(resolveSites(model)).toMatchObject({ heads: 1, kvHeads: 1, dHead: WIDTH });
@@ -136,7 +150,7 @@ describe('attention is known with', () => {
     });
     const sites = sitesOf(model);
     const values = await valuesOf(model, [...sites.values()]);
-    const [before, after] = ['hook_q', 'hook_rot_q'].map((name) => values.get(`blocks.0.attn.${name}`)); // prettier-ignore
+    const [before, after] = ['hook_q', 'hook_rot_q'].map((name) => values.get(`blocks.0.attn.${name}`));
     expect(before?.dims).toEqual([2, 5, HEADS, D_HEAD]);
     expect(after?.dims).toEqual([2, 5, HEADS, D_HEAD]);
     expect(after?.data).not.toEqual(before?.data);
@@ -160,11 +174,18 @@ describe('attention is refused', () => {
   });
 
   it.each<[string, Make, Record<string, string>]>([
-    ['with two softmaxes', (g, x) => {
-      const [q, k, v] = qkv(g, x);
-      const one = (): Value => g.op('MatMul', [softmax(g, scoresOf(g, q, k)), v]);
-      return merge(g, g.op('Sub', [one(), one()]));
-    }, { 'attn.hook_pattern': 'expected one softmax over scores, found 2', 'attn.hook_q': 'expected one softmax over scores, found 2' }], // prettier-ignore
+    [
+      'with two softmaxes',
+      (g, x) => {
+        const [q, k, v] = qkv(g, x);
+        const one = (): Value => g.op('MatMul', [softmax(g, scoresOf(g, q, k)), v]);
+        return merge(g, g.op('Sub', [one(), one()]));
+      },
+      {
+        'attn.hook_pattern': 'expected one softmax over scores, found 2',
+        'attn.hook_q': 'expected one softmax over scores, found 2',
+      },
+    ],
     [
       'with a softmax over queries',
       (g, x) => {
@@ -173,22 +194,37 @@ describe('attention is refused', () => {
       },
       { 'attn.hook_attn_scores': 'the softmax runs over axis 2, not over the last' },
     ],
-    ['with scores that are two products', (g, x) => {
-      const [q, k, v] = qkv(g, x);
-      const scores = g.op('Add', [scoresOf(g, q, k), scoresOf(g, k, q)]);
-      return merge(g, g.op('MatMul', [softmax(g, scores), v]));
-    }, { 'attn.hook_q': 'the scores are not one product of queries and keys', 'attn.hook_k': 'the scores are not one product of queries and keys' }], // prettier-ignore
-    ['with two values', (g, x) => {
-      const [q, k, v] = qkv(g, x);
-      const pattern = softmax(g, scoresOf(g, q, k));
-      return merge(g, g.op('Add', [g.op('MatMul', [pattern, v]), g.op('MatMul', [pattern, k])]));
-    }, { 'attn.hook_z': 'the pattern is multiplied with 2 values', 'attn.hook_v': 'the pattern is multiplied with 2 values' }], // prettier-ignore
+    [
+      'with scores that are two products',
+      (g, x) => {
+        const [q, k, v] = qkv(g, x);
+        const scores = g.op('Add', [scoresOf(g, q, k), scoresOf(g, k, q)]);
+        return merge(g, g.op('MatMul', [softmax(g, scores), v]));
+      },
+      {
+        'attn.hook_q': 'the scores are not one product of queries and keys',
+        'attn.hook_k': 'the scores are not one product of queries and keys',
+      },
+    ],
+    [
+      'with two values',
+      (g, x) => {
+        const [q, k, v] = qkv(g, x);
+        const pattern = softmax(g, scoresOf(g, q, k));
+        return merge(g, g.op('Add', [g.op('MatMul', [pattern, v]), g.op('MatMul', [pattern, k])]));
+      },
+      {
+        'attn.hook_z': 'the pattern is multiplied with 2 values',
+        'attn.hook_v': 'the pattern is multiplied with 2 values',
+      },
+    ],
     [
       'with keys of two projections',
       (g, x) => {
         const q = split(g, project(g, x, WIDTH));
         const half = (): Value => split(g, project(g, x, WIDTH));
-        const part = (y: Value, from: number): Value => g.op('Slice', [y, g.integers(from), g.integers(from + 2), g.integers(3)]); // prettier-ignore
+        const part = (y: Value, from: number): Value =>
+          g.op('Slice', [y, g.integers(from), g.integers(from + 2), g.integers(3)]);
         const k = g.op('Concat', [part(half(), 0), part(half(), 2)], { attributes: { axis: -1 } });
         return merge(g, g.op('MatMul', [softmax(g, scoresOf(g, q, k)), half()]));
       },

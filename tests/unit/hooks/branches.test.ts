@@ -6,29 +6,22 @@ import type { ModelProto } from '../../../core/onnx/proto.js';
 import type { GraphBuilder } from '../../../core/onnx/builder.js';
 import type { Value } from '../../../core/onnx/shape.js';
 import { broken, square, softmax, type Make } from './graph-parts.js';
-import {
-  D_MLP,
-  plainMlp,
-  project,
-  reasonsOf,
-  sitesOf,
-  transformer,
-  valuesOf,
-  weight,
-  WIDTH,
-} from './graphs.js';
+import { D_MLP, plainMlp, project, reasonsOf, sitesOf, transformer, valuesOf, weight, WIDTH } from './graphs.js';
 
 describe('an MLP is known', () => {
   const silu = (g: GraphBuilder, x: Value): Value => g.op('Mul', [x, g.op('Sigmoid', [x])]);
 
   it.each<[string, Make, string]>([
     ['plain', plainMlp, 'Add'],
-    ['with a squared activation', (g, x) => project(g, square(g, g.op('Relu', [project(g, x, D_MLP)])), WIDTH), 'Add'], // prettier-ignore
-    ['gated', (g, x) => project(g, g.op('Mul', [silu(g, project(g, x, D_MLP)), project(g, x, D_MLP)]), WIDTH), 'Add'], // prettier-ignore
+    ['with a squared activation', (g, x) => project(g, square(g, g.op('Relu', [project(g, x, D_MLP)])), WIDTH), 'Add'],
+    ['gated', (g, x) => project(g, g.op('Mul', [silu(g, project(g, x, D_MLP)), project(g, x, D_MLP)]), WIDTH), 'Add'],
     [
       'gated, from one projection',
       (g, x) => {
-        const [gate, up] = g.ops('Split', [project(g, x, 2 * D_MLP)], { outputs: 2, attributes: { axis: -1, num_outputs: 2 } }) as [Value, Value]; // prettier-ignore
+        const [gate, up] = g.ops('Split', [project(g, x, 2 * D_MLP)], {
+          outputs: 2,
+          attributes: { axis: -1, num_outputs: 2 },
+        }) as [Value, Value];
         return project(g, g.op('Mul', [up, silu(g, gate)]), WIDTH);
       },
       'Split',
@@ -51,22 +44,44 @@ describe('an MLP is known', () => {
     const values = await valuesOf(model, [...sites.values()]);
     for (const name of ['hook_pre', 'hook_post'])
       expect(values.get(`blocks.1.mlp.${name}`)?.dims).toEqual([2, 5, D_MLP]);
-    const [before, after] = ['hook_pre', 'hook_post'].map((name) => values.get(`blocks.0.mlp.${name}`)); // prettier-ignore
+    const [before, after] = ['hook_pre', 'hook_post'].map((name) => values.get(`blocks.0.mlp.${name}`));
     expect(before?.data.some((x) => x < 0)).toBe(true);
     expect(after?.data).not.toEqual(before?.data);
     expect(await broken(model)).toEqual([]);
   });
 
   it.each<[string, Make, Record<string, string>]>([
-    ['with two gates', (g, x) => project(g, g.op('Mul', [silu(g, project(g, x, D_MLP)), g.op('Tanh', [project(g, x, D_MLP)])]), WIDTH), { 'mlp.hook_pre': '2 projections lead to post, 2 of them through a non-linearity' }], // prettier-ignore
-    ['without a non-linearity', (g, x) => project(g, project(g, x, D_MLP), WIDTH), { 'mlp.hook_pre': '1 projections lead to post, 0 of them through a non-linearity' }], // prettier-ignore
-    ['whose non-linearity adds the bias', (g, x) => project(g, g.op('BiasGelu', [g.op('MatMul', [x, weight(g, WIDTH, D_MLP)]), weight(g, D_MLP)], { domain: 'com.microsoft' }), WIDTH), { 'mlp.hook_pre': 'the non-linearity adds a bias itself (BiasGelu)' }], // prettier-ignore
-    ['that is one projection', (g, x) => project(g, x, WIDTH), { 'mlp.hook_post': 'it is a single projection' }], // prettier-ignore
+    [
+      'with two gates',
+      (g, x) => project(g, g.op('Mul', [silu(g, project(g, x, D_MLP)), g.op('Tanh', [project(g, x, D_MLP)])]), WIDTH),
+      { 'mlp.hook_pre': '2 projections lead to post, 2 of them through a non-linearity' },
+    ],
+    [
+      'without a non-linearity',
+      (g, x) => project(g, project(g, x, D_MLP), WIDTH),
+      { 'mlp.hook_pre': '1 projections lead to post, 0 of them through a non-linearity' },
+    ],
+    [
+      'whose non-linearity adds the bias',
+      (g, x) =>
+        project(
+          g,
+          g.op('BiasGelu', [g.op('MatMul', [x, weight(g, WIDTH, D_MLP)]), weight(g, D_MLP)], {
+            domain: 'com.microsoft',
+          }),
+          WIDTH,
+        ),
+      { 'mlp.hook_pre': 'the non-linearity adds a bias itself (BiasGelu)' },
+    ],
+    ['that is one projection', (g, x) => project(g, x, WIDTH), { 'mlp.hook_post': 'it is a single projection' }],
     [
       'of experts',
       (g, x) => {
         const gate = softmax(g, project(g, x, 2));
-        const [a, b] = g.ops('Split', [gate], { outputs: 2, attributes: { axis: -1, num_outputs: 2 } }) as [Value, Value]; // prettier-ignore
+        const [a, b] = g.ops('Split', [gate], { outputs: 2, attributes: { axis: -1, num_outputs: 2 } }) as [
+          Value,
+          Value,
+        ];
         return g.op('Add', [g.op('Mul', [a, plainMlp(g, x)]), g.op('Mul', [b, plainMlp(g, x)])]);
       },
       { 'mlp.hook_post': 'all of it passes through no projection: a mixture of experts?' },
@@ -96,7 +111,7 @@ describe('parallel branches are told apart in the sum', () => {
       const sites = sitesOf(model);
       expect(sites.has('blocks.0.hook_resid_mid')).toBe(false);
       expect(sites.has('blocks.0.ln2.hook_scale')).toBe(!shared);
-      expect(sites.get('blocks.0.hook_mlp_in')?.tensor).toBe(sites.get('blocks.0.hook_resid_pre')?.tensor); // prettier-ignore
+      expect(sites.get('blocks.0.hook_mlp_in')?.tensor).toBe(sites.get('blocks.0.hook_resid_pre')?.tensor);
       const readOnly = shared ? 'attention and MLP read it through one norm' : null;
       expect(sites.get('blocks.0.hook_mlp_in')?.readOnly).toBe(readOnly);
       expect(await broken(model)).toEqual([]);
@@ -132,7 +147,9 @@ describe('a Dropout', () => {
   const dropping = (training: boolean, ratio: number): ModelProto =>
     transformer({
       mlp: (g, x) => {
-        const mode = g.initializer(makeTensor(g.fresh('mode'), { dims: [], data: Uint8Array.of(training ? 1 : 0), dtype: 'bool' })); // prettier-ignore
+        const mode = g.initializer(
+          makeTensor(g.fresh('mode'), { dims: [], data: Uint8Array.of(training ? 1 : 0), dtype: 'bool' }),
+        );
         return g.op('Dropout', [plainMlp(g, x), g.scalar(ratio), mode]);
       },
     });

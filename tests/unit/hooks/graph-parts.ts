@@ -15,7 +15,7 @@ export async function broken(model: ModelProto): Promise<string[]> {
   const values = await valuesOf(model, sites);
   const identities = identitiesOf(sites.map((site) => site.name));
   expect(identities.length).toBeGreaterThan(4);
-  return brokenIdentities(identities, values, 1e-5).map(({ equation, error }) => `${equation}: ${error}`); // prettier-ignore
+  return brokenIdentities(identities, values, 1e-5).map(({ equation, error }) => `${equation}: ${error}`);
 }
 
 export const mean = (g: GraphBuilder, x: Value, axis = -1): Value =>
@@ -25,14 +25,16 @@ export const withEps = (g: GraphBuilder, x: Value): Value => g.op('Add', [x, g.s
 export const rms = (g: GraphBuilder, x: Value): Value => withEps(g, mean(g, square(g, x)));
 export const gain = (g: GraphBuilder, x: Value): Value => g.op('Mul', [weight(g, WIDTH), x]);
 
-export const turned = (g: GraphBuilder, x: Value, perm: number[]): Value => g.op('Transpose', [x], { attributes: { perm } }); // prettier-ignore
-export const softmax = (g: GraphBuilder, x: Value, axis = -1): Value => g.op('Softmax', [x], { attributes: { axis } }); // prettier-ignore
-export const qkv = (g: GraphBuilder, x: Value): [Value, Value, Value] => ['q', 'k', 'v'].map(() => split(g, project(g, x, WIDTH))) as [Value, Value, Value]; // prettier-ignore
+export const turned = (g: GraphBuilder, x: Value, perm: number[]): Value =>
+  g.op('Transpose', [x], { attributes: { perm } });
+export const softmax = (g: GraphBuilder, x: Value, axis = -1): Value => g.op('Softmax', [x], { attributes: { axis } });
+export const qkv = (g: GraphBuilder, x: Value): [Value, Value, Value] =>
+  ['q', 'k', 'v'].map(() => split(g, project(g, x, WIDTH))) as [Value, Value, Value];
 
 /** Half rotation by a table that is no activation. */
 export function rotate(g: GraphBuilder, x: Value): Value {
   const table = (): Value => weight(g, 1, 1, 1, D_HEAD);
-  const half = (from: number, to: number): Value => g.op('Slice', [x, g.integers(from), g.integers(to), g.integers(3)]); // prettier-ignore
-  const swapped = g.op('Concat', [g.op('Neg', [half(2, 4)]), half(0, 2)], { attributes: { axis: -1 } }); // prettier-ignore
+  const half = (from: number, to: number): Value => g.op('Slice', [x, g.integers(from), g.integers(to), g.integers(3)]);
+  const swapped = g.op('Concat', [g.op('Neg', [half(2, 4)]), half(0, 2)], { attributes: { axis: -1 } });
   return g.op('Add', [g.op('Mul', [x, table()]), g.op('Mul', [swapped, table()])]);
 }

@@ -64,7 +64,9 @@ export function project(g: GraphBuilder, x: Value, width: number): Value {
 }
 
 export function layerNorm(g: GraphBuilder, x: Value): Value {
-  return g.op('LayerNormalization', [x, weight(g, WIDTH), weight(g, WIDTH)], { attributes: { axis: -1, epsilon: { f: 1e-3 } } }); // prettier-ignore
+  return g.op('LayerNormalization', [x, weight(g, WIDTH), weight(g, WIDTH)], {
+    attributes: { axis: -1, epsilon: { f: 1e-3 } },
+  });
 }
 
 /** [batch, pos, head·d] as [batch, head, pos, d]. */
@@ -86,7 +88,7 @@ export function scoresOf(g: GraphBuilder, q: Value, k: Value): Value {
 }
 
 export function plainAttention(g: GraphBuilder, x: Value): Value {
-  const [q, k, v] = ['q', 'k', 'v'].map(() => split(g, project(g, x, WIDTH))) as [Value, Value, Value]; // prettier-ignore
+  const [q, k, v] = ['q', 'k', 'v'].map(() => split(g, project(g, x, WIDTH))) as [Value, Value, Value];
   const pattern = g.op('Softmax', [scoresOf(g, q, k)], { attributes: { axis: -1 } });
   return merge(g, g.op('MatMul', [pattern, v]));
 }
@@ -97,7 +99,7 @@ export function attentionWith(change: {
   readonly pattern?: Unary;
 }): (g: GraphBuilder, x: Value) => Value {
   return (g, x) => {
-    const [q, k, v] = ['q', 'k', 'v'].map(() => split(g, project(g, x, WIDTH))) as [Value, Value, Value]; // prettier-ignore
+    const [q, k, v] = ['q', 'k', 'v'].map(() => split(g, project(g, x, WIDTH))) as [Value, Value, Value];
     const scores = (change.scores ?? ((_, s) => s))(g, scoresOf(g, q, k));
     const softmax = g.op('Softmax', [scores], { attributes: { axis: -1 } });
     return merge(g, g.op('MatMul', [(change.pattern ?? ((_, p) => p))(g, softmax), v]));
@@ -137,7 +139,9 @@ export async function valuesOf(
   try {
     const ids = BigInt64Array.from({ length: 10 }, (_, i) => BigInt((i * 7 + 3) % VOCAB));
     const ones = new BigInt64Array(10).fill(1n);
-    const feeds = session.inputs.map((name) => [name, { dtype: 'int64', dims: [2, 5], data: name === 'input_ids' ? ids : ones }] as const); // prettier-ignore
+    const feeds = session.inputs.map(
+      (name) => [name, { dtype: 'int64', dims: [2, 5], data: name === 'input_ids' ? ids : ones }] as const,
+    );
     const results = await session.run(Object.fromEntries(feeds), [...new Set(wanted)]);
     const names = [...sites.map((site) => site.name), 'logits'];
     return new Map(names.map((name, i) => [name, results[wanted[i] ?? ''] as SiteValue]));

@@ -4,15 +4,9 @@ import { matchSites, resolveSites } from '../../../core/hooks/sites.js';
 import { decodeModel } from '../../../core/onnx/codec.js';
 import { graphOf } from '../../../core/onnx/cut.js';
 import { InputError } from '../../../schemas/errors.js';
-import {
-  FIXTURES,
-  MODEL_FILES,
-  tinyTransformer,
-  type TinyOptions,
-} from '../onnx/fixture-models.js';
+import { FIXTURES, MODEL_FILES, tinyTransformer, type TinyOptions } from '../onnx/fixture-models.js';
 
-const sitesOf = (options: TinyOptions): ReturnType<typeof resolveSites> =>
-  resolveSites(tinyTransformer(options));
+const sitesOf = (options: TinyOptions): ReturnType<typeof resolveSites> => resolveSites(tinyTransformer(options));
 
 const norm = (name: string): string[] => [`${name}.hook_scale`, `${name}.hook_normalized`];
 
@@ -20,7 +14,7 @@ const norm = (name: string): string[] => [`${name}.hook_scale`, `${name}.hook_no
 function expectedKinds(file: string): string[] {
   const [post, parallel] = [file.includes('bert'), file.includes('neox')];
   const [rotary, after] = [/neox|llama|gemma/.test(file), file.includes('gemma')];
-  const attention = ['q', 'k', 'v', ...(rotary ? ['rot_q', 'rot_k'] : []), 'attn_scores', 'pattern', 'z']; // prettier-ignore
+  const attention = ['q', 'k', 'v', ...(rotary ? ['rot_q', 'rot_k'] : []), 'attn_scores', 'pattern', 'z'];
   return [
     'hook_resid_pre',
     ...(post ? [] : norm('ln1')),
@@ -74,7 +68,7 @@ describe('the sites of a model', () => {
   it('lie after the norm where every addition is followed by one, in the last block too', () => {
     const post = sitesOf({ norm: 'post' });
     expect(post.norm).toBe('post');
-    const tensorOf = (name: string): string => post.sites.find((site) => site.name === name)?.tensor ?? ''; // prettier-ignore
+    const tensorOf = (name: string): string => post.sites.find((site) => site.name === name)?.tensor ?? '';
     for (const n of [0, 1]) {
       expect(tensorOf(`blocks.${n}.hook_resid_mid`)).toMatch(/^Add/);
       expect(tensorOf(`blocks.${n}.hook_mlp_in`)).toMatch(/^LayerNormalization/);
@@ -110,10 +104,22 @@ describe('the sites of a model', () => {
 
 describe('an unknown structure', () => {
   it.each<[string, TinyOptions, string]>([
-    ['a single block with no norm in it', { layers: 1, norm: 'none', mlp: 'parallel' }, "Expected a norm inside the only block's branch"], // prettier-ignore
+    [
+      'a single block with no norm in it',
+      { layers: 1, norm: 'none', mlp: 'parallel' },
+      "Expected a norm inside the only block's branch",
+    ],
     ['no block at all', { layers: 0 }, 'found no addition to a residual stream'],
-    ['a scaled residual stream', { mlp: 'gated-skip' }, 'Expected every mlp branch to be added to the residual stream, found one that ends in node'], // prettier-ignore
-    ['norms after some additions only', { norm: 'firstOnly' }, 'Expected nothing, or everywhere the same norm, between the additions to the residual stream, found: LayerNormalization; nothing'], // prettier-ignore
+    [
+      'a scaled residual stream',
+      { mlp: 'gated-skip' },
+      'Expected every mlp branch to be added to the residual stream, found one that ends in node',
+    ],
+    [
+      'norms after some additions only',
+      { norm: 'firstOnly' },
+      'Expected nothing, or everywhere the same norm, between the additions to the residual stream, found: LayerNormalization; nothing',
+    ],
     ['fused operators', { fused: true }, 'found SkipLayerNormalization'],
   ])('is refused with what was found: %s', (_, options, message) => {
     expect(() => sitesOf(options)).toThrow(InputError);
@@ -135,7 +141,10 @@ describe('an unknown structure', () => {
     const graph = graphOf(model);
     const renamed = {
       ...graph,
-      node: graph.node.map((node) => ({ ...node, input: node.input.map((name) => (name === 'input_ids' ? 'left' : name)) })), // prettier-ignore
+      node: graph.node.map((node) => ({
+        ...node,
+        input: node.input.map((name) => (name === 'input_ids' ? 'left' : name)),
+      })),
       input: graph.input.map((info) => ({ ...info, name: 'left' })),
     };
     const [input] = renamed.input;
@@ -146,21 +155,25 @@ describe('an unknown structure', () => {
       attribute: [],
       metadataProps: [],
     };
-    const two = { ...renamed, node: [gather, ...renamed.node], input: [{ ...input, metadataProps: [] }, { ...input, name: 'right', metadataProps: [] }] }; // prettier-ignore
-    expect(() => resolveSites({ ...model, graph: two })).toThrow(
-      'Expected one input of token ids, found left, right.',
-    );
+    const two = {
+      ...renamed,
+      node: [gather, ...renamed.node],
+      input: [
+        { ...input, metadataProps: [] },
+        { ...input, name: 'right', metadataProps: [] },
+      ],
+    };
+    expect(() => resolveSites({ ...model, graph: two })).toThrow('Expected one input of token ids, found left, right.');
   });
 });
 
 describe('site patterns', () => {
-  const sites = ['hook_embed', 'blocks.0.hook_resid_pre', 'blocks.0.hook_resid_post', 'blocks.10.hook_resid_post'].map((name) => ({ name })); // prettier-ignore
+  const sites = ['hook_embed', 'blocks.0.hook_resid_pre', 'blocks.0.hook_resid_post', 'blocks.10.hook_resid_post'].map(
+    (name) => ({ name }),
+  );
 
   it('match any block, keep the order of the model and name each site once', () => {
-    const { sites: found, unmatched } = matchSites(
-      ['blocks.*.hook_resid_post', 'blocks.0.*', 'hook_embed'],
-      sites,
-    );
+    const { sites: found, unmatched } = matchSites(['blocks.*.hook_resid_post', 'blocks.0.*', 'hook_embed'], sites);
     expect(found).toEqual(sites);
     expect(unmatched).toEqual([]);
     expect(matchSites(['blocks.*.hook_resid_post'], sites).sites.map((s) => s.name)).toEqual([

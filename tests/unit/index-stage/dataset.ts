@@ -29,9 +29,7 @@ export interface Dataset {
 
 /** A shard's run: its firings sorted by (feature, doc, pos). */
 function sortedRun(shard: ShardData): TableColumns['postings'] {
-  const sorted = [...shard.firings].sort(
-    (a, b) => a.feature - b.feature || a.doc - b.doc || a.pos - b.pos,
-  );
+  const sorted = [...shard.firings].sort((a, b) => a.feature - b.feature || a.doc - b.doc || a.pos - b.pos);
   return {
     feature: Uint32Array.from(sorted, (f) => f.feature),
     doc: Uint32Array.from(sorted, (f) => f.doc),
@@ -86,8 +84,7 @@ function encodeSums(
       (v, i) => (perDocument[d + i] = (perDocument[d + i] ?? 0) + v),
     );
   });
-  const column = (i: number): number =>
-    perDocument.reduce((sum, v, at) => (at % 4 === i ? sum + v : sum), 0);
+  const column = (i: number): number => perDocument.reduce((sum, v, at) => (at % 4 === i ? sum + v : sum), 0);
   return {
     statistics: {
       rows: column(0),
@@ -100,11 +97,7 @@ function encodeSums(
   };
 }
 
-function commit(
-  stage: 'tokens' | 'encode',
-  shard: ShardData,
-  rest: Pick<Commit, 'objects' | 'statistics'>,
-): Commit {
+function commit(stage: 'tokens' | 'encode', shard: ShardData, rest: Pick<Commit, 'objects' | 'statistics'>): Commit {
   const key = sha256Hex(stage);
   const producer = { version: '0', host: 'h', run: 'r', revision: 0 };
   return {
@@ -130,9 +123,7 @@ export async function buildDataset(shape: Shape): Promise<Dataset> {
   const folder = await mkdtemp(join(tmpdir(), 'assay-index-'));
   const memory = createMemoryStore();
   const at = { store: memory, folder };
-  const shards = Array.from({ length: shape.shards }, (_, i) =>
-    drawShard(shape, i, i * shape.documents),
-  );
+  const shards = Array.from({ length: shape.shards }, (_, i) => drawShard(shape, i, i * shape.documents));
   const tokens: Commit[] = [];
   const encoded: Commit[] = [];
   for (const shard of shards) {
@@ -185,19 +176,13 @@ function contextName(dataset: Dataset, { doc, pos }: Firing): string {
 }
 
 /** The strongest examples of a feature, by brute force: best of each context, then value descending, doc, pos. */
-export function bruteTop(
-  dataset: Dataset,
-  feature: number,
-  k: number,
-): { doc: number; pos: number; value: number }[] {
+export function bruteTop(dataset: Dataset, feature: number, k: number): { doc: number; pos: number; value: number }[] {
   const best = new Map<string, Firing>();
   for (const firing of allFirings(dataset).filter((f) => f.feature === feature)) {
     const context = contextName(dataset, firing);
     const known = best.get(context);
     if (!known || firing.value > known.value) best.set(context, firing);
   }
-  const sorted = [...best.values()].sort(
-    (a, b) => b.value - a.value || a.doc - b.doc || a.pos - b.pos,
-  );
+  const sorted = [...best.values()].sort((a, b) => b.value - a.value || a.doc - b.doc || a.pos - b.pos);
   return sorted.slice(0, k).map(({ doc, pos, value }) => ({ doc, pos, value }));
 }

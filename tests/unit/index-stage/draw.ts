@@ -43,19 +43,12 @@ function drawValue(random: KeyedRandom): number {
 export function drawShard(shape: Shape, index: number, firstDoc: number): ShardData {
   const random = new KeyedRandom('dataset', shape.seed, index);
   const offsets = new Uint32Array(shape.documents + 1);
-  for (let i = 0; i < shape.documents; i++)
-    offsets[i + 1] = (offsets[i] ?? 0) + 1 + random.nextInt(shape.mostTokens);
+  for (let i = 0; i < shape.documents; i++) offsets[i + 1] = (offsets[i] ?? 0) + 1 + random.nextInt(shape.mostTokens);
   const total = offsets.at(-1) ?? 0;
   const ids = Uint32Array.from({ length: total }, () => random.nextInt(12));
 
   const firings: Firing[] = [];
-  const [docs, positions, ends, features, values]: number[][] = [
-    [],
-    [],
-    [0],
-    [],
-    [],
-  ] as unknown as number[][];
+  const [docs, positions, ends, features, values]: number[][] = [[], [], [0], [], []] as unknown as number[][];
   for (let d = 0; d < shape.documents; d++) {
     const length = (offsets[d + 1] ?? 0) - (offsets[d] ?? 0);
     for (let pos = 0; pos < length; pos++) {
@@ -110,11 +103,7 @@ export function drawShard(shape: Shape, index: number, firstDoc: number): ShardD
 const GLYPHS = ['a', 'é', '語', '🙂', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'];
 
 /** Each token is one code point, with a space between two: token pos spans code points 2·pos … 2·pos + 1. */
-function drawDocuments(
-  offsets: Uint32Array,
-  ids: Uint32Array,
-  firstDoc: number,
-): TableColumns['documents'] {
+function drawDocuments(offsets: Uint32Array, ids: Uint32Array, firstDoc: number): TableColumns['documents'] {
   const rows = Array.from({ length: offsets.length - 1 }, (_, d) => d);
   const own = (d: number): number[] => [...ids.subarray(offsets[d], offsets[d + 1])];
   return {

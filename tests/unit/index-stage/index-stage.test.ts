@@ -47,10 +47,7 @@ async function readIndex(output: StageOutput): Promise<Indexed> {
   };
 }
 
-async function withDataset(
-  shape: Shape,
-  check: (dataset: Dataset) => Promise<void>,
-): Promise<void> {
+async function withDataset(shape: Shape, check: (dataset: Dataset) => Promise<void>): Promise<void> {
   const dataset = await buildDataset(shape);
   try {
     await check(dataset);
@@ -110,10 +107,7 @@ function rowOf(features: TableColumns['features'], row: number): Record<string, 
   const { n, density, max, mean, p50, p90, p99, silent, topTokens } = features;
   const from = topTokens.offsets[row] ?? 0;
   const to = topTokens.offsets[row + 1] ?? 0;
-  const tokens = [...topTokens.token.subarray(from, to)].map((token, i) => [
-    token,
-    topTokens.n[from + i],
-  ]);
+  const tokens = [...topTokens.token.subarray(from, to)].map((token, i) => [token, topTokens.n[from + i]]);
   return {
     n: n[row],
     density: density[row],
@@ -127,18 +121,10 @@ function rowOf(features: TableColumns['features'], row: number): Record<string, 
   };
 }
 
-async function expectIndex(
-  dataset: Dataset,
-  output: StageOutput,
-  range: { from: number; to: number },
-): Promise<void> {
+async function expectIndex(dataset: Dataset, output: StageOutput, range: { from: number; to: number }): Promise<void> {
   const { postings, features, top } = await readIndex(output);
-  const firings = allFirings(dataset).filter(
-    (f) => f.feature >= range.from && f.feature < range.to,
-  );
-  expect(postingsOf(postings)).toEqual(
-    firings.map(({ feature, doc, pos, value }) => ({ feature, doc, pos, value })),
-  );
+  const firings = allFirings(dataset).filter((f) => f.feature >= range.from && f.feature < range.to);
+  expect(postingsOf(postings)).toEqual(firings.map(({ feature, doc, pos, value }) => ({ feature, doc, pos, value })));
   for (let feature = range.from; feature < range.to; feature++) {
     const row = feature - range.from;
     expect([features.feature[row], top.feature[row]]).toEqual([feature, feature]);
@@ -175,8 +161,7 @@ describe('index stage', () => {
         { from: 11, to: 12 },
       ];
       const outputs = [...(await runIndex(dataset, ranges)).values()];
-      for (const [i, range] of ranges.entries())
-        await expectIndex(dataset, outputs[i] as StageOutput, range);
+      for (const [i, range] of ranges.entries()) await expectIndex(dataset, outputs[i] as StageOutput, range);
     });
   });
 
@@ -184,9 +169,7 @@ describe('index stage', () => {
     const digests = async (): Promise<string[]> => {
       let found: string[] = [];
       await withDataset(SHAPE, async (dataset) => {
-        found = [...(await runIndex(dataset)).values()].flatMap((output) =>
-          output.files.map((f) => f.sha256),
-        );
+        found = [...(await runIndex(dataset)).values()].flatMap((output) => output.files.map((f) => f.sha256));
       });
       return found;
     };
@@ -196,9 +179,7 @@ describe('index stage', () => {
   it('refuses postings outside the documents whose tokens it was given', async () => {
     await withDataset(SHAPE, async (dataset) => {
       const wrong = { ...dataset, tokens: dataset.tokens.slice(0, 1) };
-      await expect(runIndex(wrong)).rejects.toThrow(
-        /Expected a token at document \d+, position \d+, found none/,
-      );
+      await expect(runIndex(wrong)).rejects.toThrow(/Expected a token at document \d+, position \d+, found none/);
     });
   });
 });

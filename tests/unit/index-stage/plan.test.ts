@@ -50,26 +50,17 @@ describe('plan of the index', () => {
       [11, 19],
       [19, 20],
     ]);
-    for (const range of ranges)
-      expect(range.postings <= RANGE_POSTINGS || range.to - range.from === 1).toBe(true);
+    for (const range of ranges) expect(range.postings <= RANGE_POSTINGS || range.to - range.from === 1).toBe(true);
   });
 
   it('bounds the slots of top where nothing fires', () => {
     // 2^23 slots / 1,024 per feature = 8,192 features.
-    expect(planFeatureRanges(20_000, 1024, []).map(({ from, to }) => to - from)).toEqual([
-      8192, 8192, 3616,
-    ]);
+    expect(planFeatureRanges(20_000, 1024, []).map(({ from, to }) => to - from)).toEqual([8192, 8192, 3616]);
   });
 
   it('does not depend on the order of the commits', () => {
-    const commits = [
-      run('b', [[7_000_001, 0, 6]]),
-      run('a', [[5_000_000, 0, 2]]),
-      run('c', [[9_999_999, 3, 9]]),
-    ];
-    expect(planFeatureRanges(10, 64, commits)).toEqual(
-      planFeatureRanges(10, 64, [...commits].reverse()),
-    );
+    const commits = [run('b', [[7_000_001, 0, 6]]), run('a', [[5_000_000, 0, 2]]), run('c', [[9_999_999, 3, 9]])];
+    expect(planFeatureRanges(10, 64, commits)).toEqual(planFeatureRanges(10, 64, [...commits].reverse()));
   });
 
   it('plans one item per range and one for the metrics, each under its own input', () => {

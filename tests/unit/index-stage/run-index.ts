@@ -7,12 +7,7 @@ import type { IndexConfig, IndexInputs } from '../../../stages/configs.js';
 import { indexTasks } from '../../../stages/index/child.js';
 import { planIndexItems } from '../../../stages/index/plan.js';
 import { indexStage } from '../../../stages/index/run.js';
-import type {
-  ComputeChildren,
-  StageContext,
-  StageOutput,
-  WorkItem,
-} from '../../../stages/stage.js';
+import type { ComputeChildren, StageContext, StageOutput, WorkItem } from '../../../stages/stage.js';
 import type { Dataset } from './dataset.js';
 import type { Shape } from './draw.js';
 
@@ -107,11 +102,7 @@ export async function runIndex(
   for (const item of items) {
     const spool = join(dataset.folder, `spool-${item.shard}`);
     await mkdir(spool, { recursive: true });
-    const result = await indexStage.run(
-      item,
-      indexConfig(shape),
-      stageContext(dataset, spool, fetched),
-    );
+    const result = await indexStage.run(item, indexConfig(shape), stageContext(dataset, spool, fetched));
     outputs.set(item.shard, result.outputs[0] as StageOutput);
   }
   return outputs;

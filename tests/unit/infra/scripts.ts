@@ -27,10 +27,7 @@ interface Scripts {
     readonly countTests: (report: TestReport, exitCode: number | string) => Counts;
   };
   readonly 'servers/download.mjs': {
-    readonly downloadProgram: (
-      source: { url: string; kind: string },
-      file: string,
-    ) => Promise<void>;
+    readonly downloadProgram: (source: { url: string; kind: string }, file: string) => Promise<void>;
   };
 }
 

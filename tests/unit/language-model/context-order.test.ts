@@ -1,10 +1,6 @@
 // Laws of the order of contexts: every token once per epoch, keyed, a function of the step alone.
 import { describe, expect, it } from 'vitest';
-import {
-  contextOffsets,
-  contextsPerEpoch,
-  type ContextOrder,
-} from '../../../core/order/context-order.js';
+import { contextOffsets, contextsPerEpoch, type ContextOrder } from '../../../core/order/context-order.js';
 
 const ORDER: ContextOrder = {
   sampling: 'epochs',

@@ -234,13 +234,17 @@ describe('what is trained on', () => {
   });
 
   it('needs files that are there', async () => {
-    const text = { name: 't', tokenizer: 'none.json', corpus: { sources: ['x'] }, model: small('m'), training: { steps: 1 } }; // prettier-ignore
+    const text = {
+      name: 't',
+      tokenizer: 'none.json',
+      corpus: { sources: ['x'] },
+      model: small('m'),
+      training: { steps: 1 },
+    };
     const file = parseTrainingFile(JSON.stringify(text), 't.yaml');
     const options = { folder: '/nowhere', store: createMemoryStore(), revision: 1 };
     await expect(resolveTraining(file, options)).rejects.toThrow(InputError);
-    await expect(resolveTraining(file, options)).rejects.toThrow(
-      'Cannot read the tokenizer "/nowhere/none.json"',
-    );
+    await expect(resolveTraining(file, options)).rejects.toThrow('Cannot read the tokenizer "/nowhere/none.json"');
     const prepend = { ...text, tokenizer: TOKENIZER, training: { steps: 1, prepend: '<nope>' } };
     const project = await makeProject({ parts });
     const again = { ...prepend, corpus: { sources: ['part-0.jsonl'], split: { field: 'split' } } };
@@ -255,10 +259,7 @@ describe('what is trained on', () => {
 
 describe('a finished model', () => {
   it('is written as files that inspect and run accept', async () => {
-    const models = [
-      small('gpt'),
-      small('llama', { architecture: 'llama', heads: 4, keyValueHeads: 2, width: 16 }),
-    ];
+    const models = [small('gpt'), small('llama', { architecture: 'llama', heads: 4, keyValueHeads: 2, width: 16 })];
     const project = await makeProject({ parts, models });
     const units = await project.run();
     const { store, training, folder } = project;

@@ -3,11 +3,7 @@ import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { initialParameters } from '../../../core/training/initialise.js';
 import { modelParameters } from '../../../core/training/architectures.js';
-import {
-  readBatches,
-  readWeights,
-  splitBatches,
-} from '../../../stages/language-model/given-files.js';
+import { readBatches, readWeights, splitBatches } from '../../../stages/language-model/given-files.js';
 import { smallConfig, temporaryFolder, writeTensors } from './harness.js';
 
 const spec = smallConfig().model;
@@ -29,10 +25,7 @@ beforeAll(async () => {
 /** The whole file's tensors with some changed; undefined leaves one out. */
 async function write(changes: Record<string, Tensors[string] | undefined>): Promise<void> {
   const entries = Object.entries({ ...whole, ...changes });
-  await writeTensors(
-    file,
-    Object.fromEntries(entries.filter(([, t]) => t !== undefined)) as Tensors,
-  );
+  await writeTensors(file, Object.fromEntries(entries.filter(([, t]) => t !== undefined)) as Tensors);
 }
 
 describe('given weights', () => {
@@ -79,9 +72,7 @@ describe('given weights', () => {
     await expect(readWeights('/nowhere', spec)).rejects.toThrow(
       'Expected a safetensors file at /nowhere, found none that can be read (ENOENT); correct the path.',
     );
-    await expect(readWeights(new URL(import.meta.url).pathname, spec)).rejects.toThrow(
-      'Not a whole safetensors file',
-    );
+    await expect(readWeights(new URL(import.meta.url).pathname, spec)).rejects.toThrow('Not a whole safetensors file');
   });
 });
 

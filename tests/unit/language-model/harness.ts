@@ -57,15 +57,10 @@ export async function temporaryFolder(): Promise<string> {
 }
 
 /** A stream with structure to learn: each token is the one before plus a small random step. */
-export async function writeStream(
-  file: string,
-  tokens: number,
-  weights?: Float32Array,
-): Promise<StreamFile> {
+export async function writeStream(file: string, tokens: number, weights?: Float32Array): Promise<StreamFile> {
   const random = new KeyedRandom('stream', file.split('/').at(-1) ?? '', tokens);
   const ids = new Uint16Array(tokens);
-  for (let i = 1; i < tokens; i++)
-    ids[i] = ((ids[i - 1] as number) + 1 + random.nextInt(3)) % VOCABULARY;
+  for (let i = 1; i < tokens; i++) ids[i] = ((ids[i - 1] as number) + 1 + random.nextInt(3)) % VOCABULARY;
   await writeFile(file, new Uint8Array(ids.buffer));
   const beside = weights && `${file}.weights`;
   if (beside) await writeFile(beside, new Uint8Array(weights.buffer));
@@ -134,8 +129,7 @@ export async function runInLinks(
     const spool = path.join(folder, `link-${link}`);
     const response = await runTask({ ...request, spool, checkpoint }, { proceeds: proceeds(link) });
     if (response.output) return { response, links: link + 1 };
-    if (response.checkpoint)
-      checkpoint = { path: response.checkpoint.file.path, state: response.checkpoint.state };
+    if (response.checkpoint) checkpoint = { path: response.checkpoint.file.path, state: response.checkpoint.state };
   }
 }
 
@@ -149,9 +143,7 @@ export async function writeTensors(
   file: string,
   tensors: Readonly<Record<string, { shape: number[]; data: Float32Array | Int32Array }>>,
 ): Promise<string> {
-  const entries = Object.entries(tensors).map(
-    ([name, { shape, data }]) => [name, safeTensor(data, shape)] as const,
-  );
+  const entries = Object.entries(tensors).map(([name, { shape, data }]) => [name, safeTensor(data, shape)] as const);
   await writeFile(file, Buffer.concat(encodeSafetensors(new Map(entries))));
   return sha256Hex(file);
 }

@@ -11,7 +11,7 @@ import type { Workshop } from '../../../cli/training/workshop.js';
 import type { StageName } from '../../../schemas/constants.js';
 import { corpusTasks } from '../../../stages/corpus/child.js';
 import { languageModelTasks } from '../../../stages/language-model/child.js';
-import { resolveTraining, type ResolvedTraining } from '../../../stages/language-model/resolve-training.js'; // prettier-ignore
+import { resolveTraining, type ResolvedTraining } from '../../../stages/language-model/resolve-training.js';
 import { settleRevision, storeTraining } from '../../../stages/language-model/training-records.js';
 import { parseTrainingFile } from '../../../stages/language-model/training-file.js';
 import type { StageUnits } from '../../../stages/run-plan/stage-units.js';
@@ -22,9 +22,7 @@ import { openLocalCache } from '../../../storage/cache/local-cache.js';
 import { createMemoryStore } from '../../../storage/objects/memory-store.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 
-export const TOKENIZER = fileURLToPath(
-  new URL('../../fixtures/tiny-lm/tokenizer.json', import.meta.url),
-);
+export const TOKENIZER = fileURLToPath(new URL('../../fixtures/tiny-lm/tokenizer.json', import.meta.url));
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -93,7 +91,7 @@ export function inProcess(parts: {
   const { folder, store, training } = parts;
   const called: string[] = [];
   const notes: string[] = [];
-  const all: Tasks = { ...corpusTasks, ...tokensTasks, ...streamTasks, ...languageModelTasks, ...parts.tasks }; // prettier-ignore
+  const all: Tasks = { ...corpusTasks, ...tokensTasks, ...streamTasks, ...languageModelTasks, ...parts.tasks };
   const children: ComputeChildren = {
     stopAll: () => undefined,
     call: async <Response>(...[task, request, call]: Parameters<ComputeChildren['call']>) => {

@@ -107,9 +107,7 @@ describe('a stream', () => {
     });
     await trainUntil(project, 'stream');
     const [model] = project.training.models;
-    const { ids, weights } = model
-      ? await streamOf(project, model.streams.training)
-      : { ids: [], weights: [] };
+    const { ids, weights } = model ? await streamOf(project, model.streams.training) : { ids: [], weights: [] };
     const { starts, ends } = tokenizer.encode(text);
     const own = [...starts].map((start, i) => (start < 10 && (ends[i] ?? 0) > 6 ? 3 : 0.5));
     expect(own.filter((weight) => weight === 3).length).toBeGreaterThan(0);
@@ -128,8 +126,7 @@ describe('a stream', () => {
       ...commit,
       objects: commit.objects.filter(({ table }) => table !== 'lines'),
     }));
-    const sources = (): unknown =>
-      model && streamSources(model.streams.training.keyed, { corpus: old, tokens });
+    const sources = (): unknown => model && streamSources(model.streams.training.keyed, { corpus: old, tokens });
     expect(sources).toThrow(DataError);
     expect(sources).toThrow(
       /to say where its \d+ documents of split fit stood in their file, found 0 places; make the run anew with this release, or set training\.order: shuffled\./,
@@ -172,14 +169,9 @@ describe('weights by spans', () => {
     ['7', 'a list of {start, end, weight}'],
     ['[{"start":3,"end":3,"weight":1}]', 'whole numbers 0 ≤ start < end and a finite weight ≥ 0'],
     ['[{"start":0,"end":3,"weight":-1}]', 'whole numbers 0 ≤ start < end and a finite weight ≥ 0'],
-    [
-      '[{"start":0,"end":3,"weight":1},{"start":2,"end":4,"weight":1}]',
-      'spans that do not overlap',
-    ],
+    ['[{"start":0,"end":3,"weight":1},{"start":2,"end":4,"weight":1}]', 'spans that do not overlap'],
   ])('%s is refused', (json, wanted) => {
     const value = JSON.parse(json) as unknown;
-    expect(() => weigh(value)).toThrow(
-      `Expected field "spans" of document "d" to hold ${wanted}, found `,
-    );
+    expect(() => weigh(value)).toThrow(`Expected field "spans" of document "d" to hold ${wanted}, found `);
   });
 });

@@ -6,15 +6,7 @@ import { decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import { DataError, InputError } from '../../../schemas/errors.js';
 import type { Checkpoint } from '../../../stages/language-model/messages.js';
 import { readTable } from '../../../storage/tables/read.js';
-import {
-  CONTEXT,
-  digests,
-  makeWorld,
-  runInLinks,
-  runTask,
-  smallConfig,
-  writeTensors,
-} from './harness.js';
+import { CONTEXT, digests, makeWorld, runInLinks, runTask, smallConfig, writeTensors } from './harness.js';
 
 async function rejection(promise: Promise<unknown>): Promise<Error> {
   return promise.then(
@@ -157,16 +149,13 @@ describe('loss weights', () => {
   it('of 1 everywhere train what no weights train, to float accuracy', async () => {
     const plain = await runTask((await makeWorld()).request);
     const weighted = await runTask((await makeWorld(smallConfig(), { weights: ones })).request);
-    const [a, b] = [plain, weighted].map(
-      ({ output }) => output?.statistics['losses'] as { test: { loss: number } },
-    );
+    const [a, b] = [plain, weighted].map(({ output }) => output?.statistics['losses'] as { test: { loss: number } });
     expect(b?.test.loss).toBeCloseTo(a?.test.loss ?? NaN, 4);
   });
 
   it('are those of the targets: a token of weight 0 is never learnt', async () => {
     // Tokens of even places weigh nothing, so the loss counts targets at odd places alone.
-    const weights = (tokens: number): Float32Array =>
-      Float32Array.from({ length: tokens }, (_, i) => i % 2);
+    const weights = (tokens: number): Float32Array => Float32Array.from({ length: tokens }, (_, i) => i % 2);
     const { request } = await makeWorld(smallConfig(), { weights });
     const { output } = await runTask(request);
     const plain = await runTask((await makeWorld()).request);

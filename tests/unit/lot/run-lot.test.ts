@@ -123,8 +123,7 @@ describe('a lot', () => {
   });
 
   it('a child that dies once costs nothing but time', async () => {
-    const fails = (shard: string, attempt: number): Error | null =>
-      shard === 'b' && attempt === 1 ? died() : null;
+    const fails = (shard: string, attempt: number): Error | null => (shard === 'b' && attempt === 1 ? died() : null);
     const { result, quarantined } = await runScript({ fails });
     expect(result).toMatchObject({ value: { done: 4, quarantined: 0 } });
     expect(quarantined).toEqual([]);

@@ -37,7 +37,8 @@ function save(name: string, model: ModelProto): string {
 }
 
 /** A model whose pattern is squared after the softmax: no pattern of a known kind. */
-const odd = (): string => save('odd.onnx', transformer({ attention: attentionWith({ pattern: (g, p) => g.op('Mul', [p, p]) }) })); // prettier-ignore
+const odd = (): string =>
+  save('odd.onnx', transformer({ attention: attentionWith({ pattern: (g, p) => g.op('Mul', [p, p]) }) }));
 
 describe('a site that breaks its equation', () => {
   it('is listed by inspect as not resolved, with the numbers; the others stay', async () => {
@@ -50,7 +51,7 @@ describe('a site that breaks its equation', () => {
     for (const site of [PATTERN, SCORES]) {
       expect(listed).not.toContain(site);
       const reason = document.unresolved.find((one) => one.site === site)?.reason;
-      expect(reason).toMatch(/^breaks pattern = softmax\(scores\): error (NaN|[\d.e-]+), allowed 0\.00002$/); // prettier-ignore
+      expect(reason).toMatch(/^breaks pattern = softmax\(scores\): error (NaN|[\d.e-]+), allowed 0\.00002$/);
     }
     expect(listed).toContain('blocks.0.attn.hook_z');
     expect(listed).toContain('blocks.0.hook_resid_post');
@@ -63,7 +64,7 @@ describe('a site that breaks its equation', () => {
   it('is refused by a run that wants it, and only by that', async () => {
     const rows = { ids: Uint32Array.of(1, 2, 3), length: 3 };
     await expect(runModel(odd(), rows, { hooks: [PATTERN], engine: ENGINE })).rejects.toThrow(
-      /odd\.onnx: sites blocks\.0\.attn\.hook_pattern, blocks\.0\.attn\.hook_attn_scores cannot be trusted: expected pattern = softmax\(scores\) within 0\.00002, found an error of .*\. This structure is not supported; `assay model inspect` lists the sites that are certain\./, // prettier-ignore
+      /odd\.onnx: sites blocks\.0\.attn\.hook_pattern, blocks\.0\.attn\.hook_attn_scores cannot be trusted: expected pattern = softmax\(scores\) within 0\.00002, found an error of .*\. This structure is not supported; `assay model inspect` lists the sites that are certain\./,
     );
     const values = await runModel(odd(), rows, { hooks: ['*.*.hook_resid_*'], engine: ENGINE });
     expect(values.size).toBe(6);
@@ -71,9 +72,10 @@ describe('a site that breaks its equation', () => {
 
   it('is refused by a plan that wants all sites of the equation', async () => {
     const opened = await openModel(odd());
-    const plan = (sites: readonly string[]): Promise<void> => probeModel(opened, { sites, contextTokens: 4, engine: ENGINE }); // prettier-ignore
+    const plan = (sites: readonly string[]): Promise<void> =>
+      probeModel(opened, { sites, contextTokens: 4, engine: ENGINE });
     await plan([PATTERN, 'blocks.0.hook_resid_post']);
-    await expect(plan([PATTERN, SCORES])).rejects.toThrow('cannot be trusted: expected pattern = softmax(scores)'); // prettier-ignore
+    await expect(plan([PATTERN, SCORES])).rejects.toThrow('cannot be trusted: expected pattern = softmax(scores)');
   });
 });
 
@@ -89,7 +91,7 @@ describe('the context of the check', () => {
   it('cannot be had of a model that does not run: inspect says why', async () => {
     const model = transformer();
     const graph = graphOf(model);
-    const node = graph.node.map((one) => (one.opType === 'Relu' ? { ...one, opType: 'NoSuchOp' } : one)); // prettier-ignore
+    const node = graph.node.map((one) => (one.opType === 'Relu' ? { ...one, opType: 'NoSuchOp' } : one));
     const opened = await openModel(save('op.onnx', { ...model, graph: { ...graph, node } }));
     await expect(checkSites(opened, ENGINE)).rejects.toThrow('NoSuchOp');
     // What lies behind it is found all the same, but for what needs nodes of its own.

@@ -29,7 +29,13 @@ function withFunctions(): ModelProto {
     input: ['x', 'w', 'b'],
     output: ['y'],
     attribute: [],
-    node: [makeNode('LayerNormalization', { input: ['x', 'w', 'b'], output: ['y'], attributes: { axis: -1, epsilon: { f: 1e-5 } } })], // prettier-ignore
+    node: [
+      makeNode('LayerNormalization', {
+        input: ['x', 'w', 'b'],
+        output: ['y'],
+        attributes: { axis: -1, epsilon: { f: 1e-5 } },
+      }),
+    ],
     opsetImport: plain.opsetImport,
     attributeProto: [],
     valueInfo: [],
@@ -52,8 +58,8 @@ function withFunctions(): ModelProto {
 function merged(): ModelProto {
   const graph = graphOf(plain);
   const without = makeGraph({ name: 'without', node: graph.node, output: graph.output });
-  const constant = makeNode('Identity', { input: [graph.initializer[0]?.name ?? ''], output: ['cached'] }); // prettier-ignore
-  const withCache = makeGraph({ name: 'with', node: [constant], output: [makeValueInfo('cached', 'float32')] }); // prettier-ignore
+  const constant = makeNode('Identity', { input: [graph.initializer[0]?.name ?? ''], output: ['cached'] });
+  const withCache = makeGraph({ name: 'with', node: [constant], output: [makeValueInfo('cached', 'float32')] });
   const choice = makeNode('If', {
     input: ['use_cache_branch'],
     output: ['logits'],
@@ -74,11 +80,17 @@ describe('a model that is not one flat graph', () => {
     const names = (opened: typeof flat): string[] => opened.summary.sites.map((site) => site.name);
     expect(names(other)).toEqual(names(flat));
     const rows = { ids: Uint32Array.of(5, 6, 7, 8, 9, 10), length: 3 };
-    const options = { hooks: ['blocks.*.hook_resid_post', 'blocks.*.attn.hook_pattern'], logits: true, engine: { provider: 'cpu', threads: 1, optimisation: 'all' } } as const; // prettier-ignore
-    const [expected, got] = [await runModel(PLAIN, rows, options), await runModel(file, rows, options)]; // prettier-ignore
+    const options = {
+      hooks: ['blocks.*.hook_resid_post', 'blocks.*.attn.hook_pattern'],
+      logits: true,
+      engine: { provider: 'cpu', threads: 1, optimisation: 'all' },
+    } as const;
+    const [expected, got] = [await runModel(PLAIN, rows, options), await runModel(file, rows, options)];
     for (const [site, { data }] of expected) {
       const values = got.get(site)?.data as Float32Array;
-      (data as Float32Array).forEach((value, i) => expect(Math.abs((values[i] ?? NaN) - value), site).toBeLessThan(1e-6)); // prettier-ignore
+      (data as Float32Array).forEach((value, i) =>
+        expect(Math.abs((values[i] ?? NaN) - value), site).toBeLessThan(1e-6),
+      );
     }
   });
 });

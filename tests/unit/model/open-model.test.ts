@@ -1,13 +1,5 @@
 import { createHash } from 'node:crypto';
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -19,12 +11,7 @@ import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/s
 import { InputError } from '../../../schemas/errors.js';
 import { openModel } from '../../../stages/model/open-model.js';
 import { probeModel } from '../../../stages/model/probe-model.js';
-import {
-  computeModelRun,
-  parseIds,
-  runModel,
-  writeModelRun,
-} from '../../../stages/model/run-model.js';
+import { computeModelRun, parseIds, runModel, writeModelRun } from '../../../stages/model/run-model.js';
 import { FIXTURES, tinyTransformer } from '../onnx/fixture-models.js';
 
 const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
@@ -126,7 +113,7 @@ describe('opening a model', () => {
     const weights = path.join(folder, 'ext/data/weights.bin');
     expect(summary.files.map((f) => f.location)).toEqual(['model.onnx', 'data/weights.bin']);
     expect(summary.files[1]?.path).toBe(weights);
-    const expected = { onnx: sha(readFileSync(file)), external: [['data/weights.bin', sha(readFileSync(weights))]] }; // prettier-ignore
+    const expected = { onnx: sha(readFileSync(file)), external: [['data/weights.bin', sha(readFileSync(weights))]] };
     expect(summary.digest).toBe(digestOf(expected));
     const ids = { ids: Uint32Array.from([5, 6, 7]), length: 3 };
     const hooks = ['blocks.1.hook_resid_post'];
@@ -138,14 +125,12 @@ describe('opening a model', () => {
 
 describe('a model that cannot be used', () => {
   it('is refused where there is no such file, with the nearest name', async () => {
-    expect(await refusal(openModel(`${FIXTURES}tiny-lm/modle.onnx`))).toContain(
-      'Did you mean model.onnx',
-    );
-    expect(await refusal(openModel(path.join(folder, 'none/at/all.onnx')))).toContain(
-      'No such file',
-    );
+    expect(await refusal(openModel(`${FIXTURES}tiny-lm/modle.onnx`))).toContain('Did you mean model.onnx');
+    expect(await refusal(openModel(path.join(folder, 'none/at/all.onnx')))).toContain('No such file');
     mkdirSync(path.join(folder, 'empty'), { recursive: true });
-    expect(await refusal(openModel(path.join(folder, 'empty')))).toContain('Expected model.onnx or onnx/model.onnx in the folder'); // prettier-ignore
+    expect(await refusal(openModel(path.join(folder, 'empty')))).toContain(
+      'Expected model.onnx or onnx/model.onnx in the folder',
+    );
   });
 
   it('is refused where it is not ONNX or cut short, with the file', async () => {
@@ -154,18 +139,14 @@ describe('a model that cannot be used', () => {
     expect(await refusal(openModel(text))).toContain(`${text}: Not a whole ONNX model`);
     const half = path.join(folder, 'half.onnx');
     writeFileSync(half, readFileSync(GPT2).subarray(0, 300_000));
-    expect(await refusal(openModel(half))).toMatch(
-      /half\.onnx: Not a whole ONNX model: found .* of 300000/,
-    );
+    expect(await refusal(openModel(half))).toMatch(/half\.onnx: Not a whole ONNX model: found .* of 300000/);
   });
 
   it.each([
     [27, 'found opset 27'],
     [6, 'found opset 6'],
   ])('is refused with opset %i', async (opset, found) => {
-    const message = await refusal(
-      openModel(save(`opset${opset}.onnx`, tinyTransformer({ opset }))),
-    );
+    const message = await refusal(openModel(save(`opset${opset}.onnx`, tinyTransformer({ opset }))));
     expect(message).toContain('Expected ONNX opset 7 to 26 and IR version up to 13');
     expect(message).toContain(found);
   });
@@ -205,9 +186,7 @@ describe('a model that cannot be used', () => {
     expect(await refusal(openModel(missing))).toContain(`(external weights of "${missing}")`);
     const short = withExternal('short/model.onnx', 'weights.bin');
     writeFileSync(path.join(folder, 'short/weights.bin'), 'few');
-    expect(await refusal(openModel(short))).toMatch(
-      /Expected at least \d+ bytes of weights in ".*", found 3/,
-    );
+    expect(await refusal(openModel(short))).toMatch(/Expected at least \d+ bytes of weights in ".*", found 3/);
   });
 
   it('is refused by the probe where an operator is unknown or a context does not fit', async () => {
@@ -215,7 +194,9 @@ describe('a model that cannot be used', () => {
     const model = tinyTransformer({ positions: { rows: 6, offset: 0 } });
     const tooShort = await openModel(save('short-table.onnx', model));
     expect(tooShort.summary.maxPositions).toBe(6);
-    expect(await refusal(probeModel(tooShort, options))).toMatch(/short-table\.onnx: a context of 8 tokens fails: Expected a forward pass over input_ids int64 \[1, 8\]/); // prettier-ignore
+    expect(await refusal(probeModel(tooShort, options))).toMatch(
+      /short-table\.onnx: a context of 8 tokens fails: Expected a forward pass over input_ids int64 \[1, 8\]/,
+    );
     await probeModel(tooShort, { ...options, contextTokens: 6 });
     const graph = graphOf(model);
     const node = graph.node.map((n) => (n.opType === 'Relu' ? { ...n, opType: 'NoSuchOp' } : n));
@@ -248,12 +229,12 @@ describe('running a model', () => {
   });
 
   it.each([
-    [['blocks.2.hook_resid_post'], 'Unknown site "blocks.2.hook_resid_post": the model has 2 blocks (0 to 1); nearest: blocks.'], // prettier-ignore
     [
-      ['blocks.*.attn.hook_rot_q'],
-      'the model has 2 blocks (0 to 1); nearest: blocks.0.attn.hook_q',
+      ['blocks.2.hook_resid_post'],
+      'Unknown site "blocks.2.hook_resid_post": the model has 2 blocks (0 to 1); nearest: blocks.',
     ],
-    [['zzzzzzzz'], 'known: hook_embed, hook_pos_embed, blocks.*.hook_resid_pre'], // prettier-ignore
+    [['blocks.*.attn.hook_rot_q'], 'the model has 2 blocks (0 to 1); nearest: blocks.0.attn.hook_q'],
+    [['zzzzzzzz'], 'known: hook_embed, hook_pos_embed, blocks.*.hook_resid_pre'],
   ])('refuses the unknown site %s', async (hooks, message) => {
     expect(await refusal(runModel(GPT2, ids, { hooks, engine: ENGINE }))).toContain(message);
   });
@@ -261,11 +242,11 @@ describe('running a model', () => {
   it('refuses ids outside the vocabulary and rows beyond the position table', async () => {
     const options = { hooks: ['hook_embed'], engine: ENGINE };
     const bad = { ids: Uint32Array.from([1, 100]), length: 2 };
-    expect(await refusal(runModel(GPT2, bad, options))).toContain('Expected token ids below 100 (the rows of the model\'s embedding), found 100 at place 1.'); // prettier-ignore
-    const long = { ids: new Uint32Array(65), length: 65 };
-    expect(await refusal(runModel(GPT2, long, options))).toContain(
-      'Expected rows of at most 64 ids',
+    expect(await refusal(runModel(GPT2, bad, options))).toContain(
+      "Expected token ids below 100 (the rows of the model's embedding), found 100 at place 1.",
     );
+    const long = { ids: new Uint32Array(65), length: 65 };
+    expect(await refusal(runModel(GPT2, long, options))).toContain('Expected rows of at most 64 ids');
   });
 
   it('reads rows of ids from JSON, one row also without its brackets', () => {

@@ -20,7 +20,7 @@ function sitesFor(hooks: readonly string[]): Promise<ResolvedRun['sites']> {
   });
   const settings = { revision: 1, limitDocuments: null, hostId: 'h', nowMs: 0 } as const;
   const folder = path.join(FIXTURES, 'tiny-lm');
-  return resolveRun(file, { folder, until: 'activations', ...settings }).then(({ run }) => run.sites); // prettier-ignore
+  return resolveRun(file, { folder, until: 'activations', ...settings }).then(({ run }) => run.sites);
 }
 
 describe('activations.hooks', () => {
@@ -36,7 +36,7 @@ describe('activations.hooks', () => {
   it.each(['blocks.0.attn.hook_pattern', 'blocks.0.attn.hook_attn_scores'])(
     'refuses %s, also behind a star',
     async (site) => {
-      const message = `activations.hooks: site "${site}" has the axes [batch, head, query_pos, key_pos], expected one vector per position. Store sites of [batch, pos, ..] (vectors of heads are stored with their heads joined); \`assay model run\` writes this one.`; // prettier-ignore
+      const message = `activations.hooks: site "${site}" has the axes [batch, head, query_pos, key_pos], expected one vector per position. Store sites of [batch, pos, ..] (vectors of heads are stored with their heads joined); \`assay model run\` writes this one.`;
       await expect(sitesFor([site])).rejects.toThrow(message);
       await expect(sitesFor([site.replace('blocks.0', 'blocks.*')])).rejects.toThrow(message);
     },

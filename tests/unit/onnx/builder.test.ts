@@ -104,11 +104,7 @@ describe('a graph under construction', () => {
       (g, x) => g.op('Relu', [x], { name: 'x' }),
       /^Expected a name that no value of graph "test" has, got "x"\.$/,
     ],
-    [
-      'a name that nothing has',
-      (g) => g.value('y'),
-      /^Expected a value of graph "test", found none called "y"\.$/,
-    ],
+    ['a name that nothing has', (g) => g.value('y'), /^Expected a value of graph "test", found none called "y"\.$/],
     [
       'a value of another graph',
       (g) => g.op('Relu', [new GraphBuilder('other').input('z', 'float32', [1])]),
@@ -195,7 +191,7 @@ describe('a foreign graph', () => {
     const feed = (data: BigInt64Array): TensorValue => ({ dtype: 'int64', dims: [2, 3], data });
     const got = await run(g, { input_ids: feed(ids), attention_mask: feed(ids.map(() => 1n)) });
     const all = got['logits']?.data as Float32Array;
-    const expected = Array.from({ length: 6 }, (_, i) => Math.max(...all.slice(100 * i, 100 * i + 100))); // prettier-ignore
+    const expected = Array.from({ length: 6 }, (_, i) => Math.max(...all.slice(100 * i, 100 * i + 100)));
     expect([...(got['top']?.data ?? [])]).toEqual(expected);
   });
 

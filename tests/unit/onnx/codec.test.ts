@@ -1,12 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import {
-  decodeMessage,
-  decodeModel,
-  encodeMessage,
-  encodeModel,
-  joinChunks,
-} from '../../../core/onnx/codec.js';
+import { decodeMessage, decodeModel, encodeMessage, encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import { InputError } from '../../../schemas/errors.js';
 import { MODEL_FILES, tinyTransformer } from './fixture-models.js';
 
@@ -43,16 +37,7 @@ describe('the ModelProto codec', () => {
   });
 
   it('keeps 64-bit integers exact, in both encodings of a list', () => {
-    const ints = [
-      0,
-      1,
-      -1,
-      2 ** 31,
-      -(2 ** 31),
-      2 ** 53 - 1,
-      9223372036854775807n,
-      -9223372036854775808n,
-    ];
+    const ints = [0, 1, -1, 2 ** 31, -(2 ** 31), 2 ** 53 - 1, 9223372036854775807n, -9223372036854775808n];
     const empty = { floats: [], strings: [], tensors: [], graphs: [] };
     const bytes = joinChunks(encodeMessage('AttributeProto', { name: 'ends', ints, ...empty }));
     expect(decodeMessage('AttributeProto', bytes).ints).toEqual(ints);
@@ -68,34 +53,22 @@ describe('the ModelProto codec', () => {
   });
 
   it.each([
-    [
-      'a length beyond the end',
-      [0x3a, 0x7f],
-      'a field of 127 bytes where 0 are left at byte 2 of 2',
-    ],
+    ['a length beyond the end', [0x3a, 0x7f], 'a field of 127 bytes where 0 are left at byte 2 of 2'],
     ['a number cut off', [0x08, 0x80], 'the end of a message inside a number at byte 2 of 2'],
-    [
-      'a number without end',
-      [0x08, ...new Array<number>(11).fill(0xff)],
-      'a varint of more than 10 bytes',
-    ],
+    ['a number without end', [0x08, ...new Array<number>(11).fill(0xff)], 'a varint of more than 10 bytes'],
     ['a group', [0x0b], 'wire type 3'],
     ['field number 0', [0x00, 0x01], 'the field number 0 at byte 1 of 2'],
     ['a text that is not UTF-8', [0x12, 0x02, 0xc3, 0x28], 'a text that is not UTF-8 at byte 1'],
     ['two graphs', [0x3a, 0x00, 0x3a, 0x00], 'a second graph'],
-    ['an integer out of range', [0x08, ...new Array<number>(8).fill(0xff), 0x7f], 'the integer 9223372036854775807'], // prettier-ignore
+    ['an integer out of range', [0x08, ...new Array<number>(8).fill(0xff), 0x7f], 'the integer 9223372036854775807'],
   ])('refuses %s and names the byte', (_, bytes, message) => {
     expect(() => decodeModel(Uint8Array.from(bytes))).toThrow(InputError);
     expect(() => decodeModel(Uint8Array.from(bytes))).toThrow(message);
-    expect(() => decodeModel(Uint8Array.from(bytes))).toThrow(
-      'Copy the file again or export it anew.',
-    );
+    expect(() => decodeModel(Uint8Array.from(bytes))).toThrow('Copy the file again or export it anew.');
   });
 
   it('refuses bytes that hold no graph', () => {
-    expect(() => decodeModel(new Uint8Array(0))).toThrow(
-      'Expected an ONNX model, found 0 bytes without a graph.',
-    );
+    expect(() => decodeModel(new Uint8Array(0))).toThrow('Expected an ONNX model, found 0 bytes without a graph.');
   });
 
   it('refuses messages nested without end instead of overflowing the stack', () => {
@@ -103,8 +76,7 @@ describe('the ModelProto codec', () => {
     // GraphProto.node (1) of NodeProto.attribute (5) of AttributeProto.g (6), 200 times.
     for (let i = 0; i < 600; i++) {
       const tag = [0x32, 0x2a, 0x0a][i % 3] as number;
-      const length =
-        inner.length < 128 ? [inner.length] : [(inner.length & 127) | 128, inner.length >> 7];
+      const length = inner.length < 128 ? [inner.length] : [(inner.length & 127) | 128, inner.length >> 7];
       inner = Uint8Array.from([tag, ...length, ...inner]);
     }
     const length = [(inner.length & 127) | 128, inner.length >> 7];

@@ -39,7 +39,10 @@ describe('the dominator tree', () => {
     tree.add(6, [1, 2]);
     tree.add(7, [6, 5]);
     expect(tree.has(6)).toBe(false);
-    expect([...tree.entries()]).toEqual([[5, 5], [7, 5]]); // prettier-ignore
+    expect([...tree.entries()]).toEqual([
+      [5, 5],
+      [7, 5],
+    ]);
   });
 
   it('climbs a chain of 100,000 nodes 100,000 times within seconds', () => {

@@ -1,13 +1,5 @@
 // Weights in other files: whatever a model says of them, only files in its own folder are opened, and they are read as streams.
-import {
-  linkSync,
-  mkdirSync,
-  mkdtempSync,
-  rmSync,
-  symlinkSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
@@ -63,11 +55,21 @@ async function refusal(entries: Entry, change: Partial<TensorProto> = {}): Promi
 
 describe('a location outside the model', () => {
   it.each([
-    '../secret.bin', 'sub/../../secret.bin', '..\\secret.bin', 'sub\\..\\..\\secret.bin', '/etc/passwd', '\\etc\\passwd',
-    'C:\\secret.bin', 'C:secret.bin', 'c:/secret.bin', '\\\\host\\share\\w.bin', '//host/share/w.bin', '..',
+    '../secret.bin',
+    'sub/../../secret.bin',
+    '..\\secret.bin',
+    'sub\\..\\..\\secret.bin',
+    '/etc/passwd',
+    '\\etc\\passwd',
+    'C:\\secret.bin',
+    'C:secret.bin',
+    'c:/secret.bin',
+    '\\\\host\\share\\w.bin',
+    '//host/share/w.bin',
+    '..',
   ])('%s is refused', async (location) => {
-    expect(await refusal({ location, length: '16' })).toContain(`found "${location}" outside it (weight "w" names it)`); // prettier-ignore
-  }); // prettier-ignore
+    expect(await refusal({ location, length: '16' })).toContain(`found "${location}" outside it (weight "w" names it)`);
+  });
 
   it.each([
     ['w.bin\0.png', 'w.bin?.png'],
@@ -80,12 +82,19 @@ describe('a location outside the model', () => {
     expect(message.length).toBeLessThan(1000);
   });
 
-  it.each(['%2e%2e/secret.bin', '..%2fsecret.bin', 'file:///etc/passwd', '~/w.bin', '$HOME/w.bin', 'W.BIN', 'sub', './sub/', 'w.bin/'])(
-    '%s is taken as it stands and not found',
-    async (location) => {
-      expect(await refusal({ location, length: '16' })).toContain('No such file');
-    },
-  ); // prettier-ignore
+  it.each([
+    '%2e%2e/secret.bin',
+    '..%2fsecret.bin',
+    'file:///etc/passwd',
+    '~/w.bin',
+    '$HOME/w.bin',
+    'W.BIN',
+    'sub',
+    './sub/',
+    'w.bin/',
+  ])('%s is taken as it stands and not found', async (location) => {
+    expect(await refusal({ location, length: '16' })).toContain('No such file');
+  });
 
   it('is refused behind a link of its own or of a folder on the way', async () => {
     symlinkSync(path.join(root, 'secret.bin'), path.join(folder, 'link.bin'));
@@ -94,7 +103,10 @@ describe('a location outside the model', () => {
     expect(await refusal({ location: 'link.bin', length: '16' })).toContain(text);
     expect(await refusal({ location: 'out/secret.bin', length: '16' })).toContain(text);
     symlinkSync(path.join(folder, 'w.bin'), path.join(folder, 'sub', 'inside.bin'));
-    expect(await open([weight({ location: 'sub/inside.bin', length: '16' })])).toEqual(['model.onnx', 'sub/inside.bin']); // prettier-ignore
+    expect(await open([weight({ location: 'sub/inside.bin', length: '16' })])).toEqual([
+      'model.onnx',
+      'sub/inside.bin',
+    ]);
   });
 
   it.each(['.', './', 'sub/..'])('is refused as %s, which is no file', async (location) => {
@@ -111,7 +123,9 @@ describe('a location outside the model', () => {
       expect(message).not.toContain('Did you mean');
       expect(message).toMatch(/leads there|No such file/);
     }
-    expect(await refusal({ location: 'out/secret', offset: '0', length: '16' })).toContain('(a symbolic link leads there)'); // prettier-ignore
+    expect(await refusal({ location: 'out/secret', offset: '0', length: '16' })).toContain(
+      '(a symbolic link leads there)',
+    );
   });
 
   it('is refused where it is the model itself, under any name', async () => {
@@ -125,46 +139,58 @@ describe('a location outside the model', () => {
     const place = path.join(folder, '*', '_ORT_MEM_ADDR_');
     mkdirSync(place, { recursive: true });
     writeFileSync(path.join(place, '*'), new Uint8Array(64));
-    expect(await refusal({ location: '*/_ORT_MEM_ADDR_/*', length: '16' })).toContain('Expected location, offset and length'); // prettier-ignore
+    expect(await refusal({ location: '*/_ORT_MEM_ADDR_/*', length: '16' })).toContain(
+      'Expected location, offset and length',
+    );
   });
 
   it('keeps a name that only looks like one outside', async () => {
     writeFileSync(path.join(folder, '..w.bin'), new Uint8Array(64));
-    expect(await open([weight({ location: '..w.bin', length: '16' })])).toEqual(['model.onnx', '..w.bin']); // prettier-ignore
+    expect(await open([weight({ location: '..w.bin', length: '16' })])).toEqual(['model.onnx', '..w.bin']);
   });
 });
 
 describe('offset and length', () => {
   it.each([
-    [{ offset: '-1' }, 'offset -1'], [{ offset: '0x10' }, 'offset 0x10'], [{ offset: ' 8' }, 'offset  8'],
-    [{ offset: '1e1' }, 'offset 1e1'], [{ offset: '' }, 'offset ,'], [{ length: '-16' }, 'length -16'],
-    [{ offset: '9007199254740991' }, 'offset 9007199254740991'], [{ offset: '99999999999999999999' }, 'offset 99999999999999999999'],
-    [{ length: '17' }, 'length 17 instead of 16 as shape and type tell'], [{ length: '0' }, 'length 0 instead of 16'],
+    [{ offset: '-1' }, 'offset -1'],
+    [{ offset: '0x10' }, 'offset 0x10'],
+    [{ offset: ' 8' }, 'offset  8'],
+    [{ offset: '1e1' }, 'offset 1e1'],
+    [{ offset: '' }, 'offset ,'],
+    [{ length: '-16' }, 'length -16'],
+    [{ offset: '9007199254740991' }, 'offset 9007199254740991'],
+    [{ offset: '99999999999999999999' }, 'offset 99999999999999999999'],
+    [{ length: '17' }, 'length 17 instead of 16 as shape and type tell'],
+    [{ length: '0' }, 'length 0 instead of 16'],
   ])('%j are refused', async (change: Entry, found) => {
-    expect(await refusal({ location: 'w.bin', offset: '0', length: '16', ...change })).toContain(found); // prettier-ignore
-  }); // prettier-ignore
+    expect(await refusal({ location: 'w.bin', offset: '0', length: '16', ...change })).toContain(found);
+  });
 
   it('are refused where a key is given twice, because readers differ in which they take', async () => {
-    const twice = [...weight({ location: 'w.bin' }).externalData, { key: 'location', value: '../secret.bin' }]; // prettier-ignore
-    expect(await refusal({}, { externalData: twice })).toContain('Expected location, offset and length'); // prettier-ignore
+    const twice = [...weight({ location: 'w.bin' }).externalData, { key: 'location', value: '../secret.bin' }];
+    expect(await refusal({}, { externalData: twice })).toContain('Expected location, offset and length');
   });
 
   it('are refused beyond the end of the file', async () => {
-    expect(await refusal({ location: 'w.bin', offset: '49', length: '16' })).toContain('Expected at least 65 bytes of weights in'); // prettier-ignore
-    expect(await refusal({ location: 'w.bin', offset: '49' })).toContain('found 64: the file is cut short'); // prettier-ignore
-    expect(await open([weight({ location: 'w.bin', offset: '48' })])).toEqual(['model.onnx', 'w.bin']); // prettier-ignore
+    expect(await refusal({ location: 'w.bin', offset: '49', length: '16' })).toContain(
+      'Expected at least 65 bytes of weights in',
+    );
+    expect(await refusal({ location: 'w.bin', offset: '49' })).toContain('found 64: the file is cut short');
+    expect(await open([weight({ location: 'w.bin', offset: '48' })])).toEqual(['model.onnx', 'w.bin']);
   });
 
-  it.each([[[-2, -2], 'the size -2'], [[2 ** 40, 2 ** 40], 'elements in tensor "w"']])(
-    'are refused for a tensor of shape %j',
-    async (dims, found) => {
-      expect(await refusal({ location: 'w.bin' }, { dims })).toContain(found);
-    },
-  ); // prettier-ignore
+  it.each([
+    [[-2, -2], 'the size -2'],
+    [[2 ** 40, 2 ** 40], 'elements in tensor "w"'],
+  ])('are refused for a tensor of shape %j', async (dims, found) => {
+    expect(await refusal({ location: 'w.bin' }, { dims })).toContain(found);
+  });
 
   it('are refused in a file that goes on for ever behind the weights', async () => {
     truncateSync(path.join(folder, 'w.bin'), 2 ** 37);
-    expect(await refusal({ location: 'w.bin' })).toContain('of which tensors use the first 16 only: this is another file'); // prettier-ignore
+    expect(await refusal({ location: 'w.bin' })).toContain(
+      'of which tensors use the first 16 only: this is another file',
+    );
   });
 });
 
@@ -172,29 +198,54 @@ describe('references', () => {
   const out = weight({ location: '../secret.bin', length: '16' });
   const empty = { floats: [], ints: [], strings: [], tensors: [], graphs: [] };
   const inner = { ...makeGraph({ node: [], output: [], initializer: [out] }) };
-  const lists = { attribute: [], opsetImport: [], valueInfo: [], metadataProps: [], input: [], output: [] }; // prettier-ignore
+  const lists = { attribute: [], opsetImport: [], valueInfo: [], metadataProps: [], input: [], output: [] };
   const constant = makeNode('Constant', { input: [], output: ['c'], attributes: { value: out } });
   const base = makeModel(makeGraph({ node: [], output: [] }));
   const graph = makeGraph({ node: [], output: [] });
   const hidden: Readonly<Record<string, ModelProto>> = {
     'a sparse initializer': { ...base, graph: { ...graph, sparseInitializer: [{ values: out, dims: [] }] } },
-    'the indices of a sparse attribute': { ...base, graph: { ...graph, node: [{ ...constant, attribute: [{ name: 'v', ...empty, sparseTensor: { indices: out, dims: [] } }] }] } },
-    'a list of sparse tensors': { ...base, graph: { ...graph, node: [{ ...constant, attribute: [{ name: 'v', ...empty, sparseTensors: [{ values: out, dims: [] }] }] }] } },
-    'a list of tensors': { ...base, graph: { ...graph, node: [{ ...constant, attribute: [{ name: 'v', ...empty, tensors: [out] }] }] } },
-    'a subgraph': { ...base, graph: { ...graph, node: [{ ...constant, attribute: [{ name: 'v', ...empty, graphs: [inner] }] }] } },
+    'the indices of a sparse attribute': {
+      ...base,
+      graph: {
+        ...graph,
+        node: [{ ...constant, attribute: [{ name: 'v', ...empty, sparseTensor: { indices: out, dims: [] } }] }],
+      },
+    },
+    'a list of sparse tensors': {
+      ...base,
+      graph: {
+        ...graph,
+        node: [{ ...constant, attribute: [{ name: 'v', ...empty, sparseTensors: [{ values: out, dims: [] }] }] }],
+      },
+    },
+    'a list of tensors': {
+      ...base,
+      graph: { ...graph, node: [{ ...constant, attribute: [{ name: 'v', ...empty, tensors: [out] }] }] },
+    },
+    'a subgraph': {
+      ...base,
+      graph: { ...graph, node: [{ ...constant, attribute: [{ name: 'v', ...empty, graphs: [inner] }] }] },
+    },
     'a function': { ...base, functions: [{ name: 'f', ...lists, node: [constant], attributeProto: [] }] },
-    'a default of a function': { ...base, functions: [{ name: 'f', ...lists, node: [], attributeProto: [{ name: 'v', ...empty, t: out }] }] },
-    'a graph for training': { ...base, trainingInfo: [{ algorithm: inner, initializationBinding: [], updateBinding: [] }] },
-    'the start of training': { ...base, trainingInfo: [{ initialization: inner, initializationBinding: [], updateBinding: [] }] },
-  }; // prettier-ignore
+    'a default of a function': {
+      ...base,
+      functions: [{ name: 'f', ...lists, node: [], attributeProto: [{ name: 'v', ...empty, t: out }] }],
+    },
+    'a graph for training': {
+      ...base,
+      trainingInfo: [{ algorithm: inner, initializationBinding: [], updateBinding: [] }],
+    },
+    'the start of training': {
+      ...base,
+      trainingInfo: [{ initialization: inner, initializationBinding: [], updateBinding: [] }],
+    },
+  };
 
   it.each(Object.keys(hidden))('are found in %s, refused and moved', async (place) => {
     const bytes = joinChunks(encodeModel(hidden[place] as ModelProto));
     const model = decodeModel(bytes);
     expect(externalReferences(model).map(({ location }) => location)).toEqual(['../secret.bin']);
-    await expect(modelFiles(file, bytes, model)).rejects.toThrow(
-      'found "../secret.bin" outside it',
-    );
+    await expect(modelFiles(file, bytes, model)).rejects.toThrow('found "../secret.bin" outside it');
     const moved = relocate(model, () => 'w.bin');
     expect(externalReferences(moved).map(({ location }) => location)).toEqual(['w.bin']);
   });

@@ -1,12 +1,5 @@
 // Paths of all fixture models, and small transformers made by hand in the structures that resolvers must tell apart.
-import {
-  makeGraph,
-  makeInt64,
-  makeModel,
-  makeNode,
-  makeTensor,
-  makeValueInfo,
-} from '../../../core/onnx/make.js';
+import { makeGraph, makeInt64, makeModel, makeNode, makeTensor, makeValueInfo } from '../../../core/onnx/make.js';
 import type { ModelProto, NodeProto, TensorProto } from '../../../core/onnx/proto.js';
 
 export const FIXTURES = new URL('../../fixtures/', import.meta.url).pathname;
@@ -65,10 +58,7 @@ export function tinyTransformer(options: TinyOptions = {}): ModelProto {
 
   let x = op('Gather', ['wte', 'input_ids']);
   if (options.positions) {
-    weights.push(
-      table('wpe', options.positions.rows),
-      makeInt64('offset', options.positions.offset),
-    );
+    weights.push(table('wpe', options.positions.rows), makeInt64('offset', options.positions.offset));
     const length = op('Squeeze', [op('Shape', ['input_ids'], { start: 1, end: 2 })]);
     const rows = op('Add', [op('Range', ['zero', length, 'one']), 'offset']);
     x = op('Add', [x, op('Gather', ['wpe', rows])]);
@@ -86,7 +76,9 @@ export function tinyTransformer(options: TinyOptions = {}): ModelProto {
     }
     if (options.fused) {
       const output = [`fused_${n}`, '', '', `sum_${n}`];
-      nodes.push(makeNode('SkipLayerNormalization', { input: [x, product(x), 'gain'], output, domain: 'com.microsoft' })); // prettier-ignore
+      nodes.push(
+        makeNode('SkipLayerNormalization', { input: [x, product(x), 'gain'], output, domain: 'com.microsoft' }),
+      );
       x = `sum_${n}`;
     }
   }

@@ -1,11 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import { cutToTensors, elementType, graphOf } from '../../../core/onnx/cut.js';
-import {
-  externalReferences,
-  referStoredWeights,
-  relocate,
-} from '../../../core/onnx/external-data.js';
+import { externalReferences, referStoredWeights, relocate } from '../../../core/onnx/external-data.js';
 import { capturedNames, indexGraph } from '../../../core/onnx/graph-index.js';
 import {
   makeExternalTensor,
@@ -26,8 +22,7 @@ const CPU = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
 
 /** y = If(flag) then x + a else x · b, where a and b are captured from outside; z is not needed by y. */
 function branching(): ModelProto {
-  const float = (name: string): ReturnType<typeof makeValueInfo> =>
-    makeValueInfo(name, 'float32', [2]);
+  const float = (name: string): ReturnType<typeof makeValueInfo> => makeValueInfo(name, 'float32', [2]);
   const branch = (opType: string, other: string): ReturnType<typeof makeGraph> =>
     makeGraph({
       name: other,
@@ -192,12 +187,11 @@ describe('external data', () => {
     ]);
   });
 
-  it.each([{ offset: '-1' }, { offset: 'x' }, { length: '1e99' }, { location: '' }])(
-    'is refused with %o',
-    (change) => {
-      expect(() => externalReferences(withExternal(change))).toThrow('Expected location, offset and length of external weights, tensor "w"'); // prettier-ignore
-    },
-  );
+  it.each([{ offset: '-1' }, { offset: 'x' }, { length: '1e99' }, { location: '' }])('is refused with %o', (change) => {
+    expect(() => externalReferences(withExternal(change))).toThrow(
+      'Expected location, offset and length of external weights, tensor "w"',
+    );
+  });
 
   it('can stand for weights inside the file, from which a session then loads them', () => {
     const file = Uint8Array.from([9, 9, 9, ...new Uint8Array(Float32Array.of(5, 6).buffer)]);
@@ -207,9 +201,7 @@ describe('external data', () => {
     };
     const model = makeModel(makeGraph({ node: [], output: [], initializer: [tensor] }));
     const mapped = referStoredWeights(model, { file, location: 'm.onnx', leastBytes: 8 });
-    expect(externalReferences(mapped)).toEqual([
-      { tensor: 'w', location: 'm.onnx', offset: 3, length: 8 },
-    ]);
+    expect(externalReferences(mapped)).toEqual([{ tensor: 'w', location: 'm.onnx', offset: 3, length: 8 }]);
     expect(graphOf(mapped).initializer[0]?.rawData).toBe(undefined);
     expect(referStoredWeights(model, { file, location: 'm.onnx', leastBytes: 9 })).toEqual(model);
   });

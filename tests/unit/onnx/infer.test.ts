@@ -1,13 +1,8 @@
 // Types over foreign graphs: names of axes through chains of shapes, bodies of control flow, and what stays unknown.
 import { describe, expect, test } from 'vitest';
 import { inferTypes, type InferOptions } from '../../../core/onnx/infer.js';
-import { makeGraph, makeInt64, makeModel, makeTensor, makeValueInfo } from '../../../core/onnx/make.js'; // prettier-ignore
-import type {
-  GraphProto,
-  NodeProto,
-  TensorProto,
-  ValueInfoProto,
-} from '../../../core/onnx/proto.js';
+import { makeGraph, makeInt64, makeModel, makeTensor, makeValueInfo } from '../../../core/onnx/make.js';
+import type { GraphProto, NodeProto, TensorProto, ValueInfoProto } from '../../../core/onnx/proto.js';
 import type { Dim } from '../../../core/onnx/shape.js';
 import { op } from './pass-model.js';
 
@@ -29,7 +24,7 @@ function infer(node: readonly NodeProto[], parts: Parts = {}, options: InferOpti
   return (name: string): string => {
     const value = types.get(name);
     if (!value) return 'missing';
-    const list = (dims: readonly Dim[]): string => dims.map((d) => String(d).replace(/\?\w+/g, '?')).join(' '); // prettier-ignore
+    const list = (dims: readonly Dim[]): string => dims.map((d) => String(d).replace(/\?\w+/g, '?')).join(' ');
     const shape = value.shape === null ? '…' : list(value.shape);
     return `${value.dtype} [${shape}]${value.values ? ` = ${list(value.values)}` : ''}`;
   };
@@ -79,7 +74,7 @@ describe('shapes by name', () => {
         op('Expand', 'row target -> wide'),
       ],
       {
-        initializer: [int(2), int(-1), makeTensor('row', { dims: [1, 1], data: Float32Array.of(0) })], // prettier-ignore
+        initializer: [int(2), int(-1), makeTensor('row', { dims: [1, 1], data: Float32Array.of(0) })],
       },
     );
     expect(type('open')).toBe('bool [2] = 0 0');
@@ -95,10 +90,7 @@ describe('shapes by name', () => {
         op('Or', 'long yes -> any'),
       ],
       {
-        initializer: [
-          int(9),
-          makeTensor('yes', { dims: [1], data: Uint8Array.of(1), dtype: 'bool' }),
-        ],
+        initializer: [int(9), makeTensor('yes', { dims: [1], data: Uint8Array.of(1), dtype: 'bool' })],
       },
     );
     expect(type('long')).toBe('bool [3] = ? ? 1');
@@ -119,8 +111,20 @@ describe('shapes by name', () => {
         op('Slice', 'all i0 i5 i1 -> some'),
       ],
       {
-        input: [stream, makeValueInfo('past', 'float32', ['batch', 'past', 64]), makeValueInfo('causal', 'bool', [1024, 1024])], // prettier-ignore
-        initializer: [int(0), int(1), int(-1), int(5), scalar(0), scalar(1), makeInt64('iend', [Number.MAX_SAFE_INTEGER])], // prettier-ignore
+        input: [
+          stream,
+          makeValueInfo('past', 'float32', ['batch', 'past', 64]),
+          makeValueInfo('causal', 'bool', [1024, 1024]),
+        ],
+        initializer: [
+          int(0),
+          int(1),
+          int(-1),
+          int(5),
+          scalar(0),
+          scalar(1),
+          makeInt64('iend', [Number.MAX_SAFE_INTEGER]),
+        ],
       },
     );
     expect(type('all')).toBe('float32 [batch past+pos 64]');
@@ -187,7 +191,7 @@ describe('what the operators do not tell', () => {
   test('an unknown operator leaves its outputs out, unless the file declares them', () => {
     const nodes = [custom, op('Relu', 'y -> z'), op('Relu', 'x -> w')];
     const bare = infer(nodes);
-    expect([bare('y'), bare('z'), bare('w')]).toEqual(['missing', 'missing', 'float32 [batch pos 64]']); // prettier-ignore
+    expect([bare('y'), bare('z'), bare('w')]).toEqual(['missing', 'missing', 'float32 [batch pos 64]']);
     const told = infer(nodes, { valueInfo: [makeValueInfo('y', 'float16', ['batch', 3])] });
     expect([told('y'), told('z')]).toEqual(['float16 [batch 3]', 'float16 [batch 3]']);
     const output = infer(nodes, { output: [makeValueInfo('z', 'float32')] });
@@ -196,10 +200,7 @@ describe('what the operators do not tell', () => {
 
   test('a declaration fills axes that inference leaves open and overrides none', () => {
     const type = infer([op('NonZero', 'x -> at'), op('Relu', 'x -> r')], {
-      valueInfo: [
-        makeValueInfo('at', 'int64', [9, 'hits']),
-        makeValueInfo('r', 'float16', ['other', 'names', 64]),
-      ],
+      valueInfo: [makeValueInfo('at', 'int64', [9, 'hits']), makeValueInfo('r', 'float16', ['other', 'names', 64])],
     });
     expect(type('at')).toBe('int64 [3 hits]');
     expect(type('r')).toBe('float32 [batch pos 64]');
@@ -220,7 +221,7 @@ describe('what the operators do not tell', () => {
   });
 
   test('axes without a size are unknowns that differ from each other', () => {
-    const graph = makeGraph({ node: [], input: [makeValueInfo('x', 'float32', ['', ''])], output: [] }); // prettier-ignore
+    const graph = makeGraph({ node: [], input: [makeValueInfo('x', 'float32', ['', ''])], output: [] });
     const [first, second] = inferTypes(makeModel(graph)).get('x')?.shape ?? [];
     expect(first).toMatch(/^\?/);
     expect(second).toMatch(/^\?/);
@@ -237,8 +238,7 @@ describe('what the operators do not tell', () => {
 });
 
 describe('bodies', () => {
-  const declared = (...names: string[]): ValueInfoProto[] =>
-    names.map((name) => makeValueInfo(name, 'float32'));
+  const declared = (...names: string[]): ValueInfoProto[] => names.map((name) => makeValueInfo(name, 'float32'));
   const loop = (update: NodeProto[], scanned: string[] = []): GraphProto =>
     makeGraph({
       input: [makeValueInfo('n', 'int64', []), makeValueInfo('go', 'bool', []), ...declared('h')],
@@ -269,11 +269,18 @@ describe('bodies', () => {
   test('a carried tensor that grows is unknown along that axis, scanned outputs get the number of rounds', () => {
     const go = makeTensor('true', { dims: [], data: Uint8Array.of(1), dtype: 'bool' });
     const parts = { initializer: [scalar(3), go] };
-    const kept = infer([op('Loop', 's3 true x -> last', { body: loop([op('Relu', 'h -> next')]) })], parts); // prettier-ignore
+    const kept = infer([op('Loop', 's3 true x -> last', { body: loop([op('Relu', 'h -> next')]) })], parts);
     expect(kept('last')).toBe('float32 [batch pos 64]');
-    const grows = infer([op('Loop', 's3 true x -> last', { body: loop([op('Concat', 'h h -> next', { axis: 1 })]) })], parts); // prettier-ignore
+    const grows = infer(
+      [op('Loop', 's3 true x -> last', { body: loop([op('Concat', 'h h -> next', { axis: 1 })]) })],
+      parts,
+    );
     expect(grows('last')).toBe('float32 [batch ? 64]');
-    const rounds = { ...op('Loop', '', { body: loop([op('Relu', 'h -> next'), op('Neg', 'h -> seen')], ['seen']) }), input: ['s3', '', 'x'], output: ['last', 'all'] }; // prettier-ignore
+    const rounds = {
+      ...op('Loop', '', { body: loop([op('Relu', 'h -> next'), op('Neg', 'h -> seen')], ['seen']) }),
+      input: ['s3', '', 'x'],
+      output: ['last', 'all'],
+    };
     expect(infer([rounds], parts)('all')).toBe('float32 [3 batch pos 64]');
   });
 
@@ -284,7 +291,7 @@ describe('bodies', () => {
       output: declared('sum', 'kept'),
     });
     const type = infer(
-      [op('Scan', 'start x -> end all', { body, num_scan_inputs: 1, scan_input_axes: [1], scan_output_axes: [1] })], // prettier-ignore
+      [op('Scan', 'start x -> end all', { body, num_scan_inputs: 1, scan_input_axes: [1], scan_output_axes: [1] })],
       { input: [stream, makeValueInfo('start', 'float32', ['batch', 64])] },
     );
     expect([type('end'), type('all')]).toEqual(['float32 [batch 64]', 'float32 [batch pos 64]']);

@@ -1,12 +1,6 @@
 // What operator cases are made of: inputs with contents, the usual lists of cases, and bodies of control flow.
 import type { DataTypeName } from '../../../core/onnx/data-type.js';
-import {
-  makeGraph,
-  makeNode,
-  makeTensor,
-  makeValueInfo,
-  type AttributeValue,
-} from '../../../core/onnx/make.js';
+import { makeGraph, makeNode, makeTensor, makeValueInfo, type AttributeValue } from '../../../core/onnx/make.js';
 import type { GraphProto } from '../../../core/onnx/proto.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import type { TensorDtype, TensorValue } from '../../../runtime/session.js';
@@ -33,11 +27,7 @@ export function f(...dims: number[]): CaseInput {
 }
 
 /** Fed integers. */
-export function i(
-  dims: number[],
-  values: readonly number[],
-  dtype: TensorDtype = 'int64',
-): CaseInput {
+export function i(dims: number[], values: readonly number[], dtype: TensorDtype = 'int64'): CaseInput {
   const filled = Array.from({ length: size(dims) }, (_, n) => values[n % values.length] ?? 0);
   return { value: typed(dtype, dims, filled), stored: false };
 }
@@ -75,7 +65,7 @@ export const binary = (): OperatorCase[] => [
   { inputs: [f(), f(2, 2)] },
   { inputs: [ints(7, 8, 9), ints(2)] },
 ];
-export const compare = (): OperatorCase[] => [{ inputs: [f(2, 3), f(3)] }, { inputs: [ints(1, 2), ints(2, 2)] }]; // prettier-ignore
+export const compare = (): OperatorCase[] => [{ inputs: [f(2, 3), f(3)] }, { inputs: [ints(1, 2), ints(2, 2)] }];
 export const logic = (): OperatorCase[] => [{ inputs: [b(2, 3), b(3)] }];
 export const arg = (): OperatorCase[] => [
   { inputs: [f(2, 3)] },
@@ -113,7 +103,7 @@ export function loopBody(): GraphProto {
       makeNode('Identity', { input: ['x'], output: ['seen'] }),
     ],
     output: [makeValueInfo('goes', 'bool', []), makeValueInfo('doubled', 'float32'), makeValueInfo('seen', 'float32')],
-  }); // prettier-ignore
+  });
 }
 
 /** State plus element, scanned as well. */

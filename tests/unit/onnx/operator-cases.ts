@@ -3,7 +3,25 @@
 import { DATA_TYPE } from '../../../core/onnx/data-type.js';
 import { makeInt64, makeTensor } from '../../../core/onnx/make.js';
 import type { OperatorName } from '../../../core/onnx/operators/table.js';
-import { arg, b, binary, compare, constantBody, f, i, ints, logic, loopBody, one, reduce, reduceByAttribute, scanBody, stored, unary, type OperatorCase } from './operator-case.js'; // prettier-ignore
+import {
+  arg,
+  b,
+  binary,
+  compare,
+  constantBody,
+  f,
+  i,
+  ints,
+  logic,
+  loopBody,
+  one,
+  reduce,
+  reduceByAttribute,
+  scanBody,
+  stored,
+  unary,
+  type OperatorCase,
+} from './operator-case.js';
 
 /** Cases by operator; a text where ONNX Runtime's CPU provider cannot run it. */
 export const CASES: Readonly<Record<OperatorName, readonly OperatorCase[] | string>> = {
@@ -15,7 +33,11 @@ export const CASES: Readonly<Record<OperatorName, readonly OperatorCase[] | stri
   Attention: [
     { inputs: [f(2, 4, 3, 8), f(2, 2, 5, 8), f(2, 2, 5, 6)], opset: 23 },
     { inputs: [f(2, 3, 32), f(2, 5, 16), f(2, 5, 16)], attributes: { q_num_heads: 4, kv_num_heads: 2 }, opset: 23 },
-    { inputs: [f(1, 2, 3, 4), f(1, 2, 3, 4), f(1, 2, 3, 4), null, f(1, 2, 5, 4), f(1, 2, 5, 4)], outputs: 4, opset: 23 },
+    {
+      inputs: [f(1, 2, 3, 4), f(1, 2, 3, 4), f(1, 2, 3, 4), null, f(1, 2, 5, 4), f(1, 2, 5, 4)],
+      outputs: 4,
+      opset: 23,
+    },
   ],
   Bernoulli: [{ inputs: [f(2, 3)] }, { inputs: [f(2, 3)], attributes: { dtype: DATA_TYPE.bool } }],
   Cast: [
@@ -45,7 +67,10 @@ export const CASES: Readonly<Record<OperatorName, readonly OperatorCase[] | stri
   ],
   Conv: [
     { inputs: [f(2, 3, 10), f(4, 3, 3), f(4)], attributes: { pads: [1, 1] } },
-    { inputs: [f(1, 2, 9, 8), f(4, 1, 3, 2)], attributes: { strides: [2, 1], dilations: [1, 2], group: 2, pads: [0, 1, 2, 0] } },
+    {
+      inputs: [f(1, 2, 9, 8), f(4, 1, 3, 2)],
+      attributes: { strides: [2, 1], dilations: [1, 2], group: 2, pads: [0, 1, 2, 0] },
+    },
     { inputs: [f(1, 2, 9), f(4, 2, 3)], attributes: { auto_pad: 'SAME_UPPER', strides: [2] } },
   ],
   Cos: unary(),
@@ -53,10 +78,7 @@ export const CASES: Readonly<Record<OperatorName, readonly OperatorCase[] | stri
   CumSum: one(f(2, 3), stored([], [1], 'int64')),
   DequantizeLinear: one(i([2, 3], [1, 2], 'uint8'), f(), stored([], [1], 'uint8')),
   Div: binary(),
-  Dropout: [
-    { inputs: [f(2, 3)], outputs: 2 },
-    { inputs: [f(2, 3), f(), stored([], [0], 'bool')] },
-  ],
+  Dropout: [{ inputs: [f(2, 3)], outputs: 2 }, { inputs: [f(2, 3), f(), stored([], [0], 'bool')] }],
   DynamicQuantizeLinear: [{ inputs: [f(2, 3)], outputs: 3 }],
   Einsum: [
     { inputs: [f(2, 3, 4), f(2, 4, 5)], attributes: { equation: 'bij,bjk->bik' } },
@@ -87,10 +109,7 @@ export const CASES: Readonly<Record<OperatorName, readonly OperatorCase[] | stri
     { inputs: [f(3, 4, 5), i([3, 6, 1], [0, 3])], attributes: { batch_dims: 1 } },
   ],
   Gelu: unary({ approximate: 'tanh' }),
-  Gemm: [
-    { inputs: [f(2, 3), f(3, 4), f(4)] },
-    { inputs: [f(3, 2), f(4, 3)], attributes: { transA: 1, transB: 1 } },
-  ],
+  Gemm: [{ inputs: [f(2, 3), f(3, 4), f(4)] }, { inputs: [f(3, 2), f(4, 3)], attributes: { transA: 1, transB: 1 } }],
   Greater: compare(),
   GreaterOrEqual: compare(),
   GroupNormalization: [{ inputs: [f(2, 4, 3), f(4), f(4)], attributes: { num_groups: 2 }, opset: 21 }],
@@ -218,22 +237,14 @@ export const CASES: Readonly<Record<OperatorName, readonly OperatorCase[] | stri
     { inputs: [f(2, 7), i([2], [3, 4])], attributes: { axis: 1 }, outputs: 2 },
   ],
   Sqrt: unary(),
-  Squeeze: [
-    { inputs: [f(1, 3, 1), ints(-1)] },
-    { inputs: [f(1, 3, 1)] },
-    { inputs: [ints(3), ints(0)] },
-  ],
+  Squeeze: [{ inputs: [f(1, 3, 1), ints(-1)] }, { inputs: [f(1, 3, 1)] }, { inputs: [ints(3), ints(0)] }],
   Sub: binary(),
   Sum: one(f(2, 3), f(3)),
   Swish: [{ inputs: [f(2, 3)], opset: 24 }],
   Tan: unary(),
   Tanh: unary(),
   ThresholdedRelu: unary(),
-  Tile: [
-    { inputs: [f(2, 3), ints(2, 1)] },
-    { inputs: [f(2, 3), i([2], [2, 1])] },
-    { inputs: [ints(4, 5), ints(2)] },
-  ],
+  Tile: [{ inputs: [f(2, 3), ints(2, 1)] }, { inputs: [f(2, 3), i([2], [2, 1])] }, { inputs: [ints(4, 5), ints(2)] }],
   TopK: [
     { inputs: [f(2, 6), ints(3)], outputs: 2 },
     { inputs: [f(6, 2), i([1], [3])], attributes: { axis: 0 }, outputs: 2 },
@@ -245,10 +256,7 @@ export const CASES: Readonly<Record<OperatorName, readonly OperatorCase[] | stri
     { inputs: [f(2, 3), i([2], [0, 3])] },
     { inputs: [stored([], [3], 'int64'), ints(0)] },
   ],
-  Where: [
-    { inputs: [b(2, 1), f(3), f(2, 3)] },
-    { inputs: [stored([2], [1, 0], 'bool'), ints(1, 2), ints(3, 4)] },
-  ],
+  Where: [{ inputs: [b(2, 1), f(3), f(2, 3)] }, { inputs: [stored([2], [1, 0], 'bool'), ints(1, 2), ints(3, 4)] }],
   Xor: logic(),
   'com.microsoft.BiasGelu': one(f(2, 4), f(4)),
   'com.microsoft.FastGelu': [...one(f(2, 4), f(4)), ...one(f(2, 4))],
@@ -257,18 +265,32 @@ export const CASES: Readonly<Record<OperatorName, readonly OperatorCase[] | stri
     { inputs: [f(3, 2, 4), f(2, 4, 5)], attributes: { transBatchA: 1 } },
   ],
   'com.microsoft.GatherBlockQuantized': [
-    { inputs: [i([5, 16], [17, 34], 'uint8'), i([2, 3], [0, 4]), f(5, 2)], attributes: { gather_axis: 0, quantize_axis: 1, block_size: 16, bits: 4 } },
+    {
+      inputs: [i([5, 16], [17, 34], 'uint8'), i([2, 3], [0, 4]), f(5, 2)],
+      attributes: { gather_axis: 0, quantize_axis: 1, block_size: 16, bits: 4 },
+    },
   ],
   'com.microsoft.Gelu': unary(),
   'com.microsoft.GroupQueryAttention': [
     {
-      inputs: [f(1, 3, 32), f(1, 3, 16), f(1, 3, 16), f(1, 2, 0, 8), f(1, 2, 0, 8), i([1], [2], 'int32'), stored([1], [3], 'int32')],
+      inputs: [
+        f(1, 3, 32),
+        f(1, 3, 16),
+        f(1, 3, 16),
+        f(1, 2, 0, 8),
+        f(1, 2, 0, 8),
+        i([1], [2], 'int32'),
+        stored([1], [3], 'int32'),
+      ],
       attributes: { num_heads: 4, kv_num_heads: 2 },
       outputs: 3,
     },
   ],
   'com.microsoft.MatMulNBits': [
-    { inputs: [f(2, 3, 32), stored([6, 2, 8], [17, 34], 'uint8'), stored([12], [0.1], 'float32')], attributes: { K: 32, N: 6, bits: 4, block_size: 16 } },
+    {
+      inputs: [f(2, 3, 32), stored([6, 2, 8], [17, 34], 'uint8'), stored([12], [0.1], 'float32')],
+      attributes: { K: 32, N: 6, bits: 4, block_size: 16 },
+    },
   ],
   'com.microsoft.MultiHeadAttention': [
     { inputs: [f(2, 3, 8), f(2, 5, 8), f(2, 5, 12)], attributes: { num_heads: 2 } },
@@ -278,4 +300,4 @@ export const CASES: Readonly<Record<OperatorName, readonly OperatorCase[] | stri
   'com.microsoft.RotaryEmbedding': one(f(2, 3, 8), i([2, 3], [0, 1, 2]), f(6, 4), f(6, 4)),
   'com.microsoft.SkipLayerNormalization': [{ inputs: [f(2, 3, 4), f(2, 3, 4), f(4), f(4), f(4)], outputs: 4 }],
   'com.microsoft.SkipSimplifiedLayerNormalization': [{ inputs: [f(2, 3, 4), f(2, 3, 4), f(4)], outputs: 4 }],
-}; // prettier-ignore
+};

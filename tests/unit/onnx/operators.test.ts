@@ -4,13 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import { constantType } from '../../../core/onnx/constant-type.js';
 import { inferTypes } from '../../../core/onnx/infer.js';
-import {
-  makeGraph,
-  makeModel,
-  makeNode,
-  makeTensor,
-  makeValueInfo,
-} from '../../../core/onnx/make.js';
+import { makeGraph, makeModel, makeNode, makeTensor, makeValueInfo } from '../../../core/onnx/make.js';
 import { inferCall } from '../../../core/onnx/operators/call.js';
 import { OPERATORS, type OperatorName } from '../../../core/onnx/operators/table.js';
 import type { ModelProto, NodeProto } from '../../../core/onnx/proto.js';
@@ -43,10 +37,7 @@ const DATA_DEPENDENT: Partial<Record<OperatorName, readonly number[]>> = {
 /** Sizes get names, equal ones the same: `s3`. */
 const SIZES = Object.fromEntries(Array.from({ length: 64 }, (_, n) => [`s${n}`, n]));
 
-function nodeOf(
-  name: OperatorName,
-  { inputs, attributes = {}, outputs = 1 }: OperatorCase,
-): NodeProto {
+function nodeOf(name: OperatorName, { inputs, attributes = {}, outputs = 1 }: OperatorCase): NodeProto {
   const { domain } = OPERATORS[name];
   return makeNode(name.split('.').at(-1) ?? name, {
     input: inputs.map((input, i) => (input ? `in${i}` : '')),
@@ -57,18 +48,13 @@ function nodeOf(
 }
 
 function modelOf(node: NodeProto, operatorCase: OperatorCase, named: boolean): ModelProto {
-  const dims = (shape: readonly number[]): Dim[] =>
-    shape.map((size) => (named && size > 1 ? `s${size}` : size));
-  const all = operatorCase.inputs.flatMap((input, i) =>
-    input ? [{ ...input, name: `in${i}` }] : [],
-  );
+  const dims = (shape: readonly number[]): Dim[] => shape.map((size) => (named && size > 1 ? `s${size}` : size));
+  const all = operatorCase.inputs.flatMap((input, i) => (input ? [{ ...input, name: `in${i}` }] : []));
   const graph = makeGraph({
     input: all
       .filter((input) => !input.stored)
       .map(({ name, value }) => makeValueInfo(name, value.dtype, dims(value.dims))),
-    initializer: all
-      .filter((input) => input.stored)
-      .map(({ name, value }) => makeTensor(name, value)),
+    initializer: all.filter((input) => input.stored).map(({ name, value }) => makeTensor(name, value)),
     node: [node],
     output: node.output.map((name) => ({ name, metadataProps: [] })),
   });
@@ -116,8 +102,7 @@ function expectHolds(type: TensorType | undefined, actual: TensorValue): boolean
   const sizes = type.shape.map((dim) => evaluateDim(dim, SIZES));
   expect(type.shape).toHaveLength(actual.dims.length);
   expect(sizes).toEqual(actual.dims.map((size, axis) => (sizes[axis] === null ? null : size)));
-  if (type.values)
-    expect(type.values.map((v) => evaluateDim(v, SIZES))).toEqual(Array.from(actual.data, Number));
+  if (type.values) expect(type.values.map((v) => evaluateDim(v, SIZES))).toEqual(Array.from(actual.data, Number));
   return !sizes.includes(null);
 }
 

@@ -1,16 +1,12 @@
 // Small models over two inputs, and the law of passes: the same outputs before and after.
 import { graphOf } from '../../../core/onnx/cut.js';
-import { makeGraph, makeModel, makeNode, makeValueInfo, type NodeParts } from '../../../core/onnx/make.js'; // prettier-ignore
-import type { FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto } from '../../../core/onnx/proto.js'; // prettier-ignore
+import { makeGraph, makeModel, makeNode, makeValueInfo, type NodeParts } from '../../../core/onnx/make.js';
+import type { FunctionProto, GraphProto, ModelProto, NodeProto, TensorProto } from '../../../core/onnx/proto.js';
 import type { TensorValue } from '../../../runtime/session.js';
 import { expectSame, runModel } from './run-model.js';
 
 /** A node from `'x two -> sum'`. */
-export function op(
-  opType: string,
-  io: string,
-  attributes: NodeParts['attributes'] = {},
-): NodeProto {
+export function op(opType: string, io: string, attributes: NodeParts['attributes'] = {}): NodeProto {
   const [input = [], output = []] = io.split('->').map((names) => names.split(' ').filter(Boolean));
   return makeNode(opType, { input, output, attributes });
 }
@@ -18,7 +14,12 @@ export function op(
 /** A model over `x` [batch, pos, 4] and the bool `flag`. */
 export function model(
   node: NodeProto[],
-  { output, initializer = [], opset = 20, functions = [] }: {
+  {
+    output,
+    initializer = [],
+    opset = 20,
+    functions = [],
+  }: {
     output: string[];
     initializer?: TensorProto[];
     opset?: number;
@@ -38,7 +39,7 @@ export function model(
     functions,
     opsetImport: [...made.opsetImport, ...domains.map((domain) => ({ domain, version: 1 }))],
   };
-} // prettier-ignore
+}
 
 export const x: TensorValue = {
   dtype: 'float32',
@@ -56,10 +57,9 @@ export async function expectSameRuns(before: ModelProto, after: ModelProto): Pro
   for (const value of [true, false]) {
     const feeds = { x, flag: flag(value) };
     const used = (m: ModelProto): Record<string, TensorValue> =>
-      Object.fromEntries(Object.entries(feeds).filter(([name]) => graphOf(m).input.some((i) => i.name === name))); // prettier-ignore
+      Object.fromEntries(Object.entries(feeds).filter(([name]) => graphOf(m).input.some((i) => i.name === name)));
     const expected = await runModel(before, used(before), 'disabled');
-    for (const level of ['disabled', 'all'] as const)
-      expectSame(await runModel(after, used(after), level), expected);
+    for (const level of ['disabled', 'all'] as const) expectSame(await runModel(after, used(after), level), expected);
   }
 }
 

@@ -4,14 +4,21 @@ import { graphOf } from '../../../core/onnx/cut.js';
 import { makeGraph, makeNode, makeTensor, makeValueInfo } from '../../../core/onnx/make.js';
 import { inlineFunctions } from '../../../core/onnx/passes/inline-functions.js';
 import { selectBranch } from '../../../core/onnx/passes/select-branch.js';
-import type { AttributeProto, FunctionProto, GraphProto, NodeProto, TensorProto } from '../../../core/onnx/proto.js'; // prettier-ignore
+import type { AttributeProto, FunctionProto, GraphProto, NodeProto, TensorProto } from '../../../core/onnx/proto.js';
 import { expectSameRuns, flag, model, op, ops, x } from './pass-model.js';
 import { expectSame, runModel } from './run-model.js';
 
 describe('inlining functions', () => {
   const reference = (name: string, refAttrName: string, type: number): AttributeProto => ({
-    name, refAttrName, type, floats: [], ints: [], strings: [], tensors: [], graphs: [],
-  }); // prettier-ignore
+    name,
+    refAttrName,
+    type,
+    floats: [],
+    ints: [],
+    strings: [],
+    tensors: [],
+    graphs: [],
+  });
   const lists = { attribute: [], attributeProto: [], valueInfo: [], metadataProps: [] };
   const opsetImport = [{ domain: '', version: 20 }];
   const domain = 'pkg.test';
@@ -35,7 +42,7 @@ describe('inlining functions', () => {
     input: ['v', 'w'],
     output: ['inner', 'v'],
     node: [
-      makeNode('Leaky', { input: ['v'], output: ['middle'], domain, attributes: { slope: { f: 0.5 } } }), // prettier-ignore
+      makeNode('Leaky', { input: ['v'], output: ['middle'], domain, attributes: { slope: { f: 0.5 } } }),
       makeNode('Leaky', { input: ['middle'], output: ['half'], domain }),
       op('Clip', 'half w -> inner'),
     ],
@@ -43,20 +50,18 @@ describe('inlining functions', () => {
   };
 
   test('cases 2 to 5: nested calls, left out inputs, passed-through inputs, attributes by reference', async () => {
-    const call = (input: string[], output: string[]): NodeProto =>
-      makeNode('Twice', { input, output, domain });
-    const before = model(
-      [op('Sub', 'x two -> v'), call(['v', ''], ['a', 'b']), call(['a'], ['c', ''])],
-      {
-        output: ['a', 'b', 'c'],
-        functions: [leaky, outer],
-        initializer: [makeTensor('two', { dims: [], data: Float32Array.of(2) })],
-      },
-    );
+    const call = (input: string[], output: string[]): NodeProto => makeNode('Twice', { input, output, domain });
+    const before = model([op('Sub', 'x two -> v'), call(['v', ''], ['a', 'b']), call(['a'], ['c', ''])], {
+      output: ['a', 'b', 'c'],
+      functions: [leaky, outer],
+      initializer: [makeTensor('two', { dims: [], data: Float32Array.of(2) })],
+    });
     const after = inlineFunctions(before);
     expect(after.functions).toEqual([]);
     expect(after.opsetImport).toEqual(opsetImport);
-    const slopes = graphOf(after).node.filter((n) => n.opType === 'LeakyRelu').map((n) => n.attribute[0]?.f); // prettier-ignore
+    const slopes = graphOf(after)
+      .node.filter((n) => n.opType === 'LeakyRelu')
+      .map((n) => n.attribute[0]?.f);
     expect(slopes).toEqual([0.5, undefined, 0.5, undefined]);
     const made = graphOf(after).node.flatMap((node) => node.output);
     expect(new Set(made).size).toBe(made.length);
@@ -132,11 +137,7 @@ describe('choosing a branch', () => {
     });
   const attributes = { then_branch: branch(2), else_branch: branch(3) };
   const merged = model(
-    [
-      op('Relu', 'x -> h'),
-      op('If', 'flag -> a b', attributes),
-      op('If', 'flag -> c d', attributes),
-    ],
+    [op('Relu', 'x -> h'), op('If', 'flag -> a b', attributes), op('If', 'flag -> c d', attributes)],
     { output: ['a', 'b', 'c', 'd'] },
   );
 
@@ -145,13 +146,12 @@ describe('choosing a branch', () => {
     expect(ops(graphOf(flat))).not.toContain('If');
     expect(graphOf(flat).input.map((info) => info.name)).toEqual(['x']);
     const expected = await runModel(merged, { x, flag: flag(value) }, 'disabled');
-    for (const level of ['disabled', 'all'] as const)
-      expectSame(await runModel(flat, { x }, level), expected);
-  }); // prettier-ignore
+    for (const level of ['disabled', 'all'] as const) expectSame(await runModel(flat, { x }, level), expected);
+  });
 
   test('an input that does more than choose is refused', () => {
     const used = model(
-      [op('If', 'flag -> a b', { then_branch: branch(1), else_branch: branch(2) }), op('Not', 'flag -> n')], // prettier-ignore
+      [op('If', 'flag -> a b', { then_branch: branch(1), else_branch: branch(2) }), op('Not', 'flag -> n')],
       { output: ['n'] },
     );
     expect(() => selectBranch(used, { input: 'flag', value: true })).toThrow(

@@ -16,30 +16,37 @@ import { expectSame, feedsOf, runModel } from './run-model.js';
 const fixtures = MODEL_FILES.map((file) => [file.split('/').slice(-2).join('/'), file] as const);
 
 describe('upgrading the opset', () => {
-  const reductions = ['ReduceL1', 'ReduceL2', 'ReduceLogSum', 'ReduceLogSumExp', 'ReduceMax', 'ReduceMean', 'ReduceMin', 'ReduceProd', 'ReduceSumSquare']; // prettier-ignore
+  const reductions = [
+    'ReduceL1',
+    'ReduceL2',
+    'ReduceLogSum',
+    'ReduceLogSumExp',
+    'ReduceMax',
+    'ReduceMean',
+    'ReduceMin',
+    'ReduceProd',
+    'ReduceSumSquare',
+  ];
 
   test.each(reductions)('case 3: %s reads its axes, equal axes from one tensor', async (name) => {
     const before = model(
-      [
-        op(name, 'x -> a', { axes: [-1, 1], keepdims: 0 }),
-        op(name, 'x -> b', { axes: [-1, 1] }),
-        op(name, 'x -> c'),
-      ],
+      [op(name, 'x -> a', { axes: [-1, 1], keepdims: 0 }), op(name, 'x -> b', { axes: [-1, 1] }), op(name, 'x -> c')],
       { output: ['a', 'b', 'c'], opset: 13 },
     );
     const after = upgradeOpset(before);
     expect(opsetOf(after)).toBe(20);
     const graph = graphOf(after);
     expect(graph.initializer.map((t) => t.name)).toEqual(['axes_-1_1']);
-    expect(graph.node.map((node) => node.input)).toEqual([['x', 'axes_-1_1'], ['x', 'axes_-1_1'], ['x']]); // prettier-ignore
+    expect(graph.node.map((node) => node.input)).toEqual([['x', 'axes_-1_1'], ['x', 'axes_-1_1'], ['x']]);
     await expectSameRuns(before, after);
   });
 
   test('case 4: Split without sizes says its number of outputs, with sizes stays', async () => {
-    const before = model(
-      [op('Split', 'x -> a b', { axis: 2 }), op('Split', 'x sizes -> c d', { axis: 2 })],
-      { output: ['a', 'b', 'c', 'd'], opset: 17, initializer: [makeInt64('sizes', [1, 3])] },
-    );
+    const before = model([op('Split', 'x -> a b', { axis: 2 }), op('Split', 'x sizes -> c d', { axis: 2 })], {
+      output: ['a', 'b', 'c', 'd'],
+      opset: 17,
+      initializer: [makeInt64('sizes', [1, 3])],
+    });
     const after = upgradeOpset(before);
     const [equal, sized] = graphOf(after).node;
     expect(equal?.attribute.find((a) => a.name === 'num_outputs')?.i).toBe(2);
@@ -54,7 +61,7 @@ describe('upgrading the opset', () => {
         output: [makeValueInfo(`${name}.y`, 'float32')],
       });
     const before = model(
-      [op('If', 'flag -> y', { then_branch: branch('ReduceMax'), else_branch: branch('ReduceMean') })], // prettier-ignore
+      [op('If', 'flag -> y', { then_branch: branch('ReduceMax'), else_branch: branch('ReduceMean') })],
       { output: ['y'], opset: 17 },
     );
     await expectSameRuns(before, upgradeOpset(before));
@@ -86,8 +93,7 @@ describe('upgrading the opset', () => {
     if (after === before) return;
     const feeds = feedsOf(before);
     const expected = await runModel(before, feeds, 'disabled');
-    for (const level of ['disabled', 'all'] as const)
-      expectSame(await runModel(after, feeds, level), expected, 2e-6);
+    for (const level of ['disabled', 'all'] as const) expectSame(await runModel(after, feeds, level), expected, 2e-6);
   });
 });
 
@@ -95,7 +101,7 @@ describe('folding shapes', () => {
   test('cases 1, 2 and 5: constants and known sizes are stored, what nobody needs is gone', async () => {
     const before = model(
       [
-        op('Constant', '-> two', { value: makeTensor('', { dims: [], data: Float32Array.of(2) }) }), // prettier-ignore
+        op('Constant', '-> two', { value: makeTensor('', { dims: [], data: Float32Array.of(2) }) }),
         op('Shape', 'x -> s'),
         op('Gather', 's last -> width'),
         op('Mul', 'width minus -> shape'),
@@ -110,7 +116,7 @@ describe('folding shapes', () => {
       ],
       {
         output: ['sum', 'size'],
-        initializer: [makeInt64('last', 2), makeInt64('minus', -1), makeInt64('zero', [0]), makeInt64('width1', [4])], // prettier-ignore
+        initializer: [makeInt64('last', 2), makeInt64('minus', -1), makeInt64('zero', [0]), makeInt64('width1', [4])],
       },
     );
     const after = foldShapes(before);
@@ -164,7 +170,9 @@ describe('folding shapes', () => {
       },
     );
     const after = foldShapes(before);
-    const targets = graphOf(after).node.filter((n) => n.opType === 'Reshape').map((n) => n.input[1]); // prettier-ignore
+    const targets = graphOf(after)
+      .node.filter((n) => n.opType === 'Reshape')
+      .map((n) => n.input[1]);
     expect(targets).toEqual(['shape_-1_2_2', 'shape_0_0_2_2', 'mixed']);
     expect(ops(graphOf(after))).not.toContain('Mul');
     await expectSameRuns(before, after);
@@ -175,8 +183,7 @@ describe('folding shapes', () => {
     const after = foldShapes(upgradeOpset(before));
     const feeds = feedsOf(before);
     const expected = await runModel(before, feeds, 'disabled');
-    for (const level of ['disabled', 'all'] as const)
-      expectSame(await runModel(after, feeds, level), expected, 2e-6);
+    for (const level of ['disabled', 'all'] as const) expectSame(await runModel(after, feeds, level), expected, 2e-6);
     expect(ops(graphOf(after))).not.toContain('Constant');
     const [fewer, many] = [graphOf(after).node.length, graphOf(before).node.length];
     expect(fewer / many).toBeLessThanOrEqual(file.includes('legacy') ? 0.6 : 1);

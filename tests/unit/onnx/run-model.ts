@@ -25,7 +25,7 @@ export function feedsOf(model: ModelProto): Record<string, TensorValue> {
   const dims = [2, 7];
   return Object.fromEntries(
     graphOf(model).input.map(({ name = '' }) => {
-      const fill = (_: unknown, i: number): bigint => (name === 'input_ids' ? BigInt((i * 37) % 99) : 1n); // prettier-ignore
+      const fill = (_: unknown, i: number): bigint => (name === 'input_ids' ? BigInt((i * 37) % 99) : 1n);
       return [name, { dtype: 'int64', dims, data: BigInt64Array.from({ length: 14 }, fill) }];
     }),
   );

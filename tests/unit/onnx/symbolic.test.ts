@@ -1,14 +1,21 @@
 // Arithmetic on sizes: canonical texts, exact division, and how shapes meet.
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  broadcastShapes,
-  sameSize,
-  unifyDims,
-  type SizeRules,
-} from '../../../core/onnx/broadcast.js';
+import { broadcastShapes, sameSize, unifyDims, type SizeRules } from '../../../core/onnx/broadcast.js';
 import type { Dim } from '../../../core/onnx/shape.js';
-import { addDims, canonicalDim, divideDims, evaluateDim, isName, isUnknown, multiplyDims, namesIn, numericRatio, productOf, subtractDims } from '../../../core/onnx/symbolic.js'; // prettier-ignore
+import {
+  addDims,
+  canonicalDim,
+  divideDims,
+  evaluateDim,
+  isName,
+  isUnknown,
+  multiplyDims,
+  namesIn,
+  numericRatio,
+  productOf,
+  subtractDims,
+} from '../../../core/onnx/symbolic.js';
 
 describe('arithmetic on sizes', () => {
   test('factors and terms are sorted, the number comes last', () => {
@@ -46,7 +53,7 @@ describe('arithmetic on sizes', () => {
   });
 
   test('names, unknowns and expressions are told apart', () => {
-    expect([isName('pos'), isName('?1'), isName('pos+1'), isName(3)]).toEqual([true, false, false, false]); // prettier-ignore
+    expect([isName('pos'), isName('?1'), isName('pos+1'), isName(3)]).toEqual([true, false, false, false]);
     expect([isUnknown('?1'), isUnknown('2*?1'), isUnknown('pos')]).toEqual([true, false, false]);
     expect(namesIn('2*batch*pos+batch')).toEqual(['batch', 'pos']);
     expect(evaluateDim('2*batch*pos+1', { batch: 3, pos: 4 })).toBe(25);
@@ -56,15 +63,14 @@ describe('arithmetic on sizes', () => {
 
   const sizes = { a: 3, b: 5, c: 7, d: 11 };
   const dim = fc.oneof(fc.constantFrom<Dim[]>('a', 'b', 'c', 'd'), fc.integer({ min: 0, max: 9 }));
-  const value = (result: Dim | null): number | null =>
-    result === null ? null : evaluateDim(result, sizes);
+  const value = (result: Dim | null): number | null => (result === null ? null : evaluateDim(result, sizes));
   const tree: fc.Memo<Dim> = fc.memo((depth) =>
     depth <= 1
       ? dim
       : fc
           .tuple(fc.constantFrom(addDims, subtractDims, multiplyDims), tree(depth - 1), tree(depth - 1))
           .map(([of, x, y]) => of(x, y) ?? 'a'),
-  ); // prettier-ignore
+  );
 
   test('results are what their names stand for, and canonical', () => {
     fc.assert(
@@ -76,11 +82,9 @@ describe('arithmetic on sizes', () => {
         const sum = addDims(x, y);
         if (sum !== null) expect(canonicalDim(sum)).toBe(sum);
         const product = multiplyDims(x, y);
-        if (product !== null && product !== 0 && y !== 0)
-          expect([x, null]).toContain(divideDims(product, y));
+        if (product !== null && product !== 0 && y !== 0) expect([x, null]).toContain(divideDims(product, y));
         const quotient = divideDims(x, y);
-        if (quotient !== null && right !== 0)
-          expect((value(quotient) ?? NaN) - left / right).toBe(0);
+        if (quotient !== null && right !== 0) expect((value(quotient) ?? NaN) - left / right).toBe(0);
       }),
       { seed: 11, numRuns: 2000 },
     );
@@ -115,7 +119,15 @@ describe('how shapes meet', () => {
   });
 
   test('unknown sizes and expressions may equal anything; the better known one is kept', () => {
-    expect(broadcastShapes([['?1', '?1', 'past+pos'], ['batch', 4, 'total']], rules())).toEqual(['batch', 4, 'total']); // prettier-ignore
+    expect(
+      broadcastShapes(
+        [
+          ['?1', '?1', 'past+pos'],
+          ['batch', 4, 'total'],
+        ],
+        rules(),
+      ),
+    ).toEqual(['batch', 4, 'total']);
     expect(broadcastShapes([['?1'], ['?2']], rules())).toEqual(['?new0']);
     expect(broadcastShapes([['?1'], ['?1']], rules())).toEqual(['?1']);
   });
@@ -133,9 +145,7 @@ describe('how shapes meet', () => {
     const known = rules({ batch: 4, heads: 4, one: 1 });
     expect(broadcastShapes([['batch'], ['heads']], known)).toEqual(['batch']);
     expect(broadcastShapes([['one'], [7]], known)).toEqual([7]);
-    expect(() => unifyDims('batch', 5, known)).toThrow(
-      'expected two axes of one size, got batch and 5',
-    );
+    expect(() => unifyDims('batch', 5, known)).toThrow('expected two axes of one size, got batch and 5');
     expect(sameSize('batch', 4, known)).toBe(true);
     expect(sameSize('pos', 'pos', known)).toBe(true);
     expect(sameSize('pos', 'batch', known)).toBe(false);

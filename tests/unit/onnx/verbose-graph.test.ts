@@ -38,8 +38,7 @@ describe('the verbose graph of the bench', () => {
   it('has several times the nodes, the same sites and the same logits', async () => {
     const verbose = verboseGraph(compact);
     expect(graphOf(verbose).node.length).toBeGreaterThan(3 * graphOf(compact).node.length);
-    const names = (model: ModelProto): string[] =>
-      resolveSites(model).sites.map(({ name }) => name);
+    const names = (model: ModelProto): string[] => resolveSites(model).sites.map(({ name }) => name);
     expect(names(verbose)).toEqual(names(compact));
     expect(names(compact)).toContain('blocks.1.attn.hook_pattern');
     expect(await logits(verbose)).toEqual(await logits(compact));

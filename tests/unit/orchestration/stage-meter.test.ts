@@ -42,9 +42,7 @@ describe('the line of any stage', () => {
     meter.start('encode', 0);
     meter.line(measure, null, 0);
     // 2 of 10 shards of 1,000 tokens in 4 s: 50 tokens/s, the 6 left take 12 s.
-    expect(meter.line({ ...measure, done: 4 }, null, 4000)).toContain(
-      '4 / 10  50 tokens/s  12 s left  1 quarantined',
-    );
+    expect(meter.line({ ...measure, done: 4 }, null, 4000)).toContain('4 / 10  50 tokens/s  12 s left  1 quarantined');
   });
 
   it('says when no worker gave a sign of life', () => {

@@ -22,9 +22,7 @@ function show(packing: Packing): string[] {
 }
 
 function pack(counts: readonly number[], options: Partial<PackingOptions>): Packing {
-  const offsets = Uint32Array.from(
-    [0, ...counts].map((_, i) => counts.slice(0, i).reduce((a, b) => a + b, 0)),
-  );
+  const offsets = Uint32Array.from([0, ...counts].map((_, i) => counts.slice(0, i).reduce((a, b) => a + b, 0)));
   return packContexts(offsets, {
     contextTokens: 4,
     prepended: true,
@@ -64,10 +62,7 @@ describe('packing by document', () => {
 
 describe('packing by concatenation', () => {
   it('joins documents with the prepended token between them', () => {
-    expect(show(pack([2, 3, 1], { contextTokens: 5, packing: 'concatenate' }))).toEqual([
-      'P 0 1 P 2',
-      'P 3 4 P 5',
-    ]);
+    expect(show(pack([2, 3, 1], { contextTokens: 5, packing: 'concatenate' }))).toEqual(['P 0 1 P 2', 'P 3 4 P 5']);
   });
 
   it('does not put a separator where a context begins anyway', () => {

@@ -11,10 +11,7 @@ export interface Built {
 }
 
 /** Builds, indexes and stores a dataset; with `ranges` only those are compacted. */
-export async function buildDictionary(
-  shape: Shape,
-  ranges?: readonly { from: number; to: number }[],
-): Promise<Built> {
+export async function buildDictionary(shape: Shape, ranges?: readonly { from: number; to: number }[]): Promise<Built> {
   const dataset = await buildDataset(shape);
   const indexed: ObjectRecord[] = [];
   for (const [shard, output] of await runIndex(dataset, ranges))

@@ -3,11 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { halfToFloat } from '../../../core/tensor/half.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import { describeTop } from '../../../storage/query/contexts.js';
-import {
-  openDictionary,
-  type Dictionary,
-  type DictionaryObjects,
-} from '../../../storage/query/dictionary.js';
+import { openDictionary, type Dictionary, type DictionaryObjects } from '../../../storage/query/dictionary.js';
 import { allFirings, bruteTop } from '../index-stage/dataset.js';
 import type { Shape } from '../index-stage/draw.js';
 import { buildDictionary, type Built } from './built-dictionary.js';
@@ -30,10 +26,8 @@ beforeAll(async () => {
 });
 afterAll(() => built.dataset.close());
 
-const open = (
-  objects: Partial<DictionaryObjects> = {},
-  from: ObjectStore = built.dataset.store,
-): Promise<Dictionary> => openDictionary(from, { ...built.objects, ...objects });
+const open = (objects: Partial<DictionaryObjects> = {}, from: ObjectStore = built.dataset.store): Promise<Dictionary> =>
+  openDictionary(from, { ...built.objects, ...objects });
 
 describe('top', () => {
   it('equals a brute-force scan, before and after compaction, for any packing', async () => {

@@ -1,12 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BatchRecord, ObjectRecord } from '../../../schemas/records.js';
-import {
-  COALESCE_GAP_BYTES,
-  MAX_REQUEST_BYTES,
-  planRanges,
-  pruneBatches,
-} from '../../../storage/query/planner.js';
+import { COALESCE_GAP_BYTES, MAX_REQUEST_BYTES, planRanges, pruneBatches } from '../../../storage/query/planner.js';
 
 function object(table: string, batches: readonly Partial<BatchRecord>[]): ObjectRecord {
   const records = batches.map((batch) => ({
@@ -57,9 +52,7 @@ describe('planner', () => {
         fc.uniqueArray(fc.integer({ min: 0, max: 40 }), { maxLength: 4 }),
         (batches, values) => {
           const postings = object('postings', batches);
-          const expected = batches.flatMap((b, i) =>
-            values.some((v) => v >= b.min && v <= b.max) ? [i] : [],
-          );
+          const expected = batches.flatMap((b, i) => (values.some((v) => v >= b.min && v <= b.max) ? [i] : []));
           const planned = planRanges([postings], { feature: { in: values } }).flatMap((range) =>
             range.batches.map((b) => b.index),
           );
@@ -81,16 +74,14 @@ describe('planner', () => {
           })) {
             const inside = range.batches.map((b) => b.batch);
             expect(range.offset).toBe(inside[0]?.offset);
-            expect(range.offset + range.length).toBe(
-              (inside.at(-1)?.offset ?? 0) + (inside.at(-1)?.length ?? 0),
-            );
+            expect(range.offset + range.length).toBe((inside.at(-1)?.offset ?? 0) + (inside.at(-1)?.length ?? 0));
             expect(range.length <= MAX_REQUEST_BYTES || inside.length === 1).toBe(true);
             inside
               .slice(1)
               .forEach((b, i) =>
-                expect(
-                  b.offset - ((inside[i]?.offset ?? 0) + (inside[i]?.length ?? 0)),
-                ).toBeLessThanOrEqual(COALESCE_GAP_BYTES),
+                expect(b.offset - ((inside[i]?.offset ?? 0) + (inside[i]?.length ?? 0))).toBeLessThanOrEqual(
+                  COALESCE_GAP_BYTES,
+                ),
               );
           }
         },

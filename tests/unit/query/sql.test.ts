@@ -44,9 +44,7 @@ function sources(dictionaries: readonly string[] = ['d']): TableSource[] {
     objects: objects.filter((o) => o.table === table),
   });
   const own = (schema: string): TableSource[] =>
-    (['postings', 'features', 'top'] as const).map((table) =>
-      of(built.objects.indexed, table, schema),
-    );
+    (['postings', 'features', 'top'] as const).map((table) => of(built.objects.indexed, table, schema));
   return [
     of(built.objects.tokens, 'documents', 'main'),
     of(built.objects.tokens, 'tokens', 'main'),
@@ -91,16 +89,11 @@ describe('sql', () => {
     const last = SHAPE.features - 1;
     expect(rows[last]).toEqual([last, 0, true, true, 0, null]);
     const firings = allFirings(built.dataset).filter((f) => f.feature === 0);
-    const counts = Array.from(
-      { length: 12 },
-      (_, t) => firings.filter((f) => f.token === t).length,
-    );
+    const counts = Array.from({ length: 12 }, (_, t) => firings.filter((f) => f.token === t).length);
     const mostFrequent = counts.sort((a, b) => b - a).slice(0, 10);
     const total = mostFrequent.reduce((a, b) => a + b, 0);
     expect(rows[0]).toEqual([0, firings.length, false, false, 10, total]);
-    const top = await ask(
-      'select feature, examples[1].value, len(examples) from top where feature = 0',
-    );
+    const top = await ask('select feature, examples[1].value, len(examples) from top where feature = 0');
     const max = Math.max(
       ...allFirings(built.dataset)
         .filter((f) => f.feature === 0)
@@ -135,10 +128,7 @@ describe('sql', () => {
     await expect(ask('select count(*) from postings', two)).rejects.toThrow(
       'Expected to know which dictionary\'s "postings" is meant, got 2 candidates: "a-1"."postings", "b"."postings". Qualify the name, as in: from "a-1"."postings"',
     );
-    const { rows } = await ask(
-      'select (select count(*) from "a-1".postings) = (select count(*) from b.postings)',
-      two,
-    );
+    const { rows } = await ask('select (select count(*) from "a-1".postings) = (select count(*) from b.postings)', two);
     expect(rows).toEqual([[true]]);
   });
 
@@ -166,9 +156,7 @@ describe('sql', () => {
       await expect(ask(sql)).rejects.toThrow(/Expected one SELECT/);
     }
     const secret = join(folder, 'secret.csv');
-    await expect(ask(`select * from read_csv('${secret}')`)).rejects.toThrow(
-      /file system operations are disabled/,
-    );
+    await expect(ask(`select * from read_csv('${secret}')`)).rejects.toThrow(/file system operations are disabled/);
   });
 
   it('names the tables that there are when the query is wrong', async () => {
@@ -224,9 +212,7 @@ describe('parquet export', () => {
       const objects = await store(built.dataset.store, 's', files);
       const path = join(folder, `${sample.file}.parquet`);
       await exportParquet({ store: built.dataset.store, objects, table: sample.table, path });
-      expect(await parquetRows(path, 'select count(*) from FILE')).toEqual([
-        [String(files[0]?.rows)],
-      ]);
+      expect(await parquetRows(path, 'select count(*) from FILE')).toEqual([[String(files[0]?.rows)]]);
       exported.add(sample.table);
     }
     expect(exported).toEqual(new Set(TABLE_NAMES));
@@ -240,8 +226,6 @@ describe('parquet export', () => {
         table: 'top',
         path: join(folder, 'x'),
       }),
-    ).rejects.toThrow(
-      'Expected objects of table "top" to export, got none; `assay datasets` lists what there is.',
-    );
+    ).rejects.toThrow('Expected objects of table "top" to export, got none; `assay datasets` lists what there is.');
   });
 });

@@ -7,22 +7,10 @@ describe('broken text', () => {
   it.each([
     ['an empty file', '', 'run.yaml:1:1  expected a mapping of fields, found an empty file'],
     ['a list', '- a\n', 'run.yaml:1:1  expected a mapping of fields, found a list'],
-    [
-      'a tab as indentation',
-      'corpus:\n\tsources: [a]\n',
-      'run.yaml:2:1  expected spaces as indentation, found a tab',
-    ],
+    ['a tab as indentation', 'corpus:\n\tsources: [a]\n', 'run.yaml:2:1  expected spaces as indentation, found a tab'],
     ['an open bracket', 'name: [a\n', 'expected YAML or JSON, found text that is not'],
-    [
-      'a duplicate key',
-      `${GOOD}name: other\n`,
-      'run.yaml:10:1  expected each key once, found `name` a second time',
-    ],
-    [
-      'two documents',
-      `${GOOD}---\nname: b\n`,
-      'run.yaml:10:1  expected one document, found a second one',
-    ],
+    ['a duplicate key', `${GOOD}name: other\n`, 'run.yaml:10:1  expected each key once, found `name` a second time'],
+    ['two documents', `${GOOD}---\nname: b\n`, 'run.yaml:10:1  expected one document, found a second one'],
     ['an alias without anchor', 'name: *x\n', 'expected aliases that name an anchor above them'],
   ])('is refused for %s', (_, text, message) => {
     expect(refusal(text).message).toContain(message);
@@ -51,26 +39,16 @@ describe('broken text', () => {
   });
 
   it('in a .json file is refused where it is YAML only', () => {
-    expect(refusal(GOOD, 'run.json').message).toContain(
-      'run.json:1:1  expected JSON in a .json file',
-    );
+    expect(refusal(GOOD, 'run.json').message).toContain('run.json:1:1  expected JSON in a .json file');
   });
 });
 
 describe('credentials', () => {
   it.each([
     ['a URL', `${GOOD}store: s3://AKIAABCDEFGHIJKLMNOP:wJalrXUtnFEMIsecret@bucket/x\n`, 10],
-    [
-      'a signed URL',
-      GOOD.replace('corpus.jsonl.gz', 'https://h/x?X-Amz-Signature=wJalrXUtnFEMIsecret'),
-      4,
-    ],
+    ['a signed URL', GOOD.replace('corpus.jsonl.gz', 'https://h/x?X-Amz-Signature=wJalrXUtnFEMIsecret'), 4],
     ['a field', `${GOOD}storeOptions:\n  secretAccessKey: wJalrXUtnFEMIsecret\n`, 11],
-    [
-      'a field in braces',
-      `${GOOD}storeOptions: { region: x, password: wJalrXUtnFEMIsecret }\n`,
-      10,
-    ],
+    ['a field in braces', `${GOOD}storeOptions: { region: x, password: wJalrXUtnFEMIsecret }\n`, 10],
     ['a comment', `# key AKIAABCDEFGHIJKLMNOP wJalrXUtnFEMIsecret\n${GOOD}`, 1],
   ])('in %s are refused with their line and not repeated', (_, text, line) => {
     const error = refusal(text);
@@ -82,8 +60,6 @@ describe('credentials', () => {
   });
 
   it('are not seen in fields about tokens and tokenizers', () => {
-    expect(
-      parseRunFile(GOOD.replace('k: 16', 'k: 16, deadAfterTokens: 9'), { file: 'run.yaml' }).name,
-    ).toBe('kjv');
+    expect(parseRunFile(GOOD.replace('k: 16', 'k: 16, deadAfterTokens: 9'), { file: 'run.yaml' }).name).toBe('kjv');
   });
 });

@@ -2,10 +2,7 @@
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { runFile } from '../../../schemas/run-file.js';
-import {
-  extractionMemory,
-  extractionMemoryNote,
-} from '../../../stages/run-plan/extraction-memory.js';
+import { extractionMemory, extractionMemoryNote } from '../../../stages/run-plan/extraction-memory.js';
 import { resolveRun } from '../../../stages/run-plan/resolve-run.js';
 import type { ResolvedRun } from '../../../stages/run-plan/resolved-run.js';
 import { FIXTURES } from '../onnx/fixture-models.js';
@@ -81,9 +78,7 @@ describe('the warning about it', () => {
     expect(extractionMemoryNote(change({ batchTokens: 8192 }))).toBeNull();
     const large = change({ batchTokens: 65_536 });
     expect(extractionMemoryNote(large)).not.toBeNull();
-    expect(
-      extractionMemoryNote({ ...large, engine: { ...large.engine, provider: 'cuda' } }),
-    ).toBeNull();
+    expect(extractionMemoryNote({ ...large, engine: { ...large.engine, provider: 'cuda' } })).toBeNull();
     expect(extractionMemoryNote({ ...large, until: 'tokens' })).toBeNull();
   });
 

@@ -9,8 +9,7 @@ const FILE = new URL('../../../schemas/json-schema/run-file.schema.json', import
 function undescribed(node: JsonSchemaNode, path: string): string[] {
   return [node, ...(node.anyOf ?? [])].flatMap((alternative) => [
     ...Object.entries(alternative.properties ?? {}).flatMap(([name, inner]) => {
-      const described =
-        inner.description !== undefined || inner.properties !== undefined || inner.type === 'array';
+      const described = inner.description !== undefined || inner.properties !== undefined || inner.type === 'array';
       return [...(described ? [] : [`${path}.${name}`]), ...undescribed(inner, `${path}.${name}`)];
     }),
     ...(alternative.items ? undescribed(alternative.items, `${path}[]`) : []),

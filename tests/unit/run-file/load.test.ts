@@ -22,11 +22,7 @@ describe('a correct run file', () => {
 
   it('may be JSON, with tabs and with a $schema for editors', () => {
     const value: unknown = parseRunFile(GOOD, { file: 'run.yaml' });
-    const text = JSON.stringify(
-      { $schema: 'run-file.schema.json', ...(value as object) },
-      null,
-      '\t',
-    );
+    const text = JSON.stringify({ $schema: 'run-file.schema.json', ...(value as object) }, null, '\t');
     expect(parseRunFile(text, { file: 'run.json' })).toEqual(value);
   });
 
@@ -36,10 +32,7 @@ describe('a correct run file', () => {
   });
 
   it('may hold {{date}} when it is the template of a schedule', () => {
-    const text = GOOD.replace('kjv\n', 'kjv-{{date}}\n').replace(
-      'corpus.jsonl.gz',
-      '"in/{{date}}/{{hour}}.jsonl"',
-    );
+    const text = GOOD.replace('kjv\n', 'kjv-{{date}}\n').replace('corpus.jsonl.gz', '"in/{{date}}/{{hour}}.jsonl"');
     expect(parseRunFile(text, { file: 'run.yaml', purpose: 'schedule' }).name).toBe('kjv-{{date}}');
   });
 
@@ -82,17 +75,9 @@ saes:
 
   it.each([
     ['a misspelt key', GOOD.replace('sources:', 'source:'), 'did you mean `sources`?'],
-    [
-      'a misspelt value',
-      GOOD.replace('hooks:', 'dtype: flaot16\n  hooks:'),
-      'did you mean `float16`?',
-    ],
+    ['a misspelt value', GOOD.replace('hooks:', 'dtype: flaot16\n  hooks:'), 'did you mean `float16`?'],
     ['a key of another section', `${GOOD}shardTokens: 5\n`, 'it belongs at `corpus.shardTokens`'],
-    [
-      'a misspelt share',
-      GOOD.replace('field: split', 'fit: 0.5, calib: 0.2, tset: 0.3'),
-      'did you mean `test`?',
-    ],
+    ['a misspelt share', GOOD.replace('field: split', 'fit: 0.5, calib: 0.2, tset: 0.3'), 'did you mean `test`?'],
     ['a misspelt placeholder', GOOD.replace('kjv\n', 'kjv-{{dat}}\n'), 'did you mean `{{date}}`?'],
     [
       'a misspelt site',
@@ -104,9 +89,7 @@ saes:
   });
 
   it('is told of a misspelt key and the field that is missing for it as one mistake', () => {
-    expect(problems(GOOD.replace('sources:', 'source:')).map((p) => p.field)).toEqual([
-      'corpus.source',
-    ]);
+    expect(problems(GOOD.replace('sources:', 'source:')).map((p) => p.field)).toEqual(['corpus.source']);
   });
 
   it.each([
@@ -125,11 +108,7 @@ saes:
       GOOD.replace('[corpus.jsonl.gz]', 'corpus.jsonl.gz'),
       'corpus.sources: expected a list, found "corpus.jsonl.gz"',
     ],
-    [
-      'nothing where a field must stand',
-      GOOD.replace('name: kjv\n', ''),
-      'name: expected a text, found nothing',
-    ],
+    ['nothing where a field must stand', GOOD.replace('name: kjv\n', ''), 'name: expected a text, found nothing'],
     [
       'shares that do not add up',
       GOOD.replace('field: split', 'fit: 0.5, calib: 0.2, test: 0.2'),
@@ -140,11 +119,7 @@ saes:
       GOOD.replace('kjv-l2', 'tokens'),
       'saes[0].name: expected a name other than one of documents, tokens',
     ],
-    [
-      'k above features',
-      GOOD.replace('k: 16', 'k: 4096'),
-      'saes[0].k: expected at most features (2048), found 4096',
-    ],
+    ['k above features', GOOD.replace('k: 16', 'k: 4096'), 'saes[0].k: expected at most features (2048), found 4096'],
     [
       'a budget below one step',
       GOOD.replace('3000000', '30'),
@@ -203,9 +178,7 @@ saes:
   });
 
   it('as template of a schedule needs a placeholder in its name', () => {
-    expect(problems(GOOD, 'schedule').map((p) => p.expected)).toEqual([
-      'a name with {{date}} or {{hour}}',
-    ]);
+    expect(problems(GOOD, 'schedule').map((p) => p.expected)).toEqual(['a name with {{date}} or {{hour}}']);
   });
 });
 
@@ -234,12 +207,8 @@ describe('a run file on disk', () => {
       join(folder, 'latin.yaml'),
       Buffer.concat([Buffer.from('name: x\nowner: '), Buffer.from([0xe9, 0x0a])]),
     );
-    await expect(loadRunFile(join(folder, 'latin.yaml'))).rejects.toThrow(
-      /latin\.yaml:2:1 {2}expected UTF-8 text/,
-    );
+    await expect(loadRunFile(join(folder, 'latin.yaml'))).rejects.toThrow(/latin\.yaml:2:1 {2}expected UTF-8 text/);
     await writeFile(join(folder, 'large.yaml'), Buffer.alloc(2 ** 20 + 1, 0x20));
-    await expect(loadRunFile(join(folder, 'large.yaml'))).rejects.toThrow(
-      /at most 1048576 bytes, found 1048577 bytes/,
-    );
+    await expect(loadRunFile(join(folder, 'large.yaml'))).rejects.toThrow(/at most 1048576 bytes, found 1048577 bytes/);
   });
 });

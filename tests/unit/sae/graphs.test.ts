@@ -4,18 +4,8 @@ import { ARCHITECTURES } from '../../../core/sae/architectures.js';
 import { GraphBuilder } from '../../../core/onnx/builder.js';
 import { initialParameters } from '../../../core/sae/initialise.js';
 import { stepFactors } from '../../../core/sae/schedule.js';
-import {
-  SINCE_FIRED,
-  startState,
-  stateTensors,
-  type StateArrays,
-} from '../../../core/sae/state.js';
-import {
-  STEP_FEEDS,
-  buildStepGraph,
-  updatedName,
-  type StepGraphSettings,
-} from '../../../core/sae/step-graph.js';
+import { SINCE_FIRED, startState, stateTensors, type StateArrays } from '../../../core/sae/state.js';
+import { STEP_FEEDS, buildStepGraph, updatedName, type StepGraphSettings } from '../../../core/sae/step-graph.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
 
@@ -69,25 +59,16 @@ async function step(
   feeds[STEP_FEEDS.correction] = { dtype: 'float32', dims: [1], data: correction };
   const outputs = await session.run(feeds);
   await session.release();
-  const numbers = Object.fromEntries(
-    Object.entries(outputs).map(([name, { data }]) => [name, Number(data[0])]),
-  );
+  const numbers = Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, Number(data[0])]));
   return {
     before,
     numbers,
-    state: new Map(
-      stateTensors(settings).map((t) => [
-        t.name,
-        outputs[updatedName(t.name)]?.data as Float32Array,
-      ]),
-    ),
+    state: new Map(stateTensors(settings).map((t) => [t.name, outputs[updatedName(t.name)]?.data as Float32Array])),
   };
 }
 
 const norm = (...arrays: readonly (Float32Array | BigInt64Array | undefined)[]): number =>
-  Math.sqrt(
-    arrays.reduce((sum, array) => sum + (array as Float32Array).reduce((a, b) => a + b * b, 0), 0),
-  );
+  Math.sqrt(arrays.reduce((sum, array) => sum + (array as Float32Array).reduce((a, b) => a + b * b, 0), 0));
 
 describe('selection', () => {
   it.each([
@@ -113,15 +94,11 @@ describe('selection', () => {
     // Row 0: all equal. Row 1: the last one is larger, so it comes first and the lowest of the rest follow.
     const data = new Float32Array(2 * features).fill(1);
     data[2 * features - 1] = 2;
-    const ids = (await session.run({ z: { dtype: 'float32', dims: [2, features], data } }))[
-      'feature'
-    ]?.data as BigInt64Array;
+    const ids = (await session.run({ z: { dtype: 'float32', dims: [2, features], data } }))['feature']
+      ?.data as BigInt64Array;
     await session.release();
     expect(Array.from(ids.subarray(0, k), Number)).toEqual(Array.from({ length: k }, (_, i) => i));
-    expect(Array.from(ids.subarray(k), Number)).toEqual([
-      features - 1,
-      ...Array.from({ length: k - 1 }, (_, i) => i),
-    ]);
+    expect(Array.from(ids.subarray(k), Number)).toEqual([features - 1, ...Array.from({ length: k - 1 }, (_, i) => i)]);
   });
 });
 
@@ -142,14 +119,9 @@ describe('a training step', () => {
       (name, i) => (i === 1 ? before : state).get(name) as Float32Array,
     );
     for (let i = 0; i < base.features; i++) {
-      const row = (values: Float32Array | undefined): number[] => [
-        ...(values ?? []).slice(8 * i, 8 * i + 8),
-      ];
+      const row = (values: Float32Array | undefined): number[] => [...(values ?? []).slice(8 * i, 8 * i + 8)];
       expect(Math.hypot(...row(W))).toBeCloseTo(1, 6);
-      expect(row(m).reduce((sum, value, j) => sum + value * (row(old)[j] ?? 0), 0)).toBeCloseTo(
-        0,
-        6,
-      );
+      expect(row(m).reduce((sum, value, j) => sum + value * (row(old)[j] ?? 0), 0)).toBeCloseTo(0, 6);
     }
   });
 
@@ -161,17 +133,12 @@ describe('a training step', () => {
     const moments = (state: StateArrays): number =>
       norm(...['W_enc', 'b_enc', 'W_dec', 'b_dec'].map((name) => state.get(`m.${name}`)));
     // After one step m = 0.1 g.
-    expect(moments(free.state)).toBeCloseTo(
-      0.1 * Math.sqrt(free.numbers['gradient_squares'] ?? 0),
-      6,
-    );
+    expect(moments(free.state)).toBeCloseTo(0.1 * Math.sqrt(free.numbers['gradient_squares'] ?? 0), 6);
     expect(moments(clipped.state)).toBeCloseTo(0.1 * clipNorm, 5);
   });
 
   it('counts rows since a feature fired and starts anew when it fires', async () => {
-    const { state, numbers } = await step(base, (start) =>
-      start.get(SINCE_FIRED)?.fill(5n as never),
-    );
+    const { state, numbers } = await step(base, (start) => start.get(SINCE_FIRED)?.fill(5n as never));
     const since = Array.from(state.get(SINCE_FIRED) as BigInt64Array, Number);
     expect(new Set(since)).toEqual(new Set([0, 21]));
     expect(numbers['dead']).toBe(0);
@@ -215,8 +182,6 @@ describe('a training step', () => {
     const dbEnc = difference('m.b_enc')[5] ?? NaN;
     const W = (a.before.get('W_enc') as Float32Array).subarray(40, 48);
     expect(dbEnc).not.toBe(0);
-    difference('m.b_dec').forEach((value, j) =>
-      expect(value).toBeCloseTo(-dbEnc * (W[j] ?? NaN), 6),
-    );
+    difference('m.b_dec').forEach((value, j) => expect(value).toBeCloseTo(-dbEnc * (W[j] ?? NaN), 6));
   });
 });

@@ -2,12 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { initialParameters } from '../../../core/sae/initialise.js';
 import { computeFvu, computeL0 } from '../../../core/sae/metrics.js';
 import { addRows, emptySecondMoments, leadingEigenvectors, pcaFvu } from '../../../core/sae/pca.js';
-import {
-  learningRate,
-  planTraining,
-  stepFactors,
-  type SaeSettings,
-} from '../../../core/sae/schedule.js';
+import { learningRate, planTraining, stepFactors, type SaeSettings } from '../../../core/sae/schedule.js';
 import { sortPostings, tokenOrder } from '../../../core/sae/token-order.js';
 import { FiringCollector } from '../../../core/sae/collect-firings.js';
 import { floatToHalf } from '../../../core/tensor/half.js';
@@ -26,9 +21,7 @@ describe('the plan of a training', () => {
   it('warms up linearly, stays, and falls to zero over the last fifth', () => {
     const plan = planTraining(sae, 16);
     const rates = [0, 4, 9, 10, 79, 80, 81, 90, 99].map((step) => learningRate(plan, step));
-    [0.1, 0.5, 1, 1, 1, 1, 0.95, 0.5, 0.05].forEach((rate, i) =>
-      expect(rates[i]).toBeCloseTo(rate, 12),
-    );
+    [0.1, 0.5, 1, 1, 1, 1, 0.95, 0.5, 0.05].forEach((rate, i) => expect(rates[i]).toBeCloseTo(rate, 12));
   });
 
   it('feeds Adam lr / (1 − β1^t) and 1 / √(1 − β2^t) whatever the chunk', () => {
@@ -77,8 +70,7 @@ describe('the start', () => {
     const mean = Float64Array.from({ length: 16 }, (_, i) => i);
     const a = initialParameters(sizes, 1, mean);
     const W = a.get('W_dec') as Float32Array;
-    for (let i = 0; i < 20; i++)
-      expect(Math.hypot(...W.subarray(16 * i, 16 * i + 16))).toBeCloseTo(1, 6);
+    for (let i = 0; i < 20; i++) expect(Math.hypot(...W.subarray(16 * i, 16 * i + 16))).toBeCloseTo(1, 6);
     expect(a.get('W_enc')).toEqual(W);
     expect(a.get('b_dec')).toEqual(Float32Array.from(mean));
     expect(initialParameters(sizes, 1, mean)).toEqual(a);
@@ -89,10 +81,7 @@ describe('the start', () => {
 describe('metrics', () => {
   it('FVU takes the mean of the evaluated rows per dimension, not the second moment about zero', () => {
     // rows (10, 0), (12, 0) rebuilt as (10.5, 0), (11.5, 0): 0.5 / 2, although ‖x‖² is 244.
-    expect(computeFvu({ rows: 2, errSq: 0.5, xSq: 244, sumX: Float64Array.of(22, 0) })).toBeCloseTo(
-      0.25,
-      12,
-    );
+    expect(computeFvu({ rows: 2, errSq: 0.5, xSq: 244, sumX: Float64Array.of(22, 0) })).toBeCloseTo(0.25, 12);
     expect(computeL0({ rows: 2, firings: 5 })).toBe(2.5);
     expect(computeFvu({ rows: 0, errSq: 0, xSq: 0, sumX: Float64Array.of(0) })).toBeNaN();
   });
@@ -104,8 +93,7 @@ describe('PCA', () => {
     const x = new Float32Array(n * 6);
     for (let i = 0; i < n; i++) {
       const [a, b] = [3 * random.nextNormal(), random.nextNormal()];
-      for (let j = 0; j < 6; j++)
-        x[6 * i + j] = 2 + a * Math.cos(j) + b * Math.sin(j) + 0.01 * random.nextNormal();
+      for (let j = 0; j < 6; j++) x[6 * i + j] = 2 + a * Math.cos(j) + b * Math.sin(j) + 0.01 * random.nextNormal();
     }
     return x;
   };
@@ -124,9 +112,7 @@ describe('PCA', () => {
   it('finds orthonormal eigenvectors of a symmetric matrix, largest eigenvalue first', () => {
     const n = 12;
     const half = Float64Array.from({ length: n * n }, () => random.nextNormal());
-    const matrix = half.map(
-      (_, i) => (half[i] ?? 0) + (half[(i % n) * n + Math.floor(i / n)] ?? 0),
-    );
+    const matrix = half.map((_, i) => (half[i] ?? 0) + (half[(i % n) * n + Math.floor(i / n)] ?? 0));
     const vectors = leadingEigenvectors(matrix, n, n);
     let last = Infinity;
     for (const u of vectors) {
@@ -146,14 +132,8 @@ describe('PCA', () => {
 describe('orders of rows', () => {
   it('puts permuted rows into token order and firings into postings order, as sorting does', () => {
     const random = new KeyedRandom('orders');
-    const tokens = Array.from(
-      { length: 400 },
-      (_, i) => [100 + Math.floor(i / 37), i % 37] as const,
-    );
-    const shuffled = Array.from(
-      random.permutation(400),
-      (i) => tokens[i] as readonly [number, number],
-    );
+    const tokens = Array.from({ length: 400 }, (_, i) => [100 + Math.floor(i / 37), i % 37] as const);
+    const shuffled = Array.from(random.permutation(400), (i) => tokens[i] as readonly [number, number]);
     const [doc, pos] = [0, 1].map((c) => Uint32Array.from(shuffled, (t) => t[c] as number)) as [
       Uint32Array,
       Uint32Array,
@@ -174,23 +154,14 @@ describe('orders of rows', () => {
     const postings = sortPostings(firings, rows, fired);
     const expected = tokens
       .flatMap(([d, p], i) =>
-        [0, 1, 2].map(
-          (j) => [feature[3 * i + j] ?? 0, d, p, floatToHalf(value[3 * i + j] ?? 0)] as const,
-        ),
+        [0, 1, 2].map((j) => [feature[3 * i + j] ?? 0, d, p, floatToHalf(value[3 * i + j] ?? 0)] as const),
       )
       .filter(([, , , half]) => half > 0)
       .sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
-    expect(
-      Array.from(postings.feature, (f, i) => [
-        f,
-        postings.doc[i],
-        postings.pos[i],
-        postings.value[i],
-      ]),
-    ).toEqual(expected);
-    expect([...fired]).toEqual(
-      Array.from({ length: 50 }, (_, f) => expected.filter((e) => e[0] === f).length),
+    expect(Array.from(postings.feature, (f, i) => [f, postings.doc[i], postings.pos[i], postings.value[i]])).toEqual(
+      expected,
     );
+    expect([...fired]).toEqual(Array.from({ length: 50 }, (_, f) => expected.filter((e) => e[0] === f).length));
     for (let i = 0; i < 400; i++) {
       const own = [...firings.feature.subarray(firings.offsets[i], firings.offsets[i + 1])];
       expect(own).toEqual([...own].sort((a, b) => a - b));
@@ -200,23 +171,12 @@ describe('orders of rows', () => {
 
   it('drops values that half precision rounds to zero and refuses those beyond it', () => {
     const collector = new FiringCollector(2, 2);
-    collector.add(
-      { feature: Int32Array.of(4, 1), value: Float32Array.of(2 ** -26, 1), capacity: 2 },
-      1,
-    );
+    collector.add({ feature: Int32Array.of(4, 1), value: Float32Array.of(2 ** -26, 1), capacity: 2 }, 1);
     expect(() =>
-      collector.add(
-        { feature: Int32Array.of(9, 1), value: Float32Array.of(65_520, 1), capacity: 2 },
-        1,
-      ),
-    ).toThrow(
-      'Expected feature activations below 65,520 (they are stored as float16), found 65520 for feature 9.',
-    );
+      collector.add({ feature: Int32Array.of(9, 1), value: Float32Array.of(65_520, 1), capacity: 2 }, 1),
+    ).toThrow('Expected feature activations below 65,520 (they are stored as float16), found 65520 for feature 9.');
     const other = new FiringCollector(1, 2);
-    other.add(
-      { feature: Int32Array.of(4, 1), value: Float32Array.of(2 ** -26, 65_519), capacity: 2 },
-      1,
-    );
+    other.add({ feature: Int32Array.of(4, 1), value: Float32Array.of(2 ** -26, 65_519), capacity: 2 }, 1);
     expect(other.finish()).toEqual({
       offsets: Uint32Array.of(0, 1),
       feature: Uint32Array.of(1),

@@ -44,9 +44,7 @@ describe('the input scale', () => {
     expect(() => computeScale({ rows: 4, sumX: Float64Array.of(4, 8), sumSq: 20 })).toThrow(
       'Expected fit rows that differ',
     );
-    expect(() => computeScale({ rows: 0, sumX: Float64Array.of(0), sumSq: 0 })).toThrow(
-      'found 0 rows',
-    );
+    expect(() => computeScale({ rows: 0, sumX: Float64Array.of(0), sumSq: 0 })).toThrow('found 0 rows');
     const mixed = [1, 2].map((width) => ({ rows: 1, sumX: new Float64Array(width), sumSq: 1 }));
     expect(() => mergeMoments(mixed)).toThrow('Expected moments of width 1, found 2');
   });
@@ -57,10 +55,7 @@ describe('the fold to raw units', () => {
     'by scale %d changes neither active set nor reconstruction, to the last bit',
     async (scale) => {
       const random = new KeyedRandom('fold');
-      const raw = Float32Array.from(
-        { length: batchRows * 24 },
-        () => (0.4 + random.nextNormal()) / scale,
-      );
+      const raw = Float32Array.from({ length: batchRows * 24 }, () => (0.4 + random.nextNormal()) / scale);
       const trained = initialParameters(
         sizes,
         5,

@@ -130,9 +130,7 @@ describe('the file driver', () => {
     const store = createFileStore(folder);
     await store.put('a/b', Buffer.from('1'));
     faults.set('rename', 'ENOSPC');
-    expect((await failureOf(store.put('a/b', Buffer.from('2')))).message).toMatch(
-      /replace of a\/b/,
-    );
+    expect((await failureOf(store.put('a/b', Buffer.from('2')))).message).toMatch(/replace of a\/b/);
     faults.clear();
     faults.set('readFile', 'EACCES');
     const error = await failureOf(store.get('a/b'));

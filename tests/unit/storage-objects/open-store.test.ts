@@ -30,18 +30,13 @@ describe('openStore', () => {
     await store.close();
   });
 
-  it.each([
-    '',
-    'http://host/x',
-    'gs://bucket',
-    's3://',
-    's3://UPPER/x',
-    's3://b/a//b',
-    's3://b/../c',
-  ])('refuses %j and says what a store looks like', async (url) => {
-    const failure = openStore(url, { base: '/base' });
-    await expect(failure).rejects.toThrow(InputError);
-  });
+  it.each(['', 'http://host/x', 'gs://bucket', 's3://', 's3://UPPER/x', 's3://b/a//b', 's3://b/../c'])(
+    'refuses %j and says what a store looks like',
+    async (url) => {
+      const failure = openStore(url, { base: '/base' });
+      await expect(failure).rejects.toThrow(InputError);
+    },
+  );
 
   it('names the forms that it takes', async () => {
     await expect(openStore('http://host/x')).rejects.toThrow(

@@ -6,13 +6,7 @@ import { sha256Hex } from '../../../core/identity/digest.js';
 import { DataError } from '../../../schemas/errors.js';
 import type { Quarantine } from '../../../schemas/records.js';
 import { createMemoryStore } from '../../../storage/objects/memory-store.js';
-import {
-  commitOutput,
-  getCommit,
-  listCommitInputs,
-  putCommit,
-  readCommits,
-} from '../../../storage/records/commits.js';
+import { commitOutput, getCommit, listCommitInputs, putCommit, readCommits } from '../../../storage/records/commits.js';
 import { getKeyPreimage, putKeyPreimage } from '../../../storage/records/key-preimages.js';
 import {
   deleteQuarantine,
@@ -42,9 +36,7 @@ describe('commits', () => {
 
   it('of 20 shards with 3 racing attempts each: 20 win, 40 adopt, nobody differs', async () => {
     const store = createMemoryStore();
-    const jobs = Array.from({ length: 60 }, (_, i) =>
-      sampleCommit(i % 20, { attempt: `a${Math.floor(i / 20)}` }),
-    );
+    const jobs = Array.from({ length: 60 }, (_, i) => sampleCommit(i % 20, { attempt: `a${Math.floor(i / 20)}` }));
     const outcomes = await Promise.all(jobs.map((commit) => putCommit(store, commit)));
     expect(outcomes.filter((outcome) => !outcome.adopted)).toHaveLength(20);
     for (const { commit } of outcomes) expect(await getCommit(store, commit)).toEqual(commit);
@@ -131,19 +123,7 @@ describe('commitOutput', () => {
         ...(name === 'b' ? { shard: 'another' } : {}),
       });
     }
-    const {
-      stage,
-      key,
-      input,
-      inputs,
-      shard,
-      split,
-      statistics,
-      engine,
-      attempt,
-      wallMs,
-      producer,
-    } = sampleCommit(1);
+    const { stage, key, input, inputs, shard, split, statistics, engine, attempt, wallMs, producer } = sampleCommit(1);
     const output = {
       ...{ stage, key, input, inputs, shard, split, statistics, engine, attempt, wallMs, producer },
       files,
@@ -198,9 +178,7 @@ describe('pre-images of keys', () => {
   it('are stored under the key that is their digest', async () => {
     const store = createMemoryStore();
     const key = await putKeyPreimage(store, preimage);
-    expect(key).toBe(
-      sha256Hex('{"config":{"a":[2],"b":1},"inputs":null,"stage":"tokens","stageVersion":3}'),
-    );
+    expect(key).toBe(sha256Hex('{"config":{"a":[2],"b":1},"inputs":null,"stage":"tokens","stageVersion":3}'));
     expect(await putKeyPreimage(store, preimage)).toBe(key);
     expect(await getKeyPreimage(store, 'tokens', key)).toEqual(preimage);
     expect(await getKeyPreimage(store, 'train', key)).toBeNull();

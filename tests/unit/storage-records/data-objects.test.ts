@@ -63,11 +63,7 @@ describe('data objects', () => {
     const path = join(folder, 'fetched');
     await fetchDataToFile(store, stored, { path });
     expect(Buffer.compare(await readFile(path), content)).toBe(0);
-    const again = await putDataBytes(
-      store,
-      { bytes: content, extension: 'arrow' },
-      { partBytes: 100 },
-    );
+    const again = await putDataBytes(store, { bytes: content, extension: 'arrow' }, { partBytes: 100 });
     expect(again).toEqual(stored);
   });
 
@@ -136,9 +132,7 @@ describe('data objects', () => {
       expect(error.message).toContain(file.sha256);
       expect(error.message).toMatch(/300 bytes.*changed.*found 299 bytes.*spool folder/s);
     }
-    expect((await collect(store.list('data/'))).some((i) => i.key.includes(file.sha256))).toBe(
-      false,
-    );
+    expect((await collect(store.list('data/'))).some((i) => i.key.includes(file.sha256))).toBe(false);
     const gone = await failureOf(putDataFile(store, { ...file, path: join(folder, 'gone') }));
     expect(gone.message).toMatch(/ENOENT.*read local file.*gone/s);
   });
@@ -149,9 +143,7 @@ describe('data objects', () => {
     const missing = { ...stored, key: 'data/00/none.bin' };
     expect((await failureOf(getData(store, missing))).message).toMatch(/data\/00\/none\.bin/);
     const path = join(folder, 'x');
-    expect((await failureOf(fetchDataToFile(store, missing, { path }))).message).toMatch(
-      /none\.bin/,
-    );
+    expect((await failureOf(fetchDataToFile(store, missing, { path }))).message).toMatch(/none\.bin/);
     await store.put(stored.key, patternBytes(299));
     for (const read of [getData(store, stored), collect(streamData(store, stored))]) {
       const error = await failureOf(read);
@@ -159,9 +151,7 @@ describe('data objects', () => {
       expect(error.message).toContain(stored.key);
       expect(error.message).toMatch(/damaged.*assay resume/s);
     }
-    const adopting = await failureOf(
-      putDataBytes(store, { bytes: patternBytes(300), extension: 'bin' }),
-    );
+    const adopting = await failureOf(putDataBytes(store, { bytes: patternBytes(300), extension: 'bin' }));
     expect(adopting.message).toMatch(/300 bytes.*found 299.*delete it/s);
   });
 
@@ -186,20 +176,15 @@ describe('verifyObjects', () => {
     const store = createMemoryStore();
     const names = ['sound', 'damaged', 'missing', 'longer'];
     const records = names.map((name) => sampleObject(name));
-    for (const name of names)
-      await putDataBytes(store, { bytes: Buffer.from(name), extension: 'arrow' });
+    for (const name of names) await putDataBytes(store, { bytes: Buffer.from(name), extension: 'arrow' });
     const keyOf = (name: string): string => sampleObject(name).key;
     await store.put(keyOf('damaged'), Buffer.from('damageD'));
     await store.delete(keyOf('missing'));
     const longer = { ...sampleObject('longer'), bytes: 7 };
     const seen: number[] = [];
-    const report = await verifyObjects(
-      store,
-      [...records.slice(0, 3), longer, sampleObject('sound')],
-      {
-        onProgress: ({ objects }) => seen.push(objects),
-      },
-    );
+    const report = await verifyObjects(store, [...records.slice(0, 3), longer, sampleObject('sound')], {
+      onProgress: ({ objects }) => seen.push(objects),
+    });
     expect(report.objects).toBe(4);
     expect(seen).toEqual([1, 2, 3, 4]);
     expect(report.damaged.map((object) => object.shard)).toEqual(['damaged', 'missing', 'longer']);

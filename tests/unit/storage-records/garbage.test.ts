@@ -30,30 +30,19 @@ class World {
   }
 
   async large(text: string): Promise<StoredData> {
-    return putDataBytes(
-      this.store,
-      { bytes: Buffer.from(text), extension: 'bin' },
-      { partBytes: 4 },
-    );
+    return putDataBytes(this.store, { bytes: Buffer.from(text), extension: 'bin' }, { partBytes: 4 });
   }
 
   async commit(stage: Commit['stage'], key: string, object: StoredData): Promise<Commit> {
     const record = { table: 't', shard: 's', rows: 1, batches: [], ...object };
     const input = sha256Hex(`${key} ${object.key}`);
-    const { commit } = await putCommit(
-      this.store,
-      sampleCommit(1, { stage, key, input, objects: [record] }),
-    );
+    const { commit } = await putCommit(this.store, sampleCommit(1, { stage, key, input, objects: [record] }));
     return commit;
   }
 
   async run(name: string, keys: readonly string[], more: unknown = null): Promise<void> {
     const value = { keys: [...keys], more };
-    await putRunDocument(
-      this.store,
-      { name, revision: 1 },
-      { document: 'plan', schema: z.unknown(), value },
-    );
+    await putRunDocument(this.store, { name, revision: 1 }, { document: 'plan', schema: z.unknown(), value });
   }
 
   async keys(): Promise<string[]> {
@@ -91,9 +80,7 @@ describe('garbage collection', () => {
     const deadKeys = [dead, deadShared].map((c) => `commits/encode/${c.key}/${c.input}.json`);
     const deadData = [dead.objects[0]?.key, orphan.key];
     expect(new Set(plan.keys)).toEqual(new Set([...deadKeys, ...deadData]));
-    const sizes = await Promise.all(
-      plan.keys.map(async (k) => (await world.store.head(k))?.bytes ?? 0),
-    );
+    const sizes = await Promise.all(plan.keys.map(async (k) => (await world.store.head(k))?.bytes ?? 0));
     expect(plan.bytes).toBe(sizes.reduce((a, b) => a + b, 0));
     await world.collected();
     expect(await world.keys()).toContain(live.objects[0]?.key);

@@ -30,9 +30,7 @@ describe('the local cache', () => {
     const cache = openLocalCache({ store, folder, budgetBytes: 1000 });
     reset();
     const paths = await Promise.all(Array.from({ length: 8 }, () => cache.fetch(object, never)));
-    expect(new Set(paths)).toEqual(
-      new Set([join(folder, object.sha256.slice(0, 2), object.sha256)]),
-    );
+    expect(new Set(paths)).toEqual(new Set([join(folder, object.sha256.slice(0, 2), object.sha256)]));
     expect(await readFile(paths[0] ?? '', 'utf8')).toBe('content');
     expect(((await stat(paths[0] ?? '')).mode & 0o777).toString(8)).toBe('444');
     await cache.fetch(object, never);
@@ -116,9 +114,7 @@ describe('the local cache', () => {
     const again = await cache.fetch(objects[0] as StoredData, never);
     expect(await readFile(again, 'utf8')).toBe('a'.repeat(80));
     async function exists(object: StoredData): Promise<boolean> {
-      return (
-        await readdir(join(folder, object.sha256.slice(0, 2))).catch((): string[] => [])
-      ).includes(object.sha256);
+      return (await readdir(join(folder, object.sha256.slice(0, 2))).catch((): string[] => [])).includes(object.sha256);
     }
   });
 

@@ -33,10 +33,7 @@ describe('runs', () => {
       expect(await runs.getRunDocument(store, RUN, { document, schema })).toEqual(text('1'));
     }
     const keys = (await collect(store.list(''))).map((info) => info.key);
-    expect(keys).toEqual([
-      'runs/my%20run%2F2026/3/config.json',
-      'runs/my%20run%2F2026/3/plan.json',
-    ]);
+    expect(keys).toEqual(['runs/my%20run%2F2026/3/config.json', 'runs/my%20run%2F2026/3/plan.json']);
   });
 
   it('overwrite their sign of life and collect their attempts', async () => {
@@ -53,11 +50,7 @@ describe('runs', () => {
   it('are listed with their revisions in the order of numbers, also behind many events', async () => {
     const { store, counts, reset } = countCalls(createMemoryStore());
     const put = (name: string, revision: number): Promise<unknown> =>
-      runs.putRunDocument(
-        store,
-        { name, revision },
-        { document: 'config', schema, value: text(name) },
-      );
+      runs.putRunDocument(store, { name, revision }, { document: 'config', schema, value: text(name) });
     for (const revision of [1, 2, 10]) await put('a', revision);
     for (const name of ['a.b', 'with space', 'a/b', '~']) await put(name, 1);
     for (let n = 0; n < 700; n++) {
@@ -83,11 +76,7 @@ describe('runs', () => {
   it('are removed with all their records, and nothing of their neighbours', async () => {
     const store = createMemoryStore();
     for (const name of ['a', 'ab']) {
-      await runs.putRunDocument(
-        store,
-        { name, revision: 1 },
-        { document: 'config', schema, value: text(name) },
-      );
+      await runs.putRunDocument(store, { name, revision: 1 }, { document: 'config', schema, value: text(name) });
       await appendEvent(store, { name, revision: 1 }, { type: 't', data: {}, atMs: 1 });
     }
     expect(await runs.removeRun(store, 'a')).toBe(2);
@@ -122,8 +111,7 @@ describe('events', () => {
   });
 
   it('that were changed, removed or damaged break the chain where it was done', async () => {
-    const key = (n: number): string =>
-      `runs/my%20run%2F2026/3/events/${String(n).padStart(12, '0')}.json`;
+    const key = (n: number): string => `runs/my%20run%2F2026/3/events/${String(n).padStart(12, '0')}.json`;
     const damages: [number, (content: Buffer) => Buffer | null][] = [
       [3, (content) => Buffer.from(content.toString().replace('"atMs":2', '"atMs":7'))],
       [3, () => null],
@@ -198,10 +186,7 @@ describe('checkpoints', () => {
     const latest = await latestCheckpoint(store, KEY);
     expect(latest).toMatchObject({ step: 100, state: { cursor: 100 } });
     const contents = await Promise.all((latest?.chunks ?? []).map((c) => getChunk(store, c)));
-    expect(contents.map((bytes) => Buffer.from(bytes).toString())).toEqual([
-      'the same',
-      'step 100',
-    ]);
+    expect(contents.map((bytes) => Buffer.from(bytes).toString())).toEqual(['the same', 'step 100']);
     expect(latest?.chunks.map((c) => [c.name, c.bytes])).toEqual([
       ['W_enc', 8],
       ['moments', 8],

@@ -80,9 +80,7 @@ describe('snapshots', () => {
     const other = commitsOf(0, 20).map((c) => ({ ...c, attempt: 'other', wallMs: 9 }));
     const two = await publish(createMemoryStore(), other.reverse());
     expect(two.digests).toEqual(one.digests);
-    expect(one.digests['tokens']).toBe(
-      datasetDigest(commitsOf(0, 20).flatMap((commit) => commit.objects)),
-    );
+    expect(one.digests['tokens']).toBe(datasetDigest(commitsOf(0, 20).flatMap((commit) => commit.objects)));
   });
 
   it('are not published anew when nothing changed, and are when anything did', async () => {
@@ -154,11 +152,7 @@ describe('snapshots', () => {
     const others = commitsOf(0, 3).map((commit) => ({ ...commit, key }));
     const next = await publish(store, others, { key });
     expect(next.version).toBe(3);
-    expect((await collect(readSnapshotCommits(store, next))).map((c) => c.key)).toEqual([
-      key,
-      key,
-      key,
-    ]);
+    expect((await collect(readSnapshotCommits(store, next))).map((c) => c.key)).toEqual([key, key, key]);
   });
 
   it('may be empty', async () => {
@@ -191,9 +185,7 @@ describe('snapshots', () => {
   });
 
   it('refuse commits of another key, naming both', async () => {
-    const error = await failureOf(
-      publish(createMemoryStore(), [sampleCommit(1, { key: sha256Hex('x') })]),
-    );
+    const error = await failureOf(publish(createMemoryStore(), [sampleCommit(1, { key: sha256Hex('x') })]));
     expect(error).toBeInstanceOf(InputError);
     expect(error.message).toContain(`tokens/${KEY}`);
     expect(error.message).toContain(`tokens/${sha256Hex('x')}`);

@@ -50,15 +50,12 @@ describe('table writer', () => {
   it('writes the same bytes however the rows are handed over', async () => {
     const [whole] = await write('postings', [postings(0, 40_000)]);
     await fc.assert(
-      fc.asyncProperty(
-        fc.uniqueArray(fc.integer({ min: 1, max: 39_999 }), { maxLength: 6 }),
-        async (cuts) => {
-          const borders = [0, ...cuts.sort((a, b) => a - b), 40_000];
-          const pieces = borders.slice(1).map((to, i) => postings(borders[i] ?? 0, to));
-          const [cut] = await write('postings', pieces);
-          expect(cut?.sha256).toBe(whole?.sha256);
-        },
-      ),
+      fc.asyncProperty(fc.uniqueArray(fc.integer({ min: 1, max: 39_999 }), { maxLength: 6 }), async (cuts) => {
+        const borders = [0, ...cuts.sort((a, b) => a - b), 40_000];
+        const pieces = borders.slice(1).map((to, i) => postings(borders[i] ?? 0, to));
+        const [cut] = await write('postings', pieces);
+        expect(cut?.sha256).toBe(whole?.sha256);
+      }),
       { numRuns: 10, seed: 1 },
     );
     expect(whole?.batches.map((b) => b.rows)).toEqual([
@@ -108,9 +105,7 @@ describe('table writer', () => {
     expect(written.length).toBe(2);
     expect(written.reduce((sum, file) => sum + file.rows, 0)).toBe(rows);
     for (const file of written) expect(file.bytes).toBeLessThanOrEqual(MAX_OBJECT_BYTES);
-    expect((await readTable('activations', written[1]?.path ?? '')).columns.doc[0]).toBe(
-      written[0]?.rows,
-    );
+    expect((await readTable('activations', written[1]?.path ?? '')).columns.doc[0]).toBe(written[0]?.rows);
   });
 
   it('cuts batches of long rows before they take too much memory', async () => {
@@ -139,11 +134,7 @@ describe('table writer', () => {
       pos: new Uint32Array(rows * k),
       value: new Uint16Array(rows * k),
     };
-    const [file] = await write(
-      'top',
-      [{ feature: Uint32Array.from({ length: rows }, (_, i) => i), examples }],
-      { k },
-    );
+    const [file] = await write('top', [{ feature: Uint32Array.from({ length: rows }, (_, i) => i), examples }], { k });
     for (const batch of file?.batches ?? []) expect(batch.length).toBeLessThan(300 * 1024);
     const head = (await readFile(file?.path ?? '')).subarray(0, file?.batches[0]?.offset);
     expect(readTableOptions(head, 'x')).toEqual({ table: 'top', options: { k } });
@@ -175,10 +166,7 @@ describe('reading', () => {
       `Expected a file of table "tokens", ${path} holds "postings"; give a file of that table.`,
     );
     const { fields, metadata } = tableSchema('postings', {});
-    const encoder = new ArrowFileEncoder(
-      new Schema(fields, new Map([...metadata, ['formatVersion', '9']])),
-      true,
-    );
+    const encoder = new ArrowFileEncoder(new Schema(fields, new Map([...metadata, ['formatVersion', '9']])), true);
     const newer = Buffer.concat([...encoder.takeChunks(), ...encoder.finish()]);
     await expect(readTable('postings', newer)).rejects.toThrow(
       /Expected format version 1 or older, \d+ bytes has 9; read it with a newer release/,

@@ -5,11 +5,7 @@ import { datasetDigest, sha256Hex } from '../../../core/identity/digest.js';
 import { feistelPermutation } from '../../../core/tensor/feistel.js';
 import { floatToHalf, floatsToHalfs, halfToFloat } from '../../../core/tensor/half.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
-import {
-  decodeSafetensors,
-  encodeSafetensors,
-  safeTensor,
-} from '../../../core/tensor/safetensors.js';
+import { decodeSafetensors, encodeSafetensors, safeTensor } from '../../../core/tensor/safetensors.js';
 
 describe('half floats', () => {
   it('come back from every one of the 65,536 bit patterns', () => {

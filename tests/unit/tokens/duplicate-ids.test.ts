@@ -42,8 +42,6 @@ describe('equal ids in two parts', () => {
         ...(first?.objects ?? []).filter((o) => o.table === 'ids'),
       ],
     } as Commit;
-    await expect(
-      checkDuplicateIds(request([first, collided] as Commit[])),
-    ).resolves.toBeUndefined();
+    await expect(checkDuplicateIds(request([first, collided] as Commit[]))).resolves.toBeUndefined();
   });
 });

@@ -10,10 +10,7 @@ const fixture = readFileSync(new URL('../../fixtures/tiny-lm/tokenizer.json', im
 
 type Json = Record<string, unknown> & { model: Record<string, unknown> };
 /** A small BPE tokenizer whose model falls back on bytes, with changes. */
-function small(
-  changes: Record<string, unknown> = {},
-  model: Record<string, unknown> = {},
-): Uint8Array {
+function small(changes: Record<string, unknown> = {}, model: Record<string, unknown> = {}): Uint8Array {
   const vocab: Record<string, number> = { '<unk>': 0, a: 1, b: 2, ab: 3, '▁': 4, '▁ab': 5 };
   const json: Json = {
     version: '1.0',
@@ -82,10 +79,7 @@ describe('a tokenizer', () => {
 
 describe('a tokenizer is refused', () => {
   const bytes = Object.fromEntries(
-    Array.from({ length: 255 }, (_, i) => [
-      `<0x${i.toString(16).toUpperCase().padStart(2, '0')}>`,
-      i,
-    ]),
+    Array.from({ length: 255 }, (_, i) => [`<0x${i.toString(16).toUpperCase().padStart(2, '0')}>`, i]),
   );
   const cases: readonly (readonly [string, Uint8Array, RegExp])[] = [
     [
@@ -138,22 +132,14 @@ describe('a tokenizer is refused', () => {
       small({ pre_tokenizer: { type: 'ByteLevel' } }),
       /one without 254 of the 256 bytes \(0x00, 0x01, /,
     ],
-    [
-      'that drops unknown characters',
-      small({}, { unk_token: null }),
-      /neither unk_token nor byte_fallback/,
-    ],
+    ['that drops unknown characters', small({}, { unk_token: null }), /neither unk_token nor byte_fallback/],
     [
       'whose byte fallback lacks a byte',
       small({}, { unk_token: null, byte_fallback: true, vocab: { a: 300, ...bytes }, merges: [] }),
       /one without 1 of the 256 bytes \(0xff\)/,
     ],
     ['with dropout', small({}, { dropout: 0.1 }), /model\.dropout to be one of null, found 0\.1/],
-    [
-      'with a prefix inside words',
-      small({}, { continuing_subword_prefix: '##' }),
-      /model\.continuing_subword_prefix/,
-    ],
+    ['with a prefix inside words', small({}, { continuing_subword_prefix: '##' }), /model\.continuing_subword_prefix/],
     [
       'whose unknown token is missing',
       small({}, { unk_token: '[UNK]' }),

@@ -17,24 +17,13 @@ import type { CorpusConfig } from '../../../stages/configs.js';
 import type { StageContext } from '../../../stages/stage.js';
 import { openMemoryStore } from '../../../storage/objects/memory-store.js';
 import { readTable, readTokensTable } from '../../../storage/tables/read.js';
-import {
-  CONFIG,
-  folderWith,
-  jsonLines,
-  KEY,
-  rejection,
-  runSource,
-  temporaryFolder,
-} from '../corpus/run-part.js';
+import { CONFIG, folderWith, jsonLines, KEY, rejection, runSource, temporaryFolder } from '../corpus/run-part.js';
 import { commitOf, commits, many, objectsOf } from './corpus-commits.js';
 
 const TOKENIZER = new URL('../../fixtures/tiny-lm/tokenizer.json', import.meta.url).pathname;
 const sha256 = sha256Hex(readFileSync(TOKENIZER));
 
-async function tokenise(
-  documents: readonly unknown[],
-  changes: Partial<TokensRequest['config']> = {},
-) {
+async function tokenise(documents: readonly unknown[], changes: Partial<TokensRequest['config']> = {}) {
   const folder = await folderWith({ 'a.jsonl': jsonLines(documents) });
   const corpus = await runSource(folder, 'a.jsonl', { split: { fit: 0, calib: 1, test: 0 } });
   const sources = corpus.files.filter((f) => f.table === 'source').map((f) => f.path);
@@ -105,9 +94,7 @@ describe('the plan of the tokens stage', () => {
   it('refuses a commit that lacks a shard', async () => {
     const [commit] = await commits(many('a', 3));
     const damaged = { ...commit, objects: [] } as unknown as Commit;
-    expect(() => planTokens('key', [damaged])).toThrow(
-      /Expected objects of table "source" for shard/,
-    );
+    expect(() => planTokens('key', [damaged])).toThrow(/Expected objects of table "source" for shard/);
     expect(() => planTokens('key', [{ ...damaged, statistics: {} }])).toThrow(
       /Expected the statistics of a corpus commit/,
     );
@@ -224,11 +211,7 @@ describe('the stages', () => {
       onBadDocument: 'fail',
     } as const;
     const aux = { tokenizer: { key: TOKENIZER, sha256, bytes: 1 } };
-    const tokens = await tokensStage.run(
-      tokensItem,
-      { keyed, aux },
-      context(store, await temporaryFolder()),
-    );
+    const tokens = await tokensStage.run(tokensItem, { keyed, aux }, context(store, await temporaryFolder()));
     const documents = tokens.outputs[0]?.files.find((f) => f.table === 'documents');
     const { columns } = await readTable('documents', documents?.path ?? '');
     expect([...columns.id].sort()).toEqual(['a/c.txt', 'b.txt']);

@@ -26,9 +26,7 @@ function epochStream(o: DataOrder, epoch: number): string[] {
     const laid = superbufferBlocks(o, { epoch, index }).flatMap((block) =>
       Array.from({ length: o.blockRows[block] ?? 0 }, (_, row) => `${block}/${row}`),
     );
-    rows.push(
-      ...Array.from(superbufferPermutation(o, { epoch, index }), (at) => laid[at] as string),
-    );
+    rows.push(...Array.from(superbufferPermutation(o, { epoch, index }), (at) => laid[at] as string));
   }
   return rows;
 }
@@ -50,9 +48,7 @@ describe('the order of data', () => {
 
   it('mixes blocks within a super-buffer of 64 and not beyond', () => {
     expect(superbuffersPerEpoch(order)).toBe(3);
-    expect([0, 1, 2].map((index) => superbufferBlocks(order, { epoch: 0, index }).length)).toEqual([
-      64, 64, 22,
-    ]);
+    expect([0, 1, 2].map((index) => superbufferBlocks(order, { epoch: 0, index }).length)).toEqual([64, 64, 22]);
     const blocks = new Set(
       epochStream(order, 0)
         .slice(0, 128)
@@ -82,9 +78,7 @@ describe('the order of data', () => {
   it('works with one block and refuses an epoch without a whole batch', () => {
     const one: DataOrder = { runSeed: 0, tokens: 't', blockRows: [10] };
     expect(cursorAt(one, 4, 5)).toEqual({ epoch: 2, index: 0, row: 4 });
-    expect(() => stepsPerEpoch(one, 11)).toThrow(
-      'Expected at least batchRows = 11 rows in the fit split, found 10.',
-    );
+    expect(() => stepsPerEpoch(one, 11)).toThrow('Expected at least batchRows = 11 rows in the fit split, found 10.');
   });
 });
 
@@ -117,10 +111,7 @@ describe('same-document partners', () => {
     }
     const blocks = Array.from({ length: shards }, () => ({ rows, shardRows: 4096 }));
     const sample = { stored, blocks, batchRows: 1024, totalRows: shards * 4096 };
-    const shuffled = Uint32Array.from(
-      random.permutation(stored.length),
-      (row) => stored[row] as number,
-    );
+    const shuffled = Uint32Array.from(random.permutation(stored.length), (row) => stored[row] as number);
     const mixed = computeShuffleQuality({ ...sample, shuffled });
     const unmixed = computeShuffleQuality({ ...sample, shuffled: stored });
     expect(mixed.ideal).toBeCloseTo((1023 * 63) / (64 * 4096 - 1), 1);

@@ -65,10 +65,7 @@ export async function makeWorld(
     readonly rowsOf?: (shard: ShardSpec) => Float32Array;
   } = {},
 ): Promise<World> {
-  const {
-    dtype = 'float16',
-    rowsOf = (shard: ShardSpec): Float32Array => makeRows(shard.seed, shard.rows),
-  } = options;
+  const { dtype = 'float16', rowsOf = (shard: ShardSpec): Float32Array => makeRows(shard.seed, shard.rows) } = options;
   const folder = await mkdtemp(path.join(tmpdir(), 'train-test-'));
   const store = createMemoryStore();
   const commits: Commit[] = [];
@@ -93,10 +90,7 @@ export async function makeWorld(
 function makeContext(
   store: ObjectStore,
   spool: string,
-  {
-    stop,
-    onProgress,
-  }: { readonly stop: AbortSignal; readonly onProgress: ((step: number) => void) | undefined },
+  { stop, onProgress }: { readonly stop: AbortSignal; readonly onProgress: ((step: number) => void) | undefined },
 ): StageContext {
   const signal = new AbortController().signal;
   const tasks: Readonly<Record<string, ChildTask<never, unknown>>> = {
@@ -189,11 +183,7 @@ async function storeShard(
 }
 
 /** Puts a spool file into the store and says where. */
-export async function storeFile(
-  store: ObjectStore,
-  shard: string,
-  file: SpoolFile,
-): Promise<ObjectRecord> {
+export async function storeFile(store: ObjectStore, shard: string, file: SpoolFile): Promise<ObjectRecord> {
   const key = `data/${file.sha256.slice(0, 2)}/${file.sha256}.${file.extension}`;
   await store.putIfAbsent(key, await readFile(file.path));
   const { table, sha256: digest, bytes, rows, batches } = file;
@@ -217,11 +207,7 @@ export function sha256(text: string): string {
 }
 
 /** Settings of a small dictionary. */
-export function trainConfig(
-  name: string,
-  sae: Partial<TrainConfig['keyed']['sae']> = {},
-  width = WIDTH,
-): TrainConfig {
+export function trainConfig(name: string, sae: Partial<TrainConfig['keyed']['sae']> = {}, width = WIDTH): TrainConfig {
   return {
     keyed: {
       activationsKey: sha256('activations'),

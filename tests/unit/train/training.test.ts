@@ -10,15 +10,7 @@ import { planTrainItem } from '../../../stages/train/plan.js';
 import { createTrainStage } from '../../../stages/train/run.js';
 import { listCheckpointSteps, latestCheckpoint } from '../../../storage/records/checkpoints.js';
 import { readTable } from '../../../storage/tables/read.js';
-import {
-  WIDTH,
-  makeRows,
-  makeWorld,
-  sha256,
-  trainConfig,
-  type ShardSpec,
-  type World,
-} from './harness.js';
+import { WIDTH, makeRows, makeWorld, sha256, trainConfig, type ShardSpec, type World } from './harness.js';
 
 const SHARDS: readonly ShardSpec[] = [
   { name: 'p-fit-00000', split: 'fit', rows: 900, seed: 1 },
@@ -68,9 +60,7 @@ describe('a training', () => {
     const other = await makeWorld(SHARDS);
     const { result, links } = await train(other, [trainConfig('a')], { stops: [17] });
     expect(links).toBe(2);
-    const [key] = planTrainItem({ configs: [trainConfig('a')], snapshot, segments: [] }).keys as [
-      string,
-    ];
+    const [key] = planTrainItem({ configs: [trainConfig('a')], snapshot, segments: [] }).keys as [string];
     const steps = await listCheckpointSteps(other.store, key);
     expect(steps[0]).toBeGreaterThanOrEqual(17);
     expect(steps[0]).toBeLessThan(40);
@@ -148,20 +138,14 @@ describe('a training', () => {
 
   it('logs every fifth step, and the calib split at each tenth with the untrained dictionary first', async () => {
     const files = whole.outputs[0]?.files ?? [];
-    const { columns } = await readTable(
-      'training',
-      files.find((file) => file.table === 'training')?.path ?? '',
-    );
-    const at = (split: string): number[] =>
-      [...columns.step].filter((_, i) => columns.split[i] === split);
+    const { columns } = await readTable('training', files.find((file) => file.table === 'training')?.path ?? '');
+    const at = (split: string): number[] => [...columns.step].filter((_, i) => columns.split[i] === split);
     expect(at('fit')).toEqual([5, 10, 15, 20, 25, 30, 35, 40]);
     expect(at('calib')).toEqual([0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40]);
     const calib = [...columns.fvu].filter((_, i) => columns.split[i] === 'calib');
     expect(calib.at(-1)).toBeLessThan((calib[0] as number) * 0.75);
     expect([...columns.l0].every((l0) => l0 <= 3)).toBe(true);
-    expect([...columns.gradNorm].map(Number.isNaN)).toEqual(
-      columns.split.map((split) => split === 'calib'),
-    );
+    expect([...columns.gradNorm].map(Number.isNaN)).toEqual(columns.split.map((split) => split === 'calib'));
   });
 
   it('stores finite weights in raw units with decoder rows of unit norm', async () => {
@@ -174,8 +158,7 @@ describe('a training', () => {
       ['b_dec', [16]],
     ]);
     const W_dec = asFloat32(tensors.get('W_dec') as never);
-    for (let i = 0; i < 64; i++)
-      expect(Math.hypot(...W_dec.subarray(16 * i, 16 * i + 16))).toBeCloseTo(1, 5);
+    for (let i = 0; i < 64; i++) expect(Math.hypot(...W_dec.subarray(16 * i, 16 * i + 16))).toBeCloseTo(1, 5);
   });
 
   it('states scale, variance and mixing in its statistics', () => {
@@ -191,9 +174,7 @@ describe('a training', () => {
   });
 
   it('keeps the checkpoint of its last step', async () => {
-    const [key] = planTrainItem({ configs: [trainConfig('a')], snapshot, segments: [] }).keys as [
-      string,
-    ];
+    const [key] = planTrainItem({ configs: [trainConfig('a')], snapshot, segments: [] }).keys as [string];
     expect((await latestCheckpoint(world.store, key))?.step).toBe(40);
   });
 
@@ -213,9 +194,9 @@ describe('a training', () => {
   it('refuses to share a read between sites', () => {
     const other = trainConfig('b');
     const moved = { ...other, keyed: { ...other.keyed, site: 'blocks.1.hook_resid_post' } };
-    expect(() =>
-      planTrainItem({ configs: [trainConfig('a'), moved], snapshot, segments: [] }),
-    ).toThrow(/one site.*found a, b of 2 kinds/);
+    expect(() => planTrainItem({ configs: [trainConfig('a'), moved], snapshot, segments: [] })).toThrow(
+      /one site.*found a, b of 2 kinds/,
+    );
   });
 });
 
@@ -256,16 +237,14 @@ describe('a training that cannot go on', () => {
 
   it('says so when the fit split does not fill a batch, is missing, or the budget is below one batch', async () => {
     const world = await makeWorld(SHARDS.slice(0, 1));
-    await expect(
-      train(world, [trainConfig('a', { batchRows: 1000, tokens: 5000 })]),
-    ).rejects.toThrow('Expected at least batchRows = 1000 rows in the fit split, found 900.');
+    await expect(train(world, [trainConfig('a', { batchRows: 1000, tokens: 5000 })])).rejects.toThrow(
+      'Expected at least batchRows = 1000 rows in the fit split, found 900.',
+    );
     await expect(train(world, [trainConfig('a', { tokens: 100 })])).rejects.toThrow(
       'at least one batch of 128 rows, found 100',
     );
     const none = await makeWorld(SHARDS.slice(2));
-    await expect(train(none, [trainConfig('a')])).rejects.toThrow(
-      'Expected activations of the fit split',
-    );
+    await expect(train(none, [trainConfig('a')])).rejects.toThrow('Expected activations of the fit split');
     await world.close();
     await none.close();
   });

@@ -37,8 +37,7 @@ function lossOf({ rows, vocabulary, hidden, W, targets, coefficients }: Case): n
   for (let i = 0; i < rows; i++) {
     const logits = Array.from({ length: vocabulary }, (_, v) => {
       let sum = 0;
-      for (let d = 0; d < WIDTH; d++)
-        sum += (hidden[i * WIDTH + d] ?? NaN) * (W[v * WIDTH + d] ?? NaN);
+      for (let d = 0; d < WIDTH; d++) sum += (hidden[i * WIDTH + d] ?? NaN) * (W[v * WIDTH + d] ?? NaN);
       return sum;
     });
     const top = Math.max(...logits);
@@ -63,7 +62,11 @@ async function run(c: Case, uniform = false): Promise<Record<string, Float32Arra
   g.output(values.unembedding, 'dW');
   const settings = { provider: 'cpu' as const, threads: 2, optimisation: 'all' as const };
   const session = await Session.create(g.toModelBytes(), settings);
-  const float = (data: Float64Array, dims: number[]): TensorValue => ({ dtype: 'float32', dims, data: Float32Array.from(data) }); // prettier-ignore
+  const float = (data: Float64Array, dims: number[]): TensorValue => ({
+    dtype: 'float32',
+    dims,
+    data: Float32Array.from(data),
+  });
   const outputs = await session.run({
     hidden: float(c.hidden, [c.rows, WIDTH]),
     W: float(c.W, [c.vocabulary, WIDTH]),
@@ -71,9 +74,7 @@ async function run(c: Case, uniform = false): Promise<Record<string, Float32Arra
     ...(!uniform && { c: float(c.coefficients, [c.rows, 1]) }),
   });
   await session.release();
-  return Object.fromEntries(
-    Object.entries(outputs).map(([name, value]) => [name, value.data as Float32Array]),
-  );
+  return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, value.data as Float32Array]));
 }
 
 describe('the blocked loss', () => {
@@ -85,9 +86,9 @@ describe('the blocked loss', () => {
       ['hidden', 'dhidden'],
       ['W', 'dW'],
     ] as const)
-      // prettier-ignore
       c[tensor].forEach((value, i) => {
-        const at = (shift: number): number => lossOf({ ...c, [tensor]: c[tensor].map((v, j) => (j === i ? value + shift : v)) }); // prettier-ignore
+        const at = (shift: number): number =>
+          lossOf({ ...c, [tensor]: c[tensor].map((v, j) => (j === i ? value + shift : v)) });
         const difference = (at(1e-5) - at(-1e-5)) / 2e-5;
         expect(Math.abs((found[gradient]?.[i] ?? NaN) - difference)).toBeLessThan(2e-6);
       });
@@ -101,7 +102,13 @@ describe('the blocked loss', () => {
     expect(Math.abs((found['loss']?.[0] ?? NaN) / lossOf(c) - 1)).toBeLessThan(2e-6);
     // dh of a row in the last block depends on that row alone.
     const [from, to] = [(many.rows - 3) * WIDTH, many.rows * WIDTH];
-    const last = { ...c, rows: 3, hidden: c.hidden.slice(from, to), targets: c.targets.slice(-3), coefficients: c.coefficients.slice(-3) }; // prettier-ignore
+    const last = {
+      ...c,
+      rows: 3,
+      hidden: c.hidden.slice(from, to),
+      targets: c.targets.slice(-3),
+      coefficients: c.coefficients.slice(-3),
+    };
     const alone = await run(last);
     found['dhidden']
       ?.subarray(from, to)

@@ -3,11 +3,7 @@ import { InputError } from '../../../schemas/errors.js';
 import { ARCHITECTURES, modelParameters } from '../../../core/training/architectures.js';
 import { buildModel } from '../../../core/training/export-model.js';
 import { initialParameters } from '../../../core/training/initialise.js';
-import {
-  ARCHITECTURE_NAMES,
-  checkSpec,
-  type ModelSpec,
-} from '../../../core/training/model-spec.js';
+import { ARCHITECTURE_NAMES, checkSpec, type ModelSpec } from '../../../core/training/model-spec.js';
 import { startState, weightsFrom } from '../../../core/training/state.js';
 import { safeTensor } from '../../../core/tensor/safetensors.js';
 import { ADAMW, GPT2, LLAMA } from './small-models.js';
@@ -40,16 +36,8 @@ describe('sizes of a model', () => {
       /even head width for rotary positions, got 5\. Choose 6/,
     ],
     ['no layers', { ...GPT2, layers: 0 }, /layers to be a whole number of at least 1, got 0/],
-    [
-      'a broken vocabulary',
-      { ...GPT2, vocabulary: 10.5 },
-      /vocabulary to be a whole number of at least 1, got 10\.5/,
-    ],
-    [
-      'a vocabulary beyond int32',
-      { ...GPT2, vocabulary: 2 ** 31 },
-      /below 2\^31 tokens, got 2147483648/,
-    ],
+    ['a broken vocabulary', { ...GPT2, vocabulary: 10.5 }, /vocabulary to be a whole number of at least 1, got 10\.5/],
+    ['a vocabulary beyond int32', { ...GPT2, vocabulary: 2 ** 31 }, /below 2\^31 tokens, got 2147483648/],
     ['no epsilon', { ...GPT2, normEpsilon: 0 }, /normEpsilon between 0 and 1, got 0\. Usual: 1e-5/],
     ['a rotary base of 1', { ...LLAMA, ropeBase: 1 }, /ropeBase above 1, got 1\. Usual: 10000/],
   ] as const)('with %s are refused with values and remedy', (_, spec, message) => {
@@ -112,23 +100,19 @@ describe('parameters', () => {
     weights.set('transformer.wpe.weight', new Float32Array(3));
     const start = (): unknown => startState(GPT2, ADAMW, weights);
     expect(start).toThrow(InputError);
-    expect(start).toThrow(/tied gpt2.*"transformer\.wpe\.weight" \[8, 16\] \(found 3 numbers\); "transformer\.ln_f\.bias" \[16\] \(found none\)/); // prettier-ignore
+    expect(start).toThrow(
+      /tied gpt2.*"transformer\.wpe\.weight" \[8, 16\] \(found 3 numbers\); "transformer\.ln_f\.bias" \[16\] \(found none\)/,
+    );
   });
 
   it('are read from a file by name and shape, others in it left alone', () => {
     const all = [...initialParameters(LLAMA, 1)];
     const shapes = new Map(modelParameters(LLAMA).map(({ name, shape }) => [name, shape]));
-    const tensors = new Map(
-      all.map(([name, data]) => [name, safeTensor(data, shapes.get(name) ?? [])]),
-    );
+    const tensors = new Map(all.map(([name, data]) => [name, safeTensor(data, shapes.get(name) ?? [])]));
     tensors.set('model.rotary_emb.inv_freq', safeTensor(Float32Array.of(1), [1]));
     expect([...weightsFrom(LLAMA, tensors)]).toEqual(all);
     tensors.set('model.norm.weight', safeTensor(new Float32Array(16), [4, 4]));
-    expect(() => weightsFrom(LLAMA, tensors)).toThrow(
-      /"model\.norm\.weight" \[16\] \(found \[4, 4\]\)/,
-    );
-    expect(() => weightsFrom({ ...LLAMA, tied: false }, tensors)).toThrow(
-      /not tied llama.*lm_head/,
-    );
+    expect(() => weightsFrom(LLAMA, tensors)).toThrow(/"model\.norm\.weight" \[16\] \(found \[4, 4\]\)/);
+    expect(() => weightsFrom({ ...LLAMA, tied: false }, tensors)).toThrow(/not tied llama.*lm_head/);
   });
 });

@@ -15,13 +15,16 @@ const COSINE: Schedule = {
 describe('the learning rate', () => {
   it('is that of the recorded recipe, bit for bit, in every step', () => {
     for (let s = 0; s < 1800; s++) {
-      const recipe = 3e-3 * Math.min(1, (s + 1) / 100) * (0.1 + 0.9 * 0.5 * (1 + Math.cos(Math.PI * Math.min(1, Math.max(0, s - 100) / (1800 - 100))))); // prettier-ignore
+      const recipe =
+        3e-3 *
+        Math.min(1, (s + 1) / 100) *
+        (0.1 + 0.9 * 0.5 * (1 + Math.cos(Math.PI * Math.min(1, Math.max(0, s - 100) / (1800 - 100)))));
       expect(learningRate(COSINE, s)).toBe(recipe);
     }
   });
 
   it('falls in a line to the final fraction', () => {
-    const linear: Schedule = { ...COSINE, kind: 'linear', lr: 1, steps: 10, warmupSteps: 2, finalFraction: 0.2 }; // prettier-ignore
+    const linear: Schedule = { ...COSINE, kind: 'linear', lr: 1, steps: 10, warmupSteps: 2, finalFraction: 0.2 };
     // Steps 0 and 1 rise (1/2, 1); from step 2 on p = (s − 2) / 8.
     expect(learningRate(linear, 0)).toBe(0.5);
     expect(learningRate(linear, 2)).toBe(1);
@@ -53,8 +56,7 @@ describe('factors of steps', () => {
       const settings = { ...ADAMW, kind };
       const whole = stepFactors(settings, COSINE, { from: 0, count: 6 });
       const second = stepFactors(settings, COSINE, { from: 4, count: 2 });
-      for (const name of factorNames(settings))
-        expect(second.get(name)).toEqual(whole.get(name)?.subarray(4));
+      for (const name of factorNames(settings)) expect(second.get(name)).toEqual(whole.get(name)?.subarray(4));
     }
   });
 });

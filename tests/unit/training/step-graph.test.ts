@@ -42,9 +42,7 @@ async function runModel(
   const session = await Session.create(bytes, { provider: 'cpu', threads: 1, optimisation });
   const outputs = await session.run(feeds);
   await session.release();
-  return Object.fromEntries(
-    Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]),
-  );
+  return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]));
 }
 
 interface Run {
@@ -116,7 +114,10 @@ describe('a training graph', () => {
     const disabled = await train(settings, { optimisation: 'disabled' });
     expect(largestDifference({ loss: all['loss'] as Float32Array }, disabled)).toBeLessThan(1e-4);
     expect(Object.keys(all).sort()).toEqual(
-      [...stateTensors(LLAMA, settings.optimiser).map(({ name }) => updatedName(name)), ...Object.values(TRAINING_NUMBERS)].sort(), // prettier-ignore
+      [
+        ...stateTensors(LLAMA, settings.optimiser).map(({ name }) => updatedName(name)),
+        ...Object.values(TRAINING_NUMBERS),
+      ].sort(),
     );
     const norms = all[TRAINING_NUMBERS.squaredNorms] as Float32Array;
     const count = modelParameters(LLAMA).length;
@@ -172,7 +173,11 @@ describe('a model with an attention mask', () => {
     const model = buildModel(spec, initialParameters(spec, 2), { attentionMask: true });
     const bytes = joinChunks(encodeModel(model));
     const run = async (ids: number[], mask: number[]): Promise<Float32Array> => {
-      const feed = (values: number[]): TensorValue => ({ dtype: 'int64', dims: [1, values.length], data: BigInt64Array.from(values, BigInt) }); // prettier-ignore
+      const feed = (values: number[]): TensorValue => ({
+        dtype: 'int64',
+        dims: [1, values.length],
+        data: BigInt64Array.from(values, BigInt),
+      });
       const outputs = await runModel(bytes, { input_ids: feed(ids), attention_mask: feed(mask) });
       return outputs['logits'] as Float32Array;
     };

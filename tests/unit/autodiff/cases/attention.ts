@@ -9,7 +9,7 @@ type Attributes = Readonly<Record<string, AttributeValue>>;
 function attention(
   what: string,
   inputs: Record<string, Draw>,
-  { attributes = {}, knowledge = ['sizes'] }: { attributes?: Attributes; knowledge?: readonly Knowledge[] } = {}, // prettier-ignore
+  { attributes = {}, knowledge = ['sizes'] }: { attributes?: Attributes; knowledge?: readonly Knowledge[] } = {},
 ): RuleCase {
   return {
     operator: 'Attention',
@@ -30,7 +30,7 @@ function multiHead(what: string, names: readonly string[], attributes: Attribute
     bias: [12],
     scores: [1, 2, 3, 3],
   };
-  const inputs = Object.fromEntries(['q', 'k', 'v', ...names].map((name) => [name, all[name] ?? []])); // prettier-ignore
+  const inputs = Object.fromEntries(['q', 'k', 'v', ...names].map((name) => [name, all[name] ?? []]));
   return {
     operator: 'com.microsoft.MultiHeadAttention',
     what,
@@ -55,13 +55,17 @@ const FLAT = { q: [2, 3, 4], k: [2, 3, 4], v: [2, 3, 4] };
 
 export const ATTENTION_CASES: readonly RuleCase[] = [
   attention('four axes', WHOLE),
-  attention('four axes, causal, own scale', WHOLE, { attributes: { is_causal: 1, scale: { f: 0.4 } } }), // prettier-ignore
+  attention('four axes, causal, own scale', WHOLE, { attributes: { is_causal: 1, scale: { f: 0.4 } } }),
   attention('more keys than queries', { q: [1, 2, 2, 2], k: [1, 2, 4, 2], v: [1, 2, 4, 3] }),
-  attention('three axes', FLAT, { attributes: { q_num_heads: 2, kv_num_heads: 2 }, knowledge: RANKS }), // prettier-ignore
+  attention('three axes', FLAT, { attributes: { q_num_heads: 2, kv_num_heads: 2 }, knowledge: RANKS }),
   attention('an added mask', { ...WHOLE, mask: [3, 3] }),
-  attention('a mask of booleans', { ...WHOLE, mask: { shape: [3, 3], bool: [1, 0, 1, 1, 1, 0, 0, 0, 1] } }), // prettier-ignore
-  attention('groups of heads', { q: [1, 4, 3, 2], k: [1, 2, 3, 2], v: [1, 2, 3, 2] }, { attributes: { is_causal: 1 } }), // prettier-ignore
-  attention('groups of heads, three axes', { q: [1, 3, 8], k: [1, 3, 4], v: [1, 3, 4] }, { attributes: { q_num_heads: 4, kv_num_heads: 2 }, knowledge: RANKS }), // prettier-ignore
+  attention('a mask of booleans', { ...WHOLE, mask: { shape: [3, 3], bool: [1, 0, 1, 1, 1, 0, 0, 0, 1] } }),
+  attention('groups of heads', { q: [1, 4, 3, 2], k: [1, 2, 3, 2], v: [1, 2, 3, 2] }, { attributes: { is_causal: 1 } }),
+  attention(
+    'groups of heads, three axes',
+    { q: [1, 3, 8], k: [1, 3, 4], v: [1, 3, 4] },
+    { attributes: { q_num_heads: 4, kv_num_heads: 2 }, knowledge: RANKS },
+  ),
   multiHead('plain', []),
   multiHead('bias and bias of scores', ['bias', 'scores']),
   multiHead('causal, own scale', [], { unidirectional: 1, scale: { f: 0.3 } }),
@@ -80,7 +84,6 @@ export const ATTENTION_CASES: readonly RuleCase[] = [
     inputs: { x: [2, 2, 3, 4], position: { shape: [1], int64: [1] }, cos: [5, 2], sin: [5, 2] },
     fixed: ['cos', 'sin'],
     dtype: 'float32',
-    build: (g, ...v) =>
-      g.op('RotaryEmbedding', v, { attributes: { interleaved }, domain: 'com.microsoft' }),
+    build: (g, ...v) => g.op('RotaryEmbedding', v, { attributes: { interleaved }, domain: 'com.microsoft' }),
   })),
 ];

@@ -7,7 +7,7 @@ import type { Draw, RuleCase } from '../finite-differences.js';
 const positive: Draw = { shape: [2, 3], low: 0.3, high: 2 };
 const SIGNED: Draw = [3, 4];
 /** Entries that a difference in float32 does not take across a kink (0, ±0.5, ±1, ±3, …). */
-const APART: Draw = { shape: [2, 5], points: [-3.8, -2.5, -1.7, -0.8, -0.3, 0.3, 0.75, 1.6, 2.4, 3.7] }; // prettier-ignore
+const APART: Draw = { shape: [2, 5], points: [-3.8, -2.5, -1.7, -0.8, -0.3, 0.3, 0.75, 1.6, 2.4, 3.7] };
 
 /** y = f(x). */
 function unary(
@@ -62,7 +62,13 @@ export const ELEMENTWISE_CASES: readonly RuleCase[] = [
       build: (g, ...v) => g.op(operator, v),
       ...(operator === 'Mean' && { dtype: 'float32' }),
     },
-    { operator, what: 'one operand', inputs: { a: [2, 3] }, build: (g, a) => g.op(operator, [a]), ...(operator === 'Mean' && { dtype: 'float32' }) }, // prettier-ignore
+    {
+      operator,
+      what: 'one operand',
+      inputs: { a: [2, 3] },
+      build: (g, a) => g.op(operator, [a]),
+      ...(operator === 'Mean' && { dtype: 'float32' }),
+    },
   ]),
   ...(['Max', 'Min'] as const).map((operator): RuleCase => ({
     operator,
@@ -103,11 +109,15 @@ export const ELEMENTWISE_CASES: readonly RuleCase[] = [
   unary('ThresholdedRelu', APART, { dtype: 'float32', attributes: { alpha: { f: 0.5 } } }),
   unary('Elu', APART, { dtype: 'float32', attributes: { alpha: { f: 0.7 } } }),
   unary('Selu', APART, { dtype: 'float32' }),
-  unary('Selu', APART, { dtype: 'float32', what: 'own constants', attributes: { alpha: { f: 1.2 }, gamma: { f: 0.8 } } }), // prettier-ignore
+  unary('Selu', APART, {
+    dtype: 'float32',
+    what: 'own constants',
+    attributes: { alpha: { f: 1.2 }, gamma: { f: 0.8 } },
+  }),
   unary('Celu', APART, { dtype: 'float32', attributes: { alpha: { f: 0.6 } } }),
   unary('Softplus', SIGNED, { dtype: 'float32' }),
   unary('Softsign', APART, { dtype: 'float32' }),
-  unary('HardSigmoid', APART, { dtype: 'float32', attributes: { alpha: { f: 0.3 }, beta: { f: 0.45 } } }), // prettier-ignore
+  unary('HardSigmoid', APART, { dtype: 'float32', attributes: { alpha: { f: 0.3 }, beta: { f: 0.45 } } }),
   unary('HardSwish', APART, { dtype: 'float32' }),
   unary('Mish', SIGNED, { dtype: 'float32' }),
   unary('Swish', SIGNED, { dtype: 'float32', opset: 24, attributes: { alpha: { f: 1.3 } } }),
@@ -181,5 +191,5 @@ export const ELEMENTWISE_CASES: readonly RuleCase[] = [
     inputs: { x: [3, 4], hi: { shape: [], low: -1, high: 1 } },
     build: (g, x, hi) => g.op('Clip', [x, null, hi]),
   },
-  { operator: 'Clip', what: 'no limit', inputs: { x: [3] }, build: (g, x) => g.op('Clip', [x]) }, // prettier-ignore
+  { operator: 'Clip', what: 'no limit', inputs: { x: [3] }, build: (g, x) => g.op('Clip', [x]) },
 ];

@@ -86,7 +86,7 @@ export const GATHERING_CASES: readonly RuleCase[] = [
     what: `largest ${largest}, axis ${axis}`,
     inputs: { x: [3, 4] },
     build: (g, x) => {
-      const [values] = g.ops('TopK', [x, g.integers(2)], { outputs: 2, attributes: { largest, axis } }); // prettier-ignore
+      const [values] = g.ops('TopK', [x, g.integers(2)], { outputs: 2, attributes: { largest, axis } });
       return values as never;
     },
   })),

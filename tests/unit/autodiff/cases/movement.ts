@@ -9,7 +9,7 @@ const RANKS: readonly Knowledge[] = ['sizes', 'ranks'];
 function one(
   operator: RuleCase['operator'],
   what: string,
-  { x, build, knowledge }: { x: Draw; build: (g: GraphBuilder, x: Value) => Value; knowledge?: readonly Knowledge[] }, // prettier-ignore
+  { x, build, knowledge }: { x: Draw; build: (g: GraphBuilder, x: Value) => Value; knowledge?: readonly Knowledge[] },
 ): RuleCase {
   return { operator, what, inputs: { x }, build, ...(knowledge && { knowledge }) };
 }
@@ -34,8 +34,7 @@ function slice(what: string, x: number[], { starts, ends, axes, steps }: Cut): R
     x,
     knowledge: RANKS,
     build: (g, value) => {
-      const list = (values?: readonly number[]): Value | null =>
-        values ? g.integers(...values) : null;
+      const list = (values?: readonly number[]): Value | null => (values ? g.integers(...values) : null);
       return g.op('Slice', [value, list(starts), list(ends), list(axes), list(steps)]);
     },
   });
@@ -49,19 +48,14 @@ function slice(what: string, x: number[], { starts, ends, axes, steps }: Cut): R
     },
     knowledge: ['sizes'],
     build: (g, ...limits) => {
-      const list = (values?: readonly number[]): Value | null =>
-        values ? g.integers(...values) : null;
+      const list = (values?: readonly number[]): Value | null => (values ? g.integers(...values) : null);
       return g.op('Slice', [...limits, list(axes), list(steps)]);
     },
   };
   return [stored, fed];
 }
 
-function pad(
-  what: string,
-  pads: number[],
-  more: { mode?: string; axes?: number[] } = {},
-): RuleCase {
+function pad(what: string, pads: number[], more: { mode?: string; axes?: number[] } = {}): RuleCase {
   return one('Pad', what, {
     x: [3, 4],
     knowledge: RANKS,
@@ -125,7 +119,7 @@ export const MOVEMENT_CASES: readonly RuleCase[] = [
   ...[0, 1, -1].map((axis): RuleCase => ({
     operator: 'Concat',
     what: `axis ${axis}`,
-    inputs: { a: axis === 0 ? [1, 3] : [2, 1], b: axis === 0 ? [2, 3] : [2, 2], c: axis === 0 ? [3, 3] : [2, 4] }, // prettier-ignore
+    inputs: { a: axis === 0 ? [1, 3] : [2, 1], b: axis === 0 ? [2, 3] : [2, 2], c: axis === 0 ? [3, 3] : [2, 4] },
     build: (g, ...all) => g.op('Concat', all, { attributes: { axis } }),
     ...(axis === -1 && { knowledge: RANKS }),
   })),
@@ -134,20 +128,20 @@ export const MOVEMENT_CASES: readonly RuleCase[] = [
     what: 'one operand constant, one alone',
     inputs: { a: [2, 2], b: [2, 3] },
     fixed: ['b'],
-    build: (g, a, b) => g.op('Concat', [g.op('Concat', [a], { attributes: { axis: 0 } }), b], { attributes: { axis: 1 } }), // prettier-ignore
+    build: (g, a, b) =>
+      g.op('Concat', [g.op('Concat', [a], { attributes: { axis: 0 } }), b], { attributes: { axis: 1 } }),
   },
   {
     operator: 'Split',
     what: 'equal parts, two of three used',
     inputs: { x: [2, 6] },
-    build: (g, x) => g.ops('Split', [x], { outputs: 3, attributes: { axis: 1, num_outputs: 3 } }).slice(1), // prettier-ignore
+    build: (g, x) => g.ops('Split', [x], { outputs: 3, attributes: { axis: 1, num_outputs: 3 } }).slice(1),
   },
   {
     operator: 'Split',
     what: 'told sizes, axis from the end',
     inputs: { x: [2, 6] },
-    build: (g, x) =>
-      g.ops('Split', [x, g.integers(1, 3, 2)], { outputs: 3, attributes: { axis: -1 } }),
+    build: (g, x) => g.ops('Split', [x, g.integers(1, 3, 2)], { outputs: 3, attributes: { axis: -1 } }),
   },
   ...slice('one axis', [3, 5], { starts: [1], ends: [4], axes: [1] }),
   ...slice('two axes, one from the end', [4, 5], { starts: [1, -3], ends: [3, -1], axes: [0, -1] }),
@@ -155,7 +149,7 @@ export const MOVEMENT_CASES: readonly RuleCase[] = [
   ...slice('nothing left out', [2, 3], { starts: [0], ends: [9], axes: [1] }),
   ...slice('start before the first', [4], { starts: [-9], ends: [2], axes: [0] }),
   ...slice('step 2', [2, 7], { starts: [1], ends: [7], axes: [1], steps: [2] }),
-  ...slice('step 3 beside step 1', [7, 4], { starts: [0, 1], ends: [7, 3], axes: [0, 1], steps: [3, 1] }), // prettier-ignore
+  ...slice('step 3 beside step 1', [7, 4], { starts: [0, 1], ends: [7, 3], axes: [0, 1], steps: [3, 1] }),
   ...slice('step −1: reversed', [2, 4], { starts: [-1], ends: [-9], axes: [1], steps: [-1] }),
   ...slice('step −2', [7], { starts: [5], ends: [0], axes: [0], steps: [-2] }),
   // As torch writes "to the end".
@@ -166,7 +160,7 @@ export const MOVEMENT_CASES: readonly RuleCase[] = [
       build: (g, x) => {
         const limit = new BigInt64Array([step > 0 ? 2n ** 63n - 1n : -(2n ** 63n)]);
         const end = g.initializer(makeTensor('end', { dims: [1], data: limit }));
-        return g.op('Slice', [x, g.integers(step > 0 ? 1 : -2), end, g.integers(1), g.integers(step)]); // prettier-ignore
+        return g.op('Slice', [x, g.integers(step > 0 ? 1 : -2), end, g.integers(1), g.integers(step)]);
       },
     }),
   ),

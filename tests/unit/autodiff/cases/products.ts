@@ -1,11 +1,7 @@
 // Finite-difference cases of matrix products.
 import type { Draw, RuleCase } from '../finite-differences.js';
 
-function matMul(
-  what: string,
-  [a, b]: readonly [Draw, Draw],
-  more: Partial<RuleCase> = {},
-): RuleCase {
+function matMul(what: string, [a, b]: readonly [Draw, Draw], more: Partial<RuleCase> = {}): RuleCase {
   return {
     operator: 'MatMul',
     what,

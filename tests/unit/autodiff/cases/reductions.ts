@@ -4,9 +4,16 @@ import type { Draw, RuleCase } from '../finite-differences.js';
 
 const POSITIVE = { low: 0.3, high: 2 };
 const REDUCTIONS = [
-  'ReduceSum', 'ReduceMean', 'ReduceMax', 'ReduceMin', 'ReduceProd', 'ReduceL1', 'ReduceL2', 'ReduceLogSumExp',
+  'ReduceSum',
+  'ReduceMean',
+  'ReduceMax',
+  'ReduceMin',
+  'ReduceProd',
+  'ReduceL1',
+  'ReduceL2',
+  'ReduceLogSumExp',
   'ReduceSumSquare',
-] as const satisfies readonly OperatorName[]; // prettier-ignore
+] as const satisfies readonly OperatorName[];
 
 function reductions(operator: (typeof REDUCTIONS)[number]): RuleCase[] {
   const x: Draw = { shape: [2, 3, 2] };
@@ -24,22 +31,15 @@ function reductions(operator: (typeof REDUCTIONS)[number]): RuleCase[] {
     what,
     inputs: { x: dtype === 'float32' ? { shape: [2, 3, 2], low: 0.4, high: 2 } : x },
     dtype,
-    build: (g, value) =>
-      g.op(operator, [value, list && g.integers(...list)], { attributes: { keepdims } }),
+    build: (g, value) => g.op(operator, [value, list && g.integers(...list)], { attributes: { keepdims } }),
   }));
 }
 
 function layerNorm(
   what: string,
   x: number[],
-  {
-    gain,
-    bias,
-    axis,
-    outputs = 1,
-  }: { gain: number[]; bias?: number[]; axis?: number; outputs?: number },
+  { gain, bias, axis, outputs = 1 }: { gain: number[]; bias?: number[]; axis?: number; outputs?: number },
 ): RuleCase {
-  // prettier-ignore
   return {
     operator: 'LayerNormalization',
     what,
@@ -56,7 +56,6 @@ function layerNorm(
 }
 
 function groupNorm(what: string, groups: number, more: Partial<RuleCase> = {}): RuleCase {
-  // prettier-ignore
   return {
     operator: 'GroupNormalization',
     what,
@@ -64,7 +63,7 @@ function groupNorm(what: string, groups: number, more: Partial<RuleCase> = {}): 
     dtype: 'float32',
     knowledge: ['sizes', 'ranks'],
     build: (g, ...inputs) =>
-      g.op('GroupNormalization', inputs, { attributes: { num_groups: groups, epsilon: { f: 0.1 } } }), // prettier-ignore
+      g.op('GroupNormalization', inputs, { attributes: { num_groups: groups, epsilon: { f: 0.1 } } }),
     ...more,
   };
 }
@@ -124,14 +123,12 @@ function losses(reduction: string): RuleCase[] {
 
 export const REDUCTION_CASES: readonly RuleCase[] = [
   ...REDUCTIONS.flatMap(reductions),
-  ...(['ReduceSum', 'ReduceMean', 'ReduceMax', 'ReduceProd'] as const).map(
-    (operator): RuleCase => ({
-      operator,
-      what: 'told to reduce nothing',
-      inputs: { x: [2, 3] },
-      build: (g, x) => g.op(operator, [x], { attributes: { noop_with_empty_axes: 1 } }),
-    }),
-  ),
+  ...(['ReduceSum', 'ReduceMean', 'ReduceMax', 'ReduceProd'] as const).map((operator): RuleCase => ({
+    operator,
+    what: 'told to reduce nothing',
+    inputs: { x: [2, 3] },
+    build: (g, x) => g.op(operator, [x], { attributes: { noop_with_empty_axes: 1 } }),
+  })),
   {
     operator: 'ReduceSum',
     what: 'computed axes',
@@ -170,7 +167,7 @@ export const REDUCTION_CASES: readonly RuleCase[] = [
   layerNorm('from axis −2', [2, 3, 2], { gain: [3, 2], bias: [3, 2], axis: -2 }),
   layerNorm('all axes', [2, 3], { gain: [2, 3], axis: 0 }),
   layerNorm('gradients at mean and scale', [2, 2, 4], { gain: [4], bias: [4], outputs: 3 }),
-  layerNorm('gradients at mean and scale, axis 1', [2, 3, 2], { gain: [3, 2], axis: 1, outputs: 3 }), // prettier-ignore
+  layerNorm('gradients at mean and scale, axis 1', [2, 3, 2], { gain: [3, 2], axis: 1, outputs: 3 }),
   ...(
     [
       [[2, 2, 4], [4], -1],
@@ -192,10 +189,10 @@ export const REDUCTION_CASES: readonly RuleCase[] = [
     dtype: 'float32',
     knowledge: ['sizes', 'ranks'],
     build: (g, ...inputs) =>
-      g.ops('SimplifiedLayerNormalization', inputs, { outputs: 2, attributes: { epsilon: { f: 0.1 } } }), // prettier-ignore
+      g.ops('SimplifiedLayerNormalization', inputs, { outputs: 2, attributes: { epsilon: { f: 0.1 } } }),
   },
   groupNorm('two groups', 2),
-  groupNorm('two groups, gain and bias by channel', 2, { opset: 21, inputs: { x: [2, 4, 3], gain: [4], bias: [4] } }), // prettier-ignore
+  groupNorm('two groups, gain and bias by channel', 2, { opset: 21, inputs: { x: [2, 4, 3], gain: [4], bias: [4] } }),
   ...(
     [
       [[2, 2, 4], [4], -1],
@@ -208,8 +205,7 @@ export const REDUCTION_CASES: readonly RuleCase[] = [
     knowledge: ['sizes', 'ranks'],
     dtype: 'float32',
     opset: 23,
-    build: (g, ...inputs) =>
-      g.op('RMSNormalization', inputs, { attributes: { axis, epsilon: { f: 0.1 } } }),
+    build: (g, ...inputs) => g.op('RMSNormalization', inputs, { attributes: { axis, epsilon: { f: 0.1 } } }),
   })),
   {
     operator: 'InstanceNormalization',
@@ -217,8 +213,7 @@ export const REDUCTION_CASES: readonly RuleCase[] = [
     inputs: { x: [2, 2, 3, 2], gain: [2], bias: [2] },
     dtype: 'float32',
     knowledge: ['sizes', 'ranks'],
-    build: (g, ...inputs) =>
-      g.op('InstanceNormalization', inputs, { attributes: { epsilon: { f: 0.1 } } }),
+    build: (g, ...inputs) => g.op('InstanceNormalization', inputs, { attributes: { epsilon: { f: 0.1 } } }),
   },
   ...[false, true].flatMap((simplified) => [
     skipNorm(simplified, false, 1),
