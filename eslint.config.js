@@ -120,7 +120,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['workers/**/*.ts', 'cli/**/*.ts', 'web/server/**/*.ts', 'infra/**/*.ts'],
+    files: ['workers/**/*.ts', 'cli/**/*.ts', 'web/server/**/*.ts', 'servers/**/*.ts', 'infra/**/*.ts'],
     rules: { 'no-restricted-properties': 'off', 'no-restricted-imports': 'off' },
   },
   {

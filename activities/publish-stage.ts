@@ -1,7 +1,7 @@
 // Publishes what a stage has committed so far as snapshots of its datasets, and counts what is there and what is not.
 import type { ManifestRef, RunRef, StageFinished } from '../schemas/messages.js';
-import type { StageName } from '../schemas/constants.js';
-import { readDatasets } from '../stages/lot/manifest.js';
+import type { StageName } from '../schemas/stages.js';
+import { readDatasets } from '../pipeline/lot/manifest.js';
 import { readCommits } from '../storage/records/commits.js';
 import { listQuarantineInputs } from '../storage/records/quarantine.js';
 import { knownCommits, publishSnapshot } from '../storage/records/snapshots.js';

@@ -1,5 +1,5 @@
 // Entry of the `assay` process: its streams, its signals and its exit code. Imported by cli/assay.mjs.
-import { EXIT } from '../schemas/constants.js';
+import { EXIT } from '../schemas/exit.js';
 import { processIo } from './io.js';
 import { lazyOrchestration } from './lazy-orchestration.js';
 import { main } from './program.js';

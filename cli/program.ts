@@ -1,6 +1,6 @@
 // The command line as a function: arguments and streams in, exit code out. Puts the commands together; none of their work is here.
 import { Command } from 'commander';
-import { EXIT } from '../schemas/constants.js';
+import { EXIT } from '../schemas/exit.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 import type { CommandBody, CommandContext, Start } from './command.js';
 import { addDatasets } from './commands/datasets.js';

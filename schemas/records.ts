@@ -1,6 +1,6 @@
 // Shapes of the records in the store: commits, snapshots, refs, plans, events, quarantine. Parsed on every read back.
 import { z } from 'zod';
-import { ALL_STAGES, SPLITS } from './constants.js';
+import { ALL_STAGES, SPLITS } from './stages.js';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.number().int().nonnegative();

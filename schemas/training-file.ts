@@ -1,7 +1,7 @@
 // The training file: which small language models to train, on what and how. Strict; every field has a description, a unit
 // and a default where one is sensible.
 import { z } from 'zod';
-import { SPLITS } from './constants.js';
+import { SPLITS } from './stages.js';
 import { corpusSection, plainName, storeOptions } from './run-file.js';
 
 const positive = z.number().int().positive();

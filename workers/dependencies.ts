@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { ActivityDependencies, Logger } from '../activities/dependencies.js';
 import type { StoreOptionsMessage } from '../schemas/messages.js';
 import type { ChildPool } from '../runtime/child/child-pool.js';
-import type { LocalCache } from '../stages/stage.js';
+import type { LocalCache } from '../storage/cache/local-cache.js';
 import { openLocalCache } from '../storage/cache/local-cache.js';
 import { openStore } from '../storage/objects/open-store.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';

@@ -13,7 +13,7 @@ import {
 } from '@temporalio/worker';
 import type { Logger } from '../activities/dependencies.js';
 import { createActivities } from '../activities/create-activities.js';
-import { QUEUES } from '../schemas/constants.js';
+import { QUEUES } from '../schemas/orchestration.js';
 import { ChildPool } from '../runtime/child/child-pool.js';
 import { endOrphans } from '../runtime/child/orphans.js';
 import { connectWorker } from './connect.js';

@@ -2,7 +2,7 @@
 // at the next shard and gives nothing out.
 import { ActivityFailure, CancellationScope, condition, isCancellation, TimeoutFailure } from '@temporalio/workflow';
 import type { LotInput, LotResult } from '../schemas/messages.js';
-import { LIMITS } from '../schemas/constants.js';
+import { LIMITS } from '../schemas/orchestration.js';
 import { lotActivity } from './options.js';
 import type { Control } from './signals.js';
 

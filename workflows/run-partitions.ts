@@ -1,7 +1,7 @@
 // Many lots: partitions of a stage, each a child workflow with a window of its own.
 import { type ChildWorkflowHandle, startChild, workflowInfo } from '@temporalio/workflow';
 import type { LotInput, StagePlanned } from '../schemas/messages.js';
-import { LIMITS } from '../schemas/constants.js';
+import { LIMITS } from '../schemas/orchestration.js';
 import { partitionWorkflow } from './partition.js';
 import type { Control } from './signals.js';
 

@@ -13,7 +13,8 @@ import {
 } from '@temporalio/workflow';
 import type { RunInput, RunResult, StageFinished } from '../schemas/messages.js';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { SEARCH_ATTRIBUTES, type RunStage, type StageName } from '../schemas/constants.js';
+import { SEARCH_ATTRIBUTES } from '../schemas/orchestration.js';
+import type { RunStage, StageName } from '../schemas/stages.js';
 import { planStage, publishStage, recordEvent } from './options.js';
 import { Control, limitsSignal, pauseSignal, progressQuery, unpauseSignal } from './signals.js';
 import { stageWorkflow } from './stage.js';

@@ -1,7 +1,8 @@
 // One stage of a run: its lots in a window (or partitions above LIMITS.lotsPerPartition), growing snapshots, the tolerance for quarantine.
 import { type ChildWorkflowHandle, condition, setHandler, CancellationScope } from '@temporalio/workflow';
 import type { LotInput, LotResult, RunInput, StagePlanned } from '../schemas/messages.js';
-import { LIMITS, type StageName } from '../schemas/constants.js';
+import { LIMITS } from '../schemas/orchestration.js';
+import type { StageName } from '../schemas/stages.js';
 import { runLotWindow } from './lot-window.js';
 import { publishStage, recordEvent } from './options.js';
 import type { partitionWorkflow } from './partition.js';

@@ -5,8 +5,8 @@ import { buildVjpModel } from '../../core/autodiff/vjp-model.js';
 import { encodeModel } from '../../core/onnx/codec.js';
 import { graphOf } from '../../core/onnx/cut.js';
 import type { GraphProto, ModelProto } from '../../core/onnx/proto.js';
-import { openModel, type OpenedModel } from '../../stages/model/open-model.js';
-import { prepareModel } from '../../stages/model/model-session.js';
+import { openModel, type OpenedModel } from '../../models/open-model.js';
+import { prepareModel } from '../../models/model-session.js';
 
 export type Work = 'open' | 'vjp-site' | 'vjp-parameters';
 

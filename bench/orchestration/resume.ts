@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startMinioServer } from '../../infra/servers/minio.js';
+import { startMinioServer } from '../../servers/minio.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import { meets, type BenchRow } from '../row.js';
 import { runAssay } from './assay-process.js';

@@ -3,15 +3,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startMinioServer } from '../../infra/servers/minio.js';
+import { startMinioServer } from '../../servers/minio.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { createFileStore } from '../../storage/objects/file-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { openStore } from '../../storage/objects/open-store.js';
-import { newCounters, readBatches } from '../../storage/query/batch-reader.js';
-import { renderExamples } from '../../storage/query/contexts.js';
-import { openDictionary, type Dictionary, type DictionaryObjects } from '../../storage/query/dictionary.js';
-import { planRanges } from '../../storage/query/planner.js';
+import { newCounters, readBatches } from '../../storage/scan/batch-reader.js';
+import { renderExamples } from '../../reading/dictionary/contexts.js';
+import { openDictionary, type Dictionary, type DictionaryObjects } from '../../reading/dictionary/dictionary.js';
+import { planRanges } from '../../storage/scan/planner.js';
 import { meets, type BenchRow } from '../row.js';
 import { buildDictionary } from './build-dictionary.js';
 

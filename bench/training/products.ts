@@ -2,8 +2,8 @@
 // floor under a step, measured beside it where no other trainer is at hand.
 import { GraphBuilder } from '../../core/onnx/builder.js';
 import type { Value } from '../../core/onnx/shape.js';
-import type { ModelSpec } from '../../core/training/model-spec.js';
-import { blockRows } from '../../core/training/loss.js';
+import type { ModelSpec } from '../../core/language-model/model-spec.js';
+import { blockRows } from '../../core/language-model/loss.js';
 
 export interface StepShape {
   readonly spec: ModelSpec;

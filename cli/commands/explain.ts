@@ -1,10 +1,10 @@
 // `assay explain`: what a run's keys are made of and what changed since an earlier revision.
 import type { Command } from 'commander';
-import { explainDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT } from '../../schemas/constants.js';
+import { explainDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
-import { explainRun } from '../reading/explain.js';
-import { earlierRevision, findRun } from '../reading/runs.js';
+import { explainRun } from '../../reading/runs/explain.js';
+import { earlierRevision, findRun } from '../../storage/records/run-history.js';
 import { explainText } from '../render/run-text.js';
 
 export interface ExplainOptions {

@@ -1,11 +1,11 @@
 // `assay gc`: what no run and no ref needs any more.
 import type { Command } from 'commander';
-import { gcDocument } from '../../schemas/cli-json.js';
-import { EXIT } from '../../schemas/constants.js';
+import { gcDocument } from '../../schemas/documents/results.js';
+import { EXIT } from '../../schemas/exit.js';
 import { applyGarbage, planGarbage } from '../../storage/gc/collect-garbage.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
-import { listRunSummaries } from '../reading/run-summaries.js';
-import { hasEnded } from '../reading/runs.js';
+import { listRunSummaries } from '../../reading/runs/run-summaries.js';
+import { hasEnded } from '../../storage/records/run-history.js';
 import { garbageText } from '../render/dataset-text.js';
 
 export function addGc(program: Command, start: Start): void {

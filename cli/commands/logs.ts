@@ -2,12 +2,12 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { logsDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT } from '../../schemas/constants.js';
+import { logsDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
 import { readEvents } from '../../storage/records/events.js';
 import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
 import { findLocalConfig } from '../local-config.js';
-import { findRun } from '../reading/runs.js';
+import { findRun } from '../../storage/records/run-history.js';
 import { eventsText } from '../render/run-text.js';
 
 export interface LogsOptions {

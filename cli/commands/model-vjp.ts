@@ -1,8 +1,8 @@
 // `assay model vjp`: the backward graph of a model as a model of its own.
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { modelVjpDocument } from '../../schemas/cli-json.js';
-import { EXIT } from '../../schemas/constants.js';
+import { modelVjpDocument } from '../../schemas/documents/results.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, commaList, type CommandContext, type Start } from '../command.js';
 
 interface ModelVjpOptions {
@@ -43,7 +43,7 @@ async function vjp(
   { output, wrt, stop, out }: ModelVjpOptions,
   context: CommandContext,
 ): Promise<number> {
-  const { writeVjp } = await import('../../stages/model/vjp.js');
+  const { writeVjp } = await import('../../models/vjp.js');
   const at = (path: string): string => resolve(context.io.cwd, path);
   const written = await writeVjp(at(file), { outputs: output, wrt, stop, out: at(out) });
   const document = {

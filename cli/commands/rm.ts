@@ -1,9 +1,9 @@
 // `assay rm`: forgets a run.
 import type { Command } from 'commander';
-import { rmDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT } from '../../schemas/constants.js';
+import { rmDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
-import { forgetRun } from '../reading/remove-run.js';
+import { forgetRun } from '../../pipeline/execute/remove-run.js';
 
 export interface RmOptions {
   readonly run: string;

@@ -1,6 +1,6 @@
 // `assay run`: starts a run and, with --follow, watches it to its end.
 import { Option, type Command } from 'commander';
-import { STAGES, type RunStage } from '../../schemas/constants.js';
+import { STAGES, type RunStage } from '../../schemas/stages.js';
 import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
 
 export interface RunOptions {

@@ -1,7 +1,7 @@
 // `assay set`: changes limits of a run that is going on.
 import type { Command } from 'commander';
 import { InputError } from '../../schemas/errors.js';
-import { LIMITS } from '../../schemas/constants.js';
+import { LIMITS } from '../../schemas/orchestration.js';
 import { addCommand, share, wholeNumber, type CommandContext, type Start } from '../command.js';
 
 export interface SetOptions {

@@ -1,7 +1,7 @@
 // `assay sql`: one SELECT over a run's tables.
 import type { Command } from 'commander';
-import { sqlDocument } from '../../schemas/cli-json.js';
-import { EXIT } from '../../schemas/constants.js';
+import { sqlDocument } from '../../schemas/documents/results.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
 import { sqlText } from '../render/sql-text.js';
 
@@ -36,7 +36,7 @@ async function sql(options: SqlOptions, context: CommandContext): Promise<number
   const { output, io } = context;
   const store = await context.openStore();
   // Loaded on demand: it brings DuckDB's native library with it.
-  const { querySql } = await import('../reading/sql.js');
+  const { querySql } = await import('../../reading/sql/answer-sql.js');
   const { query, maxBytes } = options;
   const { document, notes } = await querySql(store, {
     query,

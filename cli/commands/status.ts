@@ -1,11 +1,11 @@
 // `assay status`: progress of one run, once or until it ends.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { statusDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT } from '../../schemas/constants.js';
+import { statusDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
-import { readRunStatus, type RunStatus } from '../reading/run-status.js';
-import { findRun, hasEnded } from '../reading/runs.js';
+import { readRunStatus, type RunStatus } from '../../reading/runs/run-status.js';
+import { findRun, hasEnded } from '../../storage/records/run-history.js';
 import { statusText } from '../render/run-text.js';
 
 export interface StatusOptions {

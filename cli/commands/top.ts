@@ -1,10 +1,10 @@
 // `assay top`: the strongest examples of a feature.
 import { InvalidArgumentError, type Command } from 'commander';
-import { topDocument } from '../../schemas/cli-json.js';
-import { EXIT } from '../../schemas/constants.js';
+import { topDocument } from '../../schemas/documents/results.js';
+import { EXIT } from '../../schemas/exit.js';
 import { InputError } from '../../schemas/errors.js';
 import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
-import { resolveDictionary } from '../reading/datasets.js';
+import { resolveDictionary } from '../../reading/datasets/datasets.js';
 import { topText } from '../render/top-text.js';
 
 export interface TopOptions {
@@ -47,7 +47,7 @@ async function top(options: TopOptions, context: CommandContext): Promise<number
   const store = await context.openStore();
   const name = await resolveDictionary(store, options.dict);
   // Loaded on demand: it brings the Arrow library with it.
-  const { readTop } = await import('../reading/top.js');
+  const { readTop } = await import('../../reading/dictionary/top.js');
   const { document, note } = await readTop(store, { ...options, name, signal: io.signal });
   output.result(topDocument, document, () => topText(document, output));
   if (note !== null) output.note(note);

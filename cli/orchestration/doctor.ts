@@ -1,8 +1,8 @@
 // doctor: versions, devices, servers, the store, Temporal: what is there, and what to do about what is not.
-import { doctorDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT } from '../../schemas/constants.js';
+import { doctorDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
 import { AssayError } from '../../schemas/errors.js';
-import { locateServer } from '../../infra/servers/locate.js';
+import { locateServer } from '../../servers/locate.js';
 import { probeDevices } from '../../runtime/devices.js';
 import { probeStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';

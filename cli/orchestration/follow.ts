@@ -1,17 +1,18 @@
 // Watches a run to its end: one line per stage from the store's records, the outcome from its events.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { RUN_STATES } from '../../schemas/cli-json-runs.js';
-import { EXIT, type StageName } from '../../schemas/constants.js';
+import type { RUN_STATES } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
+import type { StageName } from '../../schemas/stages.js';
 import type { RunEvent } from '../../schemas/records.js';
-import { readPlan } from '../../stages/run-plan/plan-record.js';
-import type { ResolvedRun } from '../../stages/run-plan/resolved-run.js';
+import { readPlan } from '../../storage/records/plan-record.js';
+import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { listCommitInputs } from '../../storage/records/commits.js';
 import { lastEvent, readEvents } from '../../storage/records/events.js';
 import { listQuarantineInputs } from '../../storage/records/quarantine.js';
 import type { CommandContext } from '../command.js';
-import { foldEvents, readBeat } from '../reading/runs.js';
+import { foldEvents, readBeat } from '../../storage/records/run-history.js';
 import { StageMeter, type StageMeasure } from './stage-meter.js';
 
 export interface FollowInput {

@@ -6,16 +6,16 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startMinioServer } from '../../infra/servers/minio.js';
+import { startMinioServer } from '../../servers/minio.js';
 import {
   endProcess,
   readProcessRecord,
   startTimeOf,
   writeProcessRecord,
   type ProcessRecord,
-} from '../../infra/servers/process-record.js';
-import { findRecordedServer } from '../../infra/servers/server-process.js';
-import { startTemporalServer } from '../../infra/servers/temporal.js';
+} from '../../servers/process-record.js';
+import { findRecordedServer } from '../../servers/server-process.js';
+import { startTemporalServer } from '../../servers/temporal.js';
 import { InputError, ResourceError } from '../../schemas/errors.js';
 
 export interface StackProcess {

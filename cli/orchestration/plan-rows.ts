@@ -1,12 +1,13 @@
 // What is planned, stored and missing per dataset, with what it is likely to cost. Reads the store; writes nothing.
 import os from 'node:os';
 import type { z } from 'zod';
-import { type planDocument } from '../../schemas/cli-json-runs.js';
-import type { StageName } from '../../schemas/constants.js';
-import { estimateStages } from '../../stages/run-plan/estimate.js';
-import { plannedDatasets } from '../../stages/run-plan/plan-record.js';
-import type { ResolvedRun } from '../../stages/run-plan/resolved-run.js';
-import { latestRevision, remainingWork, sameRequest, stagesOf } from '../../stages/run-plan/run-records.js';
+import { type planDocument } from '../../schemas/documents/runs.js';
+import type { StageName } from '../../schemas/stages.js';
+import { estimateStages } from '../../pipeline/plan/estimate.js';
+import { plannedDatasets } from '../../pipeline/plan/plan-record.js';
+import type { ResolvedRun } from '../../schemas/resolved-run.js';
+import { remainingWork, sameRequest, stagesOf } from '../../pipeline/plan/run-records.js';
+import { latestRevision } from '../../storage/records/resolved-runs.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { listCommitInputs } from '../../storage/records/commits.js';
 

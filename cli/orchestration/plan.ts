@@ -1,11 +1,12 @@
 // plan: the dry run. Reads run file, model, sources and what the store has; writes nothing, not even a probe.
 import os from 'node:os';
 import path from 'node:path';
-import { planDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT, STAGES, type RunStage } from '../../schemas/constants.js';
-import { loadRunFile } from '../../stages/run-file/load.js';
-import { extractionMemoryNote } from '../../stages/run-plan/extraction-memory.js';
-import { resolveRun } from '../../stages/run-plan/resolve-run.js';
+import { planDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
+import { STAGES, type RunStage } from '../../schemas/stages.js';
+import { loadRunFile } from '../../pipeline/files/load.js';
+import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
+import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
 import type { PlanOptions } from '../commands/plan.js';

@@ -9,12 +9,13 @@ import {
   type ScheduleOptions,
 } from '@temporalio/client';
 import type { z } from 'zod';
-import { scheduleActionDocument, scheduleDocument, schedulesDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT, QUEUES, WORKFLOWS } from '../../schemas/constants.js';
+import { scheduleActionDocument, scheduleDocument, schedulesDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
+import { QUEUES, WORKFLOWS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { ScheduledInput } from '../../schemas/messages.js';
-import { putJson } from '../../stages/lot/manifest.js';
-import { loadRunFile } from '../../stages/run-file/load.js';
+import { putJson } from '../../pipeline/lot/manifest.js';
+import { loadRunFile } from '../../pipeline/files/load.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
 import type {

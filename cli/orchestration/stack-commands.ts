@@ -2,8 +2,9 @@
 import { spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
-import { downDocument, upDocument, workerDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT, QUEUES } from '../../schemas/constants.js';
+import { downDocument, upDocument, workerDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
+import { QUEUES } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import { resolveAutoProvider } from '../../runtime/devices.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';

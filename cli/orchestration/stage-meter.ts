@@ -1,6 +1,6 @@
 // The live line of a stage: done / planned, speed, time left, quarantined. Pure but for the clock.
-import type { StageName } from '../../schemas/constants.js';
-import type { StoredBeat } from '../reading/runs.js';
+import type { StageName } from '../../schemas/stages.js';
+import type { StoredBeat } from '../../storage/records/run-history.js';
 
 export interface StageMeasure {
   readonly stage: StageName;

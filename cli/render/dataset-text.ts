@@ -1,6 +1,11 @@
 // How datasets look to a person: the list, one dataset's objects, the result of a verification. Pure.
 import type { z } from 'zod';
-import type { datasetsDocument, describeDocument, gcDocument, verifyDocument } from '../../schemas/cli-json.js';
+import type {
+  datasetsDocument,
+  describeDocument,
+  gcDocument,
+  verifyDocument,
+} from '../../schemas/documents/results.js';
 import type { Snapshot } from '../../schemas/records.js';
 import { bytesText, countText } from './quantities.js';
 import { textTable } from './text-table.js';

@@ -1,8 +1,8 @@
 // What `assay model inspect` says of a model, as its JSON document. Pure.
 import type { z } from 'zod';
 import type { BrokenIdentity } from '../../core/hooks/identities.js';
-import type { modelInspectDocument } from '../../schemas/cli-json.js';
-import type { ModelSummary } from '../../stages/model/open-model.js';
+import type { modelInspectDocument } from '../../schemas/documents/results.js';
+import type { ModelSummary } from '../../models/open-model.js';
 
 type Document = z.infer<typeof modelInspectDocument>;
 

@@ -1,9 +1,9 @@
 // How runs look to a person: their list, one run's progress, its events, its quarantined shards. Pure.
 import type { z } from 'zod';
-import type { explainDocument, quarantineDocument, runsDocument } from '../../schemas/cli-json-runs.js';
-import { LIMITS } from '../../schemas/constants.js';
+import type { explainDocument, quarantineDocument, runsDocument } from '../../schemas/documents/runs.js';
+import { LIMITS } from '../../schemas/orchestration.js';
 import type { RunEvent } from '../../schemas/records.js';
-import type { RunStatus } from '../reading/run-status.js';
+import type { RunStatus } from '../../reading/runs/run-status.js';
 import { countText, durationText, timeText } from './quantities.js';
 import { textTable } from './text-table.js';
 

@@ -1,8 +1,8 @@
 // What `model train --dry-run` knows: the models, and of those that were planned before, how far they are. Writes nothing.
-import { committedStreams, modelUnits, streamUnits } from '../../stages/language-model/training-units.js';
-import type { ResolvedTraining } from '../../stages/language-model/resolve-training.js';
-import { createPinnedReader } from '../../stages/run-plan/pinned.js';
-import type { StageUnits } from '../../stages/run-plan/stage-units.js';
+import { committedStreams, modelUnits, streamUnits } from '../../pipeline/plan/training-units.js';
+import type { ResolvedTraining } from '../../pipeline/resolve/resolve-training.js';
+import { createPinnedReader } from '../../pipeline/plan/pinned.js';
+import type { StageUnits } from '../../pipeline/plan/stage-units.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { summarise } from './summary.js';
 import type { Trained } from './train-all.js';

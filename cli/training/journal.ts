@@ -1,7 +1,8 @@
 // Tells the store how a training by one process goes: events and signs of life, as the workers of a run do, so that `runs`,
 // `status` and `logs` show it.
 import os from 'node:os';
-import { LIMITS, type StageName } from '../../schemas/constants.js';
+import { LIMITS } from '../../schemas/orchestration.js';
+import type { StageName } from '../../schemas/stages.js';
 import type { StageContext } from '../../stages/stage.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { appendEvent } from '../../storage/records/events.js';

@@ -1,5 +1,5 @@
 // Progress of a training for people, on stderr: a line per stage, and per model its step, loss, speed and time left.
-import type { StageUnits, PlannedUnit } from '../../stages/run-plan/stage-units.js';
+import type { StageUnits, PlannedUnit } from '../../pipeline/plan/stage-units.js';
 import type { StageContext, WorkItem } from '../../stages/stage.js';
 import type { Output } from '../output.js';
 

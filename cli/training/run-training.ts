@@ -1,16 +1,16 @@
 // `model train` without Temporal: corpus, tokens, streams and models, one stage after the other, through the same plans, lots
 // and commits as the workers of a run. What is committed already is skipped, so running it again is resuming it.
-import type { StageName } from '../../schemas/constants.js';
+import type { StageName } from '../../schemas/stages.js';
 import { DataError, InputError } from '../../schemas/errors.js';
-import { committedStreams, modelUnits, streamUnits } from '../../stages/language-model/training-units.js';
-import { publishUnits, type Published } from '../../stages/language-model/publish-units.js';
-import type { ResolvedTraining } from '../../stages/language-model/resolve-training.js';
-import { writeTrainingPlan } from '../../stages/language-model/training-records.js';
-import { datasetNames } from '../../stages/run-plan/dataset-names.js';
-import { createPinnedReader } from '../../stages/run-plan/pinned.js';
-import { planWork } from '../../stages/run-plan/plan-work.js';
-import type { CorpusRun } from '../../stages/run-plan/stage-settings.js';
-import { corpusUnits, tokensUnits, type StageUnits } from '../../stages/run-plan/stage-units.js';
+import { committedStreams, modelUnits, streamUnits } from '../../pipeline/plan/training-units.js';
+import { publishUnits, type Published } from '../../pipeline/execute/publish-units.js';
+import type { ResolvedTraining } from '../../pipeline/resolve/resolve-training.js';
+import { writeTrainingPlan } from '../../pipeline/plan/training-records.js';
+import { datasetNames } from '../../stages/dataset-names.js';
+import { createPinnedReader } from '../../pipeline/plan/pinned.js';
+import { planWork } from '../../pipeline/plan/plan-work.js';
+import type { CorpusRun } from '../../pipeline/plan/stage-settings.js';
+import { corpusUnits, tokensUnits, type StageUnits } from '../../pipeline/plan/stage-units.js';
 import { checkDuplicateIds } from '../../stages/tokens/duplicate-ids.js';
 import type { WorkItem } from '../../stages/stage.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';

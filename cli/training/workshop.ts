@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { ChildPool } from '../../runtime/child/child-pool.js';
 import { endOrphans } from '../../runtime/child/orphans.js';
 import { processStart } from '../../runtime/child/process-identity.js';
-import type { ComputeChildren, LocalCache } from '../../stages/stage.js';
+import type { ComputeChildren } from '../../stages/stage.js';
+import type { LocalCache } from '../../storage/cache/local-cache.js';
 import { openLocalCache } from '../../storage/cache/local-cache.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 

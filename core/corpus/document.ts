@@ -1,5 +1,5 @@
 // What a record must be to count as a document: the checks, and the words in which a bad one is reported.
-import type { Split } from '../../schemas/constants.js';
+import type { Split } from '../../schemas/stages.js';
 import { isSplit, splitByHash, type SplitRule } from './split-rule.js';
 
 /** Why a record is no document; the keys under which skipped records are counted. */

@@ -1,5 +1,5 @@
 // Which split a document belongs to: by a hash of its id keyed by the corpus' split seed (never the run's), or by a field.
-import { SPLITS, type Split } from '../../schemas/constants.js';
+import { SPLITS, type Split } from '../../schemas/stages.js';
 import { documentHash, HASH_RANGE } from './document-hash.js';
 
 /** Shares of the three splits (they add up to 1), or the field that names a document's split. */

@@ -10,7 +10,7 @@ import {
 } from '../../core/corpus/packing.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { readTokensTable } from '../../storage/tables/read.js';
-import type { ActivationsConfig } from '../configs.js';
+import type { ActivationsConfig } from './config.js';
 
 export interface ShardRows {
   /** [tokens]: token ids of the shard, documents end to end. */

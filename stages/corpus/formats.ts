@@ -1,5 +1,5 @@
 // What a file is, by its name: format and compression.
-import type { Part } from '../configs.js';
+import type { Part } from '../../schemas/stored.js';
 
 export type Format = Part['format'];
 export type Compression = Part['compression'];

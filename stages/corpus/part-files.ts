@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { DataError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import type { Part } from '../configs.js';
+import type { Part } from '../../schemas/stored.js';
 import { formatOf, type Compression } from './formats.js';
 import { listTextFiles } from './read-text.js';
 import { localBytes, objectBytes, type StoredBytes } from './stored-bytes.js';

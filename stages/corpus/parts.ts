@@ -6,7 +6,7 @@ import path from 'node:path';
 import { isBad, parseDocument, type DocumentRule } from '../../core/corpus/document.js';
 import { AssayError, InputError } from '../../schemas/errors.js';
 import { openStore } from '../../storage/objects/open-store.js';
-import type { Part } from '../configs.js';
+import type { Part } from '../../schemas/stored.js';
 import { formatOf, KNOWN_NAMES, type Format } from './formats.js';
 import { globPattern, globRoot, isGlob } from './glob.js';
 import {

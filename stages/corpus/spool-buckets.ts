@@ -3,7 +3,7 @@
 import { closeSync, openSync, writevSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { SPLITS, type Split } from '../../schemas/constants.js';
+import { SPLITS, type Split } from '../../schemas/stages.js';
 import { HASH_RANGE, type DocumentHash } from '../../core/corpus/document-hash.js';
 
 /** Documents buffered before they are appended to their files. */

@@ -1,6 +1,6 @@
 // Encodes one shard on the worker's side: fetches the dictionary and the activations, has the child compute, hands on.
 import { InputError } from '../../schemas/errors.js';
-import type { EncodeConfig, EncodeInputs } from '../configs.js';
+import type { EncodeConfig, EncodeInputs } from './config.js';
 import type { Stage, StageContext, StageResult, WorkItem } from '../stage.js';
 import { ENCODE_TASK, type EncodeRequest, type EncodeResponse } from './messages.js';
 import { ENCODE_VERSION } from './plan.js';

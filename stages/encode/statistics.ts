@@ -1,6 +1,6 @@
 // Sums of an encoded shard: what the index stage needs for metrics without reading the rows again. Float64, added in token
 // order. Single numbers go into the commit's statistics, arrays into its counts object.
-import type { Firings } from '../../core/sae/token-order.js';
+import type { Firings } from '../../core/dictionaries/token-order.js';
 import { PER_DOCUMENT, type ShardCounts } from './counts-file.js';
 
 /** A shard in token order, and what encoding found. */

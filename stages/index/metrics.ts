@@ -6,7 +6,7 @@
 // stage keeps Σx per shard, not per document, so a resample keeps the x̄ of all rows fixed:
 //   FVU* = Σ_D ‖e‖² / (Σ_D ‖x‖² − n_D·‖x̄‖²) over the drawn documents D; its own mean would move x̄ by O(1/√documents).
 import { KeyedRandom } from '../../core/tensor/random.js';
-import { SPLITS, type Split } from '../../schemas/constants.js';
+import { SPLITS, type Split } from '../../schemas/stages.js';
 import { PER_DOCUMENT } from '../encode/counts-file.js';
 import type { SplitSums } from './split-sums.js';
 

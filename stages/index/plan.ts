@@ -2,7 +2,8 @@
 // of the pinned encode commits alone, so that every planner cuts the same ranges.
 import { digestOf } from '../../core/identity/digest.js';
 import type { Commit } from '../../schemas/records.js';
-import type { IndexInputs, StoredFile } from '../configs.js';
+import type { IndexInputs } from './config.js';
+import type { StoredFile } from '../../schemas/stored.js';
 import type { WorkItem } from '../stage.js';
 
 export interface FeatureRange {

@@ -4,13 +4,14 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
-import { newCounters, readBatchBytes } from '../../storage/query/batch-reader.js';
-import { planRanges } from '../../storage/query/planner.js';
+import { newCounters, readBatchBytes } from '../../storage/scan/batch-reader.js';
+import { planRanges } from '../../storage/scan/planner.js';
 import { readSegments } from '../../storage/records/segments.js';
-import type { IndexConfig, IndexInputs, StoredFile } from '../configs.js';
+import type { IndexConfig, IndexInputs } from './config.js';
+import type { StoredFile } from '../../schemas/stored.js';
 import { COUNTS } from '../encode/counts-file.js';
 import type { ChildOutput, Stage, StageContext, StageResult, WorkItem } from '../stage.js';
-import type { IndexRequest, MetricsRequest, RunSlice } from './child.js';
+import type { IndexRequest, MetricsRequest, RunSlice } from './task.js';
 import { FetchAhead } from './fetch-ahead.js';
 import { numberOf, totalsOf } from './statistics.js';
 

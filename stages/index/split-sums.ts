@@ -1,6 +1,6 @@
 // Sums of the encoded shards of each split, float64, in the order in which shards are added. Holds 4 numbers per document
 // (the metrics resample documents) and one per feature and per dimension of x for each split; never a shard beside them.
-import type { Split } from '../../schemas/constants.js';
+import type { Split } from '../../schemas/stages.js';
 import { PER_DOCUMENT, type ShardCounts } from '../encode/counts-file.js';
 import type { ShardTotals } from './statistics.js';
 

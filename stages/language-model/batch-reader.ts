@@ -1,5 +1,5 @@
 // Cuts the batches of some steps out of a token stream.
-import { checkLossWeights } from '../../core/training/loss-weights.js';
+import { checkLossWeights } from '../../core/language-model/loss-weights.js';
 import type { TokenStream } from './token-stream.js';
 import type { Batches } from './trainer.js';
 

@@ -1,10 +1,10 @@
 // The two files that a user may give to a training: weights to begin from, and where the contexts of each step begin.
 import { readFile } from 'node:fs/promises';
-import { modelParameters, unembeddingName } from '../../core/training/architectures.js';
-import type { ModelSpec } from '../../core/training/model-spec.js';
+import { modelParameters, unembeddingName } from '../../core/language-model/architectures.js';
+import type { ModelSpec } from '../../core/language-model/model-spec.js';
 import { asFloat32, asIntegers, decodeSafetensors, type SafeTensor } from '../../core/tensor/safetensors.js';
 import { DataError, InputError } from '../../schemas/errors.js';
-import { nearestNames } from '../run-file/nearest-names.js';
+import { nearestNames } from '../../core/text/nearest-names.js';
 
 /** Tensors that state dictionaries hold besides the parameters: masks and tables that follow from the sizes. */
 const BUFFERS = /\.(?:attn\.(?:bias|masked_bias)|rotary_emb\.inv_freq)$/;

@@ -3,13 +3,13 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { encodeModel } from '../../core/onnx/codec.js';
-import { modelParameters } from '../../core/training/architectures.js';
-import { buildModel } from '../../core/training/export-model.js';
-import { stateTensors } from '../../core/training/state.js';
+import { modelParameters } from '../../core/language-model/architectures.js';
+import { buildModel } from '../../core/language-model/export-model.js';
+import { stateTensors } from '../../core/language-model/state.js';
 import { asFloat32, decodeSafetensors, encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
 import { DataError } from '../../schemas/errors.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
-import type { LanguageModelConfig } from '../configs.js';
+import type { LanguageModelConfig } from './config.js';
 import type { SpoolFile } from '../stage.js';
 import { writeChunks } from '../train/train-files.js';
 import { detachWeights, LARGEST_INLINE_BYTES } from './external-weights.js';

@@ -1,7 +1,7 @@
 // Plans the trainings of language models: the key of a model and the item that makes it. Pure.
 import { digestOf, stageKey, type KeyPreimage } from '../../core/identity/digest.js';
 import type { ObjectRecord } from '../../schemas/records.js';
-import type { LanguageModelConfig, LanguageModelInputs } from '../configs.js';
+import type { LanguageModelConfig, LanguageModelInputs } from './config.js';
 import type { WorkItem } from '../stage.js';
 
 /** Raised whenever the bytes that a training writes change. */

@@ -1,9 +1,10 @@
 // Trains language models on the worker's side: fetches streams, given files and the last checkpoint, stores checkpoints while
 // the compute child trains. One call is one link of the chain: it ends at the time limit, when asked to stop, or with the model.
-import { LIMITS } from '../../schemas/constants.js';
+import { LIMITS } from '../../schemas/orchestration.js';
 import { AssayError, InputError } from '../../schemas/errors.js';
 import type { ObjectRecord } from '../../schemas/records.js';
-import type { LanguageModelConfig, LanguageModelInputs, StoredFile } from '../configs.js';
+import type { LanguageModelConfig, LanguageModelInputs } from './config.js';
+import type { StoredFile } from '../../schemas/stored.js';
 import type { Stage, StageContext, StageResult, WorkItem } from '../stage.js';
 import { fetchModelCheckpoint, storeModelCheckpoint } from './checkpoints.js';
 import {

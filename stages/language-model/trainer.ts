@@ -1,19 +1,19 @@
 // One language model in training inside the compute child: its state, the step graph's session, the log. Holds no files.
-import { modelParameters } from '../../core/training/architectures.js';
-import type { OptimiserSettings } from '../../core/training/optimisers/optimiser.js';
-import { stepFactors } from '../../core/training/optimisers/optimisers.js';
-import { learningRate, type Schedule } from '../../core/training/schedule.js';
-import { stateTensors, type StateTensor } from '../../core/training/state.js';
+import { modelParameters } from '../../core/language-model/architectures.js';
+import type { OptimiserSettings } from '../../core/optimise/optimisers/optimiser.js';
+import { stepFactors } from '../../core/optimise/optimisers/optimisers.js';
+import { learningRate, type Schedule } from '../../core/optimise/schedule.js';
+import { stateTensors, type StateTensor } from '../../core/language-model/state.js';
 import {
   TRAINING_FEEDS,
   TRAINING_NUMBERS,
   factorFeed,
   updatedName,
   type TrainingGraphSettings,
-} from '../../core/training/step-graph.js';
+} from '../../core/language-model/step-graph.js';
 import type { Session, TensorValue } from '../../runtime/session.js';
 import { DataError } from '../../schemas/errors.js';
-import type { LanguageModelConfig } from '../configs.js';
+import type { LanguageModelConfig } from './config.js';
 import type { LossRow } from './messages.js';
 
 export type State = ReadonlyMap<string, Float32Array>;

@@ -1,9 +1,11 @@
 // Plans the streams of a training: one item for the tokens to train on and one for each split that is measured. Pure.
 import { digestOf, stageKey, type KeyPreimage } from '../../core/identity/digest.js';
-import type { Split } from '../../schemas/constants.js';
+import type { Split } from '../../schemas/stages.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
-import type { StoredFile, StreamConfig, StreamInputs, TokensInputs } from '../configs.js';
+import type { StoredFile } from '../../schemas/stored.js';
+import type { StreamConfig, StreamInputs } from './config.js';
+import type { TokensInputs } from '../tokens/config.js';
 import { readCorpusStatistics } from '../corpus/statistics.js';
 import type { WorkItem } from '../stage.js';
 import type { StreamPart, StreamShard } from './messages.js';

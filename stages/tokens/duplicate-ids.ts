@@ -3,7 +3,7 @@
 import { open } from 'node:fs/promises';
 import { documentHash } from '../../core/corpus/document-hash.js';
 import { shardName, shardOf } from '../../core/corpus/shard-plan.js';
-import { SPLITS } from '../../schemas/constants.js';
+import { SPLITS } from '../../schemas/stages.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
 import { readSourceTable } from '../../storage/tables/read.js';

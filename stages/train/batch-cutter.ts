@@ -7,7 +7,7 @@ import {
   type DataOrder,
   type SuperbufferId,
 } from '../../core/order/data-order.js';
-import { gatherRows } from '../../core/sae/gather.js';
+import { gatherRows } from '../../core/dictionaries/gather.js';
 import type { StoredRows } from './row-file.js';
 import type { Trainer } from './trainer.js';
 

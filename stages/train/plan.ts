@@ -2,7 +2,8 @@
 // covers the snapshot's digest, and a corpus that grew makes a new training.
 import { digestOf, stageKey, type KeyPreimage } from '../../core/identity/digest.js';
 import { InputError } from '../../schemas/errors.js';
-import type { StoredFile, TrainConfig, TrainInputs } from '../configs.js';
+import type { StoredFile } from '../../schemas/stored.js';
+import type { TrainConfig, TrainInputs } from './config.js';
 import type { WorkItem } from '../stage.js';
 
 /** Raised whenever the bytes that a training writes change. */

@@ -4,7 +4,7 @@ import { open, readFile } from 'node:fs/promises';
 import { ResourceError } from '../../schemas/errors.js';
 import type { ObjectRecord } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { newCounters, readBatches } from '../../storage/query/batch-reader.js';
+import { newCounters, readBatches } from '../../storage/scan/batch-reader.js';
 import type { Block, RowFile } from './messages.js';
 
 export type StoredDtype = 'float16' | 'float32';

@@ -1,10 +1,10 @@
 // Runs trainings on the worker's side: reads the pinned commits, serves rows to the compute child, stores checkpoints. One
 // call is one link of the chain: it ends at the time limit, when asked to stop, or with the finished dictionaries.
-import { LIMITS } from '../../schemas/constants.js';
+import { LIMITS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { Commit } from '../../schemas/records.js';
 import { readSegments } from '../../storage/records/segments.js';
-import type { TrainConfig, TrainInputs } from '../configs.js';
+import type { TrainConfig, TrainInputs } from './config.js';
 import type { Stage, StageContext, StageOutput, StageResult, WorkItem } from '../stage.js';
 import { fetchCheckpoint, storeCheckpoint } from './checkpoint-files.js';
 import {

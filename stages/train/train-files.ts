@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { foldToRaw } from '../../core/sae/scale.js';
-import { parameterTensors, stateTensors, type StateArrays, type StateSizes } from '../../core/sae/state.js';
+import { foldToRaw } from '../../core/dictionaries/scale.js';
+import { parameterTensors, stateTensors, type StateArrays, type StateSizes } from '../../core/dictionaries/state.js';
 import { decodeSafetensors, encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
 import { DataError } from '../../schemas/errors.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { SpoolFile } from '../stage.js';
-import type { TrainConfig } from '../configs.js';
+import type { TrainConfig } from './config.js';
 import type { TrainingRow } from './messages.js';
 
 type FileParts = Pick<SpoolFile, 'path' | 'sha256' | 'bytes'>;

@@ -1,12 +1,12 @@
 // One dictionary in training inside the compute child: its sessions, its state, its log. Takes chunks of batches, measures
 // the calib split when it is due, refuses numbers that are not finite. Knows nothing of the store or of where rows come from.
-import { gatherRows } from '../../core/sae/gather.js';
-import { ENCODE_OUTPUTS, ENCODE_ROWS, buildEncodeGraph } from '../../core/sae/encode-graph.js';
-import { initialParameters } from '../../core/sae/initialise.js';
-import { computeFvu, computeL0 } from '../../core/sae/metrics.js';
-import { scatterModeFor } from '../../core/sae/rows.js';
-import type { InputScale } from '../../core/sae/scale.js';
-import { learningRate, planTraining, stepFactors, type TrainingPlan } from '../../core/sae/schedule.js';
+import { gatherRows } from '../../core/dictionaries/gather.js';
+import { ENCODE_OUTPUTS, ENCODE_ROWS, buildEncodeGraph } from '../../core/dictionaries/encode-graph.js';
+import { initialParameters } from '../../core/dictionaries/initialise.js';
+import { computeFvu, computeL0 } from '../../core/dictionaries/metrics.js';
+import { scatterModeFor } from '../../core/dictionaries/rows.js';
+import type { InputScale } from '../../core/dictionaries/scale.js';
+import { learningRate, planTraining, stepFactors, type TrainingPlan } from '../../core/dictionaries/schedule.js';
 import {
   SINCE_FIRED,
   parameterTensors,
@@ -14,11 +14,17 @@ import {
   stateTensors,
   type StateArrays,
   type StateSizes,
-} from '../../core/sae/state.js';
-import { STEP_FEEDS, STEP_NUMBERS, buildStepGraph, updatedName, type StepNumber } from '../../core/sae/step-graph.js';
+} from '../../core/dictionaries/state.js';
+import {
+  STEP_FEEDS,
+  STEP_NUMBERS,
+  buildStepGraph,
+  updatedName,
+  type StepNumber,
+} from '../../core/dictionaries/step-graph.js';
 import { DataError } from '../../schemas/errors.js';
 import { Session, type TensorValue } from '../../runtime/session.js';
-import type { TrainConfig } from '../configs.js';
+import type { TrainConfig } from './config.js';
 import type { TrainingRow } from './messages.js';
 import type { StoredRows } from './row-file.js';
 

@@ -1,7 +1,7 @@
 // The commit: the small record, created once, that says a piece of work is done. Data objects are stored before it, so
 // that a commit never names what is not there; a second commit of the same work adopts the first one's content.
 import { commitRecord, type Commit, type EngineRecord, type ObjectRecord } from '../../schemas/records.js';
-import type { StageName, Split } from '../../schemas/constants.js';
+import type { StageName, Split } from '../../schemas/stages.js';
 import { crashStep } from '../objects/crash-points.js';
 import type { CallOptions, ObjectStore } from '../objects/object-store.js';
 import { putDataFile, type DataFile, type PutDataOptions } from './data-objects.js';

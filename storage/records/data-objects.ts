@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { sha256Hex } from '../../core/identity/digest.js';
-import { MAX_OBJECT_BYTES } from '../../schemas/constants.js';
+import { MAX_OBJECT_BYTES } from '../../schemas/stored.js';
 import { DataError, TransientError } from '../../schemas/errors.js';
 import { crashStep } from '../objects/crash-points.js';
 import type { CallOptions, ObjectStore } from '../objects/object-store.js';

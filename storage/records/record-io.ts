@@ -1,7 +1,7 @@
 // Reads and writes the small JSON records of a store: canonical text on disk, parsed by schema on every read back.
 import { type z } from 'zod';
 import { canonicalJson } from '../../core/identity/canonical-json.js';
-import { FORMAT_VERSION } from '../../schemas/constants.js';
+import { FORMAT_VERSION } from '../../schemas/stored.js';
 import { DataError } from '../../schemas/errors.js';
 import { crashStep } from '../objects/crash-points.js';
 import type { CallOptions, ObjectInfo, ObjectStore } from '../objects/object-store.js';

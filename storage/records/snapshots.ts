@@ -1,7 +1,7 @@
 // Snapshots: immutable, numbered lists of the commits that make up a dataset at one moment. A new one reuses segments of
 // earlier ones, so that publishing a growing dataset costs what is new and not what is there.
 import { datasetDigest } from '../../core/identity/digest.js';
-import type { StageName } from '../../schemas/constants.js';
+import type { StageName } from '../../schemas/stages.js';
 import { InputError } from '../../schemas/errors.js';
 import { snapshotRecord, type Commit, type Snapshot } from '../../schemas/records.js';
 import { crashStep } from '../objects/crash-points.js';

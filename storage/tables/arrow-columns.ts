@@ -18,7 +18,7 @@ import {
   makeData,
   type Data,
 } from 'apache-arrow';
-import { FORMAT_VERSION } from '../../schemas/constants.js';
+import { FORMAT_VERSION } from '../../schemas/stored.js';
 import { DataError } from '../../schemas/errors.js';
 import { stride, type ColumnData, type LeafValues, type TypedValues } from './column-data.js';
 import {

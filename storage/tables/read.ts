@@ -2,7 +2,7 @@
 // Makes no row objects; text columns become strings.
 import { readFile } from 'node:fs/promises';
 import { DataType, Precision, RecordBatchReader, type RecordBatch, type Schema } from 'apache-arrow';
-import { FORMAT_VERSION } from '../../schemas/constants.js';
+import { FORMAT_VERSION } from '../../schemas/stored.js';
 import { DataError } from '../../schemas/errors.js';
 import { ArrowFileEncoder } from '../arrow/file-writer.js';
 import { initZstd } from '../arrow/zstd.js';

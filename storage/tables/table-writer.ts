@@ -4,7 +4,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { Schema } from 'apache-arrow';
-import { MAX_OBJECT_BYTES } from '../../schemas/constants.js';
+import { MAX_OBJECT_BYTES } from '../../schemas/stored.js';
 import { DataError } from '../../schemas/errors.js';
 import type { BatchRecord } from '../../schemas/records.js';
 import { ArrowFileEncoder } from '../arrow/file-writer.js';

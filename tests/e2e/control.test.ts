@@ -4,7 +4,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { PROGRESS_QUERY } from '../../schemas/constants.js';
+import { PROGRESS_QUERY } from '../../schemas/orchestration.js';
 import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
 import { createProject, type CommandResult, type Project, type ProjectOptions } from './harness/project.js';
 import { ENDED, progressOf, untilStatus, type Status } from './harness/watch.js';

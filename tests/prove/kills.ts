@@ -3,7 +3,7 @@
 // only, `--victim NAME` those of one victim.
 import { parseArgs } from 'node:util';
 import { KeyedRandom } from '../../core/tensor/random.js';
-import { STAGES, type RunStage } from '../../schemas/constants.js';
+import { STAGES, type RunStage } from '../../schemas/stages.js';
 import { runWithKills, VICTIMS, type Kill } from '../e2e/harness/kill-run.js';
 import type { ProjectOptions } from '../e2e/harness/project.js';
 import { startTestMinio } from '../servers/minio.js';

@@ -2,10 +2,10 @@
 // components on the same rows, the course of its training in tenths, and its dead features. Prints; reads only.
 import path from 'node:path';
 import { testMetricsOf } from '../../infra/demo/findings.js';
-import { packageRoot } from '../../infra/package-root.js';
+import { packageRoot } from '../../servers/package-root.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit, Snapshot } from '../../schemas/records.js';
-import { latestRevision } from '../../stages/run-plan/run-records.js';
+import { latestRevision } from '../../storage/records/resolved-runs.js';
 import { computePcaBaseline } from '../../stages/train/pca-baseline.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { openStore } from '../../storage/objects/open-store.js';

@@ -11,13 +11,13 @@ import { decodeModel, encodeModel, joinChunks } from '../../core/onnx/codec.js';
 import { cutToTensors, graphOf } from '../../core/onnx/cut.js';
 import type { ModelProto } from '../../core/onnx/proto.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
-import { packageRoot } from '../../infra/package-root.js';
+import { packageRoot } from '../../servers/package-root.js';
 import { probeDevices } from '../../runtime/devices.js';
 import type { Provider } from '../../runtime/provider.js';
 import { ORT_VERSION, Session, type TensorValue } from '../../runtime/session.js';
 import { releaseTransfers } from '../../runtime/transfer.js';
-import { makeFeeds } from '../../stages/model/feeds.js';
-import { openModel } from '../../stages/model/open-model.js';
+import { makeFeeds } from '../../models/feeds.js';
+import { openModel } from '../../models/open-model.js';
 import { softwareAdapter } from '../servers/vulkan.js';
 import { expectedSteps, residentSteps } from '../unit/runtime/sgd-step.js';
 

@@ -1,7 +1,7 @@
 // Runs the small corpus while something is killed at a chosen stage and share of its progress, then lets it finish and compares.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { STAGES, type RunStage } from '../../../schemas/constants.js';
+import { STAGES, type RunStage } from '../../../schemas/stages.js';
 import { runWorkflowId } from '../../../cli/orchestration/control.js';
 import { attemptRecord } from '../../../schemas/records.js';
 import { openStore } from '../../../storage/objects/open-store.js';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
-import { packageRoot } from '../../../infra/package-root.js';
+import { packageRoot } from '../../../servers/package-root.js';
 
 export interface CommandResult {
   readonly code: number;

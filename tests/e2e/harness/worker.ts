@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { packageRoot } from '../../../infra/package-root.js';
+import { packageRoot } from '../../../servers/package-root.js';
 import type { Project } from './project.js';
 
 /** Workers that still run: ended with the test process, whatever becomes of it. */

@@ -14,7 +14,7 @@ import type { Value } from '../../../core/onnx/shape.js';
 import { asFloat32, decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import type { TensorValue } from '../../../runtime/session.js';
-import { buildSiteVjp } from '../../../stages/model/vjp.js';
+import { buildSiteVjp } from '../../../models/vjp.js';
 import { tensorOf } from './gradient-errors.js';
 import { openFixture, runFixture } from './run-fixture.js';
 

@@ -13,7 +13,7 @@ import type { ModelProto } from '../../../core/onnx/proto.js';
 import { asFloat32, decodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import type { TensorValue } from '../../../runtime/session.js';
-import { buildSiteVjp } from '../../../stages/model/vjp.js';
+import { buildSiteVjp } from '../../../models/vjp.js';
 import { tensorOf } from './gradient-errors.js';
 import { openFixture, runFixture } from './run-fixture.js';
 

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeSafetensors, safeTensor } from '../../../core/tensor/safetensors.js';
 import type { TensorValue } from '../../../runtime/session.js';
 import type { ModelEdit } from '../../../schemas/model-edits.js';
-import { openModel } from '../../../stages/model/open-model.js';
-import { runModel } from '../../../stages/model/run-model.js';
+import { openModel } from '../../../models/open-model.js';
+import { runModel } from '../../../models/run-model.js';
 
 const EXPORTS = new URL('../../fixtures/exports/', import.meta.url).pathname;
 const MODELS = ['gpt2', 'neox', 'llama', 'gemma2', 'bert'].flatMap((name) =>

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { halfsToFloats } from '../../../core/tensor/half.js';
 import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import { ORT_VERSION } from '../../../runtime/session.js';
-import { runActivationsTask, type ActivationsRequest } from '../../../stages/activations/child.js';
-import { runModel } from '../../../stages/model/run-model.js';
+import { runActivationsTask, type ActivationsRequest } from '../../../stages/activations/task.js';
+import { runModel } from '../../../models/run-model.js';
 import { readActivations } from '../../../storage/tables/read.js';
 import { TableWriter } from '../../../storage/tables/table-writer.js';
 

@@ -5,9 +5,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { brokenIdentities, identitiesOf } from '../../../core/hooks/identities.js';
 import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/safetensors.js';
-import { checkSites } from '../../../stages/model/check-sites.js';
-import { openModel } from '../../../stages/model/open-model.js';
-import { runModel } from '../../../stages/model/run-model.js';
+import { checkSites } from '../../../models/check-sites.js';
+import { openModel } from '../../../models/open-model.js';
+import { runModel } from '../../../models/run-model.js';
 
 const FIXTURES = new URL('../../fixtures/', import.meta.url).pathname;
 const ARCHITECTURES = ['gpt2', 'neox', 'llama', 'gemma2', 'bert'];

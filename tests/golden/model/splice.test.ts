@@ -10,7 +10,7 @@ import { decodeModel } from '../../../core/onnx/codec.js';
 import { graphOf } from '../../../core/onnx/cut.js';
 import type { ModelProto } from '../../../core/onnx/proto.js';
 import type { Value } from '../../../core/onnx/shape.js';
-import { relativeError, valuesOf } from '../../unit/hooks/graphs.js';
+import { relativeError, valuesOf } from '../../unit/core/hooks/graphs.js';
 
 const FIXTURES = new URL('../../fixtures/', import.meta.url).pathname;
 const load = (file: string): ModelProto => decodeModel(readFileSync(FIXTURES + file));

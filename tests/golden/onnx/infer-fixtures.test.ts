@@ -10,8 +10,8 @@ import type { ModelProto } from '../../../core/onnx/proto.js';
 import type { Value } from '../../../core/onnx/shape.js';
 import { evaluateDim } from '../../../core/onnx/symbolic.js';
 import type { TensorValue } from '../../../runtime/session.js';
-import { FIXTURES, MODEL_FILES } from '../../unit/onnx/fixture-models.js';
-import { feedsOf, runModel } from '../../unit/onnx/run-model.js';
+import { FIXTURES, MODEL_FILES } from '../../unit/core/onnx/fixture-models.js';
+import { feedsOf, runModel } from '../../unit/core/onnx/run-model.js';
 
 const FAMILIES = readdirSync(`${FIXTURES}families`)
   .filter((file) => file.endsWith('.onnx'))

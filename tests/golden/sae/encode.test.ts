@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { ENCODE_OUTPUTS, ENCODE_ROWS, buildEncodeGraph } from '../../../core/sae/encode-graph.js';
-import { addRows, emptySecondMoments, pcaFvu } from '../../../core/sae/pca.js';
+import { ENCODE_OUTPUTS, ENCODE_ROWS, buildEncodeGraph } from '../../../core/dictionaries/encode-graph.js';
+import { addRows, emptySecondMoments, pcaFvu } from '../../../core/dictionaries/pca.js';
 import { asFloat32, decodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
 

@@ -3,9 +3,14 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { stepFactors } from '../../../core/sae/schedule.js';
-import { startState, stateTensors } from '../../../core/sae/state.js';
-import { STEP_FEEDS, buildStepGraph, updatedName, type StepGraphSettings } from '../../../core/sae/step-graph.js';
+import { stepFactors } from '../../../core/dictionaries/schedule.js';
+import { startState, stateTensors } from '../../../core/dictionaries/state.js';
+import {
+  STEP_FEEDS,
+  buildStepGraph,
+  updatedName,
+  type StepGraphSettings,
+} from '../../../core/dictionaries/step-graph.js';
 import { asFloat32, decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
 

@@ -1,12 +1,12 @@
 // The bytes that the corpus and tokens stages write, by digest: where they change, the stage's version must be raised
-// (stages/corpus/stage.ts, stages/tokens/stage.ts) and stage-bytes.json renewed from this test's message.
+// (stages/corpus/run.ts, stages/tokens/run.ts) and stage-bytes.json renewed from this test's message.
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { sha256Hex } from '../../../core/identity/digest.js';
-import { corpusStage } from '../../../stages/corpus/stage.js';
-import { tokensTasks } from '../../../stages/tokens/child.js';
-import { tokensStage } from '../../../stages/tokens/stage.js';
-import { folderWith, jsonLines, KEY, runSource, temporaryFolder } from '../../unit/corpus/run-part.js';
+import { corpusStage } from '../../../stages/corpus/run.js';
+import { tokensTasks } from '../../../stages/tokens/task.js';
+import { tokensStage } from '../../../stages/tokens/run.js';
+import { folderWith, jsonLines, KEY, runSource, temporaryFolder } from '../../unit/stages/corpus/run-part.js';
 
 const recorded = JSON.parse(readFileSync(new URL('stage-bytes.json', import.meta.url), 'utf8')) as unknown;
 

@@ -4,11 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { resolveSites } from '../../../core/hooks/sites.js';
 import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import { asFloat32, asIntegers, type SafeTensor } from '../../../core/tensor/safetensors.js';
-import { modelParameters } from '../../../core/training/architectures.js';
-import { EVALUATION, buildEvaluationGraph } from '../../../core/training/evaluate-graph.js';
-import { buildModel } from '../../../core/training/export-model.js';
-import type { ModelSpec } from '../../../core/training/model-spec.js';
-import { weightsFrom } from '../../../core/training/state.js';
+import { modelParameters } from '../../../core/language-model/architectures.js';
+import { EVALUATION, buildEvaluationGraph } from '../../../core/language-model/evaluate-graph.js';
+import { buildModel } from '../../../core/language-model/export-model.js';
+import type { ModelSpec } from '../../../core/language-model/model-spec.js';
+import { weightsFrom } from '../../../core/language-model/state.js';
 import {
   asFloat64,
   buildGradients,

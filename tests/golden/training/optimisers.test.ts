@@ -2,9 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../../core/onnx/builder.js';
 import { asFloat32, type SafeTensor } from '../../../core/tensor/safetensors.js';
-import { buildClipFactor, buildGlobalNorm, buildSquaredNorms } from '../../../core/training/clip.js';
-import type { OptimiserName, OptimiserSettings } from '../../../core/training/optimisers/optimiser.js';
-import { OPTIMISERS } from '../../../core/training/optimisers/optimisers.js';
+import { buildClipFactor, buildGlobalNorm, buildSquaredNorms } from '../../../core/optimise/clip.js';
+import type { OptimiserName, OptimiserSettings } from '../../../core/optimise/optimisers/optimiser.js';
+import { OPTIMISERS } from '../../../core/optimise/optimisers/optimisers.js';
 import { floats, largestError, readJson, readTensors, runGraph, asFloat64 } from './training-run.js';
 
 interface Recorded {

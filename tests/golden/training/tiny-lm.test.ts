@@ -7,14 +7,14 @@ import { graphOf } from '../../../core/onnx/cut.js';
 import { makeValueInfo } from '../../../core/onnx/make.js';
 import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import { asFloat32, asIntegers } from '../../../core/tensor/safetensors.js';
-import { planMicroBatches } from '../../../core/training/accumulate.js';
-import { modelParameters } from '../../../core/training/architectures.js';
-import { EVALUATION, buildEvaluationGraph } from '../../../core/training/evaluate-graph.js';
-import { buildModel } from '../../../core/training/export-model.js';
-import { stepFactors } from '../../../core/training/optimisers/optimisers.js';
-import type { OptimiserSettings } from '../../../core/training/optimisers/optimiser.js';
-import type { Schedule } from '../../../core/training/schedule.js';
-import { optimiserTensor, startState, stateTensors, weightsFrom } from '../../../core/training/state.js';
+import { planMicroBatches } from '../../../core/language-model/accumulate.js';
+import { modelParameters } from '../../../core/language-model/architectures.js';
+import { EVALUATION, buildEvaluationGraph } from '../../../core/language-model/evaluate-graph.js';
+import { buildModel } from '../../../core/language-model/export-model.js';
+import { stepFactors } from '../../../core/optimise/optimisers/optimisers.js';
+import type { OptimiserSettings } from '../../../core/optimise/optimisers/optimiser.js';
+import type { Schedule } from '../../../core/optimise/schedule.js';
+import { optimiserTensor, startState, stateTensors, weightsFrom } from '../../../core/language-model/state.js';
 import {
   TRAINING_FEEDS,
   TRAINING_NUMBERS,
@@ -22,7 +22,7 @@ import {
   factorFeed,
   updatedName,
   type TrainingGraphSettings,
-} from '../../../core/training/step-graph.js';
+} from '../../../core/language-model/step-graph.js';
 import type { TensorValue } from '../../../runtime/session.js';
 import {
   TINY,

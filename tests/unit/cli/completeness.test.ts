@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ENVIRONMENT_VARIABLES } from '../../../cli/environment.js';
 import { createProgram } from '../../../cli/program.js';
-import { CLI_DOCUMENTS } from '../../../schemas/cli-json.js';
-import { loadRunFile } from '../../../stages/run-file/load.js';
+import { CLI_DOCUMENTS } from '../../../schemas/documents/results.js';
+import { loadRunFile } from '../../../pipeline/files/load.js';
 import { recorded, runCli, stringIo } from './harness.js';
 
 const file = (path: string): URL => new URL(`../../../${path}`, import.meta.url);

@@ -6,7 +6,7 @@ import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
-import { exportDocument, gcDocument, sqlDocument } from '../../../schemas/cli-json.js';
+import { exportDocument, gcDocument, sqlDocument } from '../../../schemas/documents/results.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 import { runCli, type CliResult } from './harness.js';
 import { runStages, submitRun, writeRun } from './pipeline.js';

@@ -10,16 +10,16 @@ import {
   rmDocument,
   runsDocument,
   statusDocument,
-} from '../../../schemas/cli-json-runs.js';
-import { datasetsDocument, sqlDocument, topDocument } from '../../../schemas/cli-json.js';
+} from '../../../schemas/documents/runs.js';
+import { datasetsDocument, sqlDocument, topDocument } from '../../../schemas/documents/results.js';
 import type { Snapshot } from '../../../schemas/records.js';
-import type { ResolvedRun } from '../../../stages/run-plan/resolved-run.js';
+import type { ResolvedRun } from '../../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 import { appendEvent } from '../../../storage/records/events.js';
 import { putQuarantine } from '../../../storage/records/quarantine.js';
 import { latestSnapshot } from '../../../storage/records/snapshots.js';
-import { readRunStatus } from '../../../cli/reading/run-status.js';
+import { readRunStatus } from '../../../reading/runs/run-status.js';
 import { statusText } from '../../../cli/render/run-text.js';
 import { runCli, type CliResult } from './harness.js';
 import { runStages, submitRun, writeRun } from './pipeline.js';

@@ -1,6 +1,6 @@
 // The frame of the command line: parsing, exit codes, and what goes to which stream.
 import { describe, expect, it } from 'vitest';
-import { controlDocument } from '../../../schemas/cli-json-runs.js';
+import { controlDocument } from '../../../schemas/documents/runs.js';
 import { DataError, InputError, ResourceError, TransientError } from '../../../schemas/errors.js';
 import { runCli } from './harness.js';
 

@@ -12,7 +12,7 @@ import {
   sqlDocument,
   topDocument,
   verifyDocument,
-} from '../../../schemas/cli-json.js';
+} from '../../../schemas/documents/results.js';
 import { halfToFloat } from '../../../core/tensor/half.js';
 import { datasetDigest } from '../../../core/identity/digest.js';
 import { openStore } from '../../../storage/objects/open-store.js';

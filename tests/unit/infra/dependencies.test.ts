@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
-import { packageRoot } from '../../../infra/package-root.js';
+import { packageRoot } from '../../../servers/package-root.js';
 
 interface Package {
   readonly dependencies: Record<string, string>;

@@ -5,15 +5,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { locateServer } from '../../../infra/servers/locate.js';
+import { locateServer } from '../../../servers/locate.js';
 import {
   endProcess,
   isAlive,
   readProcessRecord,
   startTimeOf,
   writeProcessRecord,
-} from '../../../infra/servers/process-record.js';
-import { atLeast, SERVER_PROGRAMS } from '../../../infra/servers/programs.js';
+} from '../../../servers/process-record.js';
+import { atLeast, SERVER_PROGRAMS } from '../../../servers/programs.js';
 import { loadScript, scriptPath } from './scripts.js';
 
 let folder: string;
