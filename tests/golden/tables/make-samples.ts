@@ -1,8 +1,9 @@
 // Writes the sample files of every table into a folder, for the golden test and for check_tables.py.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TableWriter, type TableFile } from '../../../storage/tables/table-writer.js';
-import type { TableName } from '../../../storage/tables/layouts.js';
+import type { TableFile } from '../../../storage/tables/table-file.js';
+import { LAYOUTS, type Layout, type TableName } from '../../../storage/tables/layouts.js';
+import { RowsWriter } from '../../../storage/tables/rows-writer.js';
 import { samples, type Sample } from './sample.js';
 
 /** Writes every sample into `folder`; resolves to its files by name. */
@@ -11,9 +12,9 @@ export async function writeSamples(folder: string): Promise<Map<string, TableFil
   const files = new Map<string, TableFile>();
   for (const sample of samples()) {
     const { table, columns, options, file } = sample as Sample<TableName>;
-    const writer = await TableWriter.open({
+    const layout: Layout = LAYOUTS[table];
+    const writer = await RowsWriter.open(layout, {
       ...options,
-      table,
       path: join(folder, `${file}.arrow`),
       shard: 'sample',
       metadata: { key: 'sample', model: 'none', site: 'none' },

@@ -4,11 +4,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { halfToFloat } from '../../../core/tensor/half.js';
-import { packColumns, type ColumnData, type LeafValues } from '../../../storage/tables/column-data.js';
-import { leafType } from '../../../storage/tables/arrow-columns.js';
-import { LAYOUTS, type ColumnSpec, type Scalar, type TableName } from '../../../storage/tables/layouts.js';
+import { stride, type ColumnData } from '../../../storage/tables/column-data.js';
+import { leafType, type ColumnSpec } from '../../../storage/tables/columns.js';
+import { LAYOUTS, type Layout, type TableName } from '../../../storage/tables/layouts.js';
+import { packColumns } from '../../../storage/tables/pack.js';
 import { readTable } from '../../../storage/tables/read.js';
-import type { TableFile } from '../../../storage/tables/table-writer.js';
+import type { LeafValues, Scalar } from '../../../storage/tables/scalars.js';
+import type { TableFile } from '../../../storage/tables/table-file.js';
 import { writeSamples } from './make-samples.js';
 import { samples, type Sample } from './sample.js';
 
@@ -31,6 +33,8 @@ const FOLDER = join(ROOT, '.cache', 'golden-tables');
 const TYPE_NAMES: Record<Scalar, string> = {
   u32: 'uint32',
   u64: 'uint64',
+  i32: 'int32',
+  i64: 'int64',
   f16: 'halffloat',
   f32: 'float',
   f64: 'double',
@@ -69,13 +73,12 @@ function leafRecord(type: Scalar, values: LeafValues, nullable: boolean): LeafRe
 
 function describeColumn(spec: ColumnSpec, column: ColumnData, sample: Sample<TableName>): Record<string, LeafRecord> {
   const out: Record<string, LeafRecord> = {};
-  if (column.offsets) {
-    const { offsets } = column;
+  const [offsets] = column.levels;
+  if (offsets) {
     const lengths = offsets.slice(1).map((end, i) => end - (offsets[i] ?? 0));
     out[`${spec.name}#lengths`] = { type: 'lengths', nulls: 0, digest: sha256(bytesOf(lengths)) };
   }
-  const slots =
-    spec.shape === 'width' ? `[${sample.options.width}]` : spec.shape === 'slots' ? `[${sample.options.k}]` : '';
+  const slots = spec.size === null ? '' : `[${stride(spec, sample.options)}]`;
   const empty = column.count ? (column.leaves[0]?.length ?? 0) - column.count.reduce((a, b) => a + b, 0) : 0;
   spec.leaves.forEach((leaf, i) => {
     const record = leafRecord(leafType(leaf, sample.options), column.leaves[i] as LeafValues, spec.nullable);
@@ -102,10 +105,11 @@ describe('tables that pyarrow and polars read alike', () => {
     it(`hold the same values in our own reading: ${sample.file}`, async () => {
       const record = recorded[sample.file];
       const read = await readTable(sample.table, join(FOLDER, `${sample.file}.arrow`));
-      const columns = packColumns(sample.table, read.columns);
+      const layout: Layout = LAYOUTS[sample.table];
+      const columns = packColumns(layout, read.columns);
       const found = Object.assign(
         {},
-        ...LAYOUTS[sample.table].columns.map((spec, c) => describeColumn(spec, columns[c] as ColumnData, sample)),
+        ...layout.columns.map((spec, c) => describeColumn(spec, columns[c] as ColumnData, sample)),
       ) as Record<string, LeafRecord>;
       expect(Object.keys(found).sort()).toEqual(Object.keys(record?.leaves ?? {}).sort());
       for (const [path, leaf] of Object.entries(record?.leaves ?? {})) {
