@@ -32,6 +32,11 @@ export class ConfigFields {
     return (this.#values.get(name) ?? null) !== null;
   }
 
+  /** Whether the field is there, null or not: where null means "none" and nothing means a default. */
+  states(name: string): boolean {
+    return this.#values.has(name);
+  }
+
   /** The value as it stands; null where it is missing or null. */
   take(name: string): unknown {
     this.#read.add(name);

@@ -12,12 +12,16 @@ import {
   type UnresolvedSite,
 } from '../../core/hooks/sites.js';
 import { InputError } from '../../schemas/errors.js';
+import { writeFolderModel } from '../../models/folder/folder-model.js';
 import { inputRole, type ModelInput } from './feeds.js';
+import type { ModelPlace } from './model-session.js';
 import {
+  locateFolder,
   locateModel,
   modelDigest,
   modelFiles,
   readOnnxFile,
+  writtenFiles,
   type ModelFile,
 } from './model-files.js';
 
@@ -32,7 +36,9 @@ export interface ModelSummary {
   readonly width: number;
   /** Rows of the token embedding. */
   readonly vocab: number;
-  /** Tokens that fit, where a learned position table is visible; null where none is. */
+  /** The family whose graph we wrote for a folder of config.json and safetensors; null for an ONNX file. */
+  readonly family: string | null;
+  /** Tokens that fit, where a learned position table is visible or config.json says it; null where neither is. */
   readonly maxPositions: number | null;
   readonly norm: 'pre' | 'post';
   /** Null where not found or not the same in every block. */
@@ -63,23 +69,35 @@ export interface OpenedModel {
 const LIMITS = { opset: 26, oldestOpset: 7, ir: 13 } as const;
 
 /**
- * The model in a file or in a Hugging Face-style folder.
+ * The model in a file or in a Hugging Face-style folder: the ONNX file in it, or the graph that we write for its safetensors.
  * @throws InputError where it is no ONNX model, too new, of unknown structure, needs unknown inputs or other files
  */
 export async function openModel(given: string): Promise<OpenedModel> {
-  const path = await locateModel(given);
-  const bytes = await readOnnxFile(path);
+  const folder = await locateFolder(given);
+  const written = folder === null ? null : await writeFolderModel(folder);
+  const path = folder ?? (await locateModel(given));
+  const bytes = written?.onnx ?? (await readOnnxFile(path));
   const model = inFile(path, () => flattenModel(decodeModel(bytes)));
   const { opset, ir } = inFile(path, () => checkVersions(model));
-  const files = await modelFiles(path, bytes, model);
+  const files = written
+    ? await writtenFiles(path, bytes, written.weights)
+    : await modelFiles(path, bytes, model);
   const graph = graphOf(model);
   const resolved = inFile(path, () => resolveSites(model));
   const inputs = inFile(path, () => neededInputs(model, resolved));
   const { tokenInput: _, ...structure } = resolved;
+  const maxPositions = written?.maxPositions ?? resolved.maxPositions;
+  const family = written?.family ?? null;
   const producer = [model.producerName, model.producerVersion].filter((text) => text).join(' ');
   const outputs = graph.output.map((info) => info.name ?? '');
-  const what = { ...structure, inputs, outputs, opset, ir, producer };
+  const what = { ...structure, family, maxPositions, inputs, outputs, opset, ir, producer };
   return { path, bytes, model, summary: { digest: modelDigest(files), files, ...what } };
+}
+
+/** Where an opened model's files lie, for loading it. */
+export function placeOf({ path, summary }: Pick<OpenedModel, 'path' | 'summary'>): ModelPlace {
+  const [graph, ...external] = summary.files;
+  return { onnx: path, external, ...(graph?.content && { content: graph.content }) };
 }
 
 /** Runs a check and names the file in what it throws. */

@@ -12,6 +12,7 @@ import { probeDevices, resolveAutoProvider } from '../../runtime/devices.js';
 import { ORT_VERSION } from '../../runtime/session.js';
 import type { EngineConfig, Part, StoredFile } from '../configs.js';
 import { listParts } from '../corpus/parts.js';
+import { tokenizerAdvice } from '../../models/folder/tokenizer-file.js';
 import { resolveEdits, type ResolvedEdits } from '../model/edits.js';
 import { openModel, type ModelSummary } from '../model/open-model.js';
 import { openStore } from '../../storage/objects/open-store.js';
@@ -98,7 +99,7 @@ function modelOf({ summary, places, tokenizer, edits }: ModelParts): {
   readonly uploads: readonly Upload[];
 } {
   const [onnx, ...externalFiles] = summary.files.map((f, i) =>
-    upload({ path: f.path }, f, i === 0 ? 'onnx' : 'bin'),
+    upload(f.content ? { bytes: f.content } : { path: f.path }, f, i === 0 ? 'onnx' : 'bin'),
   ) as [Upload, ...Upload[]];
   const tokens = upload({ path: places.tokenizer }, tokenizer, 'json');
   const values = edits.files.map(({ sha256, bytes }) =>
@@ -136,7 +137,7 @@ async function openTokenizer(
     json = await readFile(file);
   } catch (error) {
     throw new InputError(
-      `Cannot read the tokenizer "${file}": ${(error as Error).message}. Give the path of a tokenizer.json in model.tokenizer.`,
+      `Cannot read the tokenizer "${file}": ${(error as Error).message}. ${(await tokenizerAdvice(file)) ?? 'Give the path of a tokenizer.json in model.tokenizer.'}`,
       { path: file },
       { cause: error },
     );
@@ -188,7 +189,7 @@ function checkContext(file: RunFile, model: ModelSummary): void {
   const { contextTokens } = file.model;
   if (model.maxPositions === null || contextTokens <= model.maxPositions) return;
   throw new InputError(
-    `model.contextTokens is ${contextTokens}, but the model's position table has ${model.maxPositions} rows. Set model.contextTokens to ${model.maxPositions} or less.`,
+    `model.contextTokens is ${contextTokens}, but the model's ${model.family === null ? `position table has ${model.maxPositions} rows` : `config.json allows ${model.maxPositions} positions`}. Set model.contextTokens to ${model.maxPositions} or less.`,
     { contextTokens, maxPositions: model.maxPositions },
   );
 }
