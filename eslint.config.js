@@ -44,12 +44,10 @@ const clock = [
     message: 'Randomness is keyed by (seed, stage, shard or step): core/tensor/random.ts.',
   },
 ];
-const clockGlobals = ['setTimeout', 'setInterval', 'performance', 'fetch', 'process'].map(
-  (name) => ({
-    name,
-    message: 'core has no clock, network or environment: take what is needed as a parameter.',
-  }),
-);
+const clockGlobals = ['setTimeout', 'setInterval', 'performance', 'fetch', 'process'].map((name) => ({
+  name,
+  message: 'core has no clock, network or environment: take what is needed as a parameter.',
+}));
 const newDate = {
   selector: "NewExpression[callee.name='Date'][arguments.length=0]",
   message: 'core has no clock: take the time as a parameter.',
@@ -79,14 +77,7 @@ const TYPED = ['**/*.ts'];
 
 export default tseslint.config(
   {
-    ignores: [
-      'node_modules/',
-      'dist/',
-      '.cache/',
-      'coverage/',
-      'tests/fixtures/',
-      'examples/*/data/',
-    ],
+    ignores: ['node_modules/', 'dist/', '.cache/', 'coverage/', 'tests/fixtures/', 'examples/*/data/'],
   },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,
@@ -105,10 +96,7 @@ export default tseslint.config(
       ],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       '@typescript-eslint/max-params': ['error', { max: 3 }],
-      '@typescript-eslint/switch-exhaustiveness-check': [
-        'error',
-        { considerDefaultExhaustiveForUnions: true },
-      ],
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       'max-lines': ['error', { max: 300, skipBlankLines: true, skipComments: true }],
       'max-lines-per-function': ['error', { max: 60, skipBlankLines: true, skipComments: true }],
       '@typescript-eslint/no-unused-vars': [
@@ -132,7 +120,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['workers/**/*.ts', 'cli/**/*.ts', 'web/server/**/*.ts', 'infra/**/*.ts'],
+    files: ['workers/**/*.ts', 'cli/**/*.ts', 'web/server/**/*.ts', 'servers/**/*.ts', 'infra/**/*.ts'],
     rules: { 'no-restricted-properties': 'off', 'no-restricted-imports': 'off' },
   },
   {

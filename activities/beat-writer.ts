@@ -1,5 +1,6 @@
 // A worker's sign of life in the store: who works on what, how far, how fast. Written every 15 s at most, so that `status` needs no Temporal.
-import { LIMITS, type StageName } from '../schemas/constants.js';
+import { LIMITS } from '../schemas/orchestration.js';
+import type { StageName } from '../schemas/stages.js';
 import type { RunRef } from '../schemas/messages.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 import { putBeat } from '../storage/records/runs.js';

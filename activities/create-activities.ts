@@ -11,18 +11,13 @@ import { runLotActivity } from './run-lot.js';
 
 export function createActivities(dependencies: ActivityDependencies): Activities {
   const border =
-    <Input, Output>(
-      activity: (input: Input, dependencies: ActivityDependencies) => Promise<Output>,
-    ) =>
+    <Input, Output>(activity: (input: Input, dependencies: ActivityDependencies) => Promise<Output>) =>
     async (input: Input): Promise<Output> => {
       try {
         return await activity(input, dependencies);
       } catch (error) {
         const failure = toFailure(error, Context.current().info.attempt);
-        dependencies.log.warn(
-          { activity: Context.current().info.activityType, err: error },
-          failure.message,
-        );
+        dependencies.log.warn({ activity: Context.current().info.activityType, err: error }, failure.message);
         throw failure;
       }
     };

@@ -1,5 +1,6 @@
 // What activities need from the process that hosts them; workers build it once, tests inject their own.
-import type { ComputeChildren, LocalCache } from '../stages/stage.js';
+import type { ComputeChildren } from '../stages/stage.js';
+import type { LocalCache } from '../storage/cache/local-cache.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 import type { StoreOptionsMessage } from '../schemas/messages.js';
 

@@ -17,8 +17,7 @@ export function toFailure(error: unknown, attempt: number): Error {
     });
   }
   const nonRetryable =
-    !(error instanceof TransientError) &&
-    !(error instanceof ResourceError && attempt < RESOURCE_ATTEMPTS);
+    !(error instanceof TransientError) && !(error instanceof ResourceError && attempt < RESOURCE_ATTEMPTS);
   return ApplicationFailure.create({
     message: error.message,
     type: error.name,

@@ -1,5 +1,5 @@
 // The activities that workflows may call. Types alone, no code.
-import type { RunStage, StageName } from '../schemas/constants.js';
+import type { RunStage, StageName } from '../schemas/stages.js';
 import type {
   LotInput,
   LotResult,

@@ -2,21 +2,18 @@
 import { Context } from '@temporalio/activity';
 import { InputError } from '../schemas/errors.js';
 import type { ResumeMode, RunRef, StagePlanned } from '../schemas/messages.js';
-import type { RunStage } from '../schemas/constants.js';
-import { cutLots } from '../stages/lot/cut-lots.js';
-import { writeManifest, type PlannedItem } from '../stages/lot/manifest.js';
-import { createPinnedReader } from '../stages/run-plan/pinned.js';
-import { initialPlan, readPlan, withStage, writePlan } from '../stages/run-plan/plan-record.js';
-import { planWork, type StageWork } from '../stages/run-plan/plan-work.js';
-import { datasetNames } from '../stages/run-plan/dataset-names.js';
-import type { ResolvedRun } from '../stages/run-plan/resolved-run.js';
-import { readResolvedRun } from '../stages/run-plan/run-records.js';
-import { STAGE_TABLE } from '../stages/run-plan/stage-table.js';
-import {
-  planStageUnits,
-  type PlannedUnit,
-  type StageUnits,
-} from '../stages/run-plan/stage-units.js';
+import type { RunStage } from '../schemas/stages.js';
+import { cutLots } from '../pipeline/lot/cut-lots.js';
+import { writeManifest, type PlannedItem } from '../pipeline/lot/manifest.js';
+import { createPinnedReader } from '../pipeline/plan/pinned.js';
+import { initialPlan, withStage } from '../pipeline/plan/plan-record.js';
+import { readPlan, writePlan } from '../storage/records/plan-record.js';
+import { planWork, type StageWork } from '../pipeline/plan/plan-work.js';
+import { datasetNames } from '../stages/dataset-names.js';
+import type { ResolvedRun } from '../schemas/resolved-run.js';
+import { readResolvedRun } from '../storage/records/resolved-runs.js';
+import { STAGE_TABLE } from '../stages/table.js';
+import { planStageUnits, type PlannedUnit, type StageUnits } from '../pipeline/plan/stage-units.js';
 import { putKeyPreimage } from '../storage/records/key-preimages.js';
 import { checkDuplicateIds } from '../stages/tokens/duplicate-ids.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
@@ -39,8 +36,7 @@ export async function planStageActivity(
   for (const preimage of units.preimages) await putKeyPreimage(store, preimage);
   await writePlan(store, withStage((await readPlan(store, revision)) ?? initialPlan(run), units));
   const work = await planWork(store, units, mode);
-  if (stage === 'tokens' && work.todo.length > 0)
-    await refuseDuplicateIds(run, store, dependencies);
+  if (stage === 'tokens' && work.todo.length > 0) await refuseDuplicateIds(run, store, dependencies);
   const row = STAGE_TABLE[stage];
   const manifest = await writeManifest(
     store,
@@ -88,9 +84,7 @@ async function refuseDuplicateIds(
   dependencies: ActivityDependencies,
 ): Promise<void> {
   const corpus = await createPinnedReader(store, run.revision)(datasetNames(run.name).corpus);
-  const byPart = new Map(
-    (corpus?.commits ?? []).map((commit) => [(commit.inputs as { part: string }).part, commit]),
-  );
+  const byPart = new Map((corpus?.commits ?? []).map((commit) => [(commit.inputs as { part: string }).part, commit]));
   const parts = run.parts.flatMap((part) => {
     const commit = byPart.get(part.digest);
     return commit ? [{ commit, name: part.location }] : [];

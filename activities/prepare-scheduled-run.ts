@@ -1,18 +1,13 @@
 // Resolves a schedule's template for one scheduled time and stores the run; runs on the host that has the files.
 import { runFile } from '../schemas/run-file.js';
 import { DataError } from '../schemas/errors.js';
-import { LIMITS } from '../schemas/constants.js';
+import { LIMITS } from '../schemas/orchestration.js';
 import type { RunInput, ScheduledInput } from '../schemas/messages.js';
-import { getJson } from '../stages/lot/manifest.js';
-import { fillPlaceholders } from '../stages/run-file/placeholders.js';
-import { resolveRun } from '../stages/run-plan/resolve-run.js';
-import {
-  latestRevision,
-  remainingWork,
-  sameRequest,
-  stagesOf,
-  storeRun,
-} from '../stages/run-plan/run-records.js';
+import { getJson } from '../pipeline/lot/manifest.js';
+import { fillPlaceholders } from '../pipeline/files/placeholders.js';
+import { resolveRun } from '../pipeline/resolve/resolve-run.js';
+import { remainingWork, sameRequest, stagesOf, storeRun } from '../pipeline/plan/run-records.js';
+import { latestRevision } from '../storage/records/resolved-runs.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 interface ScheduleTemplate {
@@ -47,8 +42,7 @@ export async function prepareScheduledRunActivity(
   const resolved = await resolveRun(parsed.data, options);
   const same = latest !== null && sameRequest(latest, resolved.run);
   const run = same ? latest : resolved.run;
-  if (same && schedule.mode !== 'all' && (await remainingWork(store, run, schedule.mode)).complete)
-    return null;
+  if (same && schedule.mode !== 'all' && (await remainingWork(store, run, schedule.mode)).complete) return null;
   if (!same) await storeRun(store, run, resolved.uploads);
   return {
     ref: { store: schedule.ref.store, run: run.name, revision: run.revision },

@@ -1,7 +1,7 @@
 // Publishes what a stage has committed so far as snapshots of its datasets, and counts what is there and what is not.
 import type { ManifestRef, RunRef, StageFinished } from '../schemas/messages.js';
-import type { StageName } from '../schemas/constants.js';
-import { readDatasets } from '../stages/lot/manifest.js';
+import type { StageName } from '../schemas/stages.js';
+import { readDatasets } from '../pipeline/lot/manifest.js';
 import { readCommits } from '../storage/records/commits.js';
 import { listQuarantineInputs } from '../storage/records/quarantine.js';
 import { knownCommits, publishSnapshot } from '../storage/records/snapshots.js';
@@ -53,8 +53,7 @@ export async function publishStageActivity(
     const splits = (some: readonly (readonly [string, string | null])[]): Set<string | null> =>
       new Set(some.map(([, split]) => split));
     const left = splits(planned.filter(([name]) => have.has(name)));
-    for (const split of splits(planned))
-      if (split !== null && !left.has(split)) emptySplits.add(split);
+    for (const split of splits(planned)) if (split !== null && !left.has(split)) emptySplits.add(split);
   }
   return { ...total, emptySplits: [...emptySplits] };
 }

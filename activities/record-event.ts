@@ -9,10 +9,6 @@ export async function recordEventActivity(
 ): Promise<void> {
   const { ref, type, data } = input;
   const store = await dependencies.openStore(ref.store.url, ref.store.options);
-  await appendEvent(
-    store,
-    { name: ref.run, revision: ref.revision },
-    { type, data, atMs: Date.now() },
-  );
+  await appendEvent(store, { name: ref.run, revision: ref.revision }, { type, data, atMs: Date.now() });
   dependencies.log.info({ run: ref.run, revision: ref.revision, ...data }, type);
 }

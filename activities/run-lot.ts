@@ -1,12 +1,12 @@
 // Does one lot: reads its items, computes and commits each, heartbeats the cursor, stops at the next shard when told to.
 import { setInterval, clearInterval } from 'node:timers';
 import { CancelledFailure, Context } from '@temporalio/activity';
-import { QUEUES } from '../schemas/constants.js';
+import { QUEUES } from '../schemas/orchestration.js';
 import type { LotInput, LotResult } from '../schemas/messages.js';
-import { assertStageVersion } from '../stages/run-plan/stage-table.js';
-import { runLotItems, type LotCursor } from '../stages/lot/run-lot.js';
-import { createLotWork } from '../stages/lot/lot-work.js';
-import { readLot } from '../stages/lot/manifest.js';
+import { assertStageVersion } from '../stages/table.js';
+import { runLotItems, type LotCursor } from '../pipeline/lot/run-lot.js';
+import { createLotWork } from '../pipeline/lot/lot-work.js';
+import { readLot } from '../pipeline/lot/manifest.js';
 import { BeatWriter } from './beat-writer.js';
 import type { ActivityDependencies } from './dependencies.js';
 
@@ -14,10 +14,7 @@ const HEARTBEAT_MS = 3000;
 /** After a pause, a cancellation or SIGTERM shards in hand may take this long to finish; then they are released. */
 const FINISH_MS = 18_000;
 
-export async function runLotActivity(
-  input: LotInput,
-  dependencies: ActivityDependencies,
-): Promise<LotResult> {
+export async function runLotActivity(input: LotInput, dependencies: ActivityDependencies): Promise<LotResult> {
   const { ref, stage, lot, mode } = input;
   const context = Context.current();
   assertStageVersion(stage, input.stageVersion);

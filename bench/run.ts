@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../infra/package-root.js';
+import { packageRoot } from '../servers/package-root.js';
 import { AssayError, InputError } from '../schemas/errors.js';
 import type { Bench, BenchRow } from './row.js';
 import { formatTable } from './table.js';
@@ -44,9 +44,7 @@ function parseRows(text: string | undefined): readonly BenchRow['row'][] {
   return text.split(',').map((part) => {
     const row = known.find((one) => String(one) === part);
     if (row !== undefined) return row;
-    throw new InputError(
-      `Expected rows among ${known.join(', ')}, got "${part}" in --rows ${text}.`,
-    );
+    throw new InputError(`Expected rows among ${known.join(', ')}, got "${part}" in --rows ${text}.`);
   });
 }
 

@@ -12,9 +12,7 @@ export function formatTable(rows: readonly BenchRow[]): string {
     r.conditions,
   ]);
   const head = ['row', 'what', 'value', 'must', '', 'conditions'];
-  const widths = head.map((title, i) =>
-    Math.max(title.length, ...cells.map((cell) => cell[i]?.length ?? 0)),
-  );
+  const widths = head.map((title, i) => Math.max(title.length, ...cells.map((cell) => cell[i]?.length ?? 0)));
   return [head, ...cells]
     .map((cell) =>
       cell

@@ -7,11 +7,7 @@ import { InputError } from '../schemas/errors.js';
 const address = z.string().regex(/^[^\s/:]+:\d{1,5}$/, 'expected HOST:PORT, e.g. 127.0.0.1:7233');
 
 const schema = z.object({
-  ASSAY_STORE: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('store that commands read, where --store does not say'),
+  ASSAY_STORE: z.string().min(1).optional().describe('store that commands read, where --store does not say'),
   ASSAY_DEBUG: z.string().optional().describe('set to 1: errors come with their stack'),
   ASSAY_LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])
@@ -21,11 +17,7 @@ const schema = z.object({
     .optional()
     .describe('Temporal front end, HOST:PORT; default: the one that `assay up` started'),
   TEMPORAL_NAMESPACE: z.string().min(1).default('default').describe('Temporal namespace'),
-  ASSAY_CACHE: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('folder for local copies of stored files; default ~/.cache/assay'),
+  ASSAY_CACHE: z.string().min(1).optional().describe('folder for local copies of stored files; default ~/.cache/assay'),
   NO_COLOR: z.string().optional().describe('set to anything: no colours (no-color.org)'),
 });
 
@@ -41,19 +33,16 @@ export interface Environment {
 }
 
 /** Name and meaning of every variable, for the documentation. */
-export const ENVIRONMENT_VARIABLES: readonly { readonly name: string; readonly meaning: string }[] =
-  Object.entries(schema.shape).map(([name, field]) => ({ name, meaning: field.description ?? '' }));
+export const ENVIRONMENT_VARIABLES: readonly { readonly name: string; readonly meaning: string }[] = Object.entries(
+  schema.shape,
+).map(([name, field]) => ({ name, meaning: field.description ?? '' }));
 
 /**
  * The variables, checked. An empty one counts as not set.
  * @throws InputError that names every wrong variable
  */
-export function readEnvironment(
-  variables: Readonly<Record<string, string | undefined>>,
-): Environment {
-  const set = Object.fromEntries(
-    Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''),
-  );
+export function readEnvironment(variables: Readonly<Record<string, string | undefined>>): Environment {
+  const set = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== undefined && value !== ''));
   const parsed = schema.safeParse(set);
   if (!parsed.success) {
     const lines = parsed.error.issues.map((issue) => {

@@ -1,7 +1,7 @@
 // From an error to what the user sees and the exit code. With --json the error is the one document on stdout as well.
 import { CommanderError } from 'commander';
-import { errorDocument } from '../schemas/cli-json.js';
-import { EXIT } from '../schemas/constants.js';
+import { errorDocument } from '../schemas/documents/results.js';
+import { EXIT } from '../schemas/exit.js';
 import { AssayError } from '../schemas/errors.js';
 import type { Io } from './io.js';
 
@@ -29,18 +29,13 @@ export function reportError(error: unknown, io: Io, options: ErrorReportOptions)
 }
 
 function reportUsage(error: CommanderError, io: Io, options: ErrorReportOptions): number {
-  if (error.exitCode === 0 || error.code === 'commander.help')
-    return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
+  if (error.exitCode === 0 || error.code === 'commander.help') return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
   const message = error.message.replace(/^error: /, '');
-  if (options.json)
-    writeDocument(io, { class: 'InputError', message, details: { code: error.code } });
+  if (options.json) writeDocument(io, { class: 'InputError', message, details: { code: error.code } });
   return EXIT.badInput;
 }
 
-function writeDocument(
-  io: Io,
-  error: { class: string; message: string; details: Record<string, unknown> },
-): void {
+function writeDocument(io: Io, error: { class: string; message: string; details: Record<string, unknown> }): void {
   io.stdout.write(`${JSON.stringify(errorDocument.parse({ error }))}\n`);
 }
 
@@ -49,12 +44,9 @@ function describeError(error: unknown): {
   message: string;
   details: Record<string, unknown>;
 } {
-  if (error instanceof AssayError)
-    return { name: error.name, message: error.message, details: error.details };
+  if (error instanceof AssayError) return { name: error.name, message: error.message, details: error.details };
   const { name, text } =
-    error instanceof Error
-      ? { name: error.name, text: error.message }
-      : { name: 'unknown', text: String(error) };
+    error instanceof Error ? { name: error.name, text: error.message } : { name: 'unknown', text: String(error) };
   const hint = 'This is a fault of assay itself; set ASSAY_DEBUG=1 to see where it arose.';
   return { name, message: `unexpected ${name}: ${text}. ${hint}`, details: {} };
 }

@@ -17,9 +17,7 @@ const localConfig = z.looseObject({
       checksums: z.enum(['when_supported', 'when_required']).default('when_supported'),
     })
     .optional(),
-  temporal: z
-    .object({ address: z.string(), namespace: z.string(), web: z.string().optional() })
-    .optional(),
+  temporal: z.object({ address: z.string(), namespace: z.string(), web: z.string().optional() }).optional(),
 });
 
 export interface LocalConfig {
@@ -27,8 +25,7 @@ export interface LocalConfig {
   readonly store: string;
   readonly storeOptions?: StoreOptions | undefined;
   readonly temporal?:
-    | { readonly address: string; readonly namespace: string; readonly web?: string | undefined }
-    | undefined;
+    { readonly address: string; readonly namespace: string; readonly web?: string | undefined } | undefined;
 }
 
 export interface FoundConfig {

@@ -1,5 +1,5 @@
 // Entry of the `assay` process: its streams, its signals and its exit code. Imported by cli/assay.mjs.
-import { EXIT } from '../schemas/constants.js';
+import { EXIT } from '../schemas/exit.js';
 import { processIo } from './io.js';
 import { lazyOrchestration } from './lazy-orchestration.js';
 import { main } from './program.js';
@@ -24,7 +24,5 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-const orchestration = lazyOrchestration(
-  async () => (await import('./orchestration/orchestration.js')).orchestration,
-);
+const orchestration = lazyOrchestration(async () => (await import('./orchestration/orchestration.js')).orchestration);
 process.exitCode = await main(process.argv.slice(2), processIo(interrupt.signal), orchestration);

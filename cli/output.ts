@@ -4,11 +4,7 @@ import type { Io } from './io.js';
 
 export interface Output {
   /** The command's result: with --json the document (checked against its schema), else the text. */
-  result<Schema extends z.ZodType>(
-    schema: Schema,
-    document: z.input<Schema>,
-    text: () => string,
-  ): void;
+  result<Schema extends z.ZodType>(schema: Schema, document: z.input<Schema>, text: () => string): void;
   /** A line for people on stderr. */
   note(text: string): void;
   /** A line that is replaced by the next one; only where stderr is a terminal. `null` ends it. */
@@ -20,10 +16,7 @@ export interface Output {
 }
 
 /** An output over the streams of `io`. */
-export function createOutput(
-  io: Io,
-  options: { readonly json: boolean; readonly colour: boolean },
-): Output {
+export function createOutput(io: Io, options: { readonly json: boolean; readonly colour: boolean }): Output {
   const { stdout, stderr } = io;
   let line = '';
   const clear = (): void => {

@@ -1,6 +1,6 @@
 // The command line as a function: arguments and streams in, exit code out. Puts the commands together; none of their work is here.
 import { Command } from 'commander';
-import { EXIT } from '../schemas/constants.js';
+import { EXIT } from '../schemas/exit.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 import type { CommandBody, CommandContext, Start } from './command.js';
 import { addDatasets } from './commands/datasets.js';
@@ -36,15 +36,10 @@ interface GlobalOptions {
 }
 
 /** Runs one command line (without the program's name) and returns its exit code; never throws. */
-export async function main(
-  argv: readonly string[],
-  io: Io,
-  orchestration: Orchestration,
-): Promise<number> {
+export async function main(argv: readonly string[], io: Io, orchestration: Orchestration): Promise<number> {
   // Known before parsing, so that a wrong command line is reported in the form that was asked for.
   const json = argv.includes('--json');
-  const debug =
-    io.environment['ASSAY_DEBUG'] !== undefined && io.environment['ASSAY_DEBUG'] !== '0';
+  const debug = io.environment['ASSAY_DEBUG'] !== undefined && io.environment['ASSAY_DEBUG'] !== '0';
   let exitCode: number = EXIT.done;
   try {
     const program: Command = createProgram(io, orchestration, async (body) => {
@@ -86,21 +81,11 @@ function addCommands(program: Command, start: Start, orchestration: Orchestratio
   addStackCommands(program, start, orchestration);
   program.commandsGroup('Runs:');
   addStartCommands(program, start, orchestration);
-  for (const add of [addRuns, addStatus, addLogs, addQuarantine, addExplain, addRm])
-    add(program, start);
+  for (const add of [addRuns, addStatus, addLogs, addQuarantine, addExplain, addRm]) add(program, start);
   program.commandsGroup('Control:');
   addControlCommands(program, start, orchestration);
   program.commandsGroup('Results:');
-  for (const add of [
-    addDatasets,
-    addDescribe,
-    addVerify,
-    addTop,
-    addFind,
-    addSql,
-    addExport,
-    addGc,
-  ])
+  for (const add of [addDatasets, addDescribe, addVerify, addTop, addFind, addSql, addExport, addGc])
     add(program, start);
   program.commandsGroup('Models:');
   addModel(program, start);

@@ -31,12 +31,8 @@ export async function build() {
 
 async function listSources() {
   const config = JSON.parse(await readFile(path.join(ROOT, 'tsconfig.json'), 'utf8'));
-  const folders = config.include.filter(
-    (name) => existsSync(path.join(ROOT, name)) && !name.includes('.'),
-  );
-  const lists = await Promise.all(
-    folders.map((folder) => readdir(path.join(ROOT, folder), { recursive: true })),
-  );
+  const folders = config.include.filter((name) => existsSync(path.join(ROOT, name)) && !name.includes('.'));
+  const lists = await Promise.all(folders.map((folder) => readdir(path.join(ROOT, folder), { recursive: true })));
   return folders
     .flatMap((folder, i) => lists[i].map((name) => path.join(folder, name)))
     .filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts'))

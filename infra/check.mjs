@@ -11,14 +11,7 @@ const STEPS = [
   [
     'tests',
     bin('vitest', 'vitest.mjs'),
-    [
-      'run',
-      '--reporter=dot',
-      '--silent=passed-only',
-      '--project=unit',
-      '--project=property',
-      '--project=replay',
-    ],
+    ['run', '--reporter=dot', '--silent=passed-only', '--project=unit', '--project=property', '--project=replay'],
   ],
   [
     'lint',
@@ -51,11 +44,7 @@ async function check(names) {
   };
   await Promise.all([lane(), lane()]);
   const seconds = ((Date.now() - start) / 1000).toFixed(1);
-  console.log(
-    failed.length === 0
-      ? `check: ok, ${seconds} s`
-      : `check: ${failed.join(', ')} failed, ${seconds} s`,
-  );
+  console.log(failed.length === 0 ? `check: ok, ${seconds} s` : `check: ${failed.join(', ')} failed, ${seconds} s`);
   return failed.length === 0 ? 0 : 1;
 }
 

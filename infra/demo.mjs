@@ -58,10 +58,7 @@ async function ownFolder() {
   const file = path.join(ROOT, '.assay', 'config.json');
   if (await readFile(file, 'utf8').catch(() => null)) return;
   await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(
-    file,
-    `${JSON.stringify({ formatVersion: 1, store: pathToFileURL(DATA).href })}\n`,
-  );
+  await writeFile(file, `${JSON.stringify({ formatVersion: 1, store: pathToFileURL(DATA).href })}\n`);
 }
 
 /** Whether the checkout's stack runs already; then it is not ours to stop. */

@@ -6,11 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT, startOf } from './processes.mjs';
 
 /** What `body` returns; nobody else holds the lock `name` meanwhile. */
-export async function withLock(
-  name,
-  body,
-  { folder = path.join(ROOT, '.cache'), pollMs = 500 } = {},
-) {
+export async function withLock(name, body, { folder = path.join(ROOT, '.cache'), pollMs = 500 } = {}) {
   await mkdir(folder, { recursive: true });
   const file = path.join(folder, `${name}.lock`);
   let told = false;
@@ -21,8 +17,7 @@ export async function withLock(
       await setAside(file, holder);
       continue;
     }
-    if (!told)
-      console.log(`waiting for process ${holder.split(' ')[0]}, which is at the same (${file})`);
+    if (!told) console.log(`waiting for process ${holder.split(' ')[0]}, which is at the same (${file})`);
     told = true;
     await sleep(pollMs);
   }

@@ -18,12 +18,6 @@ export function describeMachine() {
 export async function describeCommit() {
   const commit = await outputOf('git', ['-C', ROOT, 'rev-parse', 'HEAD']);
   if (commit === null) return 'unknown';
-  const changes = await outputOf('git', [
-    '-C',
-    ROOT,
-    'status',
-    '--porcelain',
-    '--untracked-files=no',
-  ]);
+  const changes = await outputOf('git', ['-C', ROOT, 'status', '--porcelain', '--untracked-files=no']);
   return changes ? `${commit}+changes` : commit;
 }

@@ -18,11 +18,7 @@ export function isMain(moduleUrl) {
  * Exit code of a command run in the project's folder with its output shown; 128 + n when signal n ended it.
  * @param onStart receives the child process, so that a caller can signal it
  */
-export function runCommand(
-  command,
-  args,
-  { env = {}, cwd = ROOT, stdio = 'inherit', onStart } = {},
-) {
+export function runCommand(command, args, { env = {}, cwd = ROOT, stdio = 'inherit', onStart } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, stdio, env: { ...process.env, ...env } });
     onStart?.(child);

@@ -19,9 +19,7 @@ export async function setUp({ servers = [] } = {}) {
     if (!(await packagesMatch())) {
       await step('installing packages (npm ci)', install);
       if (!(await packagesMatch())) {
-        throw new SetupError(
-          'npm ci ended well, but node_modules does not match package-lock.json.',
-        );
+        throw new SetupError('npm ci ended well, but node_modules does not match package-lock.json.');
       }
     }
     await step('compiling', build);
@@ -45,8 +43,7 @@ export function checkNode(version) {
 export async function packagesMatch(root = ROOT) {
   const wanted = await readPackages(path.join(root, 'package-lock.json'));
   const found = await readPackages(path.join(root, 'node_modules', '.package-lock.json'));
-  if (wanted === null)
-    throw new SetupError(`package-lock.json is missing or unreadable in ${root}.`);
+  if (wanted === null) throw new SetupError(`package-lock.json is missing or unreadable in ${root}.`);
   if (found === null) return false;
   return Object.entries(wanted).every(([name, entry]) => {
     if (name === '') return true;
@@ -80,8 +77,7 @@ async function install() {
 async function step(name, body) {
   const start = Date.now();
   const result = await body();
-  if (result !== false)
-    console.log(`set-up: ${name}: ${((Date.now() - start) / 1000).toFixed(1)} s`);
+  if (result !== false) console.log(`set-up: ${name}: ${((Date.now() - start) / 1000).toFixed(1)} s`);
 }
 
 if (isMain(import.meta.url)) {

@@ -10,8 +10,7 @@ const MARKS = ['<!-- operators: written by `npm run tables` -->', '<!-- end of o
 /** The page with the table between its marks. */
 export function withTable(page, table) {
   const [from, to] = MARKS.map((mark) => page.indexOf(mark));
-  if (from < 0 || to < from)
-    throw new SetupError(`Expected the marks ${MARKS.join(' and ')} in docs/engine.md.`);
+  if (from < 0 || to < from) throw new SetupError(`Expected the marks ${MARKS.join(' and ')} in docs/engine.md.`);
   return `${page.slice(0, from + MARKS[0].length)}\n\n${table}\n\n${page.slice(to)}`;
 }
 

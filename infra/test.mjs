@@ -40,9 +40,7 @@ async function runTests(args) {
     return summary({ passed: 0, failed: 1 });
   }
   const counts = countTests(report, exitCode);
-  console.log(
-    `\n${counts.files} files, ${counts.skipped} skipped, ${minutes} min, runner's exit code ${exitCode}`,
-  );
+  console.log(`\n${counts.files} files, ${counts.skipped} skipped, ${minutes} min, runner's exit code ${exitCode}`);
   listFailures(report);
   return summary(counts);
 }
@@ -66,11 +64,11 @@ function summary({ passed, failed }) {
 function runVitest(args) {
   const vitest = path.join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
   return new Promise((resolve) => {
-    const child = spawn(
-      process.execPath,
-      [vitest, 'run', '--reporter=default', '--reporter=json', ...args],
-      { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'], detached: true },
-    );
+    const child = spawn(process.execPath, [vitest, 'run', '--reporter=default', '--reporter=json', ...args], {
+      cwd: ROOT,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      detached: true,
+    });
     const endGroup = (signal) => {
       try {
         process.kill(-child.pid, signal);

@@ -86,8 +86,7 @@ const X64_CLASSES: readonly (readonly [string, RegExp])[] = [
 /** Instruction class from Node's architecture name and the text of /proc/cpuinfo (empty where there is none). */
 export function instructionClass(arch: string, cpuinfo: string): string {
   const flags = /^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1] ?? '';
-  if (arch === 'x64')
-    return `x64-${X64_CLASSES.find(([, flag]) => flag.test(flags))?.[0] ?? 'sse2'}`;
+  if (arch === 'x64') return `x64-${X64_CLASSES.find(([, flag]) => flag.test(flags))?.[0] ?? 'sse2'}`;
   if (arch === 'arm64') return /\bsve\b/.test(flags) ? 'arm64-sve' : 'arm64-neon';
   return arch;
 }

@@ -19,11 +19,7 @@ export class SessionCache<T extends Releasable> {
   }
 
   /** The result of `work` on what `key` names, made by `create` where it is not loaded. */
-  async use<Result>(
-    key: string,
-    create: () => Promise<T>,
-    work: (held: T) => Promise<Result>,
-  ): Promise<Result> {
+  async use<Result>(key: string, create: () => Promise<T>, work: (held: T) => Promise<Result>): Promise<Result> {
     const entry = this.#entries.get(key) ?? { held: create(), users: 0 };
     // Deleting first moves the entry to the end of the map's order: used last.
     this.#entries.delete(key);

@@ -67,8 +67,7 @@ export interface ResidentOutputs {
 }
 
 /** Version of ONNX Runtime, e.g. `1.30.0`. */
-export const ORT_VERSION = (require('onnxruntime-node/package.json') as { version: string })
-  .version;
+export const ORT_VERSION = (require('onnxruntime-node/package.json') as { version: string }).version;
 
 /** One loaded model. Feeds are read in place; outputs are fresh arrays. */
 export class Session {
@@ -109,7 +108,9 @@ export class Session {
   ): Promise<Record<string, TensorValue>> {
     const stays = outputs.find((name) => this.#resident.has(name));
     if (stays !== undefined)
-      throw new InputError(`Expected outputs that leave the device, got "${stays}". Use runResident.`, { output: stays }); // prettier-ignore
+      throw new InputError(`Expected outputs that leave the device, got "${stays}". Use runResident.`, {
+        output: stays,
+      });
     return (await this.runResident(feeds, outputs)).values;
   }
 
@@ -118,13 +119,10 @@ export class Session {
    * of it.
    * @throws as run
    */
-  async runResident(
-    feeds: Feeds,
-    outputs: readonly string[] = this.outputs,
-  ): Promise<ResidentOutputs> {
+  async runResident(feeds: Feeds, outputs: readonly string[] = this.outputs): Promise<ResidentOutputs> {
     const tensors = Object.entries(feeds).map(
       ([name, value]) =>
-        [name, value instanceof DeviceTensor ? value.tensorFor(this.#provider) : toOrt(value)] as const, // prettier-ignore
+        [name, value instanceof DeviceTensor ? value.tensorFor(this.#provider) : toOrt(value)] as const,
     );
     let results: OrtSession.OnnxValueMapType;
     try {
@@ -138,7 +136,7 @@ export class Session {
     return {
       values: Object.fromEntries(leaves.map((output) => [output.name, fromOrt(output)])),
       resident: Object.fromEntries(
-        stays.map(({ name, tensor, dtype }) => [name, new DeviceTensor(tensor, dtype, this.#provider)]), // prettier-ignore
+        stays.map(({ name, tensor, dtype }) => [name, new DeviceTensor(tensor, dtype, this.#provider)]),
       ),
     };
   }
@@ -185,12 +183,8 @@ interface FoundOutput {
   readonly tensor: OrtTensor;
 }
 
-function foundOutput(
-  name: string,
-  value: OrtSession.OnnxValueMapType[string] | undefined,
-): FoundOutput {
-  if (value === undefined)
-    throw new DataError(`Expected an output "${name}", found none.`, { name });
+function foundOutput(name: string, value: OrtSession.OnnxValueMapType[string] | undefined): FoundOutput {
+  if (value === undefined) throw new DataError(`Expected an output "${name}", found none.`, { name });
   const { type } = value;
   if (isTensorDtype(type)) return { dtype: type, tensor: value };
   throw new InputError(
@@ -240,11 +234,7 @@ function creationError(error: unknown, settings: SessionSettings): Error {
     const text = `Expected enough memory to load the model, ONNX Runtime says: ${message}. Give this process more memory or use a smaller model.`;
     return new ResourceError(text, details, options);
   }
-  if (
-    /backend not found|provider.*(not|fail)|no available backend|adapter|\.so\b.*cannot open/i.test(
-      message,
-    )
-  ) {
+  if (/backend not found|provider.*(not|fail)|no available backend|adapter|\.so\b.*cannot open/i.test(message)) {
     const text = `Expected the provider "${settings.provider}" to load, ONNX Runtime ${ORT_VERSION} says: ${message}. Set compute.device to cpu, or install what the provider needs.`;
     return new ResourceError(text, details, options);
   }
@@ -254,9 +244,7 @@ function creationError(error: unknown, settings: SessionSettings): Error {
 
 function runError(error: unknown, feeds: Feeds): Error {
   const message = messageOf(error);
-  const shapes = Object.entries(feeds).map(
-    ([name, f]) => `${name} ${f.dtype} [${f.dims.join(', ')}]`,
-  );
+  const shapes = Object.entries(feeds).map(([name, f]) => `${name} ${f.dtype} [${f.dims.join(', ')}]`);
   const details = { feeds: shapes, ort: ORT_VERSION, message };
   const options = { cause: error };
   if (OUT_OF_MEMORY.test(message)) {

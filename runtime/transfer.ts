@@ -30,11 +30,7 @@ export async function releaseTransfers(): Promise<void> {
   for (const session of kept) await (await session).release();
 }
 
-async function identity(
-  provider: Provider,
-  dtype: DataTypeName,
-  way: 'up' | 'down',
-): Promise<Session> {
+async function identity(provider: Provider, dtype: DataTypeName, way: 'up' | 'down'): Promise<Session> {
   const key = `${provider} ${dtype} ${way}`;
   let session = sessions.get(key);
   if (session === undefined) {

@@ -1,5 +1,5 @@
 // What clients, workflows and activities say to each other: references and counts only, under 2 KB. Types alone, no code.
-import type { RunStage, StageName } from './constants.js';
+import type { RunStage, StageName } from './stages.js';
 
 /** Where a run's records lie. Credentials are never part of it: each worker has its own. */
 export interface RunRef {

@@ -30,23 +30,15 @@ export const modelEdit = z
       .string()
       .min(1)
       .optional()
-      .describe(
-        'FILE#TENSOR with a direction [d], made a unit vector: only the part of x along it changes',
-      ),
+      .describe('FILE#TENSOR with a direction [d], made a unit vector: only the part of x along it changes'),
     at: z
-      .array(
-        z.union([whole, z.string().regex(POSITIONS, 'a position such as 5, -1, "3:7", "5<-3"')]),
-      )
+      .array(z.union([whole, z.string().regex(POSITIONS, 'a position such as 5, -1, "3:7", "5<-3"')]))
       .min(1)
       .optional()
       .describe(
         'positions within a context, the prepended token counted, negative from its end, "3:7" without 7; "5<-3" takes row 3 of the value; default all',
       ),
-    heads: z
-      .array(whole.nonnegative())
-      .min(1)
-      .optional()
-      .describe('heads, at sites that have them; default all'),
+    heads: z.array(whole.nonnegative()).min(1).optional().describe('heads, at sites that have them; default all'),
   })
   .describe('One edit; several apply in the order of the model, those at one site as listed.');
 export type ModelEdit = z.infer<typeof modelEdit>;

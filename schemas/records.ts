@@ -1,6 +1,6 @@
 // Shapes of the records in the store: commits, snapshots, refs, plans, events, quarantine. Parsed on every read back.
 import { z } from 'zod';
-import { ALL_STAGES, SPLITS } from './constants.js';
+import { ALL_STAGES, SPLITS } from './stages.js';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.number().int().nonnegative();
@@ -9,9 +9,7 @@ export const splitName = z.enum(SPLITS);
 
 /** Byte range and value range of one record batch, so that a reader can prune and verify without opening the file. */
 export const batchRecord = z.strictObject({
-  offset: count.describe(
-    'first byte of the encapsulated message (metadata length prefix) in the file',
-  ),
+  offset: count.describe('first byte of the encapsulated message (metadata length prefix) in the file'),
   length: count.describe('bytes of metadata and body together'),
   rows: count,
   min: z.number().describe("least value of the table's leading sort column in this batch"),
@@ -107,9 +105,7 @@ export type Snapshot = z.infer<typeof snapshotRecord>;
 export const eventRecord = z.strictObject({
   formatVersion: z.literal(1),
   n: count,
-  previous: sha256
-    .nullable()
-    .describe('digest of the canonical JSON of the event before; null for the first'),
+  previous: sha256.nullable().describe('digest of the canonical JSON of the event before; null for the first'),
   atMs: z.number(),
   type: z.string(),
   data: z.record(z.string(), z.unknown()),
@@ -121,9 +117,7 @@ export const checkpointRecord = z.strictObject({
   key: sha256,
   step: count,
   chunks: z.array(z.strictObject({ name: z.string(), key: z.string(), sha256, bytes: count })),
-  state: z
-    .record(z.string(), z.unknown())
-    .describe('counters, thresholds, cursor, random state, log rows'),
+  state: z.record(z.string(), z.unknown()).describe('counters, thresholds, cursor, random state, log rows'),
   atMs: z.number(),
 });
 export type Checkpoint = z.infer<typeof checkpointRecord>;

@@ -9,26 +9,13 @@ export const plainName = z
 const positive = z.number().int().positive();
 
 /** Dataset names that a dictionary may not take. */
-export const RESERVED_NAMES = [
-  'documents',
-  'tokens',
-  'activations',
-  'models',
-  'graphs',
-  'evidence',
-] as const;
+export const RESERVED_NAMES = ['documents', 'tokens', 'activations', 'models', 'graphs', 'evidence'] as const;
 
 /** Where a configuration file's store lies. */
 export const storeOptions = z
   .strictObject({
-    endpoint: z
-      .url()
-      .optional()
-      .describe('address of an S3-compatible store, e.g. http://127.0.0.1:9000; default AWS'),
-    region: z
-      .string()
-      .optional()
-      .describe('S3 region; default from the environment, else us-east-1'),
+    endpoint: z.url().optional().describe('address of an S3-compatible store, e.g. http://127.0.0.1:9000; default AWS'),
+    region: z.string().optional().describe('S3 region; default from the environment, else us-east-1'),
     pathStyle: z
       .boolean()
       .optional()
@@ -38,9 +25,7 @@ export const storeOptions = z
       .default('when_supported')
       .describe('when the SDK sends and checks CRC32'),
   })
-  .describe(
-    'Connection to the store. Credentials come from the environment or the SDK chain, never from here.',
-  );
+  .describe('Connection to the store. Credentials come from the environment or the SDK chain, never from here.');
 
 const model = z
   .strictObject({
@@ -84,10 +69,7 @@ const split = z.union([
       calib: z.number().min(0).max(1).describe('share of documents for thresholds'),
       test: z.number().min(0).max(1).describe('share of documents for reported numbers'),
     })
-    .refine(
-      (s) => Math.abs(s.fit + s.calib + s.test - 1) < 1e-9,
-      'the three shares must add up to 1',
-    ),
+    .refine((s) => Math.abs(s.fit + s.calib + s.test - 1) < 1e-9, 'the three shares must add up to 1'),
 ]);
 
 /** The section `corpus` of a configuration file. */
@@ -96,13 +78,8 @@ export const corpusSection = z
     sources: z
       .array(z.string())
       .min(1)
-      .describe(
-        'files, folders, globs or s3:// prefixes, in order; each file (or folder of .txt files) is one part',
-      ),
-    format: z
-      .enum(['auto', 'jsonl', 'txt', 'parquet'])
-      .default('auto')
-      .describe('auto decides by the file name'),
+      .describe('files, folders, globs or s3:// prefixes, in order; each file (or folder of .txt files) is one part'),
+    format: z.enum(['auto', 'jsonl', 'txt', 'parquet']).default('auto').describe('auto decides by the file name'),
     id: z.string().default('id').describe('field with the document id'),
     text: z.string().default('text').describe('field with the text'),
     split: split
@@ -126,17 +103,12 @@ export const corpusSection = z
 
 const activations = z
   .strictObject({
-    hooks: z
-      .array(z.string())
-      .min(1)
-      .describe('sites, TransformerLens spelling; * matches any layer'),
+    hooks: z.array(z.string()).min(1).describe('sites, TransformerLens spelling; * matches any layer'),
     dtype: z.enum(['float16', 'float32']).default('float16').describe('stored precision'),
     dropPositions: z
       .array(z.number().int().nonnegative())
       .default([0])
-      .describe(
-        'positions within a context, the prepended token counted, that are computed but not stored',
-      ),
+      .describe('positions within a context, the prepended token counted, that are computed but not stored'),
     batchTokens: positive.default(8192).describe('tokens per forward pass'),
   })
   .describe('Which activations to keep.');
@@ -154,12 +126,7 @@ const sae = z.strictObject({
   k: positive.describe('features that may fire on one token'),
   tokens: positive.describe('training budget, rows (one token each)'),
   batchRows: positive.default(2048).describe('rows per training step'),
-  lr: z
-    .number()
-    .positive()
-    .nullable()
-    .default(null)
-    .describe('learning rate; default 2e-4 / sqrt(features / 16384)'),
+  lr: z.number().positive().nullable().default(null).describe('learning rate; default 2e-4 / sqrt(features / 16384)'),
   warmupSteps: z
     .number()
     .int()
@@ -178,21 +145,14 @@ const sae = z.strictObject({
     .default([0.9, 0.999])
     .describe('Adam decay rates'),
   epsilon: z.number().positive().default(1e-8).describe("Adam's epsilon"),
-  clipNorm: z
-    .number()
-    .positive()
-    .nullable()
-    .default(null)
-    .describe('greatest global gradient norm; null for none'),
+  clipNorm: z.number().positive().nullable().default(null).describe('greatest global gradient norm; null for none'),
   auxK: z
     .number()
     .int()
     .nonnegative()
     .nullable()
     .default(null)
-    .describe(
-      'dead features that the auxiliary loss revives per row; default half the width; 0 for none',
-    ),
+    .describe('dead features that the auxiliary loss revives per row; default half the width; 0 for none'),
   auxWeight: z
     .number()
     .nonnegative()
@@ -201,24 +161,14 @@ const sae = z.strictObject({
   deadAfterTokens: positive
     .nullable()
     .default(null)
-    .describe(
-      'rows without firing after which a feature is dead; default min(10 million, tokens / 10)',
-    ),
+    .describe('rows without firing after which a feature is dead; default min(10 million, tokens / 10)'),
   logEverySteps: positive.default(10).describe('steps between logged rows'),
-  seed: z
-    .number()
-    .int()
-    .default(0)
-    .describe('initialisation only; the order of data follows the run seed'),
+  seed: z.number().int().default(0).describe('initialisation only; the order of data follows the run seed'),
 });
 
 export const runFile = z.strictObject({
   name: z.string().min(1).describe('name of the run; a schedule needs {{date}} or {{hour}} in it'),
-  seed: z
-    .number()
-    .int()
-    .default(0)
-    .describe('seed of everything that is not split or initialisation'),
+  seed: z.number().int().default(0).describe('seed of everything that is not split or initialisation'),
   store: z
     .string()
     .default('file://./data')
@@ -245,14 +195,8 @@ export const runFile = z.strictObject({
     .default({ quarantinedShards: 0.01 }),
   compute: z
     .strictObject({
-      device: z
-        .enum(['auto', 'cpu', 'cuda', 'webgpu'])
-        .default('auto')
-        .describe('auto: cuda where it loads, else cpu'),
-      threadsPerSession: positive
-        .max(256)
-        .default(1)
-        .describe('threads of one inference session; part of every key'),
+      device: z.enum(['auto', 'cpu', 'cuda', 'webgpu']).default('auto').describe('auto: cuda where it loads, else cpu'),
+      threadsPerSession: positive.max(256).default(1).describe('threads of one inference session; part of every key'),
     })
     .default({ device: 'auto', threadsPerSession: 1 }),
   owner: z.string().optional().describe('who is responsible; a search attribute'),

@@ -4,10 +4,7 @@ import { z } from 'zod';
 export const temporalEnvironment = z.object({
   TEMPORAL_API_KEY: z.string().optional().describe('API key; TLS is on with it'),
   TEMPORAL_TLS: z.string().optional().describe('"true": TLS without a client certificate'),
-  TEMPORAL_TLS_CLIENT_CERT_PATH: z
-    .string()
-    .optional()
-    .describe('file of the client certificate (mTLS)'),
+  TEMPORAL_TLS_CLIENT_CERT_PATH: z.string().optional().describe('file of the client certificate (mTLS)'),
   TEMPORAL_TLS_CLIENT_KEY_PATH: z.string().optional().describe('file of its key'),
 });
 

@@ -1,7 +1,7 @@
 // The training file: which small language models to train, on what and how. Strict; every field has a description, a unit
 // and a default where one is sensible.
 import { z } from 'zod';
-import { SPLITS } from './constants.js';
+import { SPLITS } from './stages.js';
 import { corpusSection, plainName, storeOptions } from './run-file.js';
 
 const positive = z.number().int().positive();
@@ -20,11 +20,7 @@ const optimiser = z
       .tuple([rate.lt(1), rate.lt(1)])
       .default([0.9, 0.95])
       .describe('decay rates of the first and second moment (adamw, adam)'),
-    epsilon: z
-      .number()
-      .positive()
-      .default(1e-8)
-      .describe('added to the root of the second moment (adamw, adam)'),
+    epsilon: z.number().positive().default(1e-8).describe('added to the root of the second moment (adamw, adam)'),
     weightDecay: z
       .number()
       .nonnegative()
@@ -40,16 +36,12 @@ const optimiser = z
 const schedule = z
   .strictObject({
     lr: z.number().nonnegative().default(1e-3).describe('greatest learning rate'),
-    warmupSteps: count
-      .default(0)
-      .describe('steps of linear warm-up: step s has (s + 1) / warmupSteps'),
+    warmupSteps: count.default(0).describe('steps of linear warm-up: step s has (s + 1) / warmupSteps'),
     decay: z
       .enum(['constant', 'linear', 'cosine'])
       .default('cosine')
       .describe('course after the warm-up, to the last step'),
-    finalFraction: rate
-      .default(0.1)
-      .describe('learning rate that the decay approaches, as a share of lr'),
+    finalFraction: rate.default(0.1).describe('learning rate that the decay approaches, as a share of lr'),
   })
   .describe('The learning rate.');
 
@@ -58,9 +50,7 @@ const lossWeights = z
     field: z
       .string()
       .min(1)
-      .describe(
-        'field of the document with a list of {start, end, weight}, in Unicode code points',
-      ),
+      .describe('field of the document with a list of {start, end, weight}, in Unicode code points'),
     default: z.number().nonnegative().default(1).describe('weight of tokens in no span'),
   })
   .describe('Weight of each target token in the loss.');
@@ -70,24 +60,15 @@ const trainingFields = z.strictObject({
   steps: positive.optional().describe('training steps; give this or `tokens`'),
   tokens: positive
     .optional()
-    .describe(
-      'training budget, target tokens: steps = tokens / (batch · contextTokens), rounded down',
-    ),
+    .describe('training budget, target tokens: steps = tokens / (batch · contextTokens), rounded down'),
   batch: positive.default(32).describe('contexts per step'),
   optimiser: optimiser.prefault({}),
   schedule: schedule.prefault({}),
-  clipNorm: z
-    .number()
-    .positive()
-    .nullable()
-    .default(1)
-    .describe('greatest global gradient norm; null for none'),
+  clipNorm: z.number().positive().nullable().default(1).describe('greatest global gradient norm; null for none'),
   logEverySteps: positive.default(10).describe('steps between logged rows'),
   validateEverySteps: positive
     .default(200)
-    .describe(
-      'steps between measurements of the calib split; it is measured after the last step too',
-    ),
+    .describe('steps between measurements of the calib split; it is measured after the last step too'),
   splits: z
     .array(z.enum(SPLITS))
     .min(1)
@@ -96,9 +77,7 @@ const trainingFields = z.strictObject({
   order: z
     .enum(['file', 'shuffled'])
     .default('shuffled')
-    .describe(
-      'order of the documents in the training stream: as in the sources, or by a keyed hash of their ids',
-    ),
+    .describe('order of the documents in the training stream: as in the sources, or by a keyed hash of their ids'),
   prepend: z
     .union([z.string(), count])
     .nullable()
@@ -171,9 +150,7 @@ const model = z
     mlpWidth: positive
       .nullable()
       .default(null)
-      .describe(
-        'width inside the MLP; default 4 · width (gpt2), 8/3 · width rounded up to a multiple of 16 (llama)',
-      ),
+      .describe('width inside the MLP; default 4 · width (gpt2), 8/3 · width rounded up to a multiple of 16 (llama)'),
     contextTokens: positive.min(2).default(128).describe('tokens that the model sees at once'),
     vocabulary: positive
       .nullable()
@@ -183,36 +160,21 @@ const model = z
       .boolean()
       .nullable()
       .default(null)
-      .describe(
-        'whether the output reuses the token embedding; default true (gpt2), false (llama)',
-      ),
+      .describe('whether the output reuses the token embedding; default true (gpt2), false (llama)'),
     activation: z
       .enum(ACTIVATIONS)
       .nullable()
       .default(null)
       .describe('activation of the MLP; default gelu_tanh (gpt2), silu (llama)'),
-    normEpsilon: z
-      .number()
-      .positive()
-      .lt(1)
-      .default(1e-5)
-      .describe('added to the variance in norms'),
+    normEpsilon: z.number().positive().lt(1).default(1e-5).describe('added to the variance in norms'),
     ropeBase: z.number().gt(1).default(10_000).describe('base of the rotary frequencies (llama)'),
     init: z
       .string()
       .nullable()
       .default(null)
-      .describe(
-        'safetensors file with the weights to begin from, Hugging Face names; default random by the seed',
-      ),
-    seed: z
-      .number()
-      .int()
-      .default(0)
-      .describe('initialisation only; the order of data follows the seed of the file'),
-    training: overrides
-      .optional()
-      .describe('fields of `training` that are otherwise for this model'),
+      .describe('safetensors file with the weights to begin from, Hugging Face names; default random by the seed'),
+    seed: z.number().int().default(0).describe('initialisation only; the order of data follows the seed of the file'),
+    training: overrides.optional().describe('fields of `training` that are otherwise for this model'),
   })
   .describe('A language model.');
 
@@ -227,37 +189,25 @@ export const trainingFile = z.strictObject({
   tokenizer: z
     .string()
     .optional()
-    .describe(
-      'path of tokenizer.json, relative to the training file; with `tokens` the one of that run',
-    ),
+    .describe('path of tokenizer.json, relative to the training file; with `tokens` the one of that run'),
   corpus: corpusSection.optional(),
   tokens: z
     .string()
     .min(1)
     .optional()
-    .describe(
-      'name of a finished run in the same store whose tokens are trained on, instead of `corpus`',
-    ),
+    .describe('name of a finished run in the same store whose tokens are trained on, instead of `corpus`'),
   model: model.optional(),
   models: z.array(model).min(1).optional().describe('models to train; `model` for a single one'),
   training: trainingFields.prefault({}).describe('How the models are trained.'),
   compute: z
     .strictObject({
-      device: z
-        .enum(['auto', 'cpu', 'cuda', 'webgpu'])
-        .default('auto')
-        .describe('auto: cuda where it loads, else cpu'),
-      threadsPerSession: positive
-        .max(256)
-        .default(1)
-        .describe('threads of one model; part of every key'),
+      device: z.enum(['auto', 'cpu', 'cuda', 'webgpu']).default('auto').describe('auto: cuda where it loads, else cpu'),
+      threadsPerSession: positive.max(256).default(1).describe('threads of one model; part of every key'),
       children: positive
         .max(256)
         .nullable()
         .default(null)
-        .describe(
-          'models in training at once, one compute child each; default cores / threadsPerSession',
-        ),
+        .describe('models in training at once, one compute child each; default cores / threadsPerSession'),
       checkpointSeconds: z
         .number()
         .positive()

@@ -1,13 +1,13 @@
 // The compute child's entry: collects every stage's tasks and serves them until the worker is gone.
 import { serveChild } from '../runtime/child/serve.js';
-import { activationsTasks } from './activations/child.js';
-import { corpusTasks } from './corpus/child.js';
-import { encodeTasks } from './encode/child.js';
-import { indexTasks } from './index/child.js';
-import { languageModelTasks } from './language-model/child.js';
-import { streamTasks } from './stream/child.js';
-import { tokensTasks } from './tokens/child.js';
-import { trainTasks } from './train/child.js';
+import { activationsTasks } from './activations/task.js';
+import { corpusTasks } from './corpus/task.js';
+import { encodeTasks } from './encode/task.js';
+import { indexTasks } from './index/task.js';
+import { languageModelTasks } from './language-model/task.js';
+import { streamTasks } from './stream/task.js';
+import { tokensTasks } from './tokens/task.js';
+import { trainTasks } from './train/task.js';
 
 serveChild({
   ...corpusTasks,

@@ -1,9 +1,10 @@
 // What every stage folder offers (a pure plan, a run, tasks for the compute child) and what a run may use.
-import type { StageName, Split } from '../schemas/constants.js';
+import type { StageName, Split } from '../schemas/stages.js';
 import type { BatchRecord, EngineRecord } from '../schemas/records.js';
 import type { ObjectRecord } from '../schemas/records.js';
+import type { LocalCache } from '../storage/cache/local-cache.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
-import type { StoredFile } from './configs.js';
+import type { StoredFile } from '../schemas/stored.js';
 
 /** One unit of work of a stage: one commit (or one per site) comes of it. Plain data: items travel in stored lot manifests. */
 export interface WorkItem<Inputs = unknown> {
@@ -60,15 +61,6 @@ export interface ComputeChildren {
   call<Response>(task: string, request: unknown, call: ChildCall): Promise<Response>;
   /** Asks running tasks to stop at their next safe point. */
   stopAll(): void;
-}
-
-/** Local files named by digest, fetched from the store once and kept within a budget. */
-export interface LocalCache {
-  /** Path of a read-only local copy of a stored data object; verified against its digest. */
-  fetch(
-    object: { readonly key: string; readonly sha256: string; readonly bytes: number },
-    signal: AbortSignal,
-  ): Promise<string>;
 }
 
 export interface StageContext {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import type { ActivityDependencies, Logger } from '../activities/dependencies.js';
 import type { StoreOptionsMessage } from '../schemas/messages.js';
 import type { ChildPool } from '../runtime/child/child-pool.js';
-import type { LocalCache } from '../stages/stage.js';
+import type { LocalCache } from '../storage/cache/local-cache.js';
 import { openLocalCache } from '../storage/cache/local-cache.js';
 import { openStore } from '../storage/objects/open-store.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
@@ -30,9 +30,9 @@ export async function createDependencies(
   const caches = new Map<string, LocalCache>();
   const spoolRoot = path.join(folder, 'spool', String(process.pid));
   await mkdir(spoolRoot, { recursive: true });
-  const manifest = JSON.parse(
-    await readFile(new URL('../../package.json', import.meta.url), 'utf8'),
-  ) as { version: string };
+  const manifest = JSON.parse(await readFile(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
   const open = (url: string, storeOptions: StoreOptionsMessage): Promise<ObjectStore> => {
     const known = stores.get(url);
     if (known) return known;

@@ -14,12 +14,7 @@ export const workerOptions = z.strictObject({
     .min(1)
     .default([...ROLES]),
   device: z.enum(['cpu', 'cuda', 'webgpu']).default('cpu'),
-  slots: z
-    .number()
-    .int()
-    .positive()
-    .describe('compute children at once')
-    .default(os.availableParallelism()),
+  slots: z.number().int().positive().describe('compute children at once').default(os.availableParallelism()),
   memoryBytes: z
     .number()
     .int()
@@ -36,11 +31,7 @@ export const workerOptions = z.strictObject({
     .positive()
     .default(20 * 2 ** 30),
   hostId: z.string().default(os.hostname()),
-  exitWithRun: z
-    .string()
-    .nullable()
-    .default(null)
-    .describe('workflow id after whose end the worker shuts down'),
+  exitWithRun: z.string().nullable().default(null).describe('workflow id after whose end the worker shuts down'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 });
 export type WorkerOptions = z.infer<typeof workerOptions>;
@@ -49,9 +40,7 @@ export type WorkerOptions = z.infer<typeof workerOptions>;
 export function parseWorkerOptions(argument: string | undefined): WorkerOptions {
   const result = workerOptions.safeParse(JSON.parse(argument ?? '{}'));
   if (result.success) return result.data;
-  const text = result.error.issues
-    .map((issue) => `${issue.path.join('.')}: ${issue.message}`)
-    .join('; ');
+  const text = result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; ');
   throw new InputError(`Worker options: ${text}. Start workers with \`assay worker\`.`);
 }
 

@@ -13,7 +13,7 @@ import {
 } from '@temporalio/worker';
 import type { Logger } from '../activities/dependencies.js';
 import { createActivities } from '../activities/create-activities.js';
-import { QUEUES } from '../schemas/constants.js';
+import { QUEUES } from '../schemas/orchestration.js';
 import { ChildPool } from '../runtime/child/child-pool.js';
 import { endOrphans } from '../runtime/child/orphans.js';
 import { connectWorker } from './connect.js';
@@ -66,13 +66,9 @@ export async function runWorker(options: WorkerOptions, log: Logger): Promise<vo
     for (const worker of workers) worker.shutdown();
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutdown(signal));
-  if (options.exitWithRun !== null)
-    void watchRun(options, () => shutdown('the run has ended'), log);
+  if (options.exitWithRun !== null) void watchRun(options, () => shutdown('the run has ended'), log);
 
-  log.info(
-    { roles: options.roles, slots: options.slots, address: options.address },
-    'worker ready',
-  );
+  log.info({ roles: options.roles, slots: options.slots, address: options.address }, 'worker ready');
   try {
     await Promise.all(workers.map((worker) => worker.run()));
   } finally {
@@ -119,8 +115,7 @@ async function createWorkers({ options, connection, activities }: WorkersInput):
     );
   }
   if (roles.includes('io')) workers.push(await Worker.create({ ...lots, taskQueue: QUEUES.io }));
-  if (roles.includes('compute'))
-    workers.push(await Worker.create({ ...lots, taskQueue: QUEUES.compute(device) }));
+  if (roles.includes('compute')) workers.push(await Worker.create({ ...lots, taskQueue: QUEUES.compute(device) }));
   if (roles.includes('io') || roles.includes('compute')) {
     workers.push(await Worker.create({ ...lots, taskQueue: QUEUES.host(hostId) }));
   }

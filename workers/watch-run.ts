@@ -9,11 +9,7 @@ import type { WorkerOptions } from './environment.js';
 const POLL_MS = 2000;
 
 /** Calls `onEnd` once the workflow is closed or unknown. A server that is away is waited for. */
-export async function watchRun(
-  options: WorkerOptions,
-  onEnd: () => void,
-  log: Logger,
-): Promise<void> {
+export async function watchRun(options: WorkerOptions, onEnd: () => void, log: Logger): Promise<void> {
   const credentials = await temporalCredentials(process.env, (path) => readFile(path));
   const connection = await Connection.connect({ address: options.address, ...credentials });
   const client = new Client({ connection, namespace: options.namespace });

@@ -1,14 +1,8 @@
 // A bounded window of lot activities over a range of lots. Lots that stop early are given out again; a pause stops what is in hand
 // at the next shard and gives nothing out.
-import {
-  ActivityFailure,
-  CancellationScope,
-  condition,
-  isCancellation,
-  TimeoutFailure,
-} from '@temporalio/workflow';
+import { ActivityFailure, CancellationScope, condition, isCancellation, TimeoutFailure } from '@temporalio/workflow';
 import type { LotInput, LotResult } from '../schemas/messages.js';
-import { LIMITS } from '../schemas/constants.js';
+import { LIMITS } from '../schemas/orchestration.js';
 import { lotActivity } from './options.js';
 import type { Control } from './signals.js';
 
@@ -66,10 +60,8 @@ export async function runLotWindow(
       })
       .finally(() => pending.delete(lot));
   };
-  const hasWork = (): boolean =>
-    again.length > 0 || (next < input.to && next - input.from < input.budget);
-  const mayGive = (): boolean =>
-    failure === null && !control.paused && hasWork() && pending.size < control.window;
+  const hasWork = (): boolean => again.length > 0 || (next < input.to && next - input.from < input.budget);
+  const mayGive = (): boolean => failure === null && !control.paused && hasWork() && pending.size < control.window;
 
   try {
     while (failure === null && (hasWork() || pending.size > 0)) {

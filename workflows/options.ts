@@ -1,7 +1,7 @@
 // Time-outs and retries, in the three named classes that every activity call uses.
 import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../activities/messages.js';
-import { QUEUES } from '../schemas/constants.js';
+import { QUEUES } from '../schemas/orchestration.js';
 
 const FINAL_ERRORS = ['InputError', 'DataError'];
 

@@ -1,12 +1,7 @@
 // One partition of a stage's lots: a window that continues as new once it is drained, at most once a second.
-import {
-  continueAsNew,
-  getExternalWorkflowHandle,
-  sleep,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { continueAsNew, getExternalWorkflowHandle, sleep, workflowInfo } from '@temporalio/workflow';
 import type { LotInput } from '../schemas/messages.js';
-import { LIMITS } from '../schemas/constants.js';
+import { LIMITS } from '../schemas/orchestration.js';
 import { runLotWindow } from './lot-window.js';
 import { Control, reportSignal } from './signals.js';
 

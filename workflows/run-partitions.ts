@@ -1,7 +1,7 @@
 // Many lots: partitions of a stage, each a child workflow with a window of its own.
 import { type ChildWorkflowHandle, startChild, workflowInfo } from '@temporalio/workflow';
 import type { LotInput, StagePlanned } from '../schemas/messages.js';
-import { LIMITS } from '../schemas/constants.js';
+import { LIMITS } from '../schemas/orchestration.js';
 import { partitionWorkflow } from './partition.js';
 import type { Control } from './signals.js';
 
@@ -19,13 +19,7 @@ interface PartitionsInput {
 }
 
 /** Splits the lots evenly over child workflows and waits for all. @throws the first failure */
-export async function runPartitions({
-  lot,
-  control,
-  planned,
-  partitions,
-  bounds,
-}: PartitionsInput): Promise<void> {
+export async function runPartitions({ lot, control, planned, partitions, bounds }: PartitionsInput): Promise<void> {
   const { lotsPerPartition, lotsPerContinueAsNew: budget } = bounds;
   const wanted = Math.min(LIMITS.partitions, Math.ceil(planned.lots / lotsPerPartition));
   const each = Math.ceil(planned.lots / wanted);
@@ -42,18 +36,13 @@ export async function runPartitions({
         ...(budget === undefined ? {} : { budget }),
       },
     ];
-    partitions.push(
-      await startChild(partitionWorkflow, { workflowId: `${id}/p/${partition}`, args }),
-    );
+    partitions.push(await startChild(partitionWorkflow, { workflowId: `${id}/p/${partition}`, args }));
   }
   await Promise.all(partitions.map((p) => p.result()));
 }
 
 /** Sends a signal to every child. */
-export async function tellAll<T>(
-  children: readonly T[],
-  send: (child: T) => Promise<void>,
-): Promise<void> {
+export async function tellAll<T>(children: readonly T[], send: (child: T) => Promise<void>): Promise<void> {
   // A child that has just ended cannot be signalled; it needs no signal.
   await Promise.all(children.map((child) => send(child).catch(() => undefined)));
 }

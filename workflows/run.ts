@@ -13,7 +13,8 @@ import {
 } from '@temporalio/workflow';
 import type { RunInput, RunResult, StageFinished } from '../schemas/messages.js';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { SEARCH_ATTRIBUTES, type RunStage, type StageName } from '../schemas/constants.js';
+import { SEARCH_ATTRIBUTES } from '../schemas/orchestration.js';
+import type { RunStage, StageName } from '../schemas/stages.js';
 import { planStage, publishStage, recordEvent } from './options.js';
 import { Control, limitsSignal, pauseSignal, progressQuery, unpauseSignal } from './signals.js';
 import { stageWorkflow } from './stage.js';
@@ -65,9 +66,7 @@ export async function runWorkflow(input: RunInput): Promise<RunResult> {
 /** Takes signals: each becomes an event and is passed on to the stage that runs. */
 function listen(input: RunInput, current: Current): Control {
   const { ref } = input;
-  const pass = async (
-    send: (child: ChildWorkflowHandle<typeof stageWorkflow>) => Promise<void>,
-  ): Promise<void> => {
+  const pass = async (send: (child: ChildWorkflowHandle<typeof stageWorkflow>) => Promise<void>): Promise<void> => {
     // A stage that has just ended cannot be signalled; the next one starts with the state of this workflow.
     if (current.child) await send(current.child).catch(() => undefined);
   };
@@ -134,11 +133,7 @@ async function runStage(running: Running, stage: RunStage): Promise<void> {
   await pauseForEmptySplits(stage, finished, control);
 }
 
-async function pauseForEmptySplits(
-  stage: StageName,
-  finished: StageFinished,
-  control: Control,
-): Promise<void> {
+async function pauseForEmptySplits(stage: StageName, finished: StageFinished, control: Control): Promise<void> {
   if (finished.emptySplits.length === 0) return;
   await control.pause(
     `after stage ${stage} no shard is left of split ${finished.emptySplits.join(', ')}: ${finished.quarantined} of ${finished.planned} shards are quarantined`,

@@ -21,9 +21,7 @@ export const unpauseSignal = defineSignal('unpause');
 export const limitsSignal = defineSignal<[Limits]>('limits');
 /** A partition tells its stage what its lots did since it last said so. */
 export const reportSignal =
-  defineSignal<
-    [{ readonly done: number; readonly quarantined: number; readonly different: number }]
-  >('report');
+  defineSignal<[{ readonly done: number; readonly quarantined: number; readonly different: number }]>('report');
 export const progressQuery = defineQuery<Progress>('progress');
 
 /** Pause state and limits of one workflow, changed by signals; `onChange` forwards them to children. */

@@ -1,24 +1,13 @@
 // One stage of a run: its lots in a window (or partitions above LIMITS.lotsPerPartition), growing snapshots, the tolerance for quarantine.
-import {
-  type ChildWorkflowHandle,
-  condition,
-  setHandler,
-  CancellationScope,
-} from '@temporalio/workflow';
+import { type ChildWorkflowHandle, condition, setHandler, CancellationScope } from '@temporalio/workflow';
 import type { LotInput, LotResult, RunInput, StagePlanned } from '../schemas/messages.js';
-import { LIMITS, type StageName } from '../schemas/constants.js';
+import { LIMITS } from '../schemas/orchestration.js';
+import type { StageName } from '../schemas/stages.js';
 import { runLotWindow } from './lot-window.js';
 import { publishStage, recordEvent } from './options.js';
 import type { partitionWorkflow } from './partition.js';
 import { runPartitions, tellAll, type Bounds } from './run-partitions.js';
-import {
-  Control,
-  limitsSignal,
-  pauseSignal,
-  progressQuery,
-  reportSignal,
-  unpauseSignal,
-} from './signals.js';
+import { Control, limitsSignal, pauseSignal, progressQuery, reportSignal, unpauseSignal } from './signals.js';
 
 export interface StageInput {
   readonly run: Pick<RunInput, 'ref' | 'mode' | 'window' | 'tolerance'>;
@@ -65,11 +54,7 @@ export async function stageWorkflow(input: StageInput): Promise<StageResult> {
 }
 
 /** Takes signals and passes them on to the partitions. */
-function listen(
-  { run, paused }: StageInput,
-  partitions: Working['partitions'],
-  total: Working['total'],
-): Control {
+function listen({ run, paused }: StageInput, partitions: Working['partitions'], total: Working['total']): Control {
   const control = new Control(
     { window: run.window, tolerance: run.tolerance, paused },
     {
@@ -118,10 +103,7 @@ function counter({
   };
 }
 
-async function runLots(
-  { input, control, partitions }: Working,
-  count: (result: LotResult) => void,
-): Promise<void> {
+async function runLots({ input, control, partitions }: Working, count: (result: LotResult) => void): Promise<void> {
   const { run, stage, planned } = input;
   const { stageVersion, manifest, queue, lots } = planned;
   const lot: Omit<LotInput, 'lot'> = {
@@ -140,14 +122,8 @@ async function runLots(
 /** Snapshots while the stage grows: every 30 s at first, more rarely in a long stage, so that the history stays short. */
 async function publishWhile(input: StageInput, working: () => boolean): Promise<void> {
   const { run, stage, planned } = input;
-  for (
-    let pause: number = LIMITS.snapshotMs;
-    ;
-    pause = Math.min(pause * 1.1, 10 * LIMITS.snapshotMs)
-  ) {
+  for (let pause: number = LIMITS.snapshotMs; ; pause = Math.min(pause * 1.1, 10 * LIMITS.snapshotMs)) {
     if (await condition(() => !working(), pause)) return;
-    await publishStage({ ref: run.ref, stage, manifest: planned.manifest, complete: false }).catch(
-      () => undefined,
-    );
+    await publishStage({ ref: run.ref, stage, manifest: planned.manifest, complete: false }).catch(() => undefined);
   }
 }

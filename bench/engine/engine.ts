@@ -45,7 +45,14 @@ function rowsOf(work: Work, graph: string, all: readonly Measured[]): BenchRow[]
   const seconds = median(all.map((one) => one.seconds));
   const { nodesBefore, nodesAfter } = all[0] as Measured;
   const conditions = `GPT-2 small shape, 124M parameters in an external file, ${graph} graph of ${nodesBefore} nodes${nodesAfter === 0 ? '' : `, ${nodesAfter} after`}, median of ${all.length} fresh processes`;
-  const row = (what: string, value: number, must: string): BenchRow => ({ row: 'engine', what, value, must, met: meets(value, must), conditions }); // prettier-ignore
+  const row = (what: string, value: number, must: string): BenchRow => ({
+    row: 'engine',
+    what,
+    value,
+    must,
+    met: meets(value, must),
+    conditions,
+  });
   if (work !== 'open') {
     const target = work === 'vjp-site' ? 'blocks.0.hook_resid_post' : 'all parameters';
     return [row(`differentiating the logits by ${target}, graph work: s`, seconds, VJP_SECONDS)];

@@ -5,8 +5,8 @@ import { buildVjpModel } from '../../core/autodiff/vjp-model.js';
 import { encodeModel } from '../../core/onnx/codec.js';
 import { graphOf } from '../../core/onnx/cut.js';
 import type { GraphProto, ModelProto } from '../../core/onnx/proto.js';
-import { openModel, type OpenedModel } from '../../stages/model/open-model.js';
-import { prepareModel } from '../../stages/model/model-session.js';
+import { openModel, type OpenedModel } from '../../models/open-model.js';
+import { prepareModel } from '../../models/model-session.js';
 
 export type Work = 'open' | 'vjp-site' | 'vjp-parameters';
 
@@ -38,7 +38,12 @@ export async function measure(work: Work, file: string): Promise<Measured> {
     seconds = (performance.now() - begun) / 1000;
     nodesAfter = graphOf(vjp).node.length;
   }
-  return { seconds, anonymousBytes: await anonymousBytes(), nodesBefore: graphOf(opened.model).node.length, nodesAfter }; // prettier-ignore
+  return {
+    seconds,
+    anonymousBytes: await anonymousBytes(),
+    nodesBefore: graphOf(opened.model).node.length,
+    nodesAfter,
+  };
 }
 
 function differentiate(work: Work, { model, summary }: OpenedModel): ModelProto {

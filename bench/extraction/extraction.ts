@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { ORT_VERSION, type TensorValue } from '../../runtime/session.js';
-import { runActivationsTask, type ActivationsRequest } from '../../stages/activations/child.js';
-import { makeFeeds } from '../../stages/model/feeds.js';
-import { loadModel, prepareModel } from '../../stages/model/model-session.js';
+import { runActivationsTask, type ActivationsRequest } from '../../stages/activations/task.js';
+import { makeFeeds } from '../../models/feeds.js';
+import { loadModel, prepareModel } from '../../models/model-session.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import { meets, type BenchRow } from '../row.js';
 import { GPT2_SMALL, writeGpt2 } from './gpt2-model.js';
@@ -82,10 +82,7 @@ function rows(measured: readonly { bare: number; whole: number }[], passes: numb
   const ratio = median(measured.map(({ bare, whole }) => whole / bare));
   const speed = `${median(measured.map((m) => m.bare)).toFixed(0)} and ${median(measured.map((m) => m.whole)).toFixed(0)} tokens/s`;
   const conditions = `GPT-2 small shape, random weights, ${SITE}, ${BATCH} x ${CONTEXT} tokens, ${THREADS} threads, ${passes} passes, median of ${measured.length} alternating pairs; ${speed}`;
-  const bar = (
-    value: number,
-    must: string,
-  ): Pick<BenchRow, 'value' | 'must' | 'met' | 'conditions'> => ({
+  const bar = (value: number, must: string): Pick<BenchRow, 'value' | 'must' | 'met' | 'conditions'> => ({
     value,
     must,
     met: meets(value, must),
@@ -105,10 +102,7 @@ function rows(measured: readonly { bare: number; whole: number }[], passes: numb
   ];
 }
 
-function requestFor(
-  place: ActivationsRequest['model'],
-  spool: string,
-): Omit<ActivationsRequest, 'tokens'> {
+function requestFor(place: ActivationsRequest['model'], spool: string): Omit<ActivationsRequest, 'tokens'> {
   const keyed = {
     tokensKey: '0'.repeat(64),
     model: { base: '0'.repeat(64), edits: [] },
@@ -138,10 +132,7 @@ async function bareLoop(
   ids: Uint32Array,
   engine: ActivationsRequest['keyed']['engine'],
 ): Promise<{ run: () => Promise<void>; release: () => Promise<void> }> {
-  const { session, inputs, outputs, release } = await loadModel(
-    await prepareModel(place, [SITE]),
-    engine,
-  );
+  const { session, inputs, outputs, release } = await loadModel(await prepareModel(place, [SITE]), engine);
   const feeds: Record<string, TensorValue>[] = [];
   for (let from = 0; from < ids.length; from += BATCH * CONTEXT) {
     feeds.push(makeFeeds(inputs, ids.subarray(from, from + BATCH * CONTEXT), CONTEXT));

@@ -56,8 +56,7 @@ class WeightFile {
     const handle = await open(file, 'w');
     const block = new Float32Array(2 ** 20);
     for (let done = 0; done < this.#bytes; done += block.byteLength) {
-      for (let i = 0; i < block.length; i++)
-        block[i] = (random.nextUint32() / 2 ** 31 - 1) * SPREAD;
+      for (let i = 0; i < block.length; i++) block[i] = (random.nextUint32() / 2 ** 31 - 1) * SPREAD;
       await handle.write(block, 0, Math.min(block.byteLength, this.#bytes - done));
     }
     await handle.close();
@@ -118,11 +117,7 @@ interface Block {
 /** x + attention(norm(x)), then + MLP(norm(·)). */
 function buildBlock(g: Nodes, weights: WeightFile, { shape, n, x, mask }: Block): string {
   const { width } = shape;
-  const linear = (
-    name: string,
-    from: string,
-    [rows, columns]: readonly [number, number],
-  ): string => {
+  const linear = (name: string, from: string, [rows, columns]: readonly [number, number]): string => {
     const W = weights.add(`h.${n}.${name}.weight`, [rows, columns]);
     const b = weights.add(`h.${n}.${name}.bias`, [columns]);
     return g.op('Add', [g.op('MatMul', [from, W]), b]);
@@ -152,11 +147,7 @@ function gelu(g: Nodes, h: string): string {
   return g.op('Mul', [g.op('Mul', [h, 'half']), gate]);
 }
 
-function norm(
-  g: Nodes,
-  weights: WeightFile,
-  { name, x, width }: { name: string; x: string; width: number },
-): string {
+function norm(g: Nodes, weights: WeightFile, { name, x, width }: { name: string; x: string; width: number }): string {
   const scale = weights.add(`${name}.weight`, [width]);
   const bias = weights.add(`${name}.bias`, [width]);
   return g.op('LayerNormalization', [x, scale, bias], { axis: -1, epsilon: { f: 1e-5 } });
@@ -165,11 +156,7 @@ function norm(
 class Nodes {
   readonly nodes: NodeProto[] = [];
 
-  op(
-    opType: string,
-    input: readonly string[],
-    attributes: Readonly<Record<string, AttributeValue>> = {},
-  ): string {
+  op(opType: string, input: readonly string[], attributes: Readonly<Record<string, AttributeValue>> = {}): string {
     const name = `${opType}_${this.nodes.length}`;
     this.nodes.push(makeNode(opType, { input, output: [name], attributes }));
     return name;
@@ -177,7 +164,7 @@ class Nodes {
 
   split(input: string, parts: number): string[] {
     const output = Array.from({ length: parts }, (_, i) => `Split_${this.nodes.length}_${i}`);
-    this.nodes.push(makeNode('Split', { input: [input], output, attributes: { axis: -1, num_outputs: parts } })); // prettier-ignore
+    this.nodes.push(makeNode('Split', { input: [input], output, attributes: { axis: -1, num_outputs: parts } }));
     return output;
   }
 }

@@ -1,7 +1,7 @@
 // The real command line as a process, as a user starts it.
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { packageRoot } from '../../infra/package-root.js';
+import { packageRoot } from '../../servers/package-root.js';
 
 export interface CommandOptions {
   readonly cwd: string;
@@ -15,10 +15,7 @@ export interface CommandEnd {
 }
 
 /** Runs `assay ARGS` to its end. @throws RangeError with its stderr where it does not succeed */
-export async function runAssay(
-  args: readonly string[],
-  { cwd, env = {} }: CommandOptions,
-): Promise<CommandEnd> {
+export async function runAssay(args: readonly string[], { cwd, env = {} }: CommandOptions): Promise<CommandEnd> {
   const started = performance.now();
   const child = spawn(process.execPath, [path.join(packageRoot(), 'cli', 'assay.mjs'), ...args], {
     cwd,

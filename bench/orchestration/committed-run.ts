@@ -2,18 +2,19 @@
 // `resume` finds in a store after a long run. Records only: the data objects that they name are not there, and nobody asks.
 import path from 'node:path';
 import { sha256Hex } from '../../core/identity/digest.js';
-import { packageRoot } from '../../infra/package-root.js';
-import type { Split } from '../../schemas/constants.js';
+import { packageRoot } from '../../servers/package-root.js';
+import type { Split } from '../../schemas/stages.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
 import { runFile } from '../../schemas/run-file.js';
-import type { Part } from '../../stages/configs.js';
+import type { Part } from '../../schemas/stored.js';
 import type { CorpusShard } from '../../stages/corpus/statistics.js';
-import { createPinnedReader } from '../../stages/run-plan/pinned.js';
-import { initialPlan, withStage, writePlan } from '../../stages/run-plan/plan-record.js';
-import { resolveRun } from '../../stages/run-plan/resolve-run.js';
-import type { ResolvedRun } from '../../stages/run-plan/resolved-run.js';
-import { stagesOf, storeRun } from '../../stages/run-plan/run-records.js';
-import { planStageUnits, type StageUnits } from '../../stages/run-plan/stage-units.js';
+import { createPinnedReader } from '../../pipeline/plan/pinned.js';
+import { initialPlan, withStage } from '../../pipeline/plan/plan-record.js';
+import { writePlan } from '../../storage/records/plan-record.js';
+import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
+import type { ResolvedRun } from '../../schemas/resolved-run.js';
+import { stagesOf, storeRun } from '../../pipeline/plan/run-records.js';
+import { planStageUnits, type StageUnits } from '../../pipeline/plan/stage-units.js';
 import type { WorkItem } from '../../stages/stage.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { putCommit } from '../../storage/records/commits.js';
@@ -83,11 +84,7 @@ async function syntheticRun(shards: number): Promise<ResolvedRun> {
   return { ...run, parts };
 }
 
-async function commitStage(
-  store: ObjectStore,
-  run: ResolvedRun,
-  units: StageUnits,
-): Promise<number> {
+async function commitStage(store: ObjectStore, run: ResolvedRun, units: StageUnits): Promise<number> {
   for (const preimage of units.preimages) await putKeyPreimage(store, preimage);
   let written = 0;
   for (const { group, units: planned } of units.groups) {

@@ -4,8 +4,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { packageRoot } from '../../infra/package-root.js';
-import { WORKFLOWS } from '../../schemas/constants.js';
+import { packageRoot } from '../../servers/package-root.js';
+import { WORKFLOWS } from '../../schemas/orchestration.js';
 import { meets, type BenchRow } from '../row.js';
 import { runAssay } from './assay-process.js';
 
@@ -21,10 +21,7 @@ const WORKING = new Set(['planStage', 'runLot', 'publishStage', 'prepareSchedule
 export type Interval = readonly [fromMs: number, toMs: number];
 
 /** Row 9. */
-export async function benchIdle(
-  log: (text: string) => void,
-  { limit }: IdleOptions = {},
-): Promise<BenchRow[]> {
+export async function benchIdle(log: (text: string) => void, { limit }: IdleOptions = {}): Promise<BenchRow[]> {
   const cwd = await mkdtemp(path.join(tmpdir(), 'assay-bench-idle-'));
   const runFile = path.join(packageRoot(), 'examples', 'kjv', 'run.yaml');
   const limited = limit === undefined ? [] : ['--limit', String(limit)];
@@ -116,8 +113,7 @@ function activitiesOf({ events }: History): Interval[] {
       event.activityTaskCanceledEventAttributes;
     const id = String(end?.scheduledEventId);
     const from = started.get(id);
-    if (end && from !== undefined && WORKING.has(names.get(id) ?? ''))
-      intervals.push([from, timeOf(event)]);
+    if (end && from !== undefined && WORKING.has(names.get(id) ?? '')) intervals.push([from, timeOf(event)]);
   }
   return intervals;
 }

@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startMinioServer } from '../../infra/servers/minio.js';
+import { startMinioServer } from '../../servers/minio.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import { meets, type BenchRow } from '../row.js';
 import { runAssay } from './assay-process.js';
@@ -27,14 +27,10 @@ interface Place {
 }
 
 /** Row 7. */
-export async function benchResume(
-  log: (text: string) => void,
-  options: ResumeOptions = {},
-): Promise<BenchRow[]> {
+export async function benchResume(log: (text: string) => void, options: ResumeOptions = {}): Promise<BenchRow[]> {
   const { shards = 1000, repeats = 5, minio = true } = options;
   const folder = await mkdtemp(path.join(tmpdir(), 'assay-bench-resume-'));
-  const measure = (place: Place): Promise<BenchRow> =>
-    measurePlace(place, { shards, repeats, folder, log });
+  const measure = (place: Place): Promise<BenchRow> => measurePlace(place, { shards, repeats, folder, log });
   try {
     const rows = [
       await measure({
@@ -48,10 +44,7 @@ export async function benchResume(
   }
 }
 
-async function onMinio(
-  folder: string,
-  measure: (place: Place) => Promise<BenchRow>,
-): Promise<BenchRow> {
+async function onMinio(folder: string, measure: (place: Place) => Promise<BenchRow>): Promise<BenchRow> {
   const server = await startMinioServer({ ...ACCOUNT, folder: path.join(folder, 'minio') });
   try {
     return await measure({
@@ -77,10 +70,7 @@ interface Measuring {
   readonly log: (text: string) => void;
 }
 
-async function measurePlace(
-  place: Place,
-  { shards, repeats, folder, log }: Measuring,
-): Promise<BenchRow> {
+async function measurePlace(place: Place, { shards, repeats, folder, log }: Measuring): Promise<BenchRow> {
   const { name, url, storeOptions, env } = place;
   log(`writing the records of ${shards} shards on ${name}`);
   const commits = await withEnvironment(env, async () => {
@@ -98,8 +88,7 @@ async function measurePlace(
   const seconds: number[] = [];
   for (let i = 0; i < repeats; i++) {
     const { stdout, ms } = await runAssay(['resume', RUN_NAME], { cwd, env });
-    if (!stdout.includes('nothing to resume'))
-      throw new RangeError(`Expected nothing to resume, got: ${stdout}`);
+    if (!stdout.includes('nothing to resume')) throw new RangeError(`Expected nothing to resume, got: ${stdout}`);
     seconds.push(ms / 1000);
     log(`resume on ${name}: ${(ms / 1000).toFixed(2)} s`);
   }
@@ -113,10 +102,7 @@ async function measurePlace(
 }
 
 /** Runs `body` with environment variables that are put back afterwards. */
-async function withEnvironment<T>(
-  env: Readonly<Record<string, string>>,
-  body: () => Promise<T>,
-): Promise<T> {
+async function withEnvironment<T>(env: Readonly<Record<string, string>>, body: () => Promise<T>): Promise<T> {
   const before = Object.keys(env).map((name) => [name, process.env[name]] as const);
   Object.assign(process.env, env);
   try {

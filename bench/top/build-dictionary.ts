@@ -4,25 +4,19 @@ import { mkdir, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { digestOf } from '../../core/identity/digest.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
-import type { IndexConfig } from '../../stages/configs.js';
-import { indexTasks } from '../../stages/index/child.js';
+import type { IndexConfig } from '../../stages/index/config.js';
+import { indexTasks } from '../../stages/index/task.js';
 import { planIndexItems } from '../../stages/index/plan.js';
 import { indexStage } from '../../stages/index/run.js';
 import type { ComputeChildren, StageContext } from '../../stages/stage.js';
 import { openLocalCache } from '../../storage/cache/local-cache.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import type { DictionaryObjects } from '../../storage/query/dictionary.js';
+import type { DictionaryObjects } from '../../reading/dictionary/dictionary.js';
 import { putDataFile } from '../../storage/records/data-objects.js';
 import { writeSegment } from '../../storage/records/segments.js';
 import type { TableColumns, TableName } from '../../storage/tables/layouts.js';
 import { TableWriter, type TableFile } from '../../storage/tables/table-writer.js';
-import {
-  DOCUMENT_TOKENS,
-  drawShard,
-  expectedFirings,
-  shardTokens,
-  type SyntheticShape,
-} from './synthetic-shards.js';
+import { DOCUMENT_TOKENS, drawShard, expectedFirings, shardTokens, type SyntheticShape } from './synthetic-shards.js';
 
 export interface BuildOptions extends SyntheticShape {
   readonly topExamples: number;
@@ -48,10 +42,8 @@ export async function buildDictionary(options: BuildOptions): Promise<Dictionary
   for (let index = 0; index < options.shards; index++) {
     const shard = drawShard(options, index, expected);
     const name = `shard-${String(index).padStart(5, '0')}`;
-    const put = <T extends TableName>(
-      table: T,
-      columns: TableColumns[T],
-    ): Promise<ObjectRecord[]> => putTable(options, { table, shard: name }, columns);
+    const put = <T extends TableName>(table: T, columns: TableColumns[T]): Promise<ObjectRecord[]> =>
+      putTable(options, { table, shard: name }, columns);
     tokens.push(
       commitOf(
         ['tokens', name],
@@ -136,8 +128,7 @@ const IN_PROCESS: ComputeChildren = {
       request: unknown,
       context: unknown,
     ) => Promise<Response>;
-    const ask = (what: string, asked: unknown): Promise<unknown> | undefined =>
-      call.onAsk?.(what, asked);
+    const ask = (what: string, asked: unknown): Promise<unknown> | undefined => call.onAsk?.(what, asked);
     return handler(request, { stop: call.signal, progress: () => undefined, ask });
   },
   stopAll: () => undefined,
@@ -155,8 +146,7 @@ async function putTable<T extends TableName>(
   });
   await writer.write(columns);
   const records: ObjectRecord[] = [];
-  for (const file of await writer.finish())
-    records.push(await putFile(options.store, at.shard, file));
+  for (const file of await writer.finish()) records.push(await putFile(options.store, at.shard, file));
   return records;
 }
 

@@ -31,10 +31,7 @@ const HALF_SPAN = 0x4c00 - LEAST_HALF;
 /** Expected firings per feature and shard [features], ranks scattered over the feature numbers. */
 export function expectedFirings({ postings, shards, features }: SyntheticShape): Float64Array {
   const rankOf = feistelPermutation(features, 'bench-top');
-  const weights = Float64Array.from(
-    { length: features },
-    (_, f) => (rankOf(f) + SHIFT) ** -EXPONENT,
-  );
+  const weights = Float64Array.from({ length: features }, (_, f) => (rankOf(f) + SHIFT) ** -EXPONENT);
   const total = weights.reduce((a, b) => a + b, 0);
   return weights.map((weight) => (weight / total) * (postings / shards));
 }
@@ -45,11 +42,7 @@ export function shardTokens({ postings, shards }: SyntheticShape): number {
 }
 
 /** Shard number `index`. @param expected see `expectedFirings` */
-export function drawShard(
-  shape: SyntheticShape,
-  index: number,
-  expected: Float64Array,
-): SyntheticShard {
+export function drawShard(shape: SyntheticShape, index: number, expected: Float64Array): SyntheticShard {
   const random = new KeyedRandom('bench-top', index);
   const tokens = shardTokens(shape);
   const firstDoc = (index * tokens) / DOCUMENT_TOKENS;
@@ -93,8 +86,7 @@ function invert(
 ): TableColumns['acts'] {
   const offsets = new Uint32Array(at.tokens + 1);
   for (const token of place) offsets[token + 1] = (offsets[token + 1] as number) + 1;
-  for (let t = 0; t < at.tokens; t++)
-    offsets[t + 1] = (offsets[t + 1] as number) + (offsets[t] as number);
+  for (let t = 0; t < at.tokens; t++) offsets[t + 1] = (offsets[t + 1] as number) + (offsets[t] as number);
   const next = offsets.slice(0, at.tokens);
   const feature = new Uint32Array(place.length);
   const value = new Uint16Array(place.length);
@@ -106,10 +98,7 @@ function invert(
     value[to] = run.value[row] as number;
   }
   return {
-    doc: Uint32Array.from(
-      { length: at.tokens },
-      (_, t) => at.firstDoc + Math.floor(t / DOCUMENT_TOKENS),
-    ),
+    doc: Uint32Array.from({ length: at.tokens }, (_, t) => at.firstDoc + Math.floor(t / DOCUMENT_TOKENS)),
     pos: Uint32Array.from({ length: at.tokens }, (_, t) => t % DOCUMENT_TOKENS),
     features: { offsets, feature, value },
     xSq: new Float32Array(at.tokens).fill(1),
@@ -119,11 +108,7 @@ function invert(
 
 const WORDS = ['the ', 'king ', 'sea ', 'of ', 'light ', 'and ', 'stone ', 'house '];
 
-function drawText(
-  random: KeyedRandom,
-  tokens: number,
-  firstDoc: number,
-): Pick<SyntheticShard, 'tokens' | 'documents'> {
+function drawText(random: KeyedRandom, tokens: number, firstDoc: number): Pick<SyntheticShard, 'tokens' | 'documents'> {
   const documents = tokens / DOCUMENT_TOKENS;
   const doc = Uint32Array.from({ length: documents }, (_, d) => firstDoc + d);
   const ids = Uint32Array.from({ length: tokens }, () => random.nextInt(VOCABULARY));

@@ -3,19 +3,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startMinioServer } from '../../infra/servers/minio.js';
+import { startMinioServer } from '../../servers/minio.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { createFileStore } from '../../storage/objects/file-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { openStore } from '../../storage/objects/open-store.js';
-import { newCounters, readBatches } from '../../storage/query/batch-reader.js';
-import { renderExamples } from '../../storage/query/contexts.js';
-import {
-  openDictionary,
-  type Dictionary,
-  type DictionaryObjects,
-} from '../../storage/query/dictionary.js';
-import { planRanges } from '../../storage/query/planner.js';
+import { newCounters, readBatches } from '../../storage/scan/batch-reader.js';
+import { renderExamples } from '../../reading/dictionary/contexts.js';
+import { openDictionary, type Dictionary, type DictionaryObjects } from '../../reading/dictionary/dictionary.js';
+import { planRanges } from '../../storage/scan/planner.js';
 import { meets, type BenchRow } from '../row.js';
 import { buildDictionary } from './build-dictionary.js';
 
@@ -45,10 +41,7 @@ interface Measured {
 }
 
 /** Row 6. */
-export async function benchTop(
-  log: (text: string) => void,
-  options: TopOptions = {},
-): Promise<BenchRow[]> {
+export async function benchTop(log: (text: string) => void, options: TopOptions = {}): Promise<BenchRow[]> {
   const { postings = 1e8, shards = 200, features = 131_072, draws = 200, minio = true } = options;
   const folder = await mkdtemp(path.join(tmpdir(), 'assay-bench-top-'));
   try {
@@ -63,10 +56,7 @@ export async function benchTop(
       folder,
       log,
     });
-    const stored = objects.indexed.reduce(
-      (sum, o) => (o.table === 'postings' ? sum + o.rows : sum),
-      0,
-    );
+    const stored = objects.indexed.reduce((sum, o) => (o.table === 'postings' ? sum + o.rows : sum), 0);
     const conditions = `${stored} postings, ${shards} shards, ${features} features, K ${TOP_EXAMPLES}, ${draws} live features drawn, 1 process`;
     const onFolder = await measure(store, objects, draws);
     const rows = [
@@ -87,11 +77,7 @@ interface Place {
   readonly log: (text: string) => void;
 }
 
-async function onMinio(
-  { store, objects, folder, log }: Place,
-  draws: number,
-  conditions: string,
-): Promise<BenchRow[]> {
+async function onMinio({ store, objects, folder, log }: Place, draws: number, conditions: string): Promise<BenchRow[]> {
   const server = await startMinioServer({ ...ACCOUNT, folder: path.join(folder, 'minio') });
   const before = { ...process.env };
   process.env['AWS_ACCESS_KEY_ID'] = ACCOUNT.user;
@@ -106,8 +92,7 @@ async function onMinio(
     const remote = await openStore(`s3://${ACCOUNT.bucket}/bench`, { storeOptions });
     log('copying the dictionary to MinIO');
     for (const { key } of [...objects.indexed, ...objects.encoded, ...objects.tokens]) {
-      if (!objects.encoded.some((o) => o.key === key && o.table === 'postings'))
-        await copy(store, remote, key);
+      if (!objects.encoded.some((o) => o.key === key && o.table === 'postings')) await copy(store, remote, key);
     }
     const measured = await measure(remote, objects, draws);
     await remote.close();
@@ -130,11 +115,7 @@ async function copy(from: ObjectStore, to: ObjectStore, key: string): Promise<vo
 }
 
 /** The dictionary is open; every list is of another feature. */
-async function measure(
-  store: ObjectStore,
-  objects: DictionaryObjects,
-  draws: number,
-): Promise<Measured[]> {
+async function measure(store: ObjectStore, objects: DictionaryObjects, draws: number): Promise<Measured[]> {
   const dictionary = await openDictionary(store, objects);
   const live = await liveFeatures(dictionary);
   const random = new KeyedRandom('bench-top', 'draws');
@@ -198,11 +179,7 @@ function costRows(measured: readonly Measured[], conditions: string): BenchRow[]
 
 function listRows(
   measured: readonly Measured[],
-  {
-    place,
-    must,
-    conditions,
-  }: { readonly place: string; readonly must: string; readonly conditions: string },
+  { place, must, conditions }: { readonly place: string; readonly must: string; readonly conditions: string },
 ): BenchRow[] {
   return [
     row({

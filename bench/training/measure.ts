@@ -1,14 +1,14 @@
 // Times training steps of the tiny GPT, and the matrix products of such a step, in a process that does nothing else and is
 // started as a compute child is.
 import { KeyedRandom } from '../../core/tensor/random.js';
-import { planMicroBatches } from '../../core/training/accumulate.js';
-import { initialParameters } from '../../core/training/initialise.js';
-import type { ModelSpec } from '../../core/training/model-spec.js';
-import type { OptimiserSettings } from '../../core/training/optimisers/optimiser.js';
-import { stepFactors } from '../../core/training/optimisers/optimisers.js';
-import type { Schedule } from '../../core/training/schedule.js';
-import { startState, stateTensors } from '../../core/training/state.js';
-import { TRAINING_FEEDS, buildTrainingGraph, factorFeed } from '../../core/training/step-graph.js';
+import { planMicroBatches } from '../../core/language-model/accumulate.js';
+import { initialParameters } from '../../core/language-model/initialise.js';
+import type { ModelSpec } from '../../core/language-model/model-spec.js';
+import type { OptimiserSettings } from '../../core/optimise/optimisers/optimiser.js';
+import { stepFactors } from '../../core/optimise/optimisers/optimisers.js';
+import type { Schedule } from '../../core/optimise/schedule.js';
+import { startState, stateTensors } from '../../core/language-model/state.js';
+import { TRAINING_FEEDS, buildTrainingGraph, factorFeed } from '../../core/language-model/step-graph.js';
 import { Session, type TensorValue } from '../../runtime/session.js';
 import { buildProducts } from './products.js';
 
@@ -85,9 +85,7 @@ export async function measure(calls: number): Promise<Measured> {
 
 function trainingFeeds(): Record<string, TensorValue> {
   const random = new KeyedRandom('bench', 'training');
-  const data = Int32Array.from({ length: STEPS * BATCH * (CONTEXT + 1) }, () =>
-    random.nextInt(TINY.vocabulary),
-  );
+  const data = Int32Array.from({ length: STEPS * BATCH * (CONTEXT + 1) }, () => random.nextInt(TINY.vocabulary));
   const schedule: Schedule = {
     kind: 'constant',
     lr: 1e-3,
@@ -97,12 +95,10 @@ function trainingFeeds(): Record<string, TensorValue> {
   };
   const factors = stepFactors(OPTIMISER, schedule, { from: 0, count: STEPS });
   const state = startState(TINY, OPTIMISER, initialParameters(TINY, 0));
-  const column = (values: Float32Array): TensorValue => ({ dtype: 'float32', dims: [STEPS], data: values }); // prettier-ignore
+  const column = (values: Float32Array): TensorValue => ({ dtype: 'float32', dims: [STEPS], data: values });
   return {
     [TRAINING_FEEDS.tokens]: { dtype: 'int32', dims: [STEPS, BATCH, CONTEXT + 1], data },
-    ...Object.fromEntries(
-      [...factors].map(([name, values]) => [factorFeed(name), column(values)] as const),
-    ),
+    ...Object.fromEntries([...factors].map(([name, values]) => [factorFeed(name), column(values)] as const)),
     ...Object.fromEntries(
       stateTensors(TINY, OPTIMISER).map(({ name, shape }) => [
         name,

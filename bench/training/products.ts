@@ -2,8 +2,8 @@
 // floor under a step, measured beside it where no other trainer is at hand.
 import { GraphBuilder } from '../../core/onnx/builder.js';
 import type { Value } from '../../core/onnx/shape.js';
-import type { ModelSpec } from '../../core/training/model-spec.js';
-import { blockRows } from '../../core/training/loss.js';
+import type { ModelSpec } from '../../core/language-model/model-spec.js';
+import { blockRows } from '../../core/language-model/loss.js';
 
 export interface StepShape {
   readonly spec: ModelSpec;
@@ -38,16 +38,13 @@ export function buildProducts({ spec, batch, context, microBatches }: StepShape)
     made.push(body.op('Gemm', [x, dy], { attributes: { transA: 1 } }));
   };
   const pair = matrix(contexts, heads, context, context);
-  const [head, turned] = [
-    matrix(contexts, heads, context, headWidth),
-    matrix(contexts, heads, headWidth, context),
-  ];
+  const [head, turned] = [matrix(contexts, heads, context, headWidth), matrix(contexts, heads, headWidth, context)];
   for (let layer = 0; layer < layers; layer++) {
     for (let i = 0; i < 4; i++) linear(width, width);
     linear(width, mlpWidth);
     linear(mlpWidth, width);
     for (let i = 0; i < 2; i++)
-      made.push(body.op('MatMul', [head, turned]), body.op('MatMul', [pair, head]), body.op('MatMul', [turned, pair])); // prettier-ignore
+      made.push(body.op('MatMul', [head, turned]), body.op('MatMul', [pair, head]), body.op('MatMul', [turned, pair]));
   }
   const size = blockRows({ rows, width, vocabulary });
   for (let from = 0; from < rows; from += size) {

@@ -4,7 +4,7 @@ import { execFile, fork } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { packageRoot } from '../../infra/package-root.js';
+import { packageRoot } from '../../servers/package-root.js';
 import { meets, type BenchRow } from '../row.js';
 import { BATCH, CONTEXT, THREADS, measure, median, type Measured } from './measure.js';
 
@@ -47,9 +47,15 @@ function rowsOf(rounds: readonly Round[]): BenchRow[] {
   );
   const conditions = `4 layers, width 128, 4,096 tokens, batch ${BATCH} × ${CONTEXT}, AdamW, clipping, ${THREADS} threads; ${own.toFixed(0)} tokens/s; median of ${rounds.length} alternating processes`;
   const products = median(rounds.map(({ own: o }) => o.secondsPerStep / o.secondsOfProducts));
-  const floor: BenchRow = { row: 8, what: 'training step of the tiny GPT ÷ its matrix products alone', value: products, must: null, met: null, conditions }; // prettier-ignore
-  if (compared.length === 0)
-    return [{ ...floor, conditions: `${conditions}; PyTorch not measured` }];
+  const floor: BenchRow = {
+    row: 8,
+    what: 'training step of the tiny GPT ÷ its matrix products alone',
+    value: products,
+    must: null,
+    met: null,
+    conditions,
+  };
+  if (compared.length === 0) return [{ ...floor, conditions: `${conditions}; PyTorch not measured` }];
   const value = median(compared.map(({ ratio }) => ratio));
   const peer = median(compared.map(({ rate }) => rate));
   return [

@@ -1,10 +1,10 @@
 // `assay datasets`: every dataset of the store.
 import type { Command } from 'commander';
-import { datasetsDocument } from '../../schemas/cli-json.js';
-import { EXIT } from '../../schemas/constants.js';
+import { datasetsDocument } from '../../schemas/documents/results.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
-import { latestSnapshots } from '../reading/datasets.js';
-import { datasetEntries } from '../reading/describe.js';
+import { latestSnapshots } from '../../reading/datasets/datasets.js';
+import { datasetEntries } from '../../reading/datasets/describe.js';
 import { datasetsText } from '../render/dataset-text.js';
 
 export function addDatasets(program: Command, start: Start): void {

@@ -1,10 +1,10 @@
 // `assay describe`: one dataset and its objects.
 import type { Command } from 'commander';
-import { describeDocument } from '../../schemas/cli-json.js';
-import { EXIT } from '../../schemas/constants.js';
+import { describeDocument } from '../../schemas/documents/results.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
-import { pinDataset } from '../reading/datasets.js';
-import { describeDataset } from '../reading/describe.js';
+import { pinDataset } from '../../reading/datasets/datasets.js';
+import { describeDataset } from '../../reading/datasets/describe.js';
 import { describeText } from '../render/dataset-text.js';
 
 export function addDescribe(program: Command, start: Start): void {

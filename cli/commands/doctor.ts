@@ -6,8 +6,7 @@ export type DoctorAction = (context: CommandContext) => Promise<number>;
 
 export function addDoctor(program: Command, start: Start, act: DoctorAction): void {
   addCommand(program, 'doctor', {
-    description:
-      'check versions, devices, the store (by a probe that writes and deletes) and Temporal',
+    description: 'check versions, devices, the store (by a probe that writes and deletes) and Temporal',
     examples: [
       ['assay doctor', 'exit code 1 when something that is needed is missing'],
       ['assay doctor --store s3://bucket/prefix', 'is this store good enough?'],

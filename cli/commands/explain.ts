@@ -1,10 +1,10 @@
 // `assay explain`: what a run's keys are made of and what changed since an earlier revision.
 import type { Command } from 'commander';
-import { explainDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT } from '../../schemas/constants.js';
+import { explainDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
-import { explainRun } from '../reading/explain.js';
-import { earlierRevision, findRun } from '../reading/runs.js';
+import { explainRun } from '../../reading/runs/explain.js';
+import { earlierRevision, findRun } from '../../storage/records/run-history.js';
 import { explainText } from '../render/run-text.js';
 
 export interface ExplainOptions {
@@ -14,18 +14,13 @@ export interface ExplainOptions {
 
 export function addExplain(program: Command, start: Start): void {
   addCommand(program, 'explain <run>', {
-    description:
-      "what each stage's key is made of, and which settings differ from an earlier revision",
+    description: "what each stage's key is made of, and which settings differ from an earlier revision",
     examples: [
       ['assay explain kjv', 'against the revision before'],
       ['assay explain kjv --against 1', 'against revision 1'],
     ],
   })
-    .option(
-      '--against <revision>',
-      'revision to compare with (default: the one before)',
-      wholeNumber(0),
-    )
+    .option('--against <revision>', 'revision to compare with (default: the one before)', wholeNumber(0))
     .action((run: string, options: { against?: number }) =>
       start((context) => explain({ run, against: options.against }, context)),
     );

@@ -1,10 +1,10 @@
 // `assay export`: a dataset as files that other programs read.
 import { resolve } from 'node:path';
 import { Option, type Command } from 'commander';
-import { exportDocument } from '../../schemas/cli-json.js';
-import { EXIT } from '../../schemas/constants.js';
+import { exportDocument } from '../../schemas/documents/results.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
-import { pinDataset } from '../reading/datasets.js';
+import { pinDataset } from '../../reading/datasets/datasets.js';
 import { growingText } from '../render/dataset-text.js';
 import { bytesText, countText } from '../render/quantities.js';
 
@@ -22,9 +22,7 @@ export function addExport(program: Command, start: Start): void {
       ['assay export kjv/documents --to parquet --out docs', 'into the folder docs'],
     ],
   })
-    .addOption(
-      new Option('--to <format>', 'format of the files').choices(['parquet']).makeOptionMandatory(),
-    )
+    .addOption(new Option('--to <format>', 'format of the files').choices(['parquet']).makeOptionMandatory())
     .option('--out <folder>', 'where to (default: a folder named for the dataset)')
     .action((dataset: string, flags: { to: 'parquet'; out?: string }) =>
       start((context) => exportDataset({ dataset, to: flags.to, out: flags.out }, context)),
@@ -36,13 +34,11 @@ async function exportDataset(options: ExportOptions, context: CommandContext): P
   const store = await context.openStore();
   const snapshot = await pinDataset(store, options.dataset);
   const folder = resolve(io.cwd, options.out ?? options.dataset.replaceAll('/', '-'));
-  const { exportTables } = await import('../reading/export.js');
+  const { exportTables } = await import('../../reading/sql/export.js');
   const files = await exportTables(store, snapshot, { folder, signal: io.signal });
   const document = { dataset: snapshot.dataset, snapshot: snapshot.version, folder, files };
   output.result(exportDocument, document, () =>
-    files
-      .map(({ path, rows, bytes }) => `${path}  ${countText(rows)} rows, ${bytesText(bytes)}`)
-      .join('\n'),
+    files.map(({ path, rows, bytes }) => `${path}  ${countText(rows)} rows, ${bytesText(bytes)}`).join('\n'),
   );
   if (!snapshot.complete) output.note(`The dataset is ${growingText(snapshot)}.`);
   return EXIT.done;

@@ -1,11 +1,11 @@
 // `assay find`: the features that fire on a text.
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { findDocument } from '../../schemas/cli-json.js';
-import { EXIT } from '../../schemas/constants.js';
+import { findDocument } from '../../schemas/documents/results.js';
+import { EXIT } from '../../schemas/exit.js';
 import { InputError } from '../../schemas/errors.js';
 import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
-import { resolveDictionary } from '../reading/datasets.js';
+import { resolveDictionary } from '../../reading/datasets/datasets.js';
 import { findText } from '../render/top-text.js';
 
 export interface FindOptions {
@@ -19,10 +19,7 @@ export function addFind(program: Command, start: Start): void {
   addCommand(program, 'find <dict> <text>', {
     description: 'the features that fire on a text, token by token',
     examples: [
-      [
-        'assay find kjv-l2 "In the beginning God created the heaven"',
-        'the five strongest of each token',
-      ],
+      ['assay find kjv-l2 "In the beginning God created the heaven"', 'the five strongest of each token'],
       ['assay find kjv-l2 "And it came to pass" --json', 'all of them'],
     ],
   })
@@ -39,7 +36,7 @@ async function find(options: FindOptions, context: CommandContext): Promise<numb
   const store = await context.openStore();
   const name = await resolveDictionary(store, options.dict);
   // Loaded on demand: it brings ONNX Runtime with it.
-  const { findFeatures } = await import('../reading/find.js');
+  const { findFeatures } = await import('../../reading/find/find.js');
   const cacheFolder = join(environment.cacheFolder, 'cache');
   const document = await findFeatures(store, { name, text, cacheFolder, signal: io.signal });
   output.result(findDocument, document, () => findText(document, k));

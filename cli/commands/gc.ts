@@ -1,17 +1,16 @@
 // `assay gc`: what no run and no ref needs any more.
 import type { Command } from 'commander';
-import { gcDocument } from '../../schemas/cli-json.js';
-import { EXIT } from '../../schemas/constants.js';
+import { gcDocument } from '../../schemas/documents/results.js';
+import { EXIT } from '../../schemas/exit.js';
 import { applyGarbage, planGarbage } from '../../storage/gc/collect-garbage.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
-import { listRunSummaries } from '../reading/run-summaries.js';
-import { hasEnded } from '../reading/runs.js';
+import { listRunSummaries } from '../../reading/runs/run-summaries.js';
+import { hasEnded } from '../../storage/records/run-history.js';
 import { garbageText } from '../render/dataset-text.js';
 
 export function addGc(program: Command, start: Start): void {
   addCommand(program, 'gc', {
-    description:
-      'list what no run and no ref needs any more; objects younger than 24 hours are spared',
+    description: 'list what no run and no ref needs any more; objects younger than 24 hours are spared',
     examples: [
       ['assay gc', 'only look'],
       ['assay gc --apply', 'delete it; refused while a run is active'],
@@ -26,9 +25,7 @@ async function gc(apply: boolean, context: CommandContext): Promise<number> {
   const store = await context.openStore();
   const plan = await planGarbage(store, { nowMs: Date.now() });
   const runs = apply ? await listRunSummaries(store) : [];
-  const activeRuns = runs
-    .filter((run) => run.state !== 'unknown' && !hasEnded(run.state))
-    .map((run) => run.run);
+  const activeRuns = runs.filter((run) => run.state !== 'unknown' && !hasEnded(run.state)).map((run) => run.run);
   const { removed, spared } = apply
     ? await applyGarbage(store, plan, { activeRuns, signal: io.signal })
     : { removed: 0, spared: 0 };

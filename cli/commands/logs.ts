@@ -2,12 +2,12 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { logsDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT } from '../../schemas/constants.js';
+import { logsDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
 import { readEvents } from '../../storage/records/events.js';
 import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
 import { findLocalConfig } from '../local-config.js';
-import { findRun } from '../reading/runs.js';
+import { findRun } from '../../storage/records/run-history.js';
 import { eventsText } from '../render/run-text.js';
 
 export interface LogsOptions {
@@ -17,8 +17,7 @@ export interface LogsOptions {
 
 export function addLogs(program: Command, start: Start): void {
   addCommand(program, 'logs <run>', {
-    description:
-      'what happened to a run: its stored events, oldest first; their chain of digests is checked',
+    description: 'what happened to a run: its stored events, oldest first; their chain of digests is checked',
     examples: [['assay logs kjv --last 20', 'the newest twenty events']],
   })
     .option('--last <n>', 'only the newest n events', wholeNumber(1))
@@ -33,9 +32,7 @@ async function logs(options: LogsOptions, context: CommandContext): Promise<numb
   const all = await readEvents(store, run);
   const shown = options.last === undefined ? all : all.slice(-options.last);
   const events = shown.map(({ n, atMs, type, data }) => ({ n, atMs, type, data }));
-  context.output.result(logsDocument, { run: run.name, revision: run.revision, events }, () =>
-    eventsText(events),
-  );
+  context.output.result(logsDocument, { run: run.name, revision: run.revision, events }, () => eventsText(events));
   const folder = await workerLogs(context.io.cwd);
   if (folder !== null && !context.output.json)
     context.output.note(`Workers of this folder write their own logs to ${folder}`);

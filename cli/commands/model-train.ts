@@ -2,8 +2,8 @@
 import os from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { modelTrainDocument } from '../../schemas/cli-json.js';
-import { EXIT } from '../../schemas/constants.js';
+import { modelTrainDocument } from '../../schemas/documents/results.js';
+import { EXIT } from '../../schemas/exit.js';
 import type { TrainingFile } from '../../schemas/training-file.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
@@ -24,10 +24,7 @@ export function addModelTrain(model: Command, start: Start): void {
   addCommand(model, 'train <config.yaml>', {
     description: 'train small language models; running it again goes on where it was stopped',
     examples: [
-      [
-        'assay model train examples/tiny-lm/train.yaml --out models',
-        'trains, then copies the models',
-      ],
+      ['assay model train examples/tiny-lm/train.yaml --out models', 'trains, then copies the models'],
       ['assay model train train.yaml --dry-run', 'sizes, tokens and memory; writes nothing'],
       ['assay model train train.yaml --only small', 'one model of the list'],
     ],
@@ -41,7 +38,7 @@ export function addModelTrain(model: Command, start: Start): void {
 }
 
 async function train(options: ModelTrainOptions, context: CommandContext): Promise<number> {
-  const { loadTrainingFile } = await import('../../stages/language-model/training-file.js');
+  const { loadTrainingFile } = await import('../../pipeline/files/training-file.js');
   const { openStore, canonicalStoreUrl } = await import('../../storage/objects/open-store.js');
   const { file, folder } = await loadTrainingFile(resolve(context.io.cwd, options.file));
   const given = context.storeOption ?? context.environment.store;
@@ -64,8 +61,8 @@ interface Training {
 
 async function trainWith({ options, context, store, file, folder }: Training): Promise<number> {
   const { checkOnly } = await import('../training/run-training.js');
-  const { resolveTraining } = await import('../../stages/language-model/resolve-training.js');
-  const { settleRevision } = await import('../../stages/language-model/training-records.js');
+  const { resolveTraining } = await import('../../pipeline/resolve/resolve-training.js');
+  const { settleRevision } = await import('../../pipeline/plan/training-records.js');
   const resolved = await resolveTraining(file, { folder, store, revision: 1 });
   checkOnly(resolved.training, options.only ?? null);
   const { training, known } = await settleRevision(store, resolved.training);

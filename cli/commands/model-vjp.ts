@@ -1,8 +1,8 @@
 // `assay model vjp`: the backward graph of a model as a model of its own.
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { modelVjpDocument } from '../../schemas/cli-json.js';
-import { EXIT } from '../../schemas/constants.js';
+import { modelVjpDocument } from '../../schemas/documents/results.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, commaList, type CommandContext, type Start } from '../command.js';
 
 interface ModelVjpOptions {
@@ -13,13 +13,9 @@ interface ModelVjpOptions {
 }
 
 export function addModelVjp(model: Command, start: Start): void {
-  const collect = (text: string, before: readonly string[] = []): readonly string[] => [
-    ...before,
-    ...commaList(text),
-  ];
+  const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, ...commaList(text)];
   addCommand(model, 'vjp <file>', {
-    description:
-      'write the backward graph of a model as a model: inputs cotangent.T, outputs grad.SITE',
+    description: 'write the backward graph of a model as a model: inputs cotangent.T, outputs grad.SITE',
     examples: [
       [
         'assay model vjp model.onnx --output logits --wrt "blocks.*.hook_resid_post" --out vjp.onnx',
@@ -37,19 +33,9 @@ export function addModelVjp(model: Command, start: Start): void {
       'sites to differentiate by, separated by commas; * matches any layer; repeatable',
       collect,
     )
-    .option(
-      '--stop <list>',
-      'sites that count as constants: nothing flows back through them; repeatable',
-      collect,
-      [],
-    )
-    .requiredOption(
-      '--out <file>',
-      'the ONNX file to write; large weights go to FILE.data beside it',
-    )
-    .action((file: string, options: ModelVjpOptions) =>
-      start((context) => vjp(file, options, context)),
-    );
+    .option('--stop <list>', 'sites that count as constants: nothing flows back through them; repeatable', collect, [])
+    .requiredOption('--out <file>', 'the ONNX file to write; large weights go to FILE.data beside it')
+    .action((file: string, options: ModelVjpOptions) => start((context) => vjp(file, options, context)));
 }
 
 async function vjp(
@@ -57,7 +43,7 @@ async function vjp(
   { output, wrt, stop, out }: ModelVjpOptions,
   context: CommandContext,
 ): Promise<number> {
-  const { writeVjp } = await import('../../stages/model/vjp.js');
+  const { writeVjp } = await import('../../models/vjp.js');
   const at = (path: string): string => resolve(context.io.cwd, path);
   const written = await writeVjp(at(file), { outputs: output, wrt, stop, out: at(out) });
   const document = {
@@ -76,15 +62,6 @@ async function vjp(
   return EXIT.done;
 }
 
-function line({
-  name,
-  dtype,
-  shape,
-}: {
-  name: string;
-  dtype: string;
-  shape: (number | string)[];
-}): string {
-  // prettier-ignore
+function line({ name, dtype, shape }: { name: string; dtype: string; shape: (number | string)[] }): string {
   return `${name}  ${dtype} [${shape.map((size) => (size === '' ? '?' : size)).join(', ')}]`;
 }

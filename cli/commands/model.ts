@@ -1,8 +1,8 @@
 // `assay model …`: what is in a model, and its values on given token ids.
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import { modelInspectDocument, modelRunDocument } from '../../schemas/cli-json.js';
-import { EXIT } from '../../schemas/constants.js';
+import { modelInspectDocument, modelRunDocument } from '../../schemas/documents/results.js';
+import { EXIT } from '../../schemas/exit.js';
 import { AssayError } from '../../schemas/errors.js';
 import { addCommand, commaList, type CommandContext, type Start } from '../command.js';
 import { inspectDocument } from '../render/model-document.js';
@@ -63,8 +63,8 @@ export function addModel(program: Command, start: Start): void {
 }
 
 async function inspect(file: string, context: CommandContext): Promise<number> {
-  const { openModel } = await import('../../stages/model/open-model.js');
-  const { checkSites } = await import('../../stages/model/check-sites.js');
+  const { openModel } = await import('../../models/open-model.js');
+  const { checkSites } = await import('../../models/check-sites.js');
   const opened = await openModel(resolve(context.io.cwd, file));
   const check = await checkSites(opened, ENGINE).catch(reasonOf);
   const document = inspectDocument(opened.path, opened.summary, check);
@@ -73,9 +73,8 @@ async function inspect(file: string, context: CommandContext): Promise<number> {
 }
 
 async function runSites(options: ModelRunOptions, context: CommandContext): Promise<number> {
-  const { computeModelRun, parseIds, readIdsFile, writeModelRun } =
-    await import('../../stages/model/run-model.js');
-  const { parseEdit } = await import('../../stages/model/edit-grammar.js');
+  const { computeModelRun, parseIds, readIdsFile, writeModelRun } = await import('../../models/run-model.js');
+  const { parseEdit } = await import('../../models/edit-grammar.js');
   const at = (path: string): string => resolve(context.io.cwd, path);
   const edits = options.edit.map(parseEdit);
   const rows = parseIds(await readIdsFile(at(options.ids)));

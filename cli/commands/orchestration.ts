@@ -31,33 +31,21 @@ export interface Orchestration {
 }
 
 /** `up`, `down`, `doctor`. */
-export function addStackCommands(
-  program: Command,
-  start: Start,
-  orchestration: Orchestration,
-): void {
+export function addStackCommands(program: Command, start: Start, orchestration: Orchestration): void {
   addUp(program, start, (options, context) => orchestration.up(options, context));
   addDown(program, start, (context) => orchestration.down(context));
   addDoctor(program, start, (context) => orchestration.doctor(context));
 }
 
 /** `plan`, `run`, `resume`. */
-export function addStartCommands(
-  program: Command,
-  start: Start,
-  orchestration: Orchestration,
-): void {
+export function addStartCommands(program: Command, start: Start, orchestration: Orchestration): void {
   addPlan(program, start, (options, context) => orchestration.plan(options, context));
   addRun(program, start, (options, context) => orchestration.run(options, context));
   addResume(program, start, (options, context) => orchestration.resume(options, context));
 }
 
 /** `pause`, `unpause`, `cancel`, `set`, `schedule`, `worker`. */
-export function addControlCommands(
-  program: Command,
-  start: Start,
-  orchestration: Orchestration,
-): void {
+export function addControlCommands(program: Command, start: Start, orchestration: Orchestration): void {
   addPause(program, start, (options, context) => orchestration.pause(options, context));
   addUnpause(program, start, (options, context) => orchestration.unpause(options, context));
   addCancel(program, start, (options, context) => orchestration.cancel(options, context));

@@ -13,8 +13,7 @@ export type PlanAction = (options: PlanOptions, context: CommandContext) => Prom
 
 export function addPlan(program: Command, start: Start, act: PlanAction): void {
   addCommand(program, 'plan <run.yaml>', {
-    description:
-      'dry run: shards, lots, what is cached and what is missing, bytes, estimated time; writes nothing',
+    description: 'dry run: shards, lots, what is cached and what is missing, bytes, estimated time; writes nothing',
     examples: [
       ['assay plan examples/kjv/run.yaml', 'estimated from the sizes of the corpus files'],
       ['assay plan run.yaml --exact --json', 'reads the corpus; one JSON document'],

@@ -1,10 +1,10 @@
 // `assay quarantine`: the shards of a run that failed for good.
 import type { Command } from 'commander';
-import { quarantineDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT } from '../../schemas/constants.js';
+import { quarantineDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
-import { readQuarantined } from '../reading/quarantined.js';
-import { findRun } from '../reading/runs.js';
+import { readQuarantined } from '../../reading/runs/quarantined.js';
+import { findRun } from '../../storage/records/run-history.js';
 import { quarantineText } from '../render/run-text.js';
 
 export function addQuarantine(program: Command, start: Start): void {

@@ -16,15 +16,11 @@ const MODES: readonly ResumeMode[] = ['missing', 'errored', 'all'];
 
 export function addResume(program: Command, start: Start, act: ResumeAction): void {
   addCommand(program, 'resume <run>', {
-    description:
-      'go on with a run: plan minus commits, from the stored configuration; a run that is alive is joined',
+    description: 'go on with a run: plan minus commits, from the stored configuration; a run that is alive is joined',
     examples: [
       ['assay resume kjv --follow', 'do what is missing'],
       ['assay resume kjv --mode errored', 'also try again what was quarantined'],
-      [
-        'assay resume kjv --mode all',
-        'compute everything anew and compare; exit code 1 on a difference',
-      ],
+      ['assay resume kjv --mode all', 'compute everything anew and compare; exit code 1 on a difference'],
     ],
   })
     .addOption(new Option('--mode <mode>', 'what to do again').choices(MODES).default('missing'))

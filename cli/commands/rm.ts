@@ -1,9 +1,9 @@
 // `assay rm`: forgets a run.
 import type { Command } from 'commander';
-import { rmDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT } from '../../schemas/constants.js';
+import { rmDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
-import { forgetRun } from '../reading/remove-run.js';
+import { forgetRun } from '../../pipeline/execute/remove-run.js';
 
 export interface RmOptions {
   readonly run: string;
@@ -12,8 +12,7 @@ export interface RmOptions {
 
 export function addRm(program: Command, start: Start): void {
   addCommand(program, 'rm <run>', {
-    description:
-      'forget a run: its records and the names of its datasets; `gc --apply` frees the data',
+    description: 'forget a run: its records and the names of its datasets; `gc --apply` frees the data',
     examples: [['assay rm kjv', 'refused while the run has not ended']],
   })
     .option('--force', 'also where the run has not ended, as after the loss of its workflow', false)

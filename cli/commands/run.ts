@@ -1,6 +1,6 @@
 // `assay run`: starts a run and, with --follow, watches it to its end.
 import { Option, type Command } from 'commander';
-import { STAGES, type RunStage } from '../../schemas/constants.js';
+import { STAGES, type RunStage } from '../../schemas/stages.js';
 import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
 
 export interface RunOptions {
@@ -22,10 +22,7 @@ export function addRun(program: Command, start: Start, act: RunAction): void {
     description: 'start a run; returns once it is started, workers that it started end with it',
     examples: [
       ['assay run examples/kjv/run.yaml --follow', 'live progress; Ctrl-C leaves the run going'],
-      [
-        'assay run run.yaml --limit 100 --until activations',
-        'a first look: 100 documents, no training',
-      ],
+      ['assay run run.yaml --limit 100 --until activations', 'a first look: 100 documents, no training'],
       ['assay run run.yaml --workers 2', 'with two worker processes of its own'],
     ],
   })

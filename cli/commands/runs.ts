@@ -1,9 +1,9 @@
 // `assay runs`: all runs of the store.
 import type { Command } from 'commander';
-import { runsDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT } from '../../schemas/constants.js';
+import { runsDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
-import { listRunSummaries } from '../reading/run-summaries.js';
+import { listRunSummaries } from '../../reading/runs/run-summaries.js';
 import { runsText } from '../render/run-text.js';
 
 export function addRuns(program: Command, start: Start): void {

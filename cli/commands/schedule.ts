@@ -4,13 +4,7 @@ import { InputError } from '../../schemas/errors.js';
 import type { ResumeMode } from '../../schemas/messages.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
 
-export const OVERLAP_POLICIES = [
-  'skip',
-  'buffer-one',
-  'buffer-all',
-  'cancel-other',
-  'allow-all',
-] as const;
+export const OVERLAP_POLICIES = ['skip', 'buffer-one', 'buffer-all', 'cancel-other', 'allow-all'] as const;
 export type OverlapPolicy = (typeof OVERLAP_POLICIES)[number];
 
 export interface ScheduleCreateOptions {
@@ -50,10 +44,7 @@ export function addSchedule(program: Command, start: Start, actions: ScheduleAct
   const schedule = addCommand(program, 'schedule', {
     description: 'runs that start by the clock',
     examples: [
-      [
-        'assay schedule create nightly.yaml --cron "0 2 * * *"',
-        'the name in nightly.yaml holds {{date}}',
-      ],
+      ['assay schedule create nightly.yaml --cron "0 2 * * *"', 'the name in nightly.yaml holds {{date}}'],
       ['assay schedule list', 'all schedules of this store'],
     ],
   });
@@ -91,30 +82,16 @@ function addCreate(schedule: Command, start: Start, actions: ScheduleActions): v
   addCommand(schedule, 'create <run.yaml>', {
     description: 'start the run file by the clock; its name must hold {{date}} or {{hour}}',
     examples: [
-      [
-        'assay schedule create nightly.yaml --cron "0 2 * * *" --time-zone Europe/Berlin',
-        'each night at two',
-      ],
-      [
-        'assay schedule create hourly.yaml --every 1h --jitter 5m',
-        'each hour, up to five minutes later',
-      ],
+      ['assay schedule create nightly.yaml --cron "0 2 * * *" --time-zone Europe/Berlin', 'each night at two'],
+      ['assay schedule create hourly.yaml --every 1h --jitter 5m', 'each hour, up to five minutes later'],
     ],
   })
     .option('--id <name>', 'name of the schedule (default: from the run file)')
-    .addOption(
-      new Option('--cron <expression>', 'five fields: minute hour day month weekday').conflicts(
-        'every',
-      ),
-    )
-    .addOption(
-      new Option('--every <duration>', 'a time between starts: 30m, 1h, 1d').argParser(duration),
-    )
+    .addOption(new Option('--cron <expression>', 'five fields: minute hour day month weekday').conflicts('every'))
+    .addOption(new Option('--every <duration>', 'a time between starts: 30m, 1h, 1d').argParser(duration))
     .option('--time-zone <zone>', 'IANA name in which times and {{date}} are meant', 'UTC')
     .addOption(
-      new Option('--overlap <policy>', 'when the run before has not ended')
-        .choices(OVERLAP_POLICIES)
-        .default('skip'),
+      new Option('--overlap <policy>', 'when the run before has not ended').choices(OVERLAP_POLICIES).default('skip'),
     )
     .option('--jitter <duration>', 'start up to so much later, drawn for each start', duration, 0)
     .option('--catch-up <duration>', 'how late a missed start is still made up for', duration)
@@ -166,10 +143,7 @@ function addBackfill(schedule: Command, start: Start, actions: ScheduleActions):
   addCommand(schedule, 'backfill <schedule>', {
     description: 'start the runs of past times, one by one',
     examples: [
-      [
-        'assay schedule backfill nightly --from 2026-11-01 --to 2026-11-08',
-        'a week; the end is not included',
-      ],
+      ['assay schedule backfill nightly --from 2026-11-01 --to 2026-11-08', 'a week; the end is not included'],
     ],
   })
     .requiredOption('--from <time>', 'first time, ISO 8601 (UTC where it names no zone)', instant)
@@ -182,14 +156,9 @@ function addBackfill(schedule: Command, start: Start, actions: ScheduleActions):
     .action((id: string, flags: { from: number; to: number; mode: ResumeMode }) =>
       start((context) => {
         if (flags.from >= flags.to) {
-          throw new InputError(
-            'Expected --from before --to, found the contrary; the end is not included.',
-          );
+          throw new InputError('Expected --from before --to, found the contrary; the end is not included.');
         }
-        return actions.backfill(
-          { id, fromMs: flags.from, toMs: flags.to, mode: flags.mode },
-          context,
-        );
+        return actions.backfill({ id, fromMs: flags.from, toMs: flags.to, mode: flags.mode }, context);
       }),
     );
 }
@@ -211,8 +180,7 @@ function duration(text: string): number {
 }
 
 function instant(text: string): number {
-  const zoned =
-    /^\d{4}-\d{2}-\d{2}T.*\d$/.test(text) && !/[+-]\d{2}:?\d{2}$/.test(text) ? `${text}Z` : text;
+  const zoned = /^\d{4}-\d{2}-\d{2}T.*\d$/.test(text) && !/[+-]\d{2}:?\d{2}$/.test(text) ? `${text}Z` : text;
   const value = Date.parse(zoned);
   if (/^\d{4}-\d{2}-\d{2}/.test(text) && Number.isFinite(value)) return value;
   throw new InvalidArgumentError('Expected a time such as 2026-11-01 or 2026-11-01T02:00Z.');

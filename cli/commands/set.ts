@@ -1,7 +1,7 @@
 // `assay set`: changes limits of a run that is going on.
 import type { Command } from 'commander';
 import { InputError } from '../../schemas/errors.js';
-import { LIMITS } from '../../schemas/constants.js';
+import { LIMITS } from '../../schemas/orchestration.js';
 import { addCommand, share, wholeNumber, type CommandContext, type Start } from '../command.js';
 
 export interface SetOptions {
@@ -27,9 +27,7 @@ export function addSet(program: Command, start: Start, act: SetAction): void {
     .action((run: string, options: Omit<SetOptions, 'run'>) =>
       start((context) => {
         if (options.window === undefined && options.tolerance === undefined) {
-          throw new InputError(
-            'Expected --window or --tolerance, found neither; say what to change.',
-          );
+          throw new InputError('Expected --window or --tolerance, found neither; say what to change.');
         }
         return act({ ...options, run }, context);
       }),

@@ -1,7 +1,7 @@
 // `assay sql`: one SELECT over a run's tables.
 import type { Command } from 'commander';
-import { sqlDocument } from '../../schemas/cli-json.js';
-import { EXIT } from '../../schemas/constants.js';
+import { sqlDocument } from '../../schemas/documents/results.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
 import { sqlText } from '../render/sql-text.js';
 
@@ -16,13 +16,9 @@ const MAX_BYTES = 4 * 2 ** 30;
 
 export function addSql(program: Command, start: Start): void {
   addCommand(program, 'sql <query>', {
-    description:
-      'one SELECT (DuckDB) over documents, tokens, acts, postings, features, top and training',
+    description: 'one SELECT (DuckDB) over documents, tokens, acts, postings, features, top and training',
     examples: [
-      [
-        'assay sql "select feature, n, max from features order by n desc limit 5"',
-        'the busiest features',
-      ],
+      ['assay sql "select feature, n, max from features order by n desc limit 5"', 'the busiest features'],
       [
         'assay sql "select d.id, count(*) n from postings p join documents d using (doc) where feature = 77 group by 1 order by 2 desc" --run kjv',
         'where feature 77 fires',
@@ -40,7 +36,7 @@ async function sql(options: SqlOptions, context: CommandContext): Promise<number
   const { output, io } = context;
   const store = await context.openStore();
   // Loaded on demand: it brings DuckDB's native library with it.
-  const { querySql } = await import('../reading/sql.js');
+  const { querySql } = await import('../../reading/sql/answer-sql.js');
   const { query, maxBytes } = options;
   const { document, notes } = await querySql(store, {
     query,

@@ -1,11 +1,11 @@
 // `assay status`: progress of one run, once or until it ends.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { statusDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT } from '../../schemas/constants.js';
+import { statusDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
-import { readRunStatus, type RunStatus } from '../reading/run-status.js';
-import { findRun, hasEnded } from '../reading/runs.js';
+import { readRunStatus, type RunStatus } from '../../reading/runs/run-status.js';
+import { findRun, hasEnded } from '../../storage/records/run-history.js';
 import { statusText } from '../render/run-text.js';
 
 export interface StatusOptions {
@@ -18,8 +18,7 @@ const CLEAR_SCREEN = '\u001b[2J\u001b[H';
 
 export function addStatus(program: Command, start: Start): void {
   addCommand(program, 'status <run>', {
-    description:
-      'progress by stage, from the store alone: done = commits, planned = the stored plan',
+    description: 'progress by stage, from the store alone: done = commits, planned = the stored plan',
     examples: [
       ['assay status kjv', 'one look'],
       ['assay status kjv --watch', 'every two seconds until it ends or Ctrl-C'],
@@ -38,8 +37,7 @@ async function status(options: StatusOptions, context: CommandContext): Promise<
   const look = (): Promise<RunStatus> => readRunStatus(store, run);
   let found = await look();
   while (options.watch && !hasEnded(found.state) && !io.signal.aborted) {
-    if (!output.json)
-      io.stdout.write(`${io.stdout.isTTY ? CLEAR_SCREEN : ''}${statusText(found)}\n`);
+    if (!output.json) io.stdout.write(`${io.stdout.isTTY ? CLEAR_SCREEN : ''}${statusText(found)}\n`);
     await sleep(LOOK_MS, undefined, { signal: io.signal }).catch(() => undefined);
     found = await look();
   }

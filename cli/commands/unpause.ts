@@ -10,8 +10,7 @@ export type UnpauseAction = (options: UnpauseOptions, context: CommandContext) =
 
 export function addUnpause(program: Command, start: Start, act: UnpauseAction): void {
   addCommand(program, 'unpause <run>', {
-    description:
-      'go on after `pause`, or accept the quarantined shards of a run that paused above its tolerance',
+    description: 'go on after `pause`, or accept the quarantined shards of a run that paused above its tolerance',
     examples: [['assay unpause kjv', 'quarantined shards are counted anew from here']],
   }).action((run: string) => start((context) => act({ run }, context)));
 }

@@ -1,17 +1,16 @@
 // `assay verify`: rebuilds a dataset's digest from the stored bytes.
 import type { Command } from 'commander';
-import { verifyDocument } from '../../schemas/cli-json.js';
-import { EXIT } from '../../schemas/constants.js';
+import { verifyDocument } from '../../schemas/documents/results.js';
+import { EXIT } from '../../schemas/exit.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
-import { pinDataset } from '../reading/datasets.js';
-import { verifyDataset } from '../reading/describe.js';
+import { pinDataset } from '../../reading/datasets/datasets.js';
+import { verifyDataset } from '../../reading/datasets/describe.js';
 import { verifyText } from '../render/dataset-text.js';
 import { bytesText } from '../render/quantities.js';
 
 export function addVerify(program: Command, start: Start): void {
   addCommand(program, 'verify <dataset>', {
-    description:
-      'read and hash every object of a dataset; exit code 1 when anything is damaged or missing',
+    description: 'read and hash every object of a dataset; exit code 1 when anything is damaged or missing',
     examples: [['assay verify kjv/kjv-l2/postings', 'reads the whole dataset']],
   }).action((dataset: string) => start((context) => verify(dataset, context)));
 }

@@ -13,10 +13,7 @@ export interface WorkerCommandOptions {
   readonly folder: string | undefined;
 }
 
-export type WorkerAction = (
-  options: WorkerCommandOptions,
-  context: CommandContext,
-) => Promise<number>;
+export type WorkerAction = (options: WorkerCommandOptions, context: CommandContext) => Promise<number>;
 
 export function addWorker(program: Command, start: Start, act: WorkerAction): void {
   addCommand(program, 'worker', {
@@ -26,22 +23,14 @@ export function addWorker(program: Command, start: Start, act: WorkerAction): vo
       ['assay worker --roles compute --device cuda', 'a machine with a graphics card'],
     ],
   })
-    .option('--roles <list>', 'what it does: orchestrate, io, compute', commaList, [
-      'orchestrate',
-      'io',
-      'compute',
-    ])
+    .option('--roles <list>', 'what it does: orchestrate, io, compute', commaList, ['orchestrate', 'io', 'compute'])
     .addOption(
       new Option('--device <device>', 'what it computes on; auto: cuda where it loads, else cpu')
         .choices(['auto', 'cpu', 'cuda', 'webgpu'])
         .default('auto'),
     )
     .option('--slots <n>', 'compute children at once (default: one per core)', wholeNumber(1))
-    .option(
-      '--memory <mb>',
-      'ceiling of one compute child, MB (default: 80 % of memory / cores)',
-      wholeNumber(64),
-    )
+    .option('--memory <mb>', 'ceiling of one compute child, MB (default: 80 % of memory / cores)', wholeNumber(64))
     .option('--folder <path>', 'folder of cache and spool files')
     .action((options: WorkerCommandOptions) => start((context) => act(options, context)));
 }

@@ -2,8 +2,9 @@
 import type { z } from 'zod';
 import { WorkflowNotFoundError, type Client, type WorkflowHandle } from '@temporalio/client';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { controlDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT, SIGNALS } from '../../schemas/constants.js';
+import { controlDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
+import { SIGNALS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { CommandContext } from '../command.js';
 import type { CancelOptions } from '../commands/cancel.js';
@@ -98,11 +99,7 @@ async function tell<Answer>(
   });
 }
 
-function say(
-  context: CommandContext,
-  document: z.input<typeof controlDocument>,
-  text: string,
-): number {
+function say(context: CommandContext, document: z.input<typeof controlDocument>, text: string): number {
   context.output.result(controlDocument, document, () => text);
   return EXIT.done;
 }

@@ -1,8 +1,8 @@
 // doctor: versions, devices, servers, the store, Temporal: what is there, and what to do about what is not.
-import { doctorDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT } from '../../schemas/constants.js';
+import { doctorDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
 import { AssayError } from '../../schemas/errors.js';
-import { locateServer } from '../../infra/servers/locate.js';
+import { locateServer } from '../../servers/locate.js';
 import { probeDevices } from '../../runtime/devices.js';
 import { probeStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
@@ -102,9 +102,7 @@ async function storeChecks(context: CommandContext): Promise<Check[]> {
       name: `store: ${check}`,
       ok,
       found: `${detail} (${store.url})`,
-      remedy: ok
-        ? null
-        : 'use another store; docs/operations.md lists those that keep the promises',
+      remedy: ok ? null : 'use another store; docs/operations.md lists those that keep the promises',
     }));
   } catch (error) {
     const named = context.storeOption !== null || context.environment.store !== null;
@@ -143,9 +141,7 @@ async function temporalCheck(context: CommandContext): Promise<Check> {
 }
 
 function message(error: unknown): string {
-  return error instanceof AssayError || error instanceof Error
-    ? firstLine(error.message)
-    : String(error);
+  return error instanceof AssayError || error instanceof Error ? firstLine(error.message) : String(error);
 }
 
 function firstLine(text: string): string {

@@ -1,17 +1,18 @@
 // Watches a run to its end: one line per stage from the store's records, the outcome from its events.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { RUN_STATES } from '../../schemas/cli-json-runs.js';
-import { EXIT, type StageName } from '../../schemas/constants.js';
+import type { RUN_STATES } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
+import type { StageName } from '../../schemas/stages.js';
 import type { RunEvent } from '../../schemas/records.js';
-import { readPlan } from '../../stages/run-plan/plan-record.js';
-import type { ResolvedRun } from '../../stages/run-plan/resolved-run.js';
+import { readPlan } from '../../storage/records/plan-record.js';
+import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { listCommitInputs } from '../../storage/records/commits.js';
 import { lastEvent, readEvents } from '../../storage/records/events.js';
 import { listQuarantineInputs } from '../../storage/records/quarantine.js';
 import type { CommandContext } from '../command.js';
-import { foldEvents, readBeat } from '../reading/runs.js';
+import { foldEvents, readBeat } from '../../storage/records/run-history.js';
 import { StageMeter, type StageMeasure } from './stage-meter.js';
 
 export interface FollowInput {
@@ -117,9 +118,7 @@ function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
         text: `${run.name}: ${different} recomputed shards differ from their commits (nothing was replaced). \`assay logs ${run.name}\` has the details.`,
       };
     const warning =
-      quarantined > 0
-        ? ` Warning: ${quarantined} shards are quarantined (assay quarantine ${run.name}).`
-        : '';
+      quarantined > 0 ? ` Warning: ${quarantined} shards are quarantined (assay quarantine ${run.name}).` : '';
     return { state, exitCode: EXIT.done, text: `${run.name} is complete.${warning}` };
   }
   if (state === 'cancelled')
@@ -153,19 +152,11 @@ function eventLine(event: RunEvent, meter: StageMeter): string | null {
     const seconds = ((event.atMs - meter.startedMs) / 1000).toFixed(1);
     return `${stage.padEnd(12)} done: ${Number(data['committed'])} of ${Number(data['planned'])}${quarantined > 0 ? `, ${quarantined} quarantined` : ''} in ${seconds} s`;
   }
-  return type === 'paused'
-    ? `paused: ${String(data['reason'])}`
-    : type === 'unpaused'
-      ? 'goes on'
-      : null;
+  return type === 'paused' ? `paused: ${String(data['reason'])}` : type === 'unpaused' ? 'goes on' : null;
 }
 
 /** Done and planned of one stage, by one listing per key. */
-async function measure(
-  store: ObjectStore,
-  run: ResolvedRun,
-  stage: StageName,
-): Promise<StageMeasure> {
+async function measure(store: ObjectStore, run: ResolvedRun, stage: StageName): Promise<StageMeasure> {
   const plan = await readPlan(store, run);
   const rows = (plan?.stages ?? []).filter((row) => row.stage === stage && row.key !== null);
   const byKey = new Map(rows.map((row) => [row.key as string, row]));
@@ -180,9 +171,7 @@ async function measure(
     total.size += row.size ?? 0;
     total.quarantined += [...bad].filter((input) => !committed.has(input)).length;
   }
-  const lengths = new Set(
-    run.dictionaries.map(({ sae }) => Math.floor(sae.tokens / sae.batchRows)),
-  );
+  const lengths = new Set(run.dictionaries.map(({ sae }) => Math.floor(sae.tokens / sae.batchRows)));
   const [steps = null] = stage === 'train' && lengths.size === 1 ? lengths : [];
   return { stage, ...total, steps };
 }

@@ -6,16 +6,16 @@ import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startMinioServer } from '../../infra/servers/minio.js';
+import { startMinioServer } from '../../servers/minio.js';
 import {
   endProcess,
   readProcessRecord,
   startTimeOf,
   writeProcessRecord,
   type ProcessRecord,
-} from '../../infra/servers/process-record.js';
-import { findRecordedServer } from '../../infra/servers/server-process.js';
-import { startTemporalServer } from '../../infra/servers/temporal.js';
+} from '../../servers/process-record.js';
+import { findRecordedServer } from '../../servers/server-process.js';
+import { startTemporalServer } from '../../servers/temporal.js';
 import { InputError, ResourceError } from '../../schemas/errors.js';
 
 export interface StackProcess {
@@ -28,8 +28,7 @@ export interface StackProcess {
 }
 
 const assayFolder = (folder: string): string => path.join(folder, '.assay');
-const recordFile = (folder: string, name: string): string =>
-  path.join(assayFolder(folder), `${name}.pid.json`);
+const recordFile = (folder: string, name: string): string => path.join(assayFolder(folder), `${name}.pid.json`);
 
 /** The folder's Temporal server, started unless it runs. */
 export async function ensureTemporal(folder: string): Promise<StackProcess> {
@@ -112,10 +111,7 @@ export async function startWorker(launch: WorkerLaunch): Promise<StackProcess> {
   const logs = path.join(assayFolder(folder), 'logs');
   await mkdir(logs, { recursive: true });
   const options = { ...rest, folder: path.join(assayFolder(folder), 'worker') };
-  const logFile = path.join(
-    logs,
-    `worker-${Date.now()}-${process.pid}-${Math.floor(performance.now() * 1000)}.log`,
-  );
+  const logFile = path.join(logs, `worker-${Date.now()}-${process.pid}-${Math.floor(performance.now() * 1000)}.log`);
   const log = await open(logFile, 'a');
   const child = spawn(process.execPath, [workerMain(), JSON.stringify(options)], {
     stdio: ['ignore', log.fd, log.fd],
@@ -123,8 +119,7 @@ export async function startWorker(launch: WorkerLaunch): Promise<StackProcess> {
   });
   child.unref();
   await log.close();
-  if (child.pid === undefined)
-    throw new ResourceError(`Could not start a worker process (${process.execPath}).`);
+  if (child.pid === undefined) throw new ResourceError(`Could not start a worker process (${process.execPath}).`);
   const start = (await startTimeOf(child.pid)) ?? 'ended';
   const record: ProcessRecord = {
     pid: child.pid,
@@ -172,12 +167,8 @@ async function readTail(file: string): Promise<string> {
 }
 
 /** The processes of the folder's stack that run. */
-export async function listStack(
-  folder: string,
-): Promise<(StackProcess & { readonly record: ProcessRecord })[]> {
-  const names = (await readdir(assayFolder(folder)).catch(() => [])).filter((name) =>
-    name.endsWith('.pid.json'),
-  );
+export async function listStack(folder: string): Promise<(StackProcess & { readonly record: ProcessRecord })[]> {
+  const names = (await readdir(assayFolder(folder)).catch(() => [])).filter((name) => name.endsWith('.pid.json'));
   const found: (StackProcess & { record: ProcessRecord })[] = [];
   for (const file of names.sort()) {
     const record = await readProcessRecord(path.join(assayFolder(folder), file));

@@ -1,17 +1,13 @@
 // What is planned, stored and missing per dataset, with what it is likely to cost. Reads the store; writes nothing.
 import os from 'node:os';
 import type { z } from 'zod';
-import { type planDocument } from '../../schemas/cli-json-runs.js';
-import type { StageName } from '../../schemas/constants.js';
-import { estimateStages } from '../../stages/run-plan/estimate.js';
-import { plannedDatasets } from '../../stages/run-plan/plan-record.js';
-import type { ResolvedRun } from '../../stages/run-plan/resolved-run.js';
-import {
-  latestRevision,
-  remainingWork,
-  sameRequest,
-  stagesOf,
-} from '../../stages/run-plan/run-records.js';
+import { type planDocument } from '../../schemas/documents/runs.js';
+import type { StageName } from '../../schemas/stages.js';
+import { estimateStages } from '../../pipeline/plan/estimate.js';
+import { plannedDatasets } from '../../pipeline/plan/plan-record.js';
+import type { ResolvedRun } from '../../schemas/resolved-run.js';
+import { remainingWork, sameRequest, stagesOf } from '../../pipeline/plan/run-records.js';
+import { latestRevision } from '../../storage/records/resolved-runs.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { listCommitInputs } from '../../storage/records/commits.js';
 
@@ -25,11 +21,7 @@ export interface PlanRowsOptions {
 }
 
 /** One row per dataset of the run, in the order of the stages. Bytes and seconds are those of the whole stage's missing share. */
-export async function planRows(
-  store: ObjectStore,
-  run: ResolvedRun,
-  options: PlanRowsOptions,
-): Promise<PlanRow[]> {
+export async function planRows(store: ObjectStore, run: ResolvedRun, options: PlanRowsOptions): Promise<PlanRow[]> {
   const estimates = await estimateStages(run, options);
   const stored = await latestRevision(store, run.name);
   const same = stored !== null && sameRequest(stored, run) ? stored : null;
@@ -40,8 +32,7 @@ export async function planRows(
     const work = left?.stages.find((s) => s.stage === stage)?.work ?? null;
     const estimate = estimates[stage];
     const planned = work?.planned ?? estimate.items;
-    const cached =
-      work?.committed ?? (key === null ? null : (await listCommitInputs(store, stage, key)).size);
+    const cached = work?.committed ?? (key === null ? null : (await listCommitInputs(store, stage, key)).size);
     const missing = planned === null || cached === null ? null : Math.max(0, planned - cached);
     const share = planned === null || missing === null || planned === 0 ? 1 : missing / planned;
     rows.push({
@@ -57,8 +48,7 @@ export async function planRows(
 /** Bytes that the missing work is likely to store: each stage counts once, however many datasets it has. */
 export function missingBytes(rows: readonly PlanRow[]): number {
   const byStage = new Map<StageName, number>();
-  for (const { stage, bytes } of rows)
-    byStage.set(stage, Math.max(byStage.get(stage) ?? 0, bytes ?? 0));
+  for (const { stage, bytes } of rows) byStage.set(stage, Math.max(byStage.get(stage) ?? 0, bytes ?? 0));
   return [...byStage.values()].reduce((sum, bytes) => sum + bytes, 0);
 }
 

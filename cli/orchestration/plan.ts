@@ -1,11 +1,12 @@
 // plan: the dry run. Reads run file, model, sources and what the store has; writes nothing, not even a probe.
 import os from 'node:os';
 import path from 'node:path';
-import { planDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT, STAGES, type RunStage } from '../../schemas/constants.js';
-import { loadRunFile } from '../../stages/run-file/load.js';
-import { extractionMemoryNote } from '../../stages/run-plan/extraction-memory.js';
-import { resolveRun } from '../../stages/run-plan/resolve-run.js';
+import { planDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
+import { STAGES, type RunStage } from '../../schemas/stages.js';
+import { loadRunFile } from '../../pipeline/files/load.js';
+import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
+import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
 import type { PlanOptions } from '../commands/plan.js';
@@ -55,20 +56,13 @@ function render(rows: readonly PlanRow[], exact: boolean): string {
     row.seconds === null ? '' : `${Math.ceil(row.seconds)} s`,
   ]);
   const table = [head, ...body];
-  const widths = head.map((_, column) =>
-    Math.max(...table.map((cells) => (cells[column] ?? '').length)),
-  );
+  const widths = head.map((_, column) => Math.max(...table.map((cells) => (cells[column] ?? '').length)));
   const lines = table.map((cells) =>
     cells
-      .map((cell, column) =>
-        column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
-      )
+      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join('  '),
   );
-  const seconds = STAGES.reduce(
-    (sum, stage) => sum + (rows.find((row) => row.stage === stage)?.seconds ?? 0),
-    0,
-  );
+  const seconds = STAGES.reduce((sum, stage) => sum + (rows.find((row) => row.stage === stage)?.seconds ?? 0), 0);
   return [
     ...lines,
     '',

@@ -5,10 +5,10 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ResourceError } from '../../schemas/errors.js';
 import { checkFirstRecord } from '../../stages/corpus/parts.js';
-import { probeModel } from '../../stages/model/probe-model.js';
-import { workerBytes } from '../../stages/run-plan/estimate.js';
-import { sourceOpener, type ResolvedWithUploads } from '../../stages/run-plan/resolve-run.js';
-import type { ResolvedRun } from '../../stages/run-plan/resolved-run.js';
+import { probeModel } from '../../models/probe-model.js';
+import { workerBytes } from '../../pipeline/plan/estimate.js';
+import { sourceOpener, type ResolvedWithUploads } from '../../pipeline/resolve/resolve-run.js';
+import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { missingBytes, planRows } from './plan-rows.js';
 
@@ -68,10 +68,7 @@ export async function checkRoom(input: RoomInput, free: FreeBytes = freeBytes): 
     await expectRoom({ what: 'the store', place: fileURLToPath(store.url), needed }, free);
   }
   if (workerFolder !== null)
-    await expectRoom(
-      { what: "the workers' files", place: workerFolder, needed: workerBytes(run) },
-      free,
-    );
+    await expectRoom({ what: "the workers' files", place: workerFolder, needed: workerBytes(run) }, free);
 }
 
 interface Need {

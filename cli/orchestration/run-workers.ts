@@ -1,7 +1,7 @@
 // The workers of a run: those that serve already, else new ones that end with it.
 import type { Client } from '@temporalio/client';
-import { QUEUES } from '../../schemas/constants.js';
-import type { ResolvedRun } from '../../stages/run-plan/resolved-run.js';
+import { QUEUES } from '../../schemas/orchestration.js';
+import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { CommandContext } from '../command.js';
 import { machineSlots, startWorker } from './local-stack.js';
 import { stackFolder } from './stack-commands.js';

@@ -9,16 +9,13 @@ import {
   type ScheduleOptions,
 } from '@temporalio/client';
 import type { z } from 'zod';
-import {
-  scheduleActionDocument,
-  scheduleDocument,
-  schedulesDocument,
-} from '../../schemas/cli-json-runs.js';
-import { EXIT, QUEUES, WORKFLOWS } from '../../schemas/constants.js';
+import { scheduleActionDocument, scheduleDocument, schedulesDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
+import { QUEUES, WORKFLOWS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { ScheduledInput } from '../../schemas/messages.js';
-import { putJson } from '../../stages/lot/manifest.js';
-import { loadRunFile } from '../../stages/run-file/load.js';
+import { putJson } from '../../pipeline/lot/manifest.js';
+import { loadRunFile } from '../../pipeline/files/load.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
 import type {
@@ -52,19 +49,14 @@ export const schedules: ScheduleActions = {
       return EXIT.done;
     }),
   pause: (id, context) =>
-    act({ id, action: 'pause' }, context, (handle) =>
-      handle.pause('paused with assay schedule pause'),
-    ),
+    act({ id, action: 'pause' }, context, (handle) => handle.pause('paused with assay schedule pause')),
   unpause: (id, context) => act({ id, action: 'unpause' }, context, (handle) => handle.unpause()),
   trigger: (id, context) => act({ id, action: 'trigger' }, context, (handle) => handle.trigger()),
   delete: (id, context) => act({ id, action: 'delete' }, context, (handle) => handle.delete()),
   backfill: backfillSchedule,
 };
 
-async function createSchedule(
-  options: ScheduleCreateOptions,
-  context: CommandContext,
-): Promise<number> {
+async function createSchedule(options: ScheduleCreateOptions, context: CommandContext): Promise<number> {
   if ((options.cron === undefined) === (options.everyMs === undefined))
     throw new InputError('Expected one of --cron and --every; see `assay help schedule create`.');
   checkTimeZone(options.timeZone);
@@ -87,9 +79,7 @@ async function createSchedule(
       hostQueue: QUEUES.host(os.hostname()),
       template,
     };
-    await withTemporal(context, (client) =>
-      createOnce(client, id, scheduleOptions(options, input, runFile.name)),
-    );
+    await withTemporal(context, (client) => createOnce(client, id, scheduleOptions(options, input, runFile.name)));
     return say(
       context,
       { id, action: 'create' },
@@ -113,11 +103,7 @@ async function createOnce(client: Client, id: string, options: ScheduleOptions):
   }
 }
 
-function scheduleOptions(
-  options: ScheduleCreateOptions,
-  input: ScheduledInput,
-  run: string,
-): ScheduleOptions {
+function scheduleOptions(options: ScheduleCreateOptions, input: ScheduledInput, run: string): ScheduleOptions {
   const id = input.schedule;
   return {
     scheduleId: `${PREFIX}${id}`,
@@ -148,18 +134,12 @@ function checkTimeZone(timeZone: string): void {
   try {
     new Intl.DateTimeFormat('en', { timeZone });
   } catch {
-    throw new InputError(
-      `Expected an IANA time zone such as Europe/Berlin or UTC, found "${timeZone}".`,
-      { timeZone },
-    );
+    throw new InputError(`Expected an IANA time zone such as Europe/Berlin or UTC, found "${timeZone}".`, { timeZone });
   }
 }
 
 /** Starts the scheduled times of a range now. Runs that are complete already are recognised and do nothing (mode `missing`). */
-async function backfillSchedule(
-  options: ScheduleBackfillOptions,
-  context: CommandContext,
-): Promise<number> {
+async function backfillSchedule(options: ScheduleBackfillOptions, context: CommandContext): Promise<number> {
   const { id, fromMs, toMs, mode } = options;
   return withSchedule(id, context, async (handle) => {
     await setMode(handle, mode);
@@ -206,8 +186,7 @@ async function listSchedules(context: CommandContext): Promise<number> {
   return withTemporal(context, async (client) => {
     const documents: z.input<typeof scheduleDocument>[] = [];
     for await (const { scheduleId } of client.schedule.list()) {
-      if (scheduleId.startsWith(PREFIX))
-        documents.push(await describe(client.schedule.getHandle(scheduleId)));
+      if (scheduleId.startsWith(PREFIX)) documents.push(await describe(client.schedule.getHandle(scheduleId)));
     }
     context.output.result(schedulesDocument, documents, () =>
       documents.length === 0 ? 'There are no schedules.' : documents.map(text).join('\n'),
@@ -219,9 +198,7 @@ async function listSchedules(context: CommandContext): Promise<number> {
 async function describe(handle: ScheduleHandle): Promise<z.input<typeof scheduleDocument>> {
   const { spec, state, info, memo } = await handle.describe();
   const intervals = (spec.intervals ?? []).map(({ every }) => `every ${every / 1000} s`);
-  const calendars = (spec.calendars ?? []).map(
-    (calendar) => calendar.comment ?? JSON.stringify(calendar),
-  );
+  const calendars = (spec.calendars ?? []).map((calendar) => calendar.comment ?? JSON.stringify(calendar));
   return {
     id: handle.scheduleId.slice(PREFIX.length),
     run: textOf(memo?.['run']) ?? '',
@@ -275,11 +252,7 @@ async function withSchedule(
   });
 }
 
-function say(
-  context: CommandContext,
-  document: z.input<typeof scheduleActionDocument>,
-  line: string,
-): number {
+function say(context: CommandContext, document: z.input<typeof scheduleActionDocument>, line: string): number {
   context.output.result(scheduleActionDocument, document, () => line);
   return EXIT.done;
 }

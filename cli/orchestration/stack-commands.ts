@@ -2,8 +2,9 @@
 import { spawn } from 'node:child_process';
 import os from 'node:os';
 import path from 'node:path';
-import { downDocument, upDocument, workerDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT, QUEUES } from '../../schemas/constants.js';
+import { downDocument, upDocument, workerDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
+import { QUEUES } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import { resolveAutoProvider } from '../../runtime/devices.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
@@ -56,25 +57,20 @@ export async function up(options: UpOptions, context: CommandContext): Promise<n
   const missing = Math.max(0, options.workers - running.length);
   const slots = Math.max(1, Math.floor(machineSlots() / Math.max(1, options.workers)));
   const started = await Promise.all(
-    Array.from({ length: missing }, () =>
-      startWorker({ folder, address, namespace: 'default', device: 'cpu', slots }),
-    ),
+    Array.from({ length: missing }, () => startWorker({ folder, address, namespace: 'default', device: 'cpu', slots })),
   );
   const workers = [...running, ...started].map(({ pid }) => ({
     pid,
     queues: [QUEUES.orchestrate, QUEUES.io, QUEUES.compute('cpu'), QUEUES.host(os.hostname())],
   }));
-  output.result(
-    upDocument,
-    { store: store.store, temporal: address, web: web === '' ? null : web, workers },
-    () =>
-      [
-        `store     ${store.store}`,
-        `temporal  ${temporal.address}`,
-        `web       ${temporal.info['uiUrl'] ?? ''}`,
-        `workers   ${workers.map((w) => `pid ${w.pid}`).join(', ')}`,
-        'Next: assay run RUN.yaml --follow; stop everything with: assay down',
-      ].join('\n'),
+  output.result(upDocument, { store: store.store, temporal: address, web: web === '' ? null : web, workers }, () =>
+    [
+      `store     ${store.store}`,
+      `temporal  ${temporal.address}`,
+      `web       ${temporal.info['uiUrl'] ?? ''}`,
+      `workers   ${workers.map((w) => `pid ${w.pid}`).join(', ')}`,
+      'Next: assay run RUN.yaml --follow; stop everything with: assay down',
+    ].join('\n'),
   );
   return EXIT.done;
 }
@@ -142,10 +138,7 @@ export async function down(context: CommandContext): Promise<number> {
 const ROLES = ['orchestrate', 'io', 'compute'];
 
 /** Runs a worker in the foreground until SIGTERM or Ctrl-C. */
-export async function worker(
-  options: WorkerCommandOptions,
-  context: CommandContext,
-): Promise<number> {
+export async function worker(options: WorkerCommandOptions, context: CommandContext): Promise<number> {
   const wrong = options.roles.filter((role) => !ROLES.includes(role));
   if (wrong.length > 0)
     throw new InputError(`Expected roles among ${ROLES.join(', ')}, found ${wrong.join(', ')}.`, {
@@ -160,9 +153,7 @@ export async function worker(
     device,
     slots: options.slots ?? machineSlots(),
     ...(options.memory === undefined ? {} : { memoryBytes: options.memory * 2 ** 20 }),
-    ...(options.folder === undefined
-      ? {}
-      : { folder: path.resolve(context.io.cwd, options.folder) }),
+    ...(options.folder === undefined ? {} : { folder: path.resolve(context.io.cwd, options.folder) }),
     ...(context.environment.logLevel === 'debug' ? { logLevel: 'debug' } : {}),
   };
   const child = spawn(process.execPath, [workerMain(), JSON.stringify(settings)], {
@@ -170,15 +161,9 @@ export async function worker(
   });
   context.io.signal.addEventListener('abort', () => child.kill('SIGTERM'));
   process.on('SIGTERM', () => child.kill('SIGTERM'));
-  const code = await new Promise<number>((resolve) =>
-    child.on('exit', (value) => resolve(value ?? EXIT.failed)),
-  );
+  const code = await new Promise<number>((resolve) => child.on('exit', (value) => resolve(value ?? EXIT.failed)));
   const queues = queuesOf(options.roles, device);
-  context.output.result(
-    workerDocument,
-    { queues, reason: code === 0 ? 'stopped' : `exit code ${code}` },
-    () => '',
-  );
+  context.output.result(workerDocument, { queues, reason: code === 0 ? 'stopped' : `exit code ${code}` }, () => '');
   return code;
 }
 

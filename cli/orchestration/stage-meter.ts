@@ -1,6 +1,6 @@
 // The live line of a stage: done / planned, speed, time left, quarantined. Pure but for the clock.
-import type { StageName } from '../../schemas/constants.js';
-import type { StoredBeat } from '../reading/runs.js';
+import type { StageName } from '../../schemas/stages.js';
+import type { StoredBeat } from '../../storage/records/run-history.js';
 
 export interface StageMeasure {
   readonly stage: StageName;
@@ -37,14 +37,11 @@ export class StageMeter {
     const newly = planned === 0 ? 0 : (done - this.#first) / planned;
     const step = beat?.stage === stage ? beat.progress?.['step'] : undefined;
     const training = stage === 'train' && typeof step === 'number';
-    const shown =
-      training && planned === 1 ? Math.max(share, step / (measure.steps ?? Infinity)) : share;
+    const shown = training && planned === 1 ? Math.max(share, step / (measure.steps ?? Infinity)) : share;
     const parts = [`${stage.padEnd(12)} ${bar(shown)} ${done} / ${planned}`];
     if (training && beat) parts.push(...this.#steps(step, measure.steps, beat.atMs));
     else if (newly > 0) {
-      parts.push(
-        `${thousands((newly * size) / seconds)} ${stage === 'index' ? 'postings' : 'tokens'}/s`,
-      );
+      parts.push(`${thousands((newly * size) / seconds)} ${stage === 'index' ? 'postings' : 'tokens'}/s`);
       parts.push(`${duration(((1 - share) / newly) * seconds)} left`);
     }
     if (quarantined > 0) parts.push(`${quarantined} quarantined`);

@@ -2,26 +2,18 @@
 import os from 'node:os';
 import path from 'node:path';
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
-import {
-  defineSearchAttributeKey,
-  SearchAttributeType,
-  TypedSearchAttributes,
-} from '@temporalio/common';
-import { startedDocument } from '../../schemas/cli-json-runs.js';
-import { EXIT, LIMITS, QUEUES, SEARCH_ATTRIBUTES, WORKFLOWS } from '../../schemas/constants.js';
+import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import { startedDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
+import { LIMITS, QUEUES, SEARCH_ATTRIBUTES, WORKFLOWS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { ResumeMode, RunInput, StoreOptionsMessage } from '../../schemas/messages.js';
-import { loadRunFile } from '../../stages/run-file/load.js';
-import { extractionMemoryNote } from '../../stages/run-plan/extraction-memory.js';
-import { resolveRun, type ResolvedWithUploads } from '../../stages/run-plan/resolve-run.js';
-import type { ResolvedRun } from '../../stages/run-plan/resolved-run.js';
-import {
-  latestRevision,
-  remainingWork,
-  sameRequest,
-  stagesOf,
-  storeRun,
-} from '../../stages/run-plan/run-records.js';
+import { loadRunFile } from '../../pipeline/files/load.js';
+import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
+import { resolveRun, type ResolvedWithUploads } from '../../pipeline/resolve/resolve-run.js';
+import type { ResolvedRun } from '../../schemas/resolved-run.js';
+import { remainingWork, sameRequest, stagesOf, storeRun } from '../../pipeline/plan/run-records.js';
+import { latestRevision } from '../../storage/records/resolved-runs.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
@@ -29,8 +21,8 @@ import type { CommandContext } from '../command.js';
 import type { ResumeOptions } from '../commands/resume.js';
 import type { RunOptions } from '../commands/run.js';
 import { findLocalConfig, writeLocalConfig } from '../local-config.js';
-import { differences } from '../reading/explain.js';
-import { findRun } from '../reading/runs.js';
+import { differences } from '../../reading/runs/explain.js';
+import { findRun } from '../../storage/records/run-history.js';
 import { isActive, runWorkflowId } from './control.js';
 import { followRun } from './follow.js';
 import { ensureWorkers } from './run-workers.js';
@@ -57,14 +49,12 @@ export async function run(options: RunOptions, context: CommandContext): Promise
   await checkModelRuns(resolved);
   const note = extractionMemoryNote(resolved.run);
   if (note !== null) context.output.note(note);
-  const storeOptions =
-    runFile.storeOptions ?? (await localStoreOptions(context, canonicalStoreUrl(url, base)));
+  const storeOptions = runFile.storeOptions ?? (await localStoreOptions(context, canonicalStoreUrl(url, base)));
   const store = await openStore(canonicalStoreUrl(url, base), { storeOptions });
   try {
     await checkRoom({
       ...{ store, run: resolved.run, folder },
-      workerFolder:
-        context.environment.temporalAddress === null ? await stackFolder(context) : null,
+      workerFolder: context.environment.temporalAddress === null ? await stackFolder(context) : null,
     });
     await assertUsableStore(store);
     return await withTemporal(context, async (client, at) => {
@@ -175,10 +165,7 @@ function whatChanged(before: ResolvedRun, now: ResolvedRun): string {
   ].join('\n');
 }
 
-async function localStoreOptions(
-  context: CommandContext,
-  url: string,
-): Promise<StoreOptionsMessage> {
+async function localStoreOptions(context: CommandContext, url: string): Promise<StoreOptionsMessage> {
   const found = await findLocalConfig(context.io.cwd);
   const same = found !== null && canonicalStoreUrl(found.config.store, found.folder) === url;
   return same ? (found.config.storeOptions ?? {}) : {};
@@ -212,11 +199,7 @@ interface StartOptions {
   readonly workers: number | undefined;
 }
 
-async function startAndFollow(
-  target: StoreTarget,
-  revision: ResolvedRun,
-  options: StartOptions,
-): Promise<number> {
+async function startAndFollow(target: StoreTarget, revision: ResolvedRun, options: StartOptions): Promise<number> {
   const { client, at, context, mode } = options;
   const { store } = target;
   const workflowId = runWorkflowId(store.storeId, revision.name);
@@ -272,13 +255,8 @@ interface WorkflowStart {
 }
 
 /** Whether it runs already. */
-async function startWorkflow(
-  client: Client,
-  { workflowId, input, revision }: WorkflowStart,
-): Promise<boolean> {
-  const attribute = (
-    name: string,
-  ): ReturnType<typeof defineSearchAttributeKey<typeof SearchAttributeType.KEYWORD>> =>
+async function startWorkflow(client: Client, { workflowId, input, revision }: WorkflowStart): Promise<boolean> {
+  const attribute = (name: string): ReturnType<typeof defineSearchAttributeKey<typeof SearchAttributeType.KEYWORD>> =>
     defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
   try {
     await client.workflow.start(WORKFLOWS.run, {

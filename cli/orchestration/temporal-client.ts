@@ -63,7 +63,5 @@ async function connect(at: TemporalAddress, { io }: CommandContext): Promise<Con
 
 /** The web page of a workflow, where the server's page is known. */
 export function workflowPage(at: TemporalAddress, workflowId: string): string | null {
-  return at.web === null
-    ? null
-    : `${at.web}/namespaces/${at.namespace}/workflows/${encodeURIComponent(workflowId)}`;
+  return at.web === null ? null : `${at.web}/namespaces/${at.namespace}/workflows/${encodeURIComponent(workflowId)}`;
 }

@@ -5,7 +5,7 @@ import type {
   describeDocument,
   gcDocument,
   verifyDocument,
-} from '../../schemas/cli-json.js';
+} from '../../schemas/documents/results.js';
 import type { Snapshot } from '../../schemas/records.js';
 import { bytesText, countText } from './quantities.js';
 import { textTable } from './text-table.js';
@@ -13,10 +13,7 @@ import { textTable } from './text-table.js';
 const MOST_OBJECTS = 20;
 
 /** One line per table; growing datasets say how far they are. */
-export function datasetsText(
-  entries: z.infer<typeof datasetsDocument>,
-  snapshots: readonly Snapshot[],
-): string {
+export function datasetsText(entries: z.infer<typeof datasetsDocument>, snapshots: readonly Snapshot[]): string {
   if (entries.length === 0) return 'No datasets in this store yet.';
   const growing = new Map(snapshots.filter((s) => !s.complete).map((s) => [s.dataset, s]));
   const columns = [
@@ -50,10 +47,7 @@ export function growingText(snapshot: Pick<Snapshot, 'commits' | 'planned'>): st
 }
 
 /** The dataset's head and its first objects. */
-export function describeText(
-  description: z.infer<typeof describeDocument>,
-  snapshot: Snapshot,
-): string {
+export function describeText(description: z.infer<typeof describeDocument>, snapshot: Snapshot): string {
   const { dataset, digest, rows, objects } = description;
   const bytes = objects.reduce((sum, object) => sum + object.bytes, 0);
   const state = snapshot.complete ? 'complete' : growingText(snapshot);
@@ -76,12 +70,7 @@ export function describeText(
     shown.map((o) => [o.shard, o.table, countText(o.rows), bytesText(o.bytes), o.key]),
   );
   const more = objects.length - shown.length;
-  return [
-    ...head,
-    '',
-    table,
-    ...(more > 0 ? [`and ${countText(more)} more; --json lists them all`] : []),
-  ].join('\n');
+  return [...head, '', table, ...(more > 0 ? [`and ${countText(more)} more; --json lists them all`] : [])].join('\n');
 }
 
 /** Sound, or every damaged object with what to do. */
@@ -106,8 +95,7 @@ export function verifyText(report: z.infer<typeof verifyDocument>): string {
 /** What is, or was, garbage. */
 export function garbageText(garbage: z.infer<typeof gcDocument>): string {
   const { applied, keys, commits, objects, bytes, removed, spared } = garbage;
-  if (keys.length === 0)
-    return 'Nothing to collect: everything is in use or younger than 24 hours.';
+  if (keys.length === 0) return 'Nothing to collect: everything is in use or younger than 24 hours.';
   const what = `${countText(keys.length)} objects (${countText(commits)} commits, ${countText(objects)} of data), ${bytesText(bytes)}`;
   if (!applied) return `No longer needed: ${what}\nDelete them with: assay gc --apply`;
   const adopted = spared > 0 ? `; ${countText(spared)} were taken into use meanwhile and stay` : '';

@@ -13,11 +13,7 @@ const STYLES = ['4', '43;30', '41;97'] as const;
  * The tokens as one line; line breaks are shown as ⏎.
  * @param values one per token; 0 where the feature does not fire
  */
-export function highlight(
-  tokens: readonly string[],
-  values: readonly number[],
-  options: HighlightOptions,
-): string {
+export function highlight(tokens: readonly string[], values: readonly number[], options: HighlightOptions): string {
   const greatest = Math.max(0, ...values);
   return tokens
     .map((token, i) => {
@@ -30,8 +26,7 @@ export function highlight(
 
 function marked(text: string, strength: number, colour: boolean): string {
   if (!colour) return `«${text}»`;
-  const style =
-    STYLES[Math.min(STYLES.length - 1, Math.floor(strength * STYLES.length))] ?? STYLES[0];
+  const style = STYLES[Math.min(STYLES.length - 1, Math.floor(strength * STYLES.length))] ?? STYLES[0];
   return `${ESCAPE}${style}m${text}${RESET}`;
 }
 

@@ -1,8 +1,8 @@
 // What `assay model inspect` says of a model, as its JSON document. Pure.
 import type { z } from 'zod';
 import type { BrokenIdentity } from '../../core/hooks/identities.js';
-import type { modelInspectDocument } from '../../schemas/cli-json.js';
-import type { ModelSummary } from '../../stages/model/open-model.js';
+import type { modelInspectDocument } from '../../schemas/documents/results.js';
+import type { ModelSummary } from '../../models/open-model.js';
 
 type Document = z.infer<typeof modelInspectDocument>;
 
@@ -46,10 +46,7 @@ export function inspectDocument(
         shape: [...site.sizes],
       })),
     unchecked: typeof check === 'string' ? check : null,
-    unresolved: [
-      ...summary.unresolved,
-      ...[...reasons].map(([site, reason]) => ({ site, reason })),
-    ],
+    unresolved: [...summary.unresolved, ...[...reasons].map(([site, reason]) => ({ site, reason }))],
   };
 }
 

@@ -1,13 +1,9 @@
 // How runs look to a person: their list, one run's progress, its events, its quarantined shards. Pure.
 import type { z } from 'zod';
-import type {
-  explainDocument,
-  quarantineDocument,
-  runsDocument,
-} from '../../schemas/cli-json-runs.js';
-import { LIMITS } from '../../schemas/constants.js';
+import type { explainDocument, quarantineDocument, runsDocument } from '../../schemas/documents/runs.js';
+import { LIMITS } from '../../schemas/orchestration.js';
 import type { RunEvent } from '../../schemas/records.js';
-import type { RunStatus } from '../reading/run-status.js';
+import type { RunStatus } from '../../reading/runs/run-status.js';
 import { countText, durationText, timeText } from './quantities.js';
 import { textTable } from './text-table.js';
 
@@ -96,34 +92,25 @@ function shareText({ done, planned }: StageLine): string {
 
 function progressOf({ beat, state }: RunStatus, line: StageLine): string {
   const working = state === 'running' && beat?.stage === line.stage && line.done !== line.planned;
-  const texts = working
-    ? Object.entries(beat.progress).map(([name, value]) => `${name} ${String(value)}`)
-    : [];
+  const texts = working ? Object.entries(beat.progress).map(([name, value]) => `${name} ${String(value)}`) : [];
   return texts.length === 0 ? '' : `  (in hand: ${texts.join(', ')})`;
 }
 
 /** One line per event. */
 export function eventsText(events: readonly Pick<RunEvent, 'atMs' | 'type' | 'data'>[]): string {
   if (events.length === 0) return 'No events yet.';
-  return events
-    .map(({ atMs, type, data }) => `${timeText(atMs)}  ${type}${dataText(data)}`)
-    .join('\n');
+  return events.map(({ atMs, type, data }) => `${timeText(atMs)}  ${type}${dataText(data)}`).join('\n');
 }
 
 function dataText(data: Readonly<Record<string, unknown>>): string {
   const pairs = Object.entries(data).filter(([, value]) => value !== null && value !== undefined);
   return pairs
-    .map(
-      ([name, value]) => `  ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`,
-    )
+    .map(([name, value]) => `  ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
     .join('');
 }
 
 /** Each shard with its error below it. */
-export function quarantineText(
-  { run, shards }: z.infer<typeof quarantineDocument>,
-  nowMs: number,
-): string {
+export function quarantineText({ run, shards }: z.infer<typeof quarantineDocument>, nowMs: number): string {
   if (shards.length === 0) return `No shard of ${run} is quarantined.`;
   const entries = shards.map(
     (shard) =>
@@ -147,11 +134,7 @@ export function explainText(explanation: z.infer<typeof explainDocument>): strin
     const changes = stage.changes.map(
       ({ field, before, after }) => `    ${field}: ${valueText(before)} → ${valueText(after)}`,
     );
-    return [
-      head.trimEnd(),
-      ...changes,
-      ...(against === null ? configLines(stage.config) : []),
-    ].join('\n');
+    return [head.trimEnd(), ...changes, ...(against === null ? configLines(stage.config) : [])].join('\n');
   });
   return [heading, ...lines].join('\n');
 }
@@ -166,10 +149,7 @@ function verdictText({ key, before, same }: ExplainedStage, against: number | nu
 }
 
 function configLines(config: unknown): string[] {
-  const inner =
-    typeof config === 'object' && config !== null
-      ? (config as Record<string, unknown>)['config']
-      : null;
+  const inner = typeof config === 'object' && config !== null ? (config as Record<string, unknown>)['config'] : null;
   if (typeof inner !== 'object' || inner === null) return [];
   return Object.entries(inner).map(([name, value]) => `    ${name}: ${valueText(value)}`);
 }

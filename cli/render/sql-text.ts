@@ -1,6 +1,6 @@
 // How the rows of a query look to a person. Pure.
 import type { z } from 'zod';
-import type { sqlDocument } from '../../schemas/cli-json.js';
+import type { sqlDocument } from '../../schemas/documents/results.js';
 import { oneLine } from './highlight.js';
 import { textTable } from './text-table.js';
 
@@ -8,9 +8,7 @@ const MOST_CHARACTERS = 80;
 
 /** A table with long values cut; --json has them whole. */
 export function sqlText({ columns, rows }: z.infer<typeof sqlDocument>): string {
-  const right = columns.map((_, c) =>
-    rows.every((row) => typeof row[c] === 'number' || row[c] === null),
-  );
+  const right = columns.map((_, c) => rows.every((row) => typeof row[c] === 'number' || row[c] === null));
   const heads = columns.map(({ name }, c) => ({ title: name, right: right[c] ?? false }));
   const count = `${rows.length} ${rows.length === 1 ? 'row' : 'rows'}`;
   return [

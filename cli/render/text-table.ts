@@ -6,19 +6,12 @@ export interface TextColumn {
 }
 
 /** The table's lines; an empty text for no rows would mislead, so the heading stands alone then. */
-export function textTable(
-  columns: readonly TextColumn[],
-  rows: readonly (readonly string[])[],
-): string {
-  const widths = columns.map((column, c) =>
-    Math.max(column.title.length, ...rows.map((row) => (row[c] ?? '').length)),
-  );
+export function textTable(columns: readonly TextColumn[], rows: readonly (readonly string[])[]): string {
+  const widths = columns.map((column, c) => Math.max(column.title.length, ...rows.map((row) => (row[c] ?? '').length)));
   const line = (cells: readonly string[]): string =>
     columns
       .map((column, c) =>
-        column.right
-          ? (cells[c] ?? '').padStart(widths[c] ?? 0)
-          : (cells[c] ?? '').padEnd(widths[c] ?? 0),
+        column.right ? (cells[c] ?? '').padStart(widths[c] ?? 0) : (cells[c] ?? '').padEnd(widths[c] ?? 0),
       )
       .join('  ')
       .trimEnd();

@@ -1,6 +1,6 @@
 // What `model train` prints for people.
 import type { z } from 'zod';
-import type { modelTrainDocument } from '../../schemas/cli-json.js';
+import type { modelTrainDocument } from '../../schemas/documents/results.js';
 import { textTable, type TextColumn } from './text-table.js';
 
 type Document = z.infer<typeof modelTrainDocument>;
@@ -8,14 +8,9 @@ type Entry = Document['models'][number];
 
 export function trainText(document: Document): string {
   const { models, written, training, dryRun, finished } = document;
-  const numbers = (...titles: string[]): TextColumn[] =>
-    titles.map((title) => ({ title, right: true }));
+  const numbers = (...titles: string[]): TextColumn[] => titles.map((title) => ({ title, right: true }));
   const head: TextColumn[] = dryRun
-    ? [
-        { title: 'model' },
-        { title: 'architecture' },
-        ...numbers('parameters', 'steps', 'tokens', 'memory'),
-      ]
+    ? [{ title: 'model' }, { title: 'architecture' }, ...numbers('parameters', 'steps', 'tokens', 'memory')]
     : [{ title: 'model' }, ...numbers('parameters', 'steps', 'tokens', 'fit', 'calib', 'test')];
   const rows = models.map((entry) => (dryRun ? plannedRow(entry) : trainedRow(entry)));
   const failed = models.filter((entry) => entry.error !== null);
@@ -32,7 +27,7 @@ export function trainText(document: Document): string {
 function plannedRow(entry: Entry): string[] {
   const { model, architecture, parameters, steps, tokens, memoryBytes } = entry;
   const memory = `${Math.ceil(memoryBytes / 2 ** 20)} MB`;
-  return [model, architecture, count(parameters), count(steps), count(tokens), memory, state(entry)]; // prettier-ignore
+  return [model, architecture, count(parameters), count(steps), count(tokens), memory, state(entry)];
 }
 
 function trainedRow(entry: Entry): string[] {

@@ -1,7 +1,8 @@
 // Tells the store how a training by one process goes: events and signs of life, as the workers of a run do, so that `runs`,
 // `status` and `logs` show it.
 import os from 'node:os';
-import { LIMITS, type StageName } from '../../schemas/constants.js';
+import { LIMITS } from '../../schemas/orchestration.js';
+import type { StageName } from '../../schemas/stages.js';
 import type { StageContext } from '../../stages/stage.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { appendEvent } from '../../storage/records/events.js';
@@ -46,10 +47,7 @@ export class Journal {
   }
 
   /** Ends with the given event. */
-  async end(
-    type: 'completed' | 'failed' | 'cancelled',
-    data: Record<string, unknown>,
-  ): Promise<void> {
+  async end(type: 'completed' | 'failed' | 'cancelled', data: Record<string, unknown>): Promise<void> {
     if (this.#heart) clearInterval(this.#heart);
     await this.#beating;
     await this.event(type, data);

@@ -1,5 +1,5 @@
 // Progress of a training for people, on stderr: a line per stage, and per model its step, loss, speed and time left.
-import type { StageUnits, PlannedUnit } from '../../stages/run-plan/stage-units.js';
+import type { StageUnits, PlannedUnit } from '../../pipeline/plan/stage-units.js';
 import type { StageContext, WorkItem } from '../../stages/stage.js';
 import type { Output } from '../output.js';
 
@@ -53,8 +53,7 @@ export class Reporter {
     const atMs = this.#now();
     course.progress = progress;
     course.points.push({ atMs, step: progress.step });
-    while (course.points.length > 2 && atMs - (course.points[1]?.atMs ?? 0) > SPEED_MS)
-      course.points.shift();
+    while (course.points.length > 2 && atMs - (course.points[1]?.atMs ?? 0) > SPEED_MS) course.points.shift();
     if (course.toldMs < 0) course.toldMs = atMs;
     this.#output.progress(lineOf(course));
     if (atMs - course.toldMs < LINE_MS) return;
@@ -67,8 +66,7 @@ export class Reporter {
     this.#ended++;
     const course = this.#courses.get(item);
     const count = `${this.#ended} of ${this.#total}`;
-    if (course && failure !== null)
-      this.#output.note(`${course.name.padEnd(14)} failed (${count}): ${failure}`);
+    if (course && failure !== null) this.#output.note(`${course.name.padEnd(14)} failed (${count}): ${failure}`);
     else if (course) this.#output.note(`${lineOf(course)}  done (${count})`);
     else this.#output.progress(`${this.#stage.padEnd(14)} ${count}`);
   }
@@ -88,8 +86,7 @@ function courseOf(item: WorkItem, config: unknown): Course {
 function lineOf({ name, steps, stepTokens, points, progress }: Course): string {
   const step = progress.step ?? 0;
   const parts = [`${name.padEnd(14)} step ${step}/${steps}`];
-  if (progress.loss !== undefined && Number.isFinite(progress.loss))
-    parts.push(`loss ${progress.loss.toFixed(4)}`);
+  if (progress.loss !== undefined && Number.isFinite(progress.loss)) parts.push(`loss ${progress.loss.toFixed(4)}`);
   const [first, last] = [points[0], points.at(-1)];
   const seconds = first && last ? (last.atMs - first.atMs) / 1000 : 0;
   if (first && last && seconds > 0 && last.step > first.step) {

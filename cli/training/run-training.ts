@@ -1,20 +1,16 @@
 // `model train` without Temporal: corpus, tokens, streams and models, one stage after the other, through the same plans, lots
 // and commits as the workers of a run. What is committed already is skipped, so running it again is resuming it.
-import type { StageName } from '../../schemas/constants.js';
+import type { StageName } from '../../schemas/stages.js';
 import { DataError, InputError } from '../../schemas/errors.js';
-import {
-  committedStreams,
-  modelUnits,
-  streamUnits,
-} from '../../stages/language-model/training-units.js';
-import { publishUnits, type Published } from '../../stages/language-model/publish-units.js';
-import type { ResolvedTraining } from '../../stages/language-model/resolve-training.js';
-import { writeTrainingPlan } from '../../stages/language-model/training-records.js';
-import { datasetNames } from '../../stages/run-plan/dataset-names.js';
-import { createPinnedReader } from '../../stages/run-plan/pinned.js';
-import { planWork } from '../../stages/run-plan/plan-work.js';
-import type { CorpusRun } from '../../stages/run-plan/stage-settings.js';
-import { corpusUnits, tokensUnits, type StageUnits } from '../../stages/run-plan/stage-units.js';
+import { committedStreams, modelUnits, streamUnits } from '../../pipeline/plan/training-units.js';
+import { publishUnits, type Published } from '../../pipeline/execute/publish-units.js';
+import type { ResolvedTraining } from '../../pipeline/resolve/resolve-training.js';
+import { writeTrainingPlan } from '../../pipeline/plan/training-records.js';
+import { datasetNames } from '../../stages/dataset-names.js';
+import { createPinnedReader } from '../../pipeline/plan/pinned.js';
+import { planWork } from '../../pipeline/plan/plan-work.js';
+import type { CorpusRun } from '../../pipeline/plan/stage-settings.js';
+import { corpusUnits, tokensUnits, type StageUnits } from '../../pipeline/plan/stage-units.js';
 import { checkDuplicateIds } from '../../stages/tokens/duplicate-ids.js';
 import type { WorkItem } from '../../stages/stage.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
@@ -67,29 +63,21 @@ function reader({ store, training }: TrainingRun): ReturnType<typeof createPinne
   return createPinnedReader(store, training.tokens.revision);
 }
 
-async function plannedModels(
-  run: TrainingRun,
-  known: readonly StageUnits[],
-): Promise<StageUnits | null> {
+async function plannedModels(run: TrainingRun, known: readonly StageUnits[]): Promise<StageUnits | null> {
   const streams = known.find(({ stage }) => stage === 'stream');
   const committed = streams && (await committedStreams(run.store, streams));
   return committed ? modelUnits(run.training, committed) : null;
 }
 
 /** Whether the stage was done to its end. */
-async function runStage(
-  run: TrainingRun,
-  units: StageUnits,
-  known: readonly StageUnits[],
-): Promise<boolean> {
+async function runStage(run: TrainingRun, units: StageUnits, known: readonly StageUnits[]): Promise<boolean> {
   const { store, training, journal, reporter } = run;
   const { stage } = units;
   for (const preimage of units.preimages) await putKeyPreimage(store, preimage);
   await writeTrainingPlan(store, training, known);
   const work = await planWork(store, units, 'errored');
   const todo = work.todo.filter(({ item }) => isWanted(run, units, item));
-  if (stage === 'tokens' && training.corpus && todo.length > 0)
-    await refuseDuplicateIds(run, training.corpus);
+  if (stage === 'tokens' && training.corpus && todo.length > 0) await refuseDuplicateIds(run, training.corpus);
   journal.stage(stage);
   const lots = todo.length;
   await journal.event('stage-started', { stage, items: lots, planned: work.planned, lots });
@@ -121,9 +109,7 @@ function isWanted({ only, training }: TrainingRun, units: StageUnits, item: Work
 async function refuseDuplicateIds(run: TrainingRun, corpus: CorpusRun): Promise<void> {
   const { workshop, stop } = run;
   const pinned = await reader(run)(datasetNames(corpus.name).corpus);
-  const byPart = new Map(
-    (pinned?.commits ?? []).map((commit) => [(commit.inputs as { part: string }).part, commit]),
-  );
+  const byPart = new Map((pinned?.commits ?? []).map((commit) => [(commit.inputs as { part: string }).part, commit]));
   const parts = corpus.parts.flatMap((part) => {
     const commit = byPart.get(part.digest);
     return commit ? [{ commit, name: part.location }] : [];

@@ -1,11 +1,11 @@
 // Does what a stage has to do with the lot code of the workers, in this process: several items in hand, each committed, bad
 // ones quarantined, links of a training one after the other until it is finished.
 import { randomUUID } from 'node:crypto';
-import type { StageName } from '../../schemas/constants.js';
+import type { StageName } from '../../schemas/stages.js';
 import { AssayError, DataError } from '../../schemas/errors.js';
-import { createLotWork } from '../../stages/lot/lot-work.js';
-import { runLotItems, type LotCursor, type LotWork } from '../../stages/lot/run-lot.js';
-import type { PlannedUnit } from '../../stages/run-plan/stage-units.js';
+import { createLotWork } from '../../pipeline/lot/lot-work.js';
+import { runLotItems, type LotCursor, type LotWork } from '../../pipeline/lot/run-lot.js';
+import type { PlannedUnit } from '../../pipeline/plan/stage-units.js';
 import type { StageContext, WorkItem } from '../../stages/stage.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import type { Workshop } from './workshop.js';

@@ -1,15 +1,12 @@
 // What became of the models of a training: one entry each, from commits and quarantine alone.
 import type { z } from 'zod';
 import { datasetDigest } from '../../core/identity/digest.js';
-import type { modelTrainDocument } from '../../schemas/cli-json.js';
+import type { modelTrainDocument } from '../../schemas/documents/results.js';
 import type { Commit } from '../../schemas/records.js';
 import { estimateMemory } from '../../stages/language-model/estimate-memory.js';
-import type {
-  ResolvedModel,
-  ResolvedTraining,
-} from '../../stages/language-model/resolve-training.js';
-import { modelDataset, parameterCount } from '../../stages/language-model/training-units.js';
-import type { StageUnits } from '../../stages/run-plan/stage-units.js';
+import type { ResolvedModel, ResolvedTraining } from '../../pipeline/resolve/resolve-training.js';
+import { modelDataset, parameterCount } from '../../pipeline/plan/training-units.js';
+import type { StageUnits } from '../../pipeline/plan/stage-units.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { latestCheckpoint } from '../../storage/records/checkpoints.js';
 import { getCommit } from '../../storage/records/commits.js';
@@ -49,11 +46,7 @@ export async function summarise(
   return summaries;
 }
 
-function settledEntry(
-  { name }: ResolvedTraining,
-  model: ResolvedModel,
-  key: string | null,
-): ModelEntry {
+function settledEntry({ name }: ResolvedTraining, model: ResolvedModel, key: string | null): ModelEntry {
   const { keyed } = model.config;
   const { steps, batch } = keyed.training;
   return {

@@ -1,8 +1,8 @@
 // A training from its resolved form to its summary: records, children, stages, and how it ended.
-import type { StageUnits } from '../../stages/run-plan/stage-units.js';
-import type { Upload } from '../../stages/run-plan/resolve-run.js';
-import type { ResolvedTraining } from '../../stages/language-model/resolve-training.js';
-import { storeTraining } from '../../stages/language-model/training-records.js';
+import type { StageUnits } from '../../pipeline/plan/stage-units.js';
+import type { Upload } from '../../pipeline/resolve/resolve-run.js';
+import type { ResolvedTraining } from '../../pipeline/resolve/resolve-training.js';
+import { storeTraining } from '../../pipeline/plan/training-records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
@@ -67,9 +67,7 @@ function outcome(
   summaries: readonly ModelSummary[],
   only: string | null,
 ): [type: 'completed' | 'failed', data: Record<string, unknown>] {
-  const failed = summaries.filter(
-    ({ entry }) => entry.state === 'failed' && (only ?? entry.model) === entry.model,
-  );
+  const failed = summaries.filter(({ entry }) => entry.state === 'failed' && (only ?? entry.model) === entry.model);
   const first = failed[0]?.entry;
   if (!first) return ['completed', {}];
   const message = `${failed.length} of ${summaries.length} models failed; ${first.model}: ${first.error?.message ?? ''}`;

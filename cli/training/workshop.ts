@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { ChildPool } from '../../runtime/child/child-pool.js';
 import { endOrphans } from '../../runtime/child/orphans.js';
 import { processStart } from '../../runtime/child/process-identity.js';
-import type { ComputeChildren, LocalCache } from '../../stages/stage.js';
+import type { ComputeChildren } from '../../stages/stage.js';
+import type { LocalCache } from '../../storage/cache/local-cache.js';
 import { openLocalCache } from '../../storage/cache/local-cache.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 
@@ -69,8 +70,7 @@ export async function openWorkshop(
 async function makeSpool(root: string): Promise<string> {
   for (const name of await readdir(root).catch(() => [])) {
     const [pid = '', start = ''] = name.split('-');
-    if ((await processStart(Number(pid))) !== start)
-      await rm(path.join(root, name), { recursive: true, force: true });
+    if ((await processStart(Number(pid))) !== start) await rm(path.join(root, name), { recursive: true, force: true });
   }
   const own = path.join(root, `${process.pid}-${(await processStart(process.pid)) ?? ''}`);
   await mkdir(own, { recursive: true });

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
 import { WEIGHTS_FILE } from '../../stages/language-model/external-weights.js';
-import type { ResolvedTraining } from '../../stages/language-model/resolve-training.js';
+import type { ResolvedTraining } from '../../pipeline/resolve/resolve-training.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { fetchDataToFile, getData } from '../../storage/records/data-stream.js';
 import { readTable } from '../../storage/tables/read.js';
@@ -28,8 +28,7 @@ export async function writeModels(
     await mkdir(folder, { recursive: true });
     for (const object of summary.commit.objects) {
       const file = FILES[object.table];
-      if (file !== undefined)
-        await fetchDataToFile(store, object, { path: path.join(folder, file) });
+      if (file !== undefined) await fetchDataToFile(store, object, { path: path.join(folder, file) });
     }
     const { commit, entry } = summary;
     const record = await trainingRecord(store, training, { commit, name: entry.model });

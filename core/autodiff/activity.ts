@@ -34,23 +34,16 @@ export function barrier(node: NodeProto, output: string, flow: Flow): string | n
   if ('noGradient' in row) return row.noGradient;
   const value = flow.find(output);
   if (isFloat(value) || 'unsupported' in row) return null;
-  return value
-    ? `its result "${output}" is ${value.dtype}`
-    : `the type of "${output}" is not known`;
+  return value ? `its result "${output}" is ${value.dtype}` : `the type of "${output}" is not known`;
 }
 
 /** All tensors that carry a derivative with respect to `wrt`; nothing passes a stop tensor. */
-export function activeTensors(
-  flow: Flow,
-  wrt: readonly string[],
-  stop: ReadonlySet<string>,
-): Set<string> {
+export function activeTensors(flow: Flow, wrt: readonly string[], stop: ReadonlySet<string>): Set<string> {
   const active = new Set(wrt);
   for (const node of flow.nodes) {
     if (!readNames(node).some((name) => active.has(name))) continue;
     for (const output of node.output)
-      if (output !== '' && !stop.has(output) && barrier(node, output, flow) === null)
-        active.add(output);
+      if (output !== '' && !stop.has(output) && barrier(node, output, flow) === null) active.add(output);
   }
   return active;
 }
@@ -65,11 +58,7 @@ export interface Step {
  * A way from `from` to one of `to` over any operators; null where there is none. First in the order of the graph, so its
  * nodes are few but not always fewest.
  */
-export function wayThrough(
-  { nodes }: Pick<Flow, 'nodes'>,
-  from: string,
-  to: ReadonlySet<string>,
-): Step[] | null {
+export function wayThrough({ nodes }: Pick<Flow, 'nodes'>, from: string, to: ReadonlySet<string>): Step[] | null {
   const cameBy = new Map<string, { readonly node: NodeProto; readonly from: string }>();
   let end = to.has(from) ? from : null;
   for (const node of nodes) {
@@ -95,9 +84,6 @@ const SHOWN = 12;
 export function wayText(from: string, way: readonly Step[]): string {
   const steps = way.map(({ node, tensor }) => `${node.opType ?? ''} "${tensor}"`);
   const left = steps.length - SHOWN;
-  const shown =
-    left > 0
-      ? [...steps.slice(0, SHOWN / 2), `… (${left} more)`, ...steps.slice(-SHOWN / 2)]
-      : steps;
+  const shown = left > 0 ? [...steps.slice(0, SHOWN / 2), `… (${left} more)`, ...steps.slice(-SHOWN / 2)] : steps;
   return [`"${from}"`, ...shown].join(' → ');
 }

@@ -50,8 +50,7 @@ export function appendGradients(
   for (let i = nodes.length - 1; i >= 0; i--) way.back(nodes[i] as NodeProto);
   return new Map(
     wrt.map((tensor) => {
-      if (!way.reached.has(tensor))
-        throw noWay(flow, { from: [tensor], to: options.outputs, stops });
+      if (!way.reached.has(tensor)) throw noWay(flow, { from: [tensor], to: options.outputs, stops });
       return [tensor, way.total(tensor) ?? way.k.filledLike(g.value(tensor))];
     }),
   );
@@ -101,8 +100,7 @@ class Way {
   /** Takes what arrived at a node's outputs to its inputs. */
   back(node: NodeProto): void {
     const { active, stops, flow, wrt, outputs } = this.#options;
-    const flows = (name: string): boolean =>
-      name !== '' && this.reached.has(name) && !stops.has(name);
+    const flows = (name: string): boolean => name !== '' && this.reached.has(name) && !stops.has(name);
     if (!node.output.some(flows)) return;
     const row = ruleOf(node);
     if ('noGradient' in row) return;
@@ -159,7 +157,7 @@ function checkTensors(g: GraphBuilder, { cotangents, wrt, stop = [] }: GradientR
       `Expected tensors of the graph whose type is known, found none called "${missing}". Correct the name.`,
       { tensor: missing },
     );
-  const integer = [...cotangents.keys(), ...wrt].map((name) => g.value(name)).find((v) => !isFloat(v)); // prettier-ignore
+  const integer = [...cotangents.keys(), ...wrt].map((name) => g.value(name)).find((v) => !isFloat(v));
   if (integer !== undefined)
     throw new InputError(
       `Expected float tensors to differentiate, "${integer.name}" is ${integer.dtype}. Choose a tensor of numbers, e.g. the embedding instead of the token ids.`,

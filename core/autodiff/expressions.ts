@@ -8,8 +8,23 @@ import type { Value } from '../onnx/shape.js';
 
 type Attributes = Readonly<Record<string, AttributeValue>>;
 type Unary =
-  | 'Neg' | 'Abs' | 'Sign' | 'Exp' | 'Log' | 'Sqrt' | 'Reciprocal' | 'Sin' | 'Cos' | 'Tan' | 'Sinh' | 'Cosh' | 'Tanh' | 'Erf'
-  | 'Sigmoid' | 'Not' | 'Softplus'; // prettier-ignore
+  | 'Neg'
+  | 'Abs'
+  | 'Sign'
+  | 'Exp'
+  | 'Log'
+  | 'Sqrt'
+  | 'Reciprocal'
+  | 'Sin'
+  | 'Cos'
+  | 'Tan'
+  | 'Sinh'
+  | 'Cosh'
+  | 'Tanh'
+  | 'Erf'
+  | 'Sigmoid'
+  | 'Not'
+  | 'Softplus';
 type Comparison = 'Equal' | 'Greater' | 'GreaterOrEqual' | 'Less' | 'LessOrEqual' | 'And' | 'Or';
 
 export class Expressions {
@@ -81,8 +96,7 @@ export class Expressions {
   where(condition: Value, yes: Value | number, no: Value | number): Value {
     const like = typeof yes === 'number' ? no : yes;
     if (typeof like === 'number') throw new RangeError('where of two numbers');
-    const value = (side: Value | number): Value =>
-      typeof side === 'number' ? this.c(side, like) : side;
+    const value = (side: Value | number): Value => (typeof side === 'number' ? this.c(side, like) : side);
     return this.op('Where', [condition, value(yes), value(no)]);
   }
 

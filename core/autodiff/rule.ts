@@ -57,10 +57,7 @@ export function cotangentOf(call: RuleCall, i = 0): Value {
 }
 
 /** Gradients of the inputs, each built only where it is needed. */
-export function forNeeded(
-  call: RuleCall,
-  ...build: readonly (() => Value | null)[]
-): (Value | null)[] {
+export function forNeeded(call: RuleCall, ...build: readonly (() => Value | null)[]): (Value | null)[] {
   return build.map((make, i) => (call.needs(i) ? make() : null));
 }
 
@@ -79,11 +76,7 @@ export function refusal(
 export function rankOf(call: RuleCall, value: Value): number {
   return (
     value.shape?.length ??
-    call.refuse(
-      `a known rank of "${value.name}"`,
-      'an unknown one',
-      'Export the model with declared shapes.',
-    )
+    call.refuse(`a known rank of "${value.name}"`, 'an unknown one', 'Export the model with declared shapes.')
   );
 }
 

@@ -10,8 +10,7 @@ export function scalarsOf(graph: GraphProto): Map<string, number> {
     if (value !== null) scalars.set(name, value);
   };
   for (const tensor of graph.initializer) add(tensor.name ?? '', scalarOf(tensor));
-  for (const node of graph.node)
-    if (node.opType === 'Constant') add(node.output[0] ?? '', constantScalar(node));
+  for (const node of graph.node) if (node.opType === 'Constant') add(node.output[0] ?? '', constantScalar(node));
   return scalars;
 }
 
@@ -30,12 +29,7 @@ function scalarOf(tensor: TensorProto): number | null {
   const { rawData: raw, dataType = 0 } = tensor;
   if (raw === undefined) {
     if (dataType === DATA_TYPE.float16) return null;
-    const [value] = [
-      ...tensor.floatData,
-      ...tensor.doubleData,
-      ...tensor.int64Data,
-      ...tensor.int32Data,
-    ];
+    const [value] = [...tensor.floatData, ...tensor.doubleData, ...tensor.int64Data, ...tensor.int32Data];
     return value === undefined ? null : Number(value);
   }
   return raw.length > 8 ? null : readScalar(dataType, raw);

@@ -27,8 +27,7 @@ export class ShapedExpressions extends Expressions {
   /** Sizes [from, to) of x as a one-dimensional int64 tensor; `to` is at most the rank, which is known. */
   sizesOf(x: Value, from: number, to: number): Value {
     const sizes = (x.shape ?? []).slice(from, to).map((dim) => this.g.sizeOf(dim));
-    if (sizes.length === to - from && sizes.every((size) => size !== null))
-      return this.g.integers(...sizes);
+    if (sizes.length === to - from && sizes.every((size) => size !== null)) return this.g.integers(...sizes);
     return this.op('Shape', [x], { start: from, end: to });
   }
 
@@ -90,8 +89,7 @@ export class ShapedExpressions extends Expressions {
     }
     if (axes.length === 0) return dy;
     const g = this.g;
-    if (axes.length === lead)
-      return this.op('ReduceSum', [dy, g.integers(...axes)], { keepdims: 0 });
+    if (axes.length === lead) return this.op('ReduceSum', [dy, g.integers(...axes)], { keepdims: 0 });
     const sum = this.sum(dy, axes);
     return lead === 0 ? sum : this.op('Squeeze', [sum, g.integers(...axes.slice(0, lead))]);
   }

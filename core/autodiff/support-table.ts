@@ -21,14 +21,9 @@ export function operatorSupport(): OperatorSupport[] {
 
 /** The rows as a Markdown table. */
 export function operatorTable(): string {
-  const rows = operatorSupport().map((row) => [
-    `\`${row.operator}\``,
-    row.inputs,
-    row.outputs,
-    row.gradient,
-  ]);
+  const rows = operatorSupport().map((row) => [`\`${row.operator}\``, row.inputs, row.outputs, row.gradient]);
   const head = ['operator', 'inputs', 'outputs', 'gradient'];
-  const widths = head.map((name, i) => Math.max(...[head, ...rows].map((row) => (row[i] ?? name).length))); // prettier-ignore
+  const widths = head.map((name, i) => Math.max(...[head, ...rows].map((row) => (row[i] ?? name).length)));
   const line = (cells: readonly string[]): string =>
     `| ${cells.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' | ')} |`;
   const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;

@@ -31,9 +31,7 @@ export function buildVjpModel(model: ModelProto, request: VjpRequest): ModelProt
   const upgraded = upgradeOpset(model);
   // The model's own outputs are not the new one's; what the gradients do not need of them is cut below.
   const g = GraphBuilder.over({ ...upgraded, graph: { ...graphOf(upgraded), output: [] } });
-  const cotangents = new Map(
-    request.outputs.map(({ name, tensor }) => [tensor, declareCotangent(g, name, tensor)]),
-  );
+  const cotangents = new Map(request.outputs.map(({ name, tensor }) => [tensor, declareCotangent(g, name, tensor)]));
   if (cotangents.size < request.outputs.length) throw sameTensor(request.outputs);
   const wrt = request.wrt.map(({ tensor }) => tensor);
   const gradients = appendGradients(g, { cotangents, wrt, stop: request.stop ?? [] });

@@ -1,5 +1,5 @@
 // What a record must be to count as a document: the checks, and the words in which a bad one is reported.
-import type { Split } from '../../schemas/constants.js';
+import type { Split } from '../../schemas/stages.js';
 import { isSplit, splitByHash, type SplitRule } from './split-rule.js';
 
 /** Why a record is no document; the keys under which skipped records are counted. */
@@ -67,8 +67,7 @@ export function parseDocument(
     const problem = `expected text that Unicode can encode, found half of a surrogate pair in document "${id}"`;
     return { reason: 'loneSurrogate', problem, details: { id } };
   }
-  const split =
-    'field' in splitRule ? fields[splitRule.field] : splitByHash(splitRule, rule.splitSeed, id);
+  const split = 'field' in splitRule ? fields[splitRule.field] : splitByHash(splitRule, rule.splitSeed, id);
   if (!isSplit(split)) {
     const field = 'field' in splitRule ? splitRule.field : '';
     const problem = `expected field "${field}" of document "${id}" to be "fit", "calib" or "test", found ${shown(split)}`;
@@ -94,19 +93,13 @@ export function shown(value: unknown): string {
 
 function metaOf(fields: Readonly<Record<string, unknown>>, rule: DocumentRule): string {
   const own = [rule.idField, rule.textField, 'field' in rule.split ? rule.split.field : ''];
-  return JSON.stringify(
-    Object.fromEntries(Object.entries(fields).filter(([name]) => !own.includes(name))),
-  );
+  return JSON.stringify(Object.fromEntries(Object.entries(fields).filter(([name]) => !own.includes(name))));
 }
 
 function bad(
   reason: BadReason,
   field: string,
-  {
-    expected,
-    found,
-    fields,
-  }: { expected: string; found: unknown; fields: Readonly<Record<string, unknown>> },
+  { expected, found, fields }: { expected: string; found: unknown; fields: Readonly<Record<string, unknown>> },
 ): BadRecord {
   const has =
     found === undefined

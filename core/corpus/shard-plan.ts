@@ -1,6 +1,6 @@
 // How the documents of one part and one split are cut into corpus shards: by a hash keyed by the run's seed, so that a
 // shard is a random sample, and the documents of a split in hash order are its shards one after the other.
-import type { Split } from '../../schemas/constants.js';
+import type { Split } from '../../schemas/stages.js';
 import { HASH_RANGE, type DocumentHash } from './document-hash.js';
 
 /** Bytes of UTF-8 text that count as one token when shards are planned. */

@@ -100,8 +100,7 @@ export function buildAttention(writing: Writing, part: AttentionPart): Value {
   const { rows, layer, parts, sites } = part;
   const projected = buildProjections(writing, part.x, { projection: rows.projection, sites });
   const { q, k } = buildHeads(writing, projected, part);
-  const turned = (x: Value, perm: readonly number[]): Value =>
-    g.op('Transpose', [x], { attributes: { perm } });
+  const turned = (x: Value, perm: readonly number[]): Value => g.op('Transpose', [x], { attributes: { perm } });
   const keys = repeated(writing, turned(k, [0, 2, 3, 1]), 3);
   const values = repeated(writing, turned(projected.v, [0, 2, 1, 3]), 2);
   const products = g.op('MatMul', [turned(q, [0, 2, 1, 3]), keys]);
@@ -138,17 +137,14 @@ function buildProjections(
   if (projection.kind === 'separate') {
     const counts = [heads, keyValueHeads, keyValueHeads];
     const [q, k, v] = (['q', 'k', 'v'] as const).map((one, i) =>
-      g.op(
-        'Reshape',
-        [buildLinear(writing, x, projection[one]), over(counts[i] as number, headWidth)],
-        { name: names[i] as string },
-      ),
+      g.op('Reshape', [buildLinear(writing, x, projection[one]), over(counts[i] as number, headWidth)], {
+        name: names[i] as string,
+      }),
     );
     return { q, k, v } as Heads;
   }
   const joined = buildLinear(writing, x, projection.qkv);
-  const byHead =
-    projection.kind === 'heads' ? over(heads, 3 * headWidth) : over(3 * heads, headWidth);
+  const byHead = projection.kind === 'heads' ? over(heads, 3 * headWidth) : over(3 * heads, headWidth);
   const [q, k, v] = g.ops('Split', [g.op('Reshape', [joined, byHead])], {
     outputs: names,
     attributes: { axis: projection.kind === 'heads' ? 3 : 2, num_outputs: 3 },

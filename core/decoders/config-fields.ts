@@ -46,8 +46,7 @@ export class ConfigFields {
   /** A whole number of at least 1. @throws InputError where it is none, or missing without a default */
   count(name: string, otherwise?: number): number {
     const value = this.take(name) ?? otherwise;
-    if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_COUNT)
-      return value as number;
+    if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_COUNT) return value as number;
     throw this.wrong(name, 'a whole number of at least 1');
   }
 

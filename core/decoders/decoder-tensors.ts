@@ -82,11 +82,7 @@ function isRow(value: object): value is TensorRow {
 }
 
 /** A linear map as PyTorch's Linear stores it, [out, in]. */
-export function linear(
-  name: string,
-  [into, out]: readonly [into: number, out: number],
-  biased: boolean,
-): LinearRows {
+export function linear(name: string, [into, out]: readonly [into: number, out: number], biased: boolean): LinearRows {
   return {
     weight: { name: `${name}.weight`, shape: [out, into] },
     bias: biased ? { name: `${name}.bias`, shape: [out] } : null,

@@ -40,8 +40,7 @@ export interface DescribedDecoder extends Decoder {
 
 /** What to do about folders of models that hold a text model among others. */
 const PARTS: Readonly<Record<string, string>> = {
-  gemma3:
-    'This is the model with images: load it as Gemma3ForCausalLM and save that with save_pretrained',
+  gemma3: 'This is the model with images: load it as Gemma3ForCausalLM and save that with save_pretrained',
 };
 
 /** The decoder that a config.json describes. @throws InputError for what we do not write or do not know, by its field's name */

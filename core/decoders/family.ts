@@ -44,11 +44,7 @@ const ACTIVATIONS: Readonly<Record<string, ActivationName>> = {
 };
 
 /** The activation that a field names. @throws InputError for others */
-export function readActivation(
-  fields: ConfigFields,
-  name: string,
-  otherwise: string,
-): ActivationName {
+export function readActivation(fields: ConfigFields, name: string, otherwise: string): ActivationName {
   const found = ACTIVATIONS[fields.choice(name, Object.keys(ACTIVATIONS), otherwise)];
   return found as ActivationName;
 }

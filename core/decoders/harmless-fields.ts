@@ -27,9 +27,4 @@ const WRITING = [
   'unsloth_version', 'use_bfloat16',
 ]; // prettier-ignore
 
-export const HARMLESS_FIELDS: ReadonlySet<string> = new Set([
-  ...TRAINING,
-  ...GENERATION,
-  ...LABELS,
-  ...WRITING,
-]);
+export const HARMLESS_FIELDS: ReadonlySet<string> = new Set([...TRAINING, ...GENERATION, ...LABELS, ...WRITING]);

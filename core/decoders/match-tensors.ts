@@ -41,10 +41,7 @@ export interface MatchedTensors {
 const MANY = 3;
 
 /** @throws InputError for the first tensors that are missing, of another shape, of a type that we do not read, or left over */
-export function matchTensors(
-  decoder: DescribedDecoder,
-  stored: ReadonlyMap<string, StoredTensor>,
-): MatchedTensors {
+export function matchTensors(decoder: DescribedDecoder, stored: ReadonlyMap<string, StoredTensor>): MatchedTensors {
   const { family, rows } = decoder;
   const listed = listRows(rows);
   const nameOf = storedNames(decoder, stored);
@@ -72,8 +69,7 @@ function storedNames(
   stored: ReadonlyMap<string, StoredTensor>,
 ): (name: string) => string {
   const { prefix } = family;
-  const bare = (name: string): string =>
-    name.startsWith(prefix) ? name.slice(prefix.length) : name;
+  const bare = (name: string): string => (name.startsWith(prefix) ? name.slice(prefix.length) : name);
   const isBare = !stored.has(rows.embedding.name) && stored.has(bare(rows.embedding.name));
   return isBare ? bare : (name) => name;
 }
@@ -104,10 +100,9 @@ function missingTensors({ family, rows }: DescribedDecoder, names: readonly stri
   const advice = unembedding
     ? 'Set tie_word_embeddings to true in config.json where the embedding is the unembedding too; else save the model with its logits'
     : 'Take config.json and all weights from one model, as save_pretrained writes them';
-  return new InputError(
-    `Expected the tensors of ${family.title}, found no ${listed(names)}. ${advice}.`,
-    { missing: names },
-  );
+  return new InputError(`Expected the tensors of ${family.title}, found no ${listed(names)}. ${advice}.`, {
+    missing: names,
+  });
 }
 
 function surplusTensors({ family }: DescribedDecoder, names: readonly string[]): InputError {

@@ -42,9 +42,7 @@ export function rotaryOf(base: number, width: number, stretch: RotaryStretch): R
 const { fround } = Math;
 
 function plainFrequencies(base: number, width: number): number[] {
-  return Array.from({ length: width / 2 }, (_, i) =>
-    fround(1 / fround(base ** fround((2 * i) / width))),
-  );
+  return Array.from({ length: width / 2 }, (_, i) => fround(1 / fround(base ** fround((2 * i) / width))));
 }
 
 interface Setting {
@@ -71,10 +69,7 @@ function stretched(plain: readonly number[], { base, width, stretch }: Setting):
   }
 }
 
-function llama3(
-  f: number,
-  { factor, low, high, original }: RotaryStretch & { readonly kind: 'llama3' },
-): number {
+function llama3(f: number, { factor, low, high, original }: RotaryStretch & { readonly kind: 'llama3' }): number {
   const wavelength = (2 * Math.PI) / f;
   if (wavelength > original / low) return fround(f / factor);
   if (wavelength < original / high) return f;
@@ -94,7 +89,5 @@ function yarnRamp({
   const low = Math.max(truncate ? Math.floor(from) : from, 0);
   const end = Math.min(truncate ? Math.ceil(to) : to, width - 1);
   const high = low === end ? end + 0.001 : end;
-  return Array.from({ length: width / 2 }, (_, i) =>
-    Math.min(1, Math.max(0, (i - low) / (high - low))),
-  );
+  return Array.from({ length: width / 2 }, (_, i) => Math.min(1, Math.max(0, (i - low) / (high - low))));
 }

@@ -24,21 +24,15 @@ export function readRotary(fields: ConfigFields, defaults: RotaryDefaults): Rota
 }
 
 /** The same from one object of settings: of the whole model, or of one kind of layers. */
-export function rotaryFrom(
-  fields: ConfigFields,
-  settings: ConfigFields | null,
-  defaults: RotaryDefaults,
-): Rotary {
+export function rotaryFrom(fields: ConfigFields, settings: ConfigFields | null, defaults: RotaryDefaults): Rotary {
   const { baseField, shareField, headWidth } = defaults;
   const base = agreeing(fields, settings, { own: baseField, inner: 'rope_theta' }) ?? defaults.base;
-  const share =
-    agreeing(fields, settings, { own: shareField ?? '', inner: 'partial_rotary_factor' }) ??
-    defaults.share;
+  const share = agreeing(fields, settings, { own: shareField ?? '', inner: 'partial_rotary_factor' }) ?? defaults.share;
   if (shareField === null && share !== 1)
-    throw new InputError(
-      `Expected partial_rotary_factor 1 in this family, found ${share}. ${EXPORT_ADVICE}.`,
-      { field: 'partial_rotary_factor', value: share },
-    );
+    throw new InputError(`Expected partial_rotary_factor 1 in this family, found ${share}. ${EXPORT_ADVICE}.`, {
+      field: 'partial_rotary_factor',
+      value: share,
+    });
   const width = Math.trunc(headWidth * share);
   if (width < 2 || width % 2 !== 0 || width > headWidth)
     throw new InputError(
@@ -88,8 +82,7 @@ function readStretch(settings: ConfigFields, { maxPositions }: RotaryDefaults): 
       { field: 'rope_type', value: kind },
     );
   // Written by transformers 5 beside every kind; read where the kind needs it.
-  if (known === 'default' || known === 'linear')
-    settings.ignore('original_max_position_embeddings');
+  if (known === 'default' || known === 'linear') settings.ignore('original_max_position_embeddings');
   switch (known) {
     case 'default':
       return { kind: known };
@@ -111,8 +104,7 @@ function readStretch(settings: ConfigFields, { maxPositions }: RotaryDefaults): 
 function readYarn(settings: ConfigFields, maxPositions: number): RotaryStretch {
   const original = settings.count('original_max_position_embeddings', maxPositions);
   const factor = settings.positive('factor', maxPositions / original);
-  const magnitude = (weight: number): number =>
-    factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1;
+  const magnitude = (weight: number): number => (factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1);
   const [part, whole] = [settings.optionalPositive('mscale'), settings.optionalPositive('mscale_all_dim')]; // prettier-ignore
   const natural = part !== null && whole !== null ? magnitude(part) / magnitude(whole) : magnitude(1); // prettier-ignore
   return {

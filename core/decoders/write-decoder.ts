@@ -23,10 +23,7 @@ export interface WrittenDecoder {
  * The graph of a decoder over its stored tensors.
  * @param tensors every row of the decoder by name, of the row's shape
  */
-export function writeDecoder(
-  { spec, rows }: Decoder,
-  tensors: ReadonlyMap<string, MatchedTensor>,
-): WrittenDecoder {
+export function writeDecoder({ spec, rows }: Decoder, tensors: ReadonlyMap<string, MatchedTensor>): WrittenDecoder {
   const g = new GraphBuilder('decoder');
   const ids = g.input('input_ids', 'int64', ['batch', 'seq']);
   const recorder = new SiteRecorder();
@@ -49,10 +46,7 @@ export function writeDecoder(
 }
 
 /** A stored tensor in float32, each once. */
-function weightReader(
-  g: GraphBuilder,
-  tensors: ReadonlyMap<string, MatchedTensor>,
-): (row: TensorRow) => Value {
+function weightReader(g: GraphBuilder, tensors: ReadonlyMap<string, MatchedTensor>): (row: TensorRow) => Value {
   const known = new Map<string, Value>();
   return ({ name, shape }) => {
     const made = known.get(name);

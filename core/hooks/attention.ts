@@ -46,8 +46,7 @@ export function findAttention(graph: SiteGraph, branch: Branch, sizes: StreamSiz
   const after = path?.chain.slice(at + 1) ?? [];
   const scores = path === null ? read : scoresTensor(graph, read, { after, path });
   const layout = scoresLayout(graph, scores, sizes);
-  if (typeof layout === 'string')
-    return { ...without(layout), scores: layout, pattern: layout, z: layout, v: layout };
+  if (typeof layout === 'string') return { ...without(layout), scores: layout, pattern: layout, z: layout, v: layout };
   const product = path?.chain[at];
   const before = after.slice(0, after.findIndex(({ tensor }) => tensor === scores) + 1);
   const operands = product
@@ -65,15 +64,11 @@ function theSoftmax(graph: SiteGraph, path: DataPath): NodeProto | string {
   const nodes = path.nodes.map((i) => graph.index.graph.node[i] as NodeProto);
   const fused = nodes.find((node) => (node.opType ?? '').includes('Attention'));
   if (fused) return `the operator ${fused.opType ?? ''} hides what is inside attention`;
-  const found = nodes.filter(
-    (node) => node.opType === 'Softmax' && isOverActivations(graph, path, node),
-  );
+  const found = nodes.filter((node) => node.opType === 'Softmax' && isOverActivations(graph, path, node));
   const [softmax] = found;
-  if (softmax === undefined || found.length !== 1)
-    return `expected one softmax over scores, found ${found.length}`;
+  if (softmax === undefined || found.length !== 1) return `expected one softmax over scores, found ${found.length}`;
   const axis = readAttributes(softmax).int('axis', -1);
-  if (!isLastAxis(graph, softmax.input[0] ?? '', axis))
-    return `the softmax runs over axis ${axis}, not over the last`;
+  if (!isLastAxis(graph, softmax.input[0] ?? '', axis)) return `the softmax runs over axis ${axis}, not over the last`;
   return softmax;
 }
 
@@ -115,20 +110,16 @@ interface Product {
 }
 
 /** The operands of the product q · kᵀ behind the scores. */
-function operandsOf(
-  graph: SiteGraph,
-  { product, before, layout, sizes }: Product,
-): Pick<Attention, 'q' | 'k'> {
+function operandsOf(graph: SiteGraph, { product, before, layout, sizes }: Product): Pick<Attention, 'q' | 'k'> {
   if (before.some(({ region }) => region.some((node) => PRODUCTS.has(node.opType ?? ''))))
     return without('the scores are a sum of several products');
   let made: Layout | null = layout;
   for (const { node } of [...before].reverse()) {
     if (made !== null && movementOf(graph, node) === 'view') made = layoutBefore(graph, node, made);
   }
-  if (made === null) return without('the axes of the scores cannot be followed back to their product'); // prettier-ignore
+  if (made === null) return without('the axes of the scores cannot be followed back to their product');
   const ends = labels(made.slice(-2));
-  if (ends !== labels(layout.slice(-2)))
-    return without(`the product behind the scores ends in the axes ${ends}`);
+  if (ends !== labels(layout.slice(-2))) return without(`the product behind the scores ends in the axes ${ends}`);
   const [q, k] = [product.node.input[0] ?? '', product.node.input[1] ?? ''];
   const lead = made.slice(0, -2);
   const operands = headOperands(graph, { q, k, lead, pos: sizes.pos });
@@ -144,10 +135,10 @@ function leadAxes(shape: readonly Dim[], sizes: StreamSizes): Layout | null {
   const [first, ...rest] = shape;
   if (first === undefined) return null;
   if (rest.length === 1) return [atom('batch', first), atom('head', rest[0] as Dim)];
-  if (rest.length > 1) return [atom('batch', first), ...rest.map((dim, i) => atom(`head.${i}`, dim))]; // prettier-ignore
+  if (rest.length > 1) return [atom('batch', first), ...rest.map((dim, i) => atom(`head.${i}`, dim))];
   if (first === sizes.batch) return [atom('batch', first)];
   const heads = divideDims(first, sizes.batch);
-  return typeof heads === 'number' ? [[{ label: 'batch', size: sizes.batch }, ...atom('head', heads)]] : null; // prettier-ignore
+  return typeof heads === 'number' ? [[{ label: 'batch', size: sizes.batch }, ...atom('head', heads)]] : null;
 }
 
 interface AfterSoftmax {
@@ -188,16 +179,12 @@ function afterSoftmax(
 function multiplies({ index }: SiteGraph, tensor: string): readonly NodeProto[] {
   const readers = (index.consumersOf.get(tensor) ?? []).flatMap((i) => index.graph.node[i] ?? []);
   const others = readers.filter(({ opType = '' }) => opType !== 'Shape' && opType !== 'Size');
-  const isLeft = ({ opType, input }: NodeProto): boolean => opType === 'MatMul' && input[0] === tensor; // prettier-ignore
+  const isLeft = ({ opType, input }: NodeProto): boolean => opType === 'MatMul' && input[0] === tensor;
   return others.every(isLeft) ? others : [];
 }
 
 /** v and z of the product that the first link is. */
-function valuesOf(
-  graph: SiteGraph,
-  links: readonly ChainLink[],
-  pattern: Layout,
-): Pick<Attention, 'v' | 'z'> {
+function valuesOf(graph: SiteGraph, links: readonly ChainLink[], pattern: Layout): Pick<Attention, 'v' | 'z'> {
   const [product] = links;
   const values = product?.node.input[1] ?? '';
   const shape = shapeOf(graph, values);
@@ -221,11 +208,7 @@ function valuesOf(
   };
 }
 
-function followForward(
-  graph: SiteGraph,
-  links: readonly ChainLink[],
-  layout: Layout,
-): Layout | null {
+function followForward(graph: SiteGraph, links: readonly ChainLink[], layout: Layout): Layout | null {
   let current: Layout | null = layout;
   for (const link of links) {
     if (current === null) return null;

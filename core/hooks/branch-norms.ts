@@ -24,11 +24,7 @@ export function branchNorms(graph: SiteGraph, { path, source, out }: Branch): Br
 }
 
 /** The first norm among links, before any product, that reads the given tensor. */
-export function normOver(
-  graph: SiteGraph,
-  links: readonly ChainLink[],
-  tensor: string,
-): Norm | null {
+export function normOver(graph: SiteGraph, links: readonly ChainLink[], tensor: string): Norm | null {
   const start = originOf(graph, tensor);
   const width = shapeOf(graph, tensor)?.at(-1);
   for (const link of links) {

@@ -25,28 +25,19 @@ interface Operand {
 }
 
 /** The branches that a link adds to the tensor before it; null where it is no sum with that tensor unchanged. */
-export function branchesOf(
-  graph: SiteGraph,
-  link: ChainLink,
-  data: DataPath,
-): readonly Branch[] | null {
-  if (link.node.opType !== 'Add' || !link.node.input.every((name) => data.isData(name)))
-    return null;
+export function branchesOf(graph: SiteGraph, link: ChainLink, data: DataPath): readonly Branch[] | null {
+  if (link.node.opType !== 'Add' || !link.node.input.every((name) => data.isData(name))) return null;
   const operands = openSum(graph, link.node, { from: link.from, data });
   if (operands.filter(({ kind }) => kind === 'skip').length !== 1) return null;
   const branches = operands.flatMap(({ kind, tensor }): Branch[] => {
-    const path = kind === 'skip' || kind === 'other' ? null : pathBetween(graph.index, link.from, tensor); // prettier-ignore
+    const path = kind === 'skip' || kind === 'other' ? null : pathBetween(graph.index, link.from, tensor);
     if (path === null || kind === 'skip' || kind === 'other') return [];
     return [{ kind, source: link.from, out: tensor, path }];
   });
   return branches.length === operands.length - 1 ? branches : null;
 }
 
-function openSum(
-  graph: SiteGraph,
-  sum: NodeProto,
-  at: { readonly from: string; readonly data: DataPath },
-): Operand[] {
+function openSum(graph: SiteGraph, sum: NodeProto, at: { readonly from: string; readonly data: DataPath }): Operand[] {
   return sum.input.flatMap((tensor): Operand[] => {
     const behind = originOf(graph, tensor, at.from);
     if (behind === at.from) return [{ kind: 'skip', tensor }];
@@ -65,11 +56,7 @@ function openSum(
 }
 
 /** What a branch computes; null where it holds no matrix product and so is no branch. */
-export function branchKind(
-  graph: SiteGraph,
-  data: DataPath,
-  region: readonly NodeProto[],
-): BranchKind | null {
+export function branchKind(graph: SiteGraph, data: DataPath, region: readonly NodeProto[]): BranchKind | null {
   if (region.some((node) => attends(graph, data, node))) return 'attention';
   return region.some((node) => PRODUCTS.has(node.opType ?? '')) ? 'mlp' : null;
 }

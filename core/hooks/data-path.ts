@@ -45,8 +45,7 @@ export function pathBetween(index: GraphIndex, start: string, end: string): Data
   const chain: number[] = [];
   for (let at = target; at !== root; at = idom.get(at) ?? root) chain.push(at);
   const onPath = new Set(nodes);
-  const isData = (tensor: string): boolean =>
-    tensor === start || onPath.has(index.producerOf.get(tensor) ?? -1);
+  const isData = (tensor: string): boolean => tensor === start || onPath.has(index.producerOf.get(tensor) ?? -1);
   return {
     start,
     end,
@@ -106,7 +105,7 @@ function linksOf(
   dominators: readonly number[],
   path: { idom: ReadonlyMap<number, number>; start: string; end: string },
 ): ChainLink[] {
-  const read = new Set([...path.idom.keys()].flatMap((at) => readNames(index.graph.node[at] ?? NOTHING))); // prettier-ignore
+  const read = new Set([...path.idom.keys()].flatMap((at) => readNames(index.graph.node[at] ?? NOTHING)));
   const used = (at: number): string[] =>
     nodeAt(index.graph, at).output.filter((name) => name === path.end || read.has(name));
   // A node that hands on several tensors (Split) is passed by every path, but no one tensor of it is.

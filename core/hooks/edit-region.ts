@@ -56,8 +56,7 @@ function spansOf(
 ): { readonly mask: Value; readonly rows: Value | null } {
   const L = g.op('Gather', [g.op('Shape', [x]), g.integer(axis)]);
   const p = g.op('Range', [g.integer(0), L, g.integer(1)]);
-  const counted = (place: number): Value =>
-    place >= 0 ? g.integer(place) : g.op('Add', [L, g.integer(place)]);
+  const counted = (place: number): Value => (place >= 0 ? g.integer(place) : g.op('Add', [L, g.integer(place)]));
   let mask: Value | null = null;
   let rows: Value | null = null;
   for (const { from, to, row } of spans) {

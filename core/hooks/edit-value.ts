@@ -72,11 +72,7 @@ function everywhere(g: GraphBuilder, x: Value, { edit, value }: Operands): Value
   return edit.op === 'add' ? g.op('Add', [x, times(g, a, c)]) : a;
 }
 
-function alongDirection(
-  g: GraphBuilder,
-  x: Value,
-  { edit, value, v }: Operands & { readonly v: Value },
-): Value {
+function alongDirection(g: GraphBuilder, x: Value, { edit, value, v }: Operands & { readonly v: Value }): Value {
   const column = g.op('Reshape', [v, g.integers(-1, 1)]);
   const onto = (y: Value): Value => g.op('MatMul', [y, column]);
   const moved = (coefficient: Value): Value => g.op('Add', [x, g.op('Mul', [coefficient, v])]);

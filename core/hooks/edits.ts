@@ -16,10 +16,7 @@ export function applyEdits(model: ModelProto, sites: readonly Site[], edits: Edi
     const own = edits.list.filter((edit) => edit.site === site.name);
     if (own.length === 0) return [];
     const edit = (g: GraphBuilder, x: Value): Value =>
-      own.reduce(
-        (value, one) => editValue(g, value, { edit: one, site, tensors: edits.tensors }),
-        x,
-      );
+      own.reduce((value, one) => editValue(g, value, { edit: one, site, tensors: edits.tensors }), x);
     return [{ site, edit }];
   });
   return spliceSites(model, splices);

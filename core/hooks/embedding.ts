@@ -16,24 +16,10 @@ export interface TokenEmbedding {
 }
 
 /** Names under which exporters give token ids; only used where several inputs lead to embeddings. */
-export const TOKEN_INPUTS: readonly string[] = [
-  'input_ids',
-  'input_id',
-  'tokens',
-  'token_ids',
-  'ids',
-];
+export const TOKEN_INPUTS: readonly string[] = ['input_ids', 'input_id', 'tokens', 'token_ids', 'ids'];
 
 /** Operators that pass ids on unchanged (Clip keeps those in range). */
-const PASS_IDS = new Set([
-  'Reshape',
-  'Cast',
-  'Identity',
-  'Unsqueeze',
-  'Squeeze',
-  'Clip',
-  'Flatten',
-]);
+const PASS_IDS = new Set(['Reshape', 'Cast', 'Identity', 'Unsqueeze', 'Squeeze', 'Clip', 'Flatten']);
 
 /** The token embedding. @throws InputError where none or several are found, with what was found. */
 export function findEmbedding(index: GraphIndex): TokenEmbedding {

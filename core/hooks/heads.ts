@@ -20,11 +20,7 @@ export interface HeadVectors {
 type Step = 'view' | 'repeat' | 'part' | 'bias' | 'rotary' | 'other';
 
 /** Where the vectors behind an operand lie, or a reason why that is not certain. */
-export function findHeadVectors(
-  graph: SiteGraph,
-  source: string,
-  operand: Laid,
-): HeadVectors | string {
+export function findHeadVectors(graph: SiteGraph, source: string, operand: Laid): HeadVectors | string {
   const chain = pathBetween(graph.index, source, operand.tensor)?.chain ?? [];
   const at = chain.findLastIndex(({ node }) => isProjection(graph, node));
   const projection = chain[at];
@@ -54,7 +50,7 @@ function stepOf(graph: SiteGraph, { node, region, from, tensor }: ChainLink): St
 /** A block that mixes coordinates with a sign, and neither averages nor squashes. */
 function isRotation(node: NodeProto, region: readonly NodeProto[]): boolean {
   const operators = [...region, node].map(({ opType }) => opType ?? '');
-  if (operators.some((name) => /^Reduce|Softmax|Sigmoid|Tanh|Erf/.test(name) || NORM_OPERATORS.has(name))) return false; // prettier-ignore
+  if (operators.some((name) => /^Reduce|Softmax|Sigmoid|Tanh|Erf/.test(name) || NORM_OPERATORS.has(name))) return false;
   const turns = operators.includes('Neg') || operators.includes('Sub');
   return turns && operators.filter((name) => name === 'Mul').length >= 2;
 }
@@ -70,11 +66,7 @@ function projectionEnd(steps: readonly Step[]): number {
 }
 
 /** Layouts of the projection's output and of every link's, as far back as they can be followed; null before that. */
-function layoutsBack(
-  graph: SiteGraph,
-  links: readonly ChainLink[],
-  operand: Laid,
-): readonly (Laid | null)[] {
+function layoutsBack(graph: SiteGraph, links: readonly ChainLink[], operand: Laid): readonly (Laid | null)[] {
   const found: (Laid | null)[] = Array.from({ length: links.length + 1 }, () => null);
   let layout: Layout | null = operand.layout;
   for (let i = links.length; i >= 0 && layout !== null; i--) {

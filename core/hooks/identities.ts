@@ -43,7 +43,7 @@ interface IdentityKind {
 const KINDS: readonly IdentityKind[] = [
   sum('hook_resid_mid', ['hook_resid_pre', 'hook_attn_out']),
   sum('hook_resid_post', ['hook_resid_mid', 'hook_mlp_out'], ['hook_resid_sum']),
-  sum('hook_resid_post', ['hook_resid_pre', 'hook_attn_out', 'hook_mlp_out'], ['hook_resid_mid', 'hook_resid_sum']), // prettier-ignore
+  sum('hook_resid_post', ['hook_resid_pre', 'hook_attn_out', 'hook_mlp_out'], ['hook_resid_mid', 'hook_resid_sum']),
   sum('hook_resid_sum', ['hook_mlp_in', 'hook_mlp_out']),
   norm('ln1', 'hook_resid_pre', { unless: ['hook_resid_sum'] }),
   norm('ln1', 'hook_resid_mid', { also: ['hook_resid_sum'] }),
@@ -83,7 +83,11 @@ export function identitiesOf(names: readonly string[]): Identity[] {
   if (final.every((name) => all.has(name))) found.push({ equation, sites: final, error });
   const patterns = names.filter((name) => name.endsWith('.attn.hook_pattern'));
   if (patterns.length > 1)
-    found.push({ equation: 'later positions have weight in no pattern or in every one', sites: patterns, error: futureError }); // prettier-ignore
+    found.push({
+      equation: 'later positions have weight in no pattern or in every one',
+      sites: patterns,
+      error: futureError,
+    });
   return found;
 }
 
@@ -102,11 +106,7 @@ export function brokenIdentities(
   });
 }
 
-function sum(
-  total: string,
-  parts: readonly string[],
-  unless: readonly string[] = [],
-): IdentityKind {
+function sum(total: string, parts: readonly string[], unless: readonly string[] = []): IdentityKind {
   const short = (name: string): string => name.replace('hook_', '');
   return {
     equation: `${short(total)} = ${parts.map(short).join(' + ')}`,
@@ -119,9 +119,8 @@ function sum(
 function norm(
   name: string,
   input: string,
-  { unless = [], also = [] }: { readonly unless?: readonly string[]; readonly also?: readonly string[] } = {}, // prettier-ignore
+  { unless = [], also = [] }: { readonly unless?: readonly string[]; readonly also?: readonly string[] } = {},
 ): IdentityKind {
-  // prettier-ignore
   return {
     equation: `${name}: normalized · scale = x − mean(x) or x, scale² = variance + eps, x = ${input.replace('hook_', '')}`,
     sites: [`${name}.hook_normalized`, `${name}.hook_scale`, input, ...also],

@@ -36,8 +36,9 @@ export function sumError(left: Given, right: readonly Given[]): number {
 export function normError(normalized: Given, scale: Given, x?: Given): number {
   const width = normalized?.dims.at(-1) ?? 0;
   if (!normalized || !scale || scale.data.length * width !== normalized.data.length) return NaN;
-  const product = normalized.data.map((value, i) => value * (scale.data[Math.floor(i / width)] ?? NaN)); // prettier-ignore
-  const read = x === undefined ? 0 : Math.min(relativeError(product, x.data), relativeError(product, centre(x.data, width))); // prettier-ignore
+  const product = normalized.data.map((value, i) => value * (scale.data[Math.floor(i / width)] ?? NaN));
+  const read =
+    x === undefined ? 0 : Math.min(relativeError(product, x.data), relativeError(product, centre(x.data, width)));
   let [least, most, size] = [Infinity, -Infinity, 0];
   scale.data.forEach((s, row) => {
     let square = 0;
@@ -90,7 +91,7 @@ export function futureError(patterns: readonly SiteValue[]): number {
 /** Of z = pattern · v by head, grouped heads repeated one by one or as a whole. */
 export function matrixProductError(z: Given, pattern: Given, v: Given): number {
   if (!z || !pattern || !v) return NaN;
-  const kinds = [(h: number, r: number) => Math.floor(h / r), (h: number, _: number, kv: number) => h % kv]; // prettier-ignore
+  const kinds = [(h: number, r: number) => Math.floor(h / r), (h: number, _: number, kv: number) => h % kv];
   return Math.min(...kinds.map((kvOf) => relativeError(z.data, mixed(pattern, v, kvOf))));
 }
 
@@ -104,12 +105,11 @@ function mixed(
   const result = new Float64Array(batch * queries * heads * width);
   for (let i = 0; i < batch * heads * queries * keys; i++) {
     const [key, query] = [i % keys, Math.floor(i / keys) % queries];
-    const [head, row] = [Math.floor(i / (keys * queries)) % heads, Math.floor(i / (keys * queries * heads))]; // prettier-ignore
+    const [head, row] = [Math.floor(i / (keys * queries)) % heads, Math.floor(i / (keys * queries * heads))];
     const weight = pattern.data[i] as number;
     const from = ((row * pos + key) * kvHeads + kvOf(head, heads / kvHeads, kvHeads)) * width;
     const to = ((row * queries + query) * heads + head) * width;
-    for (let j = 0; j < width; j++)
-      result[to + j] = (result[to + j] as number) + weight * (v.data[from + j] as number);
+    for (let j = 0; j < width; j++) result[to + j] = (result[to + j] as number) + weight * (v.data[from + j] as number);
   }
   return result;
 }

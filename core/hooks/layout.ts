@@ -96,8 +96,7 @@ export function regroup(atoms: readonly Atom[], shape: readonly Dim[]): Layout |
   const place = (i: number, held: readonly Atom[]): void => {
     layout[(wanted[i] as { axis: number }).axis] = held;
   };
-  while (from < fromEnd && to < toEnd && atoms[from]?.size === sizeAt(to))
-    place(to++, [atoms[from++] as Atom]);
+  while (from < fromEnd && to < toEnd && atoms[from]?.size === sizeAt(to)) place(to++, [atoms[from++] as Atom]);
   while (fromEnd > from && toEnd > to && atoms[fromEnd - 1]?.size === sizeAt(toEnd - 1))
     place(--toEnd, [atoms[--fromEnd] as Atom]);
   while (from < fromEnd || to < toEnd) {
@@ -111,8 +110,7 @@ export function regroup(atoms: readonly Atom[], shape: readonly Dim[]): Layout |
     else {
       const [whole] = held;
       if (held.length !== 1 || whole === undefined) return null;
-      for (let i = 0; i < step.axes; i++)
-        place(to + i, [{ label: `${whole.label}.${i}`, size: sizeAt(to + i) }]);
+      for (let i = 0; i < step.axes; i++) place(to + i, [{ label: `${whole.label}.${i}`, size: sizeAt(to + i) }]);
     }
     from += step.atoms;
     to += step.axes;
@@ -134,14 +132,12 @@ function nextMatch(
     if (left === right) return { atoms: i, axes: j };
     const more = longer(left, right);
     if (more === 'left' && j < axes.length) right = multiplyDims(right, axes[j++] as Dim);
-    else if (more === 'right' && i < atoms.length)
-      left = multiplyDims(left, (atoms[i++] as Atom).size);
+    else if (more === 'right' && i < atoms.length) left = multiplyDims(left, (atoms[i++] as Atom).size);
     else break;
   }
   // One size that is not known takes what is left, where only one thing is left on the other side.
   if (axes.length === 1) return { atoms: atoms.length, axes: 1 };
-  if (atoms.length === 1 && axes.filter(isUnknown).length <= 1)
-    return { atoms: 1, axes: axes.length };
+  if (atoms.length === 1 && axes.filter(isUnknown).length <= 1) return { atoms: 1, axes: axes.length };
   return null;
 }
 

@@ -16,19 +16,38 @@ export interface Mlp {
 
 /** Non-linear functions of one number. */
 const CURVES = new Set([
-  'Sigmoid', 'HardSigmoid', 'HardSwish', 'Tanh', 'Erf', 'Gelu', 'FastGelu', 'QuickGelu', 'Relu', 'LeakyRelu', 'PRelu', 'Elu',
-  'Selu', 'Celu', 'Mish', 'Softplus', 'Softsign', 'ThresholdedRelu', 'Swish', 'Pow', 'Exp', 'Max', 'Abs', 'BiasGelu',
-]); // prettier-ignore
+  'Sigmoid',
+  'HardSigmoid',
+  'HardSwish',
+  'Tanh',
+  'Erf',
+  'Gelu',
+  'FastGelu',
+  'QuickGelu',
+  'Relu',
+  'LeakyRelu',
+  'PRelu',
+  'Elu',
+  'Selu',
+  'Celu',
+  'Mish',
+  'Softplus',
+  'Softsign',
+  'ThresholdedRelu',
+  'Swish',
+  'Pow',
+  'Exp',
+  'Max',
+  'Abs',
+  'BiasGelu',
+]);
 
 /** pre and post of an MLP branch. */
 export function findMlp(graph: SiteGraph, { path }: Branch): Mlp {
   const at = path.chain.findLastIndex(({ node }) => isProjection(graph, node));
   const down = path.chain[at];
-  if (down === undefined)
-    return both('all of it passes through no projection: a mixture of experts?');
-  const first = path.chain.findIndex(({ node, region }) =>
-    [...region, node].some((one) => isProjection(graph, one)),
-  );
+  if (down === undefined) return both('all of it passes through no projection: a mixture of experts?');
+  const first = path.chain.findIndex(({ node, region }) => [...region, node].some((one) => isProjection(graph, one)));
   if (first === at && down.region.length === 0) return both('it is a single projection');
   const post = unflattened(graph, down);
   const roots = rootsOf(graph, post, path);
@@ -36,7 +55,7 @@ export function findMlp(graph: SiteGraph, { path }: Branch): Mlp {
   const curved = [...roots].filter(([, isCurved]) => isCurved).map(([tensor]) => tensor);
   const [pre] = curved;
   const reason = `${roots.size} projections lead to post, ${curved.length} of them through a non-linearity`;
-  return { pre: pre !== undefined && curved.length === 1 ? { tensor: pre } : reason, post: { tensor: post } }; // prettier-ignore
+  return { pre: pre !== undefined && curved.length === 1 ? { tensor: pre } : reason, post: { tensor: post } };
 }
 
 function both(reason: string): Mlp {
@@ -90,7 +109,11 @@ function isProjected(graph: SiteGraph, tensor: string, path: DataPath): boolean 
     if (isProjection(graph, node)) return true;
     const data: string[] = node.input.filter((name) => path.isData(name));
     const moves = movementOf(graph, node);
-    const isBias: boolean = node.opType === 'Add' && data.length === 1 && !biased && (shapeOf(graph, node.input.find((name) => name !== data[0]) ?? '')?.length ?? 9) === 1; // prettier-ignore
+    const isBias: boolean =
+      node.opType === 'Add' &&
+      data.length === 1 &&
+      !biased &&
+      (shapeOf(graph, node.input.find((name) => name !== data[0]) ?? '')?.length ?? 9) === 1;
     if (!isBias && moves !== 'view' && moves !== 'part') return false;
     biased ||= isBias;
     node = producer(graph, unwrap(graph, data[0] ?? ''));

@@ -49,9 +49,7 @@ export function normInside(
 
 /** The value of that element type. */
 export function cast(g: GraphBuilder, value: Value, dtype: Value['dtype']): Value {
-  return value.dtype === dtype
-    ? value
-    : g.op('Cast', [value], { attributes: { to: DATA_TYPE[dtype] } });
+  return value.dtype === dtype ? value : g.op('Cast', [value], { attributes: { to: DATA_TYPE[dtype] } });
 }
 
 /** gain · normalized + bias, in the element type of what the operator reads. */

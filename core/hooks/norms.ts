@@ -90,13 +90,10 @@ function inverseScale(graph: SiteGraph, tensor: string): Scale | null {
 }
 
 /** What a norm reads, given the values that it divides and its scale; null where the scale is not theirs. */
-function readBy(
-  graph: SiteGraph,
-  values: string,
-  { variance }: Scale,
-): Pick<Norm, 'input' | 'centred' | 'eps'> | null {
+function readBy(graph: SiteGraph, values: string, { variance }: Scale): Pick<Norm, 'input' | 'centred' | 'eps'> | null {
   const sum = producer(graph, unwrap(graph, variance));
-  const eps = sum?.opType === 'Add' ? (scalarOf(graph, sum.input[1] ?? '') ?? scalarOf(graph, sum.input[0] ?? '')) : null; // prettier-ignore
+  const eps =
+    sum?.opType === 'Add' ? (scalarOf(graph, sum.input[1] ?? '') ?? scalarOf(graph, sum.input[0] ?? '')) : null;
   const mean = sum?.input.find((name) => scalarOf(graph, name) === null);
   const squared = mean === undefined ? null : meanOf(graph, mean);
   const centre = squared === null ? null : squareOf(graph, squared);

@@ -89,17 +89,17 @@ function positionSite({ graph, stream, sizes }: Context, tensor: string): Found 
   if (shape === null || shape.length < 2 || shape.length > 3) return 'its shape is not known';
   const axis = (label: string, size: Dim): readonly Atom[] => (size === 1 ? [] : [{ label, size }]);
   const layout: Layout = [axis('batch', batch), axis('pos', pos), axis('d_model', d)];
-  return best([{ tensor, layout: shape.length === 3 ? layout : layout.slice(1) }], ['batch', 'pos', 'd_model'], stream.embedding.tensor); // prettier-ignore
+  return best(
+    [{ tensor, layout: shape.length === 3 ? layout : layout.slice(1) }],
+    ['batch', 'pos', 'd_model'],
+    stream.embedding.tensor,
+  );
 }
 
-export function describeBlock(
-  graph: SiteGraph,
-  stream: ResidualStream,
-  block: StreamBlock,
-): BlockParts {
+export function describeBlock(graph: SiteGraph, stream: ResidualStream, block: StreamBlock): BlockParts {
   const context = contextOf(graph, stream);
   const { attention, mlp } = block;
-  const norms = { attention: attention && branchNorms(graph, attention), mlp: mlp && branchNorms(graph, mlp) }; // prettier-ignore
+  const norms = { attention: attention && branchNorms(graph, attention), mlp: mlp && branchNorms(graph, mlp) };
   const [first, second] = block.norms.map(({ links, sum }) => normOver(graph, links, sum));
   const isPost = block.norms.length > 0;
   const shared = norms.mlp?.before && norms.mlp.before.node === norms.attention?.before?.node;
@@ -111,11 +111,15 @@ export function describeBlock(
     post: vectors(context, block.post),
     sum: isPost ? vectors(context, block.norms.at(-1)?.sum ?? '') : null,
     ln1: {
-      before: attention && !isPost ? normBefore(context, norms.attention?.before ?? null, norms.attention?.after ?? null) : NO_NORM, // prettier-ignore
+      before:
+        attention && !isPost
+          ? normBefore(context, norms.attention?.before ?? null, norms.attention?.after ?? null)
+          : NO_NORM,
       after: isPost ? normAfter(context, first) : NO_NORM,
     },
     ln2: {
-      before: mlp && !isPost && !shared ? normBefore(context, norms.mlp?.before ?? null, norms.mlp?.after ?? null) : NO_NORM, // prettier-ignore
+      before:
+        mlp && !isPost && !shared ? normBefore(context, norms.mlp?.before ?? null, norms.mlp?.after ?? null) : NO_NORM,
       after: block.norms.length > 1 ? normAfter(context, second) : NO_NORM,
     },
     ln1Post: norms.attention?.after ? normParts(context, norms.attention.after) : NO_NORM,
@@ -125,7 +129,7 @@ export function describeBlock(
     mlpOut: mlp ? vectors(context, mlp.out) : parted,
     mlpPre: inner ? hidden(context, inner.pre) : parted,
     mlpPost: inner ? hidden(context, inner.post) : parted,
-    attention: attention ? attentionParts(context, attention) : allUnknown('no attention branch was found'), // prettier-ignore
+    attention: attention ? attentionParts(context, attention) : allUnknown('no attention branch was found'),
   };
 }
 
@@ -153,7 +157,8 @@ function normParts(context: Context, norm: Norm): NormParts {
   }
   const scale = vectorsIn(context, parts.scale, 1);
   const isInverse = parts.inverse && scale !== null && typeof scale !== 'string';
-  if (isInverse && scale.view !== null) return { scale: 'its axes are joined', normalized: vectors(context, parts.normalized) }; // prettier-ignore
+  if (isInverse && scale.view !== null)
+    return { scale: 'its axes are joined', normalized: vectors(context, parts.normalized) };
   return {
     scale: isInverse ? { ...scale, view: { kind: 'reciprocal' } } : scale,
     normalized: vectors(context, parts.normalized),
@@ -177,9 +182,7 @@ function mlpInput(context: Context, mlp: Branch, attention: Branch | null): Foun
     const node = graph.node[i];
     return node !== undefined && readNames(node).includes(source);
   });
-  const shared = reads.some(
-    (i) => attention?.source === source && attention.path.nodes.includes(i),
-  );
+  const shared = reads.some((i) => attention?.source === source && attention.path.nodes.includes(i));
   const readOnly = shared ? 'attention and MLP read it through one norm' : null;
   return { ...found, readOnly, readers: reads.map((i) => graph.node[i]?.output[0] ?? '') };
 }
@@ -188,10 +191,7 @@ function mlpInput(context: Context, mlp: Branch, attention: Branch | null): Foun
 function vectors(context: Context, tensor: string, width: Dim = context.stream.width): Found {
   const own = layoutOfVectors(context, tensor, width);
   if (typeof own === 'string') return own;
-  return nearest(context, [
-    { tensor, layout: own },
-    ...reshaped(context.graph, { tensor, layout: own }),
-  ]);
+  return nearest(context, [{ tensor, layout: own }, ...reshaped(context.graph, { tensor, layout: own })]);
 }
 
 /** As `vectors`, in the tensor itself. */
@@ -219,9 +219,9 @@ function reshaped(graph: SiteGraph, { tensor, layout }: Laid): Laid[] {
   const readers = graph.index.consumersOf.get(tensor) ?? [];
   const [only] = readers.map((i) => graph.index.graph.node[i]);
   const output = only?.output[0] ?? '';
-  const isOpened = readers.length === 1 && PASS.has(only?.opType ?? '') && shapeOf(graph, output)?.length === 3; // prettier-ignore
+  const isOpened = readers.length === 1 && PASS.has(only?.opType ?? '') && shapeOf(graph, output)?.length === 3;
   const [joint, last] = layout;
-  return isOpened ? [{ tensor: output, layout: [...(joint ?? []).map((one) => [one]), last ?? []] }] : []; // prettier-ignore
+  return isOpened ? [{ tensor: output, layout: [...(joint ?? []).map((one) => [one]), last ?? []] }] : [];
 }
 
 function hidden(context: Context, place: { readonly tensor: string } | string): Found {
@@ -235,8 +235,7 @@ function attentionParts(context: Context, branch: Branch): AttentionParts {
   const like = stream.embedding.tensor;
   const { scores, pattern, z, q, k, v } = findAttention(graph, branch, sizes);
   const pairs = ['batch', 'head', 'query_pos', 'key_pos'];
-  const at = (place: Laid | string): Found =>
-    typeof place === 'string' ? place : best([place], pairs, like);
+  const at = (place: Laid | string): Found => (typeof place === 'string' ? place : best([place], pairs, like));
   const queries = heads(context, branch, { operand: q, role: 'head' });
   const keys = heads(context, branch, { operand: k, role: 'kv_head' });
   return {
@@ -260,7 +259,8 @@ function heads(
   const found = findHeadVectors(graph, branch.source, operand);
   if (typeof found === 'string') return { projected: found, rotated: null };
   const axes = ['batch', 'pos', role, 'd_head'];
-  const named = (places: readonly Laid[]): Laid[] => places.map(({ tensor, layout }) => ({ tensor, layout: renamed(layout, role) })); // prettier-ignore
+  const named = (places: readonly Laid[]): Laid[] =>
+    places.map(({ tensor, layout }) => ({ tensor, layout: renamed(layout, role) }));
   const like = stream.embedding.tensor;
   return {
     projected: best(named(found.projected), axes, like),
@@ -269,9 +269,7 @@ function heads(
 }
 
 function renamed(layout: Layout, role: string): Layout {
-  return layout.map((axis) =>
-    axis.map(({ label, size }) => ({ label: label.replace(/^head/, role), size })),
-  );
+  return layout.map((axis) => axis.map(({ label, size }) => ({ label: label.replace(/^head/, role), size })));
 }
 
 /** The place whose view costs least; the first among equals. */
@@ -279,12 +277,11 @@ function best(places: readonly Laid[], axes: readonly string[], like: string): F
   let least: Located | null = null;
   for (const place of places) {
     const located = locate({ ...place, like }, axes);
-    if (located && (least === null || viewCost(located.view) < viewCost(least.view)))
-      least = located;
+    if (located && (least === null || viewCost(located.view) < viewCost(least.view))) least = located;
   }
   return least ?? 'its axes cannot be followed';
 }
 
 function allUnknown(reason: string): AttentionParts {
-  return { q: reason, k: reason, v: reason, rotQ: null, rotK: null, scores: reason, pattern: reason, z: reason }; // prettier-ignore
+  return { q: reason, k: reason, v: reason, rotQ: null, rotK: null, scores: reason, pattern: reason, z: reason };
 }

@@ -37,10 +37,7 @@ export function readSites(model: ModelProto, sites: readonly Site[]): ReadModel 
   return { model: g.toModel(), tensors };
 }
 
-function readOne(
-  g: GraphBuilder,
-  { site, source, norms }: { site: Site; source: Value; norms: NormReader },
-): Value {
+function readOne(g: GraphBuilder, { site, source, norms }: { site: Site; source: Value; norms: NormReader }): Value {
   const { view } = site;
   if (view === null) return source;
   if (view.kind === 'axes') return applyAxes(g, source, view);

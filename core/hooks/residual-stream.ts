@@ -164,12 +164,9 @@ function isSum({ node }: ChainLink, path: DataPath): boolean {
 function blockLayout(additions: readonly Addition[], path: DataPath): 1 | 2 {
   const kinds = additions.map((addition) => addition.kind);
   if (kinds.length > 0 && kinds.every((kind) => kind === 'attention')) return 1;
-  const paired =
-    kinds.length % 2 === 0 &&
-    kinds.every((kind, k) => kind === (k % 2 === 0 ? 'attention' : 'mlp'));
+  const paired = kinds.length % 2 === 0 && kinds.every((kind, k) => kind === (k % 2 === 0 ? 'attention' : 'mlp'));
   if (paired && kinds.length > 0) return 2;
-  const found =
-    kinds.length === 0 ? 'no addition to a residual stream' : `the additions ${kinds.join(', ')}`;
+  const found = kinds.length === 0 ? 'no addition to a residual stream' : `the additions ${kinds.join(', ')}`;
   throw new InputError(
     `Expected blocks of attention and MLP branches added to a residual stream, found ${found} among ${path.chain.length} nodes through which every path from embedding to output passes. ${ADVICE}`,
     { additions: kinds, chain: path.chain.map((link) => link.node.opType ?? '') },
@@ -211,13 +208,8 @@ function changing(links: readonly ChainLink[]): string[] {
 
 /** Whether the links are one normalisation: an operator of that kind, or a mean over the stream, and no matrix product. */
 function isNorm(links: readonly ChainLink[]): boolean {
-  const operators = links
-    .flatMap((link) => [link.node, ...link.region])
-    .map((node) => node.opType ?? '');
-  return (
-    operators.some(isNormOperator) &&
-    !operators.some((name) => PRODUCTS.has(name) || name === 'Softmax')
-  );
+  const operators = links.flatMap((link) => [link.node, ...link.region]).map((node) => node.opType ?? '');
+  return operators.some(isNormOperator) && !operators.some((name) => PRODUCTS.has(name) || name === 'Softmax');
 }
 
 function isNormOperator(name: string): boolean {

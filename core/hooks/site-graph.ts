@@ -115,8 +115,8 @@ export function scalarOf(graph: SiteGraph, tensor: string): number | null {
   if (stored.dims.reduce((a, b) => a * b, 1) !== 1) return null;
   const raw = stored.rawData;
   if (raw === undefined) {
-    const [value] = [...stored.floatData, ...stored.doubleData, ...stored.int32Data, ...stored.int64Data.map(Number)]; // prettier-ignore
-    return value === undefined ? null : stored.dataType === DATA_TYPE.float16 ? halfToFloat(value) : value; // prettier-ignore
+    const [value] = [...stored.floatData, ...stored.doubleData, ...stored.int32Data, ...stored.int64Data.map(Number)];
+    return value === undefined ? null : stored.dataType === DATA_TYPE.float16 ? halfToFloat(value) : value;
   }
   const view = new DataView(raw.buffer, raw.byteOffset, raw.byteLength);
   switch (stored.dataType) {

@@ -52,8 +52,7 @@ export function locate(
   );
   if (to.flat().length !== held.length) return null;
   const sizes = to.map((atoms) => sizeOf(atoms));
-  const plain =
-    layout.length === to.length && to.every((atoms, i) => equal(atoms, layout[i] ?? []));
+  const plain = layout.length === to.length && to.every((atoms, i) => equal(atoms, layout[i] ?? []));
   return { tensor, sizes, view: plain ? null : { kind: 'axes', from: layout, to, like } };
 }
 
@@ -77,7 +76,7 @@ export function undoAxes(
   edited: Value,
   { view, original }: { readonly view: AxesView; readonly original: Value },
 ): Value {
-  const back = rearrange(g, edited, { ...view, from: view.to, to: view.from, source: original, layout: view.from }); // prettier-ignore
+  const back = rearrange(g, edited, { ...view, from: view.to, to: view.from, source: original, layout: view.from });
   return back;
 }
 

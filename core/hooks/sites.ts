@@ -112,10 +112,7 @@ export interface ModelSites {
 }
 
 /** The sites of a model and what its structure tells. @throws InputError for a structure whose stream is not known */
-export function resolveSites(
-  model: ModelProto,
-  index: GraphIndex = indexGraph(graphOf(model)),
-): ModelSites {
+export function resolveSites(model: ModelProto, index: GraphIndex = indexGraph(graphOf(model))): ModelSites {
   const graph = siteGraph(model, index);
   const stream = findResidualStream(graph);
   const found = new SiteList(graph);
@@ -166,7 +163,7 @@ class SiteList {
     const last = sizes.at(-1);
     const varies = axes.at(-1) === 'key_pos';
     if (typeof last !== 'number' && !varies) {
-      this.unresolved.push({ site: name, reason: `the size of axis ${axes.at(-1) ?? ''} is not known` }); // prettier-ignore
+      this.unresolved.push({ site: name, reason: `the size of axis ${axes.at(-1) ?? ''} is not known` });
       return;
     }
     const width = typeof last === 'number' && !varies ? last : 0;
@@ -176,9 +173,7 @@ class SiteList {
 
 /** The size of an axis of a kind of site where it is one number in all blocks. */
 function commonSize(sites: readonly Site[], kind: string, axis: number): number | null {
-  const sizes = new Set(
-    sites.filter(({ name }) => name.endsWith(kind)).map((site) => site.sizes[axis]),
-  );
+  const sizes = new Set(sites.filter(({ name }) => name.endsWith(kind)).map((site) => site.sizes[axis]));
   const [only] = sizes;
   return sizes.size === 1 && typeof only === 'number' ? only : null;
 }

@@ -9,14 +9,7 @@ import { GraphBuilder } from '../onnx/builder.js';
 import { graphOf } from '../onnx/cut.js';
 import type { ModelProto, NodeProto } from '../onnx/proto.js';
 import type { Value } from '../onnx/shape.js';
-import {
-  cast,
-  normAffine,
-  normInside,
-  normMaking,
-  normTensor,
-  uneditedName,
-} from './norm-graph.js';
+import { cast, normAffine, normInside, normMaking, normTensor, uneditedName } from './norm-graph.js';
 import { editedName, opsetOf } from './read.js';
 import { applyAxes, undoAxes } from './site-view.js';
 import type { Site } from './sites.js';
@@ -39,8 +32,8 @@ export function spliceSites(model: ModelProto, splices: readonly SiteSplice[]): 
   const inner = splices.filter(({ site }) => site.readers === null && site.view?.kind === 'norm');
   const whole = splices.filter(({ site }) => site.readers === null && site.view?.kind !== 'norm');
   let result = model;
-  for (const [, group] of groupBy(limited, ({ site }) => site.name)) result = spliceReaders(result, group); // prettier-ignore
-  for (const [tensor, group] of groupBy(inner, ({ site }) => site.tensor)) result = spliceNorm(result, tensor, group); // prettier-ignore
+  for (const [, group] of groupBy(limited, ({ site }) => site.name)) result = spliceReaders(result, group);
+  for (const [tensor, group] of groupBy(inner, ({ site }) => site.tensor)) result = spliceNorm(result, tensor, group);
   return whole.length === 0 ? result : spliceTensors(result, whole);
 }
 
@@ -70,9 +63,7 @@ function spliceNorm(model: ModelProto, tensor: string, group: readonly SiteSplic
   const normalized = keep(g.op('Div', [centred, divisor]), 'normalized');
   const result = normAffine(g, node, cast(g, normalized, centred.dtype));
   return sorted(g.toModel(), (nodes) =>
-    nodes
-      .filter((one) => one !== node)
-      .map((one) => renameOutput(one, result.name, node.output[0] ?? '')),
+    nodes.filter((one) => one !== node).map((one) => renameOutput(one, result.name, node.output[0] ?? '')),
   );
 }
 
@@ -83,7 +74,7 @@ function spliceTensors(model: ModelProto, splices: readonly SiteSplice[]): Model
   const edits = [...groupBy(splices, ({ site }) => site.tensor)].map(([tensor, group]) => {
     const result = editThrough(g, valueAt(g, (group[0] as SiteSplice).site), group);
     const edited = result.name === tensor ? g.op('Identity', [result]) : result;
-    return { tensor, edited: edited.name, before: g.fresh(uneditedName(tensor)), end: g.toGraph().node.length }; // prettier-ignore
+    return { tensor, edited: edited.name, before: g.fresh(uneditedName(tensor)), end: g.toGraph().node.length };
   });
   return sorted(g.toModel(), (nodes) =>
     nodes.map((node, i) => {
@@ -107,11 +98,7 @@ interface TensorEdit {
 }
 
 /** What a node reads after the names have changed. */
-function inputName(
-  name: string,
-  own: TensorEdit | undefined,
-  edits: readonly TensorEdit[],
-): string {
+function inputName(name: string, own: TensorEdit | undefined, edits: readonly TensorEdit[]): string {
   if (name === own?.tensor) return own.before;
   return edits.find(({ edited }) => edited === name)?.tensor ?? name;
 }
@@ -134,7 +121,7 @@ function editThrough(g: GraphBuilder, value: Value, group: readonly SiteSplice[]
 /** The edited value. @throws InputError where its element type or number of axes is another one */
 function checked(site: Site, before: Value, after: Value): Value {
   const [old, now] = [before.shape?.length, after.shape?.length];
-  const fits = before.dtype === after.dtype && (old === undefined || now === undefined || old === now); // prettier-ignore
+  const fits = before.dtype === after.dtype && (old === undefined || now === undefined || old === now);
   if (fits) return after;
   throw new InputError(
     `Expected an edit of site ${site.name} to keep ${before.dtype} with axes [${site.axes.join(', ')}], got ${after.dtype} with ${now ?? 'unknown'} axes.`,
@@ -142,10 +129,7 @@ function checked(site: Site, before: Value, after: Value): Value {
   );
 }
 
-function sorted(
-  model: ModelProto,
-  change: (nodes: readonly NodeProto[]) => readonly NodeProto[],
-): ModelProto {
+function sorted(model: ModelProto, change: (nodes: readonly NodeProto[]) => readonly NodeProto[]): ModelProto {
   const graph = graphOf(model);
   return { ...model, graph: { ...graph, node: sortNodes(change(graph.node)) } };
 }

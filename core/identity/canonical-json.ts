@@ -1,8 +1,7 @@
 // RFC 8785 canonical JSON: the one text form from which digests are made.
 import { InputError } from '../../schemas/errors.js';
 
-export type Json =
-  null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
 /**
  * Text of `value` with sorted keys and no white space (RFC 8785). Object members that are `undefined` are left out.
@@ -13,8 +12,7 @@ export function canonicalJson(value: unknown): string {
 }
 
 function write(value: unknown, path: string): string {
-  if (value === null || typeof value === 'boolean' || typeof value === 'string')
-    return JSON.stringify(value);
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'number') {
     if (!Number.isFinite(value)) throw notJson(path, String(value));
     return JSON.stringify(value);
@@ -32,8 +30,7 @@ function write(value: unknown, path: string): string {
 }
 
 function notJson(path: string, found: string): InputError {
-  return new InputError(
-    `Expected a JSON value at ${path}, found ${found}; only JSON values can be part of a key.`,
-    { path },
-  );
+  return new InputError(`Expected a JSON value at ${path}, found ${found}; only JSON values can be part of a key.`, {
+    path,
+  });
 }

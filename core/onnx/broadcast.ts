@@ -31,10 +31,7 @@ export function unifyDims(a: Dim, b: Dim, rules: SizeRules): Dim {
  * The shape of an elementwise result: axes aligned at the right, 1 stretched. Null where one rank is unknown.
  * @throws through `fail` where sizes differ and neither is 1.
  */
-export function broadcastShapes(
-  shapes: readonly (readonly Dim[] | null)[],
-  rules: SizeRules,
-): readonly Dim[] | null {
+export function broadcastShapes(shapes: readonly (readonly Dim[] | null)[], rules: SizeRules): readonly Dim[] | null {
   let result: readonly Dim[] | null = [];
   for (const shape of shapes) {
     if (shape === null || result === null) result = null;

@@ -6,15 +6,7 @@ import { encodeModel, joinChunks } from './codec.js';
 import { graphOf } from './cut.js';
 import type { DataTypeName } from './data-type.js';
 import { inferTypes } from './infer.js';
-import {
-  type AttributeValue,
-  makeGraph,
-  makeInt64,
-  makeModel,
-  makeNode,
-  makeTensor,
-  makeValueInfo,
-} from './make.js';
+import { type AttributeValue, makeGraph, makeInt64, makeModel, makeNode, makeTensor, makeValueInfo } from './make.js';
 import { type CallContext, inferCall } from './operators/call.js';
 import { OPERATORS, operatorName } from './operators/table.js';
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './proto.js';
@@ -176,13 +168,10 @@ export class GraphBuilder {
   value(name: string): Value {
     const found = this.find(name);
     if (found !== null) return found;
-    throw new InputError(
-      `Expected a value of graph "${this.#name}", found none called "${name}".`,
-      {
-        graph: this.#name,
-        name,
-      },
-    );
+    throw new InputError(`Expected a value of graph "${this.#name}", found none called "${name}".`, {
+      graph: this.#name,
+      name,
+    });
   }
 
   /** The value of that name, of this graph or of one around it; null where there is none. */
@@ -234,9 +223,7 @@ export class GraphBuilder {
     const given = name === value.name ? value : this.op('Identity', [value], { name });
     const { dtype, shape } = given;
     this.#results.push(given);
-    this.#outputs.push(
-      makeValueInfo(name, dtype, ...(shape === null ? [] : [shape.map(this.#declared)])),
-    );
+    this.#outputs.push(makeValueInfo(name, dtype, ...(shape === null ? [] : [shape.map(this.#declared)])));
     return given;
   }
 
@@ -252,9 +239,7 @@ export class GraphBuilder {
 
   /** A whole model. */
   toModel(): ModelProto {
-    const model = this.#foreign
-      ? { ...this.#foreign, graph: this.toGraph() }
-      : makeModel(this.toGraph(), OPSET);
+    const model = this.#foreign ? { ...this.#foreign, graph: this.toGraph() } : makeModel(this.toGraph(), OPSET);
     const known = new Set(model.opsetImport.map(({ domain = '' }) => domain));
     const added = [...this.#shared.domains].filter((domain) => !known.has(domain));
     const opsetImport = [...model.opsetImport, ...added.map((domain) => ({ domain, version: 1 }))];
@@ -322,10 +307,10 @@ export class GraphBuilder {
   #claim(name: string): string {
     const { names, reserved } = this.#shared;
     if (name === '' || (names.has(name) && !reserved.delete(name)))
-      throw new InputError(
-        `Expected a name that no value of graph "${this.#name}" has, got "${name}".`,
-        { graph: this.#name, name },
-      );
+      throw new InputError(`Expected a name that no value of graph "${this.#name}" has, got "${name}".`, {
+        graph: this.#name,
+        name,
+      });
     names.add(name);
     return name;
   }

@@ -92,9 +92,7 @@ function checkAttributes(node: NodeProto): void {
  */
 function checkFunctions(model: ModelProto): void {
   if (model.functions.length === 0) return;
-  const calls = new Map(
-    model.functions.map((f) => [keyOf(f.domain, f.name, f.overload), callsOf(f.node)]),
-  );
+  const calls = new Map(model.functions.map((f) => [keyOf(f.domain, f.name, f.overload), callsOf(f.node)]));
   const callers = new Map<string, string[]>();
   const waiting = new Map<string, number>();
   for (const [caller, { callees }] of calls) {
@@ -116,14 +114,10 @@ function checkFunctions(model: ModelProto): void {
   }
   const circular = [...calls.keys()].find((name) => !sizes.has(name));
   if (circular !== undefined)
-    throw badFunctions(
-      `function "${shownName(circular)}" calls itself, directly or through others`,
-    );
+    throw badFunctions(`function "${shownName(circular)}" calls itself, directly or through others`);
   const total = sizeOf(callsOf(model.graph?.node ?? []));
   if (total > MAX_EXPANDED_NODES)
-    throw badFunctions(
-      `${total} nodes once functions are expanded, more than ${MAX_EXPANDED_NODES}`,
-    );
+    throw badFunctions(`${total} nodes once functions are expanded, more than ${MAX_EXPANDED_NODES}`);
 }
 
 interface Calls {

@@ -18,8 +18,7 @@ export function mergeTypes(
     if (a === null || b === null) return true;
     return a.length === b.length && a.every((dim, i) => maySame(dim, b[i] as Dim, sizeOf));
   };
-  if (inferred.dtype === claimed.dtype && axesAgree())
-    return { ...inferred, shape: claimed.shape ?? inferred.shape };
+  if (inferred.dtype === claimed.dtype && axesAgree()) return { ...inferred, shape: claimed.shape ?? inferred.shape };
   throw new InputError(
     `${node.opType ?? ''} → "${node.output[0] ?? ''}": expected ${describeType(claimed)}, got ${describeType(inferred)}.`,
     { operator: node.opType, expected: claimed, got: inferred },

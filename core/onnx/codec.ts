@@ -101,11 +101,7 @@ function readMessage(reader: WireReader, message: string, scope: Scope): Fields 
     const start = reader.pos;
     const tag = reader.tag(scope.end);
     const field = layout.byNumber[tag.field];
-    if (
-      field !== undefined &&
-      readField(reader, result, { field, wire: tag.wire, layout, ...scope })
-    )
-      continue;
+    if (field !== undefined && readField(reader, result, { field, wire: tag.wire, layout, ...scope })) continue;
     reader.skip(tag.wire, scope.end);
     reader.charge(HEAP.view);
     ((result['unknown'] ??= []) as Uint8Array[]).push(reader.bytes.subarray(start, reader.pos));
@@ -123,17 +119,14 @@ function readField(
   const expected = wireOf(field.kind);
   if (field.repeat !== 'one') {
     if (wire === expected) listOf(result, field).push(readValue(reader, field, { end, depth }));
-    else if (wire === WIRE.delimited)
-      readRun(reader, result, { field, depth, end: reader.delimitedEnd(end) }); // prettier-ignore
+    else if (wire === WIRE.delimited) readRun(reader, result, { field, depth, end: reader.delimitedEnd(end) });
     else return false;
     return true;
   }
   if (wire !== expected) return false;
-  if (isMessage(field.kind) && result[field.name] !== undefined)
-    throw reader.damaged(`a second ${field.name}`);
+  if (isMessage(field.kind) && result[field.name] !== undefined) throw reader.damaged(`a second ${field.name}`);
   if (field.note === 'choice')
-    for (const name of at.layout.choices)
-      if (name !== field.name) Reflect.deleteProperty(result, name);
+    for (const name of at.layout.choices) if (name !== field.name) Reflect.deleteProperty(result, name);
   result[field.name] = readValue(reader, field, { end, depth });
   return true;
 }
@@ -148,11 +141,7 @@ function listOf(result: Fields, { name }: NamedField): unknown[] {
 }
 
 /** Numbers written as one run up to `end`. Runs of floats stay typed arrays: weights may be stored so. */
-function readRun(
-  reader: WireReader,
-  result: Fields,
-  { field, end, depth }: Scope & { field: NamedField },
-): void {
+function readRun(reader: WireReader, result: Fields, { field, end, depth }: Scope & { field: NamedField }): void {
   if (field.repeat === 'packed' && result[field.name] === NONE && reader.pos < end) {
     if (field.kind === 'float') result[field.name] = reader.floats(end);
     else if (field.kind === 'double') result[field.name] = reader.doubles(end);

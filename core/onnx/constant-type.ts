@@ -22,7 +22,5 @@ export function constantType(tensor: TensorProto): TensorType | null {
 function contentsOf(dtype: DataTypeName, tensor: TensorProto): readonly number[] | null {
   if (dtype !== 'bool') return integerValues(tensor);
   if (tensor.externalData.length > 0) return null;
-  return tensor.rawData
-    ? Array.from(tensor.rawData, (byte) => Number(byte !== 0))
-    : tensor.int32Data;
+  return tensor.rawData ? Array.from(tensor.rawData, (byte) => Number(byte !== 0)) : tensor.int32Data;
 }

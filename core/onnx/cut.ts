@@ -86,10 +86,7 @@ export function graphOf(model: ModelProto): GraphProto {
 }
 
 /** Nodes and tensors that the given tensors depend on, themselves included. */
-export function neededBy(
-  index: GraphIndex,
-  wanted: readonly string[],
-): { nodes: Set<number>; tensors: Set<string> } {
+export function neededBy(index: GraphIndex, wanted: readonly string[]): { nodes: Set<number>; tensors: Set<string> } {
   const nodes = new Set<number>();
   const tensors = new Set<string>();
   const pending = [...wanted];
@@ -108,11 +105,40 @@ export function neededBy(
 
 /** Operators whose first output has the element type of their first input. */
 const KEEPS_TYPE = new Set([
-  'Add', 'Sub', 'Mul', 'Div', 'Neg', 'Identity', 'Reshape', 'Transpose', 'Unsqueeze', 'Squeeze', 'Gather', 'MatMul', 'Gemm',
-  'LayerNormalization', 'SimplifiedLayerNormalization', 'RMSNormalization', 'SkipLayerNormalization',
-  'SkipSimplifiedLayerNormalization', 'Softmax', 'Dropout', 'Relu', 'Gelu', 'Erf', 'Tanh', 'Sigmoid', 'Pow', 'Sqrt', 'Slice',
-  'Concat', 'Expand', 'Split', 'ReduceMean', 'ReduceSum',
-]); // prettier-ignore
+  'Add',
+  'Sub',
+  'Mul',
+  'Div',
+  'Neg',
+  'Identity',
+  'Reshape',
+  'Transpose',
+  'Unsqueeze',
+  'Squeeze',
+  'Gather',
+  'MatMul',
+  'Gemm',
+  'LayerNormalization',
+  'SimplifiedLayerNormalization',
+  'RMSNormalization',
+  'SkipLayerNormalization',
+  'SkipSimplifiedLayerNormalization',
+  'Softmax',
+  'Dropout',
+  'Relu',
+  'Gelu',
+  'Erf',
+  'Tanh',
+  'Sigmoid',
+  'Pow',
+  'Sqrt',
+  'Slice',
+  'Concat',
+  'Expand',
+  'Split',
+  'ReduceMean',
+  'ReduceSum',
+]);
 
 /** Answers of `elementType` by index, so that long chains of operators are walked once. */
 const KNOWN_TYPES = new WeakMap<GraphIndex, Map<string, number | null>>();
@@ -146,8 +172,7 @@ function typeOrSource(index: GraphIndex, tensor: string): number | string | null
   const producer = index.producerOf.get(tensor);
   if (producer === undefined) return null;
   const node = nodeAt(index.graph, producer);
-  if (node.opType === 'Cast')
-    return Number(node.attribute.find((a) => a.name === 'to')?.i ?? 0) || null;
+  if (node.opType === 'Cast') return Number(node.attribute.find((a) => a.name === 'to')?.i ?? 0) || null;
   return KEEPS_TYPE.has(node.opType ?? '') ? (node.input[0] ?? '') : null;
 }
 

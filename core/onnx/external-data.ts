@@ -1,6 +1,6 @@
 // Weights that lie in other files: lists what a model refers to, and gives the references new locations. Reads no file.
 import { InputError } from '../../schemas/errors.js';
-import type { AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto } from './proto.js'; // prettier-ignore
+import type { AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto } from './proto.js';
 import { shownName } from './shown-name.js';
 import { storedBytes } from './stored-size.js';
 import { walkModel } from './walk.js';
@@ -122,10 +122,7 @@ function mapAttribute(attribute: AttributeProto, change: Change): AttributeProto
   };
 }
 
-function mapSparse(
-  { values, indices, ...rest }: SparseTensorProto,
-  change: Change,
-): SparseTensorProto {
+function mapSparse({ values, indices, ...rest }: SparseTensorProto, change: Change): SparseTensorProto {
   return {
     ...rest,
     ...(values && { values: change(values) }),
@@ -133,14 +130,7 @@ function mapSparse(
   };
 }
 
-function holdsTensors({
-  t,
-  g,
-  tensors,
-  graphs,
-  sparseTensor,
-  sparseTensors,
-}: AttributeProto): boolean {
+function holdsTensors({ t, g, tensors, graphs, sparseTensor, sparseTensors }: AttributeProto): boolean {
   const single = t ?? g ?? sparseTensor ?? sparseTensors;
   return single !== undefined || tensors.length + graphs.length > 0;
 }
@@ -165,7 +155,7 @@ function referenceOf(tensor: TensorProto): ExternalReference {
   const bytes = storedBytes(tensor);
   const stated = length === null ? bytes : Number(length);
   if (bytes !== null && stated !== bytes)
-    throw malformed(tensor, [location, offset, `${stated ?? 'none'} instead of ${bytes} as shape and type tell`]); // prettier-ignore
+    throw malformed(tensor, [location, offset, `${stated ?? 'none'} instead of ${bytes} as shape and type tell`]);
   return { tensor: tensor.name ?? '', location, offset: Number(offset), length: stated };
 }
 

@@ -33,23 +33,18 @@ export function indexGraph(graph: GraphProto): GraphIndex {
       const readers = consumersOf.get(name);
       if (readers) readers.push(index);
       else consumersOf.set(name, [index]);
-      if (!producerOf.has(name) && !initializers.has(name) && !inputs.has(name))
-        throw unknownTensor(node, name);
+      if (!producerOf.has(name) && !initializers.has(name) && !inputs.has(name)) throw unknownTensor(node, name);
     }
     for (const name of node.output) {
       if (name === '') continue;
-      if (producerOf.has(name) || initializers.has(name) || inputs.has(name))
-        throw madeTwice(node, name);
+      if (producerOf.has(name) || initializers.has(name) || inputs.has(name)) throw madeTwice(node, name);
       producerOf.set(name, index);
     }
   });
   return { graph, producerOf, consumersOf, initializers, inputs, declarations };
 }
 
-function namedOnce<T extends { readonly name?: string }>(
-  what: string,
-  items: readonly T[],
-): Map<string, T> {
+function namedOnce<T extends { readonly name?: string }>(what: string, items: readonly T[]): Map<string, T> {
   const found = new Map<string, T>();
   for (const item of items) {
     const name = item.name ?? '';
@@ -74,8 +69,7 @@ export function readNames(node: NodeProto): string[] {
   const names = node.input.filter((name) => name !== '');
   for (const attribute of node.attribute) {
     if (attribute.g) for (const name of capturedNames(attribute.g)) names.push(name);
-    for (const subgraph of attribute.graphs)
-      for (const name of capturedNames(subgraph)) names.push(name);
+    for (const subgraph of attribute.graphs) for (const name of capturedNames(subgraph)) names.push(name);
   }
   return names;
 }

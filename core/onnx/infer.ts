@@ -19,8 +19,7 @@ export interface InferOptions {
 
 /** The types of all tensors of the model's graph by name; a tensor whose element type nothing tells is missing. */
 export function inferTypes(model: ModelProto, options: InferOptions = {}): Map<string, Value> {
-  const opset =
-    model.opsetImport.find(({ domain = '' }) => ['', 'ai.onnx'].includes(domain))?.version ?? 20;
+  const opset = model.opsetImport.find(({ domain = '' }) => ['', 'ai.onnx'].includes(domain))?.version ?? 20;
   let fresh = 0;
   const sizes = options.sizes ?? {};
   const scope: Scope = {
@@ -58,11 +57,7 @@ function lookUp(scope: Scope, name: string): Value | null {
 }
 
 /** Types of a graph's outputs; `given` are those of its inputs, where they are known from outside. */
-function inferGraph(
-  graph: GraphProto,
-  scope: Scope,
-  given: readonly (TensorType | null)[],
-): (TensorType | null)[] {
+function inferGraph(graph: GraphProto, scope: Scope, given: readonly (TensorType | null)[]): (TensorType | null)[] {
   const declared = new Map<string, ValueInfoProto>();
   for (const info of [...graph.valueInfo, ...graph.output]) declared.set(info.name ?? '', info);
   const set = (name: string, type: TensorType | null): void => {
@@ -70,10 +65,7 @@ function inferGraph(
     const merged = info ? merge(type, typeOfValueInfo(info, scope.unknownDim)) : type;
     if (!merged || name === '') return;
     const isLong = (merged.shape?.length ?? 0) > MAX_RANK;
-    scope.types.set(
-      name,
-      isLong ? { dtype: merged.dtype, shape: null, name } : { ...merged, name },
-    );
+    scope.types.set(name, isLong ? { dtype: merged.dtype, shape: null, name } : { ...merged, name });
   };
   graph.input.forEach((info, i) => {
     const own = typeOfValueInfo(info, scope.unknownDim);
@@ -125,12 +117,7 @@ const NO_BODIES: Bodies = new Map();
 function inferBodies(node: NodeProto, inputs: readonly (Value | null)[], scope: Scope): Bodies {
   const bodies = node.attribute.filter((attribute) => attribute.g !== undefined);
   if (bodies.length === 0) return NO_BODIES;
-  return new Map(
-    bodies.map((attribute) => [
-      attribute.name ?? '',
-      inferBody(node, inputs, { attribute, scope }),
-    ]),
-  );
+  return new Map(bodies.map((attribute) => [attribute.name ?? '', inferBody(node, inputs, { attribute, scope })]));
 }
 
 function inferBody(
@@ -155,7 +142,7 @@ function inferBody(
     const after = first[i + 1];
     if (!value || !after || after.shape?.length !== value.shape?.length)
       return value && { dtype: value.dtype, shape: null };
-    const shape = value.shape?.map((dim, axis) => (after.shape?.[axis] === dim ? dim : scope.unknownDim())); // prettier-ignore
+    const shape = value.shape?.map((dim, axis) => (after.shape?.[axis] === dim ? dim : scope.unknownDim()));
     return { dtype: value.dtype, shape: shape ?? null };
   });
   return run([ITERATION, CONDITION, ...stable]);
@@ -169,14 +156,9 @@ function withoutValues(value: Value | null): TensorType | null {
 }
 
 /** Types of a Scan body's inputs: states as they are, scanned inputs without their axis; none for other operators. */
-function scanInputs(
-  node: NodeProto,
-  inputs: readonly (Value | null)[],
-  count: number,
-): (TensorType | null)[] {
+function scanInputs(node: NodeProto, inputs: readonly (Value | null)[], count: number): (TensorType | null)[] {
   if (node.opType !== 'Scan' || inputs.length !== count) return [];
-  const attribute = (name: string): AttributeProto | undefined =>
-    node.attribute.find((a) => a.name === name);
+  const attribute = (name: string): AttributeProto | undefined => node.attribute.find((a) => a.name === name);
   const states = inputs.length - Number(attribute('num_scan_inputs')?.i ?? 0);
   const axes = attribute('scan_input_axes')?.ints.map(Number) ?? [];
   return inputs.map((value, i) => {
@@ -191,7 +173,7 @@ function scanInputs(
 /** What inference knows, and where it knows nothing what the file declares. */
 function merge(inferred: TensorType | null, declared: TensorType | null): TensorType | null {
   if (!inferred || !declared) return inferred ?? declared;
-  if (!inferred.shape || !declared.shape) return { ...inferred, shape: inferred.shape ?? declared.shape }; // prettier-ignore
+  if (!inferred.shape || !declared.shape) return { ...inferred, shape: inferred.shape ?? declared.shape };
   const { shape } = declared;
   if (shape.length !== inferred.shape.length || !inferred.shape.some(isOpen)) return inferred;
   const known = (dim: Dim, axis: number): Dim => (isOpen(dim) ? (shape[axis] ?? dim) : dim);

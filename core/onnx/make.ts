@@ -31,8 +31,7 @@ export type AttributeValue =
   | TensorProto
   | GraphProto;
 
-type TensorData =
-  Float32Array | Float64Array | BigInt64Array | Int32Array | Uint16Array | Uint8Array | Int8Array;
+type TensorData = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint16Array | Uint8Array | Int8Array;
 
 /** A tensor over the bytes of `data`, without copying. `dtype` is needed where the array does not tell it. */
 export function makeTensor(
@@ -85,11 +84,7 @@ export function makeNode(opType: string, parts: NodeParts): NodeProto {
 }
 
 /** A graph input or output; a string dimension is symbolic, an empty one open; without `dims` the rank is open. */
-export function makeValueInfo(
-  name: string,
-  dtype: DataTypeName,
-  dims?: readonly (number | string)[],
-): ValueInfoProto {
+export function makeValueInfo(name: string, dtype: DataTypeName, dims?: readonly (number | string)[]): ValueInfoProto {
   const shape = dims && {
     shape: { dim: dims.map(makeDimension) },
   };
@@ -132,8 +127,7 @@ export function makeModel(graph: GraphProto, opset = 20): ModelProto {
 function makeAttribute(name: string, value: AttributeValue): AttributeProto {
   const empty = { name, floats: [], ints: [], strings: [], tensors: [], graphs: [] };
   if (typeof value === 'number') return { ...empty, i: value, type: ATTRIBUTE_TYPE.INT };
-  if (typeof value === 'string')
-    return { ...empty, s: new TextEncoder().encode(value), type: ATTRIBUTE_TYPE.STRING };
+  if (typeof value === 'string') return { ...empty, s: new TextEncoder().encode(value), type: ATTRIBUTE_TYPE.STRING };
   if ('f' in value) return { ...empty, f: value.f, type: ATTRIBUTE_TYPE.FLOAT };
   if ('floats' in value) return { ...empty, floats: value.floats, type: ATTRIBUTE_TYPE.FLOATS };
   if ('dims' in value) return { ...empty, t: value, type: ATTRIBUTE_TYPE.TENSOR };

@@ -7,7 +7,7 @@ import type { TensorProto } from './proto.js';
 const BITS: Readonly<Record<number, number>> = {
   ...{ 1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64 },
   ...{ 15: 128, 16: 16, 17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2 },
-}; // prettier-ignore
+};
 
 /** Product of the tensor's sizes. @throws InputError where a size is negative or the product is beyond 2^53 */
 export function elementCount(tensor: TensorProto): number {

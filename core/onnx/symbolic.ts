@@ -61,10 +61,7 @@ export function divideDims(a: Dim, b: Dim): Dim | null {
 
 /** The number of elements of a shape, or null where it has no short form. */
 export function productOf(shape: readonly Dim[]): Dim | null {
-  return shape.reduce<Dim | null>(
-    (size, dim) => (size === null ? null : multiplyDims(size, dim)),
-    1,
-  );
+  return shape.reduce<Dim | null>((size, dim) => (size === null ? null : multiplyDims(size, dim)), 1);
 }
 
 /** The size in its canonical text; `past + 1` becomes `past+1`. */
@@ -237,8 +234,7 @@ function leading(value: Polynomial): Term | null {
   let best: Term | null = null;
   for (const term of value.values()) {
     const longer = best === null || term.factors.length > best.factors.length;
-    if (longer || (term.factors.length === best?.factors.length && byName(term, best) < 0))
-      best = term;
+    if (longer || (term.factors.length === best?.factors.length && byName(term, best) < 0)) best = term;
   }
   return best;
 }

@@ -1,6 +1,6 @@
 // Visits every node and every stored tensor of a model, wherever they lie: graphs, subgraphs, functions, training graphs, sparse
 // tensors. What a file can hide from this walk, checks cannot see.
-import type { AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto } from './proto.js'; // prettier-ignore
+import type { AttributeProto, GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto } from './proto.js';
 
 export interface ModelVisitor {
   readonly node?: (node: NodeProto) => void;

@@ -43,7 +43,7 @@ export class WireWriter {
     this.#reserve(10);
     if (typeof value === 'number' && value >= 0 && value <= 0x7fffffff) {
       let rest = value;
-      this.#at -= rest < 0x80 ? 1 : rest < 0x4000 ? 2 : rest < 0x200000 ? 3 : rest < 0x10000000 ? 4 : 5; // prettier-ignore
+      this.#at -= rest < 0x80 ? 1 : rest < 0x4000 ? 2 : rest < 0x200000 ? 3 : rest < 0x10000000 ? 4 : 5;
       let at = this.#at;
       for (; rest > 0x7f; rest >>>= 7) this.#block[at++] = (rest & 0x7f) | 0x80;
       this.#block[at] = rest;

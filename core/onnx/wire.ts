@@ -60,8 +60,7 @@ export class WireReader {
     const value = this.ulong(end);
     if (typeof value === 'number') return value;
     // Small negative numbers have all upper bits set.
-    if (this.#high === 0xff && this.#middle >= 2 ** 28 - 2 ** 25)
-      return this.#low + (this.#middle - 2 ** 28) * 2 ** 28;
+    if (this.#high === 0xff && this.#middle >= 2 ** 28 - 2 ** 25) return this.#low + (this.#middle - 2 ** 28) * 2 ** 28;
     const signed = BigInt.asIntN(64, value);
     const number = Number(signed);
     return Number.isSafeInteger(number) ? number : signed;
@@ -70,8 +69,7 @@ export class WireReader {
   /** A signed varint that a number holds exactly. */
   int(end: number): number {
     const value = this.long(end);
-    if (typeof value === 'bigint')
-      throw this.damaged(`the integer ${value}, which is out of range`);
+    if (typeof value === 'bigint') throw this.damaged(`the integer ${value}, which is out of range`);
     return value;
   }
 
@@ -179,8 +177,7 @@ export class WireReader {
   }
 
   #need(count: number, end: number): void {
-    if (this.pos + count > end)
-      throw this.damaged(`a number of ${count} bytes where ${end - this.pos} are left`);
+    if (this.pos + count > end) throw this.damaged(`a number of ${count} bytes where ${end - this.pos} are left`);
   }
 }
 

@@ -21,10 +21,7 @@ export interface ContextOrder {
 }
 
 /** Contexts of one epoch; 0 where the stream is shorter than one context and its last target. */
-export function contextsPerEpoch({
-  tokens,
-  contextTokens,
-}: Pick<ContextOrder, 'tokens' | 'contextTokens'>): number {
+export function contextsPerEpoch({ tokens, contextTokens }: Pick<ContextOrder, 'tokens' | 'contextTokens'>): number {
   return Math.max(0, Math.floor((tokens - 1) / contextTokens));
 }
 

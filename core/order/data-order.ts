@@ -53,10 +53,7 @@ export function superbufferBlocks(order: DataOrder, { epoch, index }: Superbuffe
 
 /** Rows of a super-buffer. */
 export function superbufferRows(order: DataOrder, id: SuperbufferId): number {
-  return superbufferBlocks(order, id).reduce(
-    (sum, block) => sum + (order.blockRows[block] ?? 0),
-    0,
-  );
+  return superbufferBlocks(order, id).reduce((sum, block) => sum + (order.blockRows[block] ?? 0), 0);
 }
 
 /** The order in which a super-buffer's rows are used: position → row as laid end to end. */

@@ -44,8 +44,7 @@ function pairProbability({ stored, blocks, totalRows }: ShuffleSample): number {
   let start = 0;
   let weighted = 0;
   for (const { rows, shardRows } of blocks) {
-    const same =
-      rows < 2 ? 0 : samePairs(stored.subarray(start, start + rows)) / (rows * (rows - 1));
+    const same = rows < 2 ? 0 : samePairs(stored.subarray(start, start + rows)) / (rows * (rows - 1));
     weighted += (rows * same * (shardRows - 1)) / (totalRows - 1);
     start += rows;
   }

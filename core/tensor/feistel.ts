@@ -2,10 +2,7 @@
 import { KeyedRandom } from './random.js';
 
 /** The bijection i ↦ π(i) on 0 … n − 1 (n ≤ 2^30) named by `parts`. */
-export function feistelPermutation(
-  n: number,
-  ...parts: readonly (string | number)[]
-): (i: number) => number {
+export function feistelPermutation(n: number, ...parts: readonly (string | number)[]): (i: number) => number {
   let halfBits = 1;
   while (2 ** (2 * halfBits) < n) halfBits++;
   const mask = (1 << halfBits) - 1;

@@ -50,10 +50,7 @@ function bitsToHalf(bits: number): number {
 }
 
 /** Halves of `source`, into `target` where given. */
-export function floatsToHalfs(
-  source: Float32Array,
-  target: Uint16Array = new Uint16Array(source.length),
-): Uint16Array {
+export function floatsToHalfs(source: Float32Array, target: Uint16Array = new Uint16Array(source.length)): Uint16Array {
   const bits = new Uint32Array(source.buffer, source.byteOffset, source.length);
   for (let i = 0; i < bits.length; i++) target[i] = bitsToHalf(bits[i] as number);
   return target;

@@ -34,11 +34,7 @@ export async function printFindings(request: FindingsRequest): Promise<void> {
   print(`${group(documents)} documents, ${group(tokens)} tokens`);
 
   const metrics = await readTestMetrics(request);
-  print(
-    heading(
-      `How well ${dictionary} describes the activations (test split: nothing was fitted to it)`,
-    ),
-  );
+  print(heading(`How well ${dictionary} describes the activations (test split: nothing was fitted to it)`));
   print(metricsText(metrics));
 
   print(heading(`${DRAWN} features drawn by key among those of density ${DENSITY.join(' to ')}`));
@@ -80,9 +76,7 @@ export interface TestMetrics {
 export function metricsText(metrics: TestMetrics): string {
   const { rows, documents, features } = metrics;
   const within = (interval: readonly [number, number] | null): string =>
-    interval === null
-      ? ''
-      : ` (95 % interval ${interval.map((x) => x.toPrecision(4)).join(' to ')})`;
+    interval === null ? '' : ` (95 % interval ${interval.map((x) => x.toPrecision(4)).join(' to ')})`;
   return [
     `fraction of variance unexplained  ${metrics.fvu?.toPrecision(4) ?? 'none'}${within(metrics.fvuInterval)}`,
     `features per token (L0)           ${metrics.l0?.toPrecision(4) ?? 'none'}${within(metrics.l0Interval)}`,
@@ -97,9 +91,7 @@ async function readTestMetrics(request: FindingsRequest): Promise<TestMetrics> {
   const status = (await commands.json(['status', run])) as {
     stages: readonly { stage: string; dataset: string; key: string | null }[];
   };
-  const index = status.stages.find(
-    ({ stage, dataset }) => stage === 'index' && dataset.includes(dictionary),
-  );
+  const index = status.stages.find(({ stage, dataset }) => stage === 'index' && dataset.includes(dictionary));
   const store = await openStore(request.store);
   try {
     const key = index?.key ?? '';
@@ -112,9 +104,7 @@ async function readTestMetrics(request: FindingsRequest): Promise<TestMetrics> {
 }
 
 /** The test split's metrics in an index's commits. @throws DataError when they hold none */
-export function testMetricsOf(
-  commits: readonly Pick<Commit, 'shard' | 'statistics'>[],
-): TestMetrics {
+export function testMetricsOf(commits: readonly Pick<Commit, 'shard' | 'statistics'>[]): TestMetrics {
   const summary = commits.find(({ shard }) => shard === 'metrics')?.statistics['metrics'] as
     { readonly splits: Readonly<Record<string, TestMetrics | undefined>> } | undefined;
   const test = summary?.splits['test'];

@@ -49,9 +49,7 @@ async function obtain(program, cacheFolder) {
       const fault = (await way(program, file)) ?? (await faultOf(program, file));
       if (fault === null) {
         await rename(file, path.join(cacheFolder, program.name));
-        console.log(
-          `set-up: ${program.name} is ready: ${((Date.now() - start) / 1000).toFixed(0)} s`,
-        );
+        console.log(`set-up: ${program.name} is ready: ${((Date.now() - start) / 1000).toFixed(0)} s`);
         return;
       }
       console.log(`set-up: ${program.name}: ${fault}`);
@@ -75,15 +73,11 @@ async function buildByGo(program, file) {
   if (major < program.go[0] || (major === program.go[0] && minor < program.go[1])) {
     return `Go ${program.go.join('.')} is needed to build it, this is ${major}.${minor}`;
   }
-  console.log(
-    `set-up: building ${program.goPackage} with Go ${major}.${minor}; this takes some minutes, once`,
-  );
+  console.log(`set-up: building ${program.goPackage} with Go ${major}.${minor}; this takes some minutes, once`);
   let packages = 0;
   const start = Date.now();
   const report = () =>
-    console.log(
-      `set-up: ${program.name}: ${packages} packages after ${Math.round((Date.now() - start) / 1000)} s`,
-    );
+    console.log(`set-up: ${program.name}: ${packages} packages after ${Math.round((Date.now() - start) / 1000)} s`);
   const timer = setInterval(report, 20_000);
   const lastLines = [];
   const code = await runCommand('go', ['install', '-v', program.goPackage], {
@@ -109,8 +103,7 @@ async function buildByGo(program, file) {
 /** Downloads the released program into `file`. @returns why that was not possible, or null */
 async function download(program, file) {
   const source = program.download(process.platform, process.arch);
-  if (source === null)
-    return `there is no released program for ${process.platform} ${process.arch}`;
+  if (source === null) return `there is no released program for ${process.platform} ${process.arch}`;
   console.log(`set-up: downloading ${source.url}`);
   try {
     await downloadProgram(source, file);

@@ -77,8 +77,7 @@ function parseHeader(file: string, text: string): Record<string, unknown> {
   } catch (error) {
     throw damaged(file, `its header is not JSON (${(error as Error).message.slice(0, 100)})`);
   }
-  if (typeof header === 'object' && header !== null && !Array.isArray(header))
-    return header as Record<string, unknown>;
+  if (typeof header === 'object' && header !== null && !Array.isArray(header)) return header as Record<string, unknown>;
   throw damaged(file, 'its header is no JSON object');
 }
 
@@ -94,13 +93,7 @@ function checkEntry(file: string, tensor: string, entry: unknown): Entry {
   const bits = typeof dtype === 'string' ? BITS[dtype] : undefined;
   const sizes = numbers(shape);
   const [from, to, ...rest] = numbers(offsets) ?? [];
-  if (
-    bits === undefined ||
-    sizes === null ||
-    from === undefined ||
-    to === undefined ||
-    rest.length > 0
-  )
+  if (bits === undefined || sizes === null || from === undefined || to === undefined || rest.length > 0)
     // prettier-ignore
     throw damaged(file, `tensor "${shownName(tensor)}" has no valid dtype, shape and data_offsets`);
   const bytes = (sizes.reduce((product, size) => product * size, 1) / 8) * bits;
@@ -116,8 +109,7 @@ function numbers(value: unknown): number[] | null {
 }
 
 function damaged(file: string, what: string): InputError {
-  return new InputError(
-    `Expected a whole safetensors file, got "${file}": ${what}. Copy or download it again.`,
-    { path: file },
-  );
+  return new InputError(`Expected a whole safetensors file, got "${file}": ${what}. Copy or download it again.`, {
+    path: file,
+  });
 }

@@ -61,8 +61,7 @@ async function readIndex(file: string): Promise<Map<string, string>> {
     throw badIndex(file, (error as Error).message.slice(0, 100));
   }
   const map = (json as { weight_map?: unknown } | null)?.weight_map;
-  if (typeof map !== 'object' || map === null || Array.isArray(map))
-    throw badIndex(file, 'no weight_map');
+  if (typeof map !== 'object' || map === null || Array.isArray(map)) throw badIndex(file, 'no weight_map');
   const entries = Object.entries(map as Record<string, unknown>);
   for (const [tensor, name] of entries) {
     // A name of a file in this folder and nothing else, on any system.
@@ -70,8 +69,7 @@ async function readIndex(file: string): Promise<Map<string, string>> {
     throw badIndex(file, `tensor "${shownName(tensor)}" in ${JSON.stringify(name).slice(0, 100)}`);
   }
   const found = new Map(entries as [string, string][]);
-  if (new Set(found.values()).size > MAX_FILES)
-    throw badIndex(file, `more than ${MAX_FILES} files`);
+  if (new Set(found.values()).size > MAX_FILES) throw badIndex(file, `more than ${MAX_FILES} files`);
   return found;
 }
 

@@ -62,8 +62,7 @@ export class ChildPool {
   close(): void {
     this.#closed = true;
     for (const slot of this.#slots) {
-      if (slot.busy)
-        slot.child?.kill(new TransientError('The worker is shutting down.', { cancelled: true }));
+      if (slot.busy) slot.child?.kill(new TransientError('The worker is shutting down.', { cancelled: true }));
       else slot.child?.close();
     }
   }
@@ -73,8 +72,7 @@ export class ChildPool {
     if (this.#closed) throw new TransientError('The worker is shutting down.', { cancelled: true });
     const free = this.#slots.filter((slot) => !slot.busy);
     // A child that did this kind of task before still holds its session; an unstarted slot comes next.
-    const best =
-      free.find((slot) => slot.lastTask === task) ?? free.find((slot) => !slot.child) ?? free[0];
+    const best = free.find((slot) => slot.lastTask === task) ?? free.find((slot) => !slot.child) ?? free[0];
     if (best) {
       best.busy = true;
       return Promise.resolve(best);

@@ -50,9 +50,7 @@ export class ComputeChild {
     });
     this.#ready = new Promise((resolve, reject) => {
       this.#process.once('message', () => resolve());
-      this.#process.once('exit', (code, signal) =>
-        reject(died(code, signal, 'before it was ready')),
-      );
+      this.#process.once('exit', (code, signal) => reject(died(code, signal, 'before it was ready')));
       this.#process.once('error', reject);
     });
     this.#ready.catch(() => undefined);
@@ -68,11 +66,7 @@ export class ComputeChild {
   }
 
   get alive(): boolean {
-    return (
-      this.#process.exitCode === null &&
-      this.#process.signalCode === null &&
-      this.#process.connected
-    );
+    return this.#process.exitCode === null && this.#process.signalCode === null && this.#process.connected;
   }
 
   /** Runs one task. Aborting `signal` kills the child. @throws TransientError {childDied: true} when the child dies. */
@@ -80,8 +74,7 @@ export class ComputeChild {
     handlers.signal.throwIfAborted();
     await this.#ready;
     const id = this.#nextId++;
-    const abort = (): void =>
-      this.kill(new TransientError('The call was cancelled.', { cancelled: true }));
+    const abort = (): void => this.kill(new TransientError('The call was cancelled.', { cancelled: true }));
     handlers.signal.addEventListener('abort', abort, { once: true });
     try {
       return await new Promise((resolve, reject) => {
@@ -118,13 +111,9 @@ export class ComputeChild {
     else current.resolve(message.value);
   }
 
-  async #answer(
-    current: CurrentCall,
-    { ask, what, request }: Extract<FromChild, { type: 'ask' }>,
-  ): Promise<void> {
+  async #answer(current: CurrentCall, { ask, what, request }: Extract<FromChild, { type: 'ask' }>): Promise<void> {
     try {
-      if (!current.onAsk)
-        throw new TransientError(`Nothing answers "${what}" for this task.`, { what });
+      if (!current.onAsk) throw new TransientError(`Nothing answers "${what}" for this task.`, { what });
       this.#send({ type: 'answer', id: ask, value: await current.onAsk(what, request) });
     } catch (error) {
       this.#send({ type: 'answer', id: ask, error: encodeError(error) });
@@ -138,8 +127,7 @@ export class ComputeChild {
 
   #exited(code: number | null, signal: NodeJS.Signals | null): void {
     clearInterval(this.#watch);
-    if (this.#process.pid !== undefined)
-      void forgetChild(this.#options.recordFolder, this.#process.pid);
+    if (this.#process.pid !== undefined) void forgetChild(this.#options.recordFolder, this.#process.pid);
     this.#current?.reject(this.#deathNote ?? died(code, signal, 'during a task'));
   }
 

@@ -29,11 +29,7 @@ export async function residentBytes(pid: number): Promise<number | null> {
 }
 
 /** Kills a recorded process if it is still the same one. Returns whether it was. */
-export async function killIfSame(
-  pid: number,
-  start: string,
-  signal: NodeJS.Signals,
-): Promise<boolean> {
+export async function killIfSame(pid: number, start: string, signal: NodeJS.Signals): Promise<boolean> {
   if ((await processStart(pid)) !== start) return false;
   try {
     process.kill(pid, signal);

@@ -47,7 +47,4 @@ export interface ChildContext {
 }
 
 /** A task that a compute child can do. Returns plain data; large outputs are files in the spool folder that the request names. */
-export type ChildTask<Request, Response> = (
-  request: Request,
-  context: ChildContext,
-) => Promise<Response>;
+export type ChildTask<Request, Response> = (request: Request, context: ChildContext) => Promise<Response>;

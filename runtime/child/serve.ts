@@ -34,10 +34,7 @@ export function serveChild(tasks: ChildTasks): void {
     try {
       const handler = tasks[task];
       if (!handler)
-        throw new InputError(
-          `Unknown task "${task}"; this child knows ${Object.keys(tasks).join(', ')}.`,
-          { task },
-        );
+        throw new InputError(`Unknown task "${task}"; this child knows ${Object.keys(tasks).join(', ')}.`, { task });
       send({
         type: 'result',
         id,
@@ -68,8 +65,7 @@ export function serveChild(tasks: ChildTasks): void {
 }
 
 function send(message: FromChild): void {
-  if (!process.send)
-    throw new TransientError('This program is a compute child and must be started by a worker.');
+  if (!process.send) throw new TransientError('This program is a compute child and must be started by a worker.');
   // A worker that died meanwhile is told by 'disconnect', which ends this process: no error of its own.
   if (process.connected) process.send(message, undefined, undefined, () => undefined);
 }

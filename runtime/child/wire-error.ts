@@ -1,11 +1,5 @@
 // Errors across the border of a process: class, message and details survive, so that a DataError stays a DataError.
-import {
-  AssayError,
-  DataError,
-  InputError,
-  ResourceError,
-  TransientError,
-} from '../../schemas/errors.js';
+import { AssayError, DataError, InputError, ResourceError, TransientError } from '../../schemas/errors.js';
 import type { WireError } from './protocol.js';
 
 const CLASSES = { InputError, DataError, ResourceError, TransientError } as const;

@@ -2,7 +2,7 @@
 // missing. Pure. One forward pass serves all sites of an item.
 import { stageKey, type KeyPreimage } from '../../core/identity/digest.js';
 import { InputError } from '../../schemas/errors.js';
-import type { ActivationsConfig } from '../configs.js';
+import type { ActivationsConfig } from './config.js';
 
 /** Raised whenever the bytes that this stage writes change. */
 export const ACTIVATIONS_VERSION = 3;

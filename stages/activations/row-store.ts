@@ -26,9 +26,7 @@ export function openRowStore(
   options: RowStoreOptions,
   { scratch, memoryBytes }: { scratch: string; memoryBytes: number },
 ): RowStore {
-  return storeBytes(options) <= memoryBytes
-    ? new MemoryRows(options)
-    : new FileRows(options, scratch);
+  return storeBytes(options) <= memoryBytes ? new MemoryRows(options) : new FileRows(options, scratch);
 }
 
 /** Bytes of all rows. */
@@ -87,13 +85,7 @@ class FileRows implements RowStore {
     const { byteLength } = this.#row;
     try {
       for (let done = 0; done < byteLength;) {
-        done += writeSync(
-          this.#handle,
-          this.#row,
-          done,
-          byteLength - done,
-          row * byteLength + done,
-        );
+        done += writeSync(this.#handle, this.#row, done, byteLength - done, row * byteLength + done);
       }
     } catch (error) {
       throw new ResourceError(

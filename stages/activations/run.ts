@@ -4,10 +4,10 @@ import { cpuClass } from '../../runtime/devices.js';
 import { ORT_VERSION } from '../../runtime/session.js';
 import { ResourceError } from '../../schemas/errors.js';
 import type { EngineRecord, ObjectRecord } from '../../schemas/records.js';
-import type { ActivationsConfig, ActivationsInputs } from '../configs.js';
-import { fetchModel } from '../model/fetch-model.js';
+import type { ActivationsConfig, ActivationsInputs } from './config.js';
+import { fetchModel } from '../../models/fetch-model.js';
 import type { ChildOutput, StageContext, StageResult, WorkItem } from '../stage.js';
-import type { ActivationsRequest } from './child.js';
+import type { ActivationsRequest } from './task.js';
 import { sitesOfKeys } from './plan.js';
 
 /** One StageOutput per key of the item, in the order of its keys. */

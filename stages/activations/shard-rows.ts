@@ -10,7 +10,7 @@ import {
 } from '../../core/corpus/packing.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { readTokensTable } from '../../storage/tables/read.js';
-import type { ActivationsConfig } from '../configs.js';
+import type { ActivationsConfig } from './config.js';
 
 export interface ShardRows {
   /** [tokens]: token ids of the shard, documents end to end. */
@@ -65,11 +65,7 @@ export async function readShardTokens(files: readonly string[]): Promise<ShardTo
  * Contexts, passes and stored order of a shard. Row i of the shard (in token order) is stored at place[i]; the permutation is
  * keyed by the digest of the shard's tokens and nothing else, so that all sites, models and seeds align row by row.
  */
-export function layOutShard(
-  tokens: ShardTokens,
-  input: string,
-  settings: PackingSettings,
-): ShardRows {
+export function layOutShard(tokens: ShardTokens, input: string, settings: PackingSettings): ShardRows {
   const { contextTokens, prependId, packing: mode, dropPositions, batchTokens } = settings;
   const packing = packContexts(tokens.offsets, {
     contextTokens,

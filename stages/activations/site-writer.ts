@@ -112,9 +112,7 @@ export class SiteWriter {
 
   #notFinite(row: number, source: Float32Array): DataError {
     const { site, shard, dtype } = this.#options;
-    const at = source.findIndex(
-      (x) => !Number.isFinite(Math.abs(dtype === 'float16' ? halfToFloat(halfOf(x)) : x)),
-    );
+    const at = source.findIndex((x) => !Number.isFinite(Math.abs(dtype === 'float16' ? halfToFloat(halfOf(x)) : x)));
     const value = source[at] ?? NaN;
     const document = this.#shard.doc[row] ?? 0;
     const position = this.#shard.pos[row] ?? 0;
@@ -174,11 +172,7 @@ class Moments {
 }
 
 /** The pass's values as float32. @throws InputError where the model's output has another shape or type than its site */
-function floatsOf(
-  value: TensorValue,
-  { site, width }: SiteWriterOptions,
-  slots: number,
-): Float32Array {
+function floatsOf(value: TensorValue, { site, width }: SiteWriterOptions, slots: number): Float32Array {
   const { data, dims, dtype } = value;
   const isFloat = data instanceof Float32Array || data instanceof Uint16Array;
   if (!isFloat || !endsIn(dims, width) || data.length !== slots * width) {

@@ -1,5 +1,5 @@
 // What a file is, by its name: format and compression.
-import type { Part } from '../configs.js';
+import type { Part } from '../../schemas/stored.js';
 
 export type Format = Part['format'];
 export type Compression = Part['compression'];
@@ -19,8 +19,7 @@ const COMPRESSIONS: Readonly<Record<string, Compression>> = {
   zstd: 'zstd',
 };
 
-export const KNOWN_NAMES =
-  '.jsonl, .ndjson, .json (one object a line), .txt (each also .gz or .zst), .parquet';
+export const KNOWN_NAMES = '.jsonl, .ndjson, .json (one object a line), .txt (each also .gz or .zst), .parquet';
 
 /**
  * Format and compression of a file name; null where the name says nothing.

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import { DataError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import type { Part } from '../configs.js';
+import type { Part } from '../../schemas/stored.js';
 import { formatOf, type Compression } from './formats.js';
 import { listTextFiles } from './read-text.js';
 import { localBytes, objectBytes, type StoredBytes } from './stored-bytes.js';
@@ -43,9 +43,7 @@ export async function localPartFiles(part: Part, at: string): Promise<PartFile[]
     });
   if (part.kind === 'file') {
     const id = part.name ?? path.basename(part.location);
-    return [
-      { id, label: part.location, compression: part.compression, open: opener(at, part.location) },
-    ];
+    return [{ id, label: part.location, compression: part.compression, open: opener(at, part.location) }];
   }
   const names = await listTextFiles(at);
   return names.map((id) => {
@@ -55,19 +53,14 @@ export async function localPartFiles(part: Part, at: string): Promise<PartFile[]
 }
 
 /** Files of a part in a store, read by ranges. */
-export async function remotePartFiles(
-  part: Part,
-  openSource: OpenSource,
-  signal?: AbortSignal,
-): Promise<PartFile[]> {
+export async function remotePartFiles(part: Part, openSource: OpenSource, signal?: AbortSignal): Promise<PartFile[]> {
   const { url, key } = splitLocation(part.location);
   const store = await openSource(url);
   const files: PartFile[] = [];
   for await (const object of store.list(key, { signal })) {
     const wanted = part.kind === 'file' ? object.key === key : isText(object.key.slice(key.length));
     if (!wanted) continue;
-    const id =
-      part.kind === 'file' ? (part.name ?? path.posix.basename(key)) : object.key.slice(key.length);
+    const id = part.kind === 'file' ? (part.name ?? path.posix.basename(key)) : object.key.slice(key.length);
     files.push({
       id,
       label: `${url}/${object.key}`,
@@ -90,8 +83,5 @@ function compressionOf(name: string): Compression {
 
 /** Whether a name is that of a text file, hidden ones excepted. */
 export function isText(name: string): boolean {
-  return (
-    formatOf(name, 'auto')?.format === 'txt' &&
-    !name.split('/').some((segment) => segment.startsWith('.'))
-  );
+  return formatOf(name, 'auto')?.format === 'txt' && !name.split('/').some((segment) => segment.startsWith('.'));
 }

@@ -6,7 +6,7 @@ import path from 'node:path';
 import { isBad, parseDocument, type DocumentRule } from '../../core/corpus/document.js';
 import { AssayError, InputError } from '../../schemas/errors.js';
 import { openStore } from '../../storage/objects/open-store.js';
-import type { Part } from '../configs.js';
+import type { Part } from '../../schemas/stored.js';
 import { formatOf, KNOWN_NAMES, type Format } from './formats.js';
 import { globPattern, globRoot, isGlob } from './glob.js';
 import {
@@ -38,15 +38,10 @@ type Unread = Omit<Part, 'digest' | 'bytes'>;
  * (UTF-16 code units); all .txt files below a folder are one part, before its other files.
  * @throws InputError where a source is missing, unreadable, empty, of an unknown kind or given twice
  */
-export async function listParts(
-  sources: readonly string[],
-  options: ListPartsOptions,
-): Promise<Part[]> {
+export async function listParts(sources: readonly string[], options: ListPartsOptions): Promise<Part[]> {
   const parts: Part[] = [];
   for (const source of sources) {
-    const found = isRemote(source)
-      ? await listRemote(source, options)
-      : await listLocal(source, options);
+    const found = isRemote(source) ? await listRemote(source, options) : await listLocal(source, options);
     if (found.length === 0) throw nothingFound(source, options);
     for (const unread of found) parts.push(await digestPart(unread, options));
   }
@@ -54,13 +49,9 @@ export async function listParts(
   return parts;
 }
 
-async function listLocal(
-  source: string,
-  { baseFolder, format }: ListPartsOptions,
-): Promise<Unread[]> {
+async function listLocal(source: string, { baseFolder, format }: ListPartsOptions): Promise<Unread[]> {
   const full = path.resolve(baseFolder, source);
-  const nameOf = (file: string): string =>
-    path.relative(baseFolder, file).split(path.sep).join('/');
+  const nameOf = (file: string): string => path.relative(baseFolder, file).split(path.sep).join('/');
   if (isGlob(source)) {
     const root = path.resolve(baseFolder, globRoot(source));
     const pattern = globPattern(full.split(path.sep).join('/'));
@@ -74,9 +65,7 @@ async function listLocal(
   if (!info.isDirectory()) return [filePart(full, nameOf(full), format)];
   const names = await readable(full, () => listFiles(full));
   return folderParts(names, full, format).map((part) =>
-    part.kind === 'folder'
-      ? part
-      : { ...part, ...(part.format === 'txt' ? { name: nameOf(part.location) } : {}) },
+    part.kind === 'folder' ? part : { ...part, ...(part.format === 'txt' ? { name: nameOf(part.location) } : {}) },
   );
 }
 
@@ -192,19 +181,14 @@ export async function checkFirstRecord(
       { file: part.location },
     );
   } catch (error) {
-    if (!(error instanceof AssayError) || error instanceof InputError || error.exitCode === 3)
-      throw error;
+    if (!(error instanceof AssayError) || error instanceof InputError || error.exitCode === 3) throw error;
     throw new InputError(error.message, error.details, { cause: error });
   }
 }
 
 async function checkColumns(file: PartFile, rule: DocumentRule): Promise<void> {
   const { columns, rows } = await readParquetShape(await file.open(), file.label);
-  const wanted = [
-    rule.idField,
-    rule.textField,
-    ...('field' in rule.split ? [rule.split.field] : []),
-  ];
+  const wanted = [rule.idField, rule.textField, ...('field' in rule.split ? [rule.split.field] : [])];
   const missing = wanted.filter((column) => !columns.includes(column));
   if (missing.length > 0) {
     throw new InputError(
@@ -213,10 +197,9 @@ async function checkColumns(file: PartFile, rule: DocumentRule): Promise<void> {
     );
   }
   if (rows === 0)
-    throw new InputError(
-      `Expected at least one document in ${file.label}, found no row; remove it from the sources.`,
-      { file: file.label },
-    );
+    throw new InputError(`Expected at least one document in ${file.label}, found no row; remove it from the sources.`, {
+      file: file.label,
+    });
 }
 
 /** Runs a read of the file system; its errors become InputErrors that name the file. */
@@ -227,11 +210,7 @@ async function readable<T>(file: string, read: () => Promise<T>): Promise<T> {
     if (error instanceof AssayError && error.exitCode !== 1) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     const found =
-      code === 'ENOENT'
-        ? 'found no such file'
-        : code === 'EACCES' || code === 'EPERM'
-          ? 'may not read it'
-          : message;
+      code === 'ENOENT' ? 'found no such file' : code === 'EACCES' || code === 'EPERM' ? 'may not read it' : message;
     throw new InputError(
       `corpus.sources: expected a readable file or folder ${file}, ${found}; correct the path (relative ones start at the run file) or its rights.`,
       { field: 'corpus.sources', file, code },

@@ -1,7 +1,8 @@
 // One item of work per part of the corpus.
 import { BYTES_PER_TOKEN } from '../../core/corpus/shard-plan.js';
 import { digestOf } from '../../core/identity/digest.js';
-import type { CorpusInputs, Part } from '../configs.js';
+import type { CorpusInputs } from './config.js';
+import type { Part } from '../../schemas/stored.js';
 import type { WorkItem } from '../stage.js';
 
 /** The items of the corpus stage, in the order of the parts. */

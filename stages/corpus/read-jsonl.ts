@@ -140,18 +140,7 @@ function firstInvalidByte(bytes: Uint8Array): number {
   let at = 0;
   while (at < bytes.length) {
     const first = bytes[at] ?? 0;
-    const length =
-      first < 0x80
-        ? 1
-        : first < 0xc2
-          ? 0
-          : first < 0xe0
-            ? 2
-            : first < 0xf0
-              ? 3
-              : first < 0xf5
-                ? 4
-                : 0;
+    const length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
     if (length === 0 || !isUtf8(bytes.subarray(at, at + length))) return at;
     at += length;
   }

@@ -21,10 +21,7 @@ const parsers = {
  * @param name of the file for messages
  * @throws DataError where it is damaged
  */
-export async function* readParquet(
-  bytes: StoredBytes,
-  name: string,
-): AsyncGenerator<RawRecord[], void, undefined> {
+export async function* readParquet(bytes: StoredBytes, name: string): AsyncGenerator<RawRecord[], void, undefined> {
   const file = asyncBuffer(bytes);
   const metadata = await readMetadata(bytes, name);
   let rowStart = 0;
@@ -40,9 +37,7 @@ export async function* readParquet(
     });
     for (let at = 0; at < rows.length; at += BATCH_ROWS) {
       const first = rowStart + at + 1;
-      yield rows
-        .slice(at, at + BATCH_ROWS)
-        .map((row, i) => ({ line: first + i, fields: plainFields(row) }));
+      yield rows.slice(at, at + BATCH_ROWS).map((row, i) => ({ line: first + i, fields: plainFields(row) }));
     }
     rowStart = rowEnd;
   }

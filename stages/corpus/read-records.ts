@@ -2,7 +2,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import { digestOf } from '../../core/identity/digest.js';
 import { DataError } from '../../schemas/errors.js';
-import type { Part } from '../configs.js';
+import type { Part } from '../../schemas/stored.js';
 import { decompress } from './decompress.js';
 import type { PartFile } from './part-files.js';
 import type { RawRecord } from './raw-record.js';
@@ -29,9 +29,7 @@ export interface RecordSource {
  * Batches of records, in file order. Read to its end it has compared the bytes with the part's digest.
  * @throws DataError where the part is damaged or is not what the run was planned with
  */
-export async function* readRecords(
-  source: RecordSource,
-): AsyncGenerator<RecordBatch, void, undefined> {
+export async function* readRecords(source: RecordSource): AsyncGenerator<RecordBatch, void, undefined> {
   const digests: [string, string][] = [];
   for (const file of source.files) {
     const hash = createHash('sha256');
@@ -61,10 +59,7 @@ async function* recordsOf(
   else yield [await readTextRecord(chunks, { ...source, id: file.id })];
 }
 
-async function* hashed(
-  bytes: StoredBytes,
-  hash: Hash,
-): AsyncGenerator<Uint8Array, void, undefined> {
+async function* hashed(bytes: StoredBytes, hash: Hash): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of bytes.chunks()) {
     hash.update(chunk);
     yield chunk;

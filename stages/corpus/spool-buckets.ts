@@ -3,7 +3,7 @@
 import { closeSync, openSync, writevSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { SPLITS, type Split } from '../../schemas/constants.js';
+import { SPLITS, type Split } from '../../schemas/stages.js';
 import { HASH_RANGE, type DocumentHash } from '../../core/corpus/document-hash.js';
 
 /** Documents buffered before they are appended to their files. */
@@ -92,8 +92,7 @@ export class SpoolBuckets {
   }
 
   async remove(): Promise<void> {
-    for (let bucket = 0; bucket < this.#count; bucket++)
-      await rm(this.#file(bucket), { force: true });
+    for (let bucket = 0; bucket < this.#count; bucket++) await rm(this.#file(bucket), { force: true });
   }
 
   #file(bucket: number): string {
@@ -123,8 +122,7 @@ function append(file: string, records: readonly Buffer[]): void {
 
 function sortBucket(bytes: Buffer): SpooledDocument[] {
   const documents: SpooledDocument[] = [];
-  for (let at = 0; at < bytes.length; at += bytes.readUInt32LE(at))
-    documents.push(documentAt(bytes, at));
+  for (let at = 0; at < bytes.length; at += bytes.readUInt32LE(at)) documents.push(documentAt(bytes, at));
   return documents.sort((a, b) => a.hash - b.hash || compareText(a.id, b.id) || a.line - b.line);
 }
 

@@ -17,9 +17,7 @@ const shard = z.strictObject({
 const bySplit = z.strictObject({
   documents: count,
   textBytes: count,
-  shards: count.describe(
-    'shards that the hash was cut into; one that no document fell into does not exist',
-  ),
+  shards: count.describe('shards that the hash was cut into; one that no document fell into does not exist'),
 });
 
 export const corpusStatistics = z.strictObject({
@@ -34,9 +32,7 @@ export type CorpusStatistics = z.infer<typeof corpusStatistics>;
 export type CorpusShard = CorpusStatistics['shards'][number];
 
 /** The statistics of a corpus commit. @throws DataError where they are damaged */
-export function readCorpusStatistics(
-  commit: Pick<Commit, 'statistics' | 'shard'>,
-): CorpusStatistics {
+export function readCorpusStatistics(commit: Pick<Commit, 'statistics' | 'shard'>): CorpusStatistics {
   const result = corpusStatistics.safeParse(commit.statistics);
   if (result.success) return result.data;
   const issue = result.error.issues[0];

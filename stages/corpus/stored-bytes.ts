@@ -19,8 +19,7 @@ export async function localBytes(path: string): Promise<StoredBytes> {
   const { size } = await stat(path);
   return {
     size,
-    chunks: () =>
-      createReadStream(path, { highWaterMark: FILE_CHUNK_BYTES }) as AsyncIterable<Uint8Array>,
+    chunks: () => createReadStream(path, { highWaterMark: FILE_CHUNK_BYTES }) as AsyncIterable<Uint8Array>,
     slice: async (start, end = size) => {
       const handle = await open(path);
       try {
@@ -50,8 +49,7 @@ export function objectBytes(
   return {
     size,
     async *chunks() {
-      for (let at = 0; at < size; at += OBJECT_CHUNK_BYTES)
-        yield await range(at, at + OBJECT_CHUNK_BYTES);
+      for (let at = 0; at < size; at += OBJECT_CHUNK_BYTES) yield await range(at, at + OBJECT_CHUNK_BYTES);
     },
     slice: async (start, end = size) => new Uint8Array(await range(start, end)).buffer,
   };

@@ -1,7 +1,7 @@
 // From documents in hash order to `source` tables, one or more files a shard.
 import path from 'node:path';
 import { shardCount, shardName, shardOf } from '../../core/corpus/shard-plan.js';
-import type { Split } from '../../schemas/constants.js';
+import type { Split } from '../../schemas/stages.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { SpoolFile } from '../stage.js';
 import type { SpooledDocument } from './spool-buckets.js';

@@ -1,7 +1,7 @@
 // What the worker asks the compute child to encode, and what it returns. Plain data.
-import type { ArchitectureName } from '../../core/sae/architectures.js';
+import type { ArchitectureName } from '../../core/dictionaries/architectures.js';
 import type { EngineRecord } from '../../schemas/records.js';
-import type { EncodeConfig } from '../configs.js';
+import type { EncodeConfig } from './config.js';
 import type { ChildOutput } from '../stage.js';
 
 /** Name of the task that encodes one shard. */

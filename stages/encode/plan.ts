@@ -1,7 +1,7 @@
 // Plans the encoding of a dictionary's site: one item per shard of activations, of every split. Pure.
 import { digestOf, stageKey, type KeyPreimage } from '../../core/identity/digest.js';
 import type { Commit } from '../../schemas/records.js';
-import type { EncodeConfig, EncodeInputs } from '../configs.js';
+import type { EncodeConfig, EncodeInputs } from './config.js';
 import type { WorkItem } from '../stage.js';
 
 /** Raised whenever the bytes that encoding writes change. */
@@ -22,10 +22,7 @@ export function planEncodeKey(config: EncodeConfig): {
 }
 
 /** The items that encode the given activations commits, in their order. */
-export function planEncodeItems(
-  config: EncodeConfig,
-  commits: readonly Commit[],
-): WorkItem<EncodeInputs>[] {
+export function planEncodeItems(config: EncodeConfig, commits: readonly Commit[]): WorkItem<EncodeInputs>[] {
   const { key } = planEncodeKey(config);
   return commits.map((commit) => {
     const objects = commit.objects.filter((object) => object.table === 'activations');

@@ -1,6 +1,6 @@
 // Encodes one shard on the worker's side: fetches the dictionary and the activations, has the child compute, hands on.
 import { InputError } from '../../schemas/errors.js';
-import type { EncodeConfig, EncodeInputs } from '../configs.js';
+import type { EncodeConfig, EncodeInputs } from './config.js';
 import type { Stage, StageContext, StageResult, WorkItem } from '../stage.js';
 import { ENCODE_TASK, type EncodeRequest, type EncodeResponse } from './messages.js';
 import { ENCODE_VERSION } from './plan.js';
@@ -20,8 +20,7 @@ async function runEncode(
   const { cache, signal, spool, children } = context;
   const [key] = item.keys;
   const { aux } = config;
-  if (key === undefined)
-    throw new InputError(`Expected one key to encode shard ${item.shard} under, found none.`);
+  if (key === undefined) throw new InputError(`Expected one key to encode shard ${item.shard} under, found none.`);
   const weights = await cache.fetch(aux.weights, signal);
   const activations: string[] = [];
   for (const object of item.aux.objects ?? []) activations.push(await cache.fetch(object, signal));

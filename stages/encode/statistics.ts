@@ -1,6 +1,6 @@
 // Sums of an encoded shard: what the index stage needs for metrics without reading the rows again. Float64, added in token
 // order. Single numbers go into the commit's statistics, arrays into its counts object.
-import type { Firings } from '../../core/sae/token-order.js';
+import type { Firings } from '../../core/dictionaries/token-order.js';
 import { PER_DOCUMENT, type ShardCounts } from './counts-file.js';
 
 /** A shard in token order, and what encoding found. */
@@ -34,8 +34,7 @@ export function computeSums(shard: EncodedShard, fired: Uint32Array): ShardSums 
   const { doc, firings, sumX } = shard;
   const { offsets } = firings;
   let documents = 0;
-  for (let row = 0; row < doc.length; row++)
-    if (row === 0 || doc[row] !== doc[row - 1]) documents++;
+  for (let row = 0; row < doc.length; row++) if (row === 0 || doc[row] !== doc[row - 1]) documents++;
   const perDocument = new Float64Array(documents * PER_DOCUMENT);
   let at = -PER_DOCUMENT;
   let [xSq, errSq] = [0, 0];

@@ -117,20 +117,14 @@ export class FeatureSummaries {
     let below = 0;
     for (const key of keys) {
       below += this.#histogram[key] as number;
-      while (
-        found.length < quantiles.length &&
-        below >= Math.ceil((quantiles[found.length] as number) * this.#n)
-      )
+      while (found.length < quantiles.length && below >= Math.ceil((quantiles[found.length] as number) * this.#n))
         found.push(keyToFloat(key));
     }
     return found.length === quantiles.length ? found : quantiles.map(() => NaN);
   }
 }
 
-function scalarColumns(
-  rows: readonly Row[],
-  storedRows: number,
-): Omit<TableColumns['features'], 'topTokens'> {
+function scalarColumns(rows: readonly Row[], storedRows: number): Omit<TableColumns['features'], 'topTokens'> {
   const floats = (of: (row: Row) => number): Float32Array => Float32Array.from(rows, of);
   return {
     feature: Uint32Array.from(rows, (row) => row.feature),

@@ -6,7 +6,7 @@
 // stage keeps Σx per shard, not per document, so a resample keeps the x̄ of all rows fixed:
 //   FVU* = Σ_D ‖e‖² / (Σ_D ‖x‖² − n_D·‖x̄‖²) over the drawn documents D; its own mean would move x̄ by O(1/√documents).
 import { KeyedRandom } from '../../core/tensor/random.js';
-import { SPLITS, type Split } from '../../schemas/constants.js';
+import { SPLITS, type Split } from '../../schemas/stages.js';
 import { PER_DOCUMENT } from '../encode/counts-file.js';
 import type { SplitSums } from './split-sums.js';
 
@@ -58,8 +58,7 @@ export function summariseMetrics(request: MetricsInput): DictionaryMetrics {
     if (!sum) continue;
     splits[split] = splitMetrics(sum, split, request);
     rows += sum.rows;
-    for (let f = 0; f < fired.length; f++)
-      fired[f] = (fired[f] as number) + (sum.fired[f] as number);
+    for (let f = 0; f < fired.length; f++) fired[f] = (fired[f] as number) + (sum.fired[f] as number);
   }
   return {
     splits,
@@ -74,9 +73,7 @@ function splitMetrics(sum: SplitSums, split: Split, request: MetricsInput): Spli
   const { rows, documents, firings, xSq, errSq, fired } = sum;
   const meanSq = rows === 0 ? 0 : sum.sumX.reduce((total, x) => total + (x / rows) ** 2, 0);
   const intervals =
-    rows === 0
-      ? null
-      : bootstrap(sum.perDocument, meanSq, new KeyedRandom('metrics', request.key, split));
+    rows === 0 ? null : bootstrap(sum.perDocument, meanSq, new KeyedRandom('metrics', request.key, split));
   const variation = xSq - rows * meanSq;
   return {
     rows,
@@ -93,11 +90,7 @@ function splitMetrics(sum: SplitSums, split: Split, request: MetricsInput): Spli
 }
 
 /** Intervals of FVU (x̄ fixed) and L0 over resampled documents. */
-function bootstrap(
-  table: Float64Array,
-  meanSq: number,
-  random: KeyedRandom,
-): { fvu: Interval; l0: Interval } {
+function bootstrap(table: Float64Array, meanSq: number, random: KeyedRandom): { fvu: Interval; l0: Interval } {
   const documents = table.length / PER_DOCUMENT;
   const fvu = new Float64Array(RESAMPLES);
   const l0 = new Float64Array(RESAMPLES);

@@ -2,7 +2,8 @@
 // of the pinned encode commits alone, so that every planner cuts the same ranges.
 import { digestOf } from '../../core/identity/digest.js';
 import type { Commit } from '../../schemas/records.js';
-import type { IndexInputs, StoredFile } from '../configs.js';
+import type { IndexInputs } from './config.js';
+import type { StoredFile } from '../../schemas/stored.js';
 import type { WorkItem } from '../stage.js';
 
 export interface FeatureRange {
@@ -33,11 +34,7 @@ const RANGE_SLOTS = 2 ** 23;
 /** The items of one dictionary's index: its feature ranges in order, then `metrics`. */
 export function planIndexItems(input: IndexPlanInput): WorkItem<IndexInputs>[] {
   const { key, snapshot, segments, tokens } = input;
-  const item = (
-    range: IndexInputs['range'],
-    shard: string,
-    size: number,
-  ): WorkItem<IndexInputs> => {
+  const item = (range: IndexInputs['range'], shard: string, size: number): WorkItem<IndexInputs> => {
     const inputs = { snapshot, range };
     return {
       stage: 'index',

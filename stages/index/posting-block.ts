@@ -49,8 +49,7 @@ export function* mergeRuns(
   const { from, to } = range;
   const perFeature = new Uint32Array(to - from);
   for (const run of runs)
-    for (const feature of run.feature)
-      perFeature[feature - from] = (perFeature[feature - from] as number) + 1;
+    for (const feature of run.feature) perFeature[feature - from] = (perFeature[feature - from] as number) + 1;
   const cursors = new Uint32Array(runs.length);
   for (let start = from; start < to;) {
     const { end, rows } = blockEnd(perFeature, start - from, to - from);
@@ -73,11 +72,7 @@ export function* mergeRuns(
 }
 
 /** Feature offset at which a block that begins at `start` ends, and its rows; at least one feature. */
-function blockEnd(
-  perFeature: Uint32Array,
-  start: number,
-  features: number,
-): { end: number; rows: number } {
+function blockEnd(perFeature: Uint32Array, start: number, features: number): { end: number; rows: number } {
   let end = start;
   let rows = 0;
   while (
@@ -99,11 +94,7 @@ interface Placing {
 }
 
 /** Copies a run's rows of features start … end − 1 to their places; returns where the run goes on. */
-function place(
-  run: PostingBlock,
-  block: PostingBlock,
-  { cursor, start, end, next }: Placing,
-): number {
+function place(run: PostingBlock, block: PostingBlock, { cursor, start, end, next }: Placing): number {
   let row = cursor;
   for (; row < run.feature.length && (run.feature[row] as number) < end; row++) {
     const feature = run.feature[row] as number;
@@ -132,11 +123,7 @@ export class OrderCheck {
       const doc = block.doc[i] as number;
       const pos = block.pos[i] as number;
       const ascends =
-        feature !== this.#feature
-          ? feature > this.#feature
-          : doc !== this.#doc
-            ? doc > this.#doc
-            : pos > this.#pos;
+        feature !== this.#feature ? feature > this.#feature : doc !== this.#doc ? doc > this.#doc : pos > this.#pos;
       if (!ascends) {
         throw new DataError(
           `Expected postings in ascending (feature, doc, pos), found (${feature}, ${doc}, ${pos}) after (${this.#feature}, ${this.#doc}, ${this.#pos}); two shards share documents or a run is not sorted: run \`assay verify\` on the dictionary's acts.`,

@@ -4,13 +4,14 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
-import { newCounters, readBatchBytes } from '../../storage/query/batch-reader.js';
-import { planRanges } from '../../storage/query/planner.js';
+import { newCounters, readBatchBytes } from '../../storage/scan/batch-reader.js';
+import { planRanges } from '../../storage/scan/planner.js';
 import { readSegments } from '../../storage/records/segments.js';
-import type { IndexConfig, IndexInputs, StoredFile } from '../configs.js';
+import type { IndexConfig, IndexInputs } from './config.js';
+import type { StoredFile } from '../../schemas/stored.js';
 import { COUNTS } from '../encode/counts-file.js';
 import type { ChildOutput, Stage, StageContext, StageResult, WorkItem } from '../stage.js';
-import type { IndexRequest, MetricsRequest, RunSlice } from './child.js';
+import type { IndexRequest, MetricsRequest, RunSlice } from './task.js';
 import { FetchAhead } from './fetch-ahead.js';
 import { numberOf, totalsOf } from './statistics.js';
 
@@ -27,16 +28,10 @@ interface ShardRun {
   readonly firstDoc: number;
 }
 
-async function runIndex(
-  item: WorkItem<IndexInputs>,
-  config: IndexConfig,
-  context: StageContext,
-): Promise<StageResult> {
+async function runIndex(item: WorkItem<IndexInputs>, config: IndexConfig, context: StageContext): Promise<StageResult> {
   const { range } = item.inputs;
   const output =
-    range === 'metrics'
-      ? await runMetrics(item, config, context)
-      : await runRange({ item, range }, config, context);
+    range === 'metrics' ? await runMetrics(item, config, context) : await runRange({ item, range }, config, context);
   const key = item.keys[0] as string;
   return {
     finished: true,
@@ -86,11 +81,7 @@ interface RangeItem {
   readonly range: Exclude<IndexInputs['range'], 'metrics'>;
 }
 
-async function runRange(
-  { item, range }: RangeItem,
-  config: IndexConfig,
-  context: StageContext,
-): Promise<ChildOutput> {
+async function runRange({ item, range }: RangeItem, config: IndexConfig, context: StageContext): Promise<ChildOutput> {
   const commits = await readCommits(item.aux.segments ?? [], context);
   const runs = shardRuns(commits, await readCommits(item.aux.tokens ?? [], context));
   const { contextTokens, prepended, packing, topExamples, encodeKey } = config.keyed;
@@ -110,9 +101,7 @@ async function runRange(
       units: 'raw activation units',
     },
   };
-  const slices = new FetchAhead(runs.length, (index) =>
-    fetchSlice(runs[index] as ShardRun, { range, index }, context),
-  );
+  const slices = new FetchAhead(runs.length, (index) => fetchSlice(runs[index] as ShardRun, { range, index }, context));
   try {
     return await context.children.call<ChildOutput>('index', request, {
       signal: context.signal,
@@ -134,9 +123,7 @@ function shardRuns(encoded: readonly Commit[], tokenized: readonly Commit[]): Sh
     const docs = docRange(commit.objects.filter((o) => o.table === 'acts'));
     return {
       postings: commit.objects.filter((o) => o.table === 'postings'),
-      tokens: tokens
-        .filter((t) => t.docs.min <= docs.max && t.docs.max >= docs.min)
-        .map((t) => t.object),
+      tokens: tokens.filter((t) => t.docs.min <= docs.max && t.docs.max >= docs.min).map((t) => t.object),
       firstDoc: docs.min,
     };
   });
@@ -178,17 +165,12 @@ async function fetchSlice(
 
 async function fetchAll(objects: readonly StoredFile[], context: StageContext): Promise<string[]> {
   return Promise.all(
-    objects.map(({ key, sha256, bytes }) =>
-      context.cache.fetch({ key, sha256, bytes }, context.signal),
-    ),
+    objects.map(({ key, sha256, bytes }) => context.cache.fetch({ key, sha256, bytes }, context.signal)),
   );
 }
 
 /** The commits of a pinned snapshot in shard order: the order of every sum across shards. */
-async function readCommits(
-  segments: readonly StoredFile[],
-  { store, signal }: StageContext,
-): Promise<Commit[]> {
+async function readCommits(segments: readonly StoredFile[], { store, signal }: StageContext): Promise<Commit[]> {
   const commits: Commit[] = [];
   for await (const commit of readSegments(store, segments, { signal })) commits.push(commit);
   return commits.sort((a, b) => (a.shard < b.shard ? -1 : 1));

@@ -1,6 +1,6 @@
 // Sums of the encoded shards of each split, float64, in the order in which shards are added. Holds 4 numbers per document
 // (the metrics resample documents) and one per feature and per dimension of x for each split; never a shard beside them.
-import type { Split } from '../../schemas/constants.js';
+import type { Split } from '../../schemas/stages.js';
 import { PER_DOCUMENT, type ShardCounts } from '../encode/counts-file.js';
 import type { ShardTotals } from './statistics.js';
 
@@ -31,8 +31,7 @@ export class SumCollector {
 
   constructor({ shards, width, features }: SumSizes) {
     const documents = new Map<Split, number>();
-    for (const { split, documents: own } of shards)
-      documents.set(split, (documents.get(split) ?? 0) + own);
+    for (const { split, documents: own } of shards) documents.set(split, (documents.get(split) ?? 0) + own);
     for (const [split, count] of documents)
       this.sums.set(split, {
         ...{ rows: 0, documents: 0, firings: 0, xSq: 0, errSq: 0 },
@@ -46,8 +45,7 @@ export class SumCollector {
   add(totals: ShardTotals, counts: ShardCounts): void {
     const sum = this.sums.get(totals.split) as SplitSums;
     sum.perDocument.set(counts.perDocument, sum.documents * PER_DOCUMENT);
-    for (const name of ['rows', 'documents', 'firings', 'xSq', 'errSq'] as const)
-      sum[name] += totals[name];
+    for (const name of ['rows', 'documents', 'firings', 'xSq', 'errSq'] as const) sum[name] += totals[name];
     addTo(sum.sumX, counts.sumX);
     addTo(sum.fired, counts.fired);
   }

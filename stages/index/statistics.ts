@@ -1,5 +1,5 @@
 // Reads the statistics of encode commits: single numbers. Pure.
-import type { Split } from '../../schemas/constants.js';
+import type { Split } from '../../schemas/stages.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit } from '../../schemas/records.js';
 import type { EncodeStatistics } from '../encode/statistics.js';

@@ -89,8 +89,7 @@ export class StrongestExamples {
   /** Buffer indices of the (at most) K strongest, strongest first; buffer order is (doc, pos) order, so it breaks ties. */
   #strongest(): Uint32Array {
     const order = this.#order.subarray(0, this.#held);
-    for (let i = 0; i < order.length; i++)
-      order[i] = (LARGEST_KEY - (this.#keys[i] as number)) * INDEX_SPAN + i;
+    for (let i = 0; i < order.length; i++) order[i] = (LARGEST_KEY - (this.#keys[i] as number)) * INDEX_SPAN + i;
     order.sort();
     return Uint32Array.from(order.subarray(0, this.#k), (packed) => packed % INDEX_SPAN);
   }

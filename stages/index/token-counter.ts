@@ -18,8 +18,7 @@ export class TokenCounter {
       const n = this.#counts[token] as number;
       this.#counts[token] = 0;
       const last = best.at(-1);
-      if (best.length === most && last && (n < last.n || (n === last.n && token > last.token)))
-        continue;
+      if (best.length === most && last && (n < last.n || (n === last.n && token > last.token))) continue;
       if (best.length === most) best.pop();
       const at = best.findIndex((other) => n > other.n || (n === other.n && token < other.token));
       best.splice(at < 0 ? best.length : at, 0, { token, n });

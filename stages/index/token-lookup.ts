@@ -1,10 +1,5 @@
 // Finds the token and the context of postings from the tokens of one shard. Pure.
-import {
-  NONE,
-  contextCount,
-  packContexts,
-  type PackingOptions,
-} from '../../core/corpus/packing.js';
+import { NONE, contextCount, packContexts, type PackingOptions } from '../../core/corpus/packing.js';
 import { DataError } from '../../schemas/errors.js';
 import type { TableColumns } from '../../storage/tables/layouts.js';
 import { newBlock, type PostingBlock } from './posting-block.js';
@@ -22,10 +17,7 @@ export interface ShardTokens {
 }
 
 /** Joins the tokens tables of one shard and cuts its contexts as the model saw them. */
-export function shardTokens(
-  tables: readonly TableColumns['tokens'][],
-  packing: PackingOptions,
-): ShardTokens {
+export function shardTokens(tables: readonly TableColumns['tokens'][], packing: PackingOptions): ShardTokens {
   const docs = tables.flatMap((table) => [...table.doc]);
   const firstDoc = docs[0] ?? 0;
   const rowOfDoc = new Int32Array((docs.at(-1) ?? firstDoc) - firstDoc + 1).fill(-1);
@@ -36,8 +28,7 @@ export function shardTokens(
   let at = 0;
   for (const table of tables) {
     ids.set(table.ids, at);
-    for (let i = 0; i < table.doc.length; i++)
-      offsets[++row] = at + (table.offsets[i + 1] as number);
+    for (let i = 0; i < table.doc.length; i++) offsets[++row] = at + (table.offsets[i + 1] as number);
     at += table.ids.length;
   }
   const packed = packContexts(offsets, packing);
@@ -57,11 +48,7 @@ export interface Located {
  * @param firstContext number of the shard's first context among all contexts
  * @throws DataError where a posting stands outside the shard's contexts
  */
-export function locatePostings(
-  postings: Located,
-  tokens: ShardTokens,
-  firstContext: number,
-): PostingBlock {
+export function locatePostings(postings: Located, tokens: ShardTokens, firstContext: number): PostingBlock {
   const { feature, doc, pos, value } = postings;
   const { token, context } = newBlock(feature.length);
   for (let i = 0; i < feature.length; i++) {

@@ -1,5 +1,5 @@
 // Cuts the batches of some steps out of a token stream.
-import { checkLossWeights } from '../../core/training/loss-weights.js';
+import { checkLossWeights } from '../../core/language-model/loss-weights.js';
 import type { TokenStream } from './token-stream.js';
 import type { Batches } from './trainer.js';
 
@@ -30,11 +30,7 @@ export class BatchReader {
         const n = step * batch + j;
         this.#stream.readIds(offset, tokens.subarray(n * window, (n + 1) * window));
         // The weight of a target is that of its own token: the one behind the input.
-        if (weights)
-          this.#stream.readWeights(
-            offset + 1,
-            weights.subarray(n * contextTokens, (n + 1) * contextTokens),
-          );
+        if (weights) this.#stream.readWeights(offset + 1, weights.subarray(n * contextTokens, (n + 1) * contextTokens));
       });
     }
     if (weights) checkLossWeights(weights, { from, perStep: batch * contextTokens });

@@ -22,10 +22,7 @@ const checkpointState = z.strictObject({
 });
 
 /** The last checkpoint of a training as a local file and its counters; null where there is none. @throws DataError where it is damaged */
-export function fetchModelCheckpoint(
-  key: string,
-  context: StageContext,
-): Promise<LanguageModelRequest['checkpoint']> {
+export function fetchModelCheckpoint(key: string, context: StageContext): Promise<LanguageModelRequest['checkpoint']> {
   return fetchTrainingCheckpoint(key, checkpointState, context);
 }
 

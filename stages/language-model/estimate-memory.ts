@@ -1,7 +1,7 @@
 // How much memory the training of a model is likely to need, before it begins. Pure.
-import { modelParameters } from '../../core/training/architectures.js';
-import { stateTensors } from '../../core/training/state.js';
-import type { LanguageModelConfig } from '../configs.js';
+import { modelParameters } from '../../core/language-model/architectures.js';
+import { stateTensors } from '../../core/language-model/state.js';
+import type { LanguageModelConfig } from './config.js';
 import { optimiserOf } from './trainer.js';
 
 /** Node, ONNX Runtime and what else a compute child is made of. */

@@ -1,8 +1,8 @@
 // The loss of a model over a split: its stream cut into windows of contextTokens + 1 tokens from its first token on, the
 // last one of each a target only, what remains at the end left out. Mean over all targets, in float64.
-import { EVALUATION, type EvaluationGraphSettings } from '../../core/training/evaluate-graph.js';
+import { EVALUATION, type EvaluationGraphSettings } from '../../core/language-model/evaluate-graph.js';
 import type { Session, TensorValue } from '../../runtime/session.js';
-import type { LanguageModelConfig } from '../configs.js';
+import type { LanguageModelConfig } from './config.js';
 import type { SplitLoss } from './messages.js';
 import type { TokenStream } from './token-stream.js';
 import { kernelsOf } from './trainer.js';
@@ -13,10 +13,7 @@ const PASS_TOKENS = 4096;
 const REPEATED_TOKENS = 2 ** 20;
 
 /** What the evaluation graph of a model is made of. */
-export function evaluationGraph({
-  model,
-  engine,
-}: LanguageModelConfig['keyed']): EvaluationGraphSettings {
+export function evaluationGraph({ model, engine }: LanguageModelConfig['keyed']): EvaluationGraphSettings {
   return { spec: model, context: model.contextTokens, kernels: kernelsOf(engine) };
 }
 

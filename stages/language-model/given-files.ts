@@ -1,15 +1,10 @@
 // The two files that a user may give to a training: weights to begin from, and where the contexts of each step begin.
 import { readFile } from 'node:fs/promises';
-import { modelParameters, unembeddingName } from '../../core/training/architectures.js';
-import type { ModelSpec } from '../../core/training/model-spec.js';
-import {
-  asFloat32,
-  asIntegers,
-  decodeSafetensors,
-  type SafeTensor,
-} from '../../core/tensor/safetensors.js';
+import { modelParameters, unembeddingName } from '../../core/language-model/architectures.js';
+import type { ModelSpec } from '../../core/language-model/model-spec.js';
+import { asFloat32, asIntegers, decodeSafetensors, type SafeTensor } from '../../core/tensor/safetensors.js';
 import { DataError, InputError } from '../../schemas/errors.js';
-import { nearestNames } from '../run-file/nearest-names.js';
+import { nearestNames } from '../../core/text/nearest-names.js';
 
 /** Tensors that state dictionaries hold besides the parameters: masks and tables that follow from the sizes. */
 const BUFFERS = /\.(?:attn\.(?:bias|masked_bias)|rotary_emb\.inv_freq)$/;
@@ -18,10 +13,7 @@ const BUFFERS = /\.(?:attn\.(?:bias|masked_bias)|rotary_emb\.inv_freq)$/;
  * The weights of a safetensors file by parameter name.
  * @throws InputError that names the tensor where one is missing, of another shape or type, not finite, or of another model
  */
-export async function readWeights(
-  file: string,
-  spec: ModelSpec,
-): Promise<Map<string, Float32Array>> {
+export async function readWeights(file: string, spec: ModelSpec): Promise<Map<string, Float32Array>> {
   const tensors = await readTensors(file);
   const parameters = modelParameters(spec);
   const weights = new Map(
@@ -120,7 +112,11 @@ export function checkOffsets(
   for (let i = 0; i < steps * given.batch; i++) {
     if ((given.offsets[i] as number) <= last) continue;
     const from = { ...given, file: 'training.batches' };
-    throw outOfRange(from, i, `at most ${last} (a stream of ${tokens} tokens, contexts of ${contextTokens} and their last target)`); // prettier-ignore
+    throw outOfRange(
+      from,
+      i,
+      `at most ${last} (a stream of ${tokens} tokens, contexts of ${contextTokens} and their last target)`,
+    );
   }
 }
 
@@ -162,15 +158,10 @@ async function readTensors(file: string): Promise<Map<string, SafeTensor>> {
   }
 }
 
-function missing(
-  file: string,
-  tensor: string,
-  tensors: ReadonlyMap<string, SafeTensor>,
-): InputError {
+function missing(file: string, tensor: string, tensors: ReadonlyMap<string, SafeTensor>): InputError {
   const names = [...tensors.keys()];
   const near = nearestNames(tensor, names);
-  const remedy =
-    near.length > 0 ? `nearest: ${near.join(', ')}` : `it holds ${names.slice(0, 5).join(', ')} …`;
+  const remedy = near.length > 0 ? `nearest: ${near.join(', ')}` : `it holds ${names.slice(0, 5).join(', ')} …`;
   return new InputError(`${file}: expected a tensor "${tensor}", found none; ${remedy}.`, {
     file,
     tensor,

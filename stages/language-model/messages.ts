@@ -1,6 +1,6 @@
 // What the worker asks the compute child to train, what the child asks back, and what it returns. Plain data.
 import type { EngineRecord } from '../../schemas/records.js';
-import type { LanguageModelConfig } from '../configs.js';
+import type { LanguageModelConfig } from './config.js';
 import type { ChildOutput, SpoolFile } from '../stage.js';
 import type { StreamFile } from './token-stream.js';
 

@@ -3,18 +3,13 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { encodeModel } from '../../core/onnx/codec.js';
-import { modelParameters } from '../../core/training/architectures.js';
-import { buildModel } from '../../core/training/export-model.js';
-import { stateTensors } from '../../core/training/state.js';
-import {
-  asFloat32,
-  decodeSafetensors,
-  encodeSafetensors,
-  safeTensor,
-} from '../../core/tensor/safetensors.js';
+import { modelParameters } from '../../core/language-model/architectures.js';
+import { buildModel } from '../../core/language-model/export-model.js';
+import { stateTensors } from '../../core/language-model/state.js';
+import { asFloat32, decodeSafetensors, encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
 import { DataError } from '../../schemas/errors.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
-import type { LanguageModelConfig } from '../configs.js';
+import type { LanguageModelConfig } from './config.js';
 import type { SpoolFile } from '../stage.js';
 import { writeChunks } from '../train/train-files.js';
 import { detachWeights, LARGEST_INLINE_BYTES } from './external-weights.js';
@@ -25,11 +20,7 @@ type Keyed = LanguageModelConfig['keyed'];
 type FileParts = Pick<SpoolFile, 'path' | 'sha256' | 'bytes'>;
 
 /** Writes every state tensor; equal states give equal bytes. */
-export async function writeState(
-  file: string,
-  { model, training }: Keyed,
-  state: State,
-): Promise<FileParts> {
+export async function writeState(file: string, { model, training }: Keyed, state: State): Promise<FileParts> {
   const tensors = stateTensors(model, optimiserOf(training)).map(
     ({ name, shape }) => [name, safeTensor(arrayOf(state, name), shape)] as const,
   );
@@ -86,9 +77,7 @@ async function writeOnnx({ folder, config, state }: ModelOutputParts): Promise<S
 
 async function writeWeights({ folder, config, state }: ModelOutputParts): Promise<SpoolFile> {
   const parameters = modelParameters(config.model);
-  const tensors = new Map(
-    parameters.map(({ name, shape }) => [name, safeTensor(arrayOf(state, name), shape)]),
-  );
+  const tensors = new Map(parameters.map(({ name, shape }) => [name, safeTensor(arrayOf(state, name), shape)]));
   const header = { format: 'pt', architecture: config.model.architecture };
   const place = path.join(folder, 'model.safetensors');
   const file = await writeChunks(place, encodeSafetensors(tensors, header));
@@ -101,13 +90,7 @@ async function writeWeights({ folder, config, state }: ModelOutputParts): Promis
   };
 }
 
-async function writeLog({
-  folder,
-  key,
-  shard,
-  config,
-  log,
-}: ModelOutputParts): Promise<SpoolFile[]> {
+async function writeLog({ folder, key, shard, config, log }: ModelOutputParts): Promise<SpoolFile[]> {
   const writer = await TableWriter.open({
     table: 'training',
     path: path.join(folder, 'training.arrow'),
@@ -134,8 +117,7 @@ async function writeLog({
 
 function arrayOf(state: State, name: string): Float32Array {
   const values = state.get(name);
-  if (!values)
-    throw new DataError(`Expected a state tensor ${name}, found none.`, { tensor: name });
+  if (!values) throw new DataError(`Expected a state tensor ${name}, found none.`, { tensor: name });
   return values;
 }
 

@@ -1,7 +1,7 @@
 // Plans the trainings of language models: the key of a model and the item that makes it. Pure.
 import { digestOf, stageKey, type KeyPreimage } from '../../core/identity/digest.js';
 import type { ObjectRecord } from '../../schemas/records.js';
-import type { LanguageModelConfig, LanguageModelInputs } from '../configs.js';
+import type { LanguageModelConfig, LanguageModelInputs } from './config.js';
 import type { WorkItem } from '../stage.js';
 
 /** Raised whenever the bytes that a training writes change. */
@@ -41,10 +41,7 @@ export function inputsOf(streams: ModelStreams): LanguageModelInputs {
 }
 
 /** The item that trains a model. Its objects: one for each digest of its inputs. */
-export function planModelItem(
-  config: LanguageModelConfig,
-  streams: ModelStreams,
-): WorkItem<LanguageModelInputs> {
+export function planModelItem(config: LanguageModelConfig, streams: ModelStreams): WorkItem<LanguageModelInputs> {
   const inputs = inputsOf(streams);
   const { steps, batch } = config.keyed.training;
   const { training, weights, calib, test } = streams;

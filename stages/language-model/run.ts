@@ -1,9 +1,10 @@
 // Trains language models on the worker's side: fetches streams, given files and the last checkpoint, stores checkpoints while
 // the compute child trains. One call is one link of the chain: it ends at the time limit, when asked to stop, or with the model.
-import { LIMITS } from '../../schemas/constants.js';
+import { LIMITS } from '../../schemas/orchestration.js';
 import { AssayError, InputError } from '../../schemas/errors.js';
 import type { ObjectRecord } from '../../schemas/records.js';
-import type { LanguageModelConfig, LanguageModelInputs, StoredFile } from '../configs.js';
+import type { LanguageModelConfig, LanguageModelInputs } from './config.js';
+import type { StoredFile } from '../../schemas/stored.js';
 import type { Stage, StageContext, StageResult, WorkItem } from '../stage.js';
 import { fetchModelCheckpoint, storeModelCheckpoint } from './checkpoints.js';
 import {
@@ -64,15 +65,11 @@ class Link {
     const { context } = this.#parts;
     const checkpoint = await fetchModelCheckpoint(this.#key, context);
     const request: LanguageModelRequest = { ...fixed, checkpoint };
-    const response = await context.children.call<LanguageModelResponse>(
-      LANGUAGE_MODEL_TASK,
-      request,
-      {
-        signal: context.signal,
-        onAsk: (what, question) => this.#answer(what as keyof LanguageModelAsks, question),
-        onProgress: (value) => context.progress(value as LanguageModelProgress),
-      },
-    );
+    const response = await context.children.call<LanguageModelResponse>(LANGUAGE_MODEL_TASK, request, {
+      signal: context.signal,
+      onAsk: (what, question) => this.#answer(what as keyof LanguageModelAsks, question),
+      onProgress: (value) => context.progress(value as LanguageModelProgress),
+    });
     const { output, engine } = response;
     if (response.checkpoint) await storeModelCheckpoint(this.#key, response.checkpoint, context);
     if (!output) return { finished: false, outputs: [] };
@@ -98,8 +95,7 @@ class Link {
       file === null ? null : cache.fetch(file, signal);
     const weights = await this.#fetch(inputs.weights);
     const training = await this.#stream(inputs.training, weights?.path ?? null);
-    if (!training)
-      throw new InputError('Expected a training stream, found none; plan the training again.');
+    if (!training) throw new InputError('Expected a training stream, found none; plan the training again.');
     return {
       spool: context.spool,
       shard: item.shard,
@@ -126,9 +122,7 @@ class Link {
   }
 
   /** A local copy of the item's object with that digest. */
-  async #fetch(
-    sha256: string | null,
-  ): Promise<{ readonly path: string; readonly object: ObjectRecord } | null> {
+  async #fetch(sha256: string | null): Promise<{ readonly path: string; readonly object: ObjectRecord } | null> {
     if (sha256 === null) return null;
     const { item, context } = this.#parts;
     const object = item.aux.objects?.find((o) => o.sha256 === sha256);

@@ -50,11 +50,10 @@ export class TokenStream {
     this.#check(at, target.length);
     if (this.#weights === null) target.fill(1);
     else
-      readWhole(
-        this.#weights,
-        new Uint8Array(target.buffer, target.byteOffset, target.byteLength),
-        { at: at * 4, path: this.#file.weights ?? '' },
-      );
+      readWhole(this.#weights, new Uint8Array(target.buffer, target.byteOffset, target.byteLength), {
+        at: at * 4,
+        path: this.#file.weights ?? '',
+      });
   }
 
   close(): void {
@@ -69,11 +68,7 @@ export class TokenStream {
   }
 }
 
-function readWhole(
-  file: number,
-  bytes: Uint8Array,
-  from: { readonly at: number; readonly path: string },
-): void {
+function readWhole(file: number, bytes: Uint8Array, from: { readonly at: number; readonly path: string }): void {
   for (let done = 0; done < bytes.length;) {
     const read = readSync(file, bytes, done, bytes.length - done, from.at + done);
     if (read === 0)

@@ -1,19 +1,19 @@
 // One language model in training inside the compute child: its state, the step graph's session, the log. Holds no files.
-import { modelParameters } from '../../core/training/architectures.js';
-import type { OptimiserSettings } from '../../core/training/optimisers/optimiser.js';
-import { stepFactors } from '../../core/training/optimisers/optimisers.js';
-import { learningRate, type Schedule } from '../../core/training/schedule.js';
-import { stateTensors, type StateTensor } from '../../core/training/state.js';
+import { modelParameters } from '../../core/language-model/architectures.js';
+import type { OptimiserSettings } from '../../core/optimise/optimisers/optimiser.js';
+import { stepFactors } from '../../core/optimise/optimisers/optimisers.js';
+import { learningRate, type Schedule } from '../../core/optimise/schedule.js';
+import { stateTensors, type StateTensor } from '../../core/language-model/state.js';
 import {
   TRAINING_FEEDS,
   TRAINING_NUMBERS,
   factorFeed,
   updatedName,
   type TrainingGraphSettings,
-} from '../../core/training/step-graph.js';
+} from '../../core/language-model/step-graph.js';
 import type { Session, TensorValue } from '../../runtime/session.js';
 import { DataError } from '../../schemas/errors.js';
-import type { LanguageModelConfig } from '../configs.js';
+import type { LanguageModelConfig } from './config.js';
 import type { LossRow } from './messages.js';
 
 export type State = ReadonlyMap<string, Float32Array>;
@@ -36,10 +36,7 @@ export interface Batches {
 }
 
 /** What the step graph of a training is made of: trainings of equal settings share its session. @param weighted whether steps come with loss weights */
-export function trainingGraph(
-  { model: spec, training, engine }: Keyed,
-  weighted: boolean,
-): TrainingGraphSettings {
+export function trainingGraph({ model: spec, training, engine }: Keyed, weighted: boolean): TrainingGraphSettings {
   const { batch, microBatches, clipNorm } = training;
   return {
     ...{ spec, batch, context: spec.contextTokens, microBatches, clipNorm, weighted },
@@ -154,10 +151,7 @@ export class LanguageModelTrainer {
   #takeState(outputs: Record<string, TensorValue>): State {
     const { model, training } = this.#config;
     return new Map(
-      stateTensors(model, optimiserOf(training)).map(({ name }) => [
-        name,
-        floats(outputs, updatedName(name)),
-      ]),
+      stateTensors(model, optimiserOf(training)).map(({ name }) => [name, floats(outputs, updatedName(name))]),
     );
   }
 
@@ -192,8 +186,7 @@ export class LanguageModelTrainer {
   /** @throws DataError where the update itself left the range of numbers */
   #checkState(state: State, step: number): void {
     for (const [tensor, values] of state)
-      if (!allFinite(values))
-        throw broken(step, tensor, { what: `tensor "${tensor}" after the update` });
+      if (!allFinite(values)) throw broken(step, tensor, { what: `tensor "${tensor}" after the update` });
   }
 }
 

@@ -1,6 +1,6 @@
 // What the worker asks the compute child to lay end to end, what the child asks back, and what it returns. Plain data.
-import type { Split } from '../../schemas/constants.js';
-import type { StreamConfig } from '../configs.js';
+import type { Split } from '../../schemas/stages.js';
+import type { StreamConfig } from './config.js';
 
 /** Name of the task that writes a stream. */
 export const STREAM_TASK = 'stream';

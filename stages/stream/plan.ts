@@ -1,9 +1,11 @@
 // Plans the streams of a training: one item for the tokens to train on and one for each split that is measured. Pure.
 import { digestOf, stageKey, type KeyPreimage } from '../../core/identity/digest.js';
-import type { Split } from '../../schemas/constants.js';
+import type { Split } from '../../schemas/stages.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
-import type { StoredFile, StreamConfig, StreamInputs, TokensInputs } from '../configs.js';
+import type { StoredFile } from '../../schemas/stored.js';
+import type { StreamConfig, StreamInputs } from './config.js';
+import type { TokensInputs } from '../tokens/config.js';
 import { readCorpusStatistics } from '../corpus/statistics.js';
 import type { WorkItem } from '../stage.js';
 import type { StreamPart, StreamShard } from './messages.js';
@@ -62,11 +64,7 @@ export function streamSources(keyed: StreamConfig['keyed'], upstream: Upstream):
 }
 
 /** The shards of a part; one that is quarantined has no commit, and its documents are left out. */
-function shardsOf(
-  corpus: Commit,
-  splits: readonly Split[],
-  byName: ReadonlyMap<string, Commit>,
-): SourceShard[] {
+function shardsOf(corpus: Commit, splits: readonly Split[], byName: ReadonlyMap<string, Commit>): SourceShard[] {
   const next: Record<Split, number> = { fit: 0, calib: 0, test: 0 };
   return readCorpusStatistics(corpus).shards.flatMap(({ name, split, documents }) => {
     const first = next[split];
@@ -101,11 +99,7 @@ function sourceDigest(keyed: StreamConfig['keyed'], parts: readonly SourcePart[]
   const digests = (objects: readonly ObjectRecord[]): string[] => objects.map((o) => o.sha256);
   return digestOf(
     parts.map(({ shards, lines }) => [
-      shards.map((s) => [
-        s.name,
-        digests(s.tokens),
-        keyed.lossWeights ? digests(s.documents) : null,
-      ]),
+      shards.map((s) => [s.name, digests(s.tokens), keyed.lossWeights ? digests(s.documents) : null]),
       [...lines].map(([split, objects]) => [split, digests(objects)]),
     ]),
   );

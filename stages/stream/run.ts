@@ -1,7 +1,8 @@
 // The stream stage on the worker's side: reads the pinned commits, hands shards to the compute child one at a time.
 import type { Commit } from '../../schemas/records.js';
 import { readSegments } from '../../storage/records/segments.js';
-import type { StoredFile, StreamConfig, StreamInputs } from '../configs.js';
+import type { StoredFile } from '../../schemas/stored.js';
+import type { StreamConfig, StreamInputs } from './config.js';
 import type { ChildOutput, Stage, StageContext } from '../stage.js';
 import { STREAM_TASK, type StreamAsks, type StreamRequest } from './messages.js';
 import { planStreamKey, streamSources, STREAM_VERSION, type SourcePart } from './plan.js';

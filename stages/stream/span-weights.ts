@@ -57,15 +57,13 @@ function readSpans(meta: string, rule: WeightRule & { readonly id: string }): Sp
   if (value === undefined || value === null) return [];
   if (!Array.isArray(value)) throw badSpans(rule, 'a list of {start, end, weight}', value);
   const spans = value.map((span: unknown) => {
-    if (!isSpan(span))
-      throw badSpans(rule, 'whole numbers 0 ≤ start < end and a finite weight ≥ 0', span);
+    if (!isSpan(span)) throw badSpans(rule, 'whole numbers 0 ≤ start < end and a finite weight ≥ 0', span);
     return span;
   });
   spans.sort((a, b) => a.start - b.start);
   spans.forEach((span, i) => {
     const before = spans[i - 1];
-    if (before && before.end > span.start)
-      throw badSpans(rule, 'spans that do not overlap', [before, span]);
+    if (before && before.end > span.start) throw badSpans(rule, 'spans that do not overlap', [before, span]);
   });
   return spans;
 }
@@ -84,11 +82,7 @@ function isSpan(value: unknown): value is Span {
   );
 }
 
-function badSpans(
-  rule: WeightRule & { readonly id: string },
-  expected: string,
-  found: unknown,
-): DataError {
+function badSpans(rule: WeightRule & { readonly id: string }, expected: string, found: unknown): DataError {
   const { id, field } = rule;
   return new DataError(
     `Expected field "${field}" of document "${id}" to hold ${expected}, found ${JSON.stringify(found)}; correct the document, or training.lossWeights.field.`,

@@ -41,8 +41,7 @@ export class StreamWriter {
     await this.#flush();
     await this.#file.close();
     const hash = createHash('sha256');
-    for await (const piece of createReadStream(this.#path, { highWaterMark: 2 ** 20 }))
-      hash.update(piece as Buffer);
+    for await (const piece of createReadStream(this.#path, { highWaterMark: 2 ** 20 })) hash.update(piece as Buffer);
     return {
       table,
       path: this.#path,
@@ -61,8 +60,7 @@ export class StreamWriter {
   async #flush(): Promise<void> {
     const bytes = Buffer.concat(this.#pieces);
     for (let done = 0; done < bytes.length;)
-      done += (await this.#file.write(bytes, done, bytes.length - done, this.#at + done))
-        .bytesWritten;
+      done += (await this.#file.write(bytes, done, bytes.length - done, this.#at + done)).bytesWritten;
     this.#at += this.#length;
     this.#pieces = [];
     this.#length = 0;

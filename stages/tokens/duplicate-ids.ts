@@ -3,7 +3,7 @@
 import { open } from 'node:fs/promises';
 import { documentHash } from '../../core/corpus/document-hash.js';
 import { shardName, shardOf } from '../../core/corpus/shard-plan.js';
-import { SPLITS } from '../../schemas/constants.js';
+import { SPLITS } from '../../schemas/stages.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
 import { readSourceTable } from '../../storage/tables/read.js';
@@ -31,8 +31,7 @@ export async function checkDuplicateIds(request: DuplicateIdsRequest): Promise<v
   for (let run = heap.pop(); run; run = heap.pop()) {
     if (run.head !== hash) equal = [];
     hash = run.head;
-    for (const other of equal)
-      if (other.part !== run.part) await compareIds(request, hash, [other, run]);
+    for (const other of equal) if (other.part !== run.part) await compareIds(request, hash, [other, run]);
     equal.push(run);
     if (await run.next()) heap.push(run);
   }
@@ -115,8 +114,7 @@ class RunHeap {
     for (;;) {
       const left = runs[2 * at + 1];
       const right = runs[2 * at + 2];
-      const [child, index] =
-        right && left && right.head < left.head ? [right, 2 * at + 2] : [left, 2 * at + 1];
+      const [child, index] = right && left && right.head < left.head ? [right, 2 * at + 2] : [left, 2 * at + 1];
       if (!child || child.head >= last.head) break;
       runs[at] = child;
       at = index;
@@ -126,11 +124,7 @@ class RunHeap {
   }
 }
 
-async function compareIds(
-  request: DuplicateIdsRequest,
-  hash: number,
-  [a, b]: readonly [Run, Run],
-): Promise<void> {
+async function compareIds(request: DuplicateIdsRequest, hash: number, [a, b]: readonly [Run, Run]): Promise<void> {
   const known = new Set(await idsWithHash(request, hash, a));
   const id = (await idsWithHash(request, hash, b)).find((other) => known.has(other));
   if (id === undefined) return;
@@ -150,9 +144,7 @@ async function idsWithHash(
   const commit = commits[part];
   if (!commit) return [];
   const { splits } = readCorpusStatistics(commit);
-  const names = SPLITS.map((split) =>
-    shardName(commit.shard, split, shardOf(hash, splits[split].shards)),
-  );
+  const names = SPLITS.map((split) => shardName(commit.shard, split, shardOf(hash, splits[split].shards)));
   const found: string[] = [];
   for (const object of commit.objects) {
     if (object.table !== 'source' || !names.includes(object.shard)) continue;

@@ -4,7 +4,7 @@ import { BYTES_PER_TOKEN } from '../../core/corpus/shard-plan.js';
 import { digestOf } from '../../core/identity/digest.js';
 import { DataError, InputError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
-import type { TokensInputs } from '../configs.js';
+import type { TokensInputs } from './config.js';
 import { readCorpusStatistics } from '../corpus/statistics.js';
 import type { WorkItem } from '../stage.js';
 

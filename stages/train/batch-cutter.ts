@@ -7,7 +7,7 @@ import {
   type DataOrder,
   type SuperbufferId,
 } from '../../core/order/data-order.js';
-import { gatherRows } from '../../core/sae/gather.js';
+import { gatherRows } from '../../core/dictionaries/gather.js';
 import type { StoredRows } from './row-file.js';
 import type { Trainer } from './trainer.js';
 
@@ -59,11 +59,7 @@ export class BatchCutter {
     const { trainer } = this;
     for (;;) {
       if (trainer.complete || trainer.calibDue) return true;
-      const count = Math.min(
-        this.#chunkLimit(),
-        trainer.stepsUntilPause,
-        this.#wholeBatches(buffer),
-      );
+      const count = Math.min(this.#chunkLimit(), trainer.stepsUntilPause, this.#wholeBatches(buffer));
       if (count === 0) {
         this.#moveOn(buffer);
         return true;
@@ -71,20 +67,14 @@ export class BatchCutter {
       const rows = this.#assemble(buffer, count * trainer.batchRows);
       const started = performance.now();
       await trainer.train(rows, count);
-      this.#chunkSteps = Math.max(
-        1,
-        Math.round((CHUNK_MS * count) / (performance.now() - started)),
-      );
+      this.#chunkSteps = Math.max(1, Math.round((CHUNK_MS * count) / (performance.now() - started)));
       if (!(await proceed())) return false;
     }
   }
 
   #chunkLimit(): number {
     const { batchRows, width } = this.trainer;
-    return Math.max(
-      1,
-      Math.min(this.#chunkSteps, Math.floor(CHUNK_BYTES / (batchRows * width * 4))),
-    );
+    return Math.max(1, Math.min(this.#chunkSteps, Math.floor(CHUNK_BYTES / (batchRows * width * 4))));
   }
 
   #available(buffer: Superbuffer): number {
@@ -112,9 +102,7 @@ export class BatchCutter {
   #moveOn(buffer: Superbuffer): void {
     const next = nextSuperbuffer(this.#order, this.#needs);
     this.#carried =
-      next.epoch === this.#needs.epoch
-        ? this.#assemble(buffer, this.#available(buffer))
-        : new Float32Array(0);
+      next.epoch === this.#needs.epoch ? this.#assemble(buffer, this.#available(buffer)) : new Float32Array(0);
     this.#needs = next;
     this.#row = 0;
   }

@@ -28,18 +28,12 @@ const checkpointState = z.strictObject({
 });
 
 /** The last checkpoint of a training as a local file and its counters; null where there is none. @throws DataError where it is damaged */
-export function fetchCheckpoint(
-  key: string,
-  context: StageContext,
-): Promise<TrainDictionary['checkpoint']> {
+export function fetchCheckpoint(key: string, context: StageContext): Promise<TrainDictionary['checkpoint']> {
   return fetchTrainingCheckpoint(key, checkpointState, context);
 }
 
 /** Stores what the child wrote. */
-export async function storeCheckpoint(
-  trained: TrainedDictionary,
-  context: StageContext,
-): Promise<void> {
+export async function storeCheckpoint(trained: TrainedDictionary, context: StageContext): Promise<void> {
   if (!trained.checkpoint) return;
   const { store, signal } = context;
   const { file, state } = trained.checkpoint;

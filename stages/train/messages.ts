@@ -1,7 +1,7 @@
 // What the worker asks the compute child to train, what the child asks back, and what it returns. Plain data.
 import type { BatchRecord, EngineRecord } from '../../schemas/records.js';
 import type { SuperbufferId } from '../../core/order/data-order.js';
-import type { TrainConfig } from '../configs.js';
+import type { TrainConfig } from './config.js';
 import type { ChildOutput, SpoolFile } from '../stage.js';
 
 /** Name of the task that trains. */

@@ -1,12 +1,12 @@
 // The PCA baseline of a dictionary: the best reconstruction of rank k, fitted on the fit rows of a site and evaluated on its
 // test rows, the same rows that the dictionary's test metrics cover. Reads activations by ranges; holds one batch.
-import { addRows, emptySecondMoments, pcaFvu, type SecondMoments } from '../../core/sae/pca.js';
+import { addRows, emptySecondMoments, pcaFvu, type SecondMoments } from '../../core/dictionaries/pca.js';
 import { halfsToFloats } from '../../core/tensor/half.js';
-import type { Split } from '../../schemas/constants.js';
+import type { Split } from '../../schemas/stages.js';
 import type { Commit } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { newCounters, readBatches } from '../../storage/query/batch-reader.js';
-import { planRanges } from '../../storage/query/planner.js';
+import { newCounters, readBatches } from '../../storage/scan/batch-reader.js';
+import { planRanges } from '../../storage/scan/planner.js';
 
 export interface PcaBaselineParts {
   readonly store: ObjectStore;
@@ -40,9 +40,7 @@ async function sumSplit(
 ): Promise<SecondMoments> {
   const own = commits.filter((commit) => commit.split === split);
   const inOrder = [...own].sort((a, b) => (a.shard < b.shard ? -1 : 1));
-  const objects = inOrder.flatMap((commit) =>
-    commit.objects.filter((object) => object.table === 'activations'),
-  );
+  const objects = inOrder.flatMap((commit) => commit.objects.filter((object) => object.table === 'activations'));
   const moments = emptySecondMoments(width);
   const options = { store, width, dtype, signal, counters: newCounters() };
   for await (const { columns } of readBatches('activations', planRanges(objects, {}), options)) {

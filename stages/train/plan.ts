@@ -2,7 +2,8 @@
 // covers the snapshot's digest, and a corpus that grew makes a new training.
 import { digestOf, stageKey, type KeyPreimage } from '../../core/identity/digest.js';
 import { InputError } from '../../schemas/errors.js';
-import type { StoredFile, TrainConfig, TrainInputs } from '../configs.js';
+import type { StoredFile } from '../../schemas/stored.js';
+import type { TrainConfig, TrainInputs } from './config.js';
 import type { WorkItem } from '../stage.js';
 
 /** Raised whenever the bytes that a training writes change. */
@@ -36,11 +37,7 @@ export interface TrainItemParts {
  * share an item changes no byte. Run it with `configs` (or the one config) as its settings.
  * @throws InputError where they are not of one site, dtype, run seed and engine
  */
-export function planTrainItem({
-  configs,
-  snapshot,
-  segments,
-}: TrainItemParts): WorkItem<TrainInputs> {
+export function planTrainItem({ configs, snapshot, segments }: TrainItemParts): WorkItem<TrainInputs> {
   const shared = configs.map(({ keyed }) => digestOf({ ...keyed, sae: null }));
   if (new Set(shared).size !== 1) {
     const names = configs.map((config) => config.aux.name);

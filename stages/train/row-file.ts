@@ -4,7 +4,7 @@ import { open, readFile } from 'node:fs/promises';
 import { ResourceError } from '../../schemas/errors.js';
 import type { ObjectRecord } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { newCounters, readBatches } from '../../storage/query/batch-reader.js';
+import { newCounters, readBatches } from '../../storage/scan/batch-reader.js';
 import type { Block, RowFile } from './messages.js';
 
 export type StoredDtype = 'float16' | 'float32';
@@ -18,11 +18,7 @@ export interface RowSource {
 }
 
 /** Writes blocks, end to end, to a file. @throws DataError where a block is damaged */
-export async function writeRowFile(
-  path: string,
-  blocks: readonly Block[],
-  source: RowSource,
-): Promise<RowFile> {
+export async function writeRowFile(path: string, blocks: readonly Block[], source: RowSource): Promise<RowFile> {
   const plan = blocks.map(({ object, index, batch }) => ({
     object: source.objects.get(object) as ObjectRecord,
     offset: batch.offset,
@@ -52,10 +48,7 @@ export async function writeRowFile(
   return { path, rows };
 }
 
-async function writeWhole(
-  file: Awaited<ReturnType<typeof open>>,
-  values: ArrayBufferView,
-): Promise<void> {
+async function writeWhole(file: Awaited<ReturnType<typeof open>>, values: ArrayBufferView): Promise<void> {
   const bytes = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
   for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at)).bytesWritten;
 }
@@ -69,11 +62,7 @@ export interface StoredRows {
 }
 
 /** Reads a file written by `writeRowFile`. */
-export async function readRowFile(
-  { path, rows }: RowFile,
-  width: number,
-  dtype: StoredDtype,
-): Promise<StoredRows> {
+export async function readRowFile({ path, rows }: RowFile, width: number, dtype: StoredDtype): Promise<StoredRows> {
   const buffer = await readFile(path);
   const bytes = buffer.byteOffset % 8 === 0 ? buffer : new Uint8Array(buffer);
   const actBytes = rows * width * (dtype === 'float16' ? 2 : 4);

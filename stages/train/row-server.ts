@@ -2,12 +2,7 @@
 // prefetches the next super-buffer while the child trains on this one, deletes those that are used up.
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import {
-  nextSuperbuffer,
-  superbufferBlocks,
-  type DataOrder,
-  type SuperbufferId,
-} from '../../core/order/data-order.js';
+import { nextSuperbuffer, superbufferBlocks, type DataOrder, type SuperbufferId } from '../../core/order/data-order.js';
 import type { Block, RowFile } from './messages.js';
 import { writeRowFile, type RowSource } from './row-file.js';
 

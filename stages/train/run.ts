@@ -1,10 +1,10 @@
 // Runs trainings on the worker's side: reads the pinned commits, serves rows to the compute child, stores checkpoints. One
 // call is one link of the chain: it ends at the time limit, when asked to stop, or with the finished dictionaries.
-import { LIMITS } from '../../schemas/constants.js';
+import { LIMITS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { Commit } from '../../schemas/records.js';
 import { readSegments } from '../../storage/records/segments.js';
-import type { TrainConfig, TrainInputs } from '../configs.js';
+import type { TrainConfig, TrainInputs } from './config.js';
 import type { Stage, StageContext, StageOutput, StageResult, WorkItem } from '../stage.js';
 import { fetchCheckpoint, storeCheckpoint } from './checkpoint-files.js';
 import {
@@ -23,14 +23,11 @@ import { selectTrainingData, type TrainingData } from './training-data.js';
 export type TrainSettings = TrainConfig | readonly TrainConfig[];
 
 /** The training stage. @param limitMs longest time of one link */
-export function createTrainStage(
-  limitMs: number = LIMITS.trainLinkMs,
-): Stage<TrainSettings, TrainInputs> {
+export function createTrainStage(limitMs: number = LIMITS.trainLinkMs): Stage<TrainSettings, TrainInputs> {
   return {
     name: 'train',
     version: TRAIN_VERSION,
-    run: (item, settings, context) =>
-      runTraining({ item, configs: configsOf(item, settings), context, limitMs }),
+    run: (item, settings, context) => runTraining({ item, configs: configsOf(item, settings), context, limitMs }),
   };
 }
 
@@ -71,9 +68,7 @@ function resultOf({ dictionaries, engine }: TrainResponse): StageResult {
   const outputs = dictionaries.flatMap(({ key, output }): StageOutput[] =>
     output ? [{ key, ...output, engine }] : [],
   );
-  return outputs.length === dictionaries.length
-    ? { finished: true, outputs }
-    : { finished: false, outputs: [] };
+  return outputs.length === dictionaries.length ? { finished: true, outputs } : { finished: false, outputs: [] };
 }
 
 function openServer({ item, configs, context }: Link, data: TrainingData): RowServer {
@@ -97,10 +92,7 @@ function openServer({ item, configs, context }: Link, data: TrainingData): RowSe
   });
 }
 
-async function makeRequest(
-  { item, configs, context, limitMs }: Link,
-  data: TrainingData,
-): Promise<TrainRequest> {
+async function makeRequest({ item, configs, context, limitMs }: Link, data: TrainingData): Promise<TrainRequest> {
   const dictionaries: TrainDictionary[] = [];
   for (const [i, config] of configs.entries()) {
     const key = item.keys[i];
@@ -146,14 +138,9 @@ async function answer(
 }
 
 /** The settings of the item's keys, in the order of the keys: a dictionary that is committed already has no key here. */
-function configsOf(
-  item: WorkItem<TrainInputs>,
-  settings: TrainSettings,
-): readonly [TrainConfig, ...TrainConfig[]] {
+function configsOf(item: WorkItem<TrainInputs>, settings: TrainSettings): readonly [TrainConfig, ...TrainConfig[]] {
   const configs: readonly TrainConfig[] = 'keyed' in settings ? [settings] : settings;
-  const byKey = new Map(
-    configs.map((config) => [planTraining(config, item.inputs.snapshot).key, config]),
-  );
+  const byKey = new Map(configs.map((config) => [planTraining(config, item.inputs.snapshot).key, config]));
   const [first, ...rest] = item.keys.map((key) => byKey.get(key));
   if (first && rest.every((config) => config !== undefined)) return [first, ...rest];
   throw new InputError(

@@ -2,18 +2,13 @@
 import { createHash } from 'node:crypto';
 import { open, readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { foldToRaw } from '../../core/sae/scale.js';
-import {
-  parameterTensors,
-  stateTensors,
-  type StateArrays,
-  type StateSizes,
-} from '../../core/sae/state.js';
+import { foldToRaw } from '../../core/dictionaries/scale.js';
+import { parameterTensors, stateTensors, type StateArrays, type StateSizes } from '../../core/dictionaries/state.js';
 import { decodeSafetensors, encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
 import { DataError } from '../../schemas/errors.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { SpoolFile } from '../stage.js';
-import type { TrainConfig } from '../configs.js';
+import type { TrainConfig } from './config.js';
 import type { TrainingRow } from './messages.js';
 
 type FileParts = Pick<SpoolFile, 'path' | 'sha256' | 'bytes'>;
@@ -36,11 +31,7 @@ export async function writeChunks(file: string, chunks: readonly Uint8Array[]): 
 }
 
 /** Writes every state tensor; equal states give equal bytes. */
-export async function writeState(
-  file: string,
-  sizes: StateSizes,
-  state: StateArrays,
-): Promise<FileParts> {
+export async function writeState(file: string, sizes: StateSizes, state: StateArrays): Promise<FileParts> {
   const tensors = stateTensors(sizes).map(
     ({ name, shape }) => [name, safeTensor(arrayOf(state, name), shape)] as const,
   );
@@ -86,14 +77,9 @@ export async function writeOutputs(parts: OutputParts): Promise<SpoolFile[]> {
   return [await writeWeights(parts, metadata), ...(await writeTraining(parts, metadata))];
 }
 
-async function writeWeights(
-  parts: OutputParts,
-  metadata: Record<string, string>,
-): Promise<SpoolFile> {
+async function writeWeights(parts: OutputParts, metadata: Record<string, string>): Promise<SpoolFile> {
   const { sizes, state, scale, config, folder, key } = parts;
-  const trained = new Map(
-    parameterTensors(sizes).map(({ name }) => [name, arrayOf(state, name) as Float32Array]),
-  );
+  const trained = new Map(parameterTensors(sizes).map(({ name }) => [name, arrayOf(state, name) as Float32Array]));
   const raw = foldToRaw(trained, scale);
   for (const [name, values] of raw) {
     const at = values.findIndex((value) => !Number.isFinite(value));
@@ -104,10 +90,7 @@ async function writeWeights(
     );
   }
   const tensors = new Map(
-    parameterTensors(sizes).map(({ name, shape }) => [
-      name,
-      safeTensor(raw.get(name) as Float32Array, shape),
-    ]),
+    parameterTensors(sizes).map(({ name, shape }) => [name, safeTensor(raw.get(name) as Float32Array, shape)]),
   );
   const header = {
     ...metadata,
@@ -116,17 +99,11 @@ async function writeWeights(
     k: String(config.sae.k),
     inputScale: String(scale),
   };
-  const file = await writeChunks(
-    path.join(folder, `${key}.safetensors`),
-    encodeSafetensors(tensors, header),
-  );
+  const file = await writeChunks(path.join(folder, `${key}.safetensors`), encodeSafetensors(tensors, header));
   return { ...file, table: 'weights', extension: 'safetensors', rows: sizes.features, batches: [] };
 }
 
-async function writeTraining(
-  parts: OutputParts,
-  metadata: Record<string, string>,
-): Promise<SpoolFile[]> {
+async function writeTraining(parts: OutputParts, metadata: Record<string, string>): Promise<SpoolFile[]> {
   const { log, folder, key, shard } = parts;
   const writer = await TableWriter.open({
     table: 'training',
@@ -152,7 +129,6 @@ async function writeTraining(
 
 function arrayOf(state: StateArrays, name: string): Float32Array | BigInt64Array {
   const values = state.get(name);
-  if (!values)
-    throw new DataError(`Expected a state tensor ${name}, found none.`, { tensor: name });
+  if (!values) throw new DataError(`Expected a state tensor ${name}, found none.`, { tensor: name });
   return values;
 }

@@ -1,17 +1,12 @@
 // One dictionary in training inside the compute child: its sessions, its state, its log. Takes chunks of batches, measures
 // the calib split when it is due, refuses numbers that are not finite. Knows nothing of the store or of where rows come from.
-import { gatherRows } from '../../core/sae/gather.js';
-import { ENCODE_OUTPUTS, ENCODE_ROWS, buildEncodeGraph } from '../../core/sae/encode-graph.js';
-import { initialParameters } from '../../core/sae/initialise.js';
-import { computeFvu, computeL0 } from '../../core/sae/metrics.js';
-import { scatterModeFor } from '../../core/sae/rows.js';
-import type { InputScale } from '../../core/sae/scale.js';
-import {
-  learningRate,
-  planTraining,
-  stepFactors,
-  type TrainingPlan,
-} from '../../core/sae/schedule.js';
+import { gatherRows } from '../../core/dictionaries/gather.js';
+import { ENCODE_OUTPUTS, ENCODE_ROWS, buildEncodeGraph } from '../../core/dictionaries/encode-graph.js';
+import { initialParameters } from '../../core/dictionaries/initialise.js';
+import { computeFvu, computeL0 } from '../../core/dictionaries/metrics.js';
+import { scatterModeFor } from '../../core/dictionaries/rows.js';
+import type { InputScale } from '../../core/dictionaries/scale.js';
+import { learningRate, planTraining, stepFactors, type TrainingPlan } from '../../core/dictionaries/schedule.js';
 import {
   SINCE_FIRED,
   parameterTensors,
@@ -19,17 +14,17 @@ import {
   stateTensors,
   type StateArrays,
   type StateSizes,
-} from '../../core/sae/state.js';
+} from '../../core/dictionaries/state.js';
 import {
   STEP_FEEDS,
   STEP_NUMBERS,
   buildStepGraph,
   updatedName,
   type StepNumber,
-} from '../../core/sae/step-graph.js';
+} from '../../core/dictionaries/step-graph.js';
 import { DataError } from '../../schemas/errors.js';
 import { Session, type TensorValue } from '../../runtime/session.js';
-import type { TrainConfig } from '../configs.js';
+import type { TrainConfig } from './config.js';
 import type { TrainingRow } from './messages.js';
 import type { StoredRows } from './row-file.js';
 
@@ -73,9 +68,7 @@ export class Trainer {
     this.#input = input;
     this.#measured = parts.measured;
     this.#session = session;
-    this.#state =
-      resumed?.state ??
-      startState(this.sizes, initialParameters(this.sizes, config.sae.seed, input.mean));
+    this.#state = resumed?.state ?? startState(this.sizes, initialParameters(this.sizes, config.sae.seed, input.mean));
     this.#step = resumed?.step ?? 0;
     this.log = [...(resumed?.log ?? [])];
   }
@@ -130,9 +123,10 @@ export class Trainer {
   /** Trains on `count` batches, `rows` [count, batchRows, width] scaled. @throws DataError at a number that is not finite */
   async train(rows: Float32Array, count: number): Promise<void> {
     const outputs = await this.#run(rows, count);
-    const numbers = Object.fromEntries(
-      STEP_NUMBERS.map((name) => [name, floats(outputs, name)]),
-    ) as Record<StepNumber, Float32Array>;
+    const numbers = Object.fromEntries(STEP_NUMBERS.map((name) => [name, floats(outputs, name)])) as Record<
+      StepNumber,
+      Float32Array
+    >;
     const bad = firstBad(numbers, count);
     if (bad !== null) throw await this.#broken(rows, bad);
     this.#state = this.#takeState(outputs);
@@ -185,8 +179,7 @@ export class Trainer {
 
   #takeState(outputs: Record<string, TensorValue>): StateArrays {
     const entries = stateTensors(this.sizes).map(
-      ({ name }) =>
-        [name, outputs[updatedName(name)]?.data as Float32Array | BigInt64Array] as const,
+      ({ name }) => [name, outputs[updatedName(name)]?.data as Float32Array | BigInt64Array] as const,
     );
     return new Map(entries);
   }
@@ -200,10 +193,7 @@ export class Trainer {
       split: 'fit',
       step,
       tokens: step * this.batchRows,
-      loss:
-        at('sse') / (this.batchRows * this.#input.variance) +
-        at('sparsity') +
-        sae.auxWeight * at('aux'),
+      loss: at('sse') / (this.batchRows * this.#input.variance) + at('sparsity') + sae.auxWeight * at('aux'),
       fvu: finiteOrNull(at('sse') / at('sst')),
       l0: at('firings') / this.batchRows,
       deadFraction: at('dead') / sae.features,
@@ -249,9 +239,7 @@ export class Trainer {
   async #broken(rows: Float32Array, bad: number): Promise<DataError> {
     const batch = this.batchRows * this.width;
     const step = this.#step + bad + 1;
-    const tensor = rows
-      .subarray(bad * batch, (bad + 1) * batch)
-      .some((value) => !Number.isFinite(value))
+    const tensor = rows.subarray(bad * batch, (bad + 1) * batch).some((value) => !Number.isFinite(value))
       ? 'activations'
       : await this.#firstBadTensor(rows.subarray(0, (bad + 1) * batch), bad + 1);
     const text = `Expected finite numbers in training step ${step}, found NaN or infinity in ${tensor}. The last checkpoint is kept; lower saes.lr or set saes.clipNorm, or store activations as float32.`;
@@ -261,8 +249,7 @@ export class Trainer {
   async #firstBadTensor(rows: Float32Array, count: number): Promise<string> {
     const state = this.#takeState(await this.#run(rows, count));
     for (const [name, values] of state) {
-      if (values instanceof Float32Array && values.some((value) => !Number.isFinite(value)))
-        return name;
+      if (values instanceof Float32Array && values.some((value) => !Number.isFinite(value))) return name;
     }
     return 'loss';
   }
@@ -271,10 +258,7 @@ export class Trainer {
 /** Feeds of all state tensors, without copying. */
 function stateFeeds(sizes: StateSizes, state: StateArrays): Record<string, TensorValue> {
   return Object.fromEntries(
-    stateTensors(sizes).map((t) => [
-      t.name,
-      { dtype: t.type, dims: t.shape, data: state.get(t.name) } as TensorValue,
-    ]),
+    stateTensors(sizes).map((t) => [t.name, { dtype: t.type, dims: t.shape, data: state.get(t.name) } as TensorValue]),
   );
 }
 
@@ -299,8 +283,7 @@ function finiteOrNull(value: number): number | null {
 
 /** The first step of a chunk with a number that is not finite. */
 function firstBad(numbers: Record<StepNumber, Float32Array>, count: number): number | null {
-  for (let i = 0; i < count; i++)
-    if (STEP_NUMBERS.some((name) => !Number.isFinite(numbers[name][i]))) return i;
+  for (let i = 0; i < count; i++) if (STEP_NUMBERS.some((name) => !Number.isFinite(numbers[name][i]))) return i;
   return null;
 }
 

@@ -1,6 +1,6 @@
 // From the pinned commits of a site's activations to what a training reads: its blocks in shard order, the moments of the
 // fit rows, the calib rows that are measured. Pure, so that every worker and every attempt sees the same.
-import { mergeMoments, type Moments } from '../../core/sae/scale.js';
+import { mergeMoments, type Moments } from '../../core/dictionaries/scale.js';
 import { feistelPermutation } from '../../core/tensor/feistel.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
@@ -36,9 +36,7 @@ export function selectTrainingData(
       'Expected activations of the fit split to train on, found none. Check corpus.split and the quarantine.',
     );
   const calib = blocksOf(sorted.filter((commit) => commit.split === 'calib'));
-  const objects = new Map(
-    sorted.flatMap((commit) => commit.objects).map((object) => [object.key, object]),
-  );
+  const objects = new Map(sorted.flatMap((commit) => commit.objects).map((object) => [object.key, object]));
   return {
     fit: blocksOf(fit),
     calib: chooseCalib(calib, order),

@@ -71,9 +71,7 @@ class CollectingWriter extends RecordBatchFileWriter {
   protected override _compressBodyBuffers(buffers: ArrayBufferView[]): CompressedBody {
     const codec = compressionRegistry.get(CompressionType.ZSTD);
     if (!codec?.encode)
-      throw new ResourceError(
-        'Expected the zstd codec to be registered, it is not; await initZstd() first.',
-      );
+      throw new ResourceError('Expected the zstd codec to be registered, it is not; await initZstd() first.');
     const body: CompressedBody = { byteLength: 0, bufferRegions: [], buffers: [] };
     for (const buffer of buffers) {
       const content = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
@@ -86,11 +84,7 @@ class CollectingWriter extends RecordBatchFileWriter {
       const smaller = frame.length < content.length;
       const stored = smaller ? frame : content;
       const prefix = new Uint8Array(PREFIX_BYTES);
-      new DataView(prefix.buffer).setBigInt64(
-        0,
-        smaller ? BigInt(content.length) : STORED_UNCOMPRESSED,
-        true,
-      );
+      new DataView(prefix.buffer).setBigInt64(0, smaller ? BigInt(content.length) : STORED_UNCOMPRESSED, true);
       body.buffers.push(prefix, stored);
       body.bufferRegions.push(region(body.byteLength, PREFIX_BYTES + stored.length));
       body.byteLength = align8(body.byteLength + PREFIX_BYTES + stored.length);

@@ -61,8 +61,7 @@ function frameContentBytes(frame: Uint8Array): number {
   const sizeCode = descriptor >>> 6;
   const at = 5 + (singleSegment ? 0 : 1) + dictionaryIdBytes;
   const sizeBytes = sizeCode === 0 ? (singleSegment ? 1 : 0) : 2 ** sizeCode;
-  if (sizeBytes === 0)
-    throw damagedFrame(frame, 'the frame does not state the size of its content');
+  if (sizeBytes === 0) throw damagedFrame(frame, 'the frame does not state the size of its content');
   if (frame.length < at + sizeBytes) throw damagedFrame(frame, 'the frame ends within its header');
   if (sizeBytes === 1) return view.getUint8(at);
   if (sizeBytes === 2) return view.getUint16(at, true) + 256;

@@ -20,6 +20,15 @@ export interface CachedObject {
   readonly bytes: number;
 }
 
+/** Local files named by digest, fetched from the store once and kept within a budget. */
+export interface LocalCache {
+  /** Path of a read-only local copy of a stored data object; verified against its digest. */
+  fetch(
+    object: { readonly key: string; readonly sha256: string; readonly bytes: number },
+    signal: AbortSignal,
+  ): Promise<string>;
+}
+
 export interface LocalCacheOptions {
   readonly store: ObjectStore;
   readonly folder: string;

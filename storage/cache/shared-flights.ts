@@ -11,11 +11,7 @@ export class SharedFlights<T> {
   readonly #flights = new Map<string, Flight<T>>();
 
   /** The result of the work under way for `name`, which is started if there is none. Rejects when `signal` aborts. */
-  async join(
-    name: string,
-    signal: AbortSignal,
-    start: (signal: AbortSignal) => Promise<T>,
-  ): Promise<T> {
+  async join(name: string, signal: AbortSignal, start: (signal: AbortSignal) => Promise<T>): Promise<T> {
     signal.throwIfAborted();
     const flight = this.#flights.get(name) ?? this.#start(name, start);
     flight.waiting += 1;

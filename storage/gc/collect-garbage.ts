@@ -31,10 +31,7 @@ export interface GarbagePlan {
 }
 
 /** What could be removed; reads the store and changes nothing. */
-export async function planGarbage(
-  store: ObjectStore,
-  options: GarbageOptions,
-): Promise<GarbagePlan> {
+export async function planGarbage(store: ObjectStore, options: GarbageOptions): Promise<GarbagePlan> {
   const olderThanMs = options.nowMs - (options.minAgeMs ?? GARBAGE_AGE_MS);
   const inventory = await takeInventory(store);
   const isYoung = (info: ObjectInfo): boolean => info.modifiedMs > olderThanMs;

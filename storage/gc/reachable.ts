@@ -4,13 +4,7 @@ import type { Commit } from '../../schemas/records.js';
 import { initZstd, zstdDecompress } from '../arrow/zstd.js';
 import type { ObjectInfo, ObjectStore } from '../objects/object-store.js';
 import { getCommit } from '../records/commits.js';
-import {
-  addressOf,
-  dataDigestOf,
-  numberOf,
-  snapshotPrefix,
-  unescapePath,
-} from '../records/key-layout.js';
+import { addressOf, dataDigestOf, numberOf, snapshotPrefix, unescapePath } from '../records/key-layout.js';
 import { mapParallel } from '../records/parallel.js';
 import { readSegment } from '../records/segments.js';
 
@@ -97,9 +91,7 @@ class Walk {
       await this.readAll(data.filter((info) => this.#isReachedJson(info)));
       await this.readAll(keys.filter((info) => this.#names(info.key)));
       await this.readAll(commits.filter((info) => isYoung(info) || this.#names(info.key)));
-      await this.readAll(
-        checkpoints.filter((info) => this.#names(info.key) && !this.#isSpent(info.key)),
-      );
+      await this.readAll(checkpoints.filter((info) => this.#names(info.key) && !this.#isSpent(info.key)));
       await this.readAll(quarantine.filter((info) => isYoung(info) || this.#names(info.key)));
     }
   }
@@ -200,19 +192,14 @@ export function stageKeyOf(key: string): string | null {
 
 /** Records of a run that name what it is made of; beats, attempts and events only tell what happened. */
 function isRunRoot(info: ObjectInfo): boolean {
-  return (
-    info.key.endsWith('.json') &&
-    !/^runs\/[^/]+\/\d+\/(beat\.json$|attempts\/|events\/)/.test(info.key)
-  );
+  return info.key.endsWith('.json') && !/^runs\/[^/]+\/\d+\/(beat\.json$|attempts\/|events\/)/.test(info.key);
 }
 
 /** The newest snapshot of every dataset of a run that has records. */
 function newestOfRuns(inventory: Inventory): ObjectInfo[] {
   const runs = new Set(inventory.runs.map((info) => unescapePath(info.key.split('/')[1] ?? '')));
   const prefixes = [...runs].map(snapshotPrefix);
-  return newestOfEach(inventory.snapshots).filter((info) =>
-    prefixes.some((prefix) => info.key.startsWith(prefix)),
-  );
+  return newestOfEach(inventory.snapshots).filter((info) => prefixes.some((prefix) => info.key.startsWith(prefix)));
 }
 
 /** The last record of every folder of numbered records. */

@@ -59,10 +59,7 @@ export function crashPoint(point: CrashPoint): void {
 }
 
 /** The result of `action`, with the step's two points around it. */
-export async function crashStep<T>(
-  step: (typeof CRASH_STEPS)[number],
-  action: () => Promise<T>,
-): Promise<T> {
+export async function crashStep<T>(step: (typeof CRASH_STEPS)[number], action: () => Promise<T>): Promise<T> {
   crashPoint(`${step}.before`);
   const result = await action();
   crashPoint(`${step}.after`);

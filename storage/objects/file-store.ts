@@ -41,12 +41,7 @@ class FileStore implements ObjectStore {
   }
 
   // eslint-disable-next-line @typescript-eslint/max-params -- the interface's signature
-  getRange(
-    key: string,
-    offset: number,
-    length: number,
-    options?: CallOptions,
-  ): Promise<Uint8Array> {
+  getRange(key: string, offset: number, length: number, options?: CallOptions): Promise<Uint8Array> {
     return this.#run('read range', key, async (path, call) => {
       validateRange(key, offset, length);
       options?.signal?.throwIfAborted();
@@ -97,10 +92,7 @@ class FileStore implements ObjectStore {
     });
   }
 
-  async *list(
-    prefix: string,
-    options?: CallOptions & { readonly startAfter?: string },
-  ): AsyncIterable<ObjectInfo> {
+  async *list(prefix: string, options?: CallOptions & { readonly startAfter?: string }): AsyncIterable<ObjectInfo> {
     validatePrefix(prefix);
     const wanted = { root: this.#root, prefix, startAfter: options?.startAfter };
     try {
@@ -154,11 +146,7 @@ class FileStore implements ObjectStore {
     }
   }
 
-  async #run<T>(
-    operation: string,
-    key: string,
-    action: (path: string, call: StoreCall) => Promise<T>,
-  ): Promise<T> {
+  async #run<T>(operation: string, key: string, action: (path: string, call: StoreCall) => Promise<T>): Promise<T> {
     const call = { operation, key, url: this.url };
     try {
       return await action(join(this.#root, validateKey(key)), call);

@@ -56,8 +56,7 @@ function checkSegment(key: string, segment: string): void {
   if (segment === '') throw badKey(key, 'an empty segment or a slash at an end');
   if (segment === '.' || segment === '..') throw badKey(key, `the segment "${segment}"`);
   // eslint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (/[\u0000-\u001f\u007f\\]/.test(segment))
-    throw badKey(key, 'a control character or backslash');
+  if (/[\u0000-\u001f\u007f\\]/.test(segment)) throw badKey(key, 'a control character or backslash');
   if (Buffer.byteLength(segment) > MAX_SEGMENT_BYTES) {
     throw badKey(key, `a segment of more than ${MAX_SEGMENT_BYTES} bytes`);
   }

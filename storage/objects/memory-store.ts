@@ -47,12 +47,7 @@ class MemoryStore implements ObjectStore {
   }
 
   // eslint-disable-next-line @typescript-eslint/max-params -- the interface's signature
-  async getRange(
-    key: string,
-    offset: number,
-    length: number,
-    options?: CallOptions,
-  ): Promise<Uint8Array> {
+  async getRange(key: string, offset: number, length: number, options?: CallOptions): Promise<Uint8Array> {
     validateRange(key, offset, length);
     const held = await this.#held(key, options);
     if (held === null) throw this.#missing('read', key);
@@ -64,11 +59,7 @@ class MemoryStore implements ObjectStore {
     return held === null ? null : infoOf(key, held);
   }
 
-  async putIfAbsent(
-    key: string,
-    body: Uint8Array,
-    options?: CallOptions,
-  ): Promise<'created' | 'exists'> {
+  async putIfAbsent(key: string, body: Uint8Array, options?: CallOptions): Promise<'created' | 'exists'> {
     await this.#held(key, options);
     // No await between the question and the deed: this is what makes it atomic.
     if (this.#objects.has(key)) return 'exists';
@@ -81,10 +72,7 @@ class MemoryStore implements ObjectStore {
     this.#store(key, body);
   }
 
-  async *list(
-    prefix: string,
-    options?: CallOptions & { readonly startAfter?: string },
-  ): AsyncIterable<ObjectInfo> {
+  async *list(prefix: string, options?: CallOptions & { readonly startAfter?: string }): AsyncIterable<ObjectInfo> {
     validatePrefix(prefix);
     const after = options?.startAfter;
     this.#order ??= [...this.#objects.keys()].sort(compareKeys);

@@ -31,10 +31,7 @@ export interface ObjectStore {
   /** Creates or replaces; only for records that are not evidence (beats). */
   put(key: string, body: Uint8Array, options?: CallOptions): Promise<void>;
   /** Objects under a key prefix (a plain string prefix), in key order. */
-  list(
-    prefix: string,
-    options?: CallOptions & { readonly startAfter?: string },
-  ): AsyncIterable<ObjectInfo>;
+  list(prefix: string, options?: CallOptions & { readonly startAfter?: string }): AsyncIterable<ObjectInfo>;
   /** Sets the modification time to now, so that garbage collection spares an adopted object. */
   touch(key: string, options?: CallOptions): Promise<void>;
   /** Removes the object; nothing happens where there is none. */

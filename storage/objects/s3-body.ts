@@ -14,11 +14,7 @@ export interface BodyPart {
 
 export interface BodyRequest {
   /** Asks for the wanted bytes from `from` on (0 = all of them), of the object with that tag. */
-  readonly open: (
-    from: number,
-    etag: string | undefined,
-    signal: AbortSignal,
-  ) => Promise<BodyPart | null>;
+  readonly open: (from: number, etag: string | undefined, signal: AbortSignal) => Promise<BodyPart | null>;
   readonly call: StoreCall;
   readonly stallMs: number;
   readonly attempts: number;
@@ -58,11 +54,7 @@ export async function readBody(request: BodyRequest): Promise<Uint8Array | null>
 }
 
 /** The chunks of a body; ends the request when none comes for a while. */
-async function* watched(
-  body: Readable,
-  abort: AbortController,
-  stallMs: number,
-): AsyncIterable<Buffer> {
+async function* watched(body: Readable, abort: AbortController, stallMs: number): AsyncIterable<Buffer> {
   const stalled = new TransientError(`No byte for ${stallMs} ms.`, { stallMs });
   const timer = setTimeout(() => {
     abort.abort(stalled);

@@ -76,8 +76,7 @@ const TABLE: readonly Row[] = [
     statuses: [401, 403],
     kind: 'resource',
     expected: 'rights to the bucket (get, put, delete, list)',
-    remedy:
-      'correct the credentials in the environment (AWS_ACCESS_KEY_ID …) or the policy of the bucket',
+    remedy: 'correct the credentials in the environment (AWS_ACCESS_KEY_ID …) or the policy of the bucket',
   },
   {
     codes: [

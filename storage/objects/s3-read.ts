@@ -50,10 +50,9 @@ interface Wanted {
 async function openBody(read: S3Read, wanted: Wanted): Promise<BodyPart | null> {
   const { range, etag } = wanted;
   try {
-    const answer = await read.client.send(
-      new GetObjectCommand({ ...read.target, Range: range, IfMatch: etag }),
-      { abortSignal: wanted.signal },
-    );
+    const answer = await read.client.send(new GetObjectCommand({ ...read.target, Range: range, IfMatch: etag }), {
+      abortSignal: wanted.signal,
+    });
     if (range !== undefined && answer.ContentRange === undefined) throw wholeObject(read, range);
     const body = answer.Body instanceof Readable ? answer.Body : Readable.from([]);
     return { body, bytes: answer.ContentLength, etag: answer.ETag };

@@ -12,14 +12,7 @@ import { InputError } from '../../schemas/errors.js';
 import { validateKey, validatePrefix, validateRange } from './keys.js';
 import type { CallOptions, ObjectInfo, ObjectStore, StoreCheck } from './object-store.js';
 import { pause } from './s3-body.js';
-import {
-  connectS3,
-  S3_LIMITS,
-  uploadMs,
-  type S3Connection,
-  type S3Limits,
-  type StoreOptions,
-} from './s3-client.js';
+import { connectS3, S3_LIMITS, uploadMs, type S3Connection, type S3Limits, type StoreOptions } from './s3-client.js';
 import { isAbsent, s3CodeOf, s3Error, s3StatusOf } from './s3-errors.js';
 import { readS3Object, type ByteRange } from './s3-read.js';
 import { missingObject, type StoreCall } from './store-errors.js';
@@ -82,12 +75,7 @@ class S3Store implements ObjectStore {
   }
 
   // eslint-disable-next-line @typescript-eslint/max-params -- the interface's signature
-  async getRange(
-    key: string,
-    offset: number,
-    length: number,
-    options?: CallOptions,
-  ): Promise<Uint8Array> {
+  async getRange(key: string, offset: number, length: number, options?: CallOptions): Promise<Uint8Array> {
     validateRange(key, offset, length);
     const call = this.#call('read range', validateKey(key));
     if (length === 0) {
@@ -113,11 +101,7 @@ class S3Store implements ObjectStore {
     return answer === null ? null : infoOf(key, answer.ContentLength, answer.LastModified);
   }
 
-  async putIfAbsent(
-    key: string,
-    body: Uint8Array,
-    options?: CallOptions,
-  ): Promise<'created' | 'exists'> {
+  async putIfAbsent(key: string, body: Uint8Array, options?: CallOptions): Promise<'created' | 'exists'> {
     const call = this.#call('create', validateKey(key));
     for (let attempt = 1; ; attempt++) {
       const outcome = await this.#guard(call, options, async () => {
@@ -143,10 +127,7 @@ class S3Store implements ObjectStore {
     await this.#guard(call, options, () => this.#send(key, body, { once: false, ...options }));
   }
 
-  async *list(
-    prefix: string,
-    options?: CallOptions & { readonly startAfter?: string },
-  ): AsyncIterable<ObjectInfo> {
+  async *list(prefix: string, options?: CallOptions & { readonly startAfter?: string }): AsyncIterable<ObjectInfo> {
     const call = this.#call('list', validatePrefix(prefix));
     const after = options?.startAfter;
     let token: string | undefined;
@@ -229,11 +210,7 @@ class S3Store implements ObjectStore {
     return [{ check, ok: false, detail }];
   }
 
-  async #send(
-    key: string,
-    body: Uint8Array,
-    options: CallOptions & { readonly once: boolean },
-  ): Promise<void> {
+  async #send(key: string, body: Uint8Array, options: CallOptions & { readonly once: boolean }): Promise<void> {
     const command = new PutObjectCommand({
       ...this.#target(key),
       // A buffer, not a stream: the SDK repeats a failed request only for buffers.
@@ -247,11 +224,7 @@ class S3Store implements ObjectStore {
     });
   }
 
-  #read(
-    call: StoreCall,
-    range: ByteRange | null,
-    options: CallOptions | undefined,
-  ): Promise<Uint8Array | null> {
+  #read(call: StoreCall, range: ByteRange | null, options: CallOptions | undefined): Promise<Uint8Array | null> {
     const target = this.#target(call.key);
     return readS3Object({
       client: this.#client,
@@ -271,11 +244,7 @@ class S3Store implements ObjectStore {
     return { operation, key, url: this.url };
   }
 
-  async #guard<T>(
-    call: StoreCall,
-    options: CallOptions | undefined,
-    action: () => Promise<T>,
-  ): Promise<T> {
+  async #guard<T>(call: StoreCall, options: CallOptions | undefined, action: () => Promise<T>): Promise<T> {
     try {
       options?.signal?.throwIfAborted();
       return await action();

@@ -1,11 +1,5 @@
 // Turns what a driver's system calls throw into the project's errors, each naming operation, key and remedy.
-import {
-  AssayError,
-  DataError,
-  InputError,
-  ResourceError,
-  TransientError,
-} from '../../schemas/errors.js';
+import { AssayError, DataError, InputError, ResourceError, TransientError } from '../../schemas/errors.js';
 
 /** What was being done when something failed. */
 export interface StoreCall {

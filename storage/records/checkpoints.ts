@@ -15,8 +15,7 @@ const KEPT = 2;
 
 /** A named piece of state, in memory or as a finished file. */
 export type CheckpointChunk =
-  | { readonly name: string; readonly bytes: Uint8Array }
-  | { readonly name: string; readonly file: DataFile };
+  { readonly name: string; readonly bytes: Uint8Array } | { readonly name: string; readonly file: DataFile };
 
 export interface NewCheckpoint extends CallOptions {
   readonly key: string;
@@ -82,11 +81,7 @@ async function readLatest(store: ObjectStore, prefix: string): Promise<Checkpoin
   return latest === null ? null : readRecord(store, latest, checkpointRecord);
 }
 
-function putChunk(
-  store: ObjectStore,
-  chunk: CheckpointChunk,
-  options: CallOptions,
-): Promise<StoredData> {
+function putChunk(store: ObjectStore, chunk: CheckpointChunk, options: CallOptions): Promise<StoredData> {
   return crashStep('checkpoint.chunk', () =>
     'file' in chunk
       ? putDataFile(store, chunk.file, options)

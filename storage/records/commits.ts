@@ -1,12 +1,7 @@
 // The commit: the small record, created once, that says a piece of work is done. Data objects are stored before it, so
 // that a commit never names what is not there; a second commit of the same work adopts the first one's content.
-import {
-  commitRecord,
-  type Commit,
-  type EngineRecord,
-  type ObjectRecord,
-} from '../../schemas/records.js';
-import type { StageName, Split } from '../../schemas/constants.js';
+import { commitRecord, type Commit, type EngineRecord, type ObjectRecord } from '../../schemas/records.js';
+import type { StageName, Split } from '../../schemas/stages.js';
 import { crashStep } from '../objects/crash-points.js';
 import type { CallOptions, ObjectStore } from '../objects/object-store.js';
 import { putDataFile, type DataFile, type PutDataOptions } from './data-objects.js';
@@ -26,11 +21,7 @@ export interface CommitOutcome {
 }
 
 /** Commits, or gives the winner's content where the work was committed before. */
-export async function putCommit(
-  store: ObjectStore,
-  commit: Commit,
-  options: CallOptions = {},
-): Promise<CommitOutcome> {
+export async function putCommit(store: ObjectStore, commit: Commit, options: CallOptions = {}): Promise<CommitOutcome> {
   const key = commitKey(commit);
   const { signal } = options;
   const outcome = await crashStep('commit.put', () =>
@@ -45,11 +36,7 @@ export function getCommit(store: ObjectStore, address: CommitAddress): Promise<C
 }
 
 /** Digests of all inputs committed under a key: one request per 1,000 commits on S3, none per commit. */
-export async function listCommitInputs(
-  store: ObjectStore,
-  stage: string,
-  key: string,
-): Promise<Set<string>> {
+export async function listCommitInputs(store: ObjectStore, stage: string, key: string): Promise<Set<string>> {
   const inputs = new Set<string>();
   for await (const info of store.list(commitPrefix(stage, key))) {
     const address = addressOf(info.key);
@@ -68,10 +55,7 @@ export interface CommitSelection extends CallOptions {
 }
 
 /** The chosen commits, sorted by input; only those not known already are read from the store. */
-export async function readCommits(
-  store: ObjectStore,
-  selection: CommitSelection,
-): Promise<Commit[]> {
+export async function readCommits(store: ObjectStore, selection: CommitSelection): Promise<Commit[]> {
   const { stage, key, known } = selection;
   const inputs = [...new Set(selection.inputs)].sort();
   const commits = await mapParallel(inputs, READS_AT_ONCE, async (input) => {

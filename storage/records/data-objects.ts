@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { sha256Hex } from '../../core/identity/digest.js';
-import { MAX_OBJECT_BYTES } from '../../schemas/constants.js';
+import { MAX_OBJECT_BYTES } from '../../schemas/stored.js';
 import { DataError, TransientError } from '../../schemas/errors.js';
 import { crashStep } from '../objects/crash-points.js';
 import type { CallOptions, ObjectStore } from '../objects/object-store.js';
@@ -129,11 +129,7 @@ async function adopt(
   }
 }
 
-async function putParts(
-  store: ObjectStore,
-  file: DataFile,
-  options: PutDataOptions,
-): Promise<StoredData> {
+async function putParts(store: ObjectStore, file: DataFile, options: PutDataOptions): Promise<StoredData> {
   const standing = await adoptParts(store, file, options);
   if (standing !== null) return standing;
   const limit = options.partBytes ?? MAX_OBJECT_BYTES;
@@ -174,17 +170,11 @@ async function putPartsRecord(
     parts: parts.map((part) => ({ key: part.key, sha256: part.sha256, bytes: part.bytes })),
   };
   const { signal } = options;
-  await crashStep('data.parts.put', () =>
-    createRecord(store, { key, value, schema: partsRecord, signal }),
-  );
+  await crashStep('data.parts.put', () => createRecord(store, { key, value, schema: partsRecord, signal }));
   return { key, sha256, bytes };
 }
 
-async function adoptParts(
-  store: ObjectStore,
-  file: DataFile,
-  options: CallOptions,
-): Promise<StoredData | null> {
+async function adoptParts(store: ObjectStore, file: DataFile, options: CallOptions): Promise<StoredData | null> {
   const key = dataKey(file.sha256, PARTS_EXTENSION);
   const info = await store.head(key, options);
   if (info === null) return null;

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import { sha256Hex } from '../../core/identity/digest.js';
-import { MAX_OBJECT_BYTES } from '../../schemas/constants.js';
+import { MAX_OBJECT_BYTES } from '../../schemas/stored.js';
 import { DataError, ResourceError } from '../../schemas/errors.js';
 import type { CallOptions, ObjectStore } from '../objects/object-store.js';
 import { fileError, missingObject } from '../objects/store-errors.js';

@@ -20,11 +20,7 @@ export interface NewEvent {
 }
 
 /** The event as it stands at the end of the chain; numbers start at 1. */
-export async function appendEvent(
-  store: ObjectStore,
-  run: RunRevision,
-  next: NewEvent,
-): Promise<RunEvent> {
+export async function appendEvent(store: ObjectStore, run: RunRevision, next: NewEvent): Promise<RunEvent> {
   const prefix = eventPrefix(run);
   let last = next.after ?? (await lastEvent(store, run));
   for (;;) {
@@ -37,9 +33,7 @@ export async function appendEvent(
       data: next.data,
     };
     const key = numberedKey(prefix, value.n);
-    const outcome = await crashStep('event.put', () =>
-      createRecord(store, { key, value, schema: eventRecord }),
-    );
+    const outcome = await crashStep('event.put', () => createRecord(store, { key, value, schema: eventRecord }));
     if (outcome.created) return value;
     last = outcome.record;
   }
@@ -56,16 +50,10 @@ export async function lastEvent(store: ObjectStore, run: RunRevision): Promise<R
  * All events in order, their chain verified; `after`: only those behind an event that was read and verified before.
  * @throws DataError naming the key where an event is missing, damaged or not the successor of the one before
  */
-export async function readEvents(
-  store: ObjectStore,
-  run: RunRevision,
-  after?: RunEvent,
-): Promise<RunEvent[]> {
+export async function readEvents(store: ObjectStore, run: RunRevision, after?: RunEvent): Promise<RunEvent[]> {
   const prefix = eventPrefix(run);
   const from = after === undefined ? {} : { startAfter: numberedKey(prefix, after.n) };
-  const infos = (await listAll(store, prefix, from)).filter(
-    (i) => numberOf(prefix, i.key) !== null,
-  );
+  const infos = (await listAll(store, prefix, from)).filter((i) => numberOf(prefix, i.key) !== null);
   const events = await mapParallel(infos, READS_AT_ONCE, async ({ key }) => {
     const event = await readRecord(store, key, eventRecord);
     return { key, event };

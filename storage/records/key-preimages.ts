@@ -26,11 +26,7 @@ export async function putKeyPreimage(store: ObjectStore, preimage: KeyPreimage):
 }
 
 /** What the key was made of, or null where nobody stored it. @throws DataError unless its digest is the key */
-export async function getKeyPreimage(
-  store: ObjectStore,
-  stage: string,
-  key: string,
-): Promise<KeyPreimage | null> {
+export async function getKeyPreimage(store: ObjectStore, stage: string, key: string): Promise<KeyPreimage | null> {
   const at = preimageKey(stage, key);
   const bytes = await store.get(at);
   if (bytes === null) return null;

@@ -16,19 +16,12 @@ export async function putQuarantine(store: ObjectStore, record: Quarantine): Pro
   await crashStep('quarantine.put', () => store.put(key, bytes));
 }
 
-export function getQuarantine(
-  store: ObjectStore,
-  address: CommitAddress,
-): Promise<Quarantine | null> {
+export function getQuarantine(store: ObjectStore, address: CommitAddress): Promise<Quarantine | null> {
   return readRecord(store, quarantineKey(address), quarantineRecord);
 }
 
 /** Digests of all inputs quarantined under a key, by one listing. */
-export async function listQuarantineInputs(
-  store: ObjectStore,
-  stage: string,
-  key: string,
-): Promise<Set<string>> {
+export async function listQuarantineInputs(store: ObjectStore, stage: string, key: string): Promise<Set<string>> {
   const inputs = new Set<string>();
   for await (const info of store.list(quarantinePrefix(stage, key))) {
     const address = addressOf(info.key);
@@ -38,15 +31,9 @@ export async function listQuarantineInputs(
 }
 
 /** All quarantine records under a key, sorted by input. */
-export async function listQuarantine(
-  store: ObjectStore,
-  stage: string,
-  key: string,
-): Promise<Quarantine[]> {
+export async function listQuarantine(store: ObjectStore, stage: string, key: string): Promise<Quarantine[]> {
   const inputs = [...(await listQuarantineInputs(store, stage, key))].sort();
-  const records = await mapParallel(inputs, READS_AT_ONCE, (input) =>
-    getQuarantine(store, { stage, key, input }),
-  );
+  const records = await mapParallel(inputs, READS_AT_ONCE, (input) => getQuarantine(store, { stage, key, input }));
   return records.filter((record) => record !== null);
 }
 

@@ -1,7 +1,7 @@
 // Reads and writes the small JSON records of a store: canonical text on disk, parsed by schema on every read back.
 import { type z } from 'zod';
 import { canonicalJson } from '../../core/identity/canonical-json.js';
-import { FORMAT_VERSION } from '../../schemas/constants.js';
+import { FORMAT_VERSION } from '../../schemas/stored.js';
 import { DataError } from '../../schemas/errors.js';
 import { crashStep } from '../objects/crash-points.js';
 import type { CallOptions, ObjectInfo, ObjectStore } from '../objects/object-store.js';
@@ -38,11 +38,7 @@ export function decodeRecord<T>(key: string, bytes: Uint8Array, schema: z.ZodTyp
 }
 
 /** The record at a key, or null where there is none. @throws DataError when it is damaged */
-export async function readRecord<T>(
-  store: ObjectStore,
-  key: string,
-  schema: z.ZodType<T>,
-): Promise<T | null> {
+export async function readRecord<T>(store: ObjectStore, key: string, schema: z.ZodType<T>): Promise<T | null> {
   const bytes = await store.get(key);
   return bytes === null ? null : decodeRecord(key, bytes, schema);
 }

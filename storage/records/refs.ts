@@ -23,9 +23,7 @@ export async function setRef(store: ObjectStore, name: string, value: Ref['value
   for (let version = (current?.version ?? 0) + 1; ; version++) {
     const ref: Ref = { formatVersion: 1, name, version, value, atMs: Date.now() };
     const key = numberedKey(refPrefix(name), version);
-    const outcome = await crashStep('ref.put', () =>
-      createRecord(store, { key, value: ref, schema: refRecord }),
-    );
+    const outcome = await crashStep('ref.put', () => createRecord(store, { key, value: ref, schema: refRecord }));
     if (outcome.created) return ref;
   }
 }
@@ -41,9 +39,7 @@ export async function getRef(store: ObjectStore, name: string): Promise<Ref | nu
 }
 
 /** All names with their highest versions, in the order of names. */
-export async function listRefs(
-  store: ObjectStore,
-): Promise<{ readonly name: string; readonly version: number }[]> {
+export async function listRefs(store: ObjectStore): Promise<{ readonly name: string; readonly version: number }[]> {
   const latest = new Map<string, number>();
   for (const info of await listAll(store, 'refs/')) {
     const folder = info.key.slice(0, info.key.lastIndexOf('/') + 1);

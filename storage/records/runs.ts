@@ -51,11 +51,7 @@ export async function putBeat(
 }
 
 /** The revision's latest sign of life, or null. @throws DataError naming the key when it is damaged */
-export function getBeat<T>(
-  store: ObjectStore,
-  run: RunRevision,
-  schema: z.ZodType<T>,
-): Promise<T | null> {
+export function getBeat<T>(store: ObjectStore, run: RunRevision, schema: z.ZodType<T>): Promise<T | null> {
   return readRecord(store, `${revisionPrefix(run)}beat.json`, schema);
 }
 
@@ -70,15 +66,9 @@ export async function putAttempt<T>(
 }
 
 /** All attempts of a revision, in the order of their ids. */
-export async function listAttempts<T>(
-  store: ObjectStore,
-  run: RunRevision,
-  schema: z.ZodType<T>,
-): Promise<T[]> {
+export async function listAttempts<T>(store: ObjectStore, run: RunRevision, schema: z.ZodType<T>): Promise<T[]> {
   const infos = await listAll(store, `${revisionPrefix(run)}attempts/`);
-  const attempts = await mapParallel(infos, READS_AT_ONCE, (info) =>
-    readRecord(store, info.key, schema),
-  );
+  const attempts = await mapParallel(infos, READS_AT_ONCE, (info) => readRecord(store, info.key, schema));
   return attempts.filter((attempt) => attempt !== null);
 }
 
@@ -117,9 +107,7 @@ async function* walkRevisions(store: ObjectStore, prefix: string): AsyncIterable
 }
 
 /** Yields revisions as they come; returns where to go on when one revision has too many keys to walk through. */
-async function* walkUntilJump(
-  infos: AsyncIterable<ObjectInfo>,
-): AsyncGenerator<RunRevision, string | undefined> {
+async function* walkUntilJump(infos: AsyncIterable<ObjectInfo>): AsyncGenerator<RunRevision, string | undefined> {
   let folder = '';
   let keys = 0;
   for await (const info of infos) {

@@ -33,9 +33,7 @@ export async function writeSegment(
 ): Promise<Segment> {
   await initZstd();
   const bytes = zstdCompress(Buffer.from(canonicalJson(commits)));
-  const stored = await crashStep('snapshot.segment', () =>
-    putDataBytes(store, { bytes, extension: 'zst' }, options),
-  );
+  const stored = await crashStep('snapshot.segment', () => putDataBytes(store, { bytes, extension: 'zst' }, options));
   return { ...stored, commits: commits.length };
 }
 
@@ -61,9 +59,7 @@ export async function* readSegments(
   segments: readonly SegmentReference[],
   options?: CallOptions,
 ): AsyncIterable<Commit> {
-  const lists = await mapParallel(segments, READS_AT_ONCE, (segment) =>
-    readSegment(store, segment, options),
-  );
+  const lists = await mapParallel(segments, READS_AT_ONCE, (segment) => readSegment(store, segment, options));
   yield* sortByInput(lists.flat());
 }
 

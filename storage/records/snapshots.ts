@@ -1,21 +1,14 @@
 // Snapshots: immutable, numbered lists of the commits that make up a dataset at one moment. A new one reuses segments of
 // earlier ones, so that publishing a growing dataset costs what is new and not what is there.
 import { datasetDigest } from '../../core/identity/digest.js';
-import type { StageName } from '../../schemas/constants.js';
+import type { StageName } from '../../schemas/stages.js';
 import { InputError } from '../../schemas/errors.js';
 import { snapshotRecord, type Commit, type Snapshot } from '../../schemas/records.js';
 import { crashStep } from '../objects/crash-points.js';
 import type { CallOptions, ObjectStore } from '../objects/object-store.js';
 import { numberedKey, numberOf, snapshotPrefix, unescapePath } from './key-layout.js';
 import { createRecord, listAll, readRecord } from './record-io.js';
-import {
-  readSegment,
-  readSegments,
-  SEGMENT_COMMITS,
-  sortByInput,
-  writeSegment,
-  type Segment,
-} from './segments.js';
+import { readSegment, readSegments, SEGMENT_COMMITS, sortByInput, writeSegment, type Segment } from './segments.js';
 
 export interface NewSnapshot extends CallOptions {
   /** `RUN/tokens`, `RUN/activations/SITE`, `RUN/DICT/acts` … */
@@ -70,10 +63,7 @@ export async function publishSnapshot(store: ObjectStore, next: NewSnapshot): Pr
 }
 
 /** The snapshot of highest version, or null where the dataset has none yet. */
-export async function latestSnapshot(
-  store: ObjectStore,
-  dataset: string,
-): Promise<Snapshot | null> {
+export async function latestSnapshot(store: ObjectStore, dataset: string): Promise<Snapshot | null> {
   const prefix = snapshotPrefix(dataset);
   let latest: string | null = null;
   for await (const info of store.list(prefix)) {
@@ -83,11 +73,7 @@ export async function latestSnapshot(
 }
 
 /** One version of a dataset, or null. */
-export function getSnapshot(
-  store: ObjectStore,
-  dataset: string,
-  version: number,
-): Promise<Snapshot | null> {
+export function getSnapshot(store: ObjectStore, dataset: string, version: number): Promise<Snapshot | null> {
   return readRecord(store, numberedKey(snapshotPrefix(dataset), version), snapshotRecord);
 }
 
@@ -207,11 +193,7 @@ async function inputsOf(store: ObjectStore, segment: Segment): Promise<readonly 
   return held ?? remember(store, segment.sha256, await readSegment(store, segment));
 }
 
-function remember(
-  store: ObjectStore,
-  sha256: string,
-  commits: readonly Commit[],
-): readonly string[] {
+function remember(store: ObjectStore, sha256: string, commits: readonly Commit[]): readonly string[] {
   const held = inputsBySegment.get(store) ?? new Map<string, readonly string[]>();
   inputsBySegment.set(store, held);
   const inputs = commits.map((commit) => commit.input);

@@ -18,7 +18,7 @@ import {
   makeData,
   type Data,
 } from 'apache-arrow';
-import { FORMAT_VERSION } from '../../schemas/constants.js';
+import { FORMAT_VERSION } from '../../schemas/stored.js';
 import { DataError } from '../../schemas/errors.js';
 import { stride, type ColumnData, type LeafValues, type TypedValues } from './column-data.js';
 import {
@@ -73,11 +73,7 @@ export function tableSchema(
  * One record batch of `rows` rows over the given columns, which must be of the table that the schema names.
  * @throws DataError where a column is held in another kind of array than its type asks for
  */
-export function toRecordBatch(
-  schema: Schema,
-  data: readonly ColumnData[],
-  rows: number,
-): RecordBatch {
+export function toRecordBatch(schema: Schema, data: readonly ColumnData[], rows: number): RecordBatch {
   const table = schema.metadata.get('table') as TableName;
   const dtype = DataType.isFixedSizeList(schema.fields.at(-1)?.type) ? dtypeOf(schema) : undefined;
   const children = LAYOUTS[table].columns.map((spec, i) =>
@@ -118,11 +114,7 @@ function columnType(spec: ColumnSpec, options: TableOptions): DataType {
   const plain = spec.leaves.length === 1 && spec.leaves[0]?.name === '';
   const item = plain
     ? ARROW_TYPE[leafType(spec.leaves[0] as Leaf, options)]()
-    : new Struct(
-        spec.leaves.map(
-          (leaf) => new Field(leaf.name, ARROW_TYPE[leafType(leaf, options)](), false),
-        ),
-      );
+    : new Struct(spec.leaves.map((leaf) => new Field(leaf.name, ARROW_TYPE[leafType(leaf, options)](), false)));
   if (spec.shape === 'one') return item;
   if (spec.shape === 'list') return new List(new Field(ITEM, item, false));
   return new FixedSizeList(stride(spec, options), new Field(ITEM, item, spec.shape === 'slots'));
@@ -167,9 +159,7 @@ function leavesToArrow(column: ColumnData, { spec, dtype }: Filling): Data[] {
         { column: spec.name, type: scalar, got: values.constructor.name },
       );
     }
-    return ArrayBuffer.isView(values)
-      ? numbersToArrow(scalar, values, spec.nullable)
-      : textToArrow(values);
+    return ArrayBuffer.isView(values) ? numbersToArrow(scalar, values, spec.nullable) : textToArrow(values);
   });
 }
 
@@ -192,8 +182,7 @@ function numbersToArrow(scalar: Scalar, values: TypedValues, nullable: boolean):
   const type = ARROW_TYPE[scalar]();
   const nulls = nullable ? nanAsNull(values) : { nullCount: 0 };
   if (type instanceof Bool) return makeData({ type, length, nullCount: 0, data: packBits(values) });
-  if (type instanceof Uint64)
-    return makeData({ type, length, nullCount: 0, data: toUint64(values) });
+  if (type instanceof Uint64) return makeData({ type, length, nullCount: 0, data: toUint64(values) });
   if (type instanceof Float16 && values instanceof Uint16Array)
     return makeData({ type, length, data: values, ...nulls });
   if (type instanceof Float32 && values instanceof Float32Array)
@@ -241,8 +230,7 @@ function nanAsNull(values: TypedValues): { nullCount: number; nullBitmap?: Uint8
 
 function packBits(flags: TypedValues): Uint8Array {
   const bits = new Uint8Array(Math.ceil(flags.length / 8));
-  for (let i = 0; i < flags.length; i++)
-    if (flags[i] !== 0) bits[i >> 3] = (bits[i >> 3] as number) | (1 << (i & 7));
+  for (let i = 0; i < flags.length; i++) if (flags[i] !== 0) bits[i >> 3] = (bits[i >> 3] as number) | (1 << (i & 7));
   return bits;
 }
 
@@ -281,18 +269,14 @@ function leafFromArrow(data: Data, nullable: boolean): LeafValues {
 
 function offsetsOf(data: Data): Uint32Array {
   const offsets = data.valueOffsets as Int32Array;
-  return data.length === 0
-    ? new Uint32Array(1)
-    : new Uint32Array(offsets.buffer, offsets.byteOffset, data.length + 1);
+  return data.length === 0 ? new Uint32Array(1) : new Uint32Array(offsets.buffer, offsets.byteOffset, data.length + 1);
 }
 
 function textFromArrow(data: Data): string[] {
   const offsets = offsetsOf(data);
   const bytes = data.values as Uint8Array;
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return Array.from({ length: data.length }, (_, i) =>
-    buffer.toString('utf8', offsets[i], offsets[i + 1]),
-  );
+  return Array.from({ length: data.length }, (_, i) => buffer.toString('utf8', offsets[i], offsets[i + 1]));
 }
 
 function usedSlots(items: Data, rows: number): Uint32Array {
@@ -316,7 +300,6 @@ function unpackBits(bits: Uint8Array, length: number): Uint8Array {
 function fromUint64(values: BigUint64Array, length: number): Float64Array {
   const words = new Uint32Array(values.buffer, values.byteOffset, length * 2);
   const numbers = new Float64Array(length);
-  for (let i = 0; i < length; i++)
-    numbers[i] = (words[2 * i] as number) + (words[2 * i + 1] as number) * 2 ** 32;
+  for (let i = 0; i < length; i++) numbers[i] = (words[2 * i] as number) + (words[2 * i + 1] as number) * 2 ** 32;
   return numbers;
 }

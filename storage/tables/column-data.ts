@@ -52,8 +52,7 @@ const PACK: Pack = {
     flat(c.feature),
     { leaves: [c.examples.doc, c.examples.pos, c.examples.value], count: c.examples.count },
   ],
-  training: (c) =>
-    [c.split, c.step, c.tokens, c.loss, c.fvu, c.l0, c.deadFraction, c.lr, c.gradNorm].map(flat),
+  training: (c) => [c.split, c.step, c.tokens, c.loss, c.fvu, c.l0, c.deadFraction, c.lr, c.gradNorm].map(flat),
 };
 
 const UNPACK: Unpack = {
@@ -112,18 +111,12 @@ const UNPACK: Unpack = {
 };
 
 /** A table's columns in the order of its layout, as views. */
-export function packColumns<T extends TableName>(
-  table: T,
-  columns: TableColumns[T],
-): readonly ColumnData[] {
+export function packColumns<T extends TableName>(table: T, columns: TableColumns[T]): readonly ColumnData[] {
   return PACK[table](columns);
 }
 
 /** The inverse of `packColumns`. */
-export function unpackColumns<T extends TableName>(
-  table: T,
-  data: readonly ColumnData[],
-): TableColumns[T] {
+export function unpackColumns<T extends TableName>(table: T, data: readonly ColumnData[]): TableColumns[T] {
   return UNPACK[table](data);
 }
 
@@ -141,11 +134,7 @@ export function stride(spec: ColumnSpec, options: TableOptions): number {
  * Rows that all columns agree on.
  * @throws DataError where two columns differ in length, naming both
  */
-export function countRows(
-  table: TableName,
-  data: readonly ColumnData[],
-  options: TableOptions,
-): number {
+export function countRows(table: TableName, data: readonly ColumnData[], options: TableOptions): number {
   const specs = LAYOUTS[table].columns;
   const lengths = specs.map((spec, i) => rowsOf(spec, data[i] as ColumnData, options));
   const rows = lengths[0] ?? 0;
@@ -176,17 +165,12 @@ function rowsOf(spec: ColumnSpec, data: ColumnData, options: TableOptions): numb
  * Rows from … to − 1 of a column; views, except that offsets are copied to start at 0.
  * @param width leaf values per row (see `stride`); not used for lists
  */
-export function sliceColumn(
-  data: ColumnData,
-  [from, to]: readonly [number, number],
-  width: number,
-): ColumnData {
+export function sliceColumn(data: ColumnData, [from, to]: readonly [number, number], width: number): ColumnData {
   if (data.offsets) {
     const base = data.offsets[from] as number;
     const end = data.offsets[to] as number;
     const rebased = data.offsets.slice(from, to + 1);
-    if (base > 0)
-      for (let i = 0; i < rebased.length; i++) rebased[i] = (rebased[i] as number) - base;
+    if (base > 0) for (let i = 0; i < rebased.length; i++) rebased[i] = (rebased[i] as number) - base;
     return { leaves: data.leaves.map((leaf) => cut(leaf, base, end)), offsets: rebased };
   }
   return {
@@ -200,14 +184,10 @@ export function joinColumn(pieces: readonly ColumnData[]): ColumnData {
   const first = pieces[0];
   if (!first) return { leaves: [] };
   if (pieces.length === 1) return first;
-  const leaves = first.leaves.map((_, i) =>
-    joinLeaf(pieces.map((piece) => piece.leaves[i] as LeafValues)),
-  );
+  const leaves = first.leaves.map((_, i) => joinLeaf(pieces.map((piece) => piece.leaves[i] as LeafValues)));
   const joined = {
     leaves,
-    count: first.count
-      ? (joinLeaf(pieces.map((piece) => piece.count as Uint32Array)) as Uint32Array)
-      : undefined,
+    count: first.count ? (joinLeaf(pieces.map((piece) => piece.count as Uint32Array)) as Uint32Array) : undefined,
   };
   return first.offsets
     ? { ...joined, offsets: joinOffsets(pieces.map((piece) => piece.offsets as Uint32Array)) }
@@ -318,22 +298,15 @@ function leafAs<V extends LeafValues>(
   );
 }
 
-const u32 = (d: readonly ColumnData[], column: number, leaf = 0): Uint32Array =>
-  leafAs(Uint32Array, d, [column, leaf]);
-const u16 = (d: readonly ColumnData[], column: number, leaf = 0): Uint16Array =>
-  leafAs(Uint16Array, d, [column, leaf]);
-const u8 = (d: readonly ColumnData[], column: number): Uint8Array =>
-  leafAs(Uint8Array, d, [column, 0]);
-const f32 = (d: readonly ColumnData[], column: number): Float32Array =>
-  leafAs(Float32Array, d, [column, 0]);
+const u32 = (d: readonly ColumnData[], column: number, leaf = 0): Uint32Array => leafAs(Uint32Array, d, [column, leaf]);
+const u16 = (d: readonly ColumnData[], column: number, leaf = 0): Uint16Array => leafAs(Uint16Array, d, [column, leaf]);
+const u8 = (d: readonly ColumnData[], column: number): Uint8Array => leafAs(Uint8Array, d, [column, 0]);
+const f32 = (d: readonly ColumnData[], column: number): Float32Array => leafAs(Float32Array, d, [column, 0]);
 const f64 = (d: readonly ColumnData[], column: number, leaf = 0): Float64Array =>
   leafAs(Float64Array, d, [column, leaf]);
-const text = (d: readonly ColumnData[], column: number): Utf8 =>
-  leafAs<string[]>(Array, d, [column, 0]);
-const offsets = (d: readonly ColumnData[], column: number): Uint32Array =>
-  d[column]?.offsets ?? new Uint32Array(1);
-const count = (d: readonly ColumnData[], column: number): Uint32Array =>
-  d[column]?.count ?? new Uint32Array(0);
+const text = (d: readonly ColumnData[], column: number): Utf8 => leafAs<string[]>(Array, d, [column, 0]);
+const offsets = (d: readonly ColumnData[], column: number): Uint32Array => d[column]?.offsets ?? new Uint32Array(1);
+const count = (d: readonly ColumnData[], column: number): Uint32Array => d[column]?.count ?? new Uint32Array(0);
 
 function act(d: readonly ColumnData[], column: number): Uint16Array | Float32Array {
   return d[column]?.leaves[0] instanceof Float32Array ? f32(d, column) : u16(d, column);

@@ -1,7 +1,7 @@
 // The layout of every table on disk (contract) and its columns in memory, in one table: a missing row does not compile.
 // In memory: u64 = Float64Array of integers below 2^53, f16 = Uint16Array of bits, bool = Uint8Array of 0 and 1,
 // null of a nullable number = NaN. Holds no code that reads or writes.
-import { BATCH_ROWS, MAX_OBJECT_BYTES } from '../../schemas/constants.js';
+import { BATCH_ROWS, MAX_OBJECT_BYTES } from '../../schemas/stored.js';
 
 export type Utf8 = readonly string[];
 

@@ -1,26 +1,14 @@
 // Reads tables into typed arrays: whole files (at most one object each) and single record batches by their byte range.
 // Makes no row objects; text columns become strings.
 import { readFile } from 'node:fs/promises';
-import {
-  DataType,
-  Precision,
-  RecordBatchReader,
-  type RecordBatch,
-  type Schema,
-} from 'apache-arrow';
-import { FORMAT_VERSION } from '../../schemas/constants.js';
+import { DataType, Precision, RecordBatchReader, type RecordBatch, type Schema } from 'apache-arrow';
+import { FORMAT_VERSION } from '../../schemas/stored.js';
 import { DataError } from '../../schemas/errors.js';
 import { ArrowFileEncoder } from '../arrow/file-writer.js';
 import { initZstd } from '../arrow/zstd.js';
 import { fromRecordBatch, tableSchema } from './arrow-columns.js';
 import { joinColumn, unpackColumns, type ColumnData } from './column-data.js';
-import {
-  LAYOUTS,
-  isTableName,
-  type TableColumns,
-  type TableName,
-  type TableOptions,
-} from './layouts.js';
+import { LAYOUTS, isTableName, type TableColumns, type TableName, type TableOptions } from './layouts.js';
 
 /** A file's columns with what its schema says. */
 export interface ReadTable<T extends TableName> {
@@ -35,10 +23,7 @@ export interface ReadTable<T extends TableName> {
  * @param file path or bytes
  * @throws DataError where the file is damaged, of another table or of a newer format version
  */
-export async function readTable<T extends TableName>(
-  table: T,
-  file: string | Uint8Array,
-): Promise<ReadTable<T>> {
+export async function readTable<T extends TableName>(table: T, file: string | Uint8Array): Promise<ReadTable<T>> {
   await initZstd();
   const where = typeof file === 'string' ? file : `${file.length} bytes`;
   const bytes = aligned(typeof file === 'string' ? await readFile(file) : file);
@@ -82,9 +67,7 @@ export async function readSourceTable(file: string | Uint8Array): Promise<TableC
 }
 
 /** {doc [n], pos [n], act [n · width]} of an activations file; `act` is halves or floats as stored. */
-export async function readActivations(
-  file: string | Uint8Array,
-): Promise<TableColumns['activations']> {
+export async function readActivations(file: string | Uint8Array): Promise<TableColumns['activations']> {
   return (await readTable('activations', file)).columns;
 }
 
@@ -125,10 +108,7 @@ function schemaBytes(table: TableName, options: TableOptions): Uint8Array {
   return bytes;
 }
 
-function openFile(
-  bytes: Uint8Array,
-  where: string,
-): { batches: RecordBatch[]; metadata: Map<string, string> } {
+function openFile(bytes: Uint8Array, where: string): { batches: RecordBatch[]; metadata: Map<string, string> } {
   try {
     const reader = RecordBatchReader.from(bytes).open();
     // The reader forgets its schema once it has been read to the end.
@@ -148,11 +128,7 @@ function notAFile(where: string, error: unknown): DataError {
   );
 }
 
-function checkMetadata(
-  table: TableName,
-  metadata: ReadonlyMap<string, string>,
-  where: string,
-): void {
+function checkMetadata(table: TableName, metadata: ReadonlyMap<string, string>, where: string): void {
   const found = metadata.get('table');
   if (found !== table) {
     throw new DataError(
@@ -187,10 +163,7 @@ const EMPTY = {
   dtype: () => new Uint16Array(0),
 } as const;
 
-function emptyColumn(
-  shape: 'one' | 'list' | 'width' | 'slots',
-  leaves: readonly (keyof typeof EMPTY)[],
-): ColumnData {
+function emptyColumn(shape: 'one' | 'list' | 'width' | 'slots', leaves: readonly (keyof typeof EMPTY)[]): ColumnData {
   const column = { leaves: leaves.map((type) => EMPTY[type]()) };
   if (shape === 'list') return { ...column, offsets: new Uint32Array(1) };
   return shape === 'slots' ? { ...column, count: new Uint32Array(0) } : column;
@@ -226,9 +199,7 @@ export function readTableOptions(
     throw notAFile(where, error);
   }
   const table = tableOf(schema.metadata);
-  const fixed = schema.fields
-    .map((field) => field.type as DataType)
-    .find((type) => DataType.isFixedSizeList(type));
+  const fixed = schema.fields.map((field) => field.type as DataType).find((type) => DataType.isFixedSizeList(type));
   if (!fixed) return { table, options: {} };
   if (table === 'top') return { table, options: { k: fixed.listSize } };
   const item = fixed.valueType as DataType;

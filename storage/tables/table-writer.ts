@@ -4,7 +4,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { Schema } from 'apache-arrow';
-import { MAX_OBJECT_BYTES } from '../../schemas/constants.js';
+import { MAX_OBJECT_BYTES } from '../../schemas/stored.js';
 import { DataError } from '../../schemas/errors.js';
 import type { BatchRecord } from '../../schemas/records.js';
 import { ArrowFileEncoder } from '../arrow/file-writer.js';
@@ -112,9 +112,7 @@ export class TableWriter<T extends TableName> {
       from += taken.rows;
       if (taken.full) await this.#flush();
     }
-    this.#pending = this.#pending.map((piece, i) =>
-      i < this.#owned ? piece : piece.map(copyColumn),
-    );
+    this.#pending = this.#pending.map((piece, i) => (i < this.#owned ? piece : piece.map(copyColumn)));
     this.#owned = this.#pending.length;
   }
 
@@ -193,10 +191,7 @@ export class TableWriter<T extends TableName> {
   /** The open file, or the next one where the batch would not fit. */
   async #fileFor(rawBytes: number): Promise<OpenFile> {
     const current = this.#file;
-    if (
-      current &&
-      (current.rows === 0 || current.rawBytes + rawBytes <= MAX_OBJECT_BYTES - FILE_OVERHEAD_BYTES)
-    )
+    if (current && (current.rows === 0 || current.rawBytes + rawBytes <= MAX_OBJECT_BYTES - FILE_OVERHEAD_BYTES))
       return current;
     await this.#closeFile();
     const next = await this.#openFile();
@@ -206,8 +201,7 @@ export class TableWriter<T extends TableName> {
 
   async #openFile(): Promise<OpenFile> {
     const n = this.#done.length;
-    const path =
-      n === 0 ? this.#options.path : `${this.#options.path.replace(/\.arrow$/, '')}-${n}.arrow`;
+    const path = n === 0 ? this.#options.path : `${this.#options.path.replace(/\.arrow$/, '')}-${n}.arrow`;
     const handle = await open(path, 'w');
     const encoder = new ArrowFileEncoder(this.#schema, this.#layout.compressed);
     const file: OpenFile = {
@@ -258,11 +252,7 @@ async function append(file: OpenFile, chunks: readonly Uint8Array[]): Promise<vo
 }
 
 /** writev may write less than asked (a nearly full disk, a signal): then the rest goes chunk by chunk. */
-async function writeAll(
-  handle: FileHandle,
-  chunks: readonly Uint8Array[],
-  length: number,
-): Promise<void> {
+async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], length: number): Promise<void> {
   const { bytesWritten } = await handle.writev([...chunks]);
   if (bytesWritten === length) return;
   let skip = bytesWritten;

@@ -17,14 +17,9 @@ export interface ConformanceTarget {
 }
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);
-const plain = (bytes: Uint8Array | null): string | null =>
-  bytes === null ? null : new TextDecoder().decode(bytes);
+const plain = (bytes: Uint8Array | null): string | null => (bytes === null ? null : new TextDecoder().decode(bytes));
 
-async function keysOf(
-  store: ObjectStore,
-  prefix: string,
-  options: { startAfter?: string } = {},
-): Promise<string[]> {
+async function keysOf(store: ObjectStore, prefix: string, options: { startAfter?: string } = {}): Promise<string[]> {
   const keys: string[] = [];
   for await (const info of store.list(prefix, options)) keys.push(info.key);
   return keys;

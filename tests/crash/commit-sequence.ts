@@ -32,11 +32,7 @@ export interface SequenceResult {
 }
 
 /** Does it all; `attempt` names who does. */
-export async function runSequence(
-  store: ObjectStore,
-  spool: string,
-  attempt: string,
-): Promise<SequenceResult> {
+export async function runSequence(store: ObjectStore, spool: string, attempt: string): Promise<SequenceResult> {
   const output = await spoolOutput(spool, attempt);
   await putBeat(store, RUN, { atMs: 1 });
   await putKeyPreimage(store, PREIMAGE);

@@ -29,14 +29,11 @@ afterEach(async () => {
   await project.remove();
 });
 
-const line = (id: string, text: string): string =>
-  `${JSON.stringify({ id, text, split: 'fit' })}\n`;
+const line = (id: string, text: string): string => `${JSON.stringify({ id, text, split: 'fit' })}\n`;
 
 /** Documents of one part, all good. */
 const good = (part: string): string =>
-  Array.from({ length: 5 }, (_, i) =>
-    line(`${part}-${i}`, `In the beginning of ${part} ${i}.`),
-  ).join('');
+  Array.from({ length: 5 }, (_, i) => line(`${part}-${i}`, `In the beginning of ${part} ${i}.`)).join('');
 
 async function withParts(
   parts: Readonly<Record<string, string | Uint8Array>>,
@@ -47,8 +44,7 @@ async function withParts(
     chapters: 1,
     run: { corpus: { sources: Object.keys(parts), ...corpus }, saes: [] },
   });
-  for (const [name, content] of Object.entries(parts))
-    await writeFile(path.join(project.folder, name), content);
+  for (const [name, content] of Object.entries(parts)) await writeFile(path.join(project.folder, name), content);
 }
 
 /** Changes the run file's sources. */
@@ -58,8 +54,7 @@ async function sources(names: readonly string[]): Promise<void> {
   await writeFile(file, stringify({ ...value, corpus: { ...value.corpus, sources: names } }));
 }
 
-const run = (): Promise<CommandResult> =>
-  project.assay('run', 'run.yaml', '--until', 'tokens', '--follow');
+const run = (): Promise<CommandResult> => project.assay('run', 'run.yaml', '--until', 'tokens', '--follow');
 
 /** The run ends with exit code 1 and these texts. */
 async function fails(...texts: readonly RegExp[]): Promise<void> {
@@ -127,10 +122,7 @@ describe('a bad document in mid-stream', () => {
       expect(await commitsOf('corpus')).toEqual(before.corpus);
       expect(await commitsOf('tokens')).toEqual(before.tokens);
 
-      await writeFile(
-        path.join(project.folder, bad),
-        bad.endsWith('.gz') ? gzipSync(good('b')) : good('b'),
-      );
+      await writeFile(path.join(project.folder, bad), bad.endsWith('.gz') ? gzipSync(good('b')) : good('b'));
       const mended = await run();
       expect(mended.stdout + mended.stderr).toContain('is complete');
       expect(mended.stderr).toMatch(/corpus\s+1 of 2 to do/);
@@ -142,10 +134,7 @@ describe('a bad document in mid-stream', () => {
   );
 
   it('is left out, counted and told where bad documents are skipped', async () => {
-    await withParts(
-      { 'a.jsonl': `${good('a')}not json\n${line('z', 'last')}` },
-      { onBadDocument: 'skip' },
-    );
+    await withParts({ 'a.jsonl': `${good('a')}not json\n${line('z', 'last')}` }, { onBadDocument: 'skip' });
     const { code } = await run();
     expect(code).toBe(0);
     const { rows } = await project.json<{ rows: unknown[][] }>(

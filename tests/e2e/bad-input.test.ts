@@ -9,7 +9,7 @@ import { parse, stringify } from 'yaml';
 import { decodeModel, encodeModel, joinChunks } from '../../core/onnx/codec.js';
 import { graphOf } from '../../core/onnx/cut.js';
 import type { ModelProto } from '../../core/onnx/proto.js';
-import { packageRoot } from '../../infra/package-root.js';
+import { packageRoot } from '../../servers/package-root.js';
 import { createProject, runOf, type Project } from './harness/project.js';
 
 const TINY = path.join(packageRoot(), 'tests', 'fixtures', 'tiny-lm');
@@ -35,8 +35,7 @@ async function refused(...texts: readonly (string | RegExp)[]): Promise<string> 
 
 const at = (name: string): string => path.join(project.folder, name);
 
-const save = (name: string, content: string | Uint8Array): Promise<void> =>
-  writeFile(at(name), content);
+const save = (name: string, content: string | Uint8Array): Promise<void> => writeFile(at(name), content);
 
 async function withRun(run: Record<string, unknown>): Promise<void> {
   project = await createProject({ chapters: 3, run });
@@ -48,17 +47,12 @@ describe('a wrong run file', () => {
     const text = await readFile(at('run.yaml'), 'utf8');
     await save(
       'run.yaml',
-      text
-        .replace('shardTokens:', 'shardTokns:')
-        .replace('k: 8', 'k: 0')
-        .replace('lr: 0.001', 'lr: fast'),
+      text.replace('shardTokens:', 'shardTokns:').replace('k: 8', 'k: 0').replace('lr: 0.001', 'lr: fast'),
     );
     const lines = text.split('\n');
     const line = (of: string): number => lines.findIndex((l) => l.includes(of)) + 1;
     await refused(
-      new RegExp(
-        `run\\.yaml:${line('shardTokens:')}:\\d+.*shardTokns.*did you mean \`shardTokens\``,
-      ),
+      new RegExp(`run\\.yaml:${line('shardTokens:')}:\\d+.*shardTokns.*did you mean \`shardTokens\``),
       new RegExp(`run\\.yaml:${line('k: 8')}:\\d+.*saes\\[0\\]\\.k.*found 0`),
       new RegExp(`run\\.yaml:${line('lr: 0.001')}:\\d+.*saes\\[0\\]\\.lr.*found "fast"`),
     );
@@ -73,10 +67,7 @@ describe('a wrong run file', () => {
     const document = JSON.parse(stdout) as {
       error: { details: { problems: { field: string }[] } };
     };
-    expect(document.error.details.problems.map((p) => p.field).sort()).toEqual([
-      'saes[0].k',
-      'seed',
-    ]);
+    expect(document.error.details.problems.map((p) => p.field).sort()).toEqual(['saes[0].k', 'seed']);
   });
 
   it('that is not there is refused with its path', async () => {
@@ -165,9 +156,7 @@ describe('a wrong model', () => {
         (node) => node.opType === 'Gelu' || node.opType === 'Tanh' || node.opType === 'Erf',
       );
       const target = last < 0 ? first : last;
-      const node = graph.node.map((n, i) =>
-        i === target ? { ...n, opType: 'FancyActivation' } : n,
-      );
+      const node = graph.node.map((n, i) => (i === target ? { ...n, opType: 'FancyActivation' } : n));
       return { ...model, graph: { ...graph, node } };
     });
     await withModel('m.onnx', bytes);
@@ -189,11 +178,7 @@ describe('a wrong model', () => {
       return { ...model, graph: { ...graph, initializer } };
     });
     await withModel('m.onnx', bytes);
-    await refused(
-      'Expected external weights inside the folder of',
-      '../secret.bin',
-      'Copy the file beside the model',
-    );
+    await refused('Expected external weights inside the folder of', '../secret.bin', 'Copy the file beside the model');
   });
 
   it('is refused with weights behind a link that leads outside', async () => {

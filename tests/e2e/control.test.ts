@@ -4,14 +4,9 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { PROGRESS_QUERY } from '../../schemas/constants.js';
+import { PROGRESS_QUERY } from '../../schemas/orchestration.js';
 import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
-import {
-  createProject,
-  type CommandResult,
-  type Project,
-  type ProjectOptions,
-} from './harness/project.js';
+import { createProject, type CommandResult, type Project, type ProjectOptions } from './harness/project.js';
 import { ENDED, progressOf, untilStatus, type Status } from './harness/watch.js';
 import { startTestWorker, type TestWorker } from './harness/worker.js';
 
@@ -63,10 +58,7 @@ function started({ code, stdout, stderr }: CommandResult): void {
 }
 
 /** Starts the run and waits until a stage has done something and not everything. */
-async function startInto(
-  of: Project,
-  stage: 'activations' | 'encode',
-): Promise<{ workflow: string }> {
+async function startInto(of: Project, stage: 'activations' | 'encode'): Promise<{ workflow: string }> {
   const begun = await of.json<{ workflow: string }>('run', 'run.yaml');
   await untilStatus(of, (status) => progressOf(status, stage).done > 0);
   return begun;
@@ -187,14 +179,10 @@ describe('run', () => {
   it('ends after the stage of --until and reads the documents of --limit', async () => {
     const small = await project();
     await worker(small);
-    const result = await small.assay(
-      ...['run', 'run.yaml', '--until', 'tokens', '--limit', '7', '--follow'],
-    );
+    const result = await small.assay(...['run', 'run.yaml', '--until', 'tokens', '--limit', '7', '--follow']);
     expect(result.code).toBe(0);
     const datasets = await small.json<{ name: string; rows: number }[]>('datasets');
-    expect(datasets.map(({ name }) => name)).not.toContain(
-      'small/activations/blocks.2.hook_resid_post',
-    );
+    expect(datasets.map(({ name }) => name)).not.toContain('small/activations/blocks.2.hook_resid_post');
     expect(datasets.find(({ name }) => name === 'small/documents')?.rows).toBe(7);
   }, 60_000);
 

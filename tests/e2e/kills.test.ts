@@ -1,7 +1,7 @@
 // SIGKILL of worker, compute child, Temporal and MinIO in every stage: the same digests afterwards, and no more repeated than was in hand.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KeyedRandom } from '../../core/tensor/random.js';
-import { STAGES } from '../../schemas/constants.js';
+import { STAGES } from '../../schemas/stages.js';
 import { startTestMinio, type TestMinio } from '../servers/minio.js';
 import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
 import { runWithKills, VICTIMS, type Kill } from './harness/kill-run.js';

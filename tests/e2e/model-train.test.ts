@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { packageRoot } from '../../infra/package-root.js';
+import { packageRoot } from '../../servers/package-root.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
 import { killIfSame } from '../../runtime/child/process-identity.js';
@@ -60,11 +60,7 @@ const train = ({ project }: Place, ...more: string[]): Promise<CommandResult> =>
 
 /** Digests of the trained models by dataset and table. */
 async function digests({ project }: Place): Promise<Record<string, string>> {
-  const rows = await project.json<{ name: string; table: string; digest: string }[]>(
-    'datasets',
-    '--store',
-    './data',
-  );
+  const rows = await project.json<{ name: string; table: string; digest: string }[]>('datasets', '--store', './data');
   const models = rows.filter(({ name }) => name.startsWith('pair/models/'));
   return Object.fromEntries(models.map(({ name, table, digest }) => [`${name} ${table}`, digest]));
 }
@@ -110,10 +106,7 @@ describe('killed at random moments and run again', () => {
     for (let run = 0; ; run++) {
       const command = there.project.start('model', 'train', 'train.yaml');
       const after = run < 5 ? (0.1 + 0.6 * random.nextFloat()) * took : Infinity;
-      const ended =
-        after === Infinity
-          ? await command.ended
-          : await Promise.race([command.ended, sleep(after, null)]);
+      const ended = after === Infinity ? await command.ended : await Promise.race([command.ended, sleep(after, null)]);
       if (ended) {
         expect(ended.code, ended.stderr).toBe(0);
         break;
@@ -197,9 +190,7 @@ describe('what it wrote', () => {
       });
     }
     const files = await readdir(path.join(project.folder, 'models', 'gpt'));
-    expect(files.sort()).toEqual([
-      ...['model.onnx', 'model.safetensors', 'tokenizer.json', 'training.json'],
-    ]);
+    expect(files.sort()).toEqual([...['model.onnx', 'model.safetensors', 'tokenizer.json', 'training.json']]);
   });
 });
 
@@ -226,9 +217,7 @@ describe('refused', () => {
     await writeFile(path.join(there.project.folder, 'init.safetensors'), Buffer.concat(bytes));
     const { code, stderr } = await train(there);
     expect(code).toBe(2);
-    expect(stderr).toContain(
-      'expected tensor "transformer.wte.weight" as F32 [4096, 32], found F32 [2, 3]',
-    );
+    expect(stderr).toContain('expected tensor "transformer.wte.weight" as F32 [4096, 32], found F32 [2, 3]');
     untouched(there);
   });
 

@@ -74,11 +74,7 @@ describe('a run from text to features', () => {
   });
 
   it('started again with the same file goes on with the same revision', async () => {
-    const again = await project.json<{ revision: number; state: string }>(
-      'run',
-      'run.yaml',
-      '--follow',
-    );
+    const again = await project.json<{ revision: number; state: string }>('run', 'run.yaml', '--follow');
     expect(again).toMatchObject({ revision: 1, state: 'completed' });
   }, 60_000);
 
@@ -120,9 +116,7 @@ describe('a run from text to features', () => {
       'small',
     );
     expect(rows).toEqual(
-      [...byFeature]
-        .sort(([a], [b]) => a - b)
-        .map(([feature, postings]) => [feature, postings.length]),
+      [...byFeature].sort(([a], [b]) => a - b).map(([feature, postings]) => [feature, postings.length]),
     );
     const exported = await project.assay('export', 'small/sae/postings', '--to', 'parquet');
     expect(exported.code).toBe(0);
@@ -150,10 +144,7 @@ describe('a run from text to features', () => {
   }, 120_000);
 
   it('a damaged object is found, named and reported by verify', async () => {
-    const { objects } = await project.json<{ objects: { key: string }[] }>(
-      'describe',
-      'small/sae/top',
-    );
+    const { objects } = await project.json<{ objects: { key: string }[] }>('describe', 'small/sae/top');
     const file = path.join(project.folder, 'data', objects[0]?.key ?? '');
     const bytes = await readFile(file);
     const flipped = Buffer.from(bytes);

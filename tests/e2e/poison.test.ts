@@ -77,8 +77,7 @@ async function poisoned(quarantinedShards: number): Promise<Project> {
   return made;
 }
 
-const names = (list: readonly { readonly shard: string }[]): string[] =>
-  list.map(({ shard }) => shard).sort();
+const names = (list: readonly { readonly shard: string }[]): string[] => list.map(({ shard }) => shard).sort();
 
 describe('NaN in the activations of two shards', () => {
   it('costs those two within the tolerance: exit 0, a warning, and the place of each', async () => {
@@ -95,9 +94,7 @@ describe('NaN in the activations of two shards', () => {
       expect(shard.details['document']).toEqual(expect.any(Number));
       expect(shard.details['position']).toEqual(expect.any(Number));
       const { document, position } = shard.details as { document: number; position: number };
-      expect(shard.message).toContain(
-        `found NaN at site ${SITE}, document ${document}, position ${position}`,
-      );
+      expect(shard.message).toContain(`found NaN at site ${SITE}, document ${document}, position ${position}`);
     }
     const { stages } = await untilStatus(within, ({ state }) => state === 'completed');
     const activations = stages.find(({ stage }) => stage === 'activations');

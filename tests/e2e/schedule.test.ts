@@ -87,11 +87,8 @@ describe('assay schedule', () => {
 
   it('does nothing for days whose runs are complete', async () => {
     const before = await project.json('logs', 'nightly-2026-01-04');
-    await project.json(
-      ...['schedule', 'backfill', 'nightly', '--from', '2026-01-05', '--to', '2026-01-07'],
-    );
-    for (let waited = 0; (await show()).recent.length < 4 && waited < 30_000; waited += 500)
-      await sleep(500);
+    await project.json(...['schedule', 'backfill', 'nightly', '--from', '2026-01-05', '--to', '2026-01-07']);
+    for (let waited = 0; (await show()).recent.length < 4 && waited < 30_000; waited += 500) await sleep(500);
     await sleep(3000);
     expect((await show()).recent).toHaveLength(4);
     expect(await runNames()).toEqual(['nightly-2026-01-04/1', 'nightly-2026-01-05/1']);

@@ -4,14 +4,10 @@ import path from 'node:path';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { isAlive, startTimeOf } from '../../infra/servers/process-record.js';
-import {
-  findFreePort,
-  findRecordedServer,
-  withFreePorts,
-} from '../../infra/servers/server-process.js';
-import { startMinioServer } from '../../infra/servers/minio.js';
-import { SEARCH_ATTRIBUTES, startTemporalServer } from '../../infra/servers/temporal.js';
+import { isAlive, startTimeOf } from '../../servers/process-record.js';
+import { findFreePort, findRecordedServer, withFreePorts } from '../../servers/server-process.js';
+import { startMinioServer } from '../../servers/minio.js';
+import { SEARCH_ATTRIBUTES, startTemporalServer } from '../../servers/temporal.js';
 import { ResourceError } from '../../schemas/errors.js';
 import { startTestMinio, type TestMinio } from '../servers/minio.js';
 import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
@@ -35,9 +31,7 @@ describe('Temporal dev server', () => {
 
   it('serves its web page and has the search attributes of runs', async () => {
     expect((await fetch(temporal.uiUrl)).status).toBe(200);
-    expect(await attributes(temporal.address)).toEqual(
-      expect.arrayContaining([...SEARCH_ATTRIBUTES]),
-    );
+    expect(await attributes(temporal.address)).toEqual(expect.arrayContaining([...SEARCH_ATTRIBUTES]));
   });
 
   it('comes back on its file and address with what it knew, after SIGKILL', async () => {
@@ -125,9 +119,7 @@ describe('MinIO', () => {
       bucket: 'assay',
       program: file,
     });
-    await expect(start).rejects.toThrow(
-      /Expected MinIO to answer at .*it ended[\s\S]*no room here/,
-    );
+    await expect(start).rejects.toThrow(/Expected MinIO to answer at .*it ended[\s\S]*no room here/);
   });
 });
 

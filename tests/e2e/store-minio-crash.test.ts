@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type MinioServer, startMinioServer } from '../../infra/servers/minio.js';
+import { type MinioServer, startMinioServer } from '../../servers/minio.js';
 import { CRASH_STEPS } from '../../storage/objects/crash-points.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import { crashEverywhere } from '../crash/crash-everywhere.js';

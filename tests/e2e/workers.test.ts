@@ -16,10 +16,7 @@ afterAll(async () => {
   await Promise.all([temporal.stop(), minio.stop()]);
 });
 
-async function digestsWith(
-  workers: number,
-  options: ProjectOptions = {},
-): Promise<Record<string, string>> {
+async function digestsWith(workers: number, options: ProjectOptions = {}): Promise<Record<string, string>> {
   const project = await createProject({ ...options, address: temporal.address });
   const started = await Promise.all(
     Array.from({ length: workers }, () => startTestWorker(project, { address: temporal.address })),

@@ -59,9 +59,7 @@ export async function startFaultServer(): Promise<FaultServer> {
 export function fails(status: number, code: string, headers: Record<string, string> = {}): Answer {
   return (_request, response) => {
     response.writeHead(status, { 'content-type': 'application/xml', ...headers });
-    response.end(
-      `<?xml version="1.0"?><Error><Code>${code}</Code><Message>scripted ${code}</Message></Error>`,
-    );
+    response.end(`<?xml version="1.0"?><Error><Code>${code}</Code><Message>scripted ${code}</Message></Error>`);
   };
 }
 
@@ -108,10 +106,7 @@ export function answers(status: number, headers: Record<string, string> = {}): A
   };
 }
 
-function head(
-  response: ServerResponse,
-  part: { from: number; to: number; size: number; range: unknown },
-): void {
+function head(response: ServerResponse, part: { from: number; to: number; size: number; range: unknown }): void {
   response.writeHead(part.range ? 206 : 200, {
     etag: '"one"',
     'content-length': part.to - part.from,

@@ -74,9 +74,7 @@ describe('requests that fail for a while', () => {
     server.script(fails(503, 'ServiceUnavailable'));
     const error = await failureOf(store.get('a/b'));
     expect(error).toBeInstanceOf(TransientError);
-    expect(error.message).toMatch(
-      /ServiceUnavailable, HTTP 503.*read.*a\/b.*s3:\/\/bucket\/prefix/s,
-    );
+    expect(error.message).toMatch(/ServiceUnavailable, HTTP 503.*read.*a\/b.*s3:\/\/bucket\/prefix/s);
     expect(server.requests).toHaveLength(limits.attempts);
   });
 
@@ -201,9 +199,7 @@ describe('requests', () => {
     );
     server.script((_request, response) => {
       response.writeHead(200, { 'content-type': 'application/xml' });
-      response.end(
-        `<ListBucketResult><IsTruncated>false</IsTruncated>${contents.join('')}</ListBucketResult>`,
-      );
+      response.end(`<ListBucketResult><IsTruncated>false</IsTruncated>${contents.join('')}</ListBucketResult>`);
     });
     const listed = await listCommitInputs(store, 'tokens', key);
     expect([...listed]).toEqual(inputs);

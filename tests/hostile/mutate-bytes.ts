@@ -66,7 +66,11 @@ export function mutateBytes(
     case 'cut':
       return before;
     case 'insert':
-      return joined(before, Uint8Array.from({ length: Math.min(length, 64) }, () => random.nextInt(256)), bytes.subarray(at)); // prettier-ignore
+      return joined(
+        before,
+        Uint8Array.from({ length: Math.min(length, 64) }, () => random.nextInt(256)),
+        bytes.subarray(at),
+      );
     case 'remove':
       return joined(before, bytes.subarray(at + length));
     case 'splice':

@@ -29,28 +29,9 @@ export const HOSTILE_TEXTS: readonly string[] = [
   ...['location', 'offset', 'length', 'value', 'axis', 'to', 'then_branch', 'perm'],
   ...['If', 'Loop', 'Scan', 'Constant', 'Identity', 'Shape', 'Gather', 'Add', 'MatMul', 'Softmax', 'Reshape'],
   ...['Attention', 'LayerNormalization', 'com.microsoft', 'Split', 'Concat', 'Cast', 'Transpose', 'ai.onnx'],
-]; // prettier-ignore
-
-const NUMBERS = [
-  0,
-  1,
-  -1,
-  2,
-  3,
-  4,
-  5,
-  7,
-  9,
-  10,
-  11,
-  16,
-  20,
-  64,
-  255,
-  65536,
-  2 ** 31 - 1,
-  -(2 ** 31),
 ];
+
+const NUMBERS = [0, 1, -1, 2, 3, 4, 5, 7, 9, 10, 11, 16, 20, 64, 255, 65536, 2 ** 31 - 1, -(2 ** 31)];
 const WIDE = [...NUMBERS, 2 ** 31, 2 ** 32, 2 ** 40, 2 ** 53 - 1, -(2 ** 53) + 1];
 const WIDEST = [...WIDE, 2n ** 63n - 1n, -(2n ** 63n)];
 const FLOATS = [0, -0, 1, -1, NaN, Infinity, -Infinity, 1e-45, 3.4e38, 0.5];
@@ -79,8 +60,7 @@ export function makePool(models: readonly ModelProto[]): Pool {
 /** The model with one to four changes. */
 export function mutateMessage(model: ModelProto, random: KeyedRandom, pool: Pool): ModelProto {
   let changed = model as unknown as Fields;
-  for (let n = 1 + random.nextInt(4); n > 0; n--)
-    changed = descend({ random, pool }, 'ModelProto', changed);
+  for (let n = 1 + random.nextInt(4); n > 0; n--) changed = descend({ random, pool }, 'ModelProto', changed);
   return changed as unknown as ModelProto;
 }
 
@@ -95,16 +75,13 @@ const STAYS: Readonly<Partial<Record<MessageName, number>>> = { ModelProto: 2, G
 /** Goes down to a random message and changes one field of it. */
 function descend(source: Source, type: MessageName, value: Fields): Fields {
   const { random } = source;
-  const below = fieldsOf(type).filter(
-    ([name, { kind }]) => isMessage(kind) && itemsOf(value[name]).length > 0,
-  );
+  const below = fieldsOf(type).filter(([name, { kind }]) => isMessage(kind) && itemsOf(value[name]).length > 0);
   const graph = random.nextInt(10) > 0 ? below.find(([name]) => name === 'graph') : undefined;
   const [name, spec] = graph ?? pick(random, below) ?? [];
   if (name === undefined || spec === undefined || random.nextInt(100) < (STAYS[type] ?? 35))
     return change(source, type, value);
   const kind = spec.kind as MessageName;
-  if (spec.repeat === 'one')
-    return { ...value, [name]: descend(source, kind, value[name] as Fields) };
+  if (spec.repeat === 'one') return { ...value, [name]: descend(source, kind, value[name] as Fields) };
   const list = [...(value[name] as readonly Fields[])];
   const at = random.nextInt(list.length);
   list[at] = descend(source, kind, list[at] as Fields);
@@ -113,12 +90,9 @@ function descend(source: Source, type: MessageName, value: Fields): Fields {
 
 function change(source: Source, type: MessageName, value: Fields): Fields {
   const [name, spec] = pick(source.random, fieldsOf(type)) as [string, FieldSpec];
-  if (spec.repeat !== 'one')
-    return { ...value, [name]: changeList(source, spec, itemsOf(value[name])) };
+  if (spec.repeat !== 'one') return { ...value, [name]: changeList(source, spec, itemsOf(value[name])) };
   const { [name]: _old, ...rest } = value;
-  return source.random.nextInt(4) === 0
-    ? rest
-    : { ...rest, [name]: randomValue(source, spec.kind) };
+  return source.random.nextInt(4) === 0 ? rest : { ...rest, [name]: randomValue(source, spec.kind) };
 }
 
 function changeList(source: Source, { kind }: FieldSpec, items: readonly unknown[]): unknown[] {
@@ -159,7 +133,10 @@ function randomValue({ random, pool }: Source, kind: FieldSpec['kind']): unknown
     case 'long':
       return pick(random, WIDEST);
     case 'ulong':
-      return pick(random, WIDE.filter((n) => n >= 0)); // prettier-ignore
+      return pick(
+        random,
+        WIDE.filter((n) => n >= 0),
+      );
     case 'float':
     case 'double':
       return pick(random, FLOATS);
@@ -169,9 +146,7 @@ function randomValue({ random, pool }: Source, kind: FieldSpec['kind']): unknown
 }
 
 function emptyMessage(type: MessageName): Fields {
-  const lists = fieldsOf(type).filter(
-    ([, { repeat, note }]) => repeat !== 'one' && note !== 'rare',
-  );
+  const lists = fieldsOf(type).filter(([, { repeat, note }]) => repeat !== 'one' && note !== 'rare');
   return Object.fromEntries(lists.map(([name]) => [name, []]));
 }
 
@@ -181,8 +156,7 @@ function fieldsOf(type: MessageName): [string, FieldSpec][] {
 
 function itemsOf(value: unknown): readonly unknown[] {
   if (value === undefined) return [];
-  const isList =
-    Array.isArray(value) || value instanceof Float32Array || value instanceof Float64Array;
+  const isList = Array.isArray(value) || value instanceof Float32Array || value instanceof Float64Array;
   return isList ? [...(value as Iterable<unknown>)] : [value];
 }
 

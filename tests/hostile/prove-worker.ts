@@ -8,11 +8,11 @@ import { externalReferences } from '../../core/onnx/external-data.js';
 import { inferTypes } from '../../core/onnx/infer.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { ChildPool } from '../../runtime/child/child-pool.js';
-import { openModel, type OpenedModel } from '../../stages/model/open-model.js';
-import { prepareModel, type PreparedModel } from '../../stages/model/model-session.js';
+import { openModel, type OpenedModel } from '../../models/open-model.js';
+import { prepareModel, type PreparedModel } from '../../models/model-session.js';
 import { isIntended } from './attempt.js';
 import { ORT_ROLE, type LoadRequest } from './ort-child.js';
-import { hostileSource, makeMutant, WEIGHTS_FILE, type HostileSource, type Mutant } from './samples.js'; // prettier-ignore
+import { hostileSource, makeMutant, WEIGHTS_FILE, type HostileSource, type Mutant } from './samples.js';
 import { FileWatch } from './watch-files.js';
 
 export interface WorkerPlan {
@@ -101,7 +101,7 @@ async function runCase(bench: Bench, n: number, mutant: Mutant): Promise<CaseEnd
   rmSync(file, { force: true });
   rmSync(path.join(model, WEIGHTS_FILE), { force: true });
   writeFileSync(file, mutant.bytes);
-  linkSync(path.join(bench.plan.folder, `weights-${mutant.weights}.bin`), path.join(model, WEIGHTS_FILE)); // prettier-ignore
+  linkSync(path.join(bench.plan.folder, `weights-${mutant.weights}.bin`), path.join(model, WEIGHTS_FILE));
   const started = performance.now();
   const steps: string[] = [];
   let violation: string | null = null;
@@ -115,22 +115,15 @@ async function runCase(bench: Bench, n: number, mutant: Mutant): Promise<CaseEnd
   const outside = watch.disarm(model);
   const ms = performance.now() - started;
   if (outside.length > 0) violation = `read outside the folder: ${outside.join(', ')}`;
-  if (prepared && !staysInside(prepared, model)) violation = 'the prepared model refers to a file outside the folder'; // prettier-ignore
+  if (prepared && !staysInside(prepared, model)) violation = 'the prepared model refers to a file outside the folder';
   const rssBytes = process.memoryUsage.rss();
   if (rssBytes > MAX_RSS) violation = `${(rssBytes / 2 ** 20).toFixed(0)} MiB of memory`;
-  const ort =
-    prepared && n % (LOADED * bench.plan.step) < bench.plan.step
-      ? await load(bench, prepared)
-      : null;
+  const ort = prepared && n % (LOADED * bench.plan.step) < bench.plan.step ? await load(bench, prepared) : null;
   const end = prepared ? 'read' : `refused: ${steps.at(-1) ?? ''}`;
   return { end, ms, ort, violation, rssBytes };
 }
 
-async function openAndPrepare(
-  file: string,
-  random: KeyedRandom,
-  steps: string[],
-): Promise<PreparedModel> {
+async function openAndPrepare(file: string, random: KeyedRandom, steps: string[]): Promise<PreparedModel> {
   steps.push('open');
   const opened = await openModel(file);
   steps.push('infer');
@@ -143,14 +136,11 @@ async function openAndPrepare(
   const { sites, files, outputs } = opened.summary;
   const names = Array.from({ length: 3 }, () => sites[random.nextInt(sites.length)]?.name ?? '');
   const [, ...external] = files;
-  return prepareModel({ onnx: opened.path, external }, [...new Set(names)], { extra: outputs.slice(0, 1) }); // prettier-ignore
+  return prepareModel({ onnx: opened.path, external }, [...new Set(names)], { extra: outputs.slice(0, 1) });
 }
 
-function differentiate(
-  { model, summary }: OpenedModel,
-  random: KeyedRandom,
-): ReturnType<typeof buildVjpModel> {
-  const streams = summary.sites.filter(({ name, view }) => view === null && name.includes('hook_resid')); // prettier-ignore
+function differentiate({ model, summary }: OpenedModel, random: KeyedRandom): ReturnType<typeof buildVjpModel> {
+  const streams = summary.sites.filter(({ name, view }) => view === null && name.includes('hook_resid'));
   const wrt = streams[random.nextInt(Math.max(1, streams.length))];
   const output = summary.outputs[0] ?? '';
   return buildVjpModel(model, {
@@ -168,10 +158,7 @@ function staysInside({ proto, externalFolder }: PreparedModel, folder: string): 
 }
 
 /** What ONNX Runtime made of a model, in a process of its own. */
-async function load(
-  { children }: Bench,
-  { proto, externalFolder }: PreparedModel,
-): Promise<string> {
+async function load({ children }: Bench, { proto, externalFolder }: PreparedModel): Promise<string> {
   const request: LoadRequest = { proto, externalFolder };
   const signal = AbortSignal.timeout(LOAD_MS);
   try {
@@ -180,8 +167,9 @@ async function load(
   } catch (error) {
     if (signal.aborted) return `stopped after ${LOAD_MS / 1000} s`;
     const { name, details } = error as { name?: string; details?: Record<string, unknown> };
-    if (details?.['childDied'] === true) return name === 'ResourceError' ? 'took more than 2 GiB: child killed' : 'crashed: child died'; // prettier-ignore
-    return name === 'InputError' || name === 'ResourceError' ? 'refused' : `refused with ${name ?? 'an unknown error'}`; // prettier-ignore
+    if (details?.['childDied'] === true)
+      return name === 'ResourceError' ? 'took more than 2 GiB: child killed' : 'crashed: child died';
+    return name === 'InputError' || name === 'ResourceError' ? 'refused' : `refused with ${name ?? 'an unknown error'}`;
   }
 }
 

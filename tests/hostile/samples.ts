@@ -19,14 +19,10 @@ export const WEIGHTS_FILE = 'weights.bin';
 /** All fixtures below `fixtures`, the exports twice: weights inside, and outside in the file itself under another name. */
 export function hostileSource(fixtures: string): HostileSource {
   const exported = readdirSync(`${fixtures}/exports`).filter((name) => name.endsWith('.onnx'));
-  const files = [
-    ...exported.map((name) => `exports/${name}`),
-    'tiny-lm/model.onnx',
-    'tiny-lm/model.legacy.onnx',
-  ];
+  const files = [...exported.map((name) => `exports/${name}`), 'tiny-lm/model.onnx', 'tiny-lm/model.legacy.onnx'];
   const inside = files.map((name) => makeSample(name, readFileSync(`${fixtures}/${name}`)));
   const outside = inside.map(({ name, bytes }) => {
-    const model = referStoredWeights(decodeModel(bytes), { file: bytes, location: WEIGHTS_FILE, leastBytes: 1024 }); // prettier-ignore
+    const model = referStoredWeights(decodeModel(bytes), { file: bytes, location: WEIGHTS_FILE, leastBytes: 1024 });
     return makeSample(`${name}+weights`, joinChunks(encodeModel(model)));
   });
   const samples = [...inside, ...outside];
@@ -47,9 +43,7 @@ export function makeMutant(source: HostileSource, seed: string, n: number): Muta
   const at = random.nextInt(source.samples.length);
   const sample = source.samples[at] as Sample;
   const other = source.samples[random.nextInt(source.samples.length)] as Sample;
-  const kind = [...BYTE_MUTATIONS, 'field', 'field', 'field', 'field'][
-    random.nextInt(10)
-  ] as string;
+  const kind = [...BYTE_MUTATIONS, 'field', 'field', 'field', 'field'][random.nextInt(10)] as string;
   const isByteKind = (name: string): name is (typeof BYTE_MUTATIONS)[number] =>
     (BYTE_MUTATIONS as readonly string[]).includes(name);
   const bytes = isByteKind(kind)

@@ -4,8 +4,8 @@ import { syncBuiltinESMExports } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const PROMISED = ['readFile', 'open', 'readdir', 'opendir', 'readlink', 'access', 'stat', 'lstat', 'realpath'] as const; // prettier-ignore
-const DIRECT = ['readFile', 'readFileSync', 'open', 'openSync', 'createReadStream', 'readdirSync', 'statSync'] as const; // prettier-ignore
+const PROMISED = ['readFile', 'open', 'readdir', 'opendir', 'readlink', 'access', 'stat', 'lstat', 'realpath'] as const;
+const DIRECT = ['readFile', 'readFileSync', 'open', 'openSync', 'createReadStream', 'readdirSync', 'statSync'] as const;
 
 /** What the project reads about its own processes. */
 const OWN = /^\/proc\/(\d+|self)\/(status|stat)$/;
@@ -32,9 +32,7 @@ export class FileWatch {
   disarm(folder: string): string[] {
     this.#armed = false;
     const inside = (file: string): boolean => file === folder || file.startsWith(folder + path.sep);
-    return [...this.#opened].filter(
-      (file) => !OWN.test(file) && (!inside(file) || !inside(realPath(file) ?? file)),
-    );
+    return [...this.#opened].filter((file) => !OWN.test(file) && (!inside(file) || !inside(realPath(file) ?? file)));
   }
 
   #wrap(owner: object, name: string): void {

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { packageRoot } from '../../infra/package-root.js';
+import { packageRoot } from '../../servers/package-root.js';
 import { makeSandbox, type Sandbox } from './sandbox.js';
 
 interface Plant {
@@ -11,8 +11,14 @@ interface Plant {
   readonly imports: string;
 }
 
-const LAYERS = 'schemas core storage runtime stages activities workers cli web infra'.split(' ');
-const CORE = 'identity tensor order onnx autodiff hooks sae circuits corpus evidence'.split(' ');
+const LAYERS =
+  'schemas core storage runtime models organisms stages pipeline reading activities workers servers cli web infra'.split(
+    ' ',
+  );
+const CORE =
+  'identity text tensor order onnx autodiff hooks optimise dictionaries language-model circuits corpus evidence'.split(
+    ' ',
+  );
 
 /** One file per violation. Targets are files of `TARGETS` or packages. */
 const PLANTS: readonly Plant[] = [
@@ -20,7 +26,12 @@ const PLANTS: readonly Plant[] = [
   plant('layer-core', 'core/tensor/plant.ts', '../../storage/target.js'),
   plant('layer-storage', 'storage/plant.ts', '../runtime/target.js'),
   plant('layer-runtime', 'runtime/plant.ts', '../storage/target.js'),
-  plant('layer-stages', 'stages/plant.ts', '../activities/target.js'),
+  plant('layer-models', 'models/plant.ts', '../stages/target.js'),
+  plant('layer-organisms', 'organisms/plant.ts', '../storage/target.js'),
+  plant('layer-stages', 'stages/plant.ts', '../pipeline/target.js'),
+  plant('layer-pipeline', 'pipeline/plant.ts', '../reading/target.js'),
+  plant('layer-reading', 'reading/plant.ts', '../pipeline/target.js'),
+  plant('layer-servers', 'servers/plant.ts', '../storage/target.js'),
   plant('layer-activities', 'activities/plant.ts', '../workers/target.js'),
   plant('layer-workers', 'workers/plant.ts', '../cli/target.js'),
   plant('layer-cli', 'cli/plant.ts', '../workers/target.js'),
@@ -31,9 +42,11 @@ const PLANTS: readonly Plant[] = [
   plant('core-order', 'core/order/plant.ts', '../onnx/target.js'),
   plant('core-onnx', 'core/onnx/plant.ts', '../autodiff/target.js'),
   plant('core-autodiff', 'core/autodiff/plant.ts', '../hooks/target.js'),
-  plant('core-hooks', 'core/hooks/plant.ts', '../sae/target.js'),
-  plant('core-training', 'core/training/plant.ts', '../hooks/target.js'),
-  plant('core-sae', 'core/sae/plant.ts', '../hooks/target.js'),
+  plant('core-hooks', 'core/hooks/plant.ts', '../dictionaries/target.js'),
+  plant('core-text', 'core/text/plant.ts', '../tensor/target.js'),
+  plant('core-optimise', 'core/optimise/plant.ts', '../dictionaries/target.js'),
+  plant('core-dictionaries', 'core/dictionaries/plant.ts', '../hooks/target.js'),
+  plant('core-language-model', 'core/language-model/plant.ts', '../hooks/target.js'),
   plant('core-circuits', 'core/circuits/plant.ts', '../corpus/target.js'),
   plant('core-corpus', 'core/corpus/plant.ts', '../onnx/target.js'),
   plant('core-evidence', 'core/evidence/plant.ts', '../corpus/target.js'),
@@ -49,7 +62,7 @@ const PLANTS: readonly Plant[] = [
   plant('temporal-only-in-orchestration', 'stages/plant-temporal.ts', '@temporalio/client'),
   plant('temporal-only-in-orchestration', 'core/tensor/plant-temporal.ts', '@temporalio/common'),
   plant('activities-no-client', 'activities/plant-client.ts', '@temporalio/client'),
-  plant('constants-import-nothing', 'schemas/constants.ts', './target.js'),
+  plant('constants-import-nothing', 'schemas/stages.ts', './target.js'),
   plant('schemas-only-zod', 'schemas/plant-fs.ts', 'node:fs'),
   plant('workflows-closed', 'workflows/plant.ts', '../activities/target.js'),
   plant('workflows-closed', 'workflows/plant-fs.ts', 'node:fs'),
@@ -58,8 +71,7 @@ const PLANTS: readonly Plant[] = [
   {
     rule: 'workflows-types',
     file: 'workflows/plant-types.ts',
-    imports:
-      "import type { target } from '../storage/target.js';\nexport type T = typeof target;\n",
+    imports: "import type { target } from '../storage/target.js';\nexport type T = typeof target;\n",
   },
   plant('nothing-imports-tests', 'storage/plant-tests.ts', '../tests/target.js'),
   plant('no-cycles', 'storage/plant-cycle-a.ts', './plant-cycle-b.js'),
@@ -69,9 +81,7 @@ const PLANTS: readonly Plant[] = [
 
 const FOLDERS = [...LAYERS, 'workflows', 'tests', ...CORE.map((name) => `core/${name}`)];
 const TARGETS = {
-  ...Object.fromEntries(
-    FOLDERS.map((folder) => [`${folder}/target.ts`, 'export const target = 1;\n']),
-  ),
+  ...Object.fromEntries(FOLDERS.map((folder) => [`${folder}/target.ts`, 'export const target = 1;\n'])),
   'storage/plant-cycle-b.ts': importOf('./plant-cycle-a.js'),
 };
 /** What the rules allow, so that a rule which forbids everything is noticed. */
@@ -94,8 +104,7 @@ beforeAll(async () => {
     ['dependency-cruiser', 'bin', 'dependency-cruise.mjs'],
     ['--config', '.dependency-cruiser.cjs', '--no-cache', '--output-type', 'json', '.'],
   );
-  violations = (JSON.parse(stdout) as { summary: { violations: typeof violations } }).summary
-    .violations;
+  violations = (JSON.parse(stdout) as { summary: { violations: typeof violations } }).summary.violations;
 });
 afterAll(async () => {
   await sandbox.remove();

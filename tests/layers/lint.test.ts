@@ -17,14 +17,12 @@ const longFunction = (count: number): string =>
   `export function sum(): number {\n  let total = 0;\n${lines(count, '  ')}  return total;\n}\n`;
 
 const PLANTS: readonly Plant[] = [
-  ...['schemas', 'core/tensor', 'storage', 'runtime', 'stages', 'activities', 'workflows'].map(
-    (folder) => ({
-      what: `${folder} reads the environment`,
-      file: `${folder}/environment.ts`,
-      code: environment,
-      rule: 'no-restricted-properties',
-    }),
-  ),
+  ...['schemas', 'core/tensor', 'storage', 'runtime', 'stages', 'activities', 'workflows'].map((folder) => ({
+    what: `${folder} reads the environment`,
+    file: `${folder}/environment.ts`,
+    code: environment,
+    rule: 'no-restricted-properties',
+  })),
   ...['workers', 'cli', 'web/server', 'infra', 'bench', 'tests/unit'].map((folder) => ({
     what: `${folder} reads the environment`,
     file: `${folder}/environment.ts`,
@@ -40,11 +38,7 @@ const PLANTS: readonly Plant[] = [
   bad('a default export', 'no-restricted-syntax', 'export default 1;\n'),
   bad('a barrel', 'no-restricted-syntax', "export * from './environment.js';\n"),
   bad('a re-export by name', 'no-restricted-syntax', "export { home } from './environment.js';\n"),
-  bad(
-    'a bare Error',
-    'no-restricted-syntax',
-    "export function f(): void {\n  throw new Error('x');\n}\n",
-  ),
+  bad('a bare Error', 'no-restricted-syntax', "export function f(): void {\n  throw new Error('x');\n}\n"),
   bad(
     'a rejection with a bare Error',
     'no-restricted-syntax',
@@ -68,11 +62,7 @@ const PLANTS: readonly Plant[] = [
     'export const f = (a: number, b: number, c: number, d: number): number => a + b + c + d;\n',
   ),
   bad('a function of more than 60 lines', 'max-lines-per-function', longFunction(60)),
-  bad(
-    'a file of more than 300 lines',
-    'max-lines',
-    `let total = 0;\n${lines(300)}export { total };\n`,
-  ),
+  bad('a file of more than 300 lines', 'max-lines', `let total = 0;\n${lines(300)}export { total };\n`),
   {
     what: 'a function of 50 lines',
     file: 'storage/fits.ts',
@@ -93,17 +83,9 @@ const PLANTS: readonly Plant[] = [
   },
   inCore('Date.now', 'no-restricted-properties', 'export const f = (): number => Date.now();\n'),
   inCore('new Date', 'no-restricted-syntax', 'export const f = (): Date => new Date();\n'),
-  inCore(
-    'Math.random',
-    'no-restricted-properties',
-    'export const f = (): number => Math.random();\n',
-  ),
+  inCore('Math.random', 'no-restricted-properties', 'export const f = (): number => Math.random();\n'),
   inCore('fetch', 'no-restricted-globals', "export const f = (): unknown => fetch('http://x');\n"),
-  inCore(
-    'a timer',
-    'no-restricted-globals',
-    'export const f = (): unknown => setTimeout(() => 1, 1);\n',
-  ),
+  inCore('a timer', 'no-restricted-globals', 'export const f = (): unknown => setTimeout(() => 1, 1);\n'),
   inCore('process', 'no-restricted-globals', 'export const f = (): number => process.pid;\n'),
 ];
 

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { packageRoot } from '../../infra/package-root.js';
+import { packageRoot } from '../../servers/package-root.js';
 
 const CONFIGS = [
   'package.json',
@@ -25,9 +25,7 @@ export interface Sandbox {
 export async function makeSandbox(files: Readonly<Record<string, string>>): Promise<Sandbox> {
   const root = packageRoot();
   const folder = await mkdtemp(path.join(tmpdir(), 'assay-layers-'));
-  await Promise.all(
-    CONFIGS.map((name) => copyFile(path.join(root, name), path.join(folder, name))),
-  );
+  await Promise.all(CONFIGS.map((name) => copyFile(path.join(root, name), path.join(folder, name))));
   await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
   for (const [name, content] of Object.entries(files)) {
     const file = path.join(folder, name);
@@ -41,11 +39,7 @@ export async function makeSandbox(files: Readonly<Record<string, string>>): Prom
   };
 }
 
-function runTool(
-  script: string,
-  args: readonly string[],
-  cwd: string,
-): Promise<{ code: number; stdout: string }> {
+function runTool(script: string, args: readonly string[], cwd: string): Promise<{ code: number; stdout: string }> {
   return new Promise((resolve) => {
     const options = { cwd, maxBuffer: 64 * 2 ** 20 };
     execFile(process.execPath, [script, ...args], options, (error, stdout, stderr) => {

@@ -13,11 +13,7 @@ const KNIP = ['knip', 'bin', 'knip.js'];
 
 it.each([
   ['an index that may be missing', 'export const f = (x: number[]): number => x[0];\n', 'TS2322'],
-  [
-    'undefined given to an optional property',
-    'export const x: { a?: number } = { a: undefined };\n',
-    'TS2375',
-  ],
+  ['undefined given to an optional property', 'export const x: { a?: number } = { a: undefined };\n', 'TS2375'],
   [
     'a property read through an index signature by a dot',
     'export const f = (x: Record<string, number>): unknown => x.a;\n',
@@ -25,11 +21,7 @@ it.each([
   ],
   ['an enum', 'export enum E {\n  A,\n}\n', 'TS1294'],
   ['a parameter property', 'export class C {\n  constructor(readonly a: number) {}\n}\n', 'TS1294'],
-  [
-    'a type imported as a value',
-    "import { T } from './other.js';\nexport const t: T = 1;\n",
-    'TS1484',
-  ],
+  ['a type imported as a value', "import { T } from './other.js';\nexport const t: T = 1;\n", 'TS1484'],
   [
     'a case that falls through',
     'export function f(x: number): number {\n  switch (x) {\n    case 1:\n      x++;\n    case 2:\n      return x;\n  }\n  return 0;\n}\n',

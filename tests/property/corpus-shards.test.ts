@@ -1,7 +1,7 @@
 // Whatever the order and the cutting of a file, the same documents give the same shards.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { folderWith, jsonLines, runSource } from '../unit/corpus/run-part.js';
+import { folderWith, jsonLines, runSource } from '../unit/stages/corpus/run-part.js';
 
 const documents = fc.uniqueArray(
   fc.record({

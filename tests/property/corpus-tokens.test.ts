@@ -7,8 +7,7 @@ import { documentHash } from '../../core/corpus/document-hash.js';
 import { shardCount, shardOf } from '../../core/corpus/shard-plan.js';
 import { Tokenizer } from '../../core/corpus/tokenizer/tokenizer.js';
 
-const tokenizerOf = (path: string): Tokenizer =>
-  new Tokenizer(readFileSync(new URL(path, import.meta.url)));
+const tokenizerOf = (path: string): Tokenizer => new Tokenizer(readFileSync(new URL(path, import.meta.url)));
 const golden = (name: string): Tokenizer => tokenizerOf(`../golden/tokens/${name}.tokenizer.json`);
 const SEED = { seed: 20_261_122, numRuns: 300 };
 
@@ -42,34 +41,30 @@ const anyText = fc
   // What the corpus stage refuses never gets here.
   .filter((text) => !/\p{Cs}/u.test(text));
 
-describe.each([
-  'byte-level',
-  'split-byte-level',
-  'metaspace-fallback',
-  'metaspace-first',
-  'unigram',
-  'word-piece',
-])('the offsets of the %s tokenizer', (name) => {
-  const tokenizer = golden(name);
+describe.each(['byte-level', 'split-byte-level', 'metaspace-fallback', 'metaspace-first', 'unigram', 'word-piece'])(
+  'the offsets of the %s tokenizer',
+  (name) => {
+    const tokenizer = golden(name);
 
-  it('are in order and inside the text', () => {
-    fc.assert(
-      fc.property(anyText, (text) => {
-        const { ids, starts, ends } = tokenizer.encode(text);
-        const points = Array.from(text).length;
-        expect(starts.length).toBe(ids.length);
-        for (let i = 0; i < ids.length; i++) {
-          const [start, end] = [starts[i] ?? NaN, ends[i] ?? NaN];
-          expect(start).toBeLessThan(end);
-          expect(end).toBeLessThanOrEqual(points);
-          expect(start).toBeGreaterThanOrEqual(starts[i - 1] ?? 0);
-          expect(end).toBeGreaterThanOrEqual(ends[i - 1] ?? 0);
-        }
-      }),
-      SEED,
-    );
-  });
-});
+    it('are in order and inside the text', () => {
+      fc.assert(
+        fc.property(anyText, (text) => {
+          const { ids, starts, ends } = tokenizer.encode(text);
+          const points = Array.from(text).length;
+          expect(starts.length).toBe(ids.length);
+          for (let i = 0; i < ids.length; i++) {
+            const [start, end] = [starts[i] ?? NaN, ends[i] ?? NaN];
+            expect(start).toBeLessThan(end);
+            expect(end).toBeLessThanOrEqual(points);
+            expect(start).toBeGreaterThanOrEqual(starts[i - 1] ?? 0);
+            expect(end).toBeGreaterThanOrEqual(ends[i - 1] ?? 0);
+          }
+        }),
+        SEED,
+      );
+    });
+  },
+);
 
 describe('byte-level tokens', () => {
   const fixture = tokenizerOf('../fixtures/tiny-lm/tokenizer.json');
@@ -130,17 +125,13 @@ describe('shards', () => {
 
   it('hold about shardTokens · 4 bytes each', () => {
     fc.assert(
-      fc.property(
-        fc.integer({ min: 1, max: 1e12 }),
-        fc.integer({ min: 1, max: 1e6 }),
-        (bytes, shardTokens) => {
-          const count = shardCount(1, bytes, shardTokens);
-          expect(count).toBeGreaterThanOrEqual(1);
-          const perShard = bytes / count;
-          expect(perShard).toBeLessThanOrEqual(1.5 * 4 * shardTokens);
-          if (count > 1) expect(perShard).toBeGreaterThanOrEqual((4 * shardTokens) / 1.5);
-        },
-      ),
+      fc.property(fc.integer({ min: 1, max: 1e12 }), fc.integer({ min: 1, max: 1e6 }), (bytes, shardTokens) => {
+        const count = shardCount(1, bytes, shardTokens);
+        expect(count).toBeGreaterThanOrEqual(1);
+        const perShard = bytes / count;
+        expect(perShard).toBeLessThanOrEqual(1.5 * 4 * shardTokens);
+        if (count > 1) expect(perShard).toBeGreaterThanOrEqual((4 * shardTokens) / 1.5);
+      }),
       SEED,
     );
   });

@@ -29,13 +29,7 @@ describe('a damaged ONNX file', () => {
     }
     expect(slowest.ms, slowest.name).toBeLessThan(MAX_MS);
     // The damage must reach every step, or the cases prove little.
-    for (const end of [
-      'read all',
-      'refused decode',
-      'refused check',
-      'refused index',
-      'refused resolve',
-    ])
+    for (const end of ['read all', 'refused decode', 'refused check', 'refused index', 'refused resolve'])
       expect(ends.get(end) ?? 0, end).toBeGreaterThan(CASES / 200);
     expect(process.resourceUsage().maxRSS / 1024).toBeLessThan(4096);
   }, 180_000);

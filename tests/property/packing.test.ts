@@ -1,14 +1,7 @@
 // Laws of packing: every token is seen once, contexts are no longer than allowed, separators stand between documents only.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import {
-  contextCount,
-  contextLength,
-  NONE,
-  packContexts,
-  planBatches,
-  planRows,
-} from '../../core/corpus/packing.js';
+import { contextCount, contextLength, NONE, packContexts, planBatches, planRows } from '../../core/corpus/packing.js';
 
 const shards = fc.record({
   counts: fc.array(fc.integer({ min: 0, max: 40 }), { maxLength: 12 }),
@@ -32,10 +25,10 @@ describe('packing', () => {
         const seen = [...packing.slots].filter((slot) => slot !== NONE);
         const lost = [...packing.contexts.keys()].filter((t) => packing.contexts[t] === NONE);
         const tokens = counts.reduce((a, b) => a + b, 0);
-        expect([...seen, ...lost].sort((a, b) => a - b)).toEqual(Array.from({ length: tokens }, (_, i) => i)); // prettier-ignore
+        expect([...seen, ...lost].sort((a, b) => a - b)).toEqual(Array.from({ length: tokens }, (_, i) => i));
         expect(seen).toEqual([...seen].sort((a, b) => a - b));
         const { contextTokens: size, prepended, packing: mode } = options;
-        const ones = mode === 'document' ? counts.filter((c) => c % size === 1).length : tokens % size === 1 ? 1 : 0; // prettier-ignore
+        const ones = mode === 'document' ? counts.filter((c) => c % size === 1).length : tokens % size === 1 ? 1 : 0;
         expect(lost.length).toBe(prepended ? 0 : ones);
       }),
       RUNS,
@@ -87,20 +80,16 @@ describe('packing', () => {
 
   it('gives each context to one pass of its length within batchTokens', () => {
     fc.assert(
-      fc.property(
-        shards,
-        fc.integer({ min: 1, max: 100 }),
-        ({ counts, ...options }, batchTokens) => {
-          const packing = packContexts(offsetsOf(counts), options);
-          const batches = planBatches(packing, batchTokens);
-          const all = batches.flatMap(({ contexts }) => [...contexts]);
-          expect(all.sort((a, b) => a - b)).toEqual(Array.from({ length: contextCount(packing) }, (_, k) => k)); // prettier-ignore
-          for (const { length, contexts } of batches) {
-            for (const k of contexts) expect(contextLength(packing, k)).toBe(length);
-            expect(contexts.length === 1 || contexts.length * length <= batchTokens).toBe(true);
-          }
-        },
-      ),
+      fc.property(shards, fc.integer({ min: 1, max: 100 }), ({ counts, ...options }, batchTokens) => {
+        const packing = packContexts(offsetsOf(counts), options);
+        const batches = planBatches(packing, batchTokens);
+        const all = batches.flatMap(({ contexts }) => [...contexts]);
+        expect(all.sort((a, b) => a - b)).toEqual(Array.from({ length: contextCount(packing) }, (_, k) => k));
+        for (const { length, contexts } of batches) {
+          for (const k of contexts) expect(contextLength(packing, k)).toBe(length);
+          expect(contexts.length === 1 || contexts.length * length <= batchTokens).toBe(true);
+        }
+      }),
       RUNS,
     );
   });

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../../infra/package-root.js';
+import { packageRoot } from '../../servers/package-root.js';
 import { BOMBS } from '../hostile/bombs.js';
 import { attempt, isIntended } from '../hostile/attempt.js';
 import { ORT_ROLE, serveLoads } from '../hostile/ort-child.js';
@@ -38,7 +38,7 @@ class Tally {
     this.ends.set(news.end, row);
     row.set(kind, (row.get(kind) ?? 0) + 1);
     if (news.ort !== null) this.ort.set(news.ort, (this.ort.get(news.ort) ?? 0) + 1);
-    if (news.ms > this.slowest.ms) this.slowest = { ms: news.ms, what: `case ${news.n}, ${news.name}, ${news.end}` }; // prettier-ignore
+    if (news.ms > this.slowest.ms) this.slowest = { ms: news.ms, what: `case ${news.n}, ${news.name}, ${news.end}` };
     this.peakRss = Math.max(this.peakRss, news.rssBytes);
     if (news.violation !== null) this.violate(news.n, news.name, news.violation);
     if (this.done % LOUD_EVERY === 0) say(`${this.done} cases`);
@@ -97,11 +97,13 @@ async function watchWorker(child: ChildProcess, tally: Tally): Promise<number | 
   clearInterval(watch);
   const left = state.current;
   if (left === null) {
-    if (code !== 0) throw new RangeError(`A worker ended with ${code ?? signal ?? 'nothing'} between two cases.`); // prettier-ignore
+    if (code !== 0) throw new RangeError(`A worker ended with ${code ?? signal ?? 'nothing'} between two cases.`);
     return null;
   }
   tally.done++;
-  const how = state.hung ? `no end after ${(2 * HANG_MS) / 1000} s` : `the process died (${signal ?? `exit code ${code ?? 'none'}`})`; // prettier-ignore
+  const how = state.hung
+    ? `no end after ${(2 * HANG_MS) / 1000} s`
+    : `the process died (${signal ?? `exit code ${code ?? 'none'}`})`;
   tally.violate(left.n, left.name, how);
   return left.n;
 }
@@ -111,7 +113,7 @@ function runBombs(tally: Tally): void {
   for (const { name, bytes } of BOMBS) {
     try {
       const { ms, outcome, step } = attempt(bytes());
-      if (ms > HANG_MS) tally.violate(-1, name, `${(ms / 1000).toFixed(0)} s until ${outcome} at ${step}`); // prettier-ignore
+      if (ms > HANG_MS) tally.violate(-1, name, `${(ms / 1000).toFixed(0)} s until ${outcome} at ${step}`);
     } catch (error) {
       if (!isIntended(error)) tally.violate(-1, name, String(error));
     }
@@ -127,7 +129,7 @@ function report(tally: Tally, seconds: number): void {
     const all = [...row.values()].reduce((a, b) => a + b, 0);
     say(`${end.padEnd(26)}${[all, ...kinds.map((kind) => row.get(kind) ?? 0)].map(cell).join('')}`);
   }
-  const ort = [...tally.ort].sort(([a], [b]) => (a < b ? -1 : 1)).map(([end, count]) => `${end} ${count}`); // prettier-ignore
+  const ort = [...tally.ort].sort(([a], [b]) => (a < b ? -1 : 1)).map(([end, count]) => `${end} ${count}`);
   say(`\nONNX Runtime, asked about survivors in a compute child: ${ort.join(', ') || 'not asked'}`);
   say(`slowest: ${tally.slowest.ms.toFixed(0)} ms, ${tally.slowest.what}`);
   say(`greatest resident memory of a worker: ${(tally.peakRss / 2 ** 20).toFixed(0)} MiB`);

@@ -3,7 +3,7 @@
 // only, `--victim NAME` those of one victim.
 import { parseArgs } from 'node:util';
 import { KeyedRandom } from '../../core/tensor/random.js';
-import { STAGES, type RunStage } from '../../schemas/constants.js';
+import { STAGES, type RunStage } from '../../schemas/stages.js';
 import { runWithKills, VICTIMS, type Kill } from '../e2e/harness/kill-run.js';
 import type { ProjectOptions } from '../e2e/harness/project.js';
 import { startTestMinio } from '../servers/minio.js';
@@ -58,8 +58,7 @@ async function main(): Promise<boolean> {
     options: { runs: { type: 'string' }, victim: { type: 'string' } },
   });
   const all = plannedRuns().filter(
-    ({ kills }) =>
-      values.victim === undefined || kills.some((kill) => kill.victim === values.victim),
+    ({ kills }) => values.victim === undefined || kills.some((kill) => kill.victim === values.victim),
   );
   const runs = all.slice(0, values.runs === undefined ? all.length : Number(values.runs));
   const [temporal, minio] = await Promise.all([startTestTemporal(), startTestMinio()]);
@@ -68,9 +67,7 @@ async function main(): Promise<boolean> {
   const byPlace = new Map<string, number>();
   try {
     const undisturbed = await runWithKills([], { temporal, minio: null });
-    say(
-      `undisturbed: ${Object.keys(undisturbed.digests).length} datasets, ${undisturbed.planned} items\n`,
-    );
+    say(`undisturbed: ${Object.keys(undisturbed.digests).length} datasets, ${undisturbed.planned} items\n`);
     for (const [number, run] of runs.entries()) {
       const started = performance.now();
       const options: ProjectOptions = run.minio

@@ -2,10 +2,10 @@
 // components on the same rows, the course of its training in tenths, and its dead features. Prints; reads only.
 import path from 'node:path';
 import { testMetricsOf } from '../../infra/demo/findings.js';
-import { packageRoot } from '../../infra/package-root.js';
+import { packageRoot } from '../../servers/package-root.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit, Snapshot } from '../../schemas/records.js';
-import { latestRevision } from '../../stages/run-plan/run-records.js';
+import { latestRevision } from '../../storage/records/resolved-runs.js';
 import { computePcaBaseline } from '../../stages/train/pca-baseline.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { openStore } from '../../storage/objects/open-store.js';
@@ -22,10 +22,9 @@ const FALLING = 5;
 async function commitsOf(store: ObjectStore, dataset: string): Promise<Commit[]> {
   const snapshot: Snapshot | null = await latestSnapshot(store, dataset);
   if (!snapshot?.complete)
-    throw new DataError(
-      `Expected a complete dataset ${dataset} in ${store.url}. Run \`npm run demo\` first.`,
-      { dataset },
-    );
+    throw new DataError(`Expected a complete dataset ${dataset} in ${store.url}. Run \`npm run demo\` first.`, {
+      dataset,
+    });
   const commits: Commit[] = [];
   for await (const commit of readSnapshotCommits(store, snapshot)) commits.push(commit);
   return commits;
@@ -74,9 +73,7 @@ async function main(): Promise<void> {
   const dictionary = run?.dictionaries[0];
   const site = run?.sites.find((s) => s.name === dictionary?.site);
   if (!run || !dictionary || !site)
-    throw new DataError(
-      `Expected the run "${RUN}" with a dictionary in ${store.url}. Run \`npm run demo\` first.`,
-    );
+    throw new DataError(`Expected the run "${RUN}" with a dictionary in ${store.url}. Run \`npm run demo\` first.`);
   const metrics = testMetricsOf(await commitsOf(store, `${RUN}/${dictionary.name}/top`));
   const baseline = await computePcaBaseline({
     store,
@@ -85,10 +82,7 @@ async function main(): Promise<void> {
     dtype: run.file.activations.dtype,
     k: dictionary.sae.k,
   });
-  const course = await trainingCourse(
-    store,
-    await commitsOf(store, `${RUN}/${dictionary.name}/training`),
-  );
+  const course = await trainingCourse(store, await commitsOf(store, `${RUN}/${dictionary.name}/training`));
   await store.close();
 
   const fvu = metrics.fvu ?? NaN;

@@ -6,7 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../../infra/package-root.js';
+import { packageRoot } from '../../servers/package-root.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { killIfSame } from '../../runtime/child/process-identity.js';
 import { DataError } from '../../schemas/errors.js';
@@ -103,9 +103,7 @@ async function untilStep(command: Command, step: number, laterMs: number): Promi
 }
 
 /** The command's last words, after kills at keyed steps: of the command itself and of its compute child in turn. */
-async function trainWithKills(
-  steps: number,
-): Promise<{ readonly last: Ended; readonly kills: number }> {
+async function trainWithKills(steps: number): Promise<{ readonly last: Ended; readonly kills: number }> {
   const random = new KeyedRandom(SEED);
   let command = start();
   let kills = 0;
@@ -132,9 +130,7 @@ function printCurves(reference: Reference, rows: readonly Row[]): void {
     // PyTorch's entry at step s is the loss before update s + 1; ours are logged every ten steps.
     const near = rows.findLast((row) => row.split === 'fit' && row.step <= step + 1);
     const calib = rows.findLast((row) => row.split === 'calib' && row.step <= step + 1);
-    const cells = [near?.loss, train, calib?.loss, valid].map((n) =>
-      n === undefined ? '-' : n.toFixed(4),
-    );
+    const cells = [near?.loss, train, calib?.loss, valid].map((n) => (n === undefined ? '-' : n.toFixed(4)));
     process.stdout.write(`${String(step).padStart(4)}   ${cells.join('   ')}\n`);
   }
 }
@@ -145,8 +141,7 @@ async function main(): Promise<boolean> {
   const text = await readFile(path.join(root, 'tests/fixtures/tiny-lm/reference.json'), 'utf8');
   const reference = JSON.parse(text) as Reference;
   const { last, kills } = await trainWithKills(reference.training.steps);
-  if (last.code !== 0)
-    throw new DataError(`Expected the training to end with 0, found ${String(last.code)}.`);
+  if (last.code !== 0) throw new DataError(`Expected the training to end with 0, found ${String(last.code)}.`);
   const { models } = JSON.parse(last.stdout) as {
     models: readonly {
       losses: { test: { loss: number; tokens: number } | null };

@@ -11,27 +11,20 @@ import { decodeModel, encodeModel, joinChunks } from '../../core/onnx/codec.js';
 import { cutToTensors, graphOf } from '../../core/onnx/cut.js';
 import type { ModelProto } from '../../core/onnx/proto.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
-import { packageRoot } from '../../infra/package-root.js';
+import { packageRoot } from '../../servers/package-root.js';
 import { probeDevices } from '../../runtime/devices.js';
 import type { Provider } from '../../runtime/provider.js';
 import { ORT_VERSION, Session, type TensorValue } from '../../runtime/session.js';
 import { releaseTransfers } from '../../runtime/transfer.js';
-import { makeFeeds } from '../../stages/model/feeds.js';
-import { openModel } from '../../stages/model/open-model.js';
+import { makeFeeds } from '../../models/feeds.js';
+import { openModel } from '../../models/open-model.js';
 import { softwareAdapter } from '../servers/vulkan.js';
 import { expectedSteps, residentSteps } from '../unit/runtime/sgd-step.js';
 
 const STEPS = 60;
 /** Greatest |a − b| / greatest |b| that passes: what two float32 kernels of different order of summation differ by. */
 const TOLERANCE = 2e-5;
-const FIXTURES = [
-  'gpt2.dynamo',
-  'gpt2.legacy',
-  'llama.dynamo',
-  'bert.dynamo',
-  'neox.legacy',
-  'gemma2.dynamo',
-];
+const FIXTURES = ['gpt2.dynamo', 'gpt2.legacy', 'llama.dynamo', 'bert.dynamo', 'neox.legacy', 'gemma2.dynamo'];
 const SITE = 'blocks.0.hook_resid_post';
 const LENGTH = 7;
 const CHILD = 'with-adapter';
@@ -65,10 +58,7 @@ async function proveSteps(): Promise<boolean> {
     gpu.onGpu,
     judge(`${STEPS} steps, weights on the device, against the CPU's`, difference(gpu.w, cpu.w)),
     judge(`${STEPS} steps, weights against double precision`, difference(gpu.w, expected.w)),
-    judge(
-      `${STEPS} steps, losses against double precision`,
-      difference(gpu.losses, expected.losses),
-    ),
+    judge(`${STEPS} steps, losses against double precision`, difference(gpu.losses, expected.losses)),
   ].every(Boolean);
 }
 
@@ -82,7 +72,7 @@ async function both(
   const by = async (provider: Provider): Promise<Float32Array> => {
     const session = await Session.create(bytes, { provider, threads: 1, optimisation: 'all' });
     const given = session.inputs.map((name) => [name, feeds[name]] as const);
-    const found = await session.run(Object.fromEntries(given) as Record<string, TensorValue>, [output]); // prettier-ignore
+    const found = await session.run(Object.fromEntries(given) as Record<string, TensorValue>, [output]);
     await session.release();
     return found[output]?.data as Float32Array;
   };
@@ -93,7 +83,7 @@ async function proveFixture(name: string): Promise<boolean> {
   const file = path.join(packageRoot(), 'tests', 'fixtures', 'exports', `${name}.onnx`);
   const { summary } = await openModel(file);
   const model = decodeModel(await readFile(file));
-  const output = graphOf(model).output.find((info) => info.name === 'logits') ?? graphOf(model).output[0]; // prettier-ignore
+  const output = graphOf(model).output.find((info) => info.name === 'logits') ?? graphOf(model).output[0];
   const logits = output?.name ?? '';
   const site = resolveSites(model).sites.find((one) => one.name === SITE);
   const random = new KeyedRandom('prove webgpu', name);
@@ -145,9 +135,7 @@ const NO_ADAPTER = 3;
 async function main(): Promise<number> {
   let code = await inProcess({});
   if (code === NO_ADAPTER) {
-    say(
-      'the machine has no adapter of its own; trying SwiftShader from the package chromium-common',
-    );
+    say('the machine has no adapter of its own; trying SwiftShader from the package chromium-common');
     const software = await softwareAdapter(path.join(packageRoot(), '.cache'));
     if ('reason' in software) say(`it cannot be had: ${software.reason}`);
     else code = await inProcess(software.env);

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { packageRoot } from '../../infra/package-root.js';
-import { QUEUES, SIGNALS } from '../../schemas/constants.js';
+import { packageRoot } from '../../servers/package-root.js';
+import { QUEUES, SIGNALS } from '../../schemas/orchestration.js';
 import { createProject, type Project } from '../e2e/harness/project.js';
 import { progressOf, untilStatus } from '../e2e/harness/watch.js';
 import { startTestWorker } from '../e2e/harness/worker.js';
@@ -116,9 +116,7 @@ async function recordSchedule({ project, save }: Recorder): Promise<void> {
   await writeFile(file, (await readFile(file, 'utf8')).replace('name: small', 'name: n-{{date}}'));
   await project.json('schedule', 'create', 'run.yaml', '--cron', '0 0 * * *', '--id', 'n');
   for (const [i, name] of ['scheduled', 'scheduled-again'].entries()) {
-    await project.json(
-      ...['schedule', 'backfill', 'n', '--from', '2026-01-05', '--to', '2026-01-06'],
-    );
+    await project.json(...['schedule', 'backfill', 'n', '--from', '2026-01-05', '--to', '2026-01-06']);
     await untilStatus(project, ({ state }) => state === 'completed', { run: 'n-2026-01-05' });
     let recent: { workflow: string }[] = [];
     while (recent.length <= i) {
@@ -134,12 +132,9 @@ async function recordSchedule({ project, save }: Recorder): Promise<void> {
 function anonymous(value: unknown, replacements: readonly Replacement[], field = ''): unknown {
   if (Array.isArray(value)) return value.map((item) => anonymous(item, replacements));
   if (typeof value === 'object' && value !== null)
-    return Object.fromEntries(
-      Object.entries(value).map(([name, item]) => [name, anonymous(item, replacements, name)]),
-    );
+    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, anonymous(item, replacements, name)]));
   if (typeof value !== 'string') return value;
-  const replace = (text: string): string =>
-    replacements.reduce((done, [from, to]) => done.replaceAll(from, to), text);
+  const replace = (text: string): string => replacements.reduce((done, [from, to]) => done.replaceAll(from, to), text);
   if (field !== 'data') return replace(value);
   const text = Buffer.from(value, 'base64').toString('utf8');
   return Buffer.from(replace(text)).toString('base64');

@@ -5,7 +5,7 @@ import { builtinModules } from 'node:module';
 import path from 'node:path';
 import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { packageRoot } from '../../infra/package-root.js';
+import { packageRoot } from '../../servers/package-root.js';
 
 const FOLDER = path.join(packageRoot(), 'tests', 'replay', 'histories');
 /** The bundle without its source map; the SDK alone is about three quarters of it. */
@@ -24,8 +24,7 @@ interface Recorded {
 const recordings = readdirSync(FOLDER).flatMap((version) =>
   readdirSync(path.join(FOLDER, version)).map((file) => `${version}/${file}`),
 );
-const read = (name: string): Recorded =>
-  JSON.parse(readFileSync(path.join(FOLDER, name), 'utf8')) as Recorded;
+const read = (name: string): Recorded => JSON.parse(readFileSync(path.join(FOLDER, name), 'utf8')) as Recorded;
 const typesOf = (name: string): string[] => read(name).events.map(({ eventType }) => eventType);
 
 let bundle: { code: string };
@@ -56,11 +55,8 @@ describe('recorded histories', () => {
     const types = recordings.map(
       (name) => read(name).events[0]?.workflowExecutionStartedEventAttributes?.workflowType.name,
     );
-    expect(new Set(types)).toEqual(
-      new Set(['runWorkflow', 'stageWorkflow', 'partitionWorkflow', 'scheduledRun']),
-    );
-    const find = (end: string): string[] =>
-      recordings.filter((name) => name.endsWith(`/${end}.json`)).flatMap(typesOf);
+    expect(new Set(types)).toEqual(new Set(['runWorkflow', 'stageWorkflow', 'partitionWorkflow', 'scheduledRun']));
+    const find = (end: string): string[] => recordings.filter((name) => name.endsWith(`/${end}.json`)).flatMap(typesOf);
     expect(find('run-paused')).toContain('EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED');
     expect(find('stage-paused')).toContain('EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED');
     expect(find('partition-continued')).toContain('EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW');
@@ -71,9 +67,9 @@ describe('recorded histories', () => {
     const name = recordings.find((file) => file.endsWith('/run-paused.json')) ?? '';
     const text = readFileSync(path.join(FOLDER, name), 'utf8');
     const other = JSON.parse(text.replaceAll('"planStage"', '"planOther"')) as Recorded;
-    await expect(
-      Worker.runReplayHistory({ workflowBundle: bundle }, other, 'other'),
-    ).rejects.toThrow(/[Nn]ondeterminism/);
+    await expect(Worker.runReplayHistory({ workflowBundle: bundle }, other, 'other')).rejects.toThrow(
+      /[Nn]ondeterminism/,
+    );
   });
 });
 

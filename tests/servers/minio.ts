@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { type MinioServer, startMinioServer } from '../../infra/servers/minio.js';
+import { type MinioServer, startMinioServer } from '../../servers/minio.js';
 import { killAtExit } from './kill-at-exit.js';
 
 export interface TestMinio {

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startTemporalServer, type TemporalServer } from '../../infra/servers/temporal.js';
+import { startTemporalServer, type TemporalServer } from '../../servers/temporal.js';
 import { killAtExit } from './kill-at-exit.js';
 
 export interface TestTemporal {

@@ -55,9 +55,7 @@ export const celu = elementwise((call, x) => {
 export const softplus = elementwise(({ k }, x) => k.of('Sigmoid', x));
 
 /** y = x / (1 + |x|): y′ = 1 / (1 + |x|)². */
-export const softsign = elementwise(({ k }, x) =>
-  k.of('Reciprocal', k.square(k.plus(k.of('Abs', x), 1))),
-);
+export const softsign = elementwise(({ k }, x) => k.of('Reciprocal', k.square(k.plus(k.of('Abs', x), 1))));
 
 /** y = clip(α x + β, 0, 1): y′ = α inside, 0 outside. */
 export const hardSigmoid: Rule = (call) => {
@@ -113,9 +111,7 @@ function tanhGeluSlope({ k }: RuleCall, x: Value): Value {
 
 /** Gelu, exact or by tanh as its attribute says. */
 export const gelu = elementwise((call, x) =>
-  call.attributes.text('approximate', 'none') === 'tanh'
-    ? tanhGeluSlope(call, x)
-    : exactGeluSlope(call, x),
+  call.attributes.text('approximate', 'none') === 'tanh' ? tanhGeluSlope(call, x) : exactGeluSlope(call, x),
 );
 
 /** com.microsoft.Gelu: the exact one. */

@@ -57,19 +57,13 @@ export const mean: Rule = (call) => {
 export const neg: Rule = (call) => [call.k.neg(cotangentOf(call))];
 
 /** y = |x|: dx = dy sign(x); 0 at 0, as in PyTorch. */
-export const abs: Rule = (call) => [
-  call.k.mul(cotangentOf(call), call.k.of('Sign', inputOf(call, 0))),
-];
+export const abs: Rule = (call) => [call.k.mul(cotangentOf(call), call.k.of('Sign', inputOf(call, 0)))];
 
 /** y = √x: dx = dy / (2 y). */
-export const sqrt: Rule = (call) => [
-  call.k.div(call.k.scale(0.5, cotangentOf(call)), outputOf(call, 0)),
-];
+export const sqrt: Rule = (call) => [call.k.div(call.k.scale(0.5, cotangentOf(call)), outputOf(call, 0))];
 
 /** y = 1 / x: dx = −dy y². */
-export const reciprocal: Rule = (call) => [
-  call.k.neg(call.k.mul(cotangentOf(call), call.k.square(outputOf(call, 0)))),
-];
+export const reciprocal: Rule = (call) => [call.k.neg(call.k.mul(cotangentOf(call), call.k.square(outputOf(call, 0))))];
 
 /**
  * y = bᵉ: db = dy e bᵉ⁻¹, de = dy y ln b. As in PyTorch, db = 0 where e = 0, and de = 0 where b = 0 and e ≥ 0.
@@ -83,7 +77,7 @@ export const pow: Rule = (call) => {
     call,
     () => back(call, 0, k.mul(dy, baseDerivative(call, b, e))),
     () => {
-      const flat = k.compare('And', k.compare('Equal', b, k.c(0, b)), k.compare('GreaterOrEqual', e, k.c(0, e))); // prettier-ignore
+      const flat = k.compare('And', k.compare('Equal', b, k.c(0, b)), k.compare('GreaterOrEqual', e, k.c(0, e)));
       const log = k.of('Log', k.where(flat, 1, b));
       return back(call, 1, k.mul(k.mul(dy, outputOf(call, 0)), k.cast(log, e.dtype)));
     },

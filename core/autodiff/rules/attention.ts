@@ -70,7 +70,7 @@ export const multiHeadAttention: Rule = (call) => {
   const heads = attributes.int('num_heads', 1);
   const bias = call.inputs[3] ?? null;
   const widths = parts.map((part) => k.sizesOf(part, 2, 3));
-  const biases = bias ? g.ops('Split', [bias, k.concat(widths, 0)], { outputs: 3, attributes: { axis: 0 } }) : null; // prettier-ignore
+  const biases = bias ? g.ops('Split', [bias, k.concat(widths, 0)], { outputs: 3, attributes: { axis: 0 } }) : null;
   const shifted = parts.map((part, i) => (biases?.[i] ? k.add(part, biases[i]) : part));
   const [q, key, v] = shifted.map((part) => apart(call, part, heads)) as [Value, Value, Value];
   const mask = call.inputs[5] ?? null;
@@ -145,11 +145,7 @@ function repeated({ k, g }: RuleCall, x: Value, times: number): Value {
 }
 
 /** What arrives at repeated heads, summed: [B, G times, T, D] → [B, G, T, D]. */
-function gathered(
-  { k, g }: RuleCall,
-  d: Value,
-  { repeat, like }: { repeat: number; like: Value },
-): Value {
+function gathered({ k, g }: RuleCall, d: Value, { repeat, like }: { repeat: number; like: Value }): Value {
   if (repeat === 1) return d;
   const sizes = [k.sizesOf(like, 0, 2), g.integers(repeat), k.sizesOf(like, 2, 4)];
   const parted = k.reshape(d, k.concat(sizes, 0));
@@ -169,8 +165,7 @@ function refuseBeyond(
   const input = inputs.find((i) => call.inputs[i]);
   if (input !== undefined) call.refuse('no cache and no lengths', `input ${input}`, EAGER);
   const output = outputs.find((i) => call.cotangents[i]);
-  if (output !== undefined)
-    call.refuse('gradients at the result alone', `one at output ${output}`, EAGER);
+  if (output !== undefined) call.refuse('gradients at the result alone', `one at output ${output}`, EAGER);
 }
 
 /**

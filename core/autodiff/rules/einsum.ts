@@ -30,9 +30,7 @@ function operandGradient(call: RuleCall, equation: Equation, i: number): Value {
   const present = Array.from(wanted).filter((label) => terms.some((term) => term.includes(label)));
   const attributes = { equation: `${terms.join(',')}->${present.join('')}` };
   const made = k.op('Einsum', values, attributes);
-  const missing = Array.from(wanted).flatMap((label, axis) =>
-    present.includes(label) ? [] : [axis],
-  );
+  const missing = Array.from(wanted).flatMap((label, axis) => (present.includes(label) ? [] : [axis]));
   const full = missing.length === 0 ? made : k.op('Unsqueeze', [made, g.integers(...missing)]);
   const stretched = Array.from(wanted).some((label) => equation.stretchy.includes(label));
   const summed = stretched && missing.length === 0 ? k.sumTo(full, x, { others: [null] }) : full;
@@ -54,8 +52,7 @@ function parseEquation(call: RuleCall): Equation {
     term.includes('...') ? rankOf(call, inputOf(call, i)) - (term.length - 3) : 0,
   );
   const stretchy = free.slice(0, Math.max(0, ...widths)).join('');
-  const spell = (term: string, width: number): string =>
-    term.replace('...', stretchy.slice(stretchy.length - width));
+  const spell = (term: string, width: number): string => term.replace('...', stretchy.slice(stretchy.length - width));
   const operands = terms.map((term, i) => spell(term, widths[i] ?? 0));
   const once = [...used].filter((label) => left.split(label).length === 2).sort();
   const result = right ?? `${left.includes('...') ? '...' : ''}${once.join('')}`;

@@ -26,14 +26,10 @@ export const tan = elementwise((call) => call.k.plus(call.k.square(outputOf(call
 export const sinh = elementwise(({ k }, x) => coshOf(k, x));
 
 /** y = cosh x: y′ = sinh x. */
-export const cosh = elementwise(({ k }, x) =>
-  k.scale(0.5, k.sub(k.of('Exp', x), k.of('Exp', k.neg(x)))),
-);
+export const cosh = elementwise(({ k }, x) => k.scale(0.5, k.sub(k.of('Exp', x), k.of('Exp', k.neg(x)))));
 
 /** y = erf x: y′ = 2/√π e^(−x²). */
-export const erf = elementwise(({ k }, x) =>
-  k.scale(2 / Math.sqrt(Math.PI), k.of('Exp', k.neg(k.square(x)))),
-);
+export const erf = elementwise(({ k }, x) => k.scale(2 / Math.sqrt(Math.PI), k.of('Exp', k.neg(k.square(x)))));
 
 function coshOf(k: RuleCall['k'], x: Value): Value {
   return k.scale(0.5, k.add(k.of('Exp', x), k.of('Exp', k.neg(x))));

@@ -1,16 +1,7 @@
 // Derivatives of operators that read or write at computed places. Gradients are added with ScatterElements, never with
 // ScatterND: on the CPU, ScatterND adds duplicates from several threads at once and loses some.
 import type { Value } from '../../onnx/shape.js';
-import {
-  axisOf,
-  cotangentOf,
-  forNeeded,
-  inputOf,
-  outputOf,
-  rankOf,
-  type Rule,
-  type RuleCall,
-} from '../rule.js';
+import { axisOf, cotangentOf, forNeeded, inputOf, outputOf, rankOf, type Rule, type RuleCall } from '../rule.js';
 
 /**
  * y = x[…, index, …] along an axis: dx[…, index, …] += dy. With x [P, n, Q] (axes before, of, after) and m indices, dy is
@@ -47,10 +38,7 @@ export function addAlong(call: RuleCall, { updates, index, size, axis }: Additio
   const Q = axis === rank - 1 ? [] : [k.productOf(after)];
   const m = k.sizesOf(index, 0, 1);
   const flat = call.k.join([...P, m, ...Q]);
-  const places = k.op('Expand', [
-    Q.length === 0 ? index : k.op('Unsqueeze', [index, g.integers(1)]),
-    flat,
-  ]);
+  const places = k.op('Expand', [Q.length === 0 ? index : k.op('Unsqueeze', [index, g.integers(1)]), flat]);
   const zeros = k.op('Expand', [k.c(0, updates), call.k.join([...P, size, ...Q])]);
   const added = k.op('ScatterElements', [zeros, places, k.reshape(updates, flat)], {
     axis: P.length,
@@ -94,10 +82,7 @@ export const gatherND: Rule = (call) => {
   const table = call.k.join([k.productOf(common), ...R]);
   const zeros = k.op('Expand', [k.c(0, x), table]);
   const target = call.k.join([k.sizesOf(rows, 0, 1), ...R]);
-  const places = k.op('Expand', [
-    R.length === 0 ? rows : k.op('Unsqueeze', [rows, g.integers(1)]),
-    target,
-  ]);
+  const places = k.op('Expand', [R.length === 0 ? rows : k.op('Unsqueeze', [rows, g.integers(1)]), target]);
   const updates = k.reshape(cotangentOf(call), target);
   const added = k.op('ScatterElements', [zeros, places, updates], { axis: 0, reduction: 'add' });
   return [k.reshapeLike(added, x)];
@@ -117,11 +102,7 @@ function flatRows(
 ): Value {
   const { k, g } = call;
   const wide = k.cast(index, 'int64');
-  const fromFront = k.op('Where', [
-    k.compare('Less', wide, g.integer(0)),
-    k.add(wide, sizes),
-    wide,
-  ]);
+  const fromFront = k.op('Where', [k.compare('Less', wide, g.integer(0)), k.add(wide, sizes), wide]);
   const strides = Array.from({ length: depth }, (_, j) =>
     j === depth - 1 ? g.integers(1) : k.productOf(k.entries(sizes, j + 1, depth)),
   );

@@ -9,7 +9,9 @@ function atLabels(call: RuleCall, dy: Value): { gradient: Value; labels: Value }
   const scores = inputOf(call, 0);
   const given = inputOf(call, 1);
   const labels = k.op('Unsqueeze', [k.cast(given, 'int64'), g.integers(1)]);
-  const ignored = attributes.has('ignore_index') ? k.compare('Equal', labels, g.integer(attributes.int('ignore_index', 0))) : null; // prettier-ignore
+  const ignored = attributes.has('ignore_index')
+    ? k.compare('Equal', labels, g.integer(attributes.int('ignore_index', 0)))
+    : null;
   const safe = ignored ? k.op('Where', [ignored, g.integer(0), labels]) : labels;
   const byClass = call.inputs[2];
   const weight = byClass ? k.op('Gather', [byClass, safe]) : filled(call, scores, safe);
@@ -53,5 +55,5 @@ export const softmaxCrossEntropy: Rule = (call) => {
 
 function refuseWeights(call: RuleCall): void {
   if (call.needs(2))
-    call.refuse('constant class weights', 'weights that are differentiated', 'Write the loss with Gather and Mul.'); // prettier-ignore
+    call.refuse('constant class weights', 'weights that are differentiated', 'Write the loss with Gather and Mul.');
 }

@@ -45,9 +45,7 @@ export const concat: Rule = (call) => {
   const axis = axisOf(call, inputOf(call, 0), call.attributes.int('axis', 0));
   const sizes = call.inputs.map((_, i) => k.sizesOf(inputOf(call, i), axis, axis + 1));
   const known = sizes.map((size) => size.values?.[0]);
-  const split = known.every((n): n is number => typeof n === 'number')
-    ? g.integers(...known)
-    : k.concat(sizes, 0);
+  const split = known.every((n): n is number => typeof n === 'number') ? g.integers(...known) : k.concat(sizes, 0);
   return g.ops('Split', [dy, split], { outputs: call.inputs.length, attributes: { axis } });
 };
 
@@ -78,8 +76,7 @@ export const trilu: Rule = (call) => {
 
 /** Dropout at inference is the identity: dx = dy. */
 export const dropout: Rule = (call: RuleCall) => {
-  if (call.inputs[2] && !isFalse(call))
-    call.refuse('inference', 'training_mode', 'Export the model in eval mode.');
+  if (call.inputs[2] && !isFalse(call)) call.refuse('inference', 'training_mode', 'Export the model in eval mode.');
   return [cotangentOf(call)];
 };
 

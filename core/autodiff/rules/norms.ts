@@ -3,15 +3,7 @@
 // Without centring (RMS: μ = 0, σ = √(mean x² + ε)) the term mean(ĝ) is absent.
 // Source: Ba, Kiros, Hinton 2016; Zhang, Sennrich 2019. Proved by finite differences and by PyTorch's gradients of the fixtures.
 import type { Value } from '../../onnx/shape.js';
-import {
-  axisOf,
-  cotangentOf,
-  forNeeded,
-  inputOf,
-  rankOf,
-  type Rule,
-  type RuleCall,
-} from '../rule.js';
+import { axisOf, cotangentOf, forNeeded, inputOf, rankOf, type Rule, type RuleCall } from '../rule.js';
 
 interface Normalised {
   readonly x_hat: Value;
@@ -59,7 +51,11 @@ function normaliseBack(call: RuleCall, ghat: Value, normalised: Normalised): Val
 export const layerNormalization: Rule = (call) => {
   const { k, attributes } = call;
   const x = inputOf(call, 0);
-  const normalised = reuse(call, x, { epsilon: attributes.float('epsilon', 1e-5), mean: call.outputs[1], inverse: call.outputs[2] }); // prettier-ignore
+  const normalised = reuse(call, x, {
+    epsilon: attributes.float('epsilon', 1e-5),
+    mean: call.outputs[1],
+    inverse: call.outputs[2],
+  });
   const [dy = null, dMean = null, dInverse = null] = call.cotangents;
   return affineGradients(call, { x, dy, normalised }, (dx) => {
     const { x_hat, inverse, axes } = normalised;
@@ -110,7 +106,7 @@ function affineGradients(
 function reuse(
   call: RuleCall,
   x: Value,
-  { epsilon, mean, inverse }: { epsilon: number; mean: Value | null | undefined; inverse: Value | null | undefined }, // prettier-ignore
+  { epsilon, mean, inverse }: { epsilon: number; mean: Value | null | undefined; inverse: Value | null | undefined },
 ): Normalised {
   const { k } = call;
   const axes = normalisedAxes(call, x);
@@ -197,12 +193,10 @@ function groupGradients(call: RuleCall, grouped: Value, epsilon: number): (Value
   const normalised = normalise(call, flat, { axes: [-1], epsilon, centred: true });
   // Rows that γ and β belong to: [N, rows of γ, −1] is x seen by channel, or by group.
   const rows = k.sizesOf(gain, 0, 1);
-  const byRow = (value: Value): Value =>
-    k.reshape(value, k.concat([g.integers(0), rows, g.integers(-1)], 0));
+  const byRow = (value: Value): Value => k.reshape(value, k.concat([g.integers(0), rows, g.integers(-1)], 0));
   const column = k.op('Unsqueeze', [gain, g.integers(1)]);
   const scaled = k.reshape(k.mul(byRow(dy), column), grouped);
-  const total = (value: Value): Value =>
-    k.op('ReduceSum', [value, g.integers(0, 2)], { keepdims: 0 });
+  const total = (value: Value): Value => k.op('ReduceSum', [value, g.integers(0, 2)], { keepdims: 0 });
   if (rank < 2) call.refuse('a batch axis and channels', `rank ${rank}`, 'Correct the graph.');
   return forNeeded(
     call,

@@ -20,14 +20,9 @@ interface Product {
  * Y = A B, A [… m, k], B [… k, n], leading axes broadcast: dA = dY Bᵀ, dB = Aᵀ dY, summed to the operand's shape.
  * A vector counts as a row (A) or a column (B), whose axis Y lacks.
  */
-export const matMul: Rule = (call) =>
-  productGradients(call, [inputOf(call, 0), inputOf(call, 1)], 1);
+export const matMul: Rule = (call) => productGradients(call, [inputOf(call, 0), inputOf(call, 1)], 1);
 
-function productGradients(
-  call: RuleCall,
-  [a, b]: readonly [Value, Value],
-  alpha: number,
-): (Value | null)[] {
+function productGradients(call: RuleCall, [a, b]: readonly [Value, Value], alpha: number): (Value | null)[] {
   const { k } = call;
   const dy = k.scale(alpha, cotangentOf(call));
   if (a.shape?.length === 1 || b.shape?.length === 1) return vectorGradients(call, { a, b, dy });
@@ -58,20 +53,11 @@ function vectorGradients(call: RuleCall, { a, b, dy }: Product): (Value | null)[
   const B = columnB ? widen(b, 1) : b;
   const right = columnB ? widen(dy, -1) : dy;
   const dY = rowA ? widen(right, -2) : right;
-  const narrow = (x: Value, axis: number | null): Value =>
-    axis === null ? x : k.op('Squeeze', [x, g.integers(axis)]);
+  const narrow = (x: Value, axis: number | null): Value => (axis === null ? x : k.op('Squeeze', [x, g.integers(axis)]));
   return forNeeded(
     call,
-    () =>
-      narrow(
-        k.sumTo(product(k, [dY, B], { transB: true }), A, { others: [B], inner: 2 }),
-        rowA ? 0 : null,
-      ),
-    () =>
-      narrow(
-        k.sumTo(product(k, [A, dY], { transA: true }), B, { others: [A], inner: 2 }),
-        columnB ? 1 : null,
-      ),
+    () => narrow(k.sumTo(product(k, [dY, B], { transB: true }), A, { others: [B], inner: 2 }), rowA ? 0 : null),
+    () => narrow(k.sumTo(product(k, [A, dY], { transA: true }), B, { others: [A], inner: 2 }), columnB ? 1 : null),
   );
 }
 

@@ -17,8 +17,7 @@ function reducesNothing(call: RuleCall): boolean {
   if (call.attributes.int('noop_with_empty_axes', 0) !== 1) return false;
   const axes = axesOf(call);
   if (axes === null || (Array.isArray(axes) && axes.length === 0)) return true;
-  if (!Array.isArray(axes))
-    call.refuse('axes known before the graph runs', 'computed ones', 'Store them.');
+  if (!Array.isArray(axes)) call.refuse('axes known before the graph runs', 'computed ones', 'Store them.');
   return false;
 }
 
@@ -53,7 +52,7 @@ export const reduceMean = reduction((call, dy) => {
   const x = inputOf(call, 0);
   const axes = axesOf(call);
   const dims = isNumbers(axes) && axes.length > 0 ? axes.map((axis) => x.shape?.at(axis)) : x.shape;
-  const numbers = (isNumbers(axes) || axes === null ? dims : null)?.map((d) => d === undefined ? null : g.sizeOf(d)); // prettier-ignore
+  const numbers = (isNumbers(axes) || axes === null ? dims : null)?.map((d) => (d === undefined ? null : g.sizeOf(d)));
   if (numbers?.every((n) => n !== null)) return k.scale(1 / numbers.reduce((a, b) => a * b, 1), dy);
   const ratio = k.op('Div', [k.op('Size', [x]), k.op('Size', [kept(call, outputOf(call, 0))])]);
   return k.div(dy, k.cast(ratio, x.dtype));
@@ -121,6 +120,4 @@ export const reduceLogSumExp = proper((call, dy) => {
 });
 
 /** y = Σ x²: dx = 2 x dy. */
-export const reduceSumSquare = proper((call, dy) =>
-  call.k.mul(call.k.scale(2, inputOf(call, 0)), dy),
-);
+export const reduceSumSquare = proper((call, dy) => call.k.mul(call.k.scale(2, inputOf(call, 0)), dy));

@@ -30,11 +30,7 @@ function cutsOf(call: RuleCall, rank: number): Cut[] {
   const { k, g } = call;
   const [, starts, ends] = call.inputs;
   if (!starts || !ends)
-    return call.refuse(
-      'starts and ends as inputs',
-      'attributes',
-      'Upgrade the opset to 13 or more.',
-    );
+    return call.refuse('starts and ends as inputs', 'attributes', 'Upgrade the opset to 13 or more.');
   const count = entriesOf(starts) ?? entriesOf(ends);
   const given = call.inputs[3];
   const axes = given ? given.values : Array.from({ length: count ?? 0 }, (_, axis) => axis);
@@ -65,31 +61,21 @@ function betweenZeros(call: RuleCall, dy: Value, cuts: readonly Cut[]): Value {
     const taken = k.sizesOf(dy, axis, axis + 1);
     const place = startPlace(call, start, { size, taken });
     before[axis] = place;
-    after[axis] = numbers([size, taken, place], (n, m, p) => n - m - p, call) ?? k.sub(k.sub(size, taken), place); // prettier-ignore
+    after[axis] = numbers([size, taken, place], (n, m, p) => n - m - p, call) ?? k.sub(k.sub(size, taken), place);
   }
   const all = [...before, ...after];
   const known = all.map((entry) => entry.values?.[0]);
-  const pads = known.every((n): n is number => typeof n === 'number')
-    ? g.integers(...known)
-    : k.concat(all, 0);
+  const pads = known.every((n): n is number => typeof n === 'number') ? g.integers(...known) : k.concat(all, 0);
   if (known.every((n) => n === 0)) return dy;
   return g.op('Pad', [dy, pads], { ...(x.shape && { shape: x.shape }) });
 }
 
 /** Where a cut of `taken` entries begins: start, counted from the end where negative, within 0 … size − taken. */
-function startPlace(
-  call: RuleCall,
-  start: Value,
-  { size, taken }: { size: Value; taken: Value },
-): Value {
+function startPlace(call: RuleCall, start: Value, { size, taken }: { size: Value; taken: Value }): Value {
   const { k, g } = call;
   const first = start.values?.[0];
   if (first === 0) return g.integers(0);
-  const known = numbers(
-    [start, size, taken],
-    (s, n, m) => Math.max(0, Math.min(s < 0 ? s + n : s, n - m)),
-    call,
-  );
+  const known = numbers([start, size, taken], (s, n, m) => Math.max(0, Math.min(s < 0 ? s + n : s, n - m)), call);
   if (known) return known;
   const zero = g.integers(0);
   const last = k.sub(size, taken);

@@ -41,10 +41,7 @@ export function cutterForText(tokens: readonly AddedToken[]): SectionCutter {
 }
 
 /** A cutter for tokens that are looked for in normalised text, in their own normalised form. */
-export function cutterForNormalised(
-  tokens: readonly AddedToken[],
-  normalise: Normaliser,
-): SectionCutter {
+export function cutterForNormalised(tokens: readonly AddedToken[], normalise: Normaliser): SectionCutter {
   const normalised = tokens.filter((t) => t.normalized);
   return createCutter(new Map(normalised.map((t) => [normalise(unchanged(t.content)).text, t])));
 }
@@ -96,10 +93,7 @@ function spacesAfter(text: string, at: number): number {
 }
 
 function standsAlone(text: string, from: number, to: number): boolean {
-  return (
-    !WORD_AT_END.test(text.slice(Math.max(0, from - 2), from)) &&
-    !WORD_AT_START.test(text.slice(to, to + 2))
-  );
+  return !WORD_AT_END.test(text.slice(Math.max(0, from - 2), from)) && !WORD_AT_START.test(text.slice(to, to + 2));
 }
 
 function escapeRegExp(text: string): string {

@@ -72,11 +72,7 @@ export class AlignedBuilder {
 }
 
 /** The input with every match of `pattern` (flags g) rewritten; the same object where nothing changes. */
-export function rewriteMatches(
-  input: AlignedText,
-  pattern: RegExp,
-  rewrite: (match: string) => string,
-): AlignedText {
+export function rewriteMatches(input: AlignedText, pattern: RegExp, rewrite: (match: string) => string): AlignedText {
   const builder = new AlignedBuilder(input);
   let kept = 0;
   let changed = false;

@@ -13,10 +13,7 @@ export interface LibraryModel {
 interface Library {
   readonly BPE: new (config: object) => LibraryModel;
   readonly WordPiece: new (config: object) => LibraryModel;
-  readonly Unigram: new (
-    config: object,
-    eosToken: string,
-  ) => LibraryModel & { tokenize(word: string): string[] };
+  readonly Unigram: new (config: object, eosToken: string) => LibraryModel & { tokenize(word: string): string[] };
   /** `pattern`: the configured pattern, translated from Oniguruma's dialect; null where its kind is unknown. */
   readonly SplitPreTokenizer: new (config: object) => { readonly pattern: RegExp | null };
 }

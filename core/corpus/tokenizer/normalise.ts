@@ -2,14 +2,7 @@
 // Same results as Hugging Face's Rust code (character by character: no final sigma), checked in tests/golden/tokens.
 import { InputError } from '../../../schemas/errors.js';
 import { AlignedBuilder, rewriteMatches, type AlignedText } from './aligned-text.js';
-import {
-  booleanField,
-  isFields,
-  listField,
-  stringField,
-  unsupported,
-  type Fields,
-} from './json-fields.js';
+import { booleanField, isFields, listField, stringField, unsupported, type Fields } from './json-fields.js';
 import { SplitPreTokenizer } from './library.js';
 
 export type Normaliser = (input: AlignedText) => AlignedText;
@@ -17,8 +10,7 @@ export type Normaliser = (input: AlignedText) => AlignedText;
 const FORMS = { NFC: 'NFC', NFD: 'NFD', NFKC: 'NFKC', NFKD: 'NFKD' } as const;
 type Form = keyof typeof FORMS;
 
-const SUPPORTED =
-  'BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, Prepend, Replace, Sequence, Strip, StripAccents';
+const SUPPORTED = 'BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, Prepend, Replace, Sequence, Strip, StripAccents';
 
 /**
  * The normaliser that a tokenizer.json describes.
@@ -81,8 +73,7 @@ function inTurn(steps: readonly Normaliser[]): Normaliser {
  * Characters that may compose with what stands before them: marks, Hangul vowels and finals, half-width voicing marks and
  * half-width Hangul. Everything else starts a segment that normalises on its own.
  */
-const SEGMENT =
-  /[^][\p{M}\u1160-\u11FF\uD7B0-\uD7FF\uFF9E\uFF9F\uFFA0-\uFFDC\u{16D63}-\u{16D6A}]*/gu;
+const SEGMENT = /[^][\p{M}\u1160-\u11FF\uD7B0-\uD7FF\uFF9E\uFF9F\uFFA0-\uFFDC\u{16D63}-\u{16D6A}]*/gu;
 /** Coarser: pieces that begin with an ASCII character. */
 const ASCII_SEGMENT = /[^]\P{ASCII}*/gu;
 

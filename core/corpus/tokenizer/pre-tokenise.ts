@@ -2,14 +2,7 @@
 // Written anew rather than taken from the tokenizer library because pieces must keep their places, and because the
 // library's use JavaScript's \s and \w where the Rust code that made the vocabularies uses Unicode's.
 import { compilePattern } from './normalise.js';
-import {
-  booleanField,
-  isFields,
-  listField,
-  stringField,
-  unsupported,
-  type Fields,
-} from './json-fields.js';
+import { booleanField, isFields, listField, stringField, unsupported, type Fields } from './json-fields.js';
 
 /**
  * Takes a piece. Its first `lead` units were added by a pre-tokenizer; unit lead + i of it is unit at + i of the
@@ -44,8 +37,7 @@ const GPT2 =
 export function createPreTokeniser(config: unknown, place: Place): PreTokeniser {
   if (config === null || config === undefined) return { step: (next) => next, byteLevel: false };
   if (!isFields(config)) throw unsupported('the pre-tokenizer', JSON.stringify(config), SUPPORTED);
-  const list =
-    stringField(config, 'type') === 'Sequence' ? listField(config, 'pretokenizers') : [config];
+  const list = stringField(config, 'type') === 'Sequence' ? listField(config, 'pretokenizers') : [config];
   const byteLevelAt = list.findIndex((one) => stringField(one, 'type') === 'ByteLevel');
   if (byteLevelAt >= 0 && byteLevelAt !== list.length - 1) {
     throw unsupported('ByteLevel in a Sequence', `a step after it`, 'ByteLevel as the last step');
@@ -71,10 +63,7 @@ function createStep(config: Fields, place: Place): Step {
         booleanField(config, 'invert', false),
       );
     case 'Digits':
-      return splitStep(
-        /\p{N}/gu,
-        booleanField(config, 'individual_digits', false) ? 'Isolated' : 'Contiguous',
-      );
+      return splitStep(/\p{N}/gu, booleanField(config, 'individual_digits', false) ? 'Isolated' : 'Contiguous');
     case 'Punctuation':
       return splitStep(new RegExp(`[${PUNCTUATION}]`, 'gu'), behaviourOf(config, 'Isolated'));
     case 'CharDelimiterSplit':
@@ -106,11 +95,7 @@ function lengthen(added: string, next: Sink): Sink {
 /** Units a … b − 1 of a piece, with their place. */
 function cutPiece(next: Sink, [piece, at, lead]: Parameters<Sink>, [a, b]: [number, number]): void {
   const within = Math.max(0, Math.min(lead, b) - a);
-  next(
-    a === 0 && b === piece.length ? piece : piece.slice(a, b),
-    at + Math.max(0, a - lead),
-    within,
-  );
+  next(a === 0 && b === piece.length ? piece : piece.slice(a, b), at + Math.max(0, a - lead), within);
 }
 
 function byteLevel(config: Fields): Step {
@@ -143,21 +128,13 @@ function metaspace(config: Fields, place: Place): Step {
     const marked = lengthen(mark, sink);
     return (piece, at, lead) => {
       const text = piece.replaceAll(' ', mark);
-      const prepends =
-        !text.startsWith(mark) &&
-        (scheme === 'always' || (scheme === 'first' && place.isTextStart(at)));
+      const prepends = !text.startsWith(mark) && (scheme === 'always' || (scheme === 'first' && place.isTextStart(at)));
       (prepends ? marked : sink)(text, at, lead);
     };
   };
 }
 
-const BEHAVIOURS = [
-  'Removed',
-  'Isolated',
-  'MergedWithPrevious',
-  'MergedWithNext',
-  'Contiguous',
-] as const;
+const BEHAVIOURS = ['Removed', 'Isolated', 'MergedWithPrevious', 'MergedWithNext', 'Contiguous'] as const;
 type Behaviour = (typeof BEHAVIOURS)[number];
 
 function behaviourOf(config: Fields, fallback: Behaviour): Behaviour {
@@ -211,10 +188,7 @@ function merge(ranges: readonly Range[], behaviour: Behaviour): readonly Range[]
 }
 
 /** Joins a range to the one before it where `joins` says so of the two as they were found. */
-function join(
-  ranges: readonly Range[],
-  joins: (previous: Range, range: Range) => boolean,
-): readonly Range[] {
+function join(ranges: readonly Range[], joins: (previous: Range, range: Range) => boolean): readonly Range[] {
   const joined: Range[] = [];
   ranges.forEach((range, i) => {
     const previous = ranges[i - 1];

@@ -28,11 +28,7 @@ export function summariseTokenizer(
   return { digest, vocabSize, prependId: prependId(tokenizer, prepend, field) };
 }
 
-function prependId(
-  tokenizer: Tokenizer,
-  prepend: string | number | null,
-  field: string,
-): number | null {
+function prependId(tokenizer: Tokenizer, prepend: string | number | null, field: string): number | null {
   if (prepend === null) return null;
   if (typeof prepend === 'number') {
     if (Number.isInteger(prepend) && prepend >= 0 && prepend < tokenizer.vocabSize) return prepend;

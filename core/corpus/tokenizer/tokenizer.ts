@@ -68,9 +68,7 @@ export class Tokenizer {
 
   /** Id of a token, added ones first; undefined where there is none. */
   idOf(token: string): number | undefined {
-    return (
-      this.addedTokens.find((t) => t.content === token)?.id ?? this.#model.vocabulary.get(token)
-    );
+    return this.addedTokens.find((t) => t.content === token)?.id ?? this.#model.vocabulary.get(token);
   }
 
   /** Appends the tokens of `text` to `out`, offsets in code points of `text`. Returns its code points. */
@@ -174,19 +172,11 @@ function cutBeforeMarks(next: Sink): Sink {
     let from = 0;
     for (let i = 1; i < piece.length; i++) {
       if (piece[i] !== MARK || piece[i - 1] === MARK) continue;
-      next(
-        piece.slice(from, i),
-        at + Math.max(0, from - lead),
-        Math.max(0, Math.min(lead, i) - from),
-      );
+      next(piece.slice(from, i), at + Math.max(0, from - lead), Math.max(0, Math.min(lead, i) - from));
       from = i;
     }
     if (from < piece.length) {
-      next(
-        from === 0 ? piece : piece.slice(from),
-        at + Math.max(0, from - lead),
-        Math.max(0, lead - from),
-      );
+      next(from === 0 ? piece : piece.slice(from), at + Math.max(0, from - lead), Math.max(0, lead - from));
     }
   };
 }

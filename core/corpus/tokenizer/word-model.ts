@@ -61,8 +61,7 @@ function bpeModel(config: Fields, byteLevel: boolean): WordModel {
   const suffix = stringField(config, 'end_of_word_suffix');
   const unknown = unknownId(config, vocabulary);
   const fuses = booleanField(config, 'fuse_unk', false);
-  if (byteLevel)
-    requireAllBytes((byte) => vocabulary.has(BYTE_CHARACTERS[byte] ?? ''), 'byte-level');
+  if (byteLevel) requireAllBytes((byte) => vocabulary.has(BYTE_CHARACTERS[byte] ?? ''), 'byte-level');
   else if (unknown === null) {
     if (!booleanField(config, 'byte_fallback', false)) {
       throw unsupported(
@@ -185,8 +184,7 @@ function alignTokens(word: string, tokens: readonly string[], alphabet: Alphabet
   let byte = 0;
   tokens.forEach((token, i) => {
     const last = i === tokens.length - 1;
-    const text =
-      last && suffix !== '' && token.endsWith(suffix) ? token.slice(0, -suffix.length) : token;
+    const text = last && suffix !== '' && token.endsWith(suffix) ? token.slice(0, -suffix.length) : token;
     const id = vocabulary.get(token) ?? unknown;
     if (id === null) throw misaligned(word, tokens);
     const isUnknown = id === unknown;
@@ -200,8 +198,7 @@ function alignTokens(word: string, tokens: readonly string[], alphabet: Alphabet
       if (byte === 0) unit += symbol.length;
     } else if (isUnknown && unit < word.length) {
       const end = unit + characterAt(word, unit).length;
-      if (fuses && placed.ids.at(-1) === id && placed.ends.at(-1) === unit)
-        placed.ends[placed.ends.length - 1] = end;
+      if (fuses && placed.ids.at(-1) === id && placed.ends.at(-1) === unit) placed.ends[placed.ends.length - 1] = end;
       else push(placed, id, [unit, end]);
       unit = end;
     } else throw misaligned(word, tokens);

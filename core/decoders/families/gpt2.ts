@@ -2,12 +2,7 @@
 // branch, biases everywhere, matrices [in, out] with q, k and v side by side.
 import type { ConfigFields } from '../config-fields.js';
 import type { DecoderSpec } from '../decoder-spec.js';
-import {
-  layerNorm,
-  type BlockRows,
-  type DecoderRows,
-  type LinearRows,
-} from '../decoder-tensors.js';
+import { layerNorm, type BlockRows, type DecoderRows, type LinearRows } from '../decoder-tensors.js';
 import { headWidthOf, readActivation, type Decoder, type Family } from '../family.js';
 import { readLayers } from '../layer-kinds.js';
 
@@ -57,14 +52,7 @@ function describe(fields: ConfigFields): Decoder {
   return { spec, rows: rowsOf(spec) };
 }
 
-function rowsOf({
-  width,
-  vocabulary,
-  maxPositions,
-  mlpWidth,
-  layers,
-  tied,
-}: DecoderSpec): DecoderRows {
+function rowsOf({ width, vocabulary, maxPositions, mlpWidth, layers, tied }: DecoderSpec): DecoderRows {
   return {
     embedding: { name: 'transformer.wte.weight', shape: [vocabulary, width] },
     positions: { name: 'transformer.wpe.weight', shape: [maxPositions, width] },

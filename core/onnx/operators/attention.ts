@@ -9,8 +9,13 @@ export const ATTENTION = {
     inputs: [3, 7],
     outputs: [1, 4],
     attributes: {
-      is_causal: 'int', kv_num_heads: 'int', q_num_heads: 'int', qk_matmul_output_mode: 'int',
-      scale: 'float', softcap: 'float', softmax_precision: 'int',
+      is_causal: 'int',
+      kv_num_heads: 'int',
+      q_num_heads: 'int',
+      qk_matmul_output_mode: 'int',
+      scale: 'float',
+      softcap: 'float',
+      softmax_precision: 'int',
     },
     infer: attention,
   }),
@@ -24,11 +29,23 @@ export const ATTENTION = {
     inputs: [7, 17],
     outputs: [1, 4],
     attributes: {
-      num_heads: 'int', kv_num_heads: 'int', scale: 'float', softcap: 'float',
-      local_window_size: 'int', do_rotary: 'int', rotary_interleaved: 'int',
-      smooth_softmax: 'int', qk_output: 'int', k_quant_type: 'string', v_quant_type: 'string',
-      kv_cache_bit_width: 'int', causal: 'int', sliding_window_cache: 'int',
-      k_norm_epsilon: 'float', q_norm_epsilon: 'float', qk_norm_epsilon: 'float',
+      num_heads: 'int',
+      kv_num_heads: 'int',
+      scale: 'float',
+      softcap: 'float',
+      local_window_size: 'int',
+      do_rotary: 'int',
+      rotary_interleaved: 'int',
+      smooth_softmax: 'int',
+      qk_output: 'int',
+      k_quant_type: 'string',
+      v_quant_type: 'string',
+      kv_cache_bit_width: 'int',
+      causal: 'int',
+      sliding_window_cache: 'int',
+      k_norm_epsilon: 'float',
+      q_norm_epsilon: 'float',
+      qk_norm_epsilon: 'float',
     },
     infer: groupQueryAttention,
   }),
@@ -37,7 +54,10 @@ export const ATTENTION = {
     inputs: [1, 10],
     outputs: [1, 4],
     attributes: {
-      num_heads: 'int', mask_filter_value: 'float', scale: 'float', unidirectional: 'int',
+      num_heads: 'int',
+      mask_filter_value: 'float',
+      scale: 'float',
+      unidirectional: 'int',
     },
     infer: multiHeadAttention,
   }),
@@ -45,15 +65,18 @@ export const ATTENTION = {
     domain: 'com.microsoft',
     inputs: 4,
     attributes: {
-      interleaved: 'int', is_packed_batching: 'int', num_heads: 'int',
-      rotary_embedding_dim: 'int', scale: 'float',
+      interleaved: 'int',
+      is_packed_batching: 'int',
+      num_heads: 'int',
+      rotary_embedding_dim: 'int',
+      scale: 'float',
     },
     infer: (call) => {
       input(call, 1, INDEX);
       return [like(input(call, 0, FLOAT))];
     },
   }),
-} satisfies Record<string, OperatorRow>; // prettier-ignore
+} satisfies Record<string, OperatorRow>;
 
 interface Heads {
   readonly batch: Dim;
@@ -66,10 +89,12 @@ interface Heads {
 function headsOf(call: OperatorCall, shape: Shape, heads: number): Heads | null {
   if (shape === null) return null;
   const [batch = 1, second = 1, third = 1, fourth] = shape;
-  if (shape.length === 4 && fourth !== undefined)
-    return { batch, heads: second, length: third, size: fourth };
+  if (shape.length === 4 && fourth !== undefined) return { batch, heads: second, length: third, size: fourth };
   if (shape.length !== 3 || heads < 1)
-    return call.fail('[batch, heads, length, size], or [batch, length, width] with a number of heads', `[${shape.join(', ')}]`); // prettier-ignore
+    return call.fail(
+      '[batch, heads, length, size], or [batch, length, width] with a number of heads',
+      `[${shape.join(', ')}]`,
+    );
   return { batch, heads, length: second, size: divideDims(third, heads) ?? call.unknownDim() };
 }
 
@@ -83,11 +108,19 @@ function attention(call: OperatorCall): TensorType[] {
   const total = k && plus(call, k.length, optional(call, 4)?.shape?.[2] ?? 0);
   const { dtype } = Q;
   return [
-    { dtype, shape: q && v && (Q.shape?.length === 4 ? [q.batch, q.heads, q.length, v.size] : [q.batch, q.length, times(call, q.heads, v.size)]) },
+    {
+      dtype,
+      shape:
+        q &&
+        v &&
+        (Q.shape?.length === 4
+          ? [q.batch, q.heads, q.length, v.size]
+          : [q.batch, q.length, times(call, q.heads, v.size)]),
+    },
     { dtype: K.dtype, shape: k && total !== null ? [k.batch, k.heads, total, k.size] : null },
     { dtype: V.dtype, shape: v && total !== null ? [v.batch, v.heads, total, v.size] : null },
     { dtype, shape: q && total !== null ? [q.batch, q.heads, q.length, total] : null },
-  ]; // prettier-ignore
+  ];
 }
 
 function groupQueryAttention(call: OperatorCall): TensorType[] {
@@ -96,7 +129,7 @@ function groupQueryAttention(call: OperatorCall): TensorType[] {
   const kvHeads = call.attributes.int('kv_num_heads', 0);
   const [batch, length, width] = query.shape ?? [];
   const present = (past: Shape | undefined): Shape =>
-    batch === undefined || !past ? null : [batch, kvHeads, call.unknownDim(), past[3] ?? call.unknownDim()]; // prettier-ignore
+    batch === undefined || !past ? null : [batch, kvHeads, call.unknownDim(), past[3] ?? call.unknownDim()];
   const packed = !call.inputs[1] && width !== undefined;
   const size = packed ? divideDims(width, heads + 2 * kvHeads) : null;
   const out = packed ? times(call, size ?? call.unknownDim(), heads) : (width ?? call.unknownDim());
@@ -107,7 +140,7 @@ function groupQueryAttention(call: OperatorCall): TensorType[] {
     { dtype: cache, shape: present(call.inputs[3]?.shape) },
     { dtype: cache, shape: present(call.inputs[4]?.shape) },
     { dtype, shape: batch === undefined || length === undefined ? null : [batch, heads, length, call.unknownDim()] },
-  ]; // prettier-ignore
+  ];
 }
 
 /** Query [batch, length, width], or packed [batch, length, heads, 3, size]; value [batch, length, width] or by heads. */
@@ -126,8 +159,8 @@ function multiHeadAttention(call: OperatorCall): TensorType[] {
   const value = call.inputs[2]?.shape;
   const keys = (key?.length === 4 ? key[2] : key?.[1]) ?? call.unknownDim();
   const total = plus(call, keys, call.inputs[6]?.shape?.[2] ?? 0);
-  const out = value?.length === 4 ? times(call, value[1] ?? 1, value[3] ?? 1) : (value?.[2] ?? width); // prettier-ignore
-  const cache = (of: Dim): Dim[] => [batch, heads, total, divideDims(of, heads) ?? call.unknownDim()]; // prettier-ignore
+  const out = value?.length === 4 ? times(call, value[1] ?? 1, value[3] ?? 1) : (value?.[2] ?? width);
+  const cache = (of: Dim): Dim[] => [batch, heads, total, divideDims(of, heads) ?? call.unknownDim()];
   return [
     { dtype, shape: [batch, length, out] },
     { dtype, shape: cache(width) },

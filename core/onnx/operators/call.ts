@@ -40,10 +40,12 @@ export function inferCall(
 ): readonly TensorType[] {
   const opType = node.opType ?? '';
   const fail = (expected: string, got: string): never => {
-    throw new InputError(
-      `${opType}(${inputs.map(describeValue).join(', ')}): expected ${expected}, got ${got}.`,
-      { operator: opType, node: node.name, expected, got },
-    );
+    throw new InputError(`${opType}(${inputs.map(describeValue).join(', ')}): expected ${expected}, got ${got}.`, {
+      operator: opType,
+      node: node.name,
+      expected,
+      got,
+    });
   };
   // An input that is left out where the row needs it is the row's own complaint: Loop may lack its first two.
   if (inputs.length > row.inputs.max || inputs.length < row.inputs.min)
@@ -54,8 +56,7 @@ export function inferCall(
     const kind = Object.hasOwn(row.attributes, name) ? row.attributes[name] : undefined;
     const known = Object.keys(row.attributes).join(', ') || 'none';
     if (kind === undefined) fail(`attributes among: ${known}`, `"${name}"`);
-    else if (KIND_TYPES[kind] !== type)
-      fail(`attribute "${name}" of kind ${kind}`, `attribute type ${type ?? 'none'}`);
+    else if (KIND_TYPES[kind] !== type) fail(`attribute "${name}" of kind ${kind}`, `attribute type ${type ?? 'none'}`);
   }
   const types = row.infer({
     opType,

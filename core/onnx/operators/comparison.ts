@@ -3,7 +3,7 @@ import { isNonNegative, subtractDims } from '../symbolic.js';
 import type { DataTypeName } from '../data-type.js';
 import type { Dim } from '../shape.js';
 import type { OperatorRow } from './operator.js';
-import { ANY, BOOL, elementValues, FLOAT, inferBroadcast, input, NUMERIC, row, sameType, withValues } from './row.js'; // prettier-ignore
+import { ANY, BOOL, elementValues, FLOAT, inferBroadcast, input, NUMERIC, row, sameType, withValues } from './row.js';
 
 export const COMPARISON = {
   And: logic((a, b) => a * b),
@@ -33,10 +33,7 @@ export const COMPARISON = {
   Xor: logic((a, b) => Number(a !== b)),
 } satisfies Record<string, OperatorRow>;
 
-function compare(
-  dtypes: readonly DataTypeName[],
-  of: (a: number, b: number) => number,
-): OperatorRow {
+function compare(dtypes: readonly DataTypeName[], of: (a: number, b: number) => number): OperatorRow {
   return row({
     inputs: 2,
     infer: (call) => {

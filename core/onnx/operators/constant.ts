@@ -4,27 +4,59 @@ import type { Dim, TensorType } from '../shape.js';
 import { divideDims, productOf, subtractDims } from '../symbolic.js';
 import { constantType, FOLLOWED_VALUES } from '../constant-type.js';
 import type { OperatorCall, OperatorRow } from './operator.js';
-import { FLOAT, indices, input, knownIntegers, lengthOf, NUMERIC, row, sameType, unknownShape, withValues } from './row.js'; // prettier-ignore
+import {
+  FLOAT,
+  indices,
+  input,
+  knownIntegers,
+  lengthOf,
+  NUMERIC,
+  row,
+  sameType,
+  unknownShape,
+  withValues,
+} from './row.js';
 
 export const CONSTANT = {
   Bernoulli: row({ inputs: 1, attributes: { dtype: 'int', seed: 'float' }, infer: likeInput }),
   Constant: row({
     inputs: 0,
     attributes: {
-      value: 'tensor', value_float: 'float', value_floats: 'floats', value_int: 'int',
-      value_ints: 'ints', value_string: 'string', value_strings: 'strings',
+      value: 'tensor',
+      value_float: 'float',
+      value_floats: 'floats',
+      value_int: 'int',
+      value_ints: 'ints',
+      value_string: 'string',
+      value_strings: 'strings',
       sparse_value: 'tensor',
     },
     infer: constant,
   }),
   ConstantOfShape: row({ inputs: 1, attributes: { value: 'tensor' }, infer: constantOfShape }),
   EyeLike: row({ inputs: 1, attributes: { dtype: 'int', k: 'int' }, infer: likeInput }),
-  RandomNormal: row({ inputs: 0, attributes: { dtype: 'int', mean: 'float', scale: 'float', seed: 'float', shape: 'ints' }, infer: ofShape }),
-  RandomNormalLike: row({ inputs: 1, attributes: { dtype: 'int', mean: 'float', scale: 'float', seed: 'float' }, infer: likeInput }),
-  RandomUniform: row({ inputs: 0, attributes: { dtype: 'int', high: 'float', low: 'float', seed: 'float', shape: 'ints' }, infer: ofShape }),
-  RandomUniformLike: row({ inputs: 1, attributes: { dtype: 'int', high: 'float', low: 'float', seed: 'float' }, infer: likeInput }),
+  RandomNormal: row({
+    inputs: 0,
+    attributes: { dtype: 'int', mean: 'float', scale: 'float', seed: 'float', shape: 'ints' },
+    infer: ofShape,
+  }),
+  RandomNormalLike: row({
+    inputs: 1,
+    attributes: { dtype: 'int', mean: 'float', scale: 'float', seed: 'float' },
+    infer: likeInput,
+  }),
+  RandomUniform: row({
+    inputs: 0,
+    attributes: { dtype: 'int', high: 'float', low: 'float', seed: 'float', shape: 'ints' },
+    infer: ofShape,
+  }),
+  RandomUniformLike: row({
+    inputs: 1,
+    attributes: { dtype: 'int', high: 'float', low: 'float', seed: 'float' },
+    infer: likeInput,
+  }),
   Range: row({ inputs: 3, infer: range }),
-} satisfies Record<string, OperatorRow>; // prettier-ignore
+} satisfies Record<string, OperatorRow>;
 
 function dtypeOr(call: OperatorCall, otherwise: DataTypeName): DataTypeName {
   if (!call.attributes.has('dtype')) return otherwise;
@@ -45,22 +77,17 @@ function ofShape(call: OperatorCall): TensorType[] {
 function constant(call: OperatorCall): TensorType[] {
   const { attributes } = call;
   const tensor = attributes.raw('value')?.t;
-  if (tensor)
-    return [constantType(tensor) ?? call.fail('a known element type', String(tensor.dataType))];
+  if (tensor) return [constantType(tensor) ?? call.fail('a known element type', String(tensor.dataType))];
   const ints = attributes.ints('value_ints');
   if (ints) return [withValues({ dtype: 'int64', shape: [ints.length] }, ints)];
-  if (attributes.has('value_int'))
-    return [withValues({ dtype: 'int64', shape: [] }, [attributes.int('value_int', 0)])];
+  if (attributes.has('value_int')) return [withValues({ dtype: 'int64', shape: [] }, [attributes.int('value_int', 0)])];
   const floats = attributes.raw('value_floats');
   if (floats) return [{ dtype: 'float32', shape: [floats.floats.length] }];
   if (attributes.has('value_float')) return [{ dtype: 'float32', shape: [] }];
   if (attributes.has('value_string')) return [{ dtype: 'string', shape: [] }];
   const strings = attributes.raw('value_strings');
   if (strings) return [{ dtype: 'string', shape: [strings.strings.length] }];
-  return call.fail(
-    'an attribute value, value_int, value_ints, value_float or value_floats',
-    'none',
-  );
+  return call.fail('an attribute value, value_int, value_ints, value_float or value_floats', 'none');
 }
 
 function constantOfShape(call: OperatorCall): TensorType[] {

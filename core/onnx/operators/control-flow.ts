@@ -11,7 +11,7 @@ export const CONTROL_FLOW = {
     attributes: { then_branch: 'graph', else_branch: 'graph' },
     infer: branch,
   }),
-  Loop: row({ inputs: [2, Infinity], outputs: [1, Infinity], attributes: { body: 'graph' }, infer: loop }), // prettier-ignore
+  Loop: row({ inputs: [2, Infinity], outputs: [1, Infinity], attributes: { body: 'graph' }, infer: loop }),
   Scan: row({
     inputs: [1, Infinity],
     outputs: [1, Infinity],
@@ -32,15 +32,11 @@ function bodyTypes(call: OperatorCall, attribute: string): readonly (TensorType 
   const graph = call.attributes.raw(attribute)?.g;
   if (!graph) return call.fail(`a graph "${attribute}"`, 'none');
   const inferred = call.bodyOutputs?.(attribute) ?? [];
-  return graph.output.map(
-    (info, i) => inferred[i] ?? typeOfValueInfo(info, () => call.unknownDim()),
-  );
+  return graph.output.map((info, i) => inferred[i] ?? typeOfValueInfo(info, () => call.unknownDim()));
 }
 
 function known(call: OperatorCall, type: TensorType | null | undefined, index: number): TensorType {
-  return (
-    type ?? call.fail('bodies that tell the types of their outputs', `none for output ${index}`)
-  );
+  return type ?? call.fail('bodies that tell the types of their outputs', `none for output ${index}`);
 }
 
 /** An axis that two branches, or two rounds, size differently is unknown. */
@@ -56,8 +52,7 @@ function branch(call: OperatorCall): TensorType[] {
     call.fail(`${call.outputs} outputs of each branch`, `${yes.length} and ${no.length}`);
   return yes.map((type, i) => {
     const [a, b] = [known(call, type ?? no[i], i), known(call, no[i] ?? type, i)];
-    if (a.dtype !== b.dtype)
-      call.fail(`one element type of output ${i}`, `${a.dtype} and ${b.dtype}`);
+    if (a.dtype !== b.dtype) call.fail(`one element type of output ${i}`, `${a.dtype} and ${b.dtype}`);
     return { dtype: a.dtype, shape: mergeShapes(a.shape, b.shape, () => call.unknownDim()) };
   });
 }
@@ -68,18 +63,14 @@ function loop(call: OperatorCall): TensorType[] {
   optional(call, 1, BOOL);
   const carried = call.inputs.length - 2;
   const [, ...outputs] = bodyTypes(call, 'body');
-  if (outputs.length !== call.outputs)
-    call.fail(`${call.outputs + 1} outputs of the body`, String(outputs.length + 1));
-  const trips = call.inputs[1] ? call.unknownDim() : (call.inputs[0]?.values?.[0] ?? call.unknownDim()); // prettier-ignore
+  if (outputs.length !== call.outputs) call.fail(`${call.outputs + 1} outputs of the body`, String(outputs.length + 1));
+  const trips = call.inputs[1] ? call.unknownDim() : (call.inputs[0]?.values?.[0] ?? call.unknownDim());
   return outputs.map((type, i) => {
     const { dtype, shape } = known(call, type, i);
     if (i >= carried) return { dtype, shape: shape && [trips, ...shape] };
     const first = input(call, i + 2);
     if (first.dtype !== dtype)
-      call.fail(
-        `a carried tensor of type ${first.dtype}`,
-        `${dtype} from the body's output ${i + 1}`,
-      );
+      call.fail(`a carried tensor of type ${first.dtype}`, `${dtype} from the body's output ${i + 1}`);
     return { dtype, shape: mergeShapes(first.shape, shape, () => call.unknownDim()) };
   });
 }

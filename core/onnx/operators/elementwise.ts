@@ -25,8 +25,16 @@ import {
 export const ELEMENTWISE = {
   Abs: folding(SIGNED, (a) => (typeof a === 'number' ? Math.abs(a) : null)),
   Add: binary(NUMERIC, addDims),
-  Cast: row({ inputs: 1, attributes: { to: 'int', saturate: 'int', round_mode: 'string' }, infer: (call) => [cast(call, castTarget(call))] }),
-  CastLike: row({ inputs: 2, attributes: { saturate: 'int', round_mode: 'string' }, infer: (call) => [cast(call, input(call, 1).dtype)] }),
+  Cast: row({
+    inputs: 1,
+    attributes: { to: 'int', saturate: 'int', round_mode: 'string' },
+    infer: (call) => [cast(call, castTarget(call))],
+  }),
+  CastLike: row({
+    inputs: 2,
+    attributes: { saturate: 'int', round_mode: 'string' },
+    infer: (call) => [cast(call, input(call, 1).dtype)],
+  }),
   Ceil: unary(FLOAT),
   Clip: row({ inputs: [1, 3], attributes: { min: 'float', max: 'float' }, infer: clip }),
   Cos: unary(FLOAT),
@@ -40,7 +48,11 @@ export const ELEMENTWISE = {
   Max: variadic((...all) => extreme(all, Math.max)),
   Mean: row({ inputs: [1, Infinity], infer: (call) => [inferBroadcast(call, FLOAT)] }),
   Min: variadic((...all) => extreme(all, Math.min)),
-  Mod: row({ inputs: 2, attributes: { fmod: 'int' }, infer: (call) => [withValues(inferBroadcast(call, NUMERIC), integerValues(call, modulo))] }),
+  Mod: row({
+    inputs: 2,
+    attributes: { fmod: 'int' },
+    infer: (call) => [withValues(inferBroadcast(call, NUMERIC), integerValues(call, modulo))],
+  }),
   Mul: binary(NUMERIC, multiplyDims),
   Neg: folding(SIGNED, (a) => subtractDims(0, a)),
   Pow: row({ inputs: 2, infer: power }),
@@ -54,7 +66,7 @@ export const ELEMENTWISE = {
   Sum: row({ inputs: [1, Infinity], infer: (call) => [inferBroadcast(call, FLOAT)] }),
   Tan: unary(FLOAT),
   Where: row({ inputs: 3, infer: where }),
-} satisfies Record<string, OperatorRow>; // prettier-ignore
+} satisfies Record<string, OperatorRow>;
 
 const INTEGERS = new Set<DataTypeName>(['int64', 'int32', 'bool']);
 

@@ -60,7 +60,7 @@ function gather(call: OperatorCall): TensorType[] {
 function gatherElements(call: OperatorCall): TensorType[] {
   const [data, index] = [input(call, 0), input(call, 1, INDEX)];
   sameRank(call, data.shape?.length, index.shape?.length);
-  return [{ dtype: data.dtype, shape: index.shape ?? unknownShape(call, data.shape?.length ?? null) }]; // prettier-ignore
+  return [{ dtype: data.dtype, shape: index.shape ?? unknownShape(call, data.shape?.length ?? null) }];
 }
 
 /** indices [batch…, n…, q] over data [batch…, (q axes), rest…] give [batch…, n…, rest…]. */
@@ -68,11 +68,9 @@ function gatherND(call: OperatorCall): TensorType[] {
   const [data, index] = [input(call, 0), input(call, 1, ['int64'])];
   const { dtype } = data;
   const depth = index.shape && call.sizeOf(index.shape.at(-1) ?? 1);
-  if (data.shape === null || index.shape === null || depth === null)
-    return [{ dtype, shape: null }];
+  if (data.shape === null || index.shape === null || depth === null) return [{ dtype, shape: null }];
   const start = call.attributes.int('batch_dims', 0) + depth;
-  if (start > data.shape.length)
-    call.fail(`index vectors of at most ${data.shape.length} numbers`, String(depth));
+  if (start > data.shape.length) call.fail(`index vectors of at most ${data.shape.length} numbers`, String(depth));
   return [{ dtype, shape: [...index.shape.slice(0, -1), ...data.shape.slice(start)] }];
 }
 
@@ -117,13 +115,10 @@ function topK(call: OperatorCall): TensorType[] {
       { dtype: 'int64', shape },
     ];
   const axis = normaliseAxis(call, call.attributes.int('axis', -1), shape.length);
-  const given = call.attributes.has('k')
-    ? call.attributes.int('k', 0)
-    : call.inputs[1]?.values?.[0];
+  const given = call.attributes.has('k') ? call.attributes.int('k', 0) : call.inputs[1]?.values?.[0];
   const k = given ?? call.unknownDim();
   const [wanted, size] = [call.sizeOf(k), call.sizeOf(shape[axis] ?? 1)];
-  if (wanted !== null && size !== null && wanted > size)
-    call.fail(`k of at most ${size}`, String(wanted));
+  if (wanted !== null && size !== null && wanted > size) call.fail(`k of at most ${size}`, String(wanted));
   const cut = withAxis(shape, axis, k);
   return [
     { dtype, shape: cut },
@@ -132,6 +127,5 @@ function topK(call: OperatorCall): TensorType[] {
 }
 
 function sameRank(call: OperatorCall, a: number | undefined, b: number | undefined): void {
-  if (a !== undefined && b !== undefined && a !== b)
-    call.fail('equal numbers of axes', `${a} and ${b}`);
+  if (a !== undefined && b !== undefined && a !== b) call.fail('equal numbers of axes', `${a} and ${b}`);
 }

@@ -34,13 +34,18 @@ export const LAYOUT = {
   Shape: row({ inputs: 1, attributes: { start: 'int', end: 'int' }, infer: shapeOf }),
   Size: row({ inputs: 1, infer: sizeOf }),
   Slice: row({ inputs: [1, 5], attributes: { starts: 'ints', ends: 'ints', axes: 'ints' }, infer: slice }),
-  Split: row({ inputs: [1, 2], outputs: [1, Infinity], attributes: { axis: 'int', num_outputs: 'int', split: 'ints' }, infer: split }),
+  Split: row({
+    inputs: [1, 2],
+    outputs: [1, Infinity],
+    attributes: { axis: 'int', num_outputs: 'int', split: 'ints' },
+    infer: split,
+  }),
   Squeeze: row({ inputs: [1, 2], attributes: { axes: 'ints' }, infer: squeeze }),
   Tile: row({ inputs: 2, infer: tile }),
   Transpose: row({ inputs: 1, attributes: { perm: 'ints' }, infer: transpose }),
   Trilu: row({ inputs: [1, 2], attributes: { upper: 'int' }, infer: (call) => [like(input(call, 0))] }),
   Unsqueeze: row({ inputs: [1, 2], attributes: { axes: 'ints' }, infer: unsqueeze }),
-} satisfies Record<string, OperatorRow>; // prettier-ignore
+} satisfies Record<string, OperatorRow>;
 
 function concat(call: OperatorCall): TensorType[] {
   const all = indices(call.inputs.length).map((index) => input(call, index));
@@ -84,8 +89,7 @@ function flatten(call: OperatorCall): TensorType[] {
   if (shape === null) return [{ dtype, shape: unknownShape(call, 2) }];
   const given = call.attributes.int('axis', 1);
   const axis = given < 0 ? given + shape.length : given;
-  const part = (from: number, to?: number): Dim =>
-    productOf(shape.slice(from, to)) ?? call.unknownDim();
+  const part = (from: number, to?: number): Dim => productOf(shape.slice(from, to)) ?? call.unknownDim();
   return [{ dtype, shape: [part(0, axis), part(axis)] }];
 }
 
@@ -97,8 +101,7 @@ function pad(call: OperatorCall): TensorType[] {
   const chosen = integersFrom(call, '', 3);
   if (!pads || chosen === 'unknown') return [{ dtype, shape: unknownShape(call, shape.length) }];
   const axes = chosen === 'absent' ? indices(shape.length) : chosen;
-  if (pads.length !== 2 * axes.length)
-    call.fail(`${2 * axes.length} pads, two per axis`, String(pads.length));
+  if (pads.length !== 2 * axes.length) call.fail(`${2 * axes.length} pads, two per axis`, String(pads.length));
   const result = [...shape];
   axes.forEach((given, i) => {
     const axis = normaliseAxis(call, given, shape.length);
@@ -112,9 +115,7 @@ function pad(call: OperatorCall): TensorType[] {
 function reshape(call: OperatorCall): TensorType[] {
   const x = input(call, 0);
   const target = input(call, 1, ['int64']);
-  const shape = target.values
-    ? reshapeTo(call, x.shape, target.values)
-    : unknownShape(call, lengthOf(call, target));
+  const shape = target.values ? reshapeTo(call, x.shape, target.values) : unknownShape(call, lengthOf(call, target));
   return [withValues({ dtype: x.dtype, shape }, x.values)];
 }
 
@@ -149,9 +150,8 @@ function splitSizes(call: OperatorCall, dim: Dim): readonly Dim[] {
   const size = call.sizeOf(dim);
   if (given) {
     const numbers = given.map((part) => call.sizeOf(part));
-    const total = numbers.reduce<number | null>((sum, n) => (sum === null || n === null ? null : sum + n), 0); // prettier-ignore
-    if (given.length !== call.outputs)
-      call.fail(`${call.outputs} sizes, one per output`, String(given.length));
+    const total = numbers.reduce<number | null>((sum, n) => (sum === null || n === null ? null : sum + n), 0);
+    if (given.length !== call.outputs) call.fail(`${call.outputs} sizes, one per output`, String(given.length));
     if (total !== null && size !== null && total !== size)
       call.fail(`sizes that add up to ${size}`, `${numbers.join(' + ')} = ${total}`);
     return given;
@@ -174,8 +174,7 @@ function squeeze(call: OperatorCall): TensorType[] {
       ? indices(shape.length).filter((i) => call.sizeOf(shape[i] ?? 1) === 1)
       : given.map((axis) => normaliseAxis(call, axis, shape.length)),
   );
-  if (given === 'absent' && shape.some((dim) => call.sizeOf(dim) === null))
-    return [{ dtype, shape: null }];
+  if (given === 'absent' && shape.some((dim) => call.sizeOf(dim) === null)) return [{ dtype, shape: null }];
   for (const axis of axes) {
     const size = call.sizeOf(shape[axis] ?? 1);
     if (size !== null && size !== 1) call.fail(`axis ${axis} of size 1`, `[${shape.join(', ')}]`);
@@ -190,7 +189,7 @@ function tile(call: OperatorCall): TensorType[] {
     return [{ dtype, shape: unknownShape(call, shape?.length ?? lengthOf(call, repeats)) }];
   if (repeats.values.length !== shape.length)
     call.fail(`${shape.length} repeats, one per axis`, String(repeats.values.length));
-  const tiled = shape.map((dim, i) => multiplyDims(dim, repeats.values?.[i] ?? 1) ?? call.unknownDim()); // prettier-ignore
+  const tiled = shape.map((dim, i) => multiplyDims(dim, repeats.values?.[i] ?? 1) ?? call.unknownDim());
   const times = knownIntegers(call, repeats)?.[0];
   const few = times !== undefined && times <= FOLLOWED_VALUES;
   const many = values && few ? indices(times).flatMap(() => values) : null;

@@ -7,7 +7,14 @@ import { FLOAT, indices, input, NUMERIC, optional, row, sameType, type Shape } f
 export const MATRIX = {
   Conv: row({
     inputs: [2, 3],
-    attributes: { auto_pad: 'string', dilations: 'ints', group: 'int', kernel_shape: 'ints', pads: 'ints', strides: 'ints' }, // prettier-ignore
+    attributes: {
+      auto_pad: 'string',
+      dilations: 'ints',
+      group: 'int',
+      kernel_shape: 'ints',
+      pads: 'ints',
+      strides: 'ints',
+    },
     infer: convolution,
   }),
   Einsum: row({ inputs: [1, Infinity], attributes: { equation: 'string' }, infer: einsum }),
@@ -86,8 +93,7 @@ function einsum(call: OperatorCall): TensorType[] {
   const terms = left.split(',');
   const all = indices(call.inputs.length);
   const dtype = sameType(call, all);
-  if (terms.length !== call.inputs.length)
-    call.fail(`${call.inputs.length} terms in the equation`, `"${equation}"`);
+  if (terms.length !== call.inputs.length) call.fail(`${call.inputs.length} terms in the equation`, `"${equation}"`);
   const sizes = new Map<string, Dim>();
   let batch: readonly Dim[] | null = [];
   for (const index of all) {
@@ -101,18 +107,17 @@ function einsum(call: OperatorCall): TensorType[] {
     const extra = shape.length - letters.length;
     if (extra < 0 || (after === undefined && extra > 0))
       call.fail(`${letters.length} axes for "${terms[index] ?? ''}"`, `[${shape.join(', ')}]`);
-    if (batch) batch = broadcastShapes([batch, shape.slice(before.length, before.length + extra)], call); // prettier-ignore
+    if (batch) batch = broadcastShapes([batch, shape.slice(before.length, before.length + extra)], call);
     letters.forEach((letter, i) => {
       const dim = shape[i < before.length ? i : i + extra] ?? 1;
       const known = sizes.get(letter);
-      sizes.set(letter, known === undefined || known === 1 ? dim : dim === 1 ? known : meet(call, known, dim)); // prettier-ignore
+      sizes.set(letter, known === undefined || known === 1 ? dim : dim === 1 ? known : meet(call, known, dim));
     });
   }
   const output = right ?? implicitOutput(terms);
   if (output.includes('...') && batch === null) return [{ dtype, shape: null }];
   const [before = '', after = ''] = output.split('...');
-  const dims = (letters: string): Dim[] =>
-    Array.from(letters, (letter) => sizes.get(letter) ?? call.unknownDim());
+  const dims = (letters: string): Dim[] => Array.from(letters, (letter) => sizes.get(letter) ?? call.unknownDim());
   const middle = output.includes('...') ? (batch ?? []) : [];
   return [{ dtype, shape: [...dims(before), ...middle, ...dims(after)] }];
 }
@@ -138,13 +143,10 @@ function convolution(call: OperatorCall): TensorType[] {
 function spatialSize(call: OperatorCall, weight: Shape): (dim: Dim, axis: number) => Dim {
   const { attributes } = call;
   const kernel = attributes.ints('kernel_shape');
-  const [pads, strides, dilations] = ['pads', 'strides', 'dilations'].map((n) => attributes.ints(n)); // prettier-ignore
+  const [pads, strides, dilations] = ['pads', 'strides', 'dilations'].map((n) => attributes.ints(n));
   const auto = attributes.text('auto_pad', 'NOTSET');
   return (dim, axis) => {
-    const [length, k] = [
-      call.sizeOf(dim),
-      kernel?.[axis] ?? call.sizeOf(weight?.[axis + 2] ?? '?'),
-    ];
+    const [length, k] = [call.sizeOf(dim), kernel?.[axis] ?? call.sizeOf(weight?.[axis + 2] ?? '?')];
     const stride = strides?.[axis] ?? 1;
     if (k === null) return call.unknownDim();
     const half = (pads?.length ?? 0) / 2;
@@ -153,8 +155,6 @@ function spatialSize(call: OperatorCall, weight: Shape): (dim: Dim, axis: number
     if (auto.startsWith('SAME'))
       return stride === 1 ? dim : length === null ? call.unknownDim() : Math.ceil(length / stride);
     if (stride === 1 && pad === reach) return dim;
-    return length === null
-      ? call.unknownDim()
-      : Math.floor((length + pad - reach - 1) / stride) + 1;
+    return length === null ? call.unknownDim() : Math.floor((length + pad - reach - 1) / stride) + 1;
   };
 }

@@ -4,7 +4,7 @@ import type { Dim, TensorType } from '../shape.js';
 import { multiplyDims } from '../symbolic.js';
 import { matMulShape } from './matrix.js';
 import type { OperatorCall, OperatorRow } from './operator.js';
-import { FLOAT, INDEX, input, like, normaliseAxis, optional, row, sameType, type Shape } from './row.js'; // prettier-ignore
+import { FLOAT, INDEX, input, like, normaliseAxis, optional, row, sameType, type Shape } from './row.js';
 
 const domain = 'com.microsoft';
 
@@ -14,7 +14,7 @@ export const MICROSOFT = {
   'com.microsoft.FusedMatMul': row({
     domain,
     inputs: 2,
-    attributes: { alpha: 'float', transA: 'int', transB: 'int', transBatchA: 'int', transBatchB: 'int' }, // prettier-ignore
+    attributes: { alpha: 'float', transA: 'int', transB: 'int', transBatchA: 'int', transBatchB: 'int' },
     infer: fusedMatMul,
   }),
   'com.microsoft.GatherBlockQuantized': row({
@@ -27,7 +27,7 @@ export const MICROSOFT = {
   'com.microsoft.MatMulNBits': row({
     domain,
     inputs: [3, 6],
-    attributes: { K: 'int', N: 'int', accuracy_level: 'int', bits: 'int', block_size: 'int', weight_prepacked: 'int' }, // prettier-ignore
+    attributes: { K: 'int', N: 'int', accuracy_level: 'int', bits: 'int', block_size: 'int', weight_prepacked: 'int' },
     infer: matMulNBits,
   }),
   'com.microsoft.QuickGelu': row({

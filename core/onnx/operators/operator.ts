@@ -35,8 +35,7 @@ export interface OperatorCall {
   fail(expected: string, got: string): never;
 }
 
-export type AttributeKind =
-  'int' | 'ints' | 'float' | 'floats' | 'string' | 'strings' | 'tensor' | 'graph';
+export type AttributeKind = 'int' | 'ints' | 'float' | 'floats' | 'string' | 'strings' | 'tensor' | 'graph';
 
 export interface OperatorRow {
   /** '' (default) for standard ONNX, else e.g. `com.microsoft`. */

@@ -24,7 +24,7 @@ export const QUANTISATION = {
   }),
   QuantizeLinear: row({
     inputs: [2, 3],
-    attributes: { axis: 'int', block_size: 'int', output_dtype: 'int', precision: 'int', saturate: 'int' }, // prettier-ignore
+    attributes: { axis: 'int', block_size: 'int', output_dtype: 'int', precision: 'int', saturate: 'int' },
     infer: (call) => {
       const x = input(call, 0);
       input(call, 1);

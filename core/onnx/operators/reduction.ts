@@ -3,7 +3,19 @@ import { productOf } from '../symbolic.js';
 import type { DataTypeName } from '../data-type.js';
 import type { Dim } from '../shape.js';
 import type { OperatorCall, OperatorRow } from './operator.js';
-import { FLOAT, integersFrom, input, lengthOf, normaliseAxis, NUMERIC, row, unknownShape, withAxis, withValues, type Shape } from './row.js'; // prettier-ignore
+import {
+  FLOAT,
+  integersFrom,
+  input,
+  lengthOf,
+  normaliseAxis,
+  NUMERIC,
+  row,
+  unknownShape,
+  withAxis,
+  withValues,
+  type Shape,
+} from './row.js';
 
 export const REDUCTION = {
   ArgMax: arg(),
@@ -28,10 +40,7 @@ export const REDUCTION = {
   ReduceSumSquare: reduce(NUMERIC),
 } satisfies Record<string, OperatorRow>;
 
-function reduce(
-  dtypes: readonly DataTypeName[],
-  of?: (values: readonly Dim[]) => Dim | null,
-): OperatorRow {
+function reduce(dtypes: readonly DataTypeName[], of?: (values: readonly Dim[]) => Dim | null): OperatorRow {
   return row({
     inputs: [1, 2],
     attributes: { axes: 'ints', keepdims: 'int', noop_with_empty_axes: 'int' },
@@ -56,12 +65,8 @@ function reducedShape(call: OperatorCall, shape: Shape): Shape {
   }
   const none = given === 'absent' || given.length === 0;
   if (none && call.attributes.int('noop_with_empty_axes', 0) === 1) return shape;
-  const axes = none
-    ? new Set(shape.keys())
-    : new Set(given.map((axis) => normaliseAxis(call, axis, shape.length)));
-  return keep
-    ? shape.map((dim, i) => (axes.has(i) ? 1 : dim))
-    : shape.filter((_, i) => !axes.has(i));
+  const axes = none ? new Set(shape.keys()) : new Set(given.map((axis) => normaliseAxis(call, axis, shape.length)));
+  return keep ? shape.map((dim, i) => (axes.has(i) ? 1 : dim)) : shape.filter((_, i) => !axes.has(i));
 }
 
 function arg(): OperatorRow {

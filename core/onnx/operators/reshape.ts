@@ -7,9 +7,7 @@ import type { Shape } from './row.js';
 /** `shape` in the axes of `target`. @throws through `fail` where the numbers of elements are known to differ. */
 export function reshapeTo(call: OperatorCall, shape: Shape, target: readonly Dim[]): Dim[] {
   const copies = call.attributes.int('allowzero', 0) === 0;
-  const dims = target.map((dim, axis) =>
-    dim === 0 && copies ? (shape?.[axis] ?? call.unknownDim()) : dim,
-  );
+  const dims = target.map((dim, axis) => (dim === 0 && copies ? (shape?.[axis] ?? call.unknownDim()) : dim));
   const open = dims.indexOf(-1);
   if (open !== dims.lastIndexOf(-1)) call.fail('at most one -1', `[${target.join(', ')}]`);
   if (shape === null) return dims.map((dim) => (dim === -1 ? call.unknownDim() : dim));
@@ -41,11 +39,7 @@ function leftOver(call: OperatorCall, shape: readonly Dim[], dims: readonly Dim[
   return ratio ?? call.unknownDim();
 }
 
-function elementRatio(
-  call: OperatorCall,
-  shape: readonly Dim[],
-  dims: readonly Dim[],
-): number | null {
+function elementRatio(call: OperatorCall, shape: readonly Dim[], dims: readonly Dim[]): number | null {
   const [before, after] = [productOf(shape), productOf(dims)];
   if (before === null || after === null) return null;
   const exact = numericRatio(before, after);

@@ -26,13 +26,7 @@ interface RowParts {
 }
 
 /** A row; counts are exact numbers or [min, max], one output where it is not said. */
-export function row({
-  inputs,
-  outputs = 1,
-  attributes = {},
-  domain,
-  infer,
-}: RowParts): OperatorRow {
+export function row({ inputs, outputs = 1, attributes = {}, domain, infer }: RowParts): OperatorRow {
   const base = { inputs: range(inputs), outputs: range(outputs), attributes, infer };
   return domain === undefined ? base : { ...base, domain };
 }
@@ -42,11 +36,7 @@ function range(count: Count): { min: number; max: number } {
 }
 
 /** Input `index`, which the operator needs, of one of the given element types. */
-export function input(
-  call: OperatorCall,
-  index: number,
-  dtypes: readonly DataTypeName[] = ANY,
-): Value {
+export function input(call: OperatorCall, index: number, dtypes: readonly DataTypeName[] = ANY): Value {
   const value = call.inputs[index];
   if (!value) return call.fail(`an input ${index}`, 'none');
   if (!dtypes.includes(value.dtype)) {
@@ -56,11 +46,7 @@ export function input(
 }
 
 /** Input `index` where it is given, of one of the given element types. */
-export function optional(
-  call: OperatorCall,
-  index: number,
-  dtypes: readonly DataTypeName[] = ANY,
-): Value | null {
+export function optional(call: OperatorCall, index: number, dtypes: readonly DataTypeName[] = ANY): Value | null {
   return call.inputs[index] ? input(call, index, dtypes) : null;
 }
 
@@ -71,10 +57,7 @@ export function sameType(call: OperatorCall, indices: readonly number[]): DataTy
   if (!first) return call.fail('an input', 'none');
   const other = present.find((value) => value.dtype !== first.dtype);
   if (other) {
-    call.fail(
-      'inputs of one element type',
-      `${first.dtype} in "${first.name}" and ${other.dtype} in "${other.name}"`,
-    );
+    call.fail('inputs of one element type', `${first.dtype} in "${first.name}" and ${other.dtype} in "${other.name}"`);
   }
   return first.dtype;
 }
@@ -119,9 +102,7 @@ export function withAxis(shape: readonly Dim[], axis: number, dim: Dim): Dim[] {
 
 /** A shape of the given rank of which nothing else is known. */
 export function unknownShape(call: OperatorCall, rank: number | null): Dim[] | null {
-  return rank === null || rank > MAX_RANK
-    ? null
-    : Array.from({ length: rank }, () => call.unknownDim());
+  return rank === null || rank > MAX_RANK ? null : Array.from({ length: rank }, () => call.unknownDim());
 }
 
 /** The single number behind a tensor's first axis, or null: the length of a list of axes or sizes. */
@@ -131,12 +112,8 @@ export function lengthOf(call: OperatorCall, value: Value | null): number | null
 }
 
 /** A type whose contents are attached where they are few, one-dimensional and complete. */
-export function withValues(
-  type: TensorType,
-  values: readonly (Dim | null)[] | null | undefined,
-): TensorType {
-  if (!values || values.length > FOLLOWED_VALUES || type.shape === null || type.shape.length > 1)
-    return type;
+export function withValues(type: TensorType, values: readonly (Dim | null)[] | null | undefined): TensorType {
+  if (!values || values.length > FOLLOWED_VALUES || type.shape === null || type.shape.length > 1) return type;
   return values.every((v) => v !== null) ? { ...type, values } : type;
 }
 
@@ -146,29 +123,19 @@ export function like(value: Value): TensorType {
 }
 
 /** One input, one output of its type and shape. */
-export function unary(
-  dtypes: readonly DataTypeName[],
-  attributes: OperatorRow['attributes'] = {},
-): OperatorRow {
+export function unary(dtypes: readonly DataTypeName[], attributes: OperatorRow['attributes'] = {}): OperatorRow {
   return row({ inputs: 1, attributes, infer: (call) => [like(input(call, 0, dtypes))] });
 }
 
 /** Elementwise over broadcast inputs of one type; `dtype` names the output's type where it differs. */
-export function inferBroadcast(
-  call: OperatorCall,
-  dtypes: readonly DataTypeName[],
-  dtype?: DataTypeName,
-): TensorType {
+export function inferBroadcast(call: OperatorCall, dtypes: readonly DataTypeName[], dtype?: DataTypeName): TensorType {
   const all = indices(call.inputs.length);
   const shapes = all.map((index) => input(call, index, dtypes).shape);
   return { dtype: dtype ?? sameType(call, all), shape: broadcastShapes(shapes, call) };
 }
 
 /** Values of an elementwise result over small integer tensors, each element by `of`; null where an input is unknown. */
-export function elementValues(
-  call: OperatorCall,
-  of: (...elements: readonly Dim[]) => Dim | null,
-): Dim[] | null {
+export function elementValues(call: OperatorCall, of: (...elements: readonly Dim[]) => Dim | null): Dim[] | null {
   const all = call.inputs.map((value) => value?.values);
   const length = Math.max(...all.map((values) => values?.length ?? 0));
   if (length > FOLLOWED_VALUES) return null;

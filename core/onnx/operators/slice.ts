@@ -2,7 +2,7 @@
 import type { Dim, TensorType } from '../shape.js';
 import { addDims, divideDims, isName, isNonNegative, subtractDims } from '../symbolic.js';
 import type { OperatorCall } from './operator.js';
-import { INDEX, indices, input, knownIntegers, normaliseAxis, unknownShape, withValues } from './row.js'; // prettier-ignore
+import { INDEX, indices, input, knownIntegers, normaliseAxis, unknownShape, withValues } from './row.js';
 
 /** Bounds at or beyond this mean "to the end": exporters write INT64_MAX or INT32_MAX. */
 const END = 2 ** 31 - 1;
@@ -30,9 +30,7 @@ export function slice(call: OperatorCall): TensorType[] {
     result[axis] = length ?? call.unknownDim();
   });
   const cut = values && shape.length === 1 && axes.length === 1;
-  return [
-    withValues({ dtype, shape: result }, cut ? slicedValues(values, [starts, ends, steps]) : null),
-  ];
+  return [withValues({ dtype, shape: result }, cut ? slicedValues(values, [starts, ends, steps]) : null)];
 }
 
 function bounds(call: OperatorCall, attribute: string, index: number): readonly Dim[] | null {
@@ -54,8 +52,7 @@ function axesOf(call: OperatorCall, count: number | null): readonly number[] | n
  * that cut more than there is do not run further on.
  */
 function slicedLength(dim: Dim, { start, end, step }: Cut): Dim | null {
-  if (start === undefined || end === undefined || typeof step !== 'number' || step === 0)
-    return null;
+  if (start === undefined || end === undefined || typeof step !== 'number' || step === 0) return null;
   if (step < 0) return reversedLength(dim, { start, end, step });
   const from = position(dim, start);
   const to = typeof end === 'number' && end >= END ? dim : position(dim, end);
@@ -95,15 +92,11 @@ function reversedLength(dim: Dim, { start, end, step }: Cut): Dim | null {
   return Math.max(0, Math.ceil((from - to) / -step));
 }
 
-function slicedValues(
-  values: readonly Dim[],
-  [starts, ends, steps]: readonly (readonly Dim[] | null)[],
-): Dim[] | null {
+function slicedValues(values: readonly Dim[], [starts, ends, steps]: readonly (readonly Dim[] | null)[]): Dim[] | null {
   const [start, end, step] = [starts?.[0], ends?.[0], steps?.[0] ?? 1];
   if (typeof start !== 'number' || typeof end !== 'number' || typeof step !== 'number') return null;
   if (step < 0) return step === -1 && start === -1 && end <= -END ? [...values].reverse() : null;
   const length = values.length;
-  const at = (bound: number): number =>
-    Math.min(length, Math.max(0, bound < 0 ? bound + length : bound));
+  const at = (bound: number): number => Math.min(length, Math.max(0, bound < 0 ? bound + length : bound));
   return values.slice(at(start), at(end)).filter((_, i) => i % step === 0);
 }

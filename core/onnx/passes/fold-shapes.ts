@@ -32,8 +32,7 @@ export function foldShapes(model: ModelProto, options: InferOptions = {}): Model
   const initializer = [...graph.initializer];
   const node = graph.node.flatMap((old): NodeProto[] => {
     const [output = '', ...others] = old.output;
-    if (declared.has(output) || others.length > 0 || output === '')
-      return [withStoredTarget(old, types, targets)];
+    if (declared.has(output) || others.length > 0 || output === '') return [withStoredTarget(old, types, targets)];
     const stored = constantOf(old, types.get(output));
     if (stored) initializer.push(stored);
     else if (isAlias(old, types)) {
@@ -82,11 +81,7 @@ function isAlias(node: NodeProto, types: ReadonlyMap<string, Value>): boolean {
   return wanted.every((dim, i) => dim === 1 || dim === shape[i - wanted.length + shape.length]);
 }
 
-function withStoredTarget(
-  node: NodeProto,
-  types: ReadonlyMap<string, Value>,
-  targets: TargetPool,
-): NodeProto {
+function withStoredTarget(node: NodeProto, types: ReadonlyMap<string, Value>, targets: TargetPool): NodeProto {
   if (node.opType !== 'Reshape' || node.attribute.some((a) => a.name === 'allowzero')) return node;
   const [data = '', target = ''] = node.input;
   const from = types.get(data)?.shape;

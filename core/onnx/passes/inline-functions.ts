@@ -118,7 +118,7 @@ class Inliner {
     const initializer = body.initializer.map((tensor) => ({ ...tensor, name: own(tensor.name) }));
     for (const name of body.node.flatMap((node) => node.output)) names.delete(name);
     const node = body.node.map((inner) => this.#renamed(inner, names, prefix));
-    const output = body.output.map((info) => ({ ...info, name: names.get(info.name ?? '') ?? info.name ?? '' })); // prettier-ignore
+    const output = body.output.map((info) => ({ ...info, name: names.get(info.name ?? '') ?? info.name ?? '' }));
     return { ...body, input, initializer, node, output, valueInfo: [] };
   }
 
@@ -139,9 +139,7 @@ function bindAttributes(node: NodeProto, call: NodeProto, called: FunctionProto)
   const attribute = node.attribute.flatMap((own): AttributeProto[] => {
     const from = own.refAttrName ?? '';
     if (from === '') return [own];
-    const given =
-      call.attribute.find((a) => a.name === from) ??
-      called.attributeProto.find((a) => a.name === from);
+    const given = call.attribute.find((a) => a.name === from) ?? called.attributeProto.find((a) => a.name === from);
     const { refAttrName: _, ...rest } = given ?? own;
     return given ? [{ ...rest, name: own.name ?? '' }] : [];
   });

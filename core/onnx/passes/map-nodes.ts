@@ -30,8 +30,7 @@ export function namesOf(graph: GraphProto, names = new Set<string>()): Set<strin
   for (const node of graph.node) {
     names.add(node.name ?? '');
     for (const output of node.output) names.add(output);
-    for (const { g, graphs } of node.attribute)
-      for (const body of g ? [g, ...graphs] : graphs) namesOf(body, names);
+    for (const { g, graphs } of node.attribute) for (const body of g ? [g, ...graphs] : graphs) namesOf(body, names);
   }
   return names;
 }

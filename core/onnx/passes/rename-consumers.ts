@@ -36,8 +36,6 @@ function renameInBody(body: GraphProto, renames: Renames): GraphProto {
     const name = visible.get(info.name ?? '');
     return name === undefined ? info : { ...info, name };
   });
-  const same =
-    node.every((made, i) => made === body.node[i]) &&
-    output.every((made, i) => made === body.output[i]);
+  const same = node.every((made, i) => made === body.node[i]) && output.every((made, i) => made === body.output[i]);
   return same ? body : { ...body, node, output };
 }

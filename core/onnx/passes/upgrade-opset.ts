@@ -16,9 +16,16 @@ const IR_VERSION = 9;
 
 /** Took their axes as an attribute before opset 18. ReduceSum has an input since 13. */
 const REDUCTIONS = new Set([
-  'ReduceL1', 'ReduceL2', 'ReduceLogSum', 'ReduceLogSumExp', 'ReduceMax', 'ReduceMean', 'ReduceMin', 'ReduceProd',
+  'ReduceL1',
+  'ReduceL2',
+  'ReduceLogSum',
+  'ReduceLogSumExp',
+  'ReduceMax',
+  'ReduceMean',
+  'ReduceMin',
+  'ReduceProd',
   'ReduceSumSquare',
-]); // prettier-ignore
+]);
 
 /** Operators outside the table whose meaning changed, with the opset of the change. */
 const CHANGED: Readonly<Record<string, number>> = { DFT: 20, GridSample: 20, RoiAlign: 16 };
@@ -27,9 +34,7 @@ const CHANGED: Readonly<Record<string, number>> = { DFT: 20, GridSample: 20, Roi
 export function opsetOf(model: ModelProto): number {
   const standard = model.opsetImport.find(({ domain = '' }) => ['', 'ai.onnx'].includes(domain));
   if (standard?.version !== undefined) return standard.version;
-  throw new InputError(
-    'Expected a model that says its opset, found none. The file is damaged: export it anew.',
-  );
+  throw new InputError('Expected a model that says its opset, found none. The file is damaged: export it anew.');
 }
 
 /**

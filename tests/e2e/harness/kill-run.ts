@@ -1,7 +1,7 @@
 // Runs the small corpus while something is killed at a chosen stage and share of its progress, then lets it finish and compares.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { STAGES, type RunStage } from '../../../schemas/constants.js';
+import { STAGES, type RunStage } from '../../../schemas/stages.js';
 import { runWorkflowId } from '../../../cli/orchestration/control.js';
 import { attemptRecord } from '../../../schemas/records.js';
 import { openStore } from '../../../storage/objects/open-store.js';
@@ -92,11 +92,7 @@ interface Crew {
   readonly workers: TestWorker[];
 }
 
-async function openProjectStore(
-  project: Project,
-  options: ProjectOptions,
-  url: string,
-): Promise<ObjectStore> {
+async function openProjectStore(project: Project, options: ProjectOptions, url: string): Promise<ObjectStore> {
   // The test process reads MinIO with the project's credentials.
   for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) {
     const value = project.env[name];
@@ -110,9 +106,7 @@ async function untilStage(store: ObjectStore, stage: RunStage): Promise<boolean>
   for (let waited = 0; waited < 120_000; waited += 30) {
     const events = await readEvents(store, { name: 'small', revision: 1 }).catch(() => []);
     const about = events.filter((e) => e.data['stage'] === stage).map((e) => e.type);
-    const later = events.some(
-      (e) => STAGES.indexOf(e.data['stage'] as RunStage) > STAGES.indexOf(stage),
-    );
+    const later = events.some((e) => STAGES.indexOf(e.data['stage'] as RunStage) > STAGES.indexOf(stage));
     if (about.includes('stage-finished') || later) return false;
     if (about.includes('stage-started')) return true;
     await sleep(30);
@@ -159,9 +153,7 @@ async function finish(crew: Crew, store: ObjectStore): Promise<void> {
 
 async function untilEnd(crew: Crew, store: ObjectStore): Promise<string> {
   const connection = await Connection.connect({ address: crew.temporal.address });
-  const handle = new Client({ connection }).workflow.getHandle(
-    runWorkflowId(store.storeId, 'small'),
-  );
+  const handle = new Client({ connection }).workflow.getHandle(runWorkflowId(store.storeId, 'small'));
   try {
     for (let waited = 0; waited < 240_000; waited += 200) {
       const status = await handle.describe().then(

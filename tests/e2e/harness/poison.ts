@@ -3,8 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { decodeModel, encodeModel, joinChunks } from '../../../core/onnx/codec.js';
-import { packageRoot } from '../../../infra/package-root.js';
-import type { StageName } from '../../../schemas/constants.js';
+import { packageRoot } from '../../../servers/package-root.js';
+import type { StageName } from '../../../schemas/stages.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 import { latestSnapshot, readSnapshotCommits } from '../../../storage/records/snapshots.js';
 import { readTable } from '../../../storage/tables/read.js';
@@ -13,26 +13,17 @@ import type { Project } from './project.js';
 const EMBEDDING = 'm.lm_head.weight';
 
 /** Writes the tiny model with NaN as the embedding of `tokens` into the project's folder; returns its path. */
-export async function writePoisonedModel(
-  { folder }: Project,
-  tokens: readonly number[],
-): Promise<string> {
+export async function writePoisonedModel({ folder }: Project, tokens: readonly number[]): Promise<string> {
   const source = path.join(packageRoot(), 'tests', 'fixtures', 'tiny-lm', 'model.onnx');
   const model = decodeModel(await readFile(source));
   const weight = model.graph?.initializer.find(({ name }) => name === EMBEDDING);
   if (!model.graph || !weight?.rawData) throw new Error(`no ${EMBEDDING} in ${source}`);
   const width = weight.dims[1] ?? 0;
   const rawData = Buffer.from(weight.rawData);
-  for (const token of tokens)
-    for (let i = 0; i < width; i++) rawData.writeFloatLE(NaN, (token * width + i) * 4);
-  const initializer = model.graph.initializer.map((tensor) =>
-    tensor === weight ? { ...tensor, rawData } : tensor,
-  );
+  for (const token of tokens) for (let i = 0; i < width; i++) rawData.writeFloatLE(NaN, (token * width + i) * 4);
+  const initializer = model.graph.initializer.map((tensor) => (tensor === weight ? { ...tensor, rawData } : tensor));
   const file = path.join(folder, 'poisoned.onnx');
-  await writeFile(
-    file,
-    joinChunks(encodeModel({ ...model, graph: { ...model.graph, initializer } })),
-  );
+  await writeFile(file, joinChunks(encodeModel({ ...model, graph: { ...model.graph, initializer } })));
   return file;
 }
 
@@ -49,12 +40,8 @@ export async function rareTokens({ folder }: Project, count: number): Promise<Ra
   const shardsOf = new Map<number, Set<string>>();
   for await (const commit of readSnapshotCommits(store, snapshot)) {
     for (const object of commit.objects.filter(({ table }) => table === 'tokens')) {
-      const { columns } = await readTable(
-        'tokens',
-        (await store.get(object.key)) ?? Buffer.alloc(0),
-      );
-      for (const token of columns.ids)
-        shardsOf.set(token, (shardsOf.get(token) ?? new Set()).add(commit.shard));
+      const { columns } = await readTable('tokens', (await store.get(object.key)) ?? Buffer.alloc(0));
+      for (const token of columns.ids) shardsOf.set(token, (shardsOf.get(token) ?? new Set()).add(commit.shard));
     }
   }
   await store.close();

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
-import { packageRoot } from '../../../infra/package-root.js';
+import { packageRoot } from '../../../servers/package-root.js';
 
 export interface CommandResult {
   readonly code: number;
@@ -76,8 +76,7 @@ export class Project {
   /** Runs `assay ARGS --json`, which must succeed, and parses the one document on stdout. */
   async json<T>(...args: string[]): Promise<T> {
     const result = await this.assay(...args, '--json');
-    if (result.code !== 0)
-      throw new Error(`assay ${args.join(' ')} ended with ${result.code}: ${result.stderr}`);
+    if (result.code !== 0) throw new Error(`assay ${args.join(' ')} ended with ${result.code}: ${result.stderr}`);
     return JSON.parse(result.stdout) as T;
   }
 
@@ -113,9 +112,7 @@ export async function createProject(options: ProjectOptions = {}): Promise<Proje
     const config = {
       formatVersion: 1,
       store,
-      ...(options.store?.options
-        ? { storeOptions: { checksums: 'when_supported', ...options.store.options } }
-        : {}),
+      ...(options.store?.options ? { storeOptions: { checksums: 'when_supported', ...options.store.options } } : {}),
       temporal: { address: options.address, namespace: 'default' },
     };
     await writeFile(path.join(folder, '.assay', 'config.json'), JSON.stringify(config));

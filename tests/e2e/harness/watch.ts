@@ -1,6 +1,6 @@
 // Waits for what `assay status --json` says of a run.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StageName } from '../../../schemas/constants.js';
+import type { StageName } from '../../../schemas/stages.js';
 import type { Project } from './project.js';
 
 export interface Status {

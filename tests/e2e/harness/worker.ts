@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { packageRoot } from '../../../infra/package-root.js';
+import { packageRoot } from '../../../servers/package-root.js';
 import type { Project } from './project.js';
 
 /** Workers that still run: ended with the test process, whatever becomes of it. */
@@ -27,9 +27,7 @@ export class TestWorker {
   #log = '';
 
   constructor(project: Project, options: TestWorkerOptions) {
-    this.folder =
-      options.folder ??
-      path.join(project.folder, `worker-${Math.random().toString(36).slice(2, 8)}`);
+    this.folder = options.folder ?? path.join(project.folder, `worker-${Math.random().toString(36).slice(2, 8)}`);
     const { address, slots = 1, roles, memoryBytes } = options;
     const settings = {
       address,
@@ -73,13 +71,9 @@ export class TestWorker {
   async childPids(): Promise<number[]> {
     const names = await readdir(path.join(this.folder, 'children')).catch(() => []);
     const records = await Promise.all(
-      names.map((name) =>
-        readFile(path.join(this.folder, 'children', name), 'utf8').catch(() => ''),
-      ),
+      names.map((name) => readFile(path.join(this.folder, 'children', name), 'utf8').catch(() => '')),
     );
-    return records
-      .filter((text) => text !== '')
-      .map((text) => (JSON.parse(text) as { pid: number }).pid);
+    return records.filter((text) => text !== '').map((text) => (JSON.parse(text) as { pid: number }).pid);
   }
 
   kill(): void {
@@ -88,8 +82,7 @@ export class TestWorker {
 
   /** Asks it to end, waits. Returns the exit code. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> {
-    if (this.#process.exitCode !== null || this.#process.signalCode !== null)
-      return this.#process.exitCode;
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return this.#process.exitCode;
     const ended = new Promise<number | null>((resolve) => this.#process.once('close', resolve));
     this.#process.kill(signal);
     return ended;
@@ -97,10 +90,7 @@ export class TestWorker {
 }
 
 /** Starts a worker and waits until it serves its queues. */
-export async function startTestWorker(
-  project: Project,
-  options: TestWorkerOptions,
-): Promise<TestWorker> {
+export async function startTestWorker(project: Project, options: TestWorkerOptions): Promise<TestWorker> {
   const worker = new TestWorker(project, options);
   await worker.ready();
   return worker;

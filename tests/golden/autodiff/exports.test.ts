@@ -25,9 +25,7 @@ describe.each(CASES)('$name.$exporter', ({ name, exporter }) => {
 
   it('names what it needs and gives', () => {
     expect(wrt.map((site) => site.name)).toEqual(BLOCKS);
-    expect(vjp.graph?.output.map((info) => info.name)).toEqual(
-      BLOCKS.map((site) => `grad.${site}`),
-    );
+    expect(vjp.graph?.output.map((info) => info.name)).toEqual(BLOCKS.map((site) => `grad.${site}`));
     expect(vjp.graph?.input.map((info) => info.name)).toContain('cotangent.logits');
   });
 

@@ -14,7 +14,7 @@ import type { Value } from '../../../core/onnx/shape.js';
 import { asFloat32, decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import type { TensorValue } from '../../../runtime/session.js';
-import { buildSiteVjp } from '../../../stages/model/vjp.js';
+import { buildSiteVjp } from '../../../models/vjp.js';
 import { tensorOf } from './gradient-errors.js';
 import { openFixture, runFixture } from './run-fixture.js';
 
@@ -33,7 +33,7 @@ describe.each(['gpt2.dynamo', 'gpt2.legacy', 'llama.dynamo', 'llama.legacy', 'ne
   (file) => {
     it('leave the linear part, whose gradient holds for steps of any size', async () => {
       const model = upgradeOpset(decodeModel(readFileSync(`${FIXTURES}${file}.onnx`)));
-      const reference = decodeSafetensors(readFileSync(`${FIXTURES}${file.split('.')[0] ?? ''}.reference.safetensors`)); // prettier-ignore
+      const reference = decodeSafetensors(readFileSync(`${FIXTURES}${file.split('.')[0] ?? ''}.reference.safetensors`));
       const all = resolveSites(model).sites;
       const held = matchSites(HELD, all).sites;
       const stream = matchSites([STREAM], all).sites;
@@ -42,26 +42,36 @@ describe.each(['gpt2.dynamo', 'gpt2.legacy', 'llama.dynamo', 'llama.legacy', 'ne
       const gradient = (await runFixture(vjp, reference))[`grad.${STREAM}`] as TensorValue;
       const slope = gradient.data as Float32Array;
       const read = readSites(model, held);
-      const recorded = await runFixture(cutToTensors(read.model, read.tensors.map((tensor) => ({ tensor }))).model, reference); // prettier-ignore
-      const fed = Object.fromEntries(held.map((site, i) => [`held.${site.name}`, recorded[read.tensors[i] ?? ''] as TensorValue])); // prettier-ignore
+      const recorded = await runFixture(
+        cutToTensors(
+          read.model,
+          read.tensors.map((tensor) => ({ tensor })),
+        ).model,
+        reference,
+      );
+      const fed = Object.fromEntries(
+        held.map((site, i) => [`held.${site.name}`, recorded[read.tensors[i] ?? ''] as TensorValue]),
+      );
       const spliced = spliceSites(model, [
         ...held.map((site) => ({
           site,
-          edit: (g: GraphBuilder, value: Value) => g.op('Identity', [g.input(`held.${site.name}`, value.dtype, value.shape ?? [])]), // prettier-ignore
+          edit: (g: GraphBuilder, value: Value) =>
+            g.op('Identity', [g.input(`held.${site.name}`, value.dtype, value.shape ?? [])]),
         })),
         ...stream.map((site) => ({
           site,
-          edit: (g: GraphBuilder, value: Value) => g.op('Add', [value, g.input('step', value.dtype, value.shape ?? [])]), // prettier-ignore
+          edit: (g: GraphBuilder, value: Value) =>
+            g.op('Add', [value, g.input('step', value.dtype, value.shape ?? [])]),
         })),
       ]);
       // ONNX Runtime's optimiser makes an invalid graph of a Cast to its own type whose other reader was cut (llama.legacy).
-      const frozen = await openFixture(cutToTensors(spliced, [{ tensor: 'logits' }]).model, reference, 'disabled'); // prettier-ignore
+      const frozen = await openFixture(cutToTensors(spliced, [{ tensor: 'logits' }]).model, reference, 'disabled');
       const cotangent = asFloat32(tensorOf(reference, 'cotangent'));
       const random = new KeyedRandom('frozen', file);
       const direction = slope.map(() => random.nextFloat() - 0.5);
       const loss = async (size: number): Promise<number> => {
         const data = direction.map((x) => x * size);
-        const { logits } = await frozen.run({ ...fed, step: { dtype: 'float32', dims: gradient.dims, data } }); // prettier-ignore
+        const { logits } = await frozen.run({ ...fed, step: { dtype: 'float32', dims: gradient.dims, data } });
         return cotangent.reduce((sum, x, i) => sum + x * Number(logits?.data[i]), 0);
       };
       const predicted = slope.reduce((sum, x, i) => sum + x * (direction[i] as number), 0);
@@ -69,7 +79,7 @@ describe.each(['gpt2.dynamo', 'gpt2.legacy', 'llama.dynamo', 'llama.legacy', 'ne
       await frozen.close();
       const scale = Math.hypot(...slope) * Math.hypot(...direction);
       expect(Math.abs(after[0] - before - predicted) / scale).toBeLessThan(1e-5);
-      expect(Math.abs((after[1]) - before - 100 * predicted) / (100 * scale)).toBeLessThan(1e-5); // prettier-ignore
+      expect(Math.abs(after[1] - before - 100 * predicted) / (100 * scale)).toBeLessThan(1e-5);
     });
   },
 );

@@ -17,14 +17,13 @@ export async function openFixture(
   run: (more?: Feeds) => Promise<Record<string, TensorValue>>;
   close: () => Promise<void>;
 }> {
-  // prettier-ignore
   const settings = { provider: 'cpu', threads: 1, optimisation } as const;
   const session = await Session.create(joinChunks(encodeModel(model)), settings);
   const known = recorded(reference);
   return {
     run: (more = {}) => {
       const feeds = Object.entries({ ...known, ...more });
-      return session.run(Object.fromEntries(feeds.filter(([name]) => session.inputs.includes(name)))); // prettier-ignore
+      return session.run(Object.fromEntries(feeds.filter(([name]) => session.inputs.includes(name))));
     },
     close: () => session.release(),
   };

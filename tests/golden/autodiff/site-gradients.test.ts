@@ -13,7 +13,7 @@ import type { ModelProto } from '../../../core/onnx/proto.js';
 import { asFloat32, decodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import type { TensorValue } from '../../../runtime/session.js';
-import { buildSiteVjp } from '../../../stages/model/vjp.js';
+import { buildSiteVjp } from '../../../models/vjp.js';
 import { tensorOf } from './gradient-errors.js';
 import { openFixture, runFixture } from './run-fixture.js';
 
@@ -26,17 +26,14 @@ const CASES = [
 
 describe.each(CASES)('%s', (file) => {
   const model = upgradeOpset(decodeModel(readFileSync(`${FIXTURES}${file}.onnx`)));
-  const reference = decodeSafetensors(readFileSync(`${FIXTURES}${file.split('.')[0] ?? ''}.reference.safetensors`)); // prettier-ignore
+  const reference = decodeSafetensors(readFileSync(`${FIXTURES}${file.split('.')[0] ?? ''}.reference.safetensors`));
   // The path from a site that is read only cannot be moved; the last norm's normalised value has no block after it.
   const sites = resolveSites(model).sites.filter((site) => site.readOnly === null);
 
   it('moves the loss by the gradient at every site', async () => {
     expect(sites.length).toBeGreaterThan(30);
     const names = sites.map((site) => site.name);
-    const gradients = await runFixture(
-      buildSiteVjp(model, { outputs: ['logits'], wrt: names, stop: [] }),
-      reference,
-    );
+    const gradients = await runFixture(buildSiteVjp(model, { outputs: ['logits'], wrt: names, stop: [] }), reference);
     const read = readSites(model, sites);
     const tensors = [...new Set(read.tensors)].map((tensor) => ({ tensor }));
     const actual = await runFixture(cutToTensors(read.model, tensors).model, reference);
@@ -51,7 +48,11 @@ describe.each(CASES)('%s', (file) => {
         return Math.abs(x) > 1e6 ? 0 : Math.abs(x) * (Math.sign(values[i] as number) + aside);
       });
       const predicted = values.reduce((sum, x, i) => sum + x * (direction[i] as number), 0);
-      const moved = await differences(model, { site, reference, direction: { dtype: 'float32', dims: gradient.dims, data: direction } }); // prettier-ignore
+      const moved = await differences(model, {
+        site,
+        reference,
+        direction: { dtype: 'float32', dims: gradient.dims, data: direction },
+      });
       const scale = Math.hypot(...values) * Math.hypot(...direction);
       // A hundredth of what it predicts: float32 allows no more, and a wrong gradient is off by far more.
       expect(Math.abs(moved - predicted) / scale, site.name).toBeLessThanOrEqual(5e-3);
@@ -62,13 +63,16 @@ describe.each(CASES)('%s', (file) => {
 /** The derivative of the loss along a direction at a site. */
 async function differences(
   model: ModelProto,
-  { site, reference, direction }: { site: Site; reference: ReadonlyMap<string, SafeTensor>; direction: Extract<TensorValue, { dtype: 'float32' }> }, // prettier-ignore
+  {
+    site,
+    reference,
+    direction,
+  }: { site: Site; reference: ReadonlyMap<string, SafeTensor>; direction: Extract<TensorValue, { dtype: 'float32' }> },
 ): Promise<number> {
   const spliced = spliceSites(model, [
     {
       site,
-      edit: (g, value) =>
-        g.op('Add', [value, g.input('direction', value.dtype, value.shape ?? direction.dims)]),
+      edit: (g, value) => g.op('Add', [value, g.input('direction', value.dtype, value.shape ?? direction.dims)]),
     },
   ]);
   const moved = await openFixture(cutToTensors(spliced, [{ tensor: 'logits' }]).model, reference);

@@ -40,7 +40,7 @@ describe.each(['model.onnx', 'model.legacy.onnx'])('all parameter gradients of %
     for (const name of names) {
       const float32 = tensorOf(reference, `grad.${name}`);
       const own = uses.filter((use) => use.parameter === name);
-      const total = sum(own.map((use) => laidOut(gradients[`grad.${use.initializer}`] as TensorValue, use))); // prettier-ignore
+      const total = sum(own.map((use) => laidOut(gradients[`grad.${use.initializer}`] as TensorValue, use)));
       expect(largestError(total, asFloat32(float32)), name).toBeLessThanOrEqual(1e-5);
       const references = { float32, float64: tensorOf(reference, `grad64.${name}`) };
       expect(lossRatio(total, references), name).toBeLessThanOrEqual(5);
@@ -61,8 +61,7 @@ function parameterUses(initializers: readonly TensorProto[]): Use[] {
     const values = new Float32Array(new Uint8Array(raw).buffer);
     for (const [parameter, stored] of parameters) {
       if (stored.bytes.length !== raw.length) continue;
-      if (Buffer.compare(stored.bytes, raw) === 0)
-        return [{ initializer: name, parameter, transposed: false }];
+      if (Buffer.compare(stored.bytes, raw) === 0) return [{ initializer: name, parameter, transposed: false }];
       if (stored.shape.length === 2 && sameTransposed(asFloat32(stored), stored.shape, values))
         return [{ initializer: name, parameter, transposed: true }];
     }
@@ -70,12 +69,7 @@ function parameterUses(initializers: readonly TensorProto[]): Use[] {
   });
 }
 
-function sameTransposed(
-  a: Float32Array,
-  [rows = 0, columns = 0]: readonly number[],
-  b: Float32Array,
-): boolean {
-  // prettier-ignore
+function sameTransposed(a: Float32Array, [rows = 0, columns = 0]: readonly number[], b: Float32Array): boolean {
   for (let i = 0; i < rows; i++)
     for (let j = 0; j < columns; j++) if (a[i * columns + j] !== b[j * rows + i]) return false;
   return true;
@@ -88,7 +82,9 @@ function lossGradients(model: ModelProto, uses: readonly Use[]): ModelProto {
   const labels = g.input('labels', 'int64', ['rows', 'targets']);
   const used = g.op('Slice', [g.value('logits'), g.integers(0), g.integers(-1), g.integers(1)]);
   const logProbabilities = g.op('LogSoftmax', [used]);
-  const picked = g.op('GatherElements', [logProbabilities, g.op('Unsqueeze', [labels, g.integers(2)])], { attributes: { axis: 2 } }); // prettier-ignore
+  const picked = g.op('GatherElements', [logProbabilities, g.op('Unsqueeze', [labels, g.integers(2)])], {
+    attributes: { axis: 2 },
+  });
   const loss = g.op('Neg', [g.op('ReduceMean', [picked], { attributes: { keepdims: 0 } })]);
   const wrt = uses.map((use) => use.initializer);
   const gradients = appendGradients(g, { cotangents: new Map([[loss.name, g.scalar(1)]]), wrt });
@@ -99,11 +95,8 @@ function lossGradients(model: ModelProto, uses: readonly Use[]): ModelProto {
   ).model;
 }
 
-async function run(
-  model: ModelProto,
-  optimisation: 'disabled' | 'all',
-): Promise<Record<string, TensorValue>> {
-  const session = await Session.create(joinChunks(encodeModel(model)), { provider: 'cpu', threads: 1, optimisation }); // prettier-ignore
+async function run(model: ModelProto, optimisation: 'disabled' | 'all'): Promise<Record<string, TensorValue>> {
+  const session = await Session.create(joinChunks(encodeModel(model)), { provider: 'cpu', threads: 1, optimisation });
   const ids = asIntegers(tensorOf(reference, 'input_ids'));
   const [rows = 0, length = 0] = tensorOf(reference, 'input_ids').shape;
   const integers = (values: readonly number[]): TensorValue => ({

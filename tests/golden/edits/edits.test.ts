@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { asFloat32, decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import type { TensorValue } from '../../../runtime/session.js';
 import { modelEdit } from '../../../schemas/model-edits.js';
-import { runModel } from '../../../stages/model/run-model.js';
+import { runModel } from '../../../models/run-model.js';
 
 const HERE = new URL('.', import.meta.url).pathname;
 const MODELS = new URL('../../fixtures/tiny-lm/', import.meta.url).pathname;

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeSafetensors, safeTensor } from '../../../core/tensor/safetensors.js';
 import type { TensorValue } from '../../../runtime/session.js';
 import type { ModelEdit } from '../../../schemas/model-edits.js';
-import { openModel } from '../../../stages/model/open-model.js';
-import { runModel } from '../../../stages/model/run-model.js';
+import { openModel } from '../../../models/open-model.js';
+import { runModel } from '../../../models/run-model.js';
 
 const EXPORTS = new URL('../../fixtures/exports/', import.meta.url).pathname;
 const MODELS = ['gpt2', 'neox', 'llama', 'gemma2', 'bert'].flatMap((name) =>
@@ -103,7 +103,7 @@ describe.each(MODELS)('%s', (model) => {
       if (relativeError(floats(plain, site), floats(other, site)) === 0) continue;
       const edits: ModelEdit[] = [{ site, op: 'set', value: 'run:other.json' }];
       const edited = await run(model, { hooks: [site], edits });
-      expect(relativeError(floats(edited, site), floats(other, site)), site).toBeLessThanOrEqual(2e-6); // prettier-ignore
+      expect(relativeError(floats(edited, site), floats(other, site)), site).toBeLessThanOrEqual(2e-6);
       const moved = relativeError(floats(edited, 'logits'), floats(plain, 'logits'));
       expect(moved, site).toBeGreaterThan(1e-6);
     }
@@ -111,11 +111,7 @@ describe.each(MODELS)('%s', (model) => {
 
   it('has another prompt’s logits once its stream is set to that prompt’s', async () => {
     const other = floats(await run(model, { ids: OTHER }), 'logits');
-    for (const site of [
-      'blocks.0.hook_resid_post',
-      'blocks.1.hook_resid_pre',
-      'blocks.1.hook_resid_post',
-    ]) {
+    for (const site of ['blocks.0.hook_resid_post', 'blocks.1.hook_resid_pre', 'blocks.1.hook_resid_post']) {
       const edited = await run(model, { edits: [{ site, op: 'set', value: 'run:other.json' }] });
       expect(relativeError(floats(edited, 'logits'), other), site).toBeLessThanOrEqual(2e-6);
     }
@@ -126,10 +122,14 @@ describe.each(MODELS)('%s', (model) => {
     const hooks = ['blocks.1.hook_resid_post'];
     const plain = await run(model, { hooks });
     const whole = await run(model, { hooks, edits: [{ site, op: 'ablate' }] });
-    const along = Array.from({ length: 64 }, (_, i): ModelEdit => ({ site, op: 'ablate', along: `f.safetensors#e${i}` })); // prettier-ignore
+    const along = Array.from({ length: 64 }, (_, i): ModelEdit => ({
+      site,
+      op: 'ablate',
+      along: `f.safetensors#e${i}`,
+    }));
     const parts = await run(model, { hooks, edits: along });
     const c = 2.5;
-    const there = [c, -c].map((factor): ModelEdit => ({ site, op: 'add', value: 'f.safetensors#v', factor })); // prettier-ignore
+    const there = [c, -c].map((factor): ModelEdit => ({ site, op: 'add', value: 'f.safetensors#v', factor }));
     const back = await run(model, { hooks, edits: there });
     for (const name of [...hooks, 'logits']) {
       expect(relativeError(floats(parts, name), floats(whole, name))).toBeLessThanOrEqual(2e-6);

@@ -5,8 +5,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { resolveSites } from '../../../core/hooks/sites.js';
 import { decodeModel } from '../../../core/onnx/codec.js';
-import { openModel } from '../../../stages/model/open-model.js';
-import { runModel } from '../../../stages/model/run-model.js';
+import { openModel } from '../../../models/open-model.js';
+import { runModel } from '../../../models/run-model.js';
 import { asFloat32 } from '../../../core/tensor/safetensors.js';
 import { largestError, tensorOf } from '../autodiff/gradient-errors.js';
 import { IDENTITIES, type SiteOf, type Tensor } from './identities.js';
@@ -44,7 +44,10 @@ describe.each(CASES)('$file', ({ name, file, ...family }) => {
     const { unresolved } = resolveSites(decodeModel(readFileSync(FOLDER + file)));
     for (const [n, block] of blocks.entries()) {
       const kinds = (names: readonly string[]): string[] =>
-        names.filter((site) => site.startsWith(block)).map((site) => site.slice(block.length)).sort(); // prettier-ignore
+        names
+          .filter((site) => site.startsWith(block))
+          .map((site) => site.slice(block.length))
+          .sort();
       const expected = [...family.has].filter((kind) => n > 0 || !family.notInFirst.has(kind));
       expect(kinds(found), block).toEqual(expected.sort());
       for (const [kind, reason] of Object.entries(family.refused)) {
@@ -58,20 +61,17 @@ describe.each(CASES)('$file', ({ name, file, ...family }) => {
     }
   });
 
-  it.each(['disabled', 'all'] as const)(
-    'gives what PyTorch computed, optimisation %s',
-    async (optimisation) => {
-      const wanted = hooks.filter((site) => family.has.has(site.replace(/^blocks\.\d+\./, '')));
-      const got = await run(optimisation, wanted);
-      for (const site of [...wanted, 'logits']) {
-        const value = got.get(site);
-        const expected = tensorOf(reference.tensors, site);
-        expect(value?.dims, site).toEqual(expected.shape);
-        const error = largestError(value?.data ?? [], asFloat32(expected));
-        expect(error, site).toBeLessThanOrEqual(site === 'logits' ? 2e-6 : 1e-6);
-      }
-    },
-  );
+  it.each(['disabled', 'all'] as const)('gives what PyTorch computed, optimisation %s', async (optimisation) => {
+    const wanted = hooks.filter((site) => family.has.has(site.replace(/^blocks\.\d+\./, '')));
+    const got = await run(optimisation, wanted);
+    for (const site of [...wanted, 'logits']) {
+      const value = got.get(site);
+      const expected = tensorOf(reference.tensors, site);
+      expect(value?.dims, site).toEqual(expected.shape);
+      const error = largestError(value?.data ?? [], asFloat32(expected));
+      expect(error, site).toBeLessThanOrEqual(site === 'logits' ? 2e-6 : 1e-6);
+    }
+  });
 
   it('obeys the identities among its sites', async () => {
     const got = await run('all', ['blocks.*.*', 'blocks.*.*.*']);

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { decodeModel, encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import { asFloat32, asIntegers } from '../../../core/tensor/safetensors.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
-import { buildSiteVjp } from '../../../stages/model/vjp.js';
+import { buildSiteVjp } from '../../../models/vjp.js';
 import { largestError, lossRatio, tensorOf } from '../autodiff/gradient-errors.js';
 import { FOLDER, readReference, type Reference } from './reference.js';
 import { FAMILIES } from './table.js';

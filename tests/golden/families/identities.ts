@@ -82,8 +82,7 @@ function productError(scores: Tensor, q: Tensor, k: Tensor): number {
     seen.push(score);
     products.push(product);
   });
-  const dot = (a: number[], b: number[]): number =>
-    a.reduce((sum, x, i) => sum + x * (b[i] ?? 0), 0);
+  const dot = (a: number[], b: number[]): number => a.reduce((sum, x, i) => sum + x * (b[i] ?? 0), 0);
   const c = dot(seen, products) / dot(products, products);
   return largestError(
     products.map((product) => c * product),
@@ -137,12 +136,9 @@ export const IDENTITIES: Readonly<Record<string, Identity>> = {
           ...([site('hook_resid_post'), site('hook_resid_pre')] as const),
           ...[site('hook_attn_out'), site('hook_mlp_out')],
         ),
-  'resid_sum = mlp_in + mlp_out': (site) =>
-    sumError(site('hook_resid_sum'), site('hook_mlp_in'), site('hook_mlp_out')),
+  'resid_sum = mlp_in + mlp_out': (site) => sumError(site('hook_resid_sum'), site('hook_mlp_in'), site('hook_mlp_out')),
   'mlp_in = resid_mid, or resid_pre where nothing lies between': (site, { norm }) =>
-    norm === 'post'
-      ? null
-      : sumError(site('hook_mlp_in'), site('hook_resid_mid') ?? site('hook_resid_pre')),
+    norm === 'post' ? null : sumError(site('hook_mlp_in'), site('hook_resid_mid') ?? site('hook_resid_pre')),
   'pattern = softmax(scores)': (site, { attention }) => {
     const [scores, pattern] = [site('attn.hook_attn_scores'), site('attn.hook_pattern')];
     return scores && pattern ? patternError(scores, pattern, attention === 'sinks') : null;
@@ -161,8 +157,6 @@ export const IDENTITIES: Readonly<Record<string, Identity>> = {
     const q = site('attn.hook_rot_q') ?? site('attn.hook_q');
     const k = site('attn.hook_rot_k') ?? site('attn.hook_k');
     if (!scores || !q || !k) return null;
-    return attention === 'normed'
-      ? productError(scores, unitRows(q), unitRows(k))
-      : productError(scores, q, k);
+    return attention === 'normed' ? productError(scores, unitRows(q), unitRows(k)) : productError(scores, q, k);
   },
 };

@@ -1,10 +1,6 @@
 // The reference file of a family: what PyTorch computed, and the ids that it computed it for.
 import { readFileSync } from 'node:fs';
-import {
-  asIntegers,
-  decodeSafetensors,
-  type SafeTensor,
-} from '../../../core/tensor/safetensors.js';
+import { asIntegers, decodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js';
 import { tensorOf } from '../autodiff/gradient-errors.js';
 
 export const FOLDER = new URL('../../fixtures/families/', import.meta.url).pathname;

@@ -7,8 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { halfsToFloats } from '../../../core/tensor/half.js';
 import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import { ORT_VERSION } from '../../../runtime/session.js';
-import { runActivationsTask, type ActivationsRequest } from '../../../stages/activations/child.js';
-import { runModel } from '../../../stages/model/run-model.js';
+import { runActivationsTask, type ActivationsRequest } from '../../../stages/activations/task.js';
+import { runModel } from '../../../models/run-model.js';
 import { readActivations } from '../../../storage/tables/read.js';
 import { TableWriter } from '../../../storage/tables/table-writer.js';
 
@@ -44,7 +44,7 @@ beforeAll(async () => {
     metadata: {},
   });
   const starts = Uint32Array.from(ids, (_, i) => i);
-  const list = { offsets: Uint32Array.of(0, ids.length), ids: Uint32Array.from(ids), starts, ends: starts }; // prettier-ignore
+  const list = { offsets: Uint32Array.of(0, ids.length), ids: Uint32Array.from(ids), starts, ends: starts };
   await writer.write({ doc: Uint32Array.of(DOC), ...list });
   await writer.finish();
 });
@@ -52,10 +52,7 @@ afterAll(() => {
   rmSync(folder, { recursive: true });
 });
 
-function request(
-  change: Partial<ActivationsRequest['keyed']> = {},
-  wanted = SITES,
-): ActivationsRequest {
+function request(change: Partial<ActivationsRequest['keyed']> = {}, wanted = SITES): ActivationsRequest {
   return {
     shard: 's',
     input: INPUT,
@@ -84,16 +81,11 @@ describe('the activations task', () => {
     const outputs = await runActivationsTask(request({ dtype }), context);
     expect(outputs).toHaveLength(SITES.length);
     for (const [n, output] of outputs.entries()) {
-      const expected = asFloat32(reference.get(SITES[n] as string) as never).subarray(
-        0,
-        64 * WIDTH,
-      );
+      const expected = asFloat32(reference.get(SITES[n] as string) as never).subarray(0, 64 * WIDTH);
       const scale = expected.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
       const columns = await readActivations(output.files[0]?.path ?? '');
       const act = columns.act instanceof Uint16Array ? halfsToFloats(columns.act) : columns.act;
-      expect([...columns.pos].sort((a, b) => a - b)).toEqual(
-        Array.from({ length: 63 }, (_, i) => i),
-      );
+      expect([...columns.pos].sort((a, b) => a - b)).toEqual(Array.from({ length: 63 }, (_, i) => i));
       const sum = new Float64Array(WIDTH);
       let sumSq = 0;
       columns.pos.forEach((pos, row) => {
@@ -118,30 +110,23 @@ describe('the activations task', () => {
     const all = await runActivationsTask(request(), context);
     const some = await runActivationsTask(request({}, [SITES[2] as string]), context);
     const key = { ...request({}, [SITES[2] as string]) };
-    const again = await runActivationsTask(
-      { ...key, spool: mkdtempSync(path.join(folder, 'x-')) },
-      context,
-    );
+    const again = await runActivationsTask({ ...key, spool: mkdtempSync(path.join(folder, 'x-')) }, context);
     expect(again[0]?.files[0]?.sha256).toBe(some[0]?.files[0]?.sha256);
-    const rows = (file: string | undefined): Promise<{ readonly pos: Uint32Array }> =>
-      readActivations(file ?? '');
+    const rows = (file: string | undefined): Promise<{ readonly pos: Uint32Array }> => readActivations(file ?? '');
     const stored = await rows(some[0]?.files[0]?.path);
     expect(stored.pos).toHaveLength(63);
     expect(stored).toEqual(await rows(all[2]?.files[0]?.path));
   });
 
   it('leaves out dropped positions and puts the rows of all sites in one order', async () => {
-    const outputs = await runActivationsTask(
-      request({ contextTokens: 17, dropPositions: [0, 1] }),
-      context,
-    );
+    const outputs = await runActivationsTask(request({ contextTokens: 17, dropPositions: [0, 1] }), context);
     const files = await Promise.all(outputs.map((o) => readActivations(o.files[0]?.path ?? '')));
     // 63 tokens in contexts of 16 + the prepended one; each loses its first token.
     expect(files[0]?.pos.length).toBe(63 - 4);
     for (const file of files) expect(file.pos).toEqual(files[0]?.pos);
     const dropped = [0, 16, 32, 48];
     expect(dropped.filter((pos) => files[0]?.pos.includes(pos))).toEqual([]);
-    expect([...(files[0]?.pos ?? [])]).not.toEqual([...(files[0]?.pos ?? [])].sort((a, b) => a - b)); // prettier-ignore
+    expect([...(files[0]?.pos ?? [])]).not.toEqual([...(files[0]?.pos ?? [])].sort((a, b) => a - b));
   });
 
   it('stores the vectors of heads with their heads joined', async () => {
@@ -151,7 +136,7 @@ describe('the activations task', () => {
     const columns = await readActivations(output?.files[0]?.path ?? '');
     const engine = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
     const ids = Uint32Array.from(rowIds(0));
-    const values = await runModel(`${FIXTURES}model.onnx`, { ids, length: 64 }, { hooks: [site], engine }); // prettier-ignore
+    const values = await runModel(`${FIXTURES}model.onnx`, { ids, length: 64 }, { hooks: [site], engine });
     expect(values.get(site)?.dims).toEqual([1, 64, 4, 32]);
     const expected = values.get(site)?.data as Float32Array;
     const act = columns.act as Float32Array;

@@ -5,9 +5,9 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { brokenIdentities, identitiesOf } from '../../../core/hooks/identities.js';
 import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/safetensors.js';
-import { checkSites } from '../../../stages/model/check-sites.js';
-import { openModel } from '../../../stages/model/open-model.js';
-import { runModel } from '../../../stages/model/run-model.js';
+import { checkSites } from '../../../models/check-sites.js';
+import { openModel } from '../../../models/open-model.js';
+import { runModel } from '../../../models/run-model.js';
 
 const FIXTURES = new URL('../../fixtures/', import.meta.url).pathname;
 const ARCHITECTURES = ['gpt2', 'neox', 'llama', 'gemma2', 'bert'];
@@ -42,10 +42,7 @@ describe.each(CASES)('$model', ({ model, reference }) => {
   const inputIds = expected.get('input_ids');
   const ids = Uint32Array.from(inputIds ? asIntegers(inputIds) : []);
   const length = inputIds?.shape[1] ?? 0;
-  const run = (
-    hooks: readonly string[],
-    optimisation: 'disabled' | 'all',
-  ): ReturnType<typeof runModel> => {
+  const run = (hooks: readonly string[], optimisation: 'disabled' | 'all'): ReturnType<typeof runModel> => {
     const engine = { provider: 'cpu', threads: 1, optimisation } as const;
     return runModel(FIXTURES + model, { ids, length }, { hooks, logits: true, engine });
   };
@@ -66,7 +63,7 @@ describe.each(CASES)('$model', ({ model, reference }) => {
         const error = relativeError(value?.data as Float32Array, asFloat32(right));
         expect(error, name).toBeLessThanOrEqual(name === 'logits' ? 2e-6 : 1e-6);
       }
-      const values = new Map([...got].map(([name, { dims, data }]) => [name, { dims, data: data as Float32Array }])); // prettier-ignore
+      const values = new Map([...got].map(([name, { dims, data }]) => [name, { dims, data: data as Float32Array }]));
       const identities = identitiesOf(sites);
       expect(new Set(identities.flatMap((identity) => identity.sites)).size).toBeGreaterThan(10);
       expect(brokenIdentities(identities, values, 2e-6)).toEqual([]);
@@ -100,7 +97,9 @@ describe('the self-check', () => {
     const opened = await openModel(`${FIXTURES}exports/gpt2.dynamo.onnx`);
     expect(await checkSites(opened, ENGINE, ['hook_embed'])).toEqual([]);
     const { sites } = opened.summary;
-    const wrong = sites.map((site) => (site.name === 'blocks.0.hook_attn_out' ? { ...site, name: 'blocks.0.other' } : site)); // prettier-ignore
+    const wrong = sites.map((site) =>
+      site.name === 'blocks.0.hook_attn_out' ? { ...site, name: 'blocks.0.other' } : site,
+    );
     const fewer = { ...opened, summary: { ...opened.summary, sites: wrong } };
     expect(await checkSites(fewer, ENGINE, ['blocks.0.hook_resid_mid'])).toEqual([]);
   });

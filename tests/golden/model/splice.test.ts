@@ -10,16 +10,31 @@ import { decodeModel } from '../../../core/onnx/codec.js';
 import { graphOf } from '../../../core/onnx/cut.js';
 import type { ModelProto } from '../../../core/onnx/proto.js';
 import type { Value } from '../../../core/onnx/shape.js';
-import { relativeError, valuesOf } from '../../unit/hooks/graphs.js';
+import { relativeError, valuesOf } from '../../unit/core/hooks/graphs.js';
 
 const FIXTURES = new URL('../../fixtures/', import.meta.url).pathname;
 const load = (file: string): ModelProto => decodeModel(readFileSync(FIXTURES + file));
 /** Between them: plain tensors, permutations, joined axes, norm operators and decomposed norms, post-norm, parallel, experts. */
-const MODELS = ['exports/gpt2.legacy', 'exports/neox.dynamo', 'exports/gemma2.legacy', 'exports/bert.dynamo', 'families/bloom.legacy', 'families/opt.dynamo', 'families/falcon-new.legacy', 'families/olmo2.dynamo', 'families/deberta2.dynamo', 'families/gptoss.legacy', 'families/codegen.dynamo'].map((name) => `${name}.onnx`); // prettier-ignore
+const MODELS = [
+  'exports/gpt2.legacy',
+  'exports/neox.dynamo',
+  'exports/gemma2.legacy',
+  'exports/bert.dynamo',
+  'families/bloom.legacy',
+  'families/opt.dynamo',
+  'families/falcon-new.legacy',
+  'families/olmo2.dynamo',
+  'families/deberta2.dynamo',
+  'families/gptoss.legacy',
+  'families/codegen.dynamo',
+].map((name) => `${name}.onnx`);
 
 type Edit = (g: GraphBuilder, x: Value) => Value;
 const same: Edit = (g, x) => g.op('Identity', [x]);
-const times = (factor: number): Edit => (g, x) => g.op('Mul', [x, g.scalar(factor)]); // prettier-ignore
+const times =
+  (factor: number): Edit =>
+  (g, x) =>
+    g.op('Mul', [x, g.scalar(factor)]);
 
 /** Masked scores are as good as infinite. */
 const finite = (value: SiteValue | undefined): SiteValue => ({
@@ -43,7 +58,8 @@ async function open(file: string, optimisation: 'disabled' | 'all' = 'disabled')
       if (!site) throw new RangeError(name);
       return { site, edit };
     });
-  const edited = (edits: Record<string, Edit>): Promise<ReadonlyMap<string, SiteValue>> => valuesOf(spliceSites(model, splices(edits)), sites, optimisation); // prettier-ignore
+  const edited = (edits: Record<string, Edit>): Promise<ReadonlyMap<string, SiteValue>> =>
+    valuesOf(spliceSites(model, splices(edits)), sites, optimisation);
   return { model, sites, base: await valuesOf(model, sites, optimisation), edited };
 }
 
@@ -51,7 +67,6 @@ describe.each(MODELS)('%s', (file) => {
   it.each(['disabled', 'all'] as const)(
     'is unchanged by edits that change nothing, optimisation %s',
     async (optimisation) => {
-      // prettier-ignore
       const { sites, base, edited } = await open(file, optimisation);
       const editable = sites.filter((site) => site.readOnly === null).map((site) => site.name);
       const all = await edited(Object.fromEntries(editable.map((name) => [name, same])));
@@ -64,15 +79,18 @@ describe.each(MODELS)('%s', (file) => {
 
   it('has at each site what its edit returned, and something else at its output', async () => {
     const { sites, base, edited } = await open(file);
-    const own = sites.filter(({ name, readOnly }) => name.startsWith('blocks.0.') && readOnly === null); // prettier-ignore
+    const own = sites.filter(({ name, readOnly }) => name.startsWith('blocks.0.') && readOnly === null);
     for (const { name } of own) {
       // No norm takes this back: it bends the coordinates.
-      const bent = await edited({ [name]: (g, x) => g.op('Add', [x, times(0.5)(g, g.op('Abs', [x]))]) }); // prettier-ignore
+      const bent = await edited({ [name]: (g, x) => g.op('Add', [x, times(0.5)(g, g.op('Abs', [x]))]) });
       const wanted = finite(base.get(name));
       const expected = { ...wanted, data: wanted.data.map((x) => x + 0.5 * Math.abs(x)) };
       const got = finite(bent.get(name));
       const seen = wanted.data.map((x) => (x === -1e3 ? 0 : 1));
-      const masked = ({ dims, data }: SiteValue): SiteValue => ({ dims, data: data.map((x, i) => x * (seen[i] as number)) }); // prettier-ignore
+      const masked = ({ dims, data }: SiteValue): SiteValue => ({
+        dims,
+        data: data.map((x, i) => x * (seen[i] as number)),
+      });
       expect(relativeError(masked(got), masked(expected)), name).toBeLessThanOrEqual(2e-6);
       const effect = relativeError(bent.get('logits'), base.get('logits'));
       expect(effect, name).toBeGreaterThan(1e-6);
@@ -81,8 +99,11 @@ describe.each(MODELS)('%s', (file) => {
 });
 
 describe('an edited model', () => {
-  const at = (values: ReadonlyMap<string, SiteValue>, name: string): SiteValue => finite(values.get(name)); // prettier-ignore
-  const plus = (a: SiteValue, b: SiteValue, sign = 1): SiteValue => ({ dims: a.dims, data: a.data.map((x, i) => x + sign * (b.data[i] as number)) }); // prettier-ignore
+  const at = (values: ReadonlyMap<string, SiteValue>, name: string): SiteValue => finite(values.get(name));
+  const plus = (a: SiteValue, b: SiteValue, sign = 1): SiteValue => ({
+    dims: a.dims,
+    data: a.data.map((x, i) => x + sign * (b.data[i] as number)),
+  });
 
   it.each(MODELS)('without attention keeps its stream: %s', async (file) => {
     const { sites, edited } = await open(file);
@@ -90,53 +111,45 @@ describe('an edited model', () => {
     const [pre, out] = ['resid_pre', 'attn_out'].map((name) => at(values, `blocks.0.hook_${name}`));
     expect(out?.data.every((x) => x === 0)).toBe(true);
     const paired = sites.some((site) => site.name === 'blocks.0.hook_resid_mid');
-    const next = paired ? at(values, 'blocks.0.hook_resid_mid') : plus(at(values, 'blocks.0.hook_resid_post'), at(values, 'blocks.0.hook_mlp_out'), -1); // prettier-ignore
+    const next = paired
+      ? at(values, 'blocks.0.hook_resid_mid')
+      : plus(at(values, 'blocks.0.hook_resid_post'), at(values, 'blocks.0.hook_mlp_out'), -1);
     expect(relativeError(next, pre)).toBeLessThanOrEqual(1e-6);
   });
 
   it('is affine in z: attn_out(c z) = c (attn_out(z) − attn_out(0)) + attn_out(0)', async () => {
-    for (const file of [
-      'exports/gpt2.dynamo.onnx',
-      'exports/neox.legacy.onnx',
-      'exports/bert.legacy.onnx',
-    ]) {
-      // prettier-ignore
+    for (const file of ['exports/gpt2.dynamo.onnx', 'exports/neox.legacy.onnx', 'exports/bert.legacy.onnx']) {
       const { base, edited } = await open(file);
-      const out = (values: ReadonlyMap<string, SiteValue>): SiteValue => at(values, 'blocks.1.hook_attn_out'); // prettier-ignore
-      const [zero, double] = [await edited({ 'blocks.1.attn.hook_z': times(0) }), await edited({ 'blocks.1.attn.hook_z': times(2) })]; // prettier-ignore
+      const out = (values: ReadonlyMap<string, SiteValue>): SiteValue => at(values, 'blocks.1.hook_attn_out');
+      const [zero, double] = [
+        await edited({ 'blocks.1.attn.hook_z': times(0) }),
+        await edited({ 'blocks.1.attn.hook_z': times(2) }),
+      ];
       const expected = plus(plus(out(base), out(base)), out(zero), -1);
       expect(relativeError(out(double), expected)).toBeLessThanOrEqual(2e-6);
     }
   });
 
   it('divides by an edited scale, and nothing before it changes', async () => {
-    for (const file of [
-      'exports/gpt2.legacy.onnx',
-      'exports/llama.dynamo.onnx',
-      'families/opt.dynamo.onnx',
-    ]) {
-      // prettier-ignore
+    for (const file of ['exports/gpt2.legacy.onnx', 'exports/llama.dynamo.onnx', 'families/opt.dynamo.onnx']) {
       const { base, edited } = await open(file);
       const values = await edited({ 'blocks.1.ln2.hook_scale': times(2) });
       const halved = at(base, 'blocks.1.ln2.hook_normalized');
       const expected = { ...halved, data: halved.data.map((x) => x / 2) };
-      expect(relativeError(at(values, 'blocks.1.ln2.hook_normalized'), expected)).toBeLessThanOrEqual(2e-6); // prettier-ignore
+      expect(relativeError(at(values, 'blocks.1.ln2.hook_normalized'), expected)).toBeLessThanOrEqual(2e-6);
       for (const name of ['blocks.1.hook_resid_mid', 'blocks.1.hook_mlp_in'])
         expect(values.get(name), name).toEqual(base.get(name));
     }
   });
 
   it('whose MLP reads something else keeps the stream beside it', async () => {
-    for (const file of [
-      'exports/gpt2.dynamo.onnx',
-      'exports/neox.dynamo.onnx',
-      'exports/bert.dynamo.onnx',
-    ]) {
-      // prettier-ignore
+    for (const file of ['exports/gpt2.dynamo.onnx', 'exports/neox.dynamo.onnx', 'exports/bert.dynamo.onnx']) {
       const { base, edited } = await open(file);
-      const values = await edited({ 'blocks.0.hook_mlp_in': (g, x) => g.op('Add', [x, g.op('Sin', [x])]) }); // prettier-ignore
+      const values = await edited({ 'blocks.0.hook_mlp_in': (g, x) => g.op('Add', [x, g.op('Sin', [x])]) });
       expect(values.get('blocks.0.attn.hook_z')).toEqual(base.get('blocks.0.attn.hook_z'));
-      expect(relativeError(values.get('blocks.0.hook_mlp_out'), base.get('blocks.0.hook_mlp_out'))).toBeGreaterThan(1e-5); // prettier-ignore
+      expect(relativeError(values.get('blocks.0.hook_mlp_out'), base.get('blocks.0.hook_mlp_out'))).toBeGreaterThan(
+        1e-5,
+      );
       const stream = (v: ReadonlyMap<string, SiteValue>): SiteValue => {
         const post = v.has('blocks.0.hook_resid_sum') ? 'resid_sum' : 'resid_post';
         return plus(at(v, `blocks.0.hook_${post}`), at(v, 'blocks.0.hook_mlp_out'), -1);
@@ -147,7 +160,7 @@ describe('an edited model', () => {
 
   it('has several edits at one tensor one after the other', async () => {
     const { base, edited } = await open('exports/gpt2.dynamo.onnx');
-    const values = await edited({ 'blocks.0.hook_resid_post': times(2), 'blocks.1.hook_resid_pre': times(3) }); // prettier-ignore
+    const values = await edited({ 'blocks.0.hook_resid_post': times(2), 'blocks.1.hook_resid_pre': times(3) });
     const before = at(base, 'blocks.0.hook_resid_post');
     const expected = { ...before, data: before.data.map((x) => x * 6) };
     for (const name of ['blocks.0.hook_resid_post', 'blocks.1.hook_resid_pre'])
@@ -163,8 +176,10 @@ describe('an edited model', () => {
     });
     const post = at(base, 'blocks.0.hook_resid_post');
     const expected = { ...post, data: post.data.map((x) => x / 2) };
-    expect(relativeError(at(values, 'blocks.0.hook_resid_post'), expected)).toBeLessThanOrEqual(2e-6); // prettier-ignore
-    expect(relativeError(at(values, 'blocks.0.ln2.hook_normalized'), at(base, 'blocks.0.ln2.hook_normalized'))).toBeLessThanOrEqual(2e-6); // prettier-ignore
+    expect(relativeError(at(values, 'blocks.0.hook_resid_post'), expected)).toBeLessThanOrEqual(2e-6);
+    expect(
+      relativeError(at(values, 'blocks.0.ln2.hook_normalized'), at(base, 'blocks.0.ln2.hook_normalized')),
+    ).toBeLessThanOrEqual(2e-6);
   });
 
   it('keeps its outputs and the model it was made of', async () => {
@@ -185,10 +200,34 @@ describe('an edit is refused', () => {
   };
 
   it.each<[string, string, string, Edit, string]>([
-    ['that changes the element type', 'exports/gpt2.dynamo.onnx', 'blocks.0.hook_resid_post', (g, x) => g.op('Cast', [x], { attributes: { to: 11 } }), 'Expected an edit of site blocks.0.hook_resid_post to keep float32 with axes [batch, pos, d_model], got float64 with 3 axes.'], // prettier-ignore
-    ['that changes the axes', 'exports/neox.dynamo.onnx', 'blocks.0.attn.hook_q', (g, x) => g.op('Reshape', [x, g.integers(0, 0, -1)]), 'to keep float32 with axes [batch, pos, head, d_head], got float32 with 3 axes'], // prettier-ignore
-    ['that reads what comes after it', 'exports/gpt2.dynamo.onnx', 'blocks.0.hook_resid_pre', (g, x) => g.op('Add', [x, g.value('add_8')]), 'Expected an edit to read only what is computed before its site, found a circle through "'], // prettier-ignore
-    ['at a norm that attention and MLP share', 'families/codegen.dynamo.onnx', 'blocks.0.hook_mlp_in', same, 'Site blocks.0.hook_mlp_in can be read but not edited: attention and MLP read it through one norm. Edit what it is computed from, or what reads it.'], // prettier-ignore
+    [
+      'that changes the element type',
+      'exports/gpt2.dynamo.onnx',
+      'blocks.0.hook_resid_post',
+      (g, x) => g.op('Cast', [x], { attributes: { to: 11 } }),
+      'Expected an edit of site blocks.0.hook_resid_post to keep float32 with axes [batch, pos, d_model], got float64 with 3 axes.',
+    ],
+    [
+      'that changes the axes',
+      'exports/neox.dynamo.onnx',
+      'blocks.0.attn.hook_q',
+      (g, x) => g.op('Reshape', [x, g.integers(0, 0, -1)]),
+      'to keep float32 with axes [batch, pos, head, d_head], got float32 with 3 axes',
+    ],
+    [
+      'that reads what comes after it',
+      'exports/gpt2.dynamo.onnx',
+      'blocks.0.hook_resid_pre',
+      (g, x) => g.op('Add', [x, g.value('add_8')]),
+      'Expected an edit to read only what is computed before its site, found a circle through "',
+    ],
+    [
+      'at a norm that attention and MLP share',
+      'families/codegen.dynamo.onnx',
+      'blocks.0.hook_mlp_in',
+      same,
+      'Site blocks.0.hook_mlp_in can be read but not edited: attention and MLP read it through one norm. Edit what it is computed from, or what reads it.',
+    ],
   ])('%s', async (...[, file, name, edit, message]) => {
     await expect(splice(file, name, edit)).rejects.toThrow(message);
   });

@@ -10,17 +10,12 @@ const FILE = readFileSync(new URL('all-fields.onnx', import.meta.url));
 type Fields = Readonly<Record<string, unknown>>;
 
 /** The same message with `change` applied to it and to every message below. */
-function mapMessages(
-  type: MessageName,
-  value: Fields,
-  change: (fields: Fields, type: MessageName) => Fields,
-): Fields {
+function mapMessages(type: MessageName, value: Fields, change: (fields: Fields, type: MessageName) => Fields): Fields {
   const mapped: Record<string, unknown> = { ...value };
   for (const [name, { kind }] of Object.entries(FIELDS[type] as Record<string, FieldSpec>)) {
     const content = value[name];
     if (!(kind in FIELDS) || content === undefined) continue;
-    const below = (item: unknown): Fields =>
-      mapMessages(kind as MessageName, item as Fields, change);
+    const below = (item: unknown): Fields => mapMessages(kind as MessageName, item as Fields, change);
     mapped[name] = Array.isArray(content) ? content.map(below) : below(content);
   }
   return change(mapped, type);

@@ -10,8 +10,8 @@ import type { ModelProto } from '../../../core/onnx/proto.js';
 import type { Value } from '../../../core/onnx/shape.js';
 import { evaluateDim } from '../../../core/onnx/symbolic.js';
 import type { TensorValue } from '../../../runtime/session.js';
-import { FIXTURES, MODEL_FILES } from '../../unit/onnx/fixture-models.js';
-import { feedsOf, runModel } from '../../unit/onnx/run-model.js';
+import { FIXTURES, MODEL_FILES } from '../../unit/core/onnx/fixture-models.js';
+import { feedsOf, runModel } from '../../unit/core/onnx/run-model.js';
 
 const FAMILIES = readdirSync(`${FIXTURES}families`)
   .filter((file) => file.endsWith('.onnx'))
@@ -40,24 +40,27 @@ function difference(type: Value | undefined, actual: TensorValue | undefined): s
   return wrong === true ? `${String(type.values)} is ${String(actual.data)}` : null;
 }
 
-describe.each([...MODEL_FILES, ...FAMILIES].map((file) => [file.split('/').slice(-2).join('/'), file]))('%s', (name, file) => {
-  const original = decodeModel(readFileSync(file));
-  test.each([
-    ['as exported', original],
-    ['in opset 20 with folded shapes', foldShapes(upgradeOpset(original))],
-  ])('%s: sizes of all tensors are inferred and true', async (_name, model) => {
-    const all = exposed(model);
-    const types = inferTypes(model);
-    const actual = await runModel(all.model, feedsOf(model), 'disabled');
-    const differences = all.names.flatMap((tensor) => {
-      const found = difference(types.get(tensor), actual[tensor]);
-      return found === null ? [] : [`${tensor}: ${found}`];
+describe.each([...MODEL_FILES, ...FAMILIES].map((file) => [file.split('/').slice(-2).join('/'), file]))(
+  '%s',
+  (name, file) => {
+    const original = decodeModel(readFileSync(file));
+    test.each([
+      ['as exported', original],
+      ['in opset 20 with folded shapes', foldShapes(upgradeOpset(original))],
+    ])('%s: sizes of all tensors are inferred and true', async (_name, model) => {
+      const all = exposed(model);
+      const types = inferTypes(model);
+      const actual = await runModel(all.model, feedsOf(model), 'disabled');
+      const differences = all.names.flatMap((tensor) => {
+        const found = difference(types.get(tensor), actual[tensor]);
+        return found === null ? [] : [`${tensor}: ${found}`];
+      });
+      expect(differences).toEqual([]);
+      const open = all.names.filter((tensor) =>
+        types.get(tensor)?.shape?.some((dim) => evaluateDim(dim, SIZES) === null),
+      );
+      expect(open).toHaveLength(OPEN[name] ?? 0);
+      expect(all.names.length).toBeGreaterThan(80);
     });
-    expect(differences).toEqual([]);
-    const open = all.names.filter((tensor) =>
-      types.get(tensor)?.shape?.some((dim) => evaluateDim(dim, SIZES) === null),
-    );
-    expect(open).toHaveLength(OPEN[name] ?? 0);
-    expect(all.names.length).toBeGreaterThan(80);
-  });
-}); // prettier-ignore
+  },
+);

@@ -36,14 +36,8 @@ test.each(Object.keys(OPERATORS) as OperatorName[])(
     const older = OLDER[name];
     if (!schema) throw new Error(`no schema of ${name}`);
     const many = (count: number): number => (count === MANY ? Infinity : count);
-    expect([row.inputs.min, row.inputs.max]).toEqual([
-      older?.inputs ?? schema.inputs[0],
-      many(schema.inputs[1]),
-    ]);
-    expect([row.outputs.min, row.outputs.max]).toEqual([
-      schema.outputs[0],
-      many(schema.outputs[1]),
-    ]);
+    expect([row.inputs.min, row.inputs.max]).toEqual([older?.inputs ?? schema.inputs[0], many(schema.inputs[1])]);
+    expect([row.outputs.min, row.outputs.max]).toEqual([schema.outputs[0], many(schema.outputs[1])]);
     const attributes = Object.fromEntries(
       Object.entries(row.attributes).filter(([key]) => older?.attributes.includes(key) !== true),
     );

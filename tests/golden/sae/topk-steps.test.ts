@@ -3,14 +3,14 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { stepFactors } from '../../../core/sae/schedule.js';
-import { startState, stateTensors } from '../../../core/sae/state.js';
+import { stepFactors } from '../../../core/dictionaries/schedule.js';
+import { startState, stateTensors } from '../../../core/dictionaries/state.js';
 import {
   STEP_FEEDS,
   buildStepGraph,
   updatedName,
   type StepGraphSettings,
-} from '../../../core/sae/step-graph.js';
+} from '../../../core/dictionaries/step-graph.js';
 import { asFloat32, decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
 
@@ -59,9 +59,7 @@ async function run(
     provider: 'cpu',
     ...engine,
   });
-  const initial = new Map(
-    NAMES.map((name) => [name, asFloat32(weights.get(`init.${name}`) as never)]),
-  );
+  const initial = new Map(NAMES.map((name) => [name, asFloat32(weights.get(`init.${name}`) as never)]));
   let state: ReadonlyMap<string, unknown> = startState(s, initial);
   const numbers: Record<string, number[]> = {};
   const plan = {
@@ -77,10 +75,7 @@ async function run(
     const count = Math.min(perCall, STEPS - from);
     const { rate, correction } = stepFactors(plan, [0.9, 0.999], { from, count });
     const feeds = Object.fromEntries(
-      stateTensors(s).map((t) => [
-        t.name,
-        { dtype: t.type, dims: t.shape, data: state.get(t.name) } as TensorValue,
-      ]),
+      stateTensors(s).map((t) => [t.name, { dtype: t.type, dims: t.shape, data: state.get(t.name) } as TensorValue]),
     );
     feeds[STEP_FEEDS.rows] = {
       dtype: 'float32',
@@ -128,9 +123,7 @@ describe('fifty topk steps recorded from PyTorch', () => {
   );
 
   it('exercise AuxK: some of the recorded steps have dead features', () => {
-    expect(recorded.float32.filter((step) => step.dead > 0 && step.aux > 0).length).toBeGreaterThan(
-      10,
-    );
+    expect(recorded.float32.filter((step) => step.dead > 0 && step.aux > 0).length).toBeGreaterThan(10);
   });
 
   it('are the same bytes however many steps share a Loop', async () => {

@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { indexStage } from '../../../stages/index/run.js';
-import { buildDataset, type Dataset } from '../../unit/index-stage/dataset.js';
-import { runIndex } from '../../unit/index-stage/run-index.js';
+import { buildDataset, type Dataset } from '../../unit/stages/index/dataset.js';
+import { runIndex } from '../../unit/stages/index/run-index.js';
 
 const RECORD = join(import.meta.dirname, 'index-bytes.json');
 

@@ -11,14 +11,7 @@ export interface Sample<T extends TableName> {
 }
 export type AnySample = { [T in TableName]: Sample<T> }[TableName];
 
-const TEXTS = [
-  'plain words',
-  'naïve café',
-  '日本語のテキスト',
-  'e\u0301 combining',
-  '👩‍👩‍👧 family',
-  '',
-];
+const TEXTS = ['plain words', 'naïve café', '日本語のテキスト', 'e\u0301 combining', '👩‍👩‍👧 family', ''];
 
 function numbers(rows: number, random: KeyedRandom, below: number): Uint32Array {
   return Uint32Array.from({ length: rows }, () => random.nextInt(below));
@@ -81,8 +74,7 @@ function sampleFeatures(rows: number): TableColumns['features'] {
   );
   const ends = offsets(rows, random, 10);
   const total = ends.at(-1) as number;
-  const statistic = (): Float32Array =>
-    Float32Array.from(n, (count) => (count === 0 ? NaN : random.nextFloat()));
+  const statistic = (): Float32Array => Float32Array.from(n, (count) => (count === 0 ? NaN : random.nextFloat()));
   return {
     feature: ascending(rows),
     n,
@@ -104,8 +96,7 @@ function sampleFeatures(rows: number): TableColumns['features'] {
 function sampleTop(rows: number, k: number): TableColumns['top'] {
   const random = new KeyedRandom('sample', 'top');
   const count = Uint32Array.from({ length: rows }, (_, i) => (i % 3 === 0 ? random.nextInt(k) : k));
-  const used = (_: number, slot: number): boolean =>
-    slot % k < (count[Math.floor(slot / k)] as number);
+  const used = (_: number, slot: number): boolean => slot % k < (count[Math.floor(slot / k)] as number);
   const blank = <A extends Uint32Array | Uint16Array>(values: A): A =>
     values.map((v, slot) => (used(v, slot) ? v : 0)) as A;
   return {
@@ -146,16 +137,9 @@ function sampleTraining(rows: number): TableColumns['training'] {
   };
 }
 
-function sampleActivations(
-  rows: number,
-  width: number,
-  dtype: 'float16' | 'float32',
-): TableColumns['activations'] {
+function sampleActivations(rows: number, width: number, dtype: 'float16' | 'float32'): TableColumns['activations'] {
   const random = new KeyedRandom('sample', 'activations', dtype);
-  const act =
-    dtype === 'float16'
-      ? halves(rows * width, random)
-      : Float32Array.from(reals(rows * width, random));
+  const act = dtype === 'float16' ? halves(rows * width, random) : Float32Array.from(reals(rows * width, random));
   return { doc: numbers(rows, random, 500), pos: numbers(rows, random, 127), act };
 }
 

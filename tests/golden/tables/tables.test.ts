@@ -4,18 +4,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { halfToFloat } from '../../../core/tensor/half.js';
-import {
-  packColumns,
-  type ColumnData,
-  type LeafValues,
-} from '../../../storage/tables/column-data.js';
+import { packColumns, type ColumnData, type LeafValues } from '../../../storage/tables/column-data.js';
 import { leafType } from '../../../storage/tables/arrow-columns.js';
-import {
-  LAYOUTS,
-  type ColumnSpec,
-  type Scalar,
-  type TableName,
-} from '../../../storage/tables/layouts.js';
+import { LAYOUTS, type ColumnSpec, type Scalar, type TableName } from '../../../storage/tables/layouts.js';
 import { readTable } from '../../../storage/tables/read.js';
 import type { TableFile } from '../../../storage/tables/table-writer.js';
 import { writeSamples } from './make-samples.js';
@@ -58,16 +49,13 @@ beforeAll(async () => {
   ).files;
 });
 
-const sha256 = (data: Uint8Array | string): string =>
-  createHash('sha256').update(data).digest('hex');
+const sha256 = (data: Uint8Array | string): string => createHash('sha256').update(data).digest('hex');
 const bytesOf = (values: ArrayBufferView): Uint8Array =>
   new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 
 function leafRecord(type: Scalar, values: LeafValues, nullable: boolean): LeafRecord {
-  if (!ArrayBuffer.isView(values))
-    return { type: TYPE_NAMES[type], nulls: 0, digest: sha256(values.join('\0')) };
-  const numbers =
-    type === 'f16' ? Float64Array.from(values, halfToFloat) : Float64Array.from(values);
+  if (!ArrayBuffer.isView(values)) return { type: TYPE_NAMES[type], nulls: 0, digest: sha256(values.join('\0')) };
+  const numbers = type === 'f16' ? Float64Array.from(values, halfToFloat) : Float64Array.from(values);
   const nulls = nullable ? numbers.filter(Number.isNaN).length : 0;
   const filled = nulls > 0 ? values.map((v) => (Number.isNaN(v) ? 0 : v)) : values;
   const stored = type === 'u64' ? BigUint64Array.from(values, BigInt) : filled;
@@ -79,11 +67,7 @@ function leafRecord(type: Scalar, values: LeafValues, nullable: boolean): LeafRe
   };
 }
 
-function describeColumn(
-  spec: ColumnSpec,
-  column: ColumnData,
-  sample: Sample<TableName>,
-): Record<string, LeafRecord> {
+function describeColumn(spec: ColumnSpec, column: ColumnData, sample: Sample<TableName>): Record<string, LeafRecord> {
   const out: Record<string, LeafRecord> = {};
   if (column.offsets) {
     const { offsets } = column;
@@ -91,20 +75,10 @@ function describeColumn(
     out[`${spec.name}#lengths`] = { type: 'lengths', nulls: 0, digest: sha256(bytesOf(lengths)) };
   }
   const slots =
-    spec.shape === 'width'
-      ? `[${sample.options.width}]`
-      : spec.shape === 'slots'
-        ? `[${sample.options.k}]`
-        : '';
-  const empty = column.count
-    ? (column.leaves[0]?.length ?? 0) - column.count.reduce((a, b) => a + b, 0)
-    : 0;
+    spec.shape === 'width' ? `[${sample.options.width}]` : spec.shape === 'slots' ? `[${sample.options.k}]` : '';
+  const empty = column.count ? (column.leaves[0]?.length ?? 0) - column.count.reduce((a, b) => a + b, 0) : 0;
   spec.leaves.forEach((leaf, i) => {
-    const record = leafRecord(
-      leafType(leaf, sample.options),
-      column.leaves[i] as LeafValues,
-      spec.nullable,
-    );
+    const record = leafRecord(leafType(leaf, sample.options), column.leaves[i] as LeafValues, spec.nullable);
     out[`${spec.name}${slots}${leaf.name ? `.${leaf.name}` : ''}`] = {
       ...record,
       nulls: record.nulls + empty,
@@ -131,9 +105,7 @@ describe('tables that pyarrow and polars read alike', () => {
       const columns = packColumns(sample.table, read.columns);
       const found = Object.assign(
         {},
-        ...LAYOUTS[sample.table].columns.map((spec, c) =>
-          describeColumn(spec, columns[c] as ColumnData, sample),
-        ),
+        ...LAYOUTS[sample.table].columns.map((spec, c) => describeColumn(spec, columns[c] as ColumnData, sample)),
       ) as Record<string, LeafRecord>;
       expect(Object.keys(found).sort()).toEqual(Object.keys(record?.leaves ?? {}).sort());
       for (const [path, leaf] of Object.entries(record?.leaves ?? {})) {
@@ -145,9 +117,7 @@ describe('tables that pyarrow and polars read alike', () => {
           digest: leaf.digest,
         });
         if (leaf.sum !== undefined)
-          expect(Math.abs((ours?.sum ?? NaN) - leaf.sum)).toBeLessThanOrEqual(
-            1e-9 * (1 + Math.abs(leaf.sum)),
-          );
+          expect(Math.abs((ours?.sum ?? NaN) - leaf.sum)).toBeLessThanOrEqual(1e-9 * (1 + Math.abs(leaf.sum)));
       }
     });
   }

@@ -1,22 +1,14 @@
 // The bytes that the corpus and tokens stages write, by digest: where they change, the stage's version must be raised
-// (stages/corpus/stage.ts, stages/tokens/stage.ts) and stage-bytes.json renewed from this test's message.
+// (stages/corpus/run.ts, stages/tokens/run.ts) and stage-bytes.json renewed from this test's message.
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { sha256Hex } from '../../../core/identity/digest.js';
-import { corpusStage } from '../../../stages/corpus/stage.js';
-import { tokensTasks } from '../../../stages/tokens/child.js';
-import { tokensStage } from '../../../stages/tokens/stage.js';
-import {
-  folderWith,
-  jsonLines,
-  KEY,
-  runSource,
-  temporaryFolder,
-} from '../../unit/corpus/run-part.js';
+import { corpusStage } from '../../../stages/corpus/run.js';
+import { tokensTasks } from '../../../stages/tokens/task.js';
+import { tokensStage } from '../../../stages/tokens/run.js';
+import { folderWith, jsonLines, KEY, runSource, temporaryFolder } from '../../unit/stages/corpus/run-part.js';
 
-const recorded = JSON.parse(
-  readFileSync(new URL('stage-bytes.json', import.meta.url), 'utf8'),
-) as unknown;
+const recorded = JSON.parse(readFileSync(new URL('stage-bytes.json', import.meta.url), 'utf8')) as unknown;
 
 it('are those recorded for the versions of the stages', async () => {
   const documents = Array.from({ length: 60 }, (_, i) => ({
@@ -50,8 +42,7 @@ it('are those recorded for the versions of the stages', async () => {
       ask: () => Promise.reject(new TypeError('nothing to ask')),
     },
   );
-  const digests = (files: typeof tokens.files): string[] =>
-    files.map((f) => `${f.table} ${f.shard ?? ''} ${f.sha256}`);
+  const digests = (files: typeof tokens.files): string[] => files.map((f) => `${f.table} ${f.shard ?? ''} ${f.sha256}`);
   const found = {
     corpus: { version: corpusStage.version, files: digests(corpus.files) },
     tokens: { version: tokensStage.version, files: digests(tokens.files) },

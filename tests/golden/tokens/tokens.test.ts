@@ -14,8 +14,7 @@ interface Row {
 
 const here = new URL('.', import.meta.url);
 const read = (name: string): Buffer => readFileSync(new URL(name, here));
-const rowsOf = (name: string): Row[] =>
-  JSON.parse(read(`${name}.expected.json`).toString()) as Row[];
+const rowsOf = (name: string): Row[] => JSON.parse(read(`${name}.expected.json`).toString()) as Row[];
 
 const KINDS = [
   'byte-level',

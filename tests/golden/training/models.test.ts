@@ -4,11 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { resolveSites } from '../../../core/hooks/sites.js';
 import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import { asFloat32, asIntegers, type SafeTensor } from '../../../core/tensor/safetensors.js';
-import { modelParameters } from '../../../core/training/architectures.js';
-import { EVALUATION, buildEvaluationGraph } from '../../../core/training/evaluate-graph.js';
-import { buildModel } from '../../../core/training/export-model.js';
-import type { ModelSpec } from '../../../core/training/model-spec.js';
-import { weightsFrom } from '../../../core/training/state.js';
+import { modelParameters } from '../../../core/language-model/architectures.js';
+import { EVALUATION, buildEvaluationGraph } from '../../../core/language-model/evaluate-graph.js';
+import { buildModel } from '../../../core/language-model/export-model.js';
+import type { ModelSpec } from '../../../core/language-model/model-spec.js';
+import { weightsFrom } from '../../../core/language-model/state.js';
 import {
   asFloat64,
   buildGradients,
@@ -53,10 +53,7 @@ const [BATCH, CONTEXT] = [2, 12];
 describe.each(Object.entries(MODELS))('%s', (name, spec) => {
   const prefix = `${name}.weight.`;
   const own = [...tensors].filter(([key]) => key.startsWith(prefix));
-  const weights = weightsFrom(
-    spec,
-    new Map(own.map(([key, value]) => [key.slice(prefix.length), value])),
-  );
+  const weights = weightsFrom(spec, new Map(own.map(([key, value]) => [key.slice(prefix.length), value])));
   const of = (key: string): SafeTensor => tensors.get(`${name}.${key}`) as SafeTensor;
   const tokens = Int32Array.from(asIntegers(of('tokens')));
   const recorded = losses[name] as Losses;
@@ -74,7 +71,11 @@ describe.each(Object.entries(MODELS))('%s', (name, spec) => {
 
   it.each([false, true])('gives PyTorch’s logits (attention mask: %s)', async (attentionMask) => {
     const bytes = joinChunks(encodeModel(buildModel(spec, weights, { attentionMask })));
-    const int64 = (data: readonly number[]): { dtype: 'int64'; dims: number[]; data: BigInt64Array } => ({ dtype: 'int64', dims: [BATCH, CONTEXT], data: BigInt64Array.from(data, BigInt) }); // prettier-ignore
+    const int64 = (data: readonly number[]): { dtype: 'int64'; dims: number[]; data: BigInt64Array } => ({
+      dtype: 'int64',
+      dims: [BATCH, CONTEXT],
+      data: BigInt64Array.from(data, BigInt),
+    });
     const feeds = {
       input_ids: int64(inputs),
       ...(attentionMask && { attention_mask: int64(inputs.map(() => 1)) }),
@@ -98,7 +99,6 @@ describe.each(Object.entries(MODELS))('%s', (name, spec) => {
       'mlp.hook_post',
       'hook_resid_post',
     ])
-      // prettier-ignore
       expect(found).toContain(`blocks.1.${site}`);
   });
 
@@ -113,7 +113,10 @@ describe.each(Object.entries(MODELS))('%s', (name, spec) => {
     const feeds = {
       ...parameterFeeds(spec, weights),
       tokens: integers(tokens, [BATCH, CONTEXT + 1]),
-      coefficient: floats(given.map((w) => w / sum), [BATCH * CONTEXT, 1]), // prettier-ignore
+      coefficient: floats(
+        given.map((w) => w / sum),
+        [BATCH * CONTEXT, 1],
+      ),
     };
     const found = await runGraph(graph, feeds, optimisation);
     expect(Math.abs((found['loss']?.[0] ?? NaN) / recorded.weighted - 1)).toBeLessThan(1e-6);

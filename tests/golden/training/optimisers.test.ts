@@ -2,24 +2,10 @@
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../../core/onnx/builder.js';
 import { asFloat32, type SafeTensor } from '../../../core/tensor/safetensors.js';
-import {
-  buildClipFactor,
-  buildGlobalNorm,
-  buildSquaredNorms,
-} from '../../../core/training/clip.js';
-import type {
-  OptimiserName,
-  OptimiserSettings,
-} from '../../../core/training/optimisers/optimiser.js';
-import { OPTIMISERS } from '../../../core/training/optimisers/optimisers.js';
-import {
-  floats,
-  largestError,
-  readJson,
-  readTensors,
-  runGraph,
-  asFloat64,
-} from './training-run.js';
+import { buildClipFactor, buildGlobalNorm, buildSquaredNorms } from '../../../core/optimise/clip.js';
+import type { OptimiserName, OptimiserSettings } from '../../../core/optimise/optimisers/optimiser.js';
+import { OPTIMISERS } from '../../../core/optimise/optimisers/optimisers.js';
+import { floats, largestError, readJson, readTensors, runGraph, asFloat64 } from './training-run.js';
 
 interface Recorded {
   readonly betas?: readonly [number, number];
@@ -71,59 +57,46 @@ function buildStep(settings: OptimiserSettings, clipNorm: number | null): GraphB
     };
     const updated = row.buildUpdate(g, slot, settings);
     g.output(updated.parameter, `new.${name}`);
-    for (const tensor of kinds)
-      g.output(updated.state[tensor] as (typeof gradients)[number], `new.${tensor}.${name}`);
+    for (const tensor of kinds) g.output(updated.state[tensor] as (typeof gradients)[number], `new.${tensor}.${name}`);
   });
   g.output(norm, 'norm');
   return g;
 }
 
 describe('eight steps', () => {
-  it.each(Object.entries(recorded))(
-    'of %s move parameters as torch.optim does',
-    async (name, of) => {
-      const settings = settingsOf(name, of);
-      const row = OPTIMISERS[settings.kind];
-      const graph = buildStep(settings, of.clip);
-      const kinds = row.state(settings);
-      let state: Record<string, Float32Array> = {};
-      for (const { name: parameter, shape } of PARAMETERS) {
-        state[parameter] = tensor(`start.${parameter}`);
-        for (const kind of kinds)
-          state[`${kind}.${parameter}`] = new Float32Array(
-            shape.reduce<number>((a, b) => a * b, 1),
-          );
-      }
-      for (let step = 0; step < 8; step++) {
-        const numbers = row.factors(settings, { lr: 0.02 * (step + 1), step: step + 1 });
-        const feeds = Object.fromEntries([
-          ...Object.entries(numbers).map(([key, value]) => [
-            key,
-            floats(Float32Array.of(value), []),
-          ]),
-          ...PARAMETERS.flatMap(({ name: parameter, shape }) => {
-            const length = shape.reduce<number>((a, b) => a * b, 1);
-            const all = tensor(`grad.${parameter}`);
-            const gradient = all.slice(step * length, (step + 1) * length);
-            const own = [parameter, ...kinds.map((kind) => `${kind}.${parameter}`)];
-            return [
-              [`grad.${parameter}`, floats(gradient, shape)],
-              ...own.map((key) => [key, floats(state[key] as Float32Array, shape)]),
-            ];
-          }),
-        ]) as Record<string, ReturnType<typeof floats>>;
-        const outputs = await runGraph(graph, feeds);
-        expect(Math.abs((outputs['norm']?.[0] ?? NaN) / (of.norms[step] ?? NaN) - 1)).toBeLessThan(
-          1e-6,
-        );
-        state = Object.fromEntries(
-          Object.keys(state).map((key) => [key, outputs[`new.${key}`] as Float32Array]),
-        );
-      }
-      for (const { name: parameter } of PARAMETERS) {
-        const exact = asFloat64(tensors.get(`${name}.${parameter}`));
-        expect(largestError(state[parameter] as Float32Array, exact), parameter).toBeLessThan(1e-6);
-      }
-    },
-  );
+  it.each(Object.entries(recorded))('of %s move parameters as torch.optim does', async (name, of) => {
+    const settings = settingsOf(name, of);
+    const row = OPTIMISERS[settings.kind];
+    const graph = buildStep(settings, of.clip);
+    const kinds = row.state(settings);
+    let state: Record<string, Float32Array> = {};
+    for (const { name: parameter, shape } of PARAMETERS) {
+      state[parameter] = tensor(`start.${parameter}`);
+      for (const kind of kinds)
+        state[`${kind}.${parameter}`] = new Float32Array(shape.reduce<number>((a, b) => a * b, 1));
+    }
+    for (let step = 0; step < 8; step++) {
+      const numbers = row.factors(settings, { lr: 0.02 * (step + 1), step: step + 1 });
+      const feeds = Object.fromEntries([
+        ...Object.entries(numbers).map(([key, value]) => [key, floats(Float32Array.of(value), [])]),
+        ...PARAMETERS.flatMap(({ name: parameter, shape }) => {
+          const length = shape.reduce<number>((a, b) => a * b, 1);
+          const all = tensor(`grad.${parameter}`);
+          const gradient = all.slice(step * length, (step + 1) * length);
+          const own = [parameter, ...kinds.map((kind) => `${kind}.${parameter}`)];
+          return [
+            [`grad.${parameter}`, floats(gradient, shape)],
+            ...own.map((key) => [key, floats(state[key] as Float32Array, shape)]),
+          ];
+        }),
+      ]) as Record<string, ReturnType<typeof floats>>;
+      const outputs = await runGraph(graph, feeds);
+      expect(Math.abs((outputs['norm']?.[0] ?? NaN) / (of.norms[step] ?? NaN) - 1)).toBeLessThan(1e-6);
+      state = Object.fromEntries(Object.keys(state).map((key) => [key, outputs[`new.${key}`] as Float32Array]));
+    }
+    for (const { name: parameter } of PARAMETERS) {
+      const exact = asFloat64(tensors.get(`${name}.${parameter}`));
+      expect(largestError(state[parameter] as Float32Array, exact), parameter).toBeLessThan(1e-6);
+    }
+  });
 });

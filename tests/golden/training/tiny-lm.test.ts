@@ -7,19 +7,14 @@ import { graphOf } from '../../../core/onnx/cut.js';
 import { makeValueInfo } from '../../../core/onnx/make.js';
 import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import { asFloat32, asIntegers } from '../../../core/tensor/safetensors.js';
-import { planMicroBatches } from '../../../core/training/accumulate.js';
-import { modelParameters } from '../../../core/training/architectures.js';
-import { EVALUATION, buildEvaluationGraph } from '../../../core/training/evaluate-graph.js';
-import { buildModel } from '../../../core/training/export-model.js';
-import { stepFactors } from '../../../core/training/optimisers/optimisers.js';
-import type { OptimiserSettings } from '../../../core/training/optimisers/optimiser.js';
-import type { Schedule } from '../../../core/training/schedule.js';
-import {
-  optimiserTensor,
-  startState,
-  stateTensors,
-  weightsFrom,
-} from '../../../core/training/state.js';
+import { planMicroBatches } from '../../../core/language-model/accumulate.js';
+import { modelParameters } from '../../../core/language-model/architectures.js';
+import { EVALUATION, buildEvaluationGraph } from '../../../core/language-model/evaluate-graph.js';
+import { buildModel } from '../../../core/language-model/export-model.js';
+import { stepFactors } from '../../../core/optimise/optimisers/optimisers.js';
+import type { OptimiserSettings } from '../../../core/optimise/optimisers/optimiser.js';
+import type { Schedule } from '../../../core/optimise/schedule.js';
+import { optimiserTensor, startState, stateTensors, weightsFrom } from '../../../core/language-model/state.js';
 import {
   TRAINING_FEEDS,
   TRAINING_NUMBERS,
@@ -27,7 +22,7 @@ import {
   factorFeed,
   updatedName,
   type TrainingGraphSettings,
-} from '../../../core/training/step-graph.js';
+} from '../../../core/language-model/step-graph.js';
 import type { TensorValue } from '../../../runtime/session.js';
 import {
   TINY,
@@ -53,19 +48,16 @@ describe('the trained tiny model that we write', () => {
   const model = buildModel(TINY, trained);
   const bytes = joinChunks(encodeModel(model));
 
-  it.each(['disabled', 'all'] as const)(
-    'gives PyTorch’s logits at optimisation %s',
-    async (level) => {
-      const ids = BigInt64Array.from(asIntegers(reference.get('input_ids') as never), BigInt);
-      const feeds = { input_ids: { dtype: 'int64' as const, dims: [2, 64], data: ids } };
-      const { logits } = await runGraph({ toModelBytes: () => bytes }, feeds, level);
-      expect(largestError(logits as Float32Array, tensor('logits'))).toBeLessThan(1e-6);
-    },
-  );
+  it.each(['disabled', 'all'] as const)('gives PyTorch’s logits at optimisation %s', async (level) => {
+    const ids = BigInt64Array.from(asIntegers(reference.get('input_ids') as never), BigInt);
+    const feeds = { input_ids: { dtype: 'int64' as const, dims: [2, 64], data: ids } };
+    const { logits } = await runGraph({ toModelBytes: () => bytes }, feeds, level);
+    expect(largestError(logits as Float32Array, tensor('logits'))).toBeLessThan(1e-6);
+  });
 
   it('has PyTorch’s residual stream after every block', async () => {
     const sites = resolveSites(model).sites.filter(({ name }) => name.endsWith('hook_resid_post'));
-    expect(sites.map(({ name }) => name)).toEqual([0, 1, 2, 3].map((n) => `blocks.${n}.hook_resid_post`)); // prettier-ignore
+    expect(sites.map(({ name }) => name)).toEqual([0, 1, 2, 3].map((n) => `blocks.${n}.hook_resid_post`));
     const read = readSites(model, sites);
     const output = read.tensors.map((name) => makeValueInfo(name, 'float32'));
     const proto = { ...read.model, graph: { ...graphOf(read.model), output } };
@@ -73,17 +65,13 @@ describe('the trained tiny model that we write', () => {
     const feeds = { input_ids: { dtype: 'int64' as const, dims: [2, 64], data: ids } };
     const found = await runGraph({ toModelBytes: () => joinChunks(encodeModel(proto)) }, feeds);
     read.tensors.forEach((name, i) =>
-      expect(largestError(found[name] as Float32Array, tensor(sites[i]?.name ?? ''))).toBeLessThan(
-        1e-6,
-      ),
+      expect(largestError(found[name] as Float32Array, tensor(sites[i]?.name ?? ''))).toBeLessThan(1e-6),
     );
   });
 
   it('stores each weight once, under PyTorch’s name', () => {
     const stored = model.graph?.initializer.filter((t) => (t.rawData?.length ?? 0) > 4096) ?? [];
-    const wanted = modelParameters(TINY).filter(
-      ({ shape }) => shape.reduce((a, b) => a * b, 1) > 1024,
-    );
+    const wanted = modelParameters(TINY).filter(({ shape }) => shape.reduce((a, b) => a * b, 1) > 1024);
     expect(stored.map(({ name }) => name).sort()).toEqual(wanted.map(({ name }) => name).sort());
     expect(bytes.length).toBeLessThan(1.02 * 4 * 1_335_552);
   });
@@ -118,13 +106,10 @@ describe('gradients of the mean next-token loss', () => {
         const width = shape[0] as number;
         const keys = [width / 3, (2 * width) / 3] as const;
         const largest = exact.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
-        for (const value of got.subarray(...keys))
-          expect(Math.abs(value)).toBeLessThan(1e-5 * largest);
+        for (const value of got.subarray(...keys)) expect(Math.abs(value)).toBeLessThan(1e-5 * largest);
       }
       expect(largestError(got, exact), name).toBeLessThan(1e-5);
-      expect(relativeError(got, exact), name).toBeLessThan(
-        5 * Math.max(relativeError(torch, exact), 1e-7),
-      );
+      expect(relativeError(got, exact), name).toBeLessThan(5 * Math.max(relativeError(torch, exact), 1e-7));
     }
   });
 });
@@ -169,11 +154,7 @@ describe('twenty steps of AdamW', () => {
   ): Promise<Record<string, Float32Array>> => {
     const size = 8 * 129;
     const feeds: Record<string, TensorValue> = {
-      [TRAINING_FEEDS.tokens]: integers(tokens.subarray(from * size, (from + count) * size), [
-        count,
-        8,
-        129,
-      ]),
+      [TRAINING_FEEDS.tokens]: integers(tokens.subarray(from * size, (from + count) * size), [count, 8, 129]),
     };
     for (const [name, column] of stepFactors(ADAMW, CONSTANT, { from, count }))
       feeds[factorFeed(name)] = floats(column, [count]);
@@ -184,15 +165,12 @@ describe('twenty steps of AdamW', () => {
   const begin = (): Map<string, Float32Array> =>
     startState(TINY, ADAMW, weightsFrom(TINY, readTinyTensors('init.safetensors')));
 
-  it.each([1, 2] as const)(
-    'loses what PyTorch loses in float64, with %i micro-batches',
-    async (microBatches) => {
-      const { loss } = await run(begin(), { from: 0, count: 20, microBatches });
-      recorded.forEach(({ lossFloat64 }, step) =>
-        expect(Math.abs((loss?.[step] ?? NaN) / lossFloat64 - 1)).toBeLessThan(5e-6),
-      );
-    },
-  );
+  it.each([1, 2] as const)('loses what PyTorch loses in float64, with %i micro-batches', async (microBatches) => {
+    const { loss } = await run(begin(), { from: 0, count: 20, microBatches });
+    recorded.forEach(({ lossFloat64 }, step) =>
+      expect(Math.abs((loss?.[step] ?? NaN) / lossFloat64 - 1)).toBeLessThan(5e-6),
+    );
+  });
 
   it('in one Loop gives the bits of single steps', async () => {
     const together = await run(begin(), { from: 0, count: 3 });
@@ -201,13 +179,16 @@ describe('twenty steps of AdamW', () => {
     for (let step = 0; step < 3; step++) {
       const outputs = await run(state, { from: step, count: 1 });
       losses.push(outputs[TRAINING_NUMBERS.loss]?.[0] ?? NaN);
-      state = new Map(
-        [...state.keys()].map((name) => [name, outputs[updatedName(name)] as Float32Array]),
-      );
+      state = new Map([...state.keys()].map((name) => [name, outputs[updatedName(name)] as Float32Array]));
     }
     expect(losses).toEqual(Array.from(together[TRAINING_NUMBERS.loss] as Float32Array));
     for (const [name, value] of state)
-      expect(Buffer.from(value.buffer, value.byteOffset, value.byteLength).equals(Buffer.from((together[updatedName(name)] as Float32Array).buffer)), name).toBe(true); // prettier-ignore
+      expect(
+        Buffer.from(value.buffer, value.byteOffset, value.byteLength).equals(
+          Buffer.from((together[updatedName(name)] as Float32Array).buffer),
+        ),
+        name,
+      ).toBe(true);
   });
 
   it('tells the step and the tensors whose gradients stop being finite', async () => {
@@ -219,7 +200,11 @@ describe('twenty steps of AdamW', () => {
     const count = modelParameters(TINY).length;
     const norms = outputs[TRAINING_NUMBERS.squaredNorms] as Float32Array;
     expect(norms).toHaveLength(2 * count);
-    const bad = [0, 1].map((step) => modelParameters(TINY).filter((_, i) => !Number.isFinite(norms[step * count + i])).map(({ name }) => name)); // prettier-ignore
+    const bad = [0, 1].map((step) =>
+      modelParameters(TINY)
+        .filter((_, i) => !Number.isFinite(norms[step * count + i]))
+        .map(({ name }) => name),
+    );
     expect(bad[0]).toEqual([]);
     expect(bad[1]).toContain('transformer.ln_f.weight');
     expect(outputs[TRAINING_NUMBERS.loss]?.[0]).toBeCloseTo(recorded[0]?.loss ?? NaN, 4);
@@ -250,9 +235,7 @@ describe('validation', () => {
       };
       const losses = (await runGraph(graph, feeds))[EVALUATION.losses] as Float32Array;
       expect(losses).toHaveLength(batch);
-      losses.forEach((loss, row) =>
-        expect(Math.abs(loss / (want[row] ?? NaN) - 1)).toBeLessThan(1e-6),
-      );
+      losses.forEach((loss, row) => expect(Math.abs(loss / (want[row] ?? NaN) - 1)).toBeLessThan(1e-6));
     }
   });
 });

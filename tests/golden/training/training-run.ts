@@ -3,10 +3,10 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import * as library from '@huggingface/tokenizers';
-import { buildBatch } from '../../../core/training/accumulate.js';
-import type { Kernels } from '../../../core/training/architecture.js';
-import { modelParameters } from '../../../core/training/architectures.js';
-import type { ModelSpec } from '../../../core/training/model-spec.js';
+import { buildBatch } from '../../../core/language-model/accumulate.js';
+import type { Kernels } from '../../../core/language-model/architecture.js';
+import { modelParameters } from '../../../core/language-model/architectures.js';
+import type { ModelSpec } from '../../../core/language-model/model-spec.js';
 import { GraphBuilder } from '../../../core/onnx/builder.js';
 import { decodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js';
 import { Session, type Optimisation, type TensorValue } from '../../../runtime/session.js';
@@ -68,15 +68,9 @@ export function trainingStream(): Int32Array {
 }
 
 /** The contexts of context + 1 tokens that start at the offsets, one after another. */
-export function contextsAt(
-  stream: Int32Array,
-  offsets: readonly number[],
-  context: number,
-): Int32Array<ArrayBuffer> {
+export function contextsAt(stream: Int32Array, offsets: readonly number[], context: number): Int32Array<ArrayBuffer> {
   const tokens = new Int32Array(offsets.length * (context + 1));
-  offsets.forEach((offset, i) =>
-    tokens.set(stream.subarray(offset, offset + context + 1), i * (context + 1)),
-  );
+  offsets.forEach((offset, i) => tokens.set(stream.subarray(offset, offset + context + 1), i * (context + 1)));
   return tokens;
 }
 
@@ -100,9 +94,7 @@ export async function runGraph(
   const session = await Session.create(graph.toModelBytes(), settings);
   try {
     const outputs = await session.run(feeds);
-    return Object.fromEntries(
-      Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]),
-    );
+    return Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, data as Float32Array]));
   } finally {
     await session.release();
   }
@@ -148,10 +140,7 @@ export function parameterFeeds(
   weights: ReadonlyMap<string, Float32Array>,
 ): Record<string, TensorValue> {
   return Object.fromEntries(
-    modelParameters(spec).map(({ name, shape }) => [
-      name,
-      floats(weights.get(name) ?? new Float32Array(), shape),
-    ]),
+    modelParameters(spec).map(({ name, shape }) => [name, floats(weights.get(name) ?? new Float32Array(), shape)]),
   );
 }
 
@@ -179,6 +168,6 @@ export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): numbe
 
 /** The values of an F64 tensor. */
 export function asFloat64(tensor: SafeTensor | undefined): Float64Array {
-  if (tensor?.dtype !== 'F64') throw new TypeError(`Expected an F64 tensor, got ${tensor?.dtype ?? 'none'}.`); // prettier-ignore
+  if (tensor?.dtype !== 'F64') throw new TypeError(`Expected an F64 tensor, got ${tensor?.dtype ?? 'none'}.`);
   return new Float64Array(new Uint8Array(tensor.bytes).buffer);
 }

@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { ENVIRONMENT_VARIABLES } from '../../../cli/environment.js';
 import { createProgram } from '../../../cli/program.js';
-import { CLI_DOCUMENTS } from '../../../schemas/cli-json.js';
-import { loadRunFile } from '../../../stages/run-file/load.js';
+import { CLI_DOCUMENTS } from '../../../schemas/documents/results.js';
+import { loadRunFile } from '../../../pipeline/files/load.js';
 import { recorded, runCli, stringIo } from './harness.js';
 
 const file = (path: string): URL => new URL(`../../../${path}`, import.meta.url);
@@ -29,19 +29,7 @@ const COMMANDS = leaves(program);
 
 /** The commands of the contract. */
 const CONTRACT = [
-  ...[
-    'up',
-    'down',
-    'doctor',
-    'plan',
-    'run',
-    'runs',
-    'status',
-    'logs',
-    'quarantine',
-    'explain',
-    'resume',
-  ],
+  ...['up', 'down', 'doctor', 'plan', 'run', 'runs', 'status', 'logs', 'quarantine', 'explain', 'resume'],
   ...[
     'pause',
     'unpause',
@@ -57,9 +45,7 @@ const CONTRACT = [
     'export',
     'gc',
   ],
-  ...['create', 'list', 'show', 'pause', 'unpause', 'trigger', 'backfill', 'delete'].map(
-    (name) => `schedule ${name}`,
-  ),
+  ...['create', 'list', 'show', 'pause', 'unpause', 'trigger', 'backfill', 'delete'].map((name) => `schedule ${name}`),
   ...['model inspect', 'model run', 'model train', 'model vjp', 'worker'],
 ];
 
@@ -98,10 +84,8 @@ describe.each(COMMANDS)('assay $name', ({ name, command }) => {
     expect(text).toContain(`    assay ${name}`);
     expect(text).toContain('    $ assay');
     expect(text).toContain('JSON');
-    for (const option of command.options)
-      expect(text, option.flags).toContain(`| \`${option.flags}\` |`);
-    for (const argument of command.registeredArguments)
-      expect(text).toContain(`<${argument.name()}>`);
+    for (const option of command.options) expect(text, option.flags).toContain(`| \`${option.flags}\` |`);
+    for (const argument of command.registeredArguments) expect(text).toContain(`<${argument.name()}>`);
   });
 });
 
@@ -139,11 +123,7 @@ describe('the example', () => {
   it('examples/kjv/run.yaml is a correct run file whose paths exist', async () => {
     const { runFile, folder } = await loadRunFile(file('examples/kjv/run.yaml').pathname);
     expect(runFile.name).toBe('kjv');
-    for (const path of [
-      runFile.model.onnx ?? '',
-      runFile.model.tokenizer ?? '',
-      ...runFile.corpus.sources,
-    ]) {
+    for (const path of [runFile.model.onnx ?? '', runFile.model.tokenizer ?? '', ...runFile.corpus.sources]) {
       expect((await readFile(new URL(path, `file://${folder}/`))).length).toBeGreaterThan(0);
     }
   });

@@ -6,7 +6,7 @@ import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
-import { exportDocument, gcDocument, sqlDocument } from '../../../schemas/cli-json.js';
+import { exportDocument, gcDocument, sqlDocument } from '../../../schemas/documents/results.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 import { runCli, type CliResult } from './harness.js';
 import { runStages, submitRun, writeRun } from './pipeline.js';
@@ -38,8 +38,7 @@ async function document<S extends z.ZodType>(schema: S, ...argv: string[]): Prom
 
 describe('sql and export', () => {
   it('agree with each other and with acts', async () => {
-    const counted =
-      'select f.feature, count(*) from (select unnest(features) as f from acts) group by 1 order by 1';
+    const counted = 'select f.feature, count(*) from (select unnest(features) as f from acts) group by 1 order by 1';
     const expected = (await document(sqlDocument, 'sql', counted)).rows;
     expect(expected.length).toBeGreaterThan(10);
     const bySql = await document(
@@ -100,9 +99,7 @@ describe('gc', () => {
     expect((await cli('rm', 'small')).out).toContain('assay gc --apply');
     expect((await document(gcDocument, 'gc')).keys).toEqual([]);
     const data = join(folder, 'data');
-    const files = (await readdir(data, { recursive: true, withFileTypes: true })).filter((entry) =>
-      entry.isFile(),
-    );
+    const files = (await readdir(data, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
     const old = Date.now() / 1000 - 25 * 3600;
     for (const file of files) await utimes(join(file.parentPath, file.name), old, old);
     const garbage = await document(gcDocument, 'gc');

@@ -10,16 +10,16 @@ import {
   rmDocument,
   runsDocument,
   statusDocument,
-} from '../../../schemas/cli-json-runs.js';
-import { datasetsDocument, sqlDocument, topDocument } from '../../../schemas/cli-json.js';
+} from '../../../schemas/documents/runs.js';
+import { datasetsDocument, sqlDocument, topDocument } from '../../../schemas/documents/results.js';
 import type { Snapshot } from '../../../schemas/records.js';
-import type { ResolvedRun } from '../../../stages/run-plan/resolved-run.js';
+import type { ResolvedRun } from '../../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 import { appendEvent } from '../../../storage/records/events.js';
 import { putQuarantine } from '../../../storage/records/quarantine.js';
 import { latestSnapshot } from '../../../storage/records/snapshots.js';
-import { readRunStatus } from '../../../cli/reading/run-status.js';
+import { readRunStatus } from '../../../reading/runs/run-status.js';
 import { statusText } from '../../../cli/render/run-text.js';
 import { runCli, type CliResult } from './harness.js';
 import { runStages, submitRun, writeRun } from './pipeline.js';
@@ -38,8 +38,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-const cli = (...argv: string[]): Promise<CliResult> =>
-  runCli([...argv, '--store', 'data'], { cwd: folder });
+const cli = (...argv: string[]): Promise<CliResult> => runCli([...argv, '--store', 'data'], { cwd: folder });
 
 async function acts(): Promise<Snapshot> {
   const snapshot = await latestSnapshot(store, 'small/dict/acts');
@@ -53,18 +52,14 @@ const event = (type: string, data: Record<string, unknown> = {}): Promise<unknow
 describe('a dictionary whose shards are not all encoded', () => {
   it('answers top from the encoded shards and says how many they are', async () => {
     const { planned } = await acts();
-    const feature = (
-      await sqlRows('select feature from postings group by 1 order by count(*) desc limit 1')
-    )[0]?.[0];
+    const feature = (await sqlRows('select feature from postings group by 1 order by count(*) desc limit 1'))[0]?.[0];
     const result = await cli('top', 'dict', String(feature), '--json');
     const document = topDocument.parse(result.json());
     expect(document.coverage).toEqual({ shards: 2, planned });
     expect(document.n).toBe(
       (await sqlRows(`select count(*) from postings where feature = ${String(feature)}`))[0]?.[0],
     );
-    const best = (
-      await sqlRows(`select max(value) from postings where feature = ${String(feature)}`)
-    )[0]?.[0];
+    const best = (await sqlRows(`select max(value) from postings where feature = ${String(feature)}`))[0]?.[0];
     expect(document.examples[0]?.value).toBe(best);
     expect(result.err).toContain(`covers 2 of ${String(planned)} shards of small/dict so far`);
   });
@@ -81,9 +76,7 @@ describe('a dictionary whose shards are not all encoded', () => {
   it('is listed as growing', async () => {
     const { planned } = await acts();
     expect((await cli('datasets')).out).toContain(`growing: 2 of ${String(planned)} shards`);
-    expect(datasetsDocument.parse((await cli('datasets', '--json')).json()).length).toBeGreaterThan(
-      5,
-    );
+    expect(datasetsDocument.parse((await cli('datasets', '--json')).json()).length).toBeGreaterThan(5);
   });
 });
 
@@ -167,9 +160,7 @@ describe('status', () => {
 describe('pause, failure and quarantine', () => {
   it('are told with their reasons', async () => {
     await event('paused', { stage: 'encode', reason: '3 of 6 shards are quarantined' });
-    expect((await cli('status', 'small')).out).toContain(
-      'is paused: 3 of 6 shards are quarantined',
-    );
+    expect((await cli('status', 'small')).out).toContain('is paused: 3 of 6 shards are quarantined');
     await event('unpaused', {});
     const [summary] = runsDocument.parse((await cli('runs', '--json')).json());
     expect(summary).toMatchObject({ run: 'small', revision: 1, state: 'running', stage: 'encode' });
@@ -200,9 +191,7 @@ describe('pause, failure and quarantine', () => {
         atMs: Date.now(),
       },
     });
-    const { shards } = quarantineDocument.parse(
-      (await cli('quarantine', 'small', '--json')).json(),
-    );
+    const { shards } = quarantineDocument.parse((await cli('quarantine', 'small', '--json')).json());
     expect(shards).toMatchObject([
       {
         stage: 'encode',
@@ -216,9 +205,7 @@ describe('pause, failure and quarantine', () => {
       },
     ]);
     const { out } = await cli('quarantine', 'small');
-    expect(out).toMatch(
-      /DataError: found NaN\nTry them again with: assay resume small --mode errored\n$/,
-    );
+    expect(out).toMatch(/DataError: found NaN\nTry them again with: assay resume small --mode errored\n$/);
   });
 });
 
@@ -226,9 +213,7 @@ describe('logs', () => {
   it('are the events of the run, oldest first', async () => {
     const all = logsDocument.parse((await cli('logs', 'small', '--json')).json()).events;
     expect(all[0]).toMatchObject({ n: 1, type: 'started' });
-    const last = logsDocument.parse(
-      (await cli('logs', 'small', '--last', '2', '--json')).json(),
-    ).events;
+    const last = logsDocument.parse((await cli('logs', 'small', '--last', '2', '--json')).json()).events;
     expect(last).toEqual(all.slice(-2));
     expect((await cli('logs', 'small')).out).toMatch(/Z {2}stage-started {2}stage=corpus\n/);
   });
@@ -239,14 +224,10 @@ describe('a second revision', () => {
     const first = explainDocument.parse((await cli('explain', 'small', '--json')).json());
     expect(first.against).toBeNull();
     await event('cancelled', {});
-    const file = await writeRun(folder, (yaml) =>
-      yaml.replace('batchTokens: 512', 'batchTokens: 256'),
-    );
+    const file = await writeRun(folder, (yaml) => yaml.replace('batchTokens: 512', 'batchTokens: 256'));
     const second = await submitRun(store, file, 2);
     await runStages(store, second, { folder, until: 'activations', most: 1 });
-    const { against, stages } = explainDocument.parse(
-      (await cli('explain', 'small', '--json')).json(),
-    );
+    const { against, stages } = explainDocument.parse((await cli('explain', 'small', '--json')).json());
     expect(against).toBe(1);
     const at = (dataset: string) => stages.find((s) => s.dataset === dataset);
     expect(at('small/tokens')).toMatchObject({ same: true, changes: [] });
@@ -271,9 +252,7 @@ describe('an index that is not whole', () => {
     const result = await cli('sql', 'select count(*) from features', '--json');
     const { rows, coverage } = sqlDocument.parse(result.json());
     expect(rows).toEqual([[64]]);
-    expect(coverage).toEqual([
-      { table: 'features', dataset: 'small/dict/top', shards: 1, planned: 2 },
-    ]);
+    expect(coverage).toEqual([{ table: 'features', dataset: 'small/dict/top', shards: 1, planned: 2 }]);
     const [postings] = await sqlRows('select count(*) from postings');
     expect(postings).toEqual((await sqlRows('select sum(len(features)) from acts'))[0]);
   });

@@ -24,10 +24,7 @@ export interface CliOptions {
   readonly act?: (context: CommandContext) => Promise<number>;
 }
 
-export async function runCli(
-  argv: readonly string[],
-  options: CliOptions = {},
-): Promise<CliResult> {
+export async function runCli(argv: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   const texts = { out: '', err: '' };
   const io = stringIo(texts, options);
   const calls: [string, unknown][] = [];
@@ -58,10 +55,7 @@ export function stringIo(texts: { out: string; err: string }, options: CliOption
 }
 
 /** An orchestration that notes what it is asked for. */
-export function recorded(
-  calls: [string, unknown][],
-  act: (context: CommandContext) => Promise<number>,
-): Orchestration {
+export function recorded(calls: [string, unknown][], act: (context: CommandContext) => Promise<number>): Orchestration {
   const of =
     (name: string) =>
     (options: unknown, context: CommandContext): Promise<number> => {

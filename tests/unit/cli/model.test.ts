@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/safetensors.js';
-import { modelInspectDocument, modelRunDocument } from '../../../schemas/cli-json.js';
+import { modelInspectDocument, modelRunDocument } from '../../../schemas/documents/results.js';
 import { runCli } from './harness.js';
 import { SITE, TINY_LM } from './pipeline.js';
 
@@ -67,23 +67,15 @@ describe('model run', () => {
     expect(document.tensors.length).toBe(5);
     const written = decodeSafetensors(await readFile(document.file));
     for (const { name, shape } of document.tensors) {
-      const [got, expected] = [
-        asFloat32(written.get(name) ?? tensor('none')),
-        asFloat32(tensor(name)),
-      ];
+      const [got, expected] = [asFloat32(written.get(name) ?? tensor('none')), asFloat32(tensor(name))];
       expect(shape).toEqual(tensor(name).shape);
       const largest = expected.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-      expect(
-        got.every((value, i) => Math.abs(value - (expected[i] ?? NaN)) <= 1e-4 * largest),
-      ).toBe(true);
+      expect(got.every((value, i) => Math.abs(value - (expected[i] ?? NaN)) <= 1e-4 * largest)).toBe(true);
     }
   });
 
   it.each([
-    [
-      '--ids none.json --hooks logits --out x',
-      /Expected a JSON file with token ids at .*none\.json/,
-    ],
+    ['--ids none.json --hooks logits --out x', /Expected a JSON file with token ids at .*none\.json/],
     ['--ids ids.json --hooks blocks.9.hook_resid_post --out x', /blocks\.\d\.hook_resid_post/],
     ['--hooks logits --out x', /required option '--ids <file>'/],
   ])('%s is refused', async (options, message) => {

@@ -3,23 +3,24 @@ import { gzipSync, gunzipSync } from 'node:zlib';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RunStage } from '../../../schemas/constants.js';
+import type { RunStage } from '../../../schemas/stages.js';
 import { DataError, ResourceError } from '../../../schemas/errors.js';
-import { activationsTasks } from '../../../stages/activations/child.js';
-import { corpusTasks } from '../../../stages/corpus/child.js';
-import { encodeTasks } from '../../../stages/encode/child.js';
-import { indexTasks } from '../../../stages/index/child.js';
-import { createLotWork } from '../../../stages/lot/lot-work.js';
-import { loadRunFile } from '../../../stages/run-file/load.js';
-import { createPinnedReader } from '../../../stages/run-plan/pinned.js';
-import { readPlan, withStage, writePlan } from '../../../stages/run-plan/plan-record.js';
-import { resolveRun } from '../../../stages/run-plan/resolve-run.js';
-import type { ResolvedRun } from '../../../stages/run-plan/resolved-run.js';
-import { stagesOf, storeRun } from '../../../stages/run-plan/run-records.js';
-import { planStageUnits, type StageUnits } from '../../../stages/run-plan/stage-units.js';
+import { activationsTasks } from '../../../stages/activations/task.js';
+import { corpusTasks } from '../../../stages/corpus/task.js';
+import { encodeTasks } from '../../../stages/encode/task.js';
+import { indexTasks } from '../../../stages/index/task.js';
+import { createLotWork } from '../../../pipeline/lot/lot-work.js';
+import { loadRunFile } from '../../../pipeline/files/load.js';
+import { createPinnedReader } from '../../../pipeline/plan/pinned.js';
+import { withStage } from '../../../pipeline/plan/plan-record.js';
+import { readPlan, writePlan } from '../../../storage/records/plan-record.js';
+import { resolveRun } from '../../../pipeline/resolve/resolve-run.js';
+import type { ResolvedRun } from '../../../schemas/resolved-run.js';
+import { stagesOf, storeRun } from '../../../pipeline/plan/run-records.js';
+import { planStageUnits, type StageUnits } from '../../../pipeline/plan/stage-units.js';
 import type { ComputeChildren, WorkItem } from '../../../stages/stage.js';
-import { tokensTasks } from '../../../stages/tokens/child.js';
-import { trainTasks } from '../../../stages/train/child.js';
+import { tokensTasks } from '../../../stages/tokens/task.js';
+import { trainTasks } from '../../../stages/train/task.js';
 import { openLocalCache } from '../../../storage/cache/local-cache.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import { readCommits } from '../../../storage/records/commits.js';
@@ -31,10 +32,7 @@ export const TINY_LM = fileURLToPath(new URL('../../fixtures/tiny-lm', import.me
 export const SITE = 'blocks.2.hook_resid_post';
 
 /** Writes a corpus of short beginnings of chapters and a run file over it; returns the run file's path. */
-export async function writeRun(
-  folder: string,
-  edit: (yaml: string) => string = (yaml) => yaml,
-): Promise<string> {
+export async function writeRun(folder: string, edit: (yaml: string) => string = (yaml) => yaml): Promise<string> {
   await mkdir(folder, { recursive: true });
   const all = gunzipSync(await readFile(path.join(TINY_LM, 'corpus.jsonl.gz')))
     .toString('utf8')
@@ -64,11 +62,7 @@ compute: { device: cpu }
 }
 
 /** Stores a revision of the run file. */
-export async function submitRun(
-  store: ObjectStore,
-  file: string,
-  revision = 1,
-): Promise<ResolvedRun> {
+export async function submitRun(store: ObjectStore, file: string, revision = 1): Promise<ResolvedRun> {
   const { runFile, folder } = await loadRunFile(file);
   const options = {
     folder,
@@ -92,17 +86,12 @@ export interface RunStagesOptions {
 }
 
 /** Does the run's stages one after the other. */
-export async function runStages(
-  store: ObjectStore,
-  run: ResolvedRun,
-  options: RunStagesOptions,
-): Promise<void> {
+export async function runStages(store: ObjectStore, run: ResolvedRun, options: RunStagesOptions): Promise<void> {
   const stages = stagesOf(run);
   const last = stages.indexOf(options.until ?? 'index');
   for (const stage of stages.slice(0, last + 1)) {
     const units = await planStageUnits(run, stage, createPinnedReader(store, run.revision));
-    if (units === null)
-      throw new ResourceError(`stage ${stage} cannot be planned: the one before is not complete`);
+    if (units === null) throw new ResourceError(`stage ${stage} cannot be planned: the one before is not complete`);
     for (const preimage of units.preimages) await putKeyPreimage(store, preimage);
     const plan = await readPlan(store, run);
     if (plan !== null) await writePlan(store, withStage(plan, units));
@@ -112,8 +101,7 @@ export async function runStages(
     await publish(store, run, units);
     await appendEvent(store, run, { type: 'stage-finished', data: { stage }, atMs: Date.now() });
   }
-  if (options.most === undefined)
-    await appendEvent(store, run, { type: 'completed', data: {}, atMs: Date.now() });
+  if (options.most === undefined) await appendEvent(store, run, { type: 'completed', data: {}, atMs: Date.now() });
 }
 
 interface StageWork {
@@ -122,11 +110,7 @@ interface StageWork {
   readonly most: number;
 }
 
-async function runItems(
-  store: ObjectStore,
-  run: ResolvedRun,
-  { units, folder, most }: StageWork,
-): Promise<void> {
+async function runItems(store: ObjectStore, run: ResolvedRun, { units, folder, most }: StageWork): Promise<void> {
   const items = units.groups.flatMap((group) => group.units).slice(0, most);
   const cache = openLocalCache({ store, folder: path.join(folder, 'cache'), budgetBytes: 2 ** 30 });
   const { signal } = new AbortController();
@@ -182,11 +166,7 @@ const TASKS: Readonly<Record<string, unknown>> = {
 
 /** The tasks of a compute child, done here. */
 const localChildren: ComputeChildren = {
-  call: <Response>(
-    task: string,
-    request: unknown,
-    call: Parameters<ComputeChildren['call']>[2],
-  ): Promise<Response> => {
+  call: <Response>(task: string, request: unknown, call: Parameters<ComputeChildren['call']>[2]): Promise<Response> => {
     const run = TASKS[task] as (request: unknown, context: unknown) => Promise<Response>;
     const context = {
       stop: new AbortController().signal,

@@ -13,9 +13,7 @@ afterAll(() => rm(folder, { recursive: true }));
 
 async function planned(batchTokens: number): Promise<CliResult> {
   const own = path.join(folder, String(batchTokens));
-  const file = await writeRun(own, (yaml) =>
-    yaml.replace('batchTokens: 512', `batchTokens: ${batchTokens}`),
-  );
+  const file = await writeRun(own, (yaml) => yaml.replace('batchTokens: 512', `batchTokens: ${batchTokens}`));
   const result = await runCli(['plan', file, '--json'], {
     cwd: own,
     act: (context) => plan({ file, exact: false }, context),

@@ -4,12 +4,12 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { checkRoom } from '../../../cli/orchestration/preflight.js';
 import { runFile } from '../../../schemas/run-file.js';
 import { ResourceError } from '../../../schemas/errors.js';
-import { resolveRun } from '../../../stages/run-plan/resolve-run.js';
-import { workerBytes } from '../../../stages/run-plan/estimate.js';
-import type { ResolvedRun } from '../../../stages/run-plan/resolved-run.js';
+import { resolveRun } from '../../../pipeline/resolve/resolve-run.js';
+import { workerBytes } from '../../../pipeline/plan/estimate.js';
+import type { ResolvedRun } from '../../../schemas/resolved-run.js';
 import { createFileStore } from '../../../storage/objects/file-store.js';
 import { openMemoryStore } from '../../../storage/objects/memory-store.js';
-import { FIXTURES } from '../onnx/fixture-models.js';
+import { FIXTURES } from '../core/onnx/fixture-models.js';
 
 const TINY = path.join(FIXTURES, 'tiny-lm');
 /** A place that does not exist in a folder that does. */

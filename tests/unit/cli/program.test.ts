@@ -1,6 +1,6 @@
 // The frame of the command line: parsing, exit codes, and what goes to which stream.
 import { describe, expect, it } from 'vitest';
-import { controlDocument } from '../../../schemas/cli-json-runs.js';
+import { controlDocument } from '../../../schemas/documents/runs.js';
 import { DataError, InputError, ResourceError, TransientError } from '../../../schemas/errors.js';
 import { runCli } from './harness.js';
 
@@ -32,9 +32,7 @@ describe('a command line', () => {
   });
 
   it('makes a schedule with times in milliseconds', async () => {
-    const argv = 'schedule create a.yaml --every 1h --jitter 5m --time-zone Europe/Berlin'.split(
-      ' ',
-    );
+    const argv = 'schedule create a.yaml --every 1h --jitter 5m --time-zone Europe/Berlin'.split(' ');
     expect((await runCli(argv)).calls).toEqual([
       [
         'schedule create',
@@ -63,10 +61,7 @@ describe('a command line', () => {
     [['set', 'kjv', '--tolerance', '2'], /Expected a number from 0 to 1/],
     [['schedule', 'create', 'a.yaml'], /Expected --cron or --every/],
     [['schedule', 'create', 'a', '--cron', '* * * * *', '--time-zone', 'Mars/X'], /IANA time zone/],
-    [
-      ['schedule', 'backfill', 'n', '--from', '2026-02-01', '--to', '2026-01-01'],
-      /--from before --to/,
-    ],
+    [['schedule', 'backfill', 'n', '--from', '2026-02-01', '--to', '2026-01-01'], /--from before --to/],
     [['schedule', 'create', 'a', '--every', '5'], /Expected a duration/],
   ])('that is wrong (%j) is refused with exit code 2', async (argv, message) => {
     const result = await runCli(argv);
@@ -102,11 +97,8 @@ describe('help', () => {
 });
 
 describe('an error', () => {
-  const failing = (
-    error: Error,
-    extra: readonly string[] = [],
-    environment: Record<string, string> = {},
-  ) => runCli(['pause', 'kjv', ...extra], { act: () => Promise.reject(error), environment });
+  const failing = (error: Error, extra: readonly string[] = [], environment: Record<string, string> = {}) =>
+    runCli(['pause', 'kjv', ...extra], { act: () => Promise.reject(error), environment });
 
   it.each([
     [new InputError('wrong'), 2],

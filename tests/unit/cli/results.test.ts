@@ -12,7 +12,7 @@ import {
   sqlDocument,
   topDocument,
   verifyDocument,
-} from '../../../schemas/cli-json.js';
+} from '../../../schemas/documents/results.js';
 import { halfToFloat } from '../../../core/tensor/half.js';
 import { datasetDigest } from '../../../core/identity/digest.js';
 import { openStore } from '../../../storage/objects/open-store.js';
@@ -62,11 +62,7 @@ async function firings(): Promise<{ rows: number; byFeature: Map<number, Firing[
     const { columns } = await readTable('acts', join(folder, 'data', key));
     rows += columns.doc.length;
     columns.doc.forEach((doc, row) => {
-      for (
-        let i = columns.features.offsets[row] ?? 0;
-        i < (columns.features.offsets[row + 1] ?? 0);
-        i++
-      ) {
+      for (let i = columns.features.offsets[row] ?? 0; i < (columns.features.offsets[row + 1] ?? 0); i++) {
         const feature = columns.features.feature[i] ?? 0;
         const firing = {
           doc,
@@ -87,23 +83,13 @@ function strongest(list: readonly Firing[], k: number): Firing[] {
     const context = `${firing.doc}/${Math.floor(firing.pos / 31)}`;
     if (firing.value > (best.get(context)?.value ?? -Infinity)) best.set(context, firing);
   }
-  return [...best.values()]
-    .sort((a, b) => b.value - a.value || a.doc - b.doc || a.pos - b.pos)
-    .slice(0, k);
+  return [...best.values()].sort((a, b) => b.value - a.value || a.doc - b.doc || a.pos - b.pos).slice(0, k);
 }
 
 describe('datasets, describe and verify', () => {
   it('list every table under its contract name, with the digest of its objects', async () => {
     const entries = await document(datasetsDocument, 'datasets');
-    const dictionary = [
-      'acts',
-      'features',
-      'postings',
-      'postings-runs',
-      'top',
-      'training',
-      'weights',
-    ];
+    const dictionary = ['acts', 'features', 'postings', 'postings-runs', 'top', 'training', 'weights'];
     expect(entries.map((entry) => entry.name)).toEqual([
       `small/activations/${SITE}`,
       'small/corpus',
@@ -120,12 +106,8 @@ describe('datasets, describe and verify', () => {
   });
 
   it('print tables for people', async () => {
-    expect((await cli('datasets')).out).toMatch(
-      /^dataset +table +rows +size +digest +snapshot\nsmall\/activations/,
-    );
-    expect((await cli('describe', 'small/documents')).out).toMatch(
-      /snapshot 1, complete[^]*rows {4}28\n/,
-    );
+    expect((await cli('datasets')).out).toMatch(/^dataset +table +rows +size +digest +snapshot\nsmall\/activations/);
+    expect((await cli('describe', 'small/documents')).out).toMatch(/snapshot 1, complete[^]*rows {4}28\n/);
   });
 
   it('find a sound dataset sound', async () => {
@@ -171,9 +153,7 @@ describe('top', () => {
         n: list.length,
         density: list.length / rows,
       });
-      expect(found.examples.map(({ doc, pos, value }) => ({ doc, pos, value }))).toEqual(
-        strongest(list, 8),
-      );
+      expect(found.examples.map(({ doc, pos, value }) => ({ doc, pos, value }))).toEqual(strongest(list, 8));
     }
   });
 
@@ -215,9 +195,7 @@ describe('top', () => {
   });
 
   it('says that the index keeps no more than so many examples', async () => {
-    expect((await cli('top', 'dict', '3', '--k', '50')).err).toContain(
-      'The index keeps 8 examples per feature',
-    );
+    expect((await cli('top', 'dict', '3', '--k', '50')).err).toContain('The index keeps 8 examples per feature');
   });
 
   it.each([
@@ -233,20 +211,14 @@ describe('top', () => {
 
 describe('find', () => {
   it('gives the values that top stores, within one f16 step', async () => {
-    const { rows } = await document(
-      sqlDocument,
-      'sql',
-      'select doc, text from documents where doc in (0, 20)',
-    );
+    const { rows } = await document(sqlDocument, 'sql', 'select doc, text from documents where doc in (0, 20)');
     const { byFeature } = await firings();
     for (const [doc, text] of rows) {
       const found = await document(findDocument, 'find', 'dict', String(text));
       const stored = new Map<string, number>();
       for (const [feature, list] of byFeature)
         for (const f of list) if (f.doc === doc) stored.set(`${f.pos}/${feature}`, f.value);
-      const computed = found.tokens.flatMap((t) =>
-        t.features.map((f) => [`${t.pos}/${f.feature}`, f.value] as const),
-      );
+      const computed = found.tokens.flatMap((t) => t.features.map((f) => [`${t.pos}/${f.feature}`, f.value] as const));
       expect(computed.map(([name]) => name).sort()).toEqual([...stored.keys()].sort());
       for (const [name, value] of computed)
         expect(Math.abs(value - (stored.get(name) ?? 0))).toBeLessThanOrEqual(2 ** -10 * value);

@@ -50,9 +50,7 @@ describe('the store that is meant', () => {
   it('takes the connection of the configuration for the same store named otherwise', async () => {
     const choice = await chooseStore({ ...hints, option: 's3://bucket/prefix/', cwd: inner });
     expect(choice.options).toMatchObject({ endpoint: 'http://127.0.0.1:9000' });
-    expect(
-      (await chooseStore({ ...hints, option: 's3://bucket/other', cwd: inner })).options,
-    ).toEqual({});
+    expect((await chooseStore({ ...hints, option: 's3://bucket/other', cwd: inner })).options).toEqual({});
   });
 
   it('is refused where nothing names one, with what to do', async () => {
@@ -65,9 +63,7 @@ describe('the store that is meant', () => {
     const folder = join(root, 'damaged');
     await mkdir(join(folder, '.assay'), { recursive: true });
     await writeFile(join(folder, '.assay', 'config.json'), '{"formatVersion": 1');
-    await expect(findLocalConfig(folder)).rejects.toThrow(
-      /config\.json: expected a configuration .* remove the file/,
-    );
+    await expect(findLocalConfig(folder)).rejects.toThrow(/config\.json: expected a configuration .* remove the file/);
     await writeFile(join(folder, '.assay', 'config.json'), '{"formatVersion": 2}');
     await expect(findLocalConfig(folder)).rejects.toThrow(/found formatVersion/);
   });

@@ -9,12 +9,12 @@ const page = readFileSync(`${ROOT}docs/engine.md`, 'utf8');
 describe('docs/engine.md', () => {
   it('shows every operator with its inputs, outputs and gradient; `npm run tables` brings it up to date', () => {
     const shown = /written by `npm run tables` -->\n\n([^]*?)\n\n<!-- end of operators/.exec(page);
-    const cells = (table: string): string[] => table.split('\n').map((row) => row.replace(/[ -]+/g, ' ')); // prettier-ignore
+    const cells = (table: string): string[] => table.split('\n').map((row) => row.replace(/[ -]+/g, ' '));
     expect(cells(shown?.[1] ?? '')).toEqual(cells(operatorTable()));
   });
 
   it('names files that exist', () => {
-    const named = [...page.matchAll(/`((?:core|runtime|tests|stages|docs)\/[\w./-]+)`/g)].map(([, file]) => file ?? ''); // prettier-ignore
+    const named = [...page.matchAll(/`((?:core|runtime|tests|stages|docs)\/[\w./-]+)`/g)].map(([, file]) => file ?? '');
     expect(named.length).toBeGreaterThan(15);
     expect(named.filter((file) => !existsSync(ROOT + file))).toEqual([]);
   });

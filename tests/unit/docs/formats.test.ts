@@ -5,16 +5,12 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import * as records from '../../../schemas/records.js';
 import { digestOf } from '../../../core/identity/digest.js';
-import { initialPlan, planRecord } from '../../../stages/run-plan/plan-record.js';
-import { parseResolvedRun } from '../../../stages/run-plan/resolved-run.js';
+import { initialPlan } from '../../../pipeline/plan/plan-record.js';
+import { planRecord } from '../../../storage/records/plan-record.js';
+import { parseResolvedRun } from '../../../schemas/resolved-run.js';
 import { partsRecord } from '../../../storage/records/data-stream.js';
 import { refRecord } from '../../../storage/records/refs.js';
-import {
-  LAYOUTS,
-  TABLE_NAMES,
-  type ColumnSpec,
-  type Layout,
-} from '../../../storage/tables/layouts.js';
+import { LAYOUTS, TABLE_NAMES, type ColumnSpec, type Layout } from '../../../storage/tables/layouts.js';
 
 const page = await readFile(new URL('../../../docs/formats.md', import.meta.url), 'utf8');
 
@@ -75,19 +71,15 @@ describe('tables in docs/formats.md', () => {
     expect(documented).toEqual(LAYOUTS[table].columns.map((spec) => [spec.name, typeText(spec)]));
   });
 
-  it.each(TABLE_NAMES)(
-    '%s: batches, compression and sort column are those of the layout',
-    (table) => {
-      const layout = LAYOUTS[table];
-      const text = section(table).replaceAll(/\s+/g, ' ');
-      expect(text).toContain(batchText(layout));
-      const sorted = /^ Sorted by (\w+)/.exec(text)?.[1];
-      if (layout.sort === null) expect(sorted).toBe('nothing');
-      else if (table === 'activations')
-        expect(text).toContain('Sorted within the file by a permutation');
-      else expect(sorted).toBe(layout.sort);
-    },
-  );
+  it.each(TABLE_NAMES)('%s: batches, compression and sort column are those of the layout', (table) => {
+    const layout = LAYOUTS[table];
+    const text = section(table).replaceAll(/\s+/g, ' ');
+    expect(text).toContain(batchText(layout));
+    const sorted = /^ Sorted by (\w+)/.exec(text)?.[1];
+    if (layout.sort === null) expect(sorted).toBe('nothing');
+    else if (table === 'activations') expect(text).toContain('Sorted within the file by a permutation');
+    else expect(sorted).toBe(layout.sort);
+  });
 
   it('names no table that does not exist', () => {
     const tables = (page.split('\n## Tables\n')[1] ?? '').split('\n## ')[0] ?? '';
@@ -114,9 +106,7 @@ describe('records in docs/formats.md', () => {
   });
 
   it('shows valid examples of the records whose schemas stand elsewhere', () => {
-    expect(() =>
-      partsRecord.parse(example('Parts of a large object (`data/…/<sha256>.parts.json`)')),
-    ).not.toThrow();
+    expect(() => partsRecord.parse(example('Parts of a large object (`data/…/<sha256>.parts.json`)'))).not.toThrow();
     expect(() => refRecord.parse(example('Ref (`refs/<name>/<version>.json`)'))).not.toThrow();
   });
 
@@ -134,9 +124,11 @@ describe('records in docs/formats.md', () => {
     expect(plan.stages.map(({ dataset, tables }) => [dataset, tables])).toEqual(
       planned.map(({ dataset, tables }) => [dataset, tables]),
     );
-    const listed = rowsOf(page.split('\n## Datasets\n')[1] ?? '').map(
-      ([dataset, tables, stage]) => [dataset, tables, stage],
-    );
+    const listed = rowsOf(page.split('\n## Datasets\n')[1] ?? '').map(([dataset, tables, stage]) => [
+      dataset,
+      tables,
+      stage,
+    ]);
     const generic = planned.map(({ dataset, tables, stage }) => [
       dataset
         .replace(/^[^/]+/, 'RUN')

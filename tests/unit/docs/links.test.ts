@@ -5,16 +5,14 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { CLI_DOCUMENTS } from '../../../schemas/cli-json.js';
+import { CLI_DOCUMENTS } from '../../../schemas/documents/results.js';
 import { runFile } from '../../../schemas/run-file.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const docs = (await readdir(path.join(root, 'docs'))).filter((name) => name.endsWith('.md'));
 const pages = ['README.md', ...docs.map((name) => `docs/${name}`)];
 const texts = new Map(
-  await Promise.all(
-    pages.map(async (page) => [page, await readFile(path.join(root, page), 'utf8')] as const),
-  ),
+  await Promise.all(pages.map(async (page) => [page, await readFile(path.join(root, page), 'utf8')] as const)),
 );
 const textOf = (page: string): string => texts.get(page) ?? '';
 
@@ -38,8 +36,7 @@ const exists = (file: string): Promise<boolean> =>
     () => false,
   );
 
-const FOLDERS =
-  'schemas|core|storage|runtime|stages|activities|workflows|workers|cli|infra|bench|tests|examples|docs';
+const FOLDERS = 'schemas|core|storage|runtime|stages|activities|workflows|workers|cli|infra|bench|tests|examples|docs';
 /** A path of the project in back-ticks; `examples/kjv/data` and what a pattern or placeholder names is made later. */
 const PROJECT_PATH = new RegExp(`\`((?:${FOLDERS})/[A-Za-z0-9_./-]+)\``, 'g');
 

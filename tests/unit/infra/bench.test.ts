@@ -12,9 +12,7 @@ describe('bars', () => {
     expect(meets(value, must)).toBe(met);
   });
   it('in other words are refused', () => {
-    expect(() => meets(1, 'at least 1')).toThrow(
-      'Expected a bar such as ">= 0.93", got "at least 1"',
-    );
+    expect(() => meets(1, 'at least 1')).toThrow('Expected a bar such as ">= 0.93", got "at least 1"');
   });
 });
 

@@ -1,7 +1,7 @@
 // The plain Node scripts of infra/ with the types that the tests need.
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { packageRoot } from '../../../infra/package-root.js';
+import { packageRoot } from '../../../servers/package-root.js';
 
 interface TestReport {
   readonly testResults: readonly {
@@ -27,10 +27,7 @@ interface Scripts {
     readonly countTests: (report: TestReport, exitCode: number | string) => Counts;
   };
   readonly 'servers/download.mjs': {
-    readonly downloadProgram: (
-      source: { url: string; kind: string },
-      file: string,
-    ) => Promise<void>;
+    readonly downloadProgram: (source: { url: string; kind: string }, file: string) => Promise<void>;
   };
 }
 

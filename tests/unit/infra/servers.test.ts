@@ -5,15 +5,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { locateServer } from '../../../infra/servers/locate.js';
+import { locateServer } from '../../../servers/locate.js';
 import {
   endProcess,
   isAlive,
   readProcessRecord,
   startTimeOf,
   writeProcessRecord,
-} from '../../../infra/servers/process-record.js';
-import { atLeast, SERVER_PROGRAMS } from '../../../infra/servers/programs.js';
+} from '../../../servers/process-record.js';
+import { atLeast, SERVER_PROGRAMS } from '../../../servers/programs.js';
 import { loadScript, scriptPath } from './scripts.js';
 
 let folder: string;
@@ -55,9 +55,7 @@ describe('versions', () => {
   });
   it('are downloaded for systems that have a release, and no others', () => {
     const { download } = SERVER_PROGRAMS.temporal;
-    expect(download('linux', 'x64')?.url).toMatch(
-      /\/v1\.5\.1\/temporal_cli_1\.5\.1_linux_amd64\.tar\.gz$/,
-    );
+    expect(download('linux', 'x64')?.url).toMatch(/\/v1\.5\.1\/temporal_cli_1\.5\.1_linux_amd64\.tar\.gz$/);
     expect(download('linux', 's390x')).toBeNull();
     expect(SERVER_PROGRAMS.minio.download('sunos', 'x64')).toBeNull();
   });
@@ -166,10 +164,7 @@ describe('obtaining', () => {
 });
 
 describe('downloading', () => {
-  const serve = async <T>(
-    answer: RequestListener,
-    use: (url: string) => Promise<T>,
-  ): Promise<T> => {
+  const serve = async <T>(answer: RequestListener, use: (url: string) => Promise<T>): Promise<T> => {
     const server = createServer(answer);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     try {
@@ -231,8 +226,7 @@ describe('process record', () => {
     expect(await readProcessRecord(file)).toBeNull();
   });
   it('ends its process by SIGTERM, by SIGKILL where that is ignored, and spares a recycled pid', async () => {
-    const stubborn =
-      "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('up')";
+    const stubborn = "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); console.log('up')";
     const child = spawn(process.execPath, ['-e', stubborn], {
       stdio: ['ignore', 'pipe', 'ignore'],
     });

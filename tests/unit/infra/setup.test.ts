@@ -106,14 +106,11 @@ describe('lock', () => {
     await writeFile(path.join(folder, 'x.lock'), `${child.pid ?? 0} 12345`);
     expect(await withLock('x', () => Promise.resolve(7), { folder })).toBe(7);
   });
-  it.runIf(process.platform === 'linux')(
-    'of a process whose pid another one has now is taken over',
-    async () => {
-      const { withLock } = await loadScript('lock.mjs');
-      await writeFile(path.join(folder, 'x.lock'), `${process.pid} 1`);
-      expect(await withLock('x', () => Promise.resolve(7), { folder })).toBe(7);
-    },
-  );
+  it.runIf(process.platform === 'linux')('of a process whose pid another one has now is taken over', async () => {
+    const { withLock } = await loadScript('lock.mjs');
+    await writeFile(path.join(folder, 'x.lock'), `${process.pid} 1`);
+    expect(await withLock('x', () => Promise.resolve(7), { folder })).toBe(7);
+  });
 });
 
 describe("the runner's report", () => {
@@ -132,10 +129,7 @@ describe("the runner's report", () => {
   };
 
   it('is counted by test', async () => {
-    const files = [
-      file('passed', 'passed', 'passed', 'skipped'),
-      file('failed', 'failed', 'passed'),
-    ];
+    const files = [file('passed', 'passed', 'passed', 'skipped'), file('failed', 'failed', 'passed')];
     expect(await count(files, 1)).toEqual({ passed: 3, failed: 1, skipped: 1, files: 2 });
   });
   it('counts a file that could not be loaded as a failure', async () => {

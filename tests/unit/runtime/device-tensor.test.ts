@@ -25,7 +25,7 @@ describe('a tensor that stays on its device', () => {
     expect(found.onGpu).toBe(false);
     const close = (a: ArrayLike<number>, b: ArrayLike<number>): void => {
       expect(a).toHaveLength(b.length);
-      for (let i = 0; i < a.length; i++) expect(Math.abs((a[i] ?? NaN) - (b[i] ?? NaN))).toBeLessThan(1e-6); // prettier-ignore
+      for (let i = 0; i < a.length; i++) expect(Math.abs((a[i] ?? NaN) - (b[i] ?? NaN))).toBeLessThan(1e-6);
     };
     close(found.losses, expected.losses);
     close(found.w, expected.w);

@@ -1,12 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
-import {
-  makeGraph,
-  makeModel,
-  makeNode,
-  makeTensor,
-  makeValueInfo,
-} from '../../../core/onnx/make.js';
+import { makeGraph, makeModel, makeNode, makeTensor, makeValueInfo } from '../../../core/onnx/make.js';
 import { cpuClass, instructionClass, probeDevices } from '../../../runtime/devices.js';
 import { SessionCache } from '../../../runtime/session-cache.js';
 import { ORT_VERSION, Session, type TensorValue } from '../../../runtime/session.js';
@@ -52,9 +46,7 @@ describe('a session', () => {
   });
 
   it('refuses what is no model that ONNX Runtime can run, with its words', async () => {
-    await expect(load(oneNode('NoSuchOperator', ['float32', 'float32']))).rejects.toThrow(
-      InputError,
-    );
+    await expect(load(oneNode('NoSuchOperator', ['float32', 'float32']))).rejects.toThrow(InputError);
     await expect(load(oneNode('NoSuchOperator', ['float32', 'float32']))).rejects.toThrow(
       new RegExp(
         `Expected a model that ONNX Runtime ${ORT_VERSION.replaceAll('.', '\\.')} can run, it says: .*NoSuchOperator`,

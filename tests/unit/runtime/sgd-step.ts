@@ -1,6 +1,6 @@
 // A training step as a graph whose weights are its state: w' = w − η · 2/n · Xᵀ(X w − y), loss = mean (X w − y)².
 import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
-import { makeGraph, makeModel, makeNode, makeTensor, makeValueInfo } from '../../../core/onnx/make.js'; // prettier-ignore
+import { makeGraph, makeModel, makeNode, makeTensor, makeValueInfo } from '../../../core/onnx/make.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import type { DeviceTensor } from '../../../runtime/device-tensor.js';
 import type { Provider } from '../../../runtime/provider.js';
@@ -13,8 +13,7 @@ export const RATE = 0.05;
 
 /** The step's model: inputs X [32, 8], y [32, 1], w [8, 1]; outputs next [8, 1], loss. */
 export function sgdStep(): Uint8Array {
-  const matrix = (name: string, rows: number, columns: number) =>
-    makeValueInfo(name, 'float32', [rows, columns]);
+  const matrix = (name: string, rows: number, columns: number) => makeValueInfo(name, 'float32', [rows, columns]);
   const graph = makeGraph({
     node: [
       makeNode('MatMul', { input: ['X', 'w'], output: ['guess'] }),
@@ -69,7 +68,7 @@ export async function residentSteps(
   const { X, y } = expectedSteps(0);
   const settings = { provider, threads: 1, optimisation: 'all', resident: ['next'] } as const;
   const session = await Session.create(sgdStep(), settings);
-  const matrix = (data: Float32Array, dims: readonly number[]): TensorValue => ({ dtype: 'float32', dims, data }); // prettier-ignore
+  const matrix = (data: Float32Array, dims: readonly number[]): TensorValue => ({ dtype: 'float32', dims, data });
   const data = {
     X: await upload(matrix(X, [ROWS, COLUMNS]), provider),
     y: await upload(matrix(y, [ROWS, 1]), provider),

@@ -1,0 +1,99 @@
+// Products between a selection f [B, F] and rows of length d, forward and backward, for both layouts of the selection.
+//
+//   decode          f W_dec                      [B, d]
+//   feature grads   df = g W_decᵀ where f > 0     g = ∂loss/∂x_hat [B, d]
+//   row sums        Σ_b w_bi r_b                  [F, d], for ∂W_dec (w = f, r = g) and ∂W_enc (w = dz, r = x − b_dec)
+//   sums            Σ_b w_bi                      [F], for ∂b_enc
+//
+// Pairs touch only what fired. Their row sums scatter-add rows at repeated indices, which ONNX Runtime's CPU ScatterND
+// gets wrong with more than one thread (a data race); `scatter: 'dense'` spreads the pairs and uses a matrix product.
+import type { Selection, StepSizes } from './architecture.js';
+import type { GraphBuilder } from '../onnx/builder.js';
+import type { Value } from '../onnx/shape.js';
+
+/** How row sums of pairs are taken: `rows` only on the CPU with one thread. */
+export type ScatterMode = 'rows' | 'dense';
+
+/** The mode that is correct, and gives equal bytes each time, for an engine: on GPUs scattered sums have no fixed order. */
+export function scatterModeFor(engine: { readonly provider: string; readonly threads: number }): ScatterMode {
+  return engine.provider === 'cpu' && engine.threads === 1 ? 'rows' : 'dense';
+}
+
+/** What `buildDecode` made: f W_dec, and the gathered decoder rows that the backward of pairs uses again. */
+export interface Decoded {
+  readonly product: Value;
+  readonly gathered: Value | null;
+}
+
+/** f W_dec [B, d], without b_dec. */
+export function buildDecode(g: GraphBuilder, selection: Selection, W_dec: Value): Decoded {
+  if (selection.layout === 'dense') return { product: g.op('MatMul', [selection.value, W_dec]), gathered: null };
+  const gathered = g.op('Gather', [W_dec, selection.feature], { attributes: { axis: 0 } });
+  const weights = g.op('Unsqueeze', [selection.value, g.integers(1)]);
+  const product = g.op('Squeeze', [g.op('MatMul', [weights, gathered]), g.integers(1)]);
+  return { product, gathered };
+}
+
+/** ∂loss/∂f in the layout of the selection: for pairs [B, C], else [B, F]. */
+export function buildFeatureGradient(
+  g: GraphBuilder,
+  { decoded, W_dec, gradient }: { readonly decoded: Decoded; readonly W_dec: Value; readonly gradient: Value },
+): Value {
+  if (decoded.gathered === null) return g.op('Gemm', [gradient, W_dec], { attributes: { transB: 1 } });
+  const column = g.op('Unsqueeze', [gradient, g.integers(2)]);
+  return g.op('Squeeze', [g.op('MatMul', [decoded.gathered, column]), g.integers(2)]);
+}
+
+/** Weights in the layout of a selection, and what is needed to sum with them. */
+export interface RowWeights {
+  readonly selection: Selection;
+  /** [B, C] for pairs, [B, F] for dense. */
+  readonly weights: Value;
+  readonly sizes: StepSizes;
+  readonly scatter: ScatterMode;
+}
+
+/** Σ_b w_bi r_b for every feature i: [F, d]. `rows` is r [B, d]. */
+export function buildRowSums(g: GraphBuilder, { selection, weights, sizes, scatter }: RowWeights, rows: Value): Value {
+  const { batchRows, width, features } = sizes;
+  if (selection.layout === 'pairs' && scatter === 'rows') {
+    const pairs = batchRows * selection.capacity;
+    const scaled = g.op('Mul', [g.op('Unsqueeze', [weights, g.integers(2)]), g.op('Unsqueeze', [rows, g.integers(1)])]);
+    const updates = g.op('Reshape', [scaled, g.integers(pairs, width)]);
+    const target = g.op('Reshape', [selection.feature, g.integers(pairs, 1)]);
+    return g.op('ScatterND', [buildZeros(g, [features, width]), target, updates], {
+      attributes: { reduction: 'add' },
+    });
+  }
+  const dense = selection.layout === 'dense' ? weights : buildDense(g, { feature: selection.feature, weights, sizes });
+  return g.op('Gemm', [dense, rows], { attributes: { transA: 1 } });
+}
+
+/** Σ_b w_bi for every feature i: [F]. */
+export function buildSums(g: GraphBuilder, { selection, weights, sizes }: RowWeights): Value {
+  if (selection.layout === 'dense') return g.op('ReduceSum', [weights, g.integers(0)], { attributes: { keepdims: 0 } });
+  const flat = g.integers(-1);
+  // ScatterElements adds one after the other, so repeated indices are safe with any number of threads.
+  return g.op(
+    'ScatterElements',
+    [buildZeros(g, [sizes.features]), g.op('Reshape', [selection.feature, flat]), g.op('Reshape', [weights, flat])],
+    {
+      attributes: { axis: 0, reduction: 'add' },
+    },
+  );
+}
+
+/** Pairs spread to [B, F]; a feature occurs at most once per row. */
+function buildDense(
+  g: GraphBuilder,
+  { feature, weights, sizes }: { readonly feature: Value; readonly weights: Value; readonly sizes: StepSizes },
+): Value {
+  return g.op('ScatterElements', [buildZeros(g, [sizes.batchRows, sizes.features]), feature, weights], {
+    attributes: { axis: 1 },
+  });
+}
+
+/** float32 zeros, made when the graph runs, so that the model stays small. */
+function buildZeros(g: GraphBuilder, dimensions: readonly number[]): Value {
+  return g.op('ConstantOfShape', [g.integers(...dimensions)]);
+}

@@ -1,0 +1,163 @@
+// From a model's files to an inference session that computes the wanted sites and nothing else. Weights are mapped from
+// their files by ONNX Runtime, also those stored inside the ONNX file, so that a child holds them once.
+import path from 'node:path';
+import type { Edits } from '../core/hooks/edit-value.js';
+import { applyEdits } from '../core/hooks/edits.js';
+import { readSites } from '../core/hooks/read.js';
+import { matchSites, resolveSites, type ModelSites, type Site } from '../core/hooks/sites.js';
+import { decodeModel, encodeModel, joinChunks } from '../core/onnx/codec.js';
+import { flattenModel } from '../core/onnx/passes/flatten-model.js';
+import { cutToTensors, elementType, graphOf, type WantedTensor } from '../core/onnx/cut.js';
+import { DATA_TYPE, dataTypeName } from '../core/onnx/data-type.js';
+import { referStoredWeights, relocate } from '../core/onnx/external-data.js';
+import { indexGraph } from '../core/onnx/graph-index.js';
+import type { ModelProto } from '../core/onnx/proto.js';
+import { Session, type SessionSettings } from '../runtime/session.js';
+import { InputError } from '../schemas/errors.js';
+import { nearestNames } from '../core/text/nearest-names.js';
+import { inputRole, type ModelInput } from './feeds.js';
+import { readOnnxFile } from './model-files.js';
+
+/** Where a model's files lie on this machine; not necessarily under the names that the ONNX file uses. */
+export interface ModelPlace {
+  readonly onnx: string;
+  /** The graph's bytes, where they lie in no file. */
+  readonly content?: Uint8Array;
+  readonly external: readonly { readonly location: string; readonly path: string }[];
+  /** The tensors that the model's edits read, by digest; left out where it has none. */
+  readonly editValues?: Readonly<Record<string, string>>;
+}
+
+/** A loaded model. */
+export interface ModelSession extends Omit<PreparedModel, 'proto' | 'externalFolder'> {
+  readonly session: Session;
+  readonly release: () => Promise<void>;
+}
+
+/** A model cut to what is wanted, ready to load. */
+export interface PreparedModel {
+  readonly proto: Uint8Array;
+  readonly externalFolder: string;
+  readonly inputs: readonly ModelInput[];
+  /** Sites that the patterns name, in the model's order. */
+  readonly sites: readonly Site[];
+  /** The session's output for each site and then for each extra tensor. */
+  readonly outputs: readonly string[];
+}
+
+export interface PrepareOptions {
+  /** Outputs of the model's own that are wanted too. */
+  readonly extra?: readonly string[];
+  /** Edits that make another model of it; sites then have the edited model's values. */
+  readonly edits?: Edits | undefined;
+}
+
+/** Stored tensors below this stay in the graph: ORT reads shapes and constants from them when it loads a model. */
+const MAPPED_BYTES = 4096;
+/** Element types that JavaScript cannot receive; a Cast to float32 is appended. */
+const UNREADABLE: ReadonlySet<number> = new Set([DATA_TYPE.bfloat16, DATA_TYPE.float64]);
+
+/**
+ * The model in `place`, edited, cut to the sites that `patterns` name (in the model's order) and to `extra` outputs of its own.
+ * @throws InputError for a damaged model, an unknown site or an unknown output
+ */
+export async function prepareModel(
+  place: ModelPlace,
+  patterns: readonly string[],
+  { extra = [], edits }: PrepareOptions = {},
+): Promise<PreparedModel> {
+  const file = place.content ?? (await readOnnxFile(place.onnx));
+  const model = flattenModel(decodeModel(file));
+  const resolved = resolveSites(model);
+  const sites = chooseSites(patterns, resolved);
+  const edited = edits ? applyEdits(model, resolved.sites, edits) : model;
+  const read = readSites(edited, sites);
+  const index = indexGraph(graphOf(read.model));
+  const wanted = [...read.tensors, ...extra].map((tensor): WantedTensor => {
+    const type = elementType(index, tensor);
+    return type !== null && UNREADABLE.has(type) ? { tensor, castTo: 'float32' } : { tensor };
+  });
+  const cut = cutToTensors(read.model, wanted);
+  const types = new Map(graphOf(model).input.map((i) => [i.name, i.type?.tensorType?.elemType ?? 0]));
+  const inputs = cut.inputs.map((name): ModelInput => {
+    const dtype = dataTypeName(types.get(name) ?? 0) ?? 'unknown';
+    const role = name === resolved.tokenInput ? 'tokens' : inputRole(name, dtype);
+    if (role === null) throw unknownInput(name);
+    return { name, dtype, role };
+  });
+  const { proto, externalFolder } = mapWeights(cut.model, file, place);
+  return { proto, externalFolder, inputs, outputs: cut.outputs, sites };
+}
+
+/** A session over a prepared model. @throws as Session.create */
+export async function loadModel(
+  prepared: PreparedModel,
+  engine: Pick<SessionSettings, 'provider' | 'threads' | 'optimisation'>,
+): Promise<ModelSession> {
+  const { provider, threads, optimisation } = engine;
+  const { proto, externalFolder, ...rest } = prepared;
+  const session = await Session.create(proto, { provider, threads, optimisation, externalFolder });
+  return { ...rest, session, release: () => session.release() };
+}
+
+/**
+ * The sites that the patterns name, in the model's order.
+ * @throws InputError for a pattern that names none, with the nearest names
+ */
+export function chooseSites(patterns: readonly string[], model: Pick<ModelSites, 'sites' | 'layers'>): Site[] {
+  const { sites, unmatched } = matchSites(patterns, model.sites);
+  const unknown = unmatched[0];
+  if (unknown === undefined) return sites;
+  const names = model.sites.map((site) => site.name);
+  const near = nearestNames(unknown, names);
+  const hint = near.length > 0 ? `nearest: ${near.join(', ')}` : `known: ${kinds(names).join(', ')}`;
+  throw new InputError(
+    `Unknown site "${unknown}": the model has ${model.layers} blocks (0 to ${model.layers - 1}); ${hint}. \`assay model inspect\` lists all.`,
+    { site: unknown, nearest: near, layers: model.layers },
+  );
+}
+
+function kinds(names: readonly string[]): string[] {
+  return [...new Set(names.map((name) => name.replace(/^blocks\.\d+\./, 'blocks.*.')))];
+}
+
+function unknownInput(name: string): InputError {
+  return new InputError(
+    `Expected a model that needs only token ids, mask, positions and types, found the input "${name}". Export it without a cache.`,
+    { input: name },
+  );
+}
+
+/** Points every large weight to its file, relative to the one folder that ORT may read from. */
+function mapWeights(
+  model: ModelProto,
+  file: Uint8Array,
+  place: ModelPlace,
+): { proto: Uint8Array; externalFolder: string } {
+  const paths = new Map(place.external.map(({ location, path: at }) => [location, path.resolve(at)]));
+  const onnx = place.content ? null : path.resolve(place.onnx);
+  const externalFolder = commonFolder([...(onnx === null ? [] : [onnx]), ...paths.values()]);
+  const below = (at: string): string => path.relative(externalFolder, at).split(path.sep).join('/');
+  const moved = relocate(model, (location) => {
+    const at = paths.get(location);
+    if (at !== undefined) return below(at);
+    throw new InputError(
+      `Expected the external weights "${location}" among the model's files, found only ${[...paths.keys()].join(', ') || 'the ONNX file'}.`,
+      { location },
+    );
+  });
+  const mapped =
+    onnx === null ? moved : referStoredWeights(moved, { file, location: below(onnx), leastBytes: MAPPED_BYTES });
+  return { proto: joinChunks(encodeModel(mapped)), externalFolder };
+}
+
+function commonFolder(files: readonly string[]): string {
+  const [first = path.sep, ...rest] = files.map((file) => path.dirname(file));
+  let folder = first;
+  for (const other of rest) {
+    while (other !== folder && !other.startsWith(folder.endsWith(path.sep) ? folder : folder + path.sep)) {
+      folder = path.dirname(folder);
+    }
+  }
+  return folder;
+}

@@ -1,0 +1,220 @@
+// Runs a model on token ids and returns (or writes) the named sites: what `assay model run` does. Everything at once in this
+// process; the pipeline's own extraction is `stages/activations`.
+import { readFile, writeFile } from 'node:fs/promises';
+import type { EditTensor } from '../core/hooks/edit-value.js';
+import { matchSites } from '../core/hooks/sites.js';
+import { canonicalJson } from '../core/identity/canonical-json.js';
+import { halfToFloat } from '../core/tensor/half.js';
+import { encodeSafetensors, safeTensor, type SafeTensor } from '../core/tensor/safetensors.js';
+import { DataError, InputError } from '../schemas/errors.js';
+import type { ModelEdit } from '../schemas/model-edits.js';
+import type { TensorValue } from '../runtime/session.js';
+import type { EngineConfig, ModelReference } from '../schemas/stored.js';
+import { RUN_PREFIX } from './edit-form.js';
+import { NO_EDITS, resolveEdits, type ResolvedEdits } from './edits.js';
+import { checkSites, requireIdentities } from './check-sites.js';
+import { makeFeeds } from './feeds.js';
+import { loadModel, prepareModel } from './model-session.js';
+import { openModel, placeOf, type OpenedModel } from './open-model.js';
+
+export interface RunModelOptions {
+  /** Site names or patterns. */
+  readonly hooks: readonly string[];
+  /** Also write `logits` (the model's first output). */
+  readonly logits?: boolean;
+  /** Edits that make another model of it. */
+  readonly edits?: GivenEdits;
+  readonly engine: Pick<EngineConfig, 'provider' | 'threads' | 'optimisation'>;
+}
+
+/** Edits as a user gives them. */
+export interface GivenEdits {
+  readonly list: readonly ModelEdit[];
+  /** Folder from which relative paths in them start. */
+  readonly folder: string;
+  /** How messages call the edit of an index. */
+  readonly where: (edit: number) => string;
+}
+
+/** Token ids, row-major, all rows of one length. */
+export interface IdRows {
+  readonly ids: Uint32Array;
+  readonly length: number;
+}
+
+export interface ModelRun {
+  /** The sites' values (and logits), by name, in the model's order. */
+  readonly values: ReadonlyMap<string, TensorValue>;
+  /** The model that gave them, edits included. */
+  readonly model: ModelReference;
+}
+
+/** Rows of token ids as JSON: a list of equally long lists, or one list. @throws InputError that says what was found */
+export function parseIds(text: string): IdRows {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw badIds((error as Error).message);
+  }
+  const rows: unknown[] = Array.isArray(value) && !Array.isArray(value[0]) ? [value] : (value as unknown[]);
+  if (!Array.isArray(rows) || rows.length === 0) throw badIds('no list of rows');
+  const first = rows[0];
+  const length = Array.isArray(first) ? first.length : 0;
+  if (length === 0) throw badIds('an empty first row');
+  const ids = new Uint32Array(rows.length * length);
+  rows.forEach((row, r) => {
+    if (!Array.isArray(row) || row.length !== length) {
+      throw badIds(`row ${r} of ${Array.isArray(row) ? row.length : 'no'} ids where row 0 has ${length}`);
+    }
+    row.forEach((id: unknown, i) => {
+      if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= 2 ** 31) {
+        throw badIds(`${JSON.stringify(id)} at row ${r}, position ${i}`);
+      }
+      ids[r * length + i] = id as number;
+    });
+  });
+  return { ids, length };
+}
+
+/**
+ * What the model, edited, gives for ids [rows, length].
+ * @throws InputError for ids outside the vocabulary, too long a row, an unknown site, or an edit that does not fit
+ */
+export async function computeModelRun(given: string, rows: IdRows, options: RunModelOptions): Promise<ModelRun> {
+  const opened = await openModel(given);
+  checkRows(rows, opened);
+  const { sites } = matchSites(options.hooks, opened.summary.sites);
+  const wanted = sites.map((site) => site.name);
+  requireIdentities(opened.path, await checkSites(opened, options.engine, wanted));
+  const edits = await editsFor(opened, rows, options);
+  const logits = options.logits ? opened.summary.outputs.slice(0, 1) : [];
+  const values = await computeSites(opened, rows, { ...options, logits, edits });
+  return { values, model: { base: opened.summary.digest, edits: edits.list } };
+}
+
+/** The values alone of `computeModelRun`. */
+export async function runModel(given: string, rows: IdRows, options: RunModelOptions): Promise<ModelRun['values']> {
+  return (await computeModelRun(given, rows, options)).values;
+}
+
+interface PassOptions extends Pick<RunModelOptions, 'hooks' | 'engine'> {
+  /** The model's output that is wanted as `logits`, or none. */
+  readonly logits: readonly string[];
+  readonly edits: ResolvedEdits;
+}
+
+async function computeSites(
+  opened: OpenedModel,
+  { ids, length }: IdRows,
+  { hooks, logits, edits, engine }: PassOptions,
+): Promise<Map<string, TensorValue>> {
+  const prepared = await prepareModel(placeOf(opened), hooks, { extra: logits, edits });
+  const { session, inputs, outputs } = await loadModel(prepared, engine);
+  try {
+    const results = await session.run(makeFeeds(inputs, ids, length), [...new Set(outputs)]);
+    const names = [...prepared.sites.map((site) => site.name), ...logits.map(() => 'logits')];
+    return new Map(names.map((name, i) => [name, results[outputs[i] ?? ''] as TensorValue]));
+  } finally {
+    await session.release();
+  }
+}
+
+async function editsFor(
+  opened: OpenedModel,
+  { ids, length }: IdRows,
+  { edits, engine }: RunModelOptions,
+): Promise<ResolvedEdits> {
+  if (edits === undefined || edits.list.length === 0) return NO_EDITS;
+  const { list, folder, where } = edits;
+  const runs = new Map<string, Promise<ReadonlyMap<string, TensorValue>>>();
+  const wanted = list.flatMap(({ site, value }) =>
+    typeof value === 'string' && value.startsWith(RUN_PREFIX) ? [site] : [],
+  );
+  const hooks = matchSites(wanted, opened.summary.sites).sites.map(({ name }) => name);
+  return resolveEdits(list, {
+    model: opened.summary,
+    length,
+    lengthName: 'tokens in a row of --ids',
+    batch: ids.length / length,
+    folder,
+    where,
+    runValue: async (file, site) => {
+      const run = runs.get(file) ?? otherRun(opened, file, { hooks, engine });
+      runs.set(file, run);
+      return asTensor(site, (await run).get(site));
+    },
+  });
+}
+
+/** What the unedited model gives for the ids in a file, at every site that some edit takes from a run. */
+async function otherRun(
+  opened: OpenedModel,
+  file: string,
+  options: Pick<PassOptions, 'hooks' | 'engine'>,
+): Promise<ReadonlyMap<string, TensorValue>> {
+  const rows = parseIds(await readIdsFile(file));
+  checkRows(rows, opened);
+  return computeSites(opened, rows, { ...options, logits: [], edits: NO_EDITS });
+}
+
+function asTensor(site: string, value: TensorValue | undefined): EditTensor {
+  const [shape, data] = [value?.dims ?? [], value?.data];
+  if (data instanceof Float32Array) return { shape, data };
+  if (data instanceof Uint16Array) return { shape, data: Float32Array.from(data, halfToFloat) };
+  throw new DataError(`Expected ${site} as float32 or float16, found ${value?.dtype ?? 'nothing'}.`, { site });
+}
+
+/** The text of a file with token ids. @throws InputError where it cannot be read */
+export async function readIdsFile(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+    throw new InputError(
+      `Expected a JSON file with token ids at ${path}, found none that can be read (${code}); correct the path.`,
+      { path, code },
+    );
+  }
+}
+
+/** Writes values as a safetensors file, with `input_ids` beside them and the model's reference in the metadata. */
+export async function writeModelRun(file: string, { ids, length }: IdRows, { values, model }: ModelRun): Promise<void> {
+  const rows = ids.length / length;
+  const tensors = new Map<string, SafeTensor>([['input_ids', safeTensor(Int32Array.from(ids), [rows, length])]]);
+  for (const [name, { data, dims, dtype }] of values) {
+    if (!(data instanceof Float32Array || data instanceof Uint16Array)) {
+      throw new DataError(`Expected "${name}" as float32 or float16, found ${dtype}.`, {
+        name,
+        dtype,
+      });
+    }
+    tensors.set(name, safeTensor(data, dims));
+  }
+  await writeFile(file, Buffer.concat(encodeSafetensors(tensors, { model: canonicalJson(model) })));
+}
+
+function checkRows({ ids, length }: IdRows, { summary }: OpenedModel): void {
+  checkIds(ids, summary.vocab);
+  if (summary.maxPositions === null || length <= summary.maxPositions) return;
+  throw new InputError(
+    `Expected rows of at most ${summary.maxPositions} ids (what the model's positions allow), found ${length}. Cut the rows.`,
+    { length, maxPositions: summary.maxPositions },
+  );
+}
+
+function checkIds(ids: Uint32Array, vocab: number): void {
+  const at = ids.findIndex((id) => id >= vocab);
+  if (at < 0) return;
+  throw new InputError(
+    `Expected token ids below ${vocab} (the rows of the model's embedding), found ${ids[at] ?? 0} at place ${at}.`,
+    { id: ids[at], vocab, at },
+  );
+}
+
+function badIds(found: string): InputError {
+  return new InputError(
+    `Expected token ids as a JSON list of equally long lists of non-negative integers, e.g. [[0, 17, 5]], found ${found}.`,
+    { found },
+  );
+}

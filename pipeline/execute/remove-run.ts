@@ -1,0 +1,34 @@
+// Forgets a run: first the names of its datasets, then its records, so that an interrupted removal can be repeated.
+import { ResourceError } from '../../schemas/errors.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { readEvents } from '../../storage/records/events.js';
+import { snapshotPrefix } from '../../storage/records/key-layout.js';
+import { mapParallel } from '../../storage/records/parallel.js';
+import { removeRun } from '../../storage/records/runs.js';
+import { listDatasets } from '../../storage/records/snapshots.js';
+import { findRun, foldEvents, hasEnded } from '../../storage/records/run-history.js';
+
+const DELETES_AT_ONCE = 32;
+
+export interface Removal {
+  readonly run: string;
+  readonly datasets: string[];
+  readonly records: number;
+}
+
+/** @throws ResourceError while the run has not ended, unless forced */
+export async function forgetRun(store: ObjectStore, name: string, force: boolean): Promise<Removal> {
+  const run = await findRun(store, name);
+  const { state } = foldEvents(await readEvents(store, run));
+  if (!force && state !== 'unknown' && !hasEnded(state)) {
+    throw new ResourceError(
+      `Expected run "${name}" to have ended before it is removed, found it ${state}; end it with \`assay cancel ${name}\`, or give --force if its workflow is gone.`,
+      { run: name, state },
+    );
+  }
+  const datasets = (await listDatasets(store, name)).map((entry) => entry.dataset);
+  const keys: string[] = [];
+  for await (const { key } of store.list(snapshotPrefix(name))) keys.push(key);
+  await mapParallel(keys, DELETES_AT_ONCE, (key) => store.delete(key));
+  return { run: name, datasets, records: keys.length + (await removeRun(store, name)) };
+}

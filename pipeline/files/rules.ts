@@ -1,0 +1,243 @@
+// Rules that tie several fields of a run file together. They read plain data and pass over fields of a wrong type,
+// so that they speak in the same breath as the schema.
+import { editFindings } from './edit-rules.js';
+import { nodeAt } from './json-schema.js';
+import type { JsonSchemaNode } from './json-schema.js';
+import { nearestNames } from '../../core/text/nearest-names.js';
+import { placeholderFindings } from './placeholders.js';
+import type { Purpose } from './placeholders.js';
+import type { FieldPath, Finding } from './problem.js';
+import { shown } from './problem.js';
+import { valueAt } from './shape-findings.js';
+
+export interface RuleInput {
+  readonly value: unknown;
+  readonly schema: JsonSchemaNode;
+  readonly purpose: Purpose;
+}
+
+/** A file's plain data with defaults, by path. */
+export interface Fields {
+  get(...path: FieldPath): unknown;
+  number(...path: FieldPath): number | null;
+  text(...path: FieldPath): string | null;
+  list(...path: FieldPath): readonly unknown[];
+}
+
+type Rule = (fields: Fields) => Finding[];
+
+const RULES: readonly Rule[] = [
+  modelFiles,
+  storeUrl,
+  hooksOnce,
+  saeHooks,
+  saeNames,
+  saeSizes,
+  positions,
+  batchHoldsContext,
+];
+
+/** Everything that the cross-field rules find wrong. */
+export function ruleFindings(input: RuleInput): Finding[] {
+  const fields = fieldsOf(input);
+  return [
+    ...RULES.flatMap((rule) => rule(fields)),
+    ...editFindings(input.value),
+    ...placeholderFindings(input.value, input.purpose),
+  ];
+}
+
+/** Fields with the schema's defaults filled in. */
+export function fieldsOf({ value, schema }: Pick<RuleInput, 'value' | 'schema'>): Fields {
+  const get = (...path: FieldPath): unknown => valueAt(value, path) ?? nodeAt(schema, path)?.default;
+  return {
+    get,
+    number: (...path) => {
+      const found = get(...path);
+      return typeof found === 'number' && Number.isFinite(found) ? found : null;
+    },
+    text: (...path) => {
+      const found = get(...path);
+      return typeof found === 'string' ? found : null;
+    },
+    list: (...path) => {
+      const found = get(...path);
+      return Array.isArray(found) ? (found as readonly unknown[]) : [];
+    },
+  };
+}
+
+function modelFiles(fields: Fields): Finding[] {
+  const model = fields.get('model');
+  if (typeof model !== 'object' || model === null || Array.isArray(model)) return [];
+  const [onnx, tokenizer, folder] = ['onnx', 'tokenizer', 'folder'].map(
+    (key) => fields.get('model', key) !== undefined,
+  );
+  const path = ['model'];
+  if (folder && (onnx || tokenizer)) {
+    const found = `folder and ${onnx ? 'onnx' : 'tokenizer'}`;
+    return [
+      {
+        path,
+        expected: '`folder`, or `onnx` and `tokenizer`',
+        found,
+        remedy: 'remove one of the two',
+      },
+    ];
+  }
+  if (folder || (onnx && tokenizer)) return [];
+  const found = onnx ? 'onnx without tokenizer' : tokenizer ? 'tokenizer without onnx' : 'neither';
+  const remedy = onnx
+    ? 'add the path of tokenizer.json'
+    : tokenizer
+      ? 'add the path of the ONNX file'
+      : 'say where the model lies';
+  return [{ path, expected: '`onnx` and `tokenizer`, or `folder`', found, remedy }];
+}
+
+/** What is wrong with `store` and `storeOptions`. */
+export function storeUrl(fields: Fields): Finding[] {
+  const store = fields.text('store');
+  if (store === null) return [];
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(store)?.[1];
+  const bad = scheme !== undefined && scheme !== 'file' && scheme !== 's3';
+  if (bad || store === '' || /^s3:\/\/(?:\/|$)/.test(store)) {
+    return [
+      {
+        path: ['store'],
+        expected: 'file://folder or s3://bucket/prefix',
+        found: shown(store),
+        remedy: scheme?.startsWith('http')
+          ? 'write s3://bucket/prefix and put the address into storeOptions.endpoint'
+          : 'name a folder or a bucket',
+      },
+    ];
+  }
+  const options = fields.get('storeOptions');
+  if (scheme === 's3' || typeof options !== 'object' || options === null) return [];
+  return [
+    {
+      path: ['storeOptions'],
+      expected: 'no storeOptions with a folder as store',
+      found: shown(options),
+      remedy: 'remove them, or write store: s3://bucket/prefix',
+    },
+  ];
+}
+
+function hooksOnce(fields: Fields): Finding[] {
+  return repeated(fields.list('activations', 'hooks')).map((index) => ({
+    path: ['activations', 'hooks', index],
+    expected: 'each site once',
+    found: shown(fields.get('activations', 'hooks', index)),
+    remedy: 'remove the second one',
+  }));
+}
+
+function saeHooks(fields: Fields): Finding[] {
+  const hooks = fields.list('activations', 'hooks').filter((hook): hook is string => typeof hook === 'string');
+  if (hooks.length === 0) return [];
+  return fields.list('saes').flatMap((_, index) => {
+    const path = ['saes', index, 'hook'];
+    const hook = fields.text(...path);
+    if (hook === null || hooks.some((pattern) => matchesSite(pattern, hook))) return [];
+    const near = nearestNames(hook, hooks, 1)[0];
+    const remedy =
+      near === undefined ? 'add it to activations.hooks' : `did you mean \`${near}\`? else add it to activations.hooks`;
+    return [
+      {
+        path,
+        expected: `one of activations.hooks (${hooks.join(', ')})`,
+        found: shown(hook),
+        remedy,
+      },
+    ];
+  });
+}
+
+function saeNames(fields: Fields): Finding[] {
+  const names = fields.list('saes').map((_, index) => fields.get('saes', index, 'name'));
+  return repeated(names).map((index) => ({
+    path: ['saes', index, 'name'],
+    expected: 'each name once',
+    found: shown(names[index]),
+    remedy: 'give this dictionary another name',
+  }));
+}
+
+function saeSizes(fields: Fields): Finding[] {
+  return fields.list('saes').flatMap((_, index) => {
+    const at = (key: string): number | null => fields.number('saes', index, key);
+    const [features, k, tokens, batchRows] = [at('features'), at('k'), at('tokens'), at('batchRows')];
+    const findings: Finding[] = [];
+    if (k !== null && features !== null && k > features) {
+      findings.push({
+        path: ['saes', index, 'k'],
+        expected: `at most features (${String(features)})`,
+        found: String(k),
+        remedy: 'k of the features may fire on one token',
+      });
+    }
+    if (tokens !== null && batchRows !== null && tokens > 0 && tokens < batchRows) {
+      findings.push({
+        path: ['saes', index, 'tokens'],
+        expected: `at least batchRows (${String(batchRows)})`,
+        found: String(tokens),
+        remedy: 'a training takes one step or more',
+      });
+    }
+    return findings;
+  });
+}
+
+function positions(fields: Fields): Finding[] {
+  const contextTokens = fields.number('model', 'contextTokens');
+  if (contextTokens === null) return [];
+  const dropped = fields.list('activations', 'dropPositions');
+  const beyond = dropped.flatMap((position, index) => {
+    if (typeof position !== 'number' || position < contextTokens) return [];
+    const expected = `a position below model.contextTokens (${String(contextTokens)})`;
+    return [
+      {
+        path: ['activations', 'dropPositions', index],
+        expected,
+        found: String(position),
+        remedy: 'positions count from 0 within a context',
+      },
+    ];
+  });
+  if (beyond.length > 0 || new Set(dropped).size < contextTokens) return beyond;
+  return [
+    {
+      path: ['activations', 'dropPositions'],
+      expected: 'at least one position that is kept',
+      found: `all ${String(contextTokens)} dropped`,
+      remedy: 'drop fewer positions',
+    },
+  ];
+}
+
+function batchHoldsContext(fields: Fields): Finding[] {
+  const contextTokens = fields.number('model', 'contextTokens');
+  const batchTokens = fields.number('activations', 'batchTokens');
+  if (contextTokens === null || batchTokens === null || batchTokens >= contextTokens || batchTokens <= 0) return [];
+  return [
+    {
+      path: ['activations', 'batchTokens'],
+      expected: `at least model.contextTokens (${String(contextTokens)})`,
+      found: String(batchTokens),
+      remedy: 'one forward pass takes one whole context or more',
+    },
+  ];
+}
+
+/** Indices of values that stand earlier in the list already. */
+export function repeated(values: readonly unknown[]): number[] {
+  return values.flatMap((value, index) => (typeof value === 'string' && values.indexOf(value) < index ? [index] : []));
+}
+
+/** Whether a site is meant by an entry of `activations.hooks`, where `*` stands for any text without a dot. */
+export function matchesSite(pattern: string, site: string): boolean {
+  const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('[^.]*')}$`).test(site);
+}

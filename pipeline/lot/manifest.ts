@@ -1,0 +1,126 @@
+// The stored list of what a stage has to do: lots of work items in chunks, so that a lot activity reads a few kilobytes, not the whole plan.
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { DataError } from '../../schemas/errors.js';
+import { initZstd, zstdCompress, zstdDecompress } from '../../storage/arrow/zstd.js';
+import { putDataBytes } from '../../storage/records/data-objects.js';
+import { getData } from '../../storage/records/data-stream.js';
+import type { StoredFile } from '../../schemas/stored.js';
+import type { WorkItem } from '../../stages/stage.js';
+
+const LOTS_PER_CHUNK = 50;
+const INPUTS_PER_CHUNK = 20_000;
+
+/** A dataset that a stage publishes: which commits under which key make it. */
+export interface DatasetPlan {
+  readonly dataset: string;
+  readonly tables: readonly string[];
+  readonly key: string;
+  /** Which list of planned inputs it has (several datasets of a stage share one). */
+  readonly inputs: number;
+}
+
+/** One planned item, as publishing needs it. */
+export type PlannedInput = readonly [input: string, split: string | null];
+
+interface ManifestIndex {
+  readonly formatVersion: 1;
+  readonly lots: number;
+  readonly lotsPerChunk: number;
+  readonly chunks: readonly StoredFile[];
+  /** Stage settings; each item names one by its place in this list. */
+  readonly configs: readonly unknown[];
+  readonly datasets: readonly DatasetPlan[];
+  readonly inputs: readonly (readonly StoredFile[])[];
+}
+
+/** An item and which of the manifest's configurations it runs with. */
+export interface PlannedItem {
+  readonly item: WorkItem;
+  readonly config: number;
+}
+
+export interface ManifestContent {
+  readonly lots: readonly (readonly PlannedItem[])[];
+  readonly configs: readonly unknown[];
+  readonly datasets: readonly DatasetPlan[];
+  readonly inputs: readonly (readonly PlannedInput[])[];
+}
+
+/** Writes a manifest; equal content gives an equal reference. */
+export async function writeManifest(
+  store: ObjectStore,
+  content: ManifestContent,
+): Promise<{ readonly ref: StoredFile; readonly lots: number }> {
+  await initZstd();
+  const chunks = await Promise.all(cut(content.lots, LOTS_PER_CHUNK).map((lots) => putJson(store, lots)));
+  const inputs = await Promise.all(
+    content.inputs.map((list) => Promise.all(cut(list, INPUTS_PER_CHUNK).map((part) => putJson(store, part)))),
+  );
+  const index: ManifestIndex = {
+    formatVersion: 1,
+    lots: content.lots.length,
+    lotsPerChunk: LOTS_PER_CHUNK,
+    chunks,
+    configs: content.configs,
+    datasets: content.datasets,
+    inputs,
+  };
+  return { ref: await putJson(store, index), lots: content.lots.length };
+}
+
+/** The items of one lot, each with its stage's settings. */
+export async function readLot(
+  store: ObjectStore,
+  manifest: StoredFile,
+  lot: number,
+): Promise<{ item: WorkItem; config: unknown }[]> {
+  const index = await readIndex(store, manifest);
+  const chunk = index.chunks[Math.floor(lot / index.lotsPerChunk)];
+  if (!chunk)
+    throw new DataError(`Manifest ${manifest.key} has ${index.lots} lots, lot ${lot} was asked for.`, {
+      key: manifest.key,
+      lot,
+    });
+  const lots = (await getJson(store, chunk)) as readonly (readonly PlannedItem[])[];
+  return (lots[lot % index.lotsPerChunk] ?? []).map(({ item, config }) => ({
+    item,
+    config: index.configs[config],
+  }));
+}
+
+/** The datasets of a manifest, and a reader of their planned inputs. */
+export async function readDatasets(
+  store: ObjectStore,
+  manifest: StoredFile,
+): Promise<{
+  datasets: readonly DatasetPlan[];
+  inputsOf: (list: number) => Promise<PlannedInput[]>;
+}> {
+  const index = await readIndex(store, manifest);
+  const inputsOf = async (list: number): Promise<PlannedInput[]> => {
+    const parts = await Promise.all((index.inputs[list] ?? []).map((part) => getJson(store, part)));
+    return (parts as PlannedInput[][]).flat();
+  };
+  return { datasets: index.datasets, inputsOf };
+}
+
+async function readIndex(store: ObjectStore, manifest: StoredFile): Promise<ManifestIndex> {
+  return (await getJson(store, manifest)) as ManifestIndex;
+}
+
+/** Stores a JSON value, zstd-compressed, under its content's digest. */
+export async function putJson(store: ObjectStore, value: unknown): Promise<StoredFile> {
+  await initZstd();
+  const bytes = zstdCompress(new TextEncoder().encode(JSON.stringify(value)));
+  return putDataBytes(store, { bytes, extension: 'json.zst' });
+}
+
+/** A JSON value stored by `putJson`, verified. @throws DataError where it is missing or damaged */
+export async function getJson(store: ObjectStore, ref: StoredFile): Promise<unknown> {
+  await initZstd();
+  return JSON.parse(new TextDecoder().decode(zstdDecompress(await getData(store, ref))));
+}
+
+function cut<T>(list: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(list.length / size) }, (_, i) => list.slice(i * size, (i + 1) * size));
+}

@@ -1,0 +1,111 @@
+// Gathers what `find` needs of a dictionary (settings of its keys, model, tokenizer, weights as local files) and encodes a text.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import type { findDocument } from '../../schemas/documents/results.js';
+import { DataError } from '../../schemas/errors.js';
+import type { ObjectRecord } from '../../schemas/records.js';
+import { resolveAutoProvider } from '../../runtime/devices.js';
+import type { ActivationsConfig } from '../../stages/activations/config.js';
+import type { EncodeConfig } from '../../stages/encode/config.js';
+import { encodeText, type FindInput } from './encode-text.js';
+import { fetchModel } from '../../models/fetch-model.js';
+import type { ResolvedDictionary, ResolvedRun } from '../../schemas/resolved-run.js';
+import { readResolvedRun } from '../../storage/records/resolved-runs.js';
+import { openLocalCache } from '../../storage/cache/local-cache.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { dictionaryDataset, type DictionaryName } from '../datasets/dataset-names.js';
+import { objectsOf, pinDictionary } from '../dictionary/open-dictionary.js';
+import { keyFields, newestSnapshot } from '../runs/stage-keys.js';
+
+export interface FindRequest {
+  readonly name: DictionaryName;
+  readonly text: string;
+  /** Folder for copies of stored files. */
+  readonly cacheFolder: string;
+  readonly signal: AbortSignal;
+}
+
+const CACHE_BYTES = 20 * 2 ** 30;
+
+/** The text's tokens with the features that fire on them. */
+export async function findFeatures(store: ObjectStore, request: FindRequest): Promise<z.infer<typeof findDocument>> {
+  const { name, text, signal } = request;
+  const spool = await mkdtemp(join(tmpdir(), 'assay-find-'));
+  try {
+    const input = await gather(store, request);
+    const tokens = await encodeText({ ...input, text, spool, signal });
+    const characters = Array.from(text);
+    return {
+      dict: `${name.run}/${name.dictionary}`,
+      site: input.dictionary.site,
+      text,
+      tokens: tokens.map(({ features, ...token }) => ({
+        ...token,
+        token: characters.slice(token.start, token.end).join(''),
+        features: [...features],
+      })),
+    };
+  } finally {
+    await rm(spool, { recursive: true, force: true });
+  }
+}
+
+type Gathered = Omit<FindInput, 'text' | 'spool' | 'signal'>;
+
+async function gather(store: ObjectStore, request: FindRequest): Promise<Gathered> {
+  const { name, signal, cacheFolder } = request;
+  const { acts } = await pinDictionary(store, name);
+  const run = await readResolvedRun(store, { name: name.run, revision: acts.revision });
+  const own = dictionaryOf(run, name);
+  // The pre-image of a key is exactly the `keyed` part of the settings that it was made of.
+  const encode = (await keyFields(store, 'encode', acts.key)) as unknown as EncodeConfig['keyed'];
+  const activations = (await keyFields(
+    store,
+    'activations',
+    encode.activationsKey,
+  )) as unknown as ActivationsConfig['keyed'];
+  const weights = await findWeights(store, name, encode.dictionary);
+  const cache = openLocalCache({ store, folder: cacheFolder, budgetBytes: CACHE_BYTES });
+  const provider = encode.engine.provider === 'cpu' ? 'cpu' : await resolveAutoProvider();
+  const engine = { ...encode.engine, provider };
+  return {
+    tokenizer: await cache.fetch(run.model.tokenizer, signal),
+    model: await fetchModel(cache, run.model, signal),
+    activations: { ...activations, engine },
+    sites: run.sites.map((site) => site.name),
+    encode: { ...encode, engine },
+    dictionary: {
+      site: own.site,
+      architecture: own.sae.architecture,
+      width: run.sites.find((site) => site.name === own.site)?.width ?? run.model.width,
+      features: own.sae.features,
+      k: own.sae.k,
+      weights: await cache.fetch(weights, signal),
+    },
+  };
+}
+
+function dictionaryOf(run: ResolvedRun, name: DictionaryName): ResolvedDictionary {
+  const own = run.dictionaries.find((dictionary) => dictionary.name === name.dictionary);
+  if (own !== undefined) return own;
+  throw new DataError(
+    `Expected dictionary "${name.dictionary}" in the stored configuration of ${run.name} revision ${run.revision}, found none; \`assay verify\` its datasets.`,
+    { run: run.name, revision: run.revision, dictionary: name.dictionary },
+  );
+}
+
+/** The stored weights file whose digest the encoding names. */
+async function findWeights(store: ObjectStore, name: DictionaryName, digest: string): Promise<ObjectRecord> {
+  let found: ObjectRecord | undefined;
+  await newestSnapshot(store, dictionaryDataset(name, 'weights'), async (snapshot) => {
+    found = (await objectsOf(store, snapshot)).find((object) => object.sha256 === digest);
+    return found !== undefined;
+  });
+  if (found !== undefined) return found;
+  throw new DataError(
+    `Expected the weights ${digest} of ${name.run}/${name.dictionary}, found no snapshot that lists them; \`assay resume ${name.run}\` publishes it again.`,
+    { dictionary: name.dictionary, digest },
+  );
+}

@@ -1,0 +1,29 @@
+// One line's worth of every run in a store.
+import type { z } from 'zod';
+import type { runsDocument } from '../../schemas/documents/runs.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { readEvents } from '../../storage/records/events.js';
+import { mapParallel } from '../../storage/records/parallel.js';
+import { listRuns } from '../../storage/records/runs.js';
+import { foldEvents, readBeat } from '../../storage/records/run-history.js';
+
+const RUNS_AT_ONCE = 8;
+
+/** The latest revision of every run, in the order of names. */
+export async function listRunSummaries(store: ObjectStore, nowMs = Date.now()): Promise<z.infer<typeof runsDocument>> {
+  return mapParallel(await listRuns(store), RUNS_AT_ONCE, async ({ name, revisions }) => {
+    const run = { name, revision: revisions.at(-1) ?? 0 };
+    const [events, beat] = await Promise.all([readEvents(store, run), readBeat(store, run)]);
+    const { state, stage, startedMs, changedMs } = foldEvents(events);
+    const beatAgeSeconds = beat === null ? null : Math.max(0, (nowMs - beat.atMs) / 1000);
+    return {
+      run: name,
+      revision: run.revision,
+      state,
+      stage,
+      startedMs,
+      changedMs,
+      beatAgeSeconds,
+    };
+  });
+}

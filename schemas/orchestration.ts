@@ -1,0 +1,36 @@
+// What clients, workers and workflows agree on: queues, limits, names of workflows and signals. Imports nothing, because
+// workflow code imports it.
+
+/** Temporal task queues by role; the host queue serves local files and cached state. */
+export const QUEUES = {
+  orchestrate: 'assay-orchestrate',
+  io: 'assay-io',
+  compute: (provider: string): string => `assay-compute-${provider}`,
+  host: (hostId: string): string => `assay-host-${hostId}`,
+} as const;
+
+/** Orchestration limits (reference: Temporal's history and update limits). */
+export const LIMITS = {
+  window: 200,
+  lotsPerPartition: 1000,
+  partitions: 100,
+  lotsPerContinueAsNew: 500,
+  trainLinkMs: 5 * 60_000,
+  beatMs: 15_000,
+  staleBeatMs: 60_000,
+  snapshotMs: 30_000,
+  sameHostMs: 10_000,
+} as const;
+
+/** Workflow types, signals and queries, as clients name them. */
+export const WORKFLOWS = { run: 'runWorkflow', scheduledRun: 'scheduledRun' } as const;
+export const SIGNALS = { pause: 'pause', unpause: 'unpause', limits: 'limits' } as const;
+export const PROGRESS_QUERY = 'progress';
+
+/** Temporal search attributes of run workflows (all Keyword). */
+export const SEARCH_ATTRIBUTES = {
+  run: 'AssayRun',
+  stage: 'AssayStage',
+  owner: 'AssayOwner',
+  model: 'AssayModel',
+} as const;

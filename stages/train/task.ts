@@ -1,0 +1,283 @@
+// Trains dictionaries of one site inside the compute child, over one stream of super-buffers that the worker reads. Each
+// dictionary keeps its own cursor; a super-buffer is loaded once for all that need it. Returns checkpoints when asked to
+// stop, at the time limit and at the end, and the outputs once all dictionaries are complete.
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { computeShuffleQuality, type ShuffleQuality } from '../../core/order/shuffle-quality.js';
+import {
+  epochRows,
+  superbufferBlocks,
+  superbufferPermutation,
+  type DataOrder,
+  type SuperbufferId,
+} from '../../core/order/data-order.js';
+import { computeScale, type InputScale } from '../../core/dictionaries/scale.js';
+import { cpuClass } from '../../runtime/devices.js';
+import { ORT_VERSION } from '../../runtime/session.js';
+import type { ChildContext, ChildTask } from '../../runtime/child/protocol.js';
+import { DataError } from '../../schemas/errors.js';
+import { BatchCutter, type Superbuffer } from './batch-cutter.js';
+import type {
+  RowFile,
+  ShuffleStatistics,
+  TrainAsks,
+  TrainDictionary,
+  TrainProgress,
+  TrainRequest,
+  TrainResponse,
+  TrainedDictionary,
+} from './messages.js';
+import { readRowFile, type StoredRows } from './row-file.js';
+import { readState, writeOutputs, writeState } from './train-files.js';
+import { Trainer } from './trainer.js';
+
+/** A dictionary with what it began this call from. */
+interface Entry {
+  readonly dictionary: TrainDictionary;
+  readonly cutter: BatchCutter;
+  readonly startStep: number;
+  readonly startRows: number;
+  shuffle: ShuffleStatistics | null;
+}
+
+interface Call {
+  readonly request: TrainRequest;
+  readonly context: ChildContext;
+  readonly order: DataOrder;
+  readonly input: InputScale;
+  readonly deadline: number;
+}
+
+async function train(request: TrainRequest, context: ChildContext): Promise<TrainResponse> {
+  const { snapshot, dictionaries, blocks } = request;
+  const first = dictionaries[0];
+  if (!first) throw new DataError('Expected at least one dictionary to train, found none.');
+  const call: Call = {
+    request,
+    context,
+    order: {
+      runSeed: first.config.runSeed,
+      tokens: snapshot,
+      blockRows: blocks.map((block) => block.rows),
+    },
+    input: computeScale(request.moments),
+    deadline: performance.now() + request.limitMs,
+  };
+  const entries: Entry[] = [];
+  try {
+    for (const dictionary of dictionaries) entries.push(await openEntry(call, dictionary));
+    await trainAll(call, entries);
+    return await finish(call, entries);
+  } finally {
+    for (const { cutter } of entries) await cutter.trainer.release();
+  }
+}
+
+async function openEntry({ request, order, input }: Call, dictionary: TrainDictionary): Promise<Entry> {
+  const { config, checkpoint } = dictionary;
+  const { architecture, features } = config.sae;
+  const sizes = { architecture, features, width: request.width };
+  const resumed = checkpoint && {
+    state: await readState(checkpoint.path, sizes),
+    step: checkpoint.state.step,
+    log: checkpoint.state.log,
+  };
+  const trainer = await Trainer.create({
+    config,
+    width: request.width,
+    input,
+    measured: request.calibRows > 0,
+    resumed,
+  });
+  if (trainer.plan.steps === 0) {
+    const text = `Expected saes.tokens of at least one batch of ${config.sae.batchRows} rows, found ${config.sae.tokens}. Raise saes.tokens.`;
+    throw new DataError(text, { tokens: config.sae.tokens, batchRows: config.sae.batchRows });
+  }
+  return {
+    dictionary,
+    cutter: new BatchCutter(trainer, order),
+    startStep: trainer.step,
+    startRows: trainer.log.length,
+    shuffle: checkpoint?.state.shuffle ?? null,
+  };
+}
+
+/** Goes through super-buffers in order of the stream until all are complete or it is time to stop. */
+async function trainAll(call: Call, entries: readonly Entry[]): Promise<void> {
+  const held: { buffer: Superbuffer | null } = { buffer: null };
+  const wanted = async (): Promise<boolean> => {
+    call.context.progress(progressOf(entries));
+    return !call.context.stop.aborted && ask(call.context, 'proceed', null);
+  };
+  // The time limit is looked at after a chunk only, so that every link makes progress.
+  const proceed = async (): Promise<boolean> => performance.now() < call.deadline && wanted();
+  if (!(await wanted())) return;
+  for (;;) {
+    // A record exists once per step, so measuring alone is not kept: a chunk must follow it in the same link.
+    if (!(await measureDue(call, entries, wanted))) return;
+    const waiting = entries.filter(({ cutter }) => !cutter.trainer.complete);
+    const id = earliest(waiting.map(({ cutter }) => cutter.needs));
+    if (id === null) return;
+    const buffer = await needed(call, entries, { held, id });
+    for (const { cutter } of waiting.filter((entry) => same(entry.cutter.needs, id))) {
+      if (!(await cutter.consume(buffer, proceed))) return;
+    }
+  }
+}
+
+/** The super-buffer `id`; the one held before is let go first, so that one is in memory at a time. */
+async function needed(
+  call: Call,
+  entries: readonly Entry[],
+  want: { readonly held: { buffer: Superbuffer | null }; readonly id: SuperbufferId },
+): Promise<Superbuffer> {
+  const { held, id } = want;
+  if (held.buffer && same(held.buffer.id, id)) return held.buffer;
+  held.buffer = null;
+  const buffer = await loadSuperbuffer(call, id);
+  held.buffer = buffer;
+  noteShuffle(call, entries, buffer);
+  return buffer;
+}
+
+/** Measures the calib split for every dictionary that is due. */
+async function measureDue(call: Call, entries: readonly Entry[], wanted: () => Promise<boolean>): Promise<boolean> {
+  const due = entries.filter(({ cutter }) => cutter.trainer.calibDue);
+  if (due.length === 0) return true;
+  const file = await ask(call.context, 'calib', null);
+  const calib = await readRows(call, file);
+  for (const { cutter } of due) {
+    await cutter.trainer.measureCalib(calib);
+    if (!(await wanted())) return false;
+  }
+  return true;
+}
+
+async function loadSuperbuffer(call: Call, id: SuperbufferId): Promise<Superbuffer> {
+  const stored = await readRows(call, await ask(call.context, 'superbuffer', id));
+  return { id, stored, permutation: superbufferPermutation(call.order, id) };
+}
+
+async function readRows({ request }: Call, file: RowFile): Promise<StoredRows> {
+  const dtype = request.dictionaries[0]?.config.dtype ?? 'float16';
+  return readRowFile(file, request.width, dtype);
+}
+
+/** Looks at the mixing of the very first super-buffer, whose rows every dictionary sees first. */
+function noteShuffle(
+  { order, request }: Call,
+  entries: readonly Entry[],
+  { id, stored, permutation }: Superbuffer,
+): void {
+  if (id.epoch !== 0 || id.index !== 0) return;
+  const shuffled = Uint32Array.from(permutation, (row) => stored.doc[row] as number);
+  const blocks = superbufferBlocks(order, id).map(
+    (block) => request.blocks[block] as { rows: number; shardRows: number },
+  );
+  for (const entry of entries) {
+    const { batchRows } = entry.cutter.trainer;
+    entry.shuffle ??= shuffleStatistics(
+      computeShuffleQuality({
+        shuffled,
+        stored: stored.doc,
+        blocks,
+        batchRows,
+        totalRows: epochRows(order),
+      }),
+    );
+  }
+}
+
+function shuffleStatistics({ batches, partners, ideal }: ShuffleQuality): ShuffleStatistics {
+  return batches === 0 ? { batches, partners: null, ideal: null } : { batches, partners, ideal };
+}
+
+async function finish(call: Call, entries: readonly Entry[]): Promise<TrainResponse> {
+  const allComplete = entries.every(({ cutter: { trainer } }) => trainer.complete && !trainer.calibDue);
+  const dictionaries: TrainedDictionary[] = [];
+  for (const entry of entries) dictionaries.push(await close(call, entry, allComplete));
+  const { engine } = (entries[0] as Entry).dictionary.config;
+  return { dictionaries, engine: { ...engine, ort: ORT_VERSION, cpu: await cpuClass() } };
+}
+
+async function close(call: Call, entry: Entry, allComplete: boolean): Promise<TrainedDictionary> {
+  const { dictionary, cutter, shuffle } = entry;
+  const { trainer } = cutter;
+  const { key } = dictionary;
+  const folder = path.join(call.request.spool, key);
+  await mkdir(folder, { recursive: true });
+  const changed = trainer.step !== entry.startStep || trainer.log.length !== entry.startRows;
+  const file = changed ? await writeState(path.join(folder, 'state.safetensors'), trainer.sizes, trainer.state) : null;
+  const checkpoint = file && {
+    file,
+    state: { step: trainer.step, cursor: cutter.cursor, log: trainer.log, shuffle },
+  };
+  const output = allComplete
+    ? {
+        files: await writeOutputs({
+          folder,
+          key,
+          shard: call.request.shard,
+          model: call.request.model,
+          config: dictionary.config,
+          sizes: trainer.sizes,
+          state: trainer.state,
+          scale: trainer.scale,
+          log: trainer.log,
+        }),
+        statistics: statisticsOf(call, entry),
+      }
+    : null;
+  return { key, step: trainer.step, complete: trainer.complete, checkpoint, output };
+}
+
+/** What the commit says of the training: a function of configuration and data alone. */
+function statisticsOf({ order, input, request }: Call, { cutter, shuffle }: Entry): Record<string, unknown> {
+  const { trainer } = cutter;
+  const last = (split: 'fit' | 'calib'): unknown => {
+    const row = trainer.log.findLast((r) => r.split === split);
+    return row ? { loss: row.loss, fvu: row.fvu, l0: row.l0, deadFraction: row.deadFraction } : null;
+  };
+  return {
+    steps: trainer.step,
+    tokens: trainer.step * trainer.batchRows,
+    fitRows: epochRows(order),
+    calibRows: request.calibRows,
+    epochs: (trainer.step * trainer.batchRows) / epochRows(order),
+    inputScale: input.scale,
+    variance: input.variance,
+    sameDocument: shuffle,
+    fit: last('fit'),
+    calib: last('calib'),
+  };
+}
+
+function progressOf(entries: readonly Entry[]): TrainProgress {
+  const trainers = entries.map(({ cutter }) => cutter.trainer);
+  return {
+    step: Math.min(...trainers.map((trainer) => trainer.step)),
+    rows: trainers.reduce((sum, trainer) => sum + trainer.step * trainer.batchRows, 0),
+  };
+}
+
+function ask<Name extends keyof TrainAsks>(
+  context: ChildContext,
+  name: Name,
+  request: TrainAsks[Name]['request'],
+): Promise<TrainAsks[Name]['answer']> {
+  return context.ask<TrainAsks[Name]['answer']>(name, request);
+}
+
+function earliest(ids: readonly SuperbufferId[]): SuperbufferId | null {
+  return ids.reduce<SuperbufferId | null>(
+    (best, id) =>
+      best === null || id.epoch < best.epoch || (id.epoch === best.epoch && id.index < best.index) ? id : best,
+    null,
+  );
+}
+
+function same(a: SuperbufferId, b: SuperbufferId): boolean {
+  return a.epoch === b.epoch && a.index === b.index;
+}
+
+export const trainTasks: { readonly train: ChildTask<TrainRequest, TrainResponse> } = { train };

@@ -1,0 +1,34 @@
+// Reads the stored configurations of runs.
+import { z } from 'zod';
+import { DataError, InputError } from '../../schemas/errors.js';
+import { parseResolvedRun, type ResolvedRun } from '../../schemas/resolved-run.js';
+import type { ObjectStore } from '../objects/object-store.js';
+import type { RunRevision } from './key-layout.js';
+import { getRunDocument, listRevisions } from './runs.js';
+
+/** A revision's configuration. @throws DataError where there is none or it is damaged */
+export async function readResolvedRun(store: ObjectStore, revision: RunRevision): Promise<ResolvedRun> {
+  const where = `runs/${revision.name}/${revision.revision}/config.json`;
+  const stored = await getRunDocument(store, revision, { document: 'config', schema: z.unknown() });
+  if (stored === null && (await isTraining(store, revision)))
+    throw new InputError(
+      `Expected a run, found that "${revision.name}" is a training of language models; \`assay model train\` with its training file goes on with it.`,
+      { name: revision.name },
+    );
+  if (stored === null)
+    throw new DataError(`Expected ${where} in ${store.url}, found nothing. Start the run with \`assay run\`.`, {
+      key: where,
+    });
+  return parseResolvedRun(stored, where);
+}
+
+async function isTraining(store: ObjectStore, revision: RunRevision): Promise<boolean> {
+  const wanted = { document: 'training', schema: z.unknown() } as const;
+  return (await getRunDocument(store, revision, wanted)) !== null;
+}
+
+/** The newest revision of a run, or null where there is none. */
+export async function latestRevision(store: ObjectStore, name: string): Promise<ResolvedRun | null> {
+  const last = (await listRevisions(store, name)).at(-1);
+  return last === undefined ? null : readResolvedRun(store, { name, revision: last });
+}

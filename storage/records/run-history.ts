@@ -1,0 +1,108 @@
+// Finds runs and reads what the store knows of them: plan, events, sign of life. Asks no Temporal.
+import { z } from 'zod';
+import type { RUN_STATES } from '../../schemas/documents/runs.js';
+import { InputError } from '../../schemas/errors.js';
+import { stageName, type RunEvent } from '../../schemas/records.js';
+import { nearestNames } from '../../core/text/nearest-names.js';
+import type { ObjectStore } from '../objects/object-store.js';
+import type { RunRevision } from './key-layout.js';
+import { getBeat, listRevisions, listRuns } from './runs.js';
+
+export type RunState = (typeof RUN_STATES)[number];
+
+const count = z.number().int().nonnegative();
+
+const storedBeat = z.looseObject({
+  atMs: z.number(),
+  worker: z.string().optional(),
+  stage: stageName.optional(),
+  lot: count.optional(),
+  progress: z.record(z.string(), z.unknown()).optional(),
+});
+export type StoredBeat = z.infer<typeof storedBeat>;
+
+/** The latest (or the named) revision of a run. @throws InputError where there is none, with the nearest names */
+export async function findRun(store: ObjectStore, name: string, revision?: number): Promise<RunRevision> {
+  const revisions = name === '' ? [] : await listRevisions(store, name);
+  const latest = revisions.at(-1);
+  if (latest === undefined) throw await unknownRun(store, name);
+  if (revision === undefined) return { name, revision: latest };
+  if (revisions.includes(revision)) return { name, revision };
+  throw new InputError(`Expected a revision of run "${name}", found ${revision}; there are ${revisions.join(', ')}.`, {
+    name,
+    revision,
+    revisions,
+  });
+}
+
+async function unknownRun(store: ObjectStore, name: string): Promise<InputError> {
+  const names = (await listRuns(store)).map((run) => run.name);
+  const near = nearestNames(name, names);
+  const remedy =
+    near.length > 0
+      ? `did you mean ${near.join(' or ')}?`
+      : names.length > 0
+        ? `there are ${names.join(', ')}.`
+        : 'this store holds none yet; is it the store that you mean (--store)?';
+  return new InputError(`Expected the name of a run, found "${name}", which is none; ${remedy}`, {
+    name,
+    candidates: near,
+    store: store.url,
+  });
+}
+
+/** The latest sign of life; null where no worker gave one. */
+export function readBeat(store: ObjectStore, run: RunRevision): Promise<StoredBeat | null> {
+  return getBeat(store, run, storedBeat);
+}
+
+export interface RunHistory {
+  readonly state: RunState;
+  /** Why it is paused or failed. */
+  readonly reason: string | null;
+  readonly stage: z.infer<typeof stageName> | null;
+  readonly startedMs: number | null;
+  readonly changedMs: number | null;
+}
+
+const ENDED: readonly RunState[] = ['completed', 'failed', 'cancelled'];
+
+/** What the events say about a run; `started` after an end means that it was resumed. */
+export function foldEvents(events: readonly RunEvent[]): RunHistory {
+  let state: RunState = 'unknown';
+  let reason: string | null = null;
+  let stage: RunHistory['stage'] = null;
+  for (const { type, data } of events) {
+    const named = stageName.safeParse(data['stage']);
+    if (named.success) stage = named.data;
+    const next = stateAfter(type, state);
+    if (next !== state) reason = null;
+    state = next;
+    const why = data['reason'] ?? data['message'];
+    if ((state === 'paused' || state === 'failed') && typeof why === 'string') reason = why;
+  }
+  return {
+    state,
+    reason,
+    stage,
+    startedMs: events[0]?.atMs ?? null,
+    changedMs: events.at(-1)?.atMs ?? null,
+  };
+}
+
+function stateAfter(type: string, state: RunState): RunState {
+  if (type === 'paused' || type === 'completed' || type === 'failed' || type === 'cancelled') return type;
+  if (type === 'started' || type === 'unpaused') return 'running';
+  return state === 'unknown' ? 'running' : state;
+}
+
+/** Whether nothing more will happen unless someone resumes it. */
+export function hasEnded(state: RunState): boolean {
+  return ENDED.includes(state);
+}
+
+/** The revision to compare with: the named one, else the one before; null where there is none. */
+export async function earlierRevision(store: ObjectStore, run: RunRevision, named?: number): Promise<number | null> {
+  if (named !== undefined) return (await findRun(store, run.name, named)).revision;
+  return (await listRevisions(store, run.name)).findLast((revision) => revision < run.revision) ?? null;
+}

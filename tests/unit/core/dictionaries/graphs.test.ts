@@ -1,0 +1,192 @@
+// Properties of the autoencoder graphs on small inputs: ties, thread-safe sums, clipping, AuxK's limits.
+import { describe, expect, it } from 'vitest';
+import { ARCHITECTURES } from '../../../../core/dictionaries/architectures.js';
+import { GraphBuilder } from '../../../../core/onnx/builder.js';
+import { initialParameters } from '../../../../core/dictionaries/initialise.js';
+import { stepFactors } from '../../../../core/dictionaries/schedule.js';
+import { SINCE_FIRED, startState, stateTensors, type StateArrays } from '../../../../core/dictionaries/state.js';
+import {
+  STEP_FEEDS,
+  buildStepGraph,
+  updatedName,
+  type StepGraphSettings,
+} from '../../../../core/dictionaries/step-graph.js';
+import { KeyedRandom } from '../../../../core/tensor/random.js';
+import { Session, type TensorValue } from '../../../../runtime/session.js';
+
+const base: StepGraphSettings = {
+  architecture: 'topk',
+  width: 8,
+  features: 32,
+  batchRows: 16,
+  k: 3,
+  kAux: 4,
+  auxWeight: 1 / 32,
+  deadAfterTokens: 32,
+  variance: 8,
+  adam: { betas: [0.9, 0.999], epsilon: 1e-8, clipNorm: null },
+  scatter: 'rows',
+};
+const plan = {
+  steps: 10,
+  lr: 1e-2,
+  warmupSteps: 0,
+  decaySteps: 0,
+  kAux: 4,
+  deadAfterTokens: 32,
+  calibSteps: [],
+};
+
+async function step(
+  settings: StepGraphSettings,
+  change: (state: Map<string, Float32Array | BigInt64Array>) => void = () => undefined,
+  threads = 1,
+): Promise<{ state: StateArrays; numbers: Record<string, number>; before: StateArrays }> {
+  const random = new KeyedRandom('graphs');
+  const { batchRows, width } = settings;
+  const before = startState(settings, initialParameters(settings, 1, new Float64Array(width)));
+  change(before);
+  const rows = Float32Array.from({ length: batchRows * width }, () => random.nextNormal());
+  const session = await Session.create(buildStepGraph(settings).toModelBytes(), {
+    provider: 'cpu',
+    threads,
+    optimisation: 'all',
+  });
+  const { rate, correction } = stepFactors(plan, [0.9, 0.999], { from: 0, count: 1 });
+  const feeds = Object.fromEntries(
+    stateTensors(settings).map((t) => [
+      t.name,
+      { dtype: t.type, dims: t.shape, data: before.get(t.name) } as TensorValue,
+    ]),
+  );
+  feeds[STEP_FEEDS.rows] = { dtype: 'float32', dims: [1, batchRows, width], data: rows };
+  feeds[STEP_FEEDS.rate] = { dtype: 'float32', dims: [1], data: rate };
+  feeds[STEP_FEEDS.correction] = { dtype: 'float32', dims: [1], data: correction };
+  const outputs = await session.run(feeds);
+  await session.release();
+  const numbers = Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, Number(data[0])]));
+  return {
+    before,
+    numbers,
+    state: new Map(stateTensors(settings).map((t) => [t.name, outputs[updatedName(t.name)]?.data as Float32Array])),
+  };
+}
+
+const norm = (...arrays: readonly (Float32Array | BigInt64Array | undefined)[]): number =>
+  Math.sqrt(arrays.reduce((sum, array) => sum + (array as Float32Array).reduce((a, b) => a + b * b, 0), 0));
+
+describe('selection', () => {
+  it.each([
+    [8, 3],
+    [300, 16],
+    [2048, 16],
+    [2048, 200],
+  ])('of the largest of %d equal values takes the %d lowest feature ids', async (features, k) => {
+    const g = new GraphBuilder('ties');
+    const z = g.input('z', 'float32', [2, features]);
+    const selection = ARCHITECTURES.topk.buildInference(
+      g,
+      { x: z, z, parameters: {} },
+      { batchRows: 2, width: 1, features, k },
+    );
+    if (selection.layout !== 'pairs') throw new Error('topk selects pairs');
+    g.output(selection.feature, 'feature');
+    const session = await Session.create(g.toModelBytes(), {
+      provider: 'cpu',
+      threads: 2,
+      optimisation: 'all',
+    });
+    // Row 0: all equal. Row 1: the last one is larger, so it comes first and the lowest of the rest follow.
+    const data = new Float32Array(2 * features).fill(1);
+    data[2 * features - 1] = 2;
+    const ids = (await session.run({ z: { dtype: 'float32', dims: [2, features], data } }))['feature']
+      ?.data as BigInt64Array;
+    await session.release();
+    expect(Array.from(ids.subarray(0, k), Number)).toEqual(Array.from({ length: k }, (_, i) => i));
+    expect(Array.from(ids.subarray(k), Number)).toEqual([features - 1, ...Array.from({ length: k - 1 }, (_, i) => i)]);
+  });
+});
+
+describe('a training step', () => {
+  it('gives the same gradients by scattered rows and by dense products with several threads', async () => {
+    const rows = await step({ ...base, scatter: 'rows' });
+    const dense = await step({ ...base, scatter: 'dense' }, undefined, 3);
+    for (const name of ['m.W_enc', 'm.W_dec', 'm.b_enc', 'm.b_dec']) {
+      const [a, b] = [rows.state.get(name) as Float32Array, dense.state.get(name) as Float32Array];
+      const largest = Math.max(...a.map(Math.abs));
+      a.forEach((value, i) => expect(Math.abs(value - (b[i] ?? NaN))).toBeLessThan(1e-6 * largest));
+    }
+  });
+
+  it('keeps decoder rows at unit norm and takes no step along them', async () => {
+    const { state, before } = await step(base);
+    const [W, old, m] = ['W_dec', 'W_dec', 'm.W_dec'].map(
+      (name, i) => (i === 1 ? before : state).get(name) as Float32Array,
+    );
+    for (let i = 0; i < base.features; i++) {
+      const row = (values: Float32Array | undefined): number[] => [...(values ?? []).slice(8 * i, 8 * i + 8)];
+      expect(Math.hypot(...row(W))).toBeCloseTo(1, 6);
+      expect(row(m).reduce((sum, value, j) => sum + value * (row(old)[j] ?? 0), 0)).toBeCloseTo(0, 6);
+    }
+  });
+
+  it('clips the global norm of all gradients and reports it unclipped', async () => {
+    const free = await step(base);
+    const clipNorm = 0.25 * Math.sqrt(free.numbers['gradient_squares'] ?? 0);
+    const clipped = await step({ ...base, adam: { ...base.adam, clipNorm } });
+    expect(clipped.numbers['gradient_squares']).toBe(free.numbers['gradient_squares']);
+    const moments = (state: StateArrays): number =>
+      norm(...['W_enc', 'b_enc', 'W_dec', 'b_dec'].map((name) => state.get(`m.${name}`)));
+    // After one step m = 0.1 g.
+    expect(moments(free.state)).toBeCloseTo(0.1 * Math.sqrt(free.numbers['gradient_squares'] ?? 0), 6);
+    expect(moments(clipped.state)).toBeCloseTo(0.1 * clipNorm, 5);
+  });
+
+  it('counts rows since a feature fired and starts anew when it fires', async () => {
+    const { state, numbers } = await step(base, (start) => start.get(SINCE_FIRED)?.fill(5n as never));
+    const since = Array.from(state.get(SINCE_FIRED) as BigInt64Array, Number);
+    expect(new Set(since)).toEqual(new Set([0, 21]));
+    expect(numbers['dead']).toBe(0);
+    expect(numbers['firings']).toBeLessThanOrEqual(48);
+  });
+
+  it('revives through AuxK only dead features, and all of them when fewer than k_aux are dead', async () => {
+    const dead = [3, 7];
+    const silence = (start: Map<string, Float32Array | BigInt64Array>): void => {
+      for (const i of dead) (start.get(SINCE_FIRED) as BigInt64Array)[i] = 32n;
+      (start.get('b_enc') as Float32Array).fill(10); // every feature would fire; dead ones lose the choice
+      for (const i of dead) (start.get('b_enc') as Float32Array)[i] = 1;
+    };
+    const with_ = await step(base, silence);
+    const without = await step({ ...base, kAux: 0 }, silence);
+    expect(with_.numbers['dead']).toBe(2);
+    expect(with_.numbers['aux']).toBeGreaterThan(0);
+    expect(without.numbers['aux']).toBe(0);
+    const rowNorm = (state: StateArrays, i: number): number =>
+      norm((state.get('m.W_enc') as Float32Array).subarray(8 * i, 8 * i + 8));
+    for (const i of dead) {
+      expect(rowNorm(without.state, i)).toBe(0);
+      expect(rowNorm(with_.state, i)).toBeGreaterThan(0);
+    }
+    for (const i of [0, 1, 2, 4]) expect(rowNorm(with_.state, i)).toBe(rowNorm(without.state, i));
+  });
+
+  it('does not let AuxK move the target: the residual is detached and b_dec is not counted twice', async () => {
+    // One row, one dead feature: ê = f W_dec[D]; ∂aux/∂b_dec comes through the encoder alone, −W_enc[D] ∂b_enc[D].
+    const settings = { ...base, batchRows: 4 };
+    const silence = (start: Map<string, Float32Array | BigInt64Array>): void => {
+      (start.get(SINCE_FIRED) as BigInt64Array)[5] = 32n;
+      (start.get('b_enc') as Float32Array)[5] = 0.9;
+      (start.get('b_enc') as Float32Array).forEach((_, i, b) => (b[i] = i === 5 ? 0.9 : 10));
+    };
+    const [a, b] = [await step(settings, silence), await step({ ...settings, kAux: 0 }, silence)];
+    const difference = (name: string): number[] =>
+      [...(a.state.get(name) as Float32Array)].map(
+        (value, i) => (value - ((b.state.get(name) as Float32Array)[i] ?? 0)) / 0.1,
+      );
+    const dbEnc = difference('m.b_enc')[5] ?? NaN;
+    const W = (a.before.get('W_enc') as Float32Array).subarray(40, 48);
+    expect(dbEnc).not.toBe(0);
+    difference('m.b_dec').forEach((value, j) => expect(value).toBeCloseTo(-dbEnc * (W[j] ?? NaN), 6));
+  });
+});

@@ -1,0 +1,149 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { DataError, ResourceError, TransientError } from '../../../../schemas/errors.js';
+import { runLotItems, type LotCursor, type LotOptions } from '../../../../pipeline/lot/run-lot.js';
+import type { WorkItem } from '../../../../stages/stage.js';
+
+let spoolRoot: string;
+beforeAll(async () => {
+  spoolRoot = await mkdtemp(path.join(tmpdir(), 'assay-lot-'));
+});
+afterAll(async () => {
+  expect(await readdir(spoolRoot)).toEqual([]);
+  await rm(spoolRoot, { recursive: true, force: true });
+});
+
+const items = ['a', 'b', 'c', 'd'].map((shard): WorkItem => ({
+  ...{ stage: 'encode', keys: ['k'], input: `in-${shard}/`, inputs: {}, shard },
+  ...{ split: null, size: 1, aux: {} },
+}));
+
+interface Script {
+  /** What an item does instead of succeeding. */
+  readonly fails?: (shard: string, attempt: number) => Error | null;
+  readonly committed?: readonly string[];
+  readonly onRun?: (shard: string) => void;
+  readonly options?: Partial<LotOptions>;
+}
+
+async function runScript(script: Script = {}): Promise<{
+  readonly result: PromiseSettledResult<Awaited<ReturnType<typeof runLotItems>>>;
+  readonly ran: string[];
+  readonly quarantined: {
+    readonly shard: string;
+    readonly attempts: number;
+    readonly message: string;
+  }[];
+  readonly cursor: LotCursor | undefined;
+}> {
+  const ran: string[] = [];
+  const quarantined: { shard: string; attempts: number; message: string }[] = [];
+  const cursors: LotCursor[] = [];
+  const [result] = await Promise.allSettled([
+    runLotItems(
+      {
+        runItem: ({ shard }) => {
+          ran.push(shard);
+          script.onRun?.(shard);
+          const error = script.fails?.(shard, ran.filter((name) => name === shard).length);
+          return error ? Promise.reject(error) : Promise.resolve({ finished: true, different: 0 });
+        },
+        isCommitted: ({ shard }) => Promise.resolve(script.committed?.includes(shard) ?? false),
+        quarantine: ({ shard }, { message }, attempts) => {
+          quarantined.push({ shard, attempts, message });
+          return Promise.resolve();
+        },
+        onCursor: (cursor) => cursors.push(cursor),
+      },
+      {
+        ...{ items, previous: null, from: 0, recheck: false, concurrency: 1, spoolRoot },
+        stop: new AbortController().signal,
+        ...script.options,
+      },
+    ),
+  ]);
+  return { result, ran, quarantined, cursor: cursors.at(-1) };
+}
+
+const died = (): Error => new TransientError('A compute child died.', { childDied: true });
+
+describe('a lot', () => {
+  it('runs every item once and tells a cursor that names all of them', async () => {
+    const { result, ran, cursor } = await runScript({ options: { concurrency: 2 } });
+    expect(ran).toEqual(['a', 'b', 'c', 'd']);
+    expect(result).toMatchObject({ value: { done: 4, quarantined: 0, finished: true, ended: 4 } });
+    expect(cursor).toMatchObject({ inHand: {}, counted: { done: 4 } });
+    expect(cursor?.ended).toHaveLength(4);
+  });
+
+  it('stops at the next item when asked, and goes on there when it is given out again', async () => {
+    const stop = new AbortController();
+    const first = await runScript({
+      onRun: (shard) => {
+        if (shard === 'b') stop.abort();
+      },
+      options: { stop: stop.signal },
+    });
+    expect(first.result).toMatchObject({ value: { done: 2, finished: false, ended: 2 } });
+    const second = await runScript({ options: { from: 2 } });
+    expect(second.ran).toEqual(['c', 'd']);
+    expect(second.result).toMatchObject({ value: { done: 2, finished: true, ended: 4 } });
+  });
+
+  it('goes on from the cursor of an attempt that died, and reports what that one had done', async () => {
+    const previous = {
+      ended: ['in-a/a', 'in-b/b'],
+      inHand: { 'in-c/c': 1 },
+      counted: { done: 1, quarantined: 1, different: 0 },
+    };
+    const { ran, result } = await runScript({ options: { previous } });
+    expect(ran).toEqual(['c', 'd']);
+    expect(result).toMatchObject({ value: { done: 3, quarantined: 1, finished: true } });
+  });
+
+  it('does not do again what an attempt committed and had no time to tell', async () => {
+    const { ran, result } = await runScript({ committed: ['a', 'c'], options: { recheck: true } });
+    expect(ran).toEqual(['b', 'd']);
+    expect(result).toMatchObject({ value: { done: 4, finished: true, ended: 4 } });
+  });
+
+  it('quarantines bad data and a shard on which the child dies twice, and does the rest', async () => {
+    const { result, quarantined, ran } = await runScript({
+      fails: (shard) => (shard === 'b' ? new DataError('NaN at 3') : shard === 'c' ? died() : null),
+    });
+    expect(ran).toEqual(['a', 'b', 'c', 'c', 'd']);
+    expect(result).toMatchObject({ value: { done: 2, quarantined: 2, finished: true, ended: 4 } });
+    expect(quarantined).toMatchObject([
+      { shard: 'b', attempts: 1, message: 'NaN at 3' },
+      { shard: 'c', attempts: 2 },
+    ]);
+    expect(quarantined[1]?.message).toContain('The compute child died 2 times on shard c');
+  });
+
+  it('a child that dies once costs nothing but time', async () => {
+    const fails = (shard: string, attempt: number): Error | null => (shard === 'b' && attempt === 1 ? died() : null);
+    const { result, quarantined } = await runScript({ fails });
+    expect(result).toMatchObject({ value: { done: 4, quarantined: 0 } });
+    expect(quarantined).toEqual([]);
+  });
+
+  it('passes on what is no fault of a shard, and counts no death for it', async () => {
+    const full = new ResourceError('The disk is full.');
+    const { result, quarantined, cursor } = await runScript({
+      fails: (shard) => (shard === 'b' ? full : null),
+    });
+    expect(result).toMatchObject({ status: 'rejected', reason: full });
+    expect(quarantined).toEqual([]);
+    expect(cursor).toMatchObject({ ended: ['in-a/a'], inHand: { 'in-b/b': 0 } });
+  });
+
+  it('quarantines a shard with which five workers died', async () => {
+    const previous = { ended: ['in-a/a'], inHand: { 'in-b/b': 5 } };
+    const { quarantined, ran } = await runScript({ options: { previous } });
+    expect(ran).toEqual(['c', 'd']);
+    expect(quarantined).toMatchObject([{ shard: 'b', attempts: 5 }]);
+    expect(quarantined[0]?.message).toContain('The worker died 5 times');
+  });
+});

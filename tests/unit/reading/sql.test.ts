@@ -1,0 +1,231 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DuckDBInstance } from '@duckdb/node-api';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ObjectRecord } from '../../../schemas/records.js';
+import { exportParquet } from '../../../reading/sql/parquet.js';
+import type { TableSource } from '../../../reading/sql/duckdb-tables.js';
+import { runSql, type SqlAnswer } from '../../../reading/sql/sql.js';
+import { TABLE_NAMES, type TableName } from '../../../storage/tables/layouts.js';
+import { TableWriter } from '../../../storage/tables/table-writer.js';
+import { samples, type Sample } from '../../golden/tables/sample.js';
+import { allFirings, store } from '../stages/index/dataset.js';
+import type { Shape } from '../stages/index/draw.js';
+import { buildDictionary, type Built } from './built-dictionary.js';
+
+const SHAPE: Shape = {
+  seed: 21,
+  shards: 3,
+  documents: 5,
+  mostTokens: 25,
+  features: 8,
+  perToken: 3,
+  k: 4,
+  contextTokens: 9,
+  packing: 'document',
+};
+
+let built: Built;
+let folder = '';
+beforeAll(async () => {
+  built = await buildDictionary(SHAPE);
+  folder = await mkdtemp(join(tmpdir(), 'assay-sql-'));
+});
+afterAll(async () => {
+  await built.dataset.close();
+  await rm(folder, { recursive: true });
+});
+
+function sources(dictionaries: readonly string[] = ['d']): TableSource[] {
+  const of = (objects: readonly ObjectRecord[], table: TableName, schema: string): TableSource => ({
+    schema,
+    table,
+    objects: objects.filter((o) => o.table === table),
+  });
+  const own = (schema: string): TableSource[] =>
+    (['postings', 'features', 'top'] as const).map((table) => of(built.objects.indexed, table, schema));
+  return [
+    of(built.objects.tokens, 'documents', 'main'),
+    of(built.objects.tokens, 'tokens', 'main'),
+    ...dictionaries.flatMap(own),
+  ];
+}
+
+const ask = (sql: string, tables = sources()): Promise<SqlAnswer> =>
+  runSql(sql, { store: built.dataset.store, tables });
+
+describe('sql', () => {
+  it('answers as a scan over acts does', async () => {
+    const firings = allFirings(built.dataset);
+    const perFeature = new Map<number, { n: number; max: number }>();
+    for (const { feature, value } of firings) {
+      const known = perFeature.get(feature) ?? { n: 0, max: 0 };
+      perFeature.set(feature, { n: known.n + 1, max: Math.max(known.max, value) });
+    }
+    const { rows, columns } = await ask(
+      'select feature, count(*) as n, max(value) as most from postings group by feature order by feature',
+    );
+    expect(columns.map((c) => c.name)).toEqual(['feature', 'n', 'most']);
+    expect(rows).toEqual([...perFeature].map(([feature, { n, max }]) => [feature, n, max]));
+  });
+
+  it('joins postings with tokens and documents by their places in the text', async () => {
+    const { rows } = await ask(`
+      select p.feature, t.ids[p.pos + 1] as token, d.id
+      from postings p join tokens t using (doc) join documents d using (doc)
+      order by p.feature, p.doc, p.pos limit 50`);
+    expect(rows).toEqual(
+      allFirings(built.dataset)
+        .slice(0, 50)
+        .map((f) => [f.feature, f.token, `id-${f.doc}`]),
+    );
+  });
+
+  it('keeps nested columns, nulls and 64-bit counts', async () => {
+    const { rows } = await ask(
+      'select feature, n, max is null, silent, len(top_tokens), list_sum([t.n for t in top_tokens]) from features order by feature',
+    );
+    const last = SHAPE.features - 1;
+    expect(rows[last]).toEqual([last, 0, true, true, 0, null]);
+    const firings = allFirings(built.dataset).filter((f) => f.feature === 0);
+    const counts = Array.from({ length: 12 }, (_, t) => firings.filter((f) => f.token === t).length);
+    const mostFrequent = counts.sort((a, b) => b - a).slice(0, 10);
+    const total = mostFrequent.reduce((a, b) => a + b, 0);
+    expect(rows[0]).toEqual([0, firings.length, false, false, 10, total]);
+    const top = await ask('select feature, examples[1].value, len(examples) from top where feature = 0');
+    const max = Math.max(
+      ...allFirings(built.dataset)
+        .filter((f) => f.feature === 0)
+        .map((f) => f.value),
+    );
+    expect(top.rows).toEqual([[0, max, 4]]);
+  });
+
+  it('loads only the tables and columns that the query names', async () => {
+    const { loaded } = await ask(
+      'with strong as (select doc from postings where value > 1) select count(*) from strong join documents using (doc)',
+    );
+    expect(loaded.map(({ table, columns }) => [table, columns])).toEqual([
+      ['postings', ['doc', 'value']],
+      ['documents', ['doc']],
+    ]);
+    expect((await ask('select count(*) from tokens')).loaded).toMatchObject([
+      { table: 'tokens', columns: ['doc'], rows: 15 },
+    ]);
+    expect((await ask('select p from postings p limit 1')).loaded[0]?.columns).toEqual([
+      'feature',
+      'doc',
+      'pos',
+      'value',
+    ]);
+    expect((await ask('from features')).loaded[0]?.columns).toHaveLength(10);
+    expect((await ask('select 1')).loaded).toEqual([]);
+  });
+
+  it('asks which dictionary is meant where several have the table', async () => {
+    const two = sources(['a-1', 'b']);
+    await expect(ask('select count(*) from postings', two)).rejects.toThrow(
+      'Expected to know which dictionary\'s "postings" is meant, got 2 candidates: "a-1"."postings", "b"."postings". Qualify the name, as in: from "a-1"."postings"',
+    );
+    const { rows } = await ask('select (select count(*) from "a-1".postings) = (select count(*) from b.postings)', two);
+    expect(rows).toEqual([[true]]);
+  });
+
+  it('refuses what is too large before it reads, and names the remedy', async () => {
+    const tables = sources();
+    const large = runSql('select * from postings', {
+      store: built.dataset.store,
+      tables,
+      maxBytes: 100,
+    });
+    await expect(large).rejects.toThrow(
+      /Expected the query's tables to take at most 0.0 GB.*"d"."postings".*assay export DATASET --to parquet/s,
+    );
+  });
+
+  it('reads only: no other statement, no file, no setting', async () => {
+    for (const sql of [
+      'drop table postings',
+      'insert into postings values (1, 1, 1, 1)',
+      "copy postings to 'x.csv'",
+      'select 1; select 2',
+      'selec 1',
+      'set threads = 1',
+    ]) {
+      await expect(ask(sql)).rejects.toThrow(/Expected one SELECT/);
+    }
+    const secret = join(folder, 'secret.csv');
+    await expect(ask(`select * from read_csv('${secret}')`)).rejects.toThrow(/file system operations are disabled/);
+  });
+
+  it('names the tables that there are when the query is wrong', async () => {
+    await expect(ask('select * from posting')).rejects.toThrow(
+      /Table with name posting does not exist[\s\S]*Tables: "documents" \(doc, id,/,
+    );
+    await expect(ask('select nothing from postings')).rejects.toThrow(/nothing/);
+  });
+});
+
+describe('parquet export', () => {
+  async function parquetRows(path: string, sql: string): Promise<unknown[][]> {
+    const instance = await DuckDBInstance.create(':memory:');
+    const connection = await instance.connect();
+    try {
+      return (await connection.runAndReadAll(sql.replace('FILE', `'${path}'`))).getRowsJson();
+    } finally {
+      connection.closeSync();
+      instance.closeSync();
+    }
+  }
+
+  it('has the same answers as sql', async () => {
+    const path = join(folder, 'postings.parquet');
+    const { rows, columns } = await exportParquet({
+      store: built.dataset.store,
+      objects: built.objects.indexed,
+      table: 'postings',
+      path,
+    });
+    expect({ rows, columns }).toEqual({
+      rows: allFirings(built.dataset).length,
+      columns: ['feature', 'doc', 'pos', 'value'],
+    });
+    const exported = await parquetRows(path, 'select feature, doc, pos, value from FILE');
+    const { rows: asked } = await ask('select feature, doc, pos, value from postings');
+    expect(exported).toEqual(asked);
+    expect((await readdir(folder)).filter((name) => name.includes('duckdb'))).toEqual([]);
+  });
+
+  it('holds every table with all its columns', async () => {
+    const exported = new Set<TableName>();
+    for (const sample of samples() as unknown as Sample<TableName>[]) {
+      const writer = await TableWriter.open({
+        ...sample.options,
+        table: sample.table,
+        path: join(folder, `${sample.file}.arrow`),
+        shard: 's',
+        metadata: {},
+      });
+      await writer.write(sample.columns);
+      const files = await writer.finish();
+      const objects = await store(built.dataset.store, 's', files);
+      const path = join(folder, `${sample.file}.parquet`);
+      await exportParquet({ store: built.dataset.store, objects, table: sample.table, path });
+      expect(await parquetRows(path, 'select count(*) from FILE')).toEqual([[String(files[0]?.rows)]]);
+      exported.add(sample.table);
+    }
+    expect(exported).toEqual(new Set(TABLE_NAMES));
+  });
+
+  it('says when there is nothing to export', async () => {
+    await expect(
+      exportParquet({
+        store: built.dataset.store,
+        objects: [],
+        table: 'top',
+        path: join(folder, 'x'),
+      }),
+    ).rejects.toThrow('Expected objects of table "top" to export, got none; `assay datasets` lists what there is.');
+  });
+});

@@ -1,0 +1,109 @@
+// Runs the index stage over a test dataset in this process, with messages copied as they would be between processes.
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeSegment } from '../../../../storage/records/segments.js';
+import type { ObjectStore } from '../../../../storage/objects/object-store.js';
+import type { IndexConfig, IndexInputs } from '../../../../stages/index/config.js';
+import { indexTasks } from '../../../../stages/index/task.js';
+import { planIndexItems } from '../../../../stages/index/plan.js';
+import { indexStage } from '../../../../stages/index/run.js';
+import type { ComputeChildren, StageContext, StageOutput, WorkItem } from '../../../../stages/stage.js';
+import type { Dataset } from './dataset.js';
+import type { Shape } from './draw.js';
+
+/** Runs tasks in this process, with messages copied as they would be between processes. */
+export const inProcess: ComputeChildren = {
+  async call<Response>(
+    task: string,
+    request: unknown,
+    call: Parameters<ComputeChildren['call']>[2],
+  ): Promise<Response> {
+    const handler = indexTasks[task as keyof typeof indexTasks] as (
+      request: unknown,
+      context: unknown,
+    ) => Promise<unknown>;
+    const ask = async (what: string, asked: unknown): Promise<unknown> =>
+      structuredClone(await call.onAsk?.(what, structuredClone(asked)));
+    return structuredClone(
+      await handler(structuredClone(request), {
+        stop: new AbortController().signal,
+        progress: () => undefined,
+        ask,
+      }),
+    ) as Response;
+  },
+  stopAll: () => undefined,
+};
+
+/** What a stage's run may use, in this process. */
+export function stageContext(
+  dataset: { store: ObjectStore; folder: string },
+  spool: string,
+  fetched: string[] = [],
+): StageContext {
+  const signal = new AbortController().signal;
+  return {
+    store: dataset.store,
+    cache: {
+      async fetch({ key, sha256 }) {
+        fetched.push(sha256);
+        const path = join(dataset.folder, `cached-${sha256}`);
+        await writeFile(path, (await dataset.store.get(key)) ?? new Uint8Array(0));
+        return path;
+      },
+    },
+    children: inProcess,
+    spool,
+    signal,
+    stop: signal,
+    progress: () => undefined,
+  };
+}
+
+export function indexConfig(shape: Shape): IndexConfig {
+  const keyed = {
+    encodeKey: 'e',
+    topExamples: shape.k,
+    features: shape.features,
+    contextTokens: shape.contextTokens,
+    prepended: true,
+    packing: shape.packing,
+  };
+  return { keyed, aux: { name: 'd', site: 's', width: 1 } };
+}
+
+/** Plans and runs the whole index or its metrics; the outputs of each item by shard name. `fetched` takes what the cache is asked for. */
+export async function runIndex(
+  dataset: Dataset,
+  ranges?: readonly { from: number; to: number }[] | 'metrics',
+  fetched: string[] = [],
+): Promise<Map<string, StageOutput>> {
+  const { shape, encoded, tokens } = dataset;
+  const segments = [await writeSegment(dataset.store, encoded)];
+  const planned = planIndexItems({
+    key: 'key',
+    features: shape.features,
+    topExamples: shape.k,
+    snapshot: 's',
+    commits: encoded,
+    segments,
+    tokens: [await writeSegment(dataset.store, tokens)],
+  });
+  const template = planned[0] as WorkItem<IndexInputs>;
+  const items =
+    ranges === 'metrics'
+      ? planned.filter((item) => item.inputs.range === 'metrics')
+      : (ranges?.map((range) => ({
+          ...template,
+          inputs: { ...template.inputs, range },
+          shard: `features-${range.from}-${range.to}`,
+        })) ?? planned);
+  const outputs = new Map<string, StageOutput>();
+  for (const item of items) {
+    const spool = join(dataset.folder, `spool-${item.shard}`);
+    await mkdir(spool, { recursive: true });
+    const result = await indexStage.run(item, indexConfig(shape), stageContext(dataset, spool, fetched));
+    outputs.set(item.shard, result.outputs[0] as StageOutput);
+  }
+  return outputs;
+}

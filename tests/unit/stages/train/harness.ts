@@ -1,0 +1,241 @@
+// Stores small activations as the activations stage does and runs training and encoding against them, with the compute child's
+// tasks called in this process.
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { floatsToHalfs } from '../../../../core/tensor/half.js';
+import { KeyedRandom } from '../../../../core/tensor/random.js';
+import type { ChildContext, ChildTask } from '../../../../runtime/child/protocol.js';
+import type { Split } from '../../../../schemas/stages.js';
+import type { Commit, ObjectRecord } from '../../../../schemas/records.js';
+import type { StoredFile } from '../../../../schemas/stored.js';
+import type { TrainConfig } from '../../../../stages/train/config.js';
+import { encodeTasks } from '../../../../stages/encode/task.js';
+import type { StageContext, SpoolFile } from '../../../../stages/stage.js';
+import { trainTasks } from '../../../../stages/train/task.js';
+import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
+import type { ObjectStore } from '../../../../storage/objects/object-store.js';
+import { writeSegment } from '../../../../storage/records/segments.js';
+import { TableWriter } from '../../../../storage/tables/table-writer.js';
+
+export const WIDTH = 16;
+const DIRECTIONS = 40;
+
+/** Rows made of a few of 40 random directions each, plus noise and a mean: what a dictionary can learn. */
+export function makeRows(seed: number, rows: number, width = WIDTH): Float32Array {
+  const directions = new KeyedRandom('directions');
+  const basis = Float32Array.from({ length: DIRECTIONS * width }, () => directions.nextNormal());
+  const random = new KeyedRandom('rows', seed);
+  const x = new Float32Array(rows * width);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < width; j++) x[i * width + j] = 0.3 + 0.05 * random.nextNormal();
+    for (let n = 0; n < 3; n++) {
+      const [at, by] = [random.nextInt(DIRECTIONS), 1 + random.nextFloat()];
+      for (let j = 0; j < width; j++)
+        x[i * width + j] = (x[i * width + j] as number) + by * (basis[at * width + j] as number);
+    }
+  }
+  return x;
+}
+
+export interface ShardSpec {
+  readonly name: string;
+  readonly split: Split;
+  readonly rows: number;
+  readonly seed: number;
+}
+
+export interface World {
+  readonly store: ObjectStore;
+  readonly folder: string;
+  readonly commits: readonly Commit[];
+  readonly segments: readonly StoredFile[];
+  context(options?: {
+    readonly stop?: AbortSignal;
+    readonly onProgress?: (step: number) => void;
+  }): Promise<StageContext>;
+  close(): Promise<void>;
+}
+
+/** A store with activations of the given shards; documents of 50 rows. */
+export async function makeWorld(
+  shards: readonly ShardSpec[],
+  options: {
+    readonly dtype?: 'float16' | 'float32';
+    readonly rowsOf?: (shard: ShardSpec) => Float32Array;
+  } = {},
+): Promise<World> {
+  const { dtype = 'float16', rowsOf = (shard: ShardSpec): Float32Array => makeRows(shard.seed, shard.rows) } = options;
+  const folder = await mkdtemp(path.join(tmpdir(), 'train-test-'));
+  const store = createMemoryStore();
+  const commits: Commit[] = [];
+  for (const [number, shard] of shards.entries())
+    commits.push(await storeShard({ store, folder, dtype }, shard, { number, x: rowsOf(shard) }));
+  const segment = await writeSegment(store, [...commits].reverse());
+  let spools = 0;
+  return {
+    store,
+    folder,
+    commits,
+    segments: [segment],
+    close: () => rm(folder, { recursive: true, force: true }),
+    async context({ stop = new AbortController().signal, onProgress } = {}) {
+      const spool = path.join(folder, `spool-${spools++}`);
+      await mkdir(spool, { recursive: true });
+      return makeContext(store, spool, { stop, onProgress });
+    },
+  };
+}
+
+function makeContext(
+  store: ObjectStore,
+  spool: string,
+  { stop, onProgress }: { readonly stop: AbortSignal; readonly onProgress: ((step: number) => void) | undefined },
+): StageContext {
+  const signal = new AbortController().signal;
+  const tasks: Readonly<Record<string, ChildTask<never, unknown>>> = {
+    ...trainTasks,
+    ...encodeTasks,
+  };
+  return {
+    store,
+    spool,
+    signal,
+    stop,
+    progress: (value) => onProgress?.(value.step ?? 0),
+    cache: {
+      async fetch(object) {
+        const file = path.join(spool, object.sha256);
+        await writeFile(file, (await store.get(object.key)) ?? new Uint8Array());
+        return file;
+      },
+    },
+    children: {
+      stopAll: () => undefined,
+      async call<Response>(
+        task: string,
+        request: unknown,
+        call: Parameters<StageContext['children']['call']>[2],
+      ): Promise<Response> {
+        const context: ChildContext = {
+          stop: new AbortController().signal,
+          progress: (value) => call.onProgress?.(structuredClone(value)),
+          ask: async <T>(what: string, question: unknown): Promise<T> =>
+            structuredClone(await call.onAsk?.(what, structuredClone(question))) as T,
+        };
+        const handler = tasks[task] as ChildTask<unknown, unknown>;
+        return structuredClone(await handler(structuredClone(request), context)) as Response;
+      },
+    },
+  };
+}
+
+interface Place {
+  readonly store: ObjectStore;
+  readonly folder: string;
+  readonly dtype: 'float16' | 'float32';
+}
+
+async function storeShard(
+  { store, folder, dtype }: Place,
+  shard: ShardSpec,
+  { number, x }: { readonly number: number; readonly x: Float32Array },
+): Promise<Commit> {
+  const width = x.length / shard.rows;
+  const order = new KeyedRandom('permute', shard.name).permutation(shard.rows);
+  const act = new Float32Array(x.length);
+  order.forEach((row, i) => act.set(x.subarray(row * width, (row + 1) * width), i * width));
+  const stored = dtype === 'float16' ? floatsToHalfs(act) : act;
+  const file = path.join(folder, `${shard.name}.arrow`);
+  const writer = await TableWriter.open({
+    table: 'activations',
+    path: file,
+    shard: shard.name,
+    metadata: {},
+    width,
+    dtype,
+  });
+  await writer.write({
+    doc: order.map((row) => number * 1000 + Math.floor(row / 50)),
+    pos: order.map((row) => row % 50),
+    act: stored,
+  });
+  const objects: ObjectRecord[] = [];
+  for (const made of await writer.finish()) objects.push(await storeFile(store, shard.name, made));
+  const input = sha256(shard.name);
+  return {
+    formatVersion: 1,
+    stage: 'activations',
+    key: sha256('activations'),
+    input,
+    inputs: {},
+    shard: shard.name,
+    split: shard.split,
+    objects,
+    statistics: moments(x, width),
+    engine: null,
+    attempt: 'test',
+    wallMs: 0,
+    committedMs: 0,
+    producer: { version: '0', host: 'test', run: 'test', revision: 0 },
+    prereg: null,
+  };
+}
+
+/** Puts a spool file into the store and says where. */
+export async function storeFile(store: ObjectStore, shard: string, file: SpoolFile): Promise<ObjectRecord> {
+  const key = `data/${file.sha256.slice(0, 2)}/${file.sha256}.${file.extension}`;
+  await store.putIfAbsent(key, await readFile(file.path));
+  const { table, sha256: digest, bytes, rows, batches } = file;
+  return { table, shard, key, sha256: digest, bytes, rows, batches: [...batches] };
+}
+
+/** As an activations commit states them; a damaged value is left out, so that a test can train on it. */
+function moments(x: Float32Array, width: number): Record<string, unknown> {
+  const sumX = new Float64Array(width);
+  let sumSq = 0;
+  x.forEach((value, i) => {
+    if (!Number.isFinite(value)) return;
+    sumX[i % width] = (sumX[i % width] as number) + value;
+    sumSq += value * value;
+  });
+  return { rows: x.length / width, sumSq, sumX: Buffer.from(sumX.buffer).toString('base64') };
+}
+
+export function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}
+
+/** Settings of a small dictionary. */
+export function trainConfig(name: string, sae: Partial<TrainConfig['keyed']['sae']> = {}, width = WIDTH): TrainConfig {
+  return {
+    keyed: {
+      activationsKey: sha256('activations'),
+      site: 'blocks.0.hook_resid_post',
+      dtype: 'float16',
+      runSeed: 7,
+      engine: { ort: '1.30.0', provider: 'cpu', threads: 1, optimisation: 'all' },
+      sae: {
+        architecture: 'topk',
+        features: 64,
+        k: 3,
+        tokens: 40 * 128,
+        batchRows: 128,
+        lr: 3e-3,
+        warmupSteps: 2,
+        decayFraction: 0.2,
+        betas: [0.9, 0.999],
+        epsilon: 1e-8,
+        clipNorm: null,
+        auxK: 8,
+        auxWeight: 1 / 32,
+        deadAfterTokens: 512,
+        logEverySteps: 5,
+        seed: 1,
+        ...sae,
+      },
+    },
+    aux: { name, width },
+  };
+}

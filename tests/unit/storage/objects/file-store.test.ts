@@ -1,0 +1,157 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { InputError, ResourceError, TransientError } from '../../../../schemas/errors.js';
+import { failureOf } from '../../../conformance/failure-of.js';
+import { createFileStore } from '../../../../storage/objects/file-store.js';
+
+/** Which system calls fail, and how; empty = all work. */
+const faults = vi.hoisted(() => new Map<string, string>());
+
+vi.mock('node:fs/promises', async (original) => {
+  const real = await original<typeof import('node:fs/promises')>();
+  const fail = (name: string): void => {
+    const code = faults.get(name);
+    if (code !== undefined) throw Object.assign(new Error(`${code}: scripted`), { code });
+  };
+  return {
+    ...real,
+    link: async (from: string, to: string) => {
+      fail('link');
+      await real.link(from, to);
+    },
+    rename: async (from: string, to: string) => {
+      fail('rename');
+      await real.rename(from, to);
+    },
+    open: async (path: string, flags: string) => {
+      if (flags === 'wx') fail('open');
+      return real.open(path, flags);
+    },
+    readFile: async (path: string, options: object) => {
+      fail('readFile');
+      return real.readFile(path, options);
+    },
+  };
+});
+
+let folder = '';
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'assay-file-'));
+});
+
+afterEach(async () => {
+  faults.clear();
+  await rm(folder, { recursive: true, force: true });
+});
+
+describe('the file driver', () => {
+  it('makes no folder until the first write', async () => {
+    const store = createFileStore(join(folder, 'data'));
+    expect(await store.get('a/b')).toBeNull();
+    for await (const info of store.list('')) expect(info).toBeNull();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  it('names the file that holds an object', async () => {
+    const store = createFileStore(folder);
+    await store.putIfAbsent('a/b.json', Buffer.from('content'));
+    expect(await readFile(store.localPath('a/b.json'), 'utf8')).toBe('content');
+    expect(() => store.localPath('../b')).toThrow(InputError);
+  });
+
+  it('leaves no temporary file behind a create, a lost race, a replace', async () => {
+    const store = createFileStore(folder);
+    await store.putIfAbsent('a', Buffer.from('1'));
+    await store.putIfAbsent('a', Buffer.from('2'));
+    await store.put('a', Buffer.from('3'));
+    expect(await readdir(join(folder, '.assay-tmp'))).toEqual([]);
+  });
+
+  it('sweeps what dead processes left and spares what living ones write', async () => {
+    const temporaries = join(folder, '.assay-tmp');
+    await mkdir(temporaries, { recursive: true });
+    const host = hostname()
+      .replace(/[^A-Za-z0-9-]/g, '_')
+      .slice(0, 60);
+    const ended = spawn('true');
+    await new Promise((resolve) => ended.once('exit', resolve));
+    const mine = execFileSync('cat', [`/proc/${process.pid}/stat`], { encoding: 'latin1' });
+    const started = mine.slice(mine.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    const names = {
+      dead: `${ended.pid ?? 0}.1.${host}.u1`,
+      reused: `${process.pid}.${Number(started) + 5}.${host}.u2`,
+      alive: `${process.pid}.${started}.${host}.u3`,
+      elsewhere: `1.1.another-host.u4`,
+      elsewhereOld: `1.1.another-host.u5`,
+    };
+    for (const name of Object.values(names)) await writeFile(join(temporaries, name), 'half');
+    const longAgo = new Date(Date.now() - 25 * 3600_000);
+    await utimes(join(temporaries, names.elsewhereOld), longAgo, longAgo);
+    await createFileStore(folder).putIfAbsent('a', Buffer.from('1'));
+    expect(new Set(await readdir(temporaries))).toEqual(new Set([names.alive, names.elsewhere]));
+  });
+
+  it('refuses a file system without hard links, and says where to go', async () => {
+    faults.set('link', 'EPERM');
+    const store = createFileStore(folder);
+    const error = await failureOf(store.putIfAbsent('a/b', Buffer.from('1')));
+    expect(error).toBeInstanceOf(ResourceError);
+    expect(error.message).toMatch(/hard links.*EPERM.*create.*a\/b.*another file system.*S3/s);
+    expect(await readdir(join(folder, '.assay-tmp'))).toEqual([]);
+    const checks = await store.driverChecks('probe/x');
+    expect(checks).toMatchObject([{ ok: false }]);
+    expect(checks[0]?.detail).toMatch(/hard links/);
+  });
+
+  it.each([
+    ['open', 'ENOSPC', ResourceError, /full \(ENOSPC\).*create.*a\/b.*gc --apply/s],
+    ['open', 'EDQUOT', ResourceError, /quota.*EDQUOT.*a\/b/s],
+    ['open', 'EACCES', ResourceError, /allowed.*EACCES.*create.*a\/b.*owner or mode/s],
+    ['open', 'EMFILE', ResourceError, /EMFILE.*create.*a\/b.*open files/s],
+    ['link', 'ENOSPC', ResourceError, /full \(ENOSPC\).*a\/b/s],
+    ['link', 'ESTALE', TransientError, /ESTALE.*create.*a\/b.*try again/s],
+  ] as const)('names operation, key and remedy where %s fails with %s', async (...row) => {
+    const [call, code, type, text] = row;
+    faults.set(call, code);
+    const store = createFileStore(folder);
+    const error = await failureOf(store.putIfAbsent('a/b', Buffer.from('1')));
+    expect(error).toBeInstanceOf(type);
+    expect(error.message).toMatch(text);
+    expect(error.details).toMatchObject({ operation: 'create', key: 'a/b', code });
+    faults.clear();
+    expect(await store.putIfAbsent('a/b', Buffer.from('1'))).toBe('created');
+  });
+
+  it('names a replace and a read that fail', async () => {
+    const store = createFileStore(folder);
+    await store.put('a/b', Buffer.from('1'));
+    faults.set('rename', 'ENOSPC');
+    expect((await failureOf(store.put('a/b', Buffer.from('2')))).message).toMatch(/replace of a\/b/);
+    faults.clear();
+    faults.set('readFile', 'EACCES');
+    const error = await failureOf(store.get('a/b'));
+    expect(error).toBeInstanceOf(ResourceError);
+    expect(error.message).toMatch(/EACCES.*read of a\/b/s);
+    faults.clear();
+    expect(Buffer.from((await store.get('a/b')) ?? []).toString()).toBe('1');
+  });
+
+  it('says that something is in the way where an object has the name of a folder', async () => {
+    const store = createFileStore(folder);
+    await store.putIfAbsent('a', Buffer.from('1'));
+    const error = await failureOf(store.putIfAbsent('a/b', Buffer.from('1')));
+    expect(error).toBeInstanceOf(InputError);
+    expect(error.message).toMatch(/in the way.*create.*a\/b/s);
+  });
+
+  it('goes on when the folder was emptied by hand in between', async () => {
+    const store = createFileStore(folder);
+    await store.putIfAbsent('a/b/c', Buffer.from('1'));
+    await rm(join(folder, 'a'), { recursive: true });
+    expect(await store.putIfAbsent('a/b/c', Buffer.from('2'))).toBe('created');
+  });
+});
