@@ -55,7 +55,7 @@ export async function locateModel(given: string): Promise<string> {
 export async function locateFolder(given: string): Promise<string | null> {
   if (!(await statOrNull(given))?.isDirectory()) return null;
   for (const place of FOLDER_PLACES) if ((await statOrNull(path.resolve(given, place)))?.isFile()) return null;
-  return (await statOrNull(path.resolve(given, 'config.json')))?.isFile() ? path.resolve(given) : null; // prettier-ignore
+  return (await statOrNull(path.resolve(given, 'config.json')))?.isFile() ? path.resolve(given) : null;
 }
 
 /** The files of a model whose graph was written in memory: the graph, then its weights in the order given. */
@@ -64,10 +64,10 @@ export async function writtenFiles(
   onnx: Uint8Array,
   weights: readonly { readonly location: string; readonly path: string }[],
 ): Promise<ModelFile[]> {
-  const graph = { location: WRITTEN_NAME, path: folder, bytes: onnx.length, sha256: sha256Hex(onnx), content: onnx }; // prettier-ignore
+  const graph = { location: WRITTEN_NAME, path: folder, bytes: onnx.length, sha256: sha256Hex(onnx), content: onnx };
   const files: ModelFile[] = [graph];
   for (const { location, path: file } of weights)
-    files.push({ location, path: file, bytes: (await stat(file)).size, sha256: await hashFile(file) }); // prettier-ignore
+    files.push({ location, path: file, bytes: (await stat(file)).size, sha256: await hashFile(file) });
   return files;
 }
 

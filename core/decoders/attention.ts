@@ -32,7 +32,7 @@ export class PositionParts {
     const length = g.op('Shape', [ids], { attributes: { start: 1, end: 2 } });
     const count = g.op('Squeeze', [length, g.integers(0)]);
     const shape = [this.#seq];
-    this.positions = g.op('Range', [g.integer(0), count, g.integer(1)], { name: 'positions', shape }); // prettier-ignore
+    this.positions = g.op('Range', [g.integer(0), count, g.integer(1)], { name: 'positions', shape });
   }
 
   /** What is added to scores [.., query, key]. */
@@ -104,9 +104,9 @@ export function buildAttention(writing: Writing, part: AttentionPart): Value {
   const keys = repeated(writing, turned(k, [0, 2, 3, 1]), 3);
   const values = repeated(writing, turned(projected.v, [0, 2, 1, 3]), 2);
   const products = g.op('MatMul', [turned(q, [0, 2, 1, 3]), keys]);
-  const scaled = layer.scoreScale === 1 ? products : g.op('Mul', [products, g.scalar(layer.scoreScale)]); // prettier-ignore
+  const scaled = layer.scoreScale === 1 ? products : g.op('Mul', [products, g.scalar(layer.scoreScale)]);
   const capped = buildCap(g, scaled, spec.scoreCap);
-  const scores = g.op('Add', [capped, parts.mask(layer.window)], sites.named('attn.hook_attn_scores')); // prettier-ignore
+  const scores = g.op('Add', [capped, parts.mask(layer.window)], sites.named('attn.hook_attn_scores'));
   const pattern = g.op('Softmax', [scores], {
     ...sites.named('attn.hook_pattern'),
     attributes: { axis: -1 },
@@ -179,7 +179,7 @@ function rotated(
   const { width, cos, sin } = tables;
   const rest = spec.headWidth - width;
   const axis = { axis: -1 };
-  const split = rest === 0 ? [x] : g.ops('Split', [x, g.integers(width, rest)], { outputs: 2, attributes: axis }); // prettier-ignore
+  const split = rest === 0 ? [x] : g.ops('Split', [x, g.integers(width, rest)], { outputs: 2, attributes: axis });
   const [turning, still] = split as [Value, Value | undefined];
   const halves = g.ops('Split', [turning], { outputs: 2, attributes: { ...axis, num_outputs: 2 } });
   const [first, second] = halves as [Value, Value];

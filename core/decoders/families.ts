@@ -75,7 +75,7 @@ function checkClass(fields: ConfigFields, { architectures }: Family): void {
 
 /** Settings of transformers' base class that change values. */
 function refuseForeign(fields: ConfigFields): void {
-  fields.only('quantization_config', [], 'Save the model without quantisation, or export it with torch.onnx'); // prettier-ignore
+  fields.only('quantization_config', [], 'Save the model without quantisation, or export it with torch.onnx');
   fields.only('auto_map', [], `Code of its own is not run. ${EXPORT_ADVICE}`);
   fields.only('is_encoder_decoder', [false]);
   fields.only('add_cross_attention', [false]);

@@ -139,7 +139,7 @@ function separate(at: string, sizes: Sizes, biased: boolean): ProjectionRows {
   const { width, heads, keyValueHeads, headWidth } = sizes;
   const map = (name: string, count: number): ReturnType<typeof linear> =>
     linear(`${at}.${name}`, [width, count * headWidth], biased);
-  const [q, k, v] = [map('q_proj', heads), map('k_proj', keyValueHeads), map('v_proj', keyValueHeads)]; // prettier-ignore
+  const [q, k, v] = [map('q_proj', heads), map('k_proj', keyValueHeads), map('v_proj', keyValueHeads)];
   return { kind: 'separate', q, k, v };
 }
 

@@ -46,7 +46,11 @@ export function matchTensors(decoder: DescribedDecoder, stored: ReadonlyMap<stri
   const listed = listRows(rows);
   const nameOf = storedNames(decoder, stored);
   const missing = listed.filter(({ name }) => !stored.has(nameOf(name)));
-  if (missing.length > 0) throw missingTensors(decoder, missing.map(({ name }) => nameOf(name))); // prettier-ignore
+  if (missing.length > 0)
+    throw missingTensors(
+      decoder,
+      missing.map(({ name }) => nameOf(name)),
+    );
   const tensors = new Map(
     listed.map((row) => [row.name, fitting(row, nameOf(row.name), stored.get(nameOf(row.name)))]),
   );
@@ -113,6 +117,9 @@ function surplusTensors({ family }: DescribedDecoder, names: readonly string[]):
 }
 
 function listed(names: readonly string[]): string {
-  const shown = names.slice(0, MANY).map((name) => `"${name}"`).join(', '); // prettier-ignore
+  const shown = names
+    .slice(0, MANY)
+    .map((name) => `"${name}"`)
+    .join(', ');
   return names.length <= MANY ? shown : `${shown} and ${names.length - MANY} more`;
 }

@@ -9,7 +9,7 @@ import type { GraphBuilder } from '../onnx/builder.js';
 import type { Value } from '../onnx/shape.js';
 import type { ActivationName, DecoderSpec, NormSpec } from './decoder-spec.js';
 import type { LinearRows, NormRows, TensorRow } from './decoder-tensors.js';
-import type { Sites } from './site-recorder.js';
+import type { Naming, Sites } from './site-recorder.js';
 
 /** A graph under construction and what all of its parts need. */
 export interface Writing {
@@ -39,9 +39,8 @@ export function buildNorm(
 ): Value {
   const { g, spec, weight } = writing;
   if (spec.norm.kind === 'rms') {
-    const scaleName = sites.named(`${name}.hook_scale`);
-    const normalizedName = sites.named(`${name}.hook_normalized`);
-    return buildRmsNorm(writing, x, { gain: rows.gain, scaleName, normalizedName });
+    const names = [sites.named(`${name}.hook_scale`), sites.named(`${name}.hook_normalized`)] as const;
+    return buildRmsNorm(writing, x, { gain: rows.gain, names });
   }
   const bias = rows.bias as TensorRow;
   const output = g.op('LayerNormalization', [x, weight(rows.gain), weight(bias)], {
@@ -54,21 +53,16 @@ export function buildNorm(
 
 interface RmsNorm {
   readonly gain: TensorRow;
-  readonly scaleName?: { readonly name: string };
-  readonly normalizedName?: { readonly name: string };
+  /** Options that name scale and normalised value. */
+  readonly names?: readonly [scale: Naming, normalized: Naming];
 }
 
 /** RMSNorm over the last axis. */
-export function buildRmsNorm(
-  { g, spec, weight }: Writing,
-  x: Value,
-  { gain, scaleName = { name: '' }, normalizedName = { name: '' } }: RmsNorm,
-): Value {
+export function buildRmsNorm({ g, spec, weight }: Writing, x: Value, { gain, names = [{}, {}] }: RmsNorm): Value {
   const square = g.op('Mul', [x, x]);
   const mean = g.op('ReduceMean', [square, g.integers(-1)], { attributes: { keepdims: 1 } });
-  const variance = g.op('Add', [mean, g.scalar(spec.norm.epsilon)]);
-  const scale = g.op('Sqrt', [variance], scaleName.name === '' ? {} : scaleName);
-  const normalized = g.op('Div', [x, scale], normalizedName.name === '' ? {} : normalizedName);
+  const scale = g.op('Sqrt', [g.op('Add', [mean, g.scalar(spec.norm.epsilon)])], names[0]);
+  const normalized = g.op('Div', [x, scale], names[1]);
   return g.op('Mul', [normalized, gainOf(g, weight(gain), spec.norm)]);
 }
 

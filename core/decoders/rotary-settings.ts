@@ -105,8 +105,8 @@ function readYarn(settings: ConfigFields, maxPositions: number): RotaryStretch {
   const original = settings.count('original_max_position_embeddings', maxPositions);
   const factor = settings.positive('factor', maxPositions / original);
   const magnitude = (weight: number): number => (factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1);
-  const [part, whole] = [settings.optionalPositive('mscale'), settings.optionalPositive('mscale_all_dim')]; // prettier-ignore
-  const natural = part !== null && whole !== null ? magnitude(part) / magnitude(whole) : magnitude(1); // prettier-ignore
+  const [part, whole] = [settings.optionalPositive('mscale'), settings.optionalPositive('mscale_all_dim')];
+  const natural = part !== null && whole !== null ? magnitude(part) / magnitude(whole) : magnitude(1);
   return {
     kind: 'yarn',
     factor,

@@ -18,6 +18,11 @@ export class SiteRecorder {
   }
 }
 
+/** Options of a node: the name of its output, where it has one. */
+export interface Naming {
+  readonly name?: string;
+}
+
 /** Sites below a prefix: of one block. */
 export interface Sites {
   readonly named: (site: string) => { readonly name: string };

@@ -11,7 +11,7 @@ import type { BlockRows, TensorRow } from './decoder-tensors.js';
 import type { Decoder } from './family.js';
 import { WEIGHT_TYPES, type MatchedTensor } from './match-tensors.js';
 import { buildActivation, buildCap, buildLinear, buildNorm, type Writing } from './parts.js';
-import { SiteRecorder, sitesBelow, type Sites } from './site-recorder.js';
+import { SiteRecorder, sitesBelow, type Naming, type Sites } from './site-recorder.js';
 
 export interface WrittenDecoder {
   readonly model: ModelProto;
@@ -72,7 +72,7 @@ function shapes(g: GraphBuilder, ids: Value): Writing['over'] {
   const lead = g.op('Shape', [ids]);
   return (...tail) => {
     const key = tail.join(' ');
-    const made = known.get(key) ?? g.op('Concat', [lead, g.integers(...tail)], { attributes: { axis: 0 } }); // prettier-ignore
+    const made = known.get(key) ?? g.op('Concat', [lead, g.integers(...tail)], { attributes: { axis: 0 } });
     known.set(key, made);
     return made;
   };
@@ -88,7 +88,7 @@ interface Intake {
 function buildIntake({ g, spec, weight }: Writing, embedded: Value, intake: Intake): Value {
   const { positions, parts, sites } = intake;
   const { embeddingScale } = spec;
-  const scaled = embeddingScale === 1 ? embedded : g.op('Mul', [embedded, g.scalar(embeddingScale)]); // prettier-ignore
+  const scaled = embeddingScale === 1 ? embedded : g.op('Mul', [embedded, g.scalar(embeddingScale)]);
   if (positions === null) return scaled;
   const rows = g.op('Gather', [weight(positions), parts.positions], sites.named('hook_pos_embed'));
   return g.op('Add', [scaled, rows]);
@@ -106,12 +106,17 @@ function buildBlock(writing: Writing, x: Value, { rows, n, parts, sites }: Block
   const layer = spec.layers[n] as (typeof spec.layers)[number];
   const normed = buildNorm(writing, x, { rows: rows.ln1, name: 'ln1', sites });
   const attended = buildAttention(writing, { x: normed, rows, layer, parts, sites });
-  const attention = branchOut(writing, attended, { post: rows.ln1Post, name: 'ln1_post', site: 'hook_attn_out', sites }); // prettier-ignore
+  const attention = branchOut(writing, attended, {
+    post: rows.ln1Post,
+    name: 'ln1_post',
+    site: 'hook_attn_out',
+    sites,
+  });
   const mid = spec.parallel ? x : g.op('Add', [x, attention], sites.named('hook_resid_mid'));
   sites.same('hook_mlp_in', mid.name);
   const from = buildNorm(writing, mid, { rows: rows.ln2, name: 'ln2', sites });
   const mapped = buildMlp(writing, from, { rows: rows.mlp, sites });
-  const mlp = branchOut(writing, mapped, { post: rows.ln2Post, name: 'ln2_post', site: 'hook_mlp_out', sites }); // prettier-ignore
+  const mlp = branchOut(writing, mapped, { post: rows.ln2Post, name: 'ln2_post', site: 'hook_mlp_out', sites });
   if (!spec.parallel) return g.op('Add', [mid, mlp], sites.named('hook_resid_post'));
   return g.op('Add', [g.op('Add', [mlp, attention]), x], sites.named('hook_resid_post'));
 }
@@ -140,14 +145,13 @@ function buildMlp(
 ): Value {
   const { g, spec, over } = writing;
   const pre = sites.named('mlp.hook_pre');
-  const post = sites.named('mlp.hook_post');
-  const map = (row: typeof rows.up, name = {}): Value =>
-    g.op('Reshape', [buildLinear(writing, x, row), over(spec.mlpWidth)], name);
+  const map = (row: typeof rows.up, options: Naming = {}): Value =>
+    g.op('Reshape', [buildLinear(writing, x, row), over(spec.mlpWidth)], options);
+  const bent = buildActivation(g, spec.activation, map(rows.kind === 'gated' ? rows.gate : rows.up, pre));
   if (rows.kind === 'plain') {
-    const bent = buildActivation(g, spec.activation, map(rows.up, pre));
     sites.same('mlp.hook_post', bent.name);
     return buildLinear(writing, bent, rows.down);
   }
-  const gate = buildActivation(g, spec.activation, map(rows.gate, pre));
-  return buildLinear(writing, g.op('Mul', [gate, map(rows.up)], post), rows.down);
+  const post = g.op('Mul', [bent, map(rows.up)], sites.named('mlp.hook_post'));
+  return buildLinear(writing, post, rows.down);
 }

@@ -40,7 +40,7 @@ export async function writeFolderModel(folder: string): Promise<FolderModel> {
   const used = new Set([...tensors.values()].map((tensor) => tensor.file));
   return {
     onnx: joinChunks(encodeModel(model)),
-    weights: [...used].sort().map((location) => ({ location, path: stored.paths.get(location) ?? '' })), // prettier-ignore
+    weights: [...used].sort().map((location) => ({ location, path: stored.paths.get(location) ?? '' })),
     family: decoder.family.title,
     maxPositions: decoder.spec.maxPositions,
     sites,
@@ -69,7 +69,7 @@ function within<T>(place: string, check: () => T): T {
     return check();
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    throw new InputError(`${place}: ${error.message}`, { ...error.details, path: place }, { cause: error }); // prettier-ignore
+    throw new InputError(`${place}: ${error.message}`, { ...error.details, path: place }, { cause: error });
   }
 }
 

@@ -12,9 +12,23 @@ const LENGTH_BYTES = 8;
 
 /** Bits of an element by the format's names; types that we do not read are listed so that their sizes are checked alike. */
 const BITS: Readonly<Record<string, number>> = {
-  ...{ F64: 64, F32: 32, F16: 16, BF16: 16, I64: 64, I32: 32, I16: 16, I8: 8, U64: 64, U32: 32, U16: 16, U8: 8, BOOL: 8 },
+  ...{
+    F64: 64,
+    F32: 32,
+    F16: 16,
+    BF16: 16,
+    I64: 64,
+    I32: 32,
+    I16: 16,
+    I8: 8,
+    U64: 64,
+    U32: 32,
+    U16: 16,
+    U8: 8,
+    BOOL: 8,
+  },
   ...{ F8_E4M3: 8, F8_E5M2: 8, F8_E8M0: 8, F8_E4M3FNUZ: 8, F8_E5M2FNUZ: 8, F6_E2M3: 6, F6_E3M2: 6, F4: 4, C64: 64 },
-}; // prettier-ignore
+};
 
 /**
  * The tensors of one file, by name.
@@ -32,7 +46,10 @@ export async function readSafetensorsHeader(
     if (tensor === '__metadata__') continue;
     const { dtype, shape, from, to } = checkEntry(file, tensor, entry);
     if (start + to > bytes)
-      throw damaged(file, `tensor "${shownName(tensor)}" ends at byte ${start + to}, the file at ${bytes}: it is cut short`); // prettier-ignore
+      throw damaged(
+        file,
+        `tensor "${shownName(tensor)}" ends at byte ${start + to}, the file at ${bytes}: it is cut short`,
+      );
     tensors.set(tensor, { dtype, shape, file: name, offset: start + from, bytes: to - from });
   }
   return tensors;
@@ -53,7 +70,7 @@ async function readHeaderText(
     await handle.read(lead, 0, LENGTH_BYTES, 0);
     const length = size < LENGTH_BYTES ? -1 : Number(lead.readBigUInt64LE());
     if (length < 2 || length > MAX_HEADER_BYTES || LENGTH_BYTES + length > size)
-      throw damaged(file, pointerText(lead) ?? `a header of ${length} bytes does not fit a file of ${size} bytes`); // prettier-ignore
+      throw damaged(file, pointerText(lead) ?? `a header of ${length} bytes does not fit a file of ${size} bytes`);
     const header = Buffer.alloc(length);
     const { bytesRead } = await handle.read(header, 0, length, LENGTH_BYTES);
     if (bytesRead < length) throw damaged(file, 'its header is cut short');
@@ -94,11 +111,13 @@ function checkEntry(file: string, tensor: string, entry: unknown): Entry {
   const sizes = numbers(shape);
   const [from, to, ...rest] = numbers(offsets) ?? [];
   if (bits === undefined || sizes === null || from === undefined || to === undefined || rest.length > 0)
-    // prettier-ignore
     throw damaged(file, `tensor "${shownName(tensor)}" has no valid dtype, shape and data_offsets`);
   const bytes = (sizes.reduce((product, size) => product * size, 1) / 8) * bits;
   if (to - from !== bytes)
-    throw damaged(file, `tensor "${shownName(tensor)}" ${String(dtype)} [${sizes.join(', ')}] needs ${bytes} bytes, its range holds ${to - from}`); // prettier-ignore
+    throw damaged(
+      file,
+      `tensor "${shownName(tensor)}" ${String(dtype)} [${sizes.join(', ')}] needs ${bytes} bytes, its range holds ${to - from}`,
+    );
   return { dtype: dtype as string, shape: sizes, from, to };
 }
 

@@ -98,7 +98,9 @@ function misplaced(name: string, tensor: string, place: string | undefined): Inp
 /** What lies in the folder instead, and how safetensors are made of it. */
 async function noWeights(folder: string): Promise<InputError> {
   const names = await readdir(folder).catch(() => []);
-  const other = names.find((name) => /^(pytorch_model|tf_model|flax_model|adapter_model)|\.(bin|pt|pth|gguf|h5|msgpack)$/.test(name)); // prettier-ignore
+  const other = names.find((name) =>
+    /^(pytorch_model|tf_model|flax_model|adapter_model)|\.(bin|pt|pth|gguf|h5|msgpack)$/.test(name),
+  );
   const parts = names.find((name) => name.endsWith('.safetensors'));
   const advice = other?.startsWith('adapter')
     ? 'This is an adapter: merge it into its model (merge_and_unload) and save that with save_pretrained'

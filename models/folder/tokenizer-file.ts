@@ -3,7 +3,14 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Files of tokenizers that transformers converts. */
-const OTHERS: readonly string[] = ['tokenizer.model', 'vocab.json', 'vocab.txt', 'spiece.model', 'sentencepiece.bpe.model', 'merges.txt']; // prettier-ignore
+const OTHERS: readonly string[] = [
+  'tokenizer.model',
+  'vocab.json',
+  'vocab.txt',
+  'spiece.model',
+  'sentencepiece.bpe.model',
+  'merges.txt',
+];
 
 /** A sentence of advice for a tokenizer.json that could not be read; null where its folder holds no other tokenizer. */
 export async function tokenizerAdvice(file: string): Promise<string | null> {

@@ -2,7 +2,15 @@
 // gain is 1 + w, embeddings times √width, capped scores and logits, every other layer with a sliding window.
 import type { ConfigFields } from '../config-fields.js';
 import type { LayerSpec } from '../decoder-spec.js';
-import { llamaRows, readActivation, readSizes, ROTARY_BUFFERS, type Decoder, type Family, type Sizes } from '../family.js'; // prettier-ignore
+import {
+  llamaRows,
+  readActivation,
+  readSizes,
+  ROTARY_BUFFERS,
+  type Decoder,
+  type Family,
+  type Sizes,
+} from '../family.js';
 import { readLayerKinds, readLayers, windowOf } from '../layer-kinds.js';
 import { readRotary } from '../rotary-settings.js';
 

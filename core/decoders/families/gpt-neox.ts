@@ -3,7 +3,7 @@
 import type { ConfigFields } from '../config-fields.js';
 import type { DecoderSpec } from '../decoder-spec.js';
 import { layerNorm, linear, type BlockRows, type DecoderRows } from '../decoder-tensors.js';
-import { plainScale, readActivation, readSizes, ROTARY_BUFFERS, type Decoder, type Family } from '../family.js'; // prettier-ignore
+import { plainScale, readActivation, readSizes, ROTARY_BUFFERS, type Decoder, type Family } from '../family.js';
 import { readLayers } from '../layer-kinds.js';
 import { readRotary } from '../rotary-settings.js';
 

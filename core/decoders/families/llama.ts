@@ -1,7 +1,15 @@
 // Llama (Touvron et al. 2023; Llama 3) as transformers' LlamaForCausalLM stores and computes it: RMSNorm, rotary positions, grouped
 // key-value heads, a gated MLP; biases only where attention_bias and mlp_bias say so.
 import type { ConfigFields } from '../config-fields.js';
-import { llamaRows, plainScale, readActivation, readSizes, ROTARY_BUFFERS, type Decoder, type Family } from '../family.js'; // prettier-ignore
+import {
+  llamaRows,
+  plainScale,
+  readActivation,
+  readSizes,
+  ROTARY_BUFFERS,
+  type Decoder,
+  type Family,
+} from '../family.js';
 import { readLayers } from '../layer-kinds.js';
 import { readRotary } from '../rotary-settings.js';
 

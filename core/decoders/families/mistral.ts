@@ -2,7 +2,15 @@
 // window, where one is set (4,096 where config.json does not say).
 import { InputError } from '../../../schemas/errors.js';
 import { EXPORT_ADVICE, type ConfigFields } from '../config-fields.js';
-import { llamaRows, plainScale, readActivation, readSizes, ROTARY_BUFFERS, type Decoder, type Family } from '../family.js'; // prettier-ignore
+import {
+  llamaRows,
+  plainScale,
+  readActivation,
+  readSizes,
+  ROTARY_BUFFERS,
+  type Decoder,
+  type Family,
+} from '../family.js';
 import { readLayerKinds, readLayers } from '../layer-kinds.js';
 import { readRotary } from '../rotary-settings.js';
 

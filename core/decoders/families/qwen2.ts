@@ -2,7 +2,17 @@
 // and values, and layers from max_window_layers on that see a sliding window where use_sliding_window says so.
 import type { ConfigFields } from '../config-fields.js';
 import type { LayerSpec } from '../decoder-spec.js';
-import { llamaRows, plainScale, readActivation, readSizes, ROTARY_BUFFERS, type Decoder, type Family, type LlamaRows, type Sizes } from '../family.js'; // prettier-ignore
+import {
+  llamaRows,
+  plainScale,
+  readActivation,
+  readSizes,
+  ROTARY_BUFFERS,
+  type Decoder,
+  type Family,
+  type LlamaRows,
+  type Sizes,
+} from '../family.js';
 import { readLayerKinds, readLayers, windowOf } from '../layer-kinds.js';
 import { readRotary } from '../rotary-settings.js';
 
