@@ -7,10 +7,10 @@ import { checkSites } from '../../../models/check-sites.js';
 import { writeFolderModel } from '../../../models/folder/folder-model.js';
 import { openModel } from '../../../models/open-model.js';
 import { runModel } from '../../../models/run-model.js';
-import { largestError, tensorOf } from '../autodiff/gradient-errors.js';
+import { asFloat64, largestError, tensorOf } from '../autodiff/gradient-errors.js';
 import { FOLDERS, MODELS, readReference } from './reference.js';
 
-/** Of block outputs and logits; of what lies inside a block, which a norm's gain can enlarge after it was rounded. */
+/** Of block outputs against float64 and of logits; of what else PyTorch computes in float32, its own rounding included. */
 const TOLERANCE = 1e-6;
 const INSIDE_TOLERANCE = 2e-6;
 const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
@@ -32,9 +32,12 @@ describe.each(MODELS)('%s', (name) => {
       const expected = tensorOf(reference.tensors, site);
       const value = got.get(site);
       expect(value?.dims, site).toEqual(expected.shape);
-      const isOutput = site === 'logits' || site.endsWith('hook_resid_post');
-      const error = largestError((value?.data ?? []) as ArrayLike<number>, asFloat32(expected));
-      expect(error, site).toBeLessThanOrEqual(isOutput ? TOLERANCE : INSIDE_TOLERANCE);
+      const found = (value?.data ?? []) as ArrayLike<number>;
+      const tolerance = site === 'logits' ? TOLERANCE : INSIDE_TOLERANCE;
+      expect(largestError(found, asFloat32(expected)), site).toBeLessThanOrEqual(tolerance);
+      const exact = reference.tensors.get(`f64.${site}`);
+      expect(exact !== undefined, site).toBe(site.endsWith('hook_resid_post'));
+      if (exact) expect(largestError(found, asFloat64(exact)), site).toBeLessThanOrEqual(TOLERANCE);
     }
   });
 
