@@ -122,6 +122,6 @@ export class ConfigFields {
 
 /** A value of a file as a message may show it. */
 export function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'nothing';
+  const text = value === undefined ? 'nothing' : JSON.stringify(value);
   return text.length <= 120 ? text : `${text.slice(0, 117)}...`;
 }

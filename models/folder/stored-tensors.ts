@@ -19,11 +19,6 @@ export interface StoredTensors {
   readonly paths: ReadonlyMap<string, string>;
 }
 
-/** Whether a folder holds weights that `readStoredTensors` reads. */
-export async function hasSafetensors(folder: string): Promise<boolean> {
-  return (await isFile(path.join(folder, SINGLE))) || (await isFile(path.join(folder, INDEX)));
-}
-
 /** @throws InputError where there are none, or index and files do not agree */
 export async function readStoredTensors(folder: string): Promise<StoredTensors> {
   if (await isFile(path.join(folder, SINGLE))) {

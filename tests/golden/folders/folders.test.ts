@@ -1,5 +1,6 @@
 // Graphs that we write for folders of config.json and safetensors against PyTorch (tests/fixtures/folders/make_folders.py): values of
 // every block with ONNX Runtime's optimiser off and fully on, sites by construction against the structural resolver, gradients.
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { FAMILIES, FAMILY_NAMES } from '../../../core/decoders/families.js';
 import { asFloat32 } from '../../../core/tensor/safetensors.js';
@@ -18,6 +19,12 @@ const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
 it('there is a model of every family', async () => {
   const families = await Promise.all(MODELS.map(async (name) => (await writeFolderModel(FOLDERS + name)).family));
   expect([...new Set(families)].sort()).toEqual(FAMILY_NAMES.map((name) => FAMILIES[name].title).sort());
+});
+
+it('the graphs are those of before: another byte is another model, whose every result would be computed anew', async () => {
+  const hash = createHash('sha256');
+  for (const name of [...MODELS].sort()) hash.update((await writeFolderModel(FOLDERS + name)).onnx);
+  expect(hash.digest('hex')).toBe('GRAPHS');
 });
 
 describe.each(MODELS)('%s', (name) => {
