@@ -31,7 +31,7 @@ export function addModel(program: Command, start: Start): void {
   });
   addCommand(model, 'inspect <file>', {
     description: 'layers, widths, and the sites of an ONNX model with the tensors behind them',
-    examples: [['assay model inspect model.onnx', 'a file, or a Hugging Face-style folder']],
+    examples: [['assay model inspect model.onnx', 'a file, or a folder as Hugging Face saves models']],
   }).action((file: string) => start((context) => inspect(file, context)));
   addCommand(model, 'run <file>', {
     description: 'run a model on token ids and write the wanted sites as a safetensors file',
