@@ -12,7 +12,7 @@ export interface RmOptions {
 }
 
 export function addRm(program: Command, start: Start): void {
-  addCommand(program, 'rm <run|suite>', {
+  addCommand(program, 'rm <run>', {
     description: 'forget a run: its records and the names of its datasets; `gc --apply` frees the data',
     examples: [
       ['assay rm kjv', 'refused while the run has not ended'],

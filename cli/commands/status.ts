@@ -21,7 +21,7 @@ const LOOK_MS = 2000;
 const CLEAR_SCREEN = '\u001b[2J\u001b[H';
 
 export function addStatus(program: Command, start: Start): void {
-  addCommand(program, 'status <run|suite>', {
+  addCommand(program, 'status <run>', {
     description: 'progress by stage, from the store alone: done = commits, planned = the stored plan',
     examples: [
       ['assay status kjv', 'one look'],

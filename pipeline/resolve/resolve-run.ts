@@ -59,7 +59,7 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
   const source = await openSourceModel({ file, folder, places, tokenizer, corpus, engine });
   const { structure } = source;
   checkVocabulary(tokenizer, structure, places);
-  checkContext(file, structure);
+  checkContext(file, structure, source.summary?.family ?? null);
   const sites = selectSites(file, structure);
   const edits = await editsOf(file, structure, folder);
   const values = edits.files.map(({ sha256, bytes }) =>
@@ -206,11 +206,11 @@ function checkVocabulary({ summary }: OpenedTokenizer, model: ModelStructure, pl
   );
 }
 
-function checkContext(file: RunFile, model: ModelStructure): void {
+function checkContext(file: RunFile, model: ModelStructure, family: string | null): void {
   const { contextTokens } = file.model;
   if (model.maxPositions === null || contextTokens <= model.maxPositions) return;
   throw new InputError(
-    `model.contextTokens is ${contextTokens}, but the model's ${model.family === null ? `position table has ${model.maxPositions} rows` : `config.json allows ${model.maxPositions} positions`}. Set model.contextTokens to ${model.maxPositions} or less.`,
+    `model.contextTokens is ${contextTokens}, but the model's ${family === null ? `position table has ${model.maxPositions} rows` : `config.json allows ${model.maxPositions} positions`}. Set model.contextTokens to ${model.maxPositions} or less.`,
     { contextTokens, maxPositions: model.maxPositions },
   );
 }
