@@ -15,7 +15,8 @@ import type { DictionaryObjects } from '../../reading/dictionary/dictionary.js';
 import { putDataFile } from '../../storage/records/data-objects.js';
 import { writeSegment } from '../../storage/records/segments.js';
 import type { TableColumns, TableName } from '../../storage/tables/layouts.js';
-import { TableWriter, type TableFile } from '../../storage/tables/table-writer.js';
+import type { TableFile } from '../../storage/tables/table-file.js';
+import { TableWriter } from '../../storage/tables/table-writer.js';
 import { DOCUMENT_TOKENS, drawShard, expectedFirings, shardTokens, type SyntheticShape } from './synthetic-shards.js';
 
 export interface BuildOptions extends SyntheticShape {
@@ -142,7 +143,7 @@ async function putTable<T extends TableName>(
   const writer = await TableWriter.open({
     ...at,
     path: path.join(options.folder, `${at.table}.arrow`),
-    metadata: { key: KEY },
+    metadata: null,
   });
   await writer.write(columns);
   const records: ObjectRecord[] = [];

@@ -130,7 +130,8 @@ async function scanRows<Table extends ScannedTable>(
   );
   const wanted = new Set(docs);
   for await (const { columns } of readBatches(table, plan, { store, counters })) {
-    columns.doc.forEach((doc, row) => {
+    const { doc: rows } = columns as TableColumns[ScannedTable];
+    rows.forEach((doc, row) => {
       if (wanted.has(doc)) take(columns, row, doc);
     });
   }

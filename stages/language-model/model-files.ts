@@ -8,6 +8,7 @@ import { buildModel } from '../../core/language-model/export-model.js';
 import { stateTensors } from '../../core/language-model/state.js';
 import { asFloat32, decodeSafetensors, encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
 import { DataError } from '../../schemas/errors.js';
+import { columnsFromRows } from '../../storage/tables/row-objects.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { LanguageModelConfig } from './config.js';
 import type { SpoolFile } from '../stage.js';
@@ -97,21 +98,7 @@ async function writeLog({ folder, key, shard, config, log }: ModelOutputParts): 
     shard,
     metadata: { key, architecture: config.model.architecture, units: 'loss: nats per token' },
   });
-  const column = (name: Exclude<keyof LossRow, 'split'>): Float64Array =>
-    Float64Array.from(log, (row) => row[name] ?? NaN);
-  // These columns are a dictionary's.
-  const none = (): Float64Array => new Float64Array(log.length).fill(NaN);
-  await writer.write({
-    split: log.map((row) => row.split),
-    step: column('step'),
-    tokens: column('tokens'),
-    loss: column('loss'),
-    fvu: none(),
-    l0: none(),
-    deadFraction: none(),
-    lr: column('lr'),
-    gradNorm: column('gradNorm'),
-  });
+  await writer.write(columnsFromRows('training', log));
   return writer.finish();
 }
 

@@ -6,6 +6,7 @@ import { foldToRaw } from '../../core/dictionaries/scale.js';
 import { parameterTensors, stateTensors, type StateArrays, type StateSizes } from '../../core/dictionaries/state.js';
 import { decodeSafetensors, encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
 import { DataError } from '../../schemas/errors.js';
+import { columnsFromRows } from '../../storage/tables/row-objects.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { SpoolFile } from '../stage.js';
 import type { TrainConfig } from './config.js';
@@ -103,7 +104,7 @@ async function writeWeights(parts: OutputParts, metadata: Record<string, string>
   return { ...file, table: 'weights', extension: 'safetensors', rows: sizes.features, batches: [] };
 }
 
-async function writeTraining(parts: OutputParts, metadata: Record<string, string>): Promise<SpoolFile[]> {
+async function writeTraining(parts: OutputParts, metadata: { readonly units: string }): Promise<SpoolFile[]> {
   const { log, folder, key, shard } = parts;
   const writer = await TableWriter.open({
     table: 'training',
@@ -111,19 +112,7 @@ async function writeTraining(parts: OutputParts, metadata: Record<string, string
     shard,
     metadata: { ...metadata, key },
   });
-  const column = (name: Exclude<keyof TrainingRow, 'split'>): Float64Array =>
-    Float64Array.from(log, (row) => row[name] ?? NaN);
-  await writer.write({
-    split: log.map((row) => row.split),
-    step: column('step'),
-    tokens: column('tokens'),
-    loss: column('loss'),
-    fvu: column('fvu'),
-    l0: column('l0'),
-    deadFraction: column('deadFraction'),
-    lr: column('lr'),
-    gradNorm: column('gradNorm'),
-  });
+  await writer.write(columnsFromRows('training', log));
   return writer.finish();
 }
 

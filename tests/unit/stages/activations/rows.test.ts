@@ -100,7 +100,7 @@ describe('the layout of a shard', () => {
         table: 'tokens',
         path: file,
         shard: 's',
-        metadata: {},
+        metadata: null,
       });
       const doc = TOKENS.doc.subarray(n, n + 1);
       await writer.write({

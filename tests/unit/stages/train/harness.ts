@@ -152,7 +152,7 @@ async function storeShard(
     table: 'activations',
     path: file,
     shard: shard.name,
-    metadata: {},
+    metadata: null,
     width,
     dtype,
   });
