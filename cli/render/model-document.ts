@@ -1,7 +1,7 @@
 // What `assay model inspect` says of a model, as its JSON document. Pure.
 import type { z } from 'zod';
 import type { BrokenIdentity } from '../../core/hooks/identities.js';
-import type { modelInspectDocument } from '../../schemas/documents/results.js';
+import type { modelInspectDocument } from '../../schemas/documents/models.js';
 import type { ModelSummary } from '../../models/open-model.js';
 
 type Document = z.infer<typeof modelInspectDocument>;

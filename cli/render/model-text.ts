@@ -1,6 +1,6 @@
 // How a model looks to a person. Pure.
 import type { z } from 'zod';
-import type { modelInspectDocument } from '../../schemas/documents/results.js';
+import type { modelInspectDocument } from '../../schemas/documents/models.js';
 import { countText } from './quantities.js';
 import { textTable } from './text-table.js';
 

@@ -12,7 +12,7 @@ import { loadRunFile } from '../../../pipeline/files/load.js';
 import { findSteps, planSteps, stepsOfRun } from '../../../pipeline/plan/steps.js';
 import { resolveRun, type ResolvedWithUploads } from '../../../pipeline/resolve/resolve-run.js';
 import { InputError } from '../../../schemas/errors.js';
-import { modelInspectDocument } from '../../../schemas/documents/results.js';
+import { modelInspectDocument } from '../../../schemas/documents/models.js';
 import type { GivenModel, ResolvedRun } from '../../../schemas/resolved-run.js';
 import type { StageName } from '../../../schemas/stages.js';
 import { createPinnedReader } from '../../../stages/pinned.js';

@@ -4,7 +4,7 @@ import type { Commit, ObjectRecord, Snapshot } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { mapParallel } from '../../storage/records/parallel.js';
 import { getSnapshot, latestSnapshot, listDatasets, readSnapshotCommits } from '../../storage/records/snapshots.js';
-import { findDataset, findDictionary, type DictionaryName } from './dataset-names.js';
+import { findDataset, findDictionary, type DictionaryName } from './given-names.js';
 
 const READS_AT_ONCE = 16;
 

@@ -2,13 +2,13 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
-import type { exportDocument } from '../../schemas/documents/results.js';
+import type { exportDocument } from '../../schemas/documents/datasets.js';
 import { InputError } from '../../schemas/errors.js';
 import type { Snapshot } from '../../schemas/records.js';
 import { exportParquet } from './parquet.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { isTableName } from '../../storage/tables/layouts.js';
-import { snapshotObjects } from '../datasets/datasets.js';
+import { snapshotObjects } from '../datasets/pinned.js';
 
 /** One file per table. @throws InputError for a dataset that is no table */
 export async function exportTables(

@@ -1,6 +1,6 @@
 // What a name given by a user may mean.
 import { describe, expect, it } from 'vitest';
-import { findDataset, findDictionary } from '../../../reading/datasets/dataset-names.js';
+import { findDataset, findDictionary } from '../../../reading/datasets/given-names.js';
 
 const DATASETS = [
   'kjv/documents',

@@ -23,14 +23,13 @@ import {
 import { halfToFloat, halfsToFloats } from '../../core/tensor/half.js';
 import { ResourceError } from '../../schemas/errors.js';
 import type { ObjectRecord } from '../../schemas/records.js';
-import { hasOptions } from '../../storage/tables/arrow-types.js';
-import { toInt64, toUint64 } from '../../storage/tables/arrow-write.js';
+import { toInt64, toUint64 } from '../../storage/tables/int64.js';
 import { sliceColumn, stride, type ColumnData } from '../../storage/tables/column-data.js';
 import { isPlain, leafType, type ColumnSpec, type Leaf, type TableOptions } from '../../storage/tables/columns.js';
 import { LAYOUTS, type Layout, type TableName } from '../../storage/tables/layouts.js';
 import { packColumns } from '../../storage/tables/pack.js';
 import type { LeafValues, Scalar, TypedValues } from '../../storage/tables/scalars.js';
-import { readTableOptions } from '../../storage/tables/read.js';
+import { hasOptions, readTableOptions } from '../../storage/tables/file-schema.js';
 import { readBatches, type ReadOptions } from '../../storage/scan/batch-reader.js';
 import { planRanges } from '../../storage/scan/planner.js';
 

@@ -1,16 +1,16 @@
 // The tables of a run as one SQL query sees them: pinned snapshots that stand on the same tokens.
 import type { z } from 'zod';
-import type { sqlDocument } from '../../schemas/documents/results.js';
+import type { sqlDocument } from '../../schemas/documents/features.js';
 import { InputError } from '../../schemas/errors.js';
 import type { ObjectRecord, Snapshot } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import type { TableSource } from './duckdb-tables.js';
-import { MAIN_SCHEMA, runSql } from './sql.js';
+import type { TableSource } from './load-table.js';
+import { MAIN_SCHEMA, runSql } from './select.js';
 import { sqlTables } from '../../storage/tables/layouts.js';
 import { listRuns } from '../../storage/records/runs.js';
 import { latestSnapshot, listDatasets } from '../../storage/records/snapshots.js';
-import { dictionariesOf, dictionaryDataset, type DictionaryName } from '../datasets/dataset-names.js';
-import { objectsOf, pinDictionary, type PinnedDictionary } from '../dictionary/open-dictionary.js';
+import { dictionariesOf, dictionaryDataset, type DictionaryName } from '../datasets/given-names.js';
+import { objectsOf, pinDictionary, type PinnedDictionary } from '../dictionary/snapshots.js';
 import { findRun } from '../../storage/records/run-history.js';
 
 export interface SqlRequest {
