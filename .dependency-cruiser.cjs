@@ -26,14 +26,14 @@ const CORE = {
   tensor: ['identity'],
   onnx: ['identity', 'tensor'],
   autodiff: ['identity', 'tensor', 'onnx'],
-  hooks: ['identity', 'tensor', 'onnx', 'autodiff'],
+  hooks: ['identity', 'text', 'tensor', 'onnx', 'autodiff'],
   decoders: ['identity', 'tensor', 'onnx'],
   order: ['identity', 'tensor'],
   optimise: ['identity', 'tensor', 'onnx', 'autodiff'],
   dictionaries: ['identity', 'tensor', 'onnx', 'autodiff', 'order', 'optimise'],
   'language-model': ['identity', 'tensor', 'onnx', 'autodiff', 'order', 'optimise'],
   circuits: ['identity', 'tensor', 'onnx', 'autodiff', 'hooks', 'dictionaries'],
-  corpus: ['identity', 'tensor'],
+  corpus: ['identity', 'text', 'tensor'],
   evidence: ['identity', 'tensor'],
 };
 

@@ -1,11 +1,12 @@
 // A Temporal dev server of one's own, with its state in a SQLite file: for local stacks and tests, not for production.
 import path from 'node:path';
 import { Connection } from '@temporalio/client';
+import { SEARCH_ATTRIBUTES } from '../schemas/orchestration.js';
 import { locateServer } from './locate.js';
 import { type RunningServer, startServerProcess, withFreePorts } from './server-process.js';
 
 /** Search attributes that runs are listed by, all of type Keyword. */
-export const SEARCH_ATTRIBUTES = ['AssayRun', 'AssayStage', 'AssayOwner', 'AssayModel'] as const;
+const ATTRIBUTES = Object.values(SEARCH_ATTRIBUTES);
 
 export interface TemporalServerOptions {
   /** SQLite file that holds the server's state; starting again on it continues where the server stopped. */
@@ -54,7 +55,7 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
 }
 
 function serverArgs(dbFile: string, port: string, uiPort: string): string[] {
-  const attributes = SEARCH_ATTRIBUTES.flatMap((name) => ['--search-attribute', `${name}=Keyword`]);
+  const attributes = ATTRIBUTES.flatMap((name) => ['--search-attribute', `${name}=Keyword`]);
   return [
     ...['server', 'start-dev', '--db-filename', dbFile, '--ip', '127.0.0.1'],
     ...['--port', port, '--ui-port', uiPort, '--log-level', 'warn', ...attributes],
@@ -67,7 +68,7 @@ async function isReady(address: string): Promise<boolean> {
   try {
     await connection.workflowService.describeNamespace({ namespace: 'default' });
     const found = await connection.operatorService.listSearchAttributes({ namespace: 'default' });
-    return SEARCH_ATTRIBUTES.every((name) => name in found.customAttributes);
+    return ATTRIBUTES.every((name) => name in found.customAttributes);
   } finally {
     await connection.close();
   }

@@ -1,6 +1,7 @@
 // The named places of a model, one row per kind. A new kind of site is one more row; how it is found is asked of the structure's
 // own file (attention.ts, heads.ts, mlp.ts, norms.ts …). Values are those of the unprocessed weights: nothing is folded or
 // centred. What is not certain is left out, with the reason.
+import { sitePattern } from './site-pattern.js';
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import { graphOf } from '../onnx/cut.js';
 import type { ModelProto } from '../onnx/proto.js';
@@ -194,8 +195,7 @@ export function matchSites<S extends { readonly name: string }>(
   sites: readonly S[],
 ): { readonly sites: S[]; readonly unmatched: string[] } {
   const matchers = patterns.map((pattern) => {
-    const escaped = pattern.split('*').map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'));
-    const expression = new RegExp(`^${escaped.join('[^.]*')}$`);
+    const expression = sitePattern(pattern);
     return { pattern, matches: (site: S) => expression.test(site.name) };
   });
   return {

@@ -1,5 +1,6 @@
 // Rules that tie several fields of a run file together. They read plain data and pass over fields of a wrong type,
 // so that they speak in the same breath as the schema.
+import { sitePattern } from '../../core/hooks/site-pattern.js';
 import { editFindings } from './edit-rules.js';
 import { nodeAt } from './json-schema.js';
 import type { JsonSchemaNode } from './json-schema.js';
@@ -165,7 +166,7 @@ function saeHooks(fields: Fields): Finding[] {
   return fields.list('saes').flatMap((_, index) => {
     const path = ['saes', index, 'hook'];
     const hook = fields.text(...path);
-    if (hook === null || hooks.some((pattern) => matchesSite(pattern, hook))) return [];
+    if (hook === null || hooks.some((pattern) => sitePattern(pattern).test(hook))) return [];
     const near = nearestNames(hook, hooks, 1)[0];
     const remedy =
       near === undefined ? 'add it to activations.hooks' : `did you mean \`${near}\`? else add it to activations.hooks`;
@@ -259,10 +260,4 @@ function batchHoldsContext(fields: Fields): Finding[] {
 /** Indices of values that stand earlier in the list already. */
 export function repeated(values: readonly unknown[]): number[] {
   return values.flatMap((value, index) => (typeof value === 'string' && values.indexOf(value) < index ? [index] : []));
-}
-
-/** Whether a site is meant by an entry of `activations.hooks`, where `*` stands for any text without a dot. */
-export function matchesSite(pattern: string, site: string): boolean {
-  const parts = pattern.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
-  return new RegExp(`^${parts.join('[^.]*')}$`).test(site);
 }

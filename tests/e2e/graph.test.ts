@@ -1,6 +1,5 @@
 // A run is a graph of steps: encoding begins while another dictionary is trained; the bytes are those of the stages one after the
 // other, and killing a worker while steps go side by side changes none of them. Runs of the release before go on as they were.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runWorkflowId } from '../../cli/orchestration/control.js';
@@ -8,7 +7,9 @@ import type { RunInput } from '../../schemas/messages.js';
 import { LIMITS, QUEUES, WORKFLOWS } from '../../schemas/orchestration.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
-import { createProject, type Project, type ProjectOptions } from './harness/project.js';
+import type { RunEvent } from '../../schemas/records.js';
+import { eventsOf, untilEvent } from './harness/events.js';
+import { createProject, type ProjectOptions } from './harness/project.js';
 import { untilStatus } from './harness/watch.js';
 import { startTestWorker } from './harness/worker.js';
 
@@ -31,21 +32,12 @@ const GRAPH: NonNullable<ProjectOptions['run']> = {
   ],
 };
 
-interface Event {
-  readonly type: string;
-  readonly data: { readonly stage?: string; readonly step?: string };
-}
-
-async function eventsOf(project: Project): Promise<readonly Event[]> {
-  return (await project.json<{ events: readonly Event[] }>('logs', 'small')).events;
-}
-
-const place = (events: readonly Event[], type: string, step: string): number =>
-  events.findIndex((event) => event.type === type && event.data.step === step);
+const place = (events: readonly RunEvent[], type: string, step: string): number =>
+  events.findIndex((event) => event.type === type && event.data['step'] === step);
 
 describe('two sites with four dictionaries', () => {
   let digests: Record<string, string>;
-  let events: readonly Event[];
+  let events: readonly RunEvent[];
   beforeAll(async () => {
     const project = await createProject({ address: temporal.address, run: GRAPH });
     const worker = await startTestWorker(project, { address: temporal.address, slots: 2 });
@@ -103,7 +95,7 @@ describe('two sites with four dictionaries', () => {
     try {
       expect((await project.assay('run', 'run.yaml', '--workers', '0')).code).toBe(0);
       for (const step of ['encode@a', 'index@a']) {
-        while (place(await eventsOf(project), 'stage-started', step) < 0) await sleep(200);
+        await untilEvent(project, 'stage-started', { step });
         await workers.at(-1)?.stop('SIGKILL');
         workers.push(await startTestWorker(project, { address: temporal.address, slots: 2 }));
       }

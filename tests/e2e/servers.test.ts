@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isAlive, startTimeOf } from '../../servers/process-record.js';
 import { findFreePort, findRecordedServer, withFreePorts } from '../../servers/server-process.js';
 import { startMinioServer } from '../../servers/minio.js';
-import { SEARCH_ATTRIBUTES, startTemporalServer } from '../../servers/temporal.js';
+import { SEARCH_ATTRIBUTES } from '../../schemas/orchestration.js';
+import { startTemporalServer } from '../../servers/temporal.js';
 import { ResourceError } from '../../schemas/errors.js';
 import { startTestMinio, type TestMinio } from '../servers/minio.js';
 import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
@@ -31,7 +32,7 @@ describe('Temporal dev server', () => {
 
   it('serves its web page and has the search attributes of runs', async () => {
     expect((await fetch(temporal.uiUrl)).status).toBe(200);
-    expect(await attributes(temporal.address)).toEqual(expect.arrayContaining([...SEARCH_ATTRIBUTES]));
+    expect(await attributes(temporal.address)).toEqual(expect.arrayContaining(Object.values(SEARCH_ATTRIBUTES)));
   });
 
   it('comes back on its file and address with what it knew, after SIGKILL', async () => {

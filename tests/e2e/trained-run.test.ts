@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
+import { untilEvent } from './harness/events.js';
 import { createProject, runOf, TINY, type Project } from './harness/project.js';
 import { DICTIONARY, trainedModel, trainedRun } from './harness/trained.js';
 import { untilStatus } from './harness/watch.js';
@@ -22,18 +23,6 @@ afterAll(() => temporal.stop());
 
 const worker = (project: Project): Promise<TestWorker> =>
   startTestWorker(project, { address: temporal.address, slots: 2 });
-
-interface Events {
-  readonly events: readonly { readonly type: string; readonly data: { readonly stage?: string } }[];
-}
-
-async function untilStarted(project: Project, stage: string): Promise<void> {
-  for (;;) {
-    const { events } = await project.json<Events>('logs', 'small');
-    if (events.some(({ type, data }) => type === 'stage-started' && data.stage === stage)) return;
-    await sleep(150);
-  }
-}
 
 it('killed three times it gives the bytes of an undisturbed run, and of a run over the trained model', async () => {
   const undisturbed = await createProject({ address: temporal.address, run: trainedRun(STEPS) });
@@ -52,7 +41,7 @@ it('killed three times it gives the bytes of an undisturbed run, and of a run ov
     ['activations', 300],
     ['train', 300],
   ] as const) {
-    await untilStarted(killed, stage);
+    await untilEvent(killed, 'stage-started', { step: stage });
     await sleep(delayMs);
     await workers.at(-1)?.stop('SIGKILL');
     workers.push(await worker(killed));

@@ -55,6 +55,7 @@ async function record(): Promise<void> {
     const recorder = { client, project, save };
     const workflow = await recordRuns(recorder);
     await recordPartitions(recorder, `${workflow}/tokens`);
+    await recordSuite(recorder);
     await recordSchedule(recorder);
   } finally {
     await connection.close();
@@ -76,7 +77,7 @@ async function recordRuns({ project, save }: Recorder): Promise<string> {
   await save('run-paused', workflow);
   await save('stage-paused', `${workflow}/activations`);
   await save('stage', `${workflow}/tokens`);
-  await save('stage-train', `${workflow}/train`);
+  await save('stage-train', `${workflow}/train@blocks.2.hook_resid_post`);
   return workflow;
 }
 
@@ -108,6 +109,28 @@ async function recordPartitions({ client, save }: Recorder, stageId: string): Pr
   if (!first?.workflowId || !first.runId) throw new Error('no partition was started');
   await save('partition-continued', first.workflowId, first.runId);
   await save('partition-last', first.workflowId);
+}
+
+/** Two runs of a suite that share their corpus: one of them waits for the other's lease. */
+async function recordSuite({ client, project, save }: Recorder): Promise<void> {
+  const file = path.join(project.folder, 'run.yaml');
+  const text = await readFile(file, 'utf8');
+  const suite = text.replace('name: small', 'name: k-{{k}}\nmatrix: { k: [4, 16] }\nsuite: ks').replace('k: 8', 'k: "{{k}}"');
+  await writeFile(path.join(project.folder, 'suite.yaml'), suite.replace('shardTokens: 4096', 'shardTokens: 2048'));
+  const { workflow } = await project.json<{ workflow: string }>('run', 'suite.yaml');
+  await client.workflow.getHandle(workflow).result();
+  await save('suite', workflow);
+  const storeId = workflow.split('/')[1] ?? '';
+  for (const k of ['4', '16']) {
+    const history = await client.workflow.getHandle(`run/${storeId}/k-${k}`).fetchHistory();
+    const signalled = (history.events ?? []).some((event) => event.workflowExecutionSignaledEventAttributes);
+    await save(signalled ? 'run-waits' : 'run-graph', `run/${storeId}/k-${k}`);
+  }
+  const lease = (await client.workflow.getHandle(`run/${storeId}/k-4`).fetchHistory()).events
+    ?.map((event) => event.childWorkflowExecutionStartedEventAttributes?.workflowExecution?.workflowId ?? '')
+    .find((id) => id.startsWith('lease/'));
+  if (lease === undefined) throw new Error('no lease was taken');
+  await save('lease', lease);
 }
 
 /** What a schedule starts, for a day that has passed, and again for the same day. */

@@ -1,4 +1,5 @@
 // Added tokens (special ones such as <|endoftext|> among them): where they stand in a text, as Hugging Face finds them.
+import { escapeRegExp } from '../../text/escape-reg-exp.js';
 import { booleanField, listField, stringField, type Fields } from './json-fields.js';
 import { unchanged } from './aligned-text.js';
 import type { Normaliser } from './normalise.js';
@@ -94,8 +95,4 @@ function spacesAfter(text: string, at: number): number {
 
 function standsAlone(text: string, from: number, to: number): boolean {
   return !WORD_AT_END.test(text.slice(Math.max(0, from - 2), from)) && !WORD_AT_START.test(text.slice(to, to + 2));
-}
-
-function escapeRegExp(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }

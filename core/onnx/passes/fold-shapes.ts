@@ -4,11 +4,12 @@
 import { graphOf } from '../cut.js';
 import type { DataTypeName } from '../data-type.js';
 import { inferTypes, type InferOptions } from '../infer.js';
-import { makeInt64, makeTensor } from '../make.js';
+import { makeTensor } from '../make.js';
 import type { ModelProto, NodeProto, TensorProto } from '../proto.js';
 import type { Dim, Value } from '../shape.js';
 import { sameShape } from '../broadcast.js';
-import { freshName, namesOf } from './map-nodes.js';
+import { IntegerPool } from './integer-pool.js';
+import { namesOf } from './map-nodes.js';
 import { pruneGraph } from './prune.js';
 import { renameConsumers } from './rename-consumers.js';
 
@@ -27,7 +28,7 @@ export function foldShapes(model: ModelProto, options: InferOptions = {}): Model
   const graph = graphOf(model);
   const types = inferTypes(model, options);
   const declared = new Set(graph.output.map((info) => info.name ?? ''));
-  const targets = new TargetPool(namesOf(graph));
+  const targets = new IntegerPool('shape', namesOf(graph));
   const aliases = new Map<string, string>();
   const initializer = [...graph.initializer];
   const node = graph.node.flatMap((old): NodeProto[] => {
@@ -81,7 +82,7 @@ function isAlias(node: NodeProto, types: ReadonlyMap<string, Value>): boolean {
   return wanted.every((dim, i) => dim === 1 || dim === shape[i - wanted.length + shape.length]);
 }
 
-function withStoredTarget(node: NodeProto, types: ReadonlyMap<string, Value>, targets: TargetPool): NodeProto {
+function withStoredTarget(node: NodeProto, types: ReadonlyMap<string, Value>, targets: IntegerPool): NodeProto {
   if (node.opType !== 'Reshape' || node.attribute.some((a) => a.name === 'allowzero')) return node;
   const [data = '', target = ''] = node.input;
   const from = types.get(data)?.shape;
@@ -99,25 +100,4 @@ function targetNumbers(from: readonly Dim[], to: readonly Dim[]): number[] | nul
   const open = numbers.filter((n) => n === -1).length;
   const plain = to.every((dim) => typeof dim === 'number');
   return open > 1 || plain || to.includes(0) ? null : numbers;
-}
-
-/** Stored targets, each once. */
-class TargetPool {
-  readonly tensors: TensorProto[] = [];
-  readonly #byList = new Map<string, string>();
-  readonly #names: Set<string>;
-
-  constructor(names: Set<string>) {
-    this.#names = names;
-  }
-
-  name(target: readonly number[]): string {
-    const list = target.join(',');
-    const known = this.#byList.get(list);
-    if (known !== undefined) return known;
-    const name = freshName(`shape_${target.join('_')}`, this.#names);
-    this.tensors.push(makeInt64(name, target));
-    this.#byList.set(list, name);
-    return name;
-  }
 }

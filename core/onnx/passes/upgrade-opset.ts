@@ -4,10 +4,10 @@
 // Source: the ONNX changelog, versions 14 to 20 of every operator (schemas in tests/golden/onnx/operator-schemas.json).
 import { InputError } from '../../../schemas/errors.js';
 import { graphOf } from '../cut.js';
-import { makeInt64 } from '../make.js';
-import type { AttributeProto, ModelProto, NodeProto, TensorProto } from '../proto.js';
+import type { AttributeProto, ModelProto, NodeProto } from '../proto.js';
 import { inlineFunctions } from './inline-functions.js';
-import { freshName, mapNodes, namesOf } from './map-nodes.js';
+import { IntegerPool } from './integer-pool.js';
+import { mapNodes, namesOf } from './map-nodes.js';
 
 const TARGET = 20;
 const OLDEST = 13;
@@ -57,7 +57,8 @@ export function upgradeOpset(model: ModelProto): ModelProto {
   }
   const flat = inlineFunctions(model);
   const graph = graphOf(flat);
-  const axes = new AxesPool(namesOf(graph));
+  // They lie in the outermost graph, where every subgraph sees them.
+  const axes = new IntegerPool('axes', namesOf(graph));
   const upgraded = mapNodes(graph, (node) => upgradeNode(node, opset, axes));
   const opsetImport = flat.opsetImport.map((set) =>
     ['', 'ai.onnx'].includes(set.domain ?? '') ? { ...set, version: TARGET } : set,
@@ -70,29 +71,7 @@ export function upgradeOpset(model: ModelProto): ModelProto {
   };
 }
 
-/** Stored lists of axes, each once. They lie in the outermost graph, where every subgraph sees them. */
-class AxesPool {
-  readonly tensors: TensorProto[] = [];
-  readonly #byList = new Map<string, string>();
-  readonly #names: Set<string>;
-
-  constructor(names: Set<string>) {
-    this.#names = names;
-  }
-
-  /** The name of the tensor with these numbers. */
-  name(axes: readonly number[]): string {
-    const list = axes.join('_');
-    const known = this.#byList.get(list);
-    if (known !== undefined) return known;
-    const name = freshName(`axes_${list}`, this.#names);
-    this.tensors.push(makeInt64(name, axes));
-    this.#byList.set(list, name);
-    return name;
-  }
-}
-
-function upgradeNode(node: NodeProto, opset: number, axes: AxesPool): NodeProto {
+function upgradeNode(node: NodeProto, opset: number, axes: IntegerPool): NodeProto {
   const { domain = '', opType = '' } = node;
   if (domain !== '' && domain !== 'ai.onnx') return node;
   const changed = Object.hasOwn(CHANGED, opType) ? CHANGED[opType] : undefined;
@@ -107,7 +86,7 @@ function upgradeNode(node: NodeProto, opset: number, axes: AxesPool): NodeProto 
   return opType === 'Split' ? withCount(node) : node;
 }
 
-function withAxesInput(node: NodeProto, axes: AxesPool): NodeProto {
+function withAxesInput(node: NodeProto, axes: IntegerPool): NodeProto {
   const given = node.attribute.find((attribute) => attribute.name === 'axes');
   if (given === undefined) return node;
   const attribute = node.attribute.filter((other) => other !== given);
