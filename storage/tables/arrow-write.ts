@@ -1,7 +1,7 @@
 // Record batches from columns in memory. Typed arrays become Arrow buffers without a copy where the two agree; no row objects
 // are made.
 import {
-  DataType,
+  type DataType,
   FixedSizeList,
   List,
   RecordBatch,
