@@ -5,7 +5,8 @@ import { InputError, ResourceError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { LAYOUTS } from '../../storage/tables/layouts.js';
 import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
-import { estimateBytes, loadTable, quoted, type LoadedTable, type TableSource } from './duckdb-tables.js';
+import { estimateBytes, loadTable, type LoadedTable, type TableSource } from './duckdb-tables.js';
+import { quoted } from './sql-text.js';
 import { queryNames, type QueryNames } from './sql-names.js';
 
 export interface SqlOptions {
