@@ -4,6 +4,7 @@ import type {
   LotInput,
   LotResult,
   ManifestRef,
+  MemberPrepared,
   ResumeMode,
   RunInput,
   RunRef,
@@ -37,4 +38,10 @@ export interface Activities {
     readonly schedule: ScheduledInput;
     readonly scheduledMs: number;
   }): Promise<RunInput | null>;
+  /** Resolves one run of a stored suite and stores it. */
+  prepareMember(input: {
+    readonly ref: RunRef;
+    readonly member: number;
+    readonly mode: ResumeMode;
+  }): Promise<MemberPrepared>;
 }

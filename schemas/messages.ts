@@ -111,3 +111,32 @@ export interface ScheduledInput {
   /** Stored {file, folder}: the run file and the folder from which its paths start. */
   readonly template: ManifestRef;
 }
+
+export interface SuiteInput {
+  readonly ref: RunRef;
+  readonly storeId: string;
+  /** Runs of the suite, by their numbers from 0. */
+  readonly members: number;
+  /** Runs that are under way at once. */
+  readonly parallel: number;
+  readonly mode: ResumeMode;
+  /** Queue of the host that has the file's local files. */
+  readonly hostQueue: string;
+  /** Where it goes on after it continued as new. */
+  readonly from?: number;
+  readonly counts?: SuiteResult;
+  readonly paused?: boolean;
+  readonly reason?: string | null;
+}
+
+export interface SuiteResult {
+  readonly completed: number;
+  readonly failed: number;
+}
+
+/** What a suite's workflow is given for one member. */
+export interface MemberPrepared {
+  readonly run: string;
+  /** Null: everything of it is done already. */
+  readonly input: RunInput | null;
+}

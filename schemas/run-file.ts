@@ -124,6 +124,9 @@ export const saeSection = z.strictObject({
   seed: z.number().int().default(0).describe('initialisation only; the order of data follows the run seed'),
 });
 
+/** A value of a matrix entry. */
+const matrixValue = z.union([z.string(), z.number(), z.boolean()]);
+
 export const runFile = z.strictObject({
   name: z.string().min(1).describe('name of the run; a schedule needs {{date}} or {{hour}} in it'),
   seed: z.number().int().default(0).describe('seed of everything that is not split or initialisation'),
@@ -158,6 +161,14 @@ export const runFile = z.strictObject({
     })
     .default({ device: 'auto', threadsPerSession: 1 }),
   owner: z.string().optional().describe('who is responsible; a search attribute'),
+  matrix: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'letters, digits and "_"'), z.array(matrixValue).min(1))
+    .optional()
+    .describe(
+      'makes a suite of the file: one run for each combination of these values, which stand as {{entry}} anywhere in it; the name must contain every entry',
+    ),
+  suite: plainName.optional().describe('name of the suite; default the name of the file'),
+  parallel: positive.max(64).optional().describe('runs of the suite that are under way at once; default 4'),
 });
 export type RunFile = z.infer<typeof runFile>;
 export type SaeConfig = RunFile['saes'][number];

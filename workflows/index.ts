@@ -4,3 +4,4 @@ export { partitionWorkflow } from './partition.js';
 export { runWorkflow } from './run.js';
 export { scheduledRun } from './scheduled-run.js';
 export { stageWorkflow } from './stage.js';
+export { suiteWorkflow } from './suite.js';

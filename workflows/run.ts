@@ -9,14 +9,13 @@ import {
   startChild,
   upsertSearchAttributes,
   workflowInfo,
-  type ActivityFailure,
-  type ChildWorkflowFailure,
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { RunInput, RunResult, RunStep, StageFinished, StagePlanned } from '../schemas/messages.js';
 import { SEARCH_ATTRIBUTES } from '../schemas/orchestration.js';
 import { Leases } from './lease.js';
 import { planStage, publishStage, recordEvent } from './options.js';
+import { rootCause } from './root-cause.js';
 import { Control, limitsSignal, pauseSignal, progressQuery, unpauseSignal } from './signals.js';
 import { stageWorkflow } from './stage.js';
 import { runSteps, stepsOf } from './steps.js';
@@ -210,12 +209,4 @@ async function pauseForEmptySplits({ stage }: RunStep, finished: StageFinished, 
     `after stage ${stage} no shard is left of split ${finished.emptySplits.join(', ')}: ${finished.quarantined} of ${finished.planned} shards are quarantined`,
   );
   await control.untilUnpaused();
-}
-
-/** The innermost failure: what the activity or child itself said. */
-function rootCause(error: unknown): { type: string; message: string } {
-  let cause = error as ActivityFailure | ChildWorkflowFailure | ApplicationFailure;
-  while (cause.cause instanceof Error) cause = cause.cause as typeof cause;
-  const type = cause instanceof ApplicationFailure ? (cause.type ?? 'Error') : cause.name;
-  return { type, message: cause.message };
 }

@@ -7,10 +7,9 @@ import { EXIT } from '../../schemas/exit.js';
 import { SIGNALS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { CommandContext } from '../command.js';
-import type { CancelOptions } from '../commands/cancel.js';
-import type { PauseOptions } from '../commands/pause.js';
-import type { SetOptions } from '../commands/set.js';
-import type { UnpauseOptions } from '../commands/unpause.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { findSuite } from '../../storage/records/suites.js';
+import type { SetOptions, TellOptions } from './requests.js';
 import { withTemporal } from './temporal-client.js';
 
 /** Workflow id of a run: one run of a name at a time in a store. */
@@ -18,7 +17,18 @@ export function runWorkflowId(storeId: string, run: string): string {
   return `run/${storeId}/${run}`;
 }
 
-/** Whether the run's workflow is alive. */
+/** Workflow id of a suite. */
+export function suiteWorkflowId(storeId: string, suite: string): string {
+  return `suite/${storeId}/${suite}`;
+}
+
+/** Workflow id of what has that name in the store, a suite or a run. */
+export async function workflowIdOf(store: ObjectStore, name: string): Promise<string> {
+  const suite = await findSuite(store, name);
+  return suite ? suiteWorkflowId(store.storeId, name) : runWorkflowId(store.storeId, name);
+}
+
+/** Whether a workflow is alive. */
 export async function isActive(client: Client, workflowId: string): Promise<boolean> {
   try {
     return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
@@ -28,7 +38,7 @@ export async function isActive(client: Client, workflowId: string): Promise<bool
   }
 }
 
-export async function pause(options: PauseOptions, context: CommandContext): Promise<number> {
+export async function pause(options: TellOptions, context: CommandContext): Promise<number> {
   await tell(options.run, context, (handle) => handle.signal(SIGNALS.pause, 'paused by a user'));
   return say(
     context,
@@ -37,7 +47,7 @@ export async function pause(options: PauseOptions, context: CommandContext): Pro
   );
 }
 
-export async function unpause(options: UnpauseOptions, context: CommandContext): Promise<number> {
+export async function unpause(options: TellOptions, context: CommandContext): Promise<number> {
   await tell(options.run, context, (handle) => handle.signal(SIGNALS.unpause));
   return say(context, { run: options.run, action: 'unpause' }, `${options.run} goes on.`);
 }
@@ -62,7 +72,7 @@ export async function set(options: SetOptions, context: CommandContext): Promise
 
 const CANCEL_WAIT_MS = 60_000;
 
-export async function cancel(options: CancelOptions, context: CommandContext): Promise<number> {
+export async function cancel(options: TellOptions, context: CommandContext): Promise<number> {
   const ended = await tell(options.run, context, async (handle) => {
     await handle.cancel();
     const deadline = Date.now() + CANCEL_WAIT_MS;
@@ -87,7 +97,7 @@ async function tell<Answer>(
   send: (handle: WorkflowHandle) => Promise<Answer>,
 ): Promise<Answer> {
   const store = await context.openStore();
-  const id = runWorkflowId(store.storeId, run);
+  const id = await workflowIdOf(store, run);
   return withTemporal(context, async (client) => {
     if (!(await isActive(client, id))) {
       throw new InputError(

@@ -6,15 +6,19 @@ import { EXIT } from '../../schemas/exit.js';
 import { stepGraph, stepsOfRun } from '../../pipeline/plan/steps.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
+import { loadSuite } from '../../pipeline/files/load-suite.js';
 import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
-import type { PlanOptions } from '../commands/plan.js';
 import { checkModelRuns } from './preflight.js';
+import { planSuite } from './suites.js';
 import { planRows, type PlanRow } from './plan-rows.js';
+import type { PlanOptions } from './requests.js';
 
 export async function plan(options: PlanOptions, context: CommandContext): Promise<number> {
+  const suite = await loadSuite(path.resolve(context.io.cwd, options.file));
+  if (suite) return planSuite(suite, options.exact, context);
   const { runFile, folder } = await loadRunFile(path.resolve(context.io.cwd, options.file));
   const resolved = await resolveRun(runFile, {
     folder,

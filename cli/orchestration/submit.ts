@@ -1,13 +1,13 @@
 // run and resume: from a run file or a stored run to a living workflow, and to the exit code of how it ended.
 import os from 'node:os';
 import path from 'node:path';
-import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import type { Client } from '@temporalio/client';
 import { startedDocument } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
-import { QUEUES, SEARCH_ATTRIBUTES, WORKFLOWS } from '../../schemas/orchestration.js';
+import { WORKFLOWS } from '../../schemas/orchestration.js';
 import type { ResumeMode, RunInput, StoreOptionsMessage } from '../../schemas/messages.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
+import { loadSuite } from '../../pipeline/files/load-suite.js';
 import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
@@ -18,16 +18,18 @@ import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.j
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
-import type { ResumeOptions } from '../commands/resume.js';
-import type { RunOptions } from '../commands/run.js';
-import { findLocalConfig, writeLocalConfig } from '../local-config.js';
 import { differences } from '../../reading/runs/explain.js';
 import { findRun } from '../../storage/records/run-history.js';
+import { findSuite } from '../../storage/records/suites.js';
 import { isActive, runWorkflowId } from './control.js';
 import { followRun } from './follow.js';
+import type { ResumeOptions, RunOptions } from './requests.js';
 import { ensureWorkers } from './run-workers.js';
 import { checkModelRuns, checkRoom, checkSources } from './preflight.js';
 import { stackFolder } from './stack-commands.js';
+import { localStoreOptions, rememberStore } from './run-store.js';
+import { startOrJoin } from './start-workflow.js';
+import { memberNotBegun, resumeSuite, runSuite } from './suites.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
 
 interface StoreTarget {
@@ -37,6 +39,8 @@ interface StoreTarget {
 
 /** `assay run RUN.yaml` */
 export async function run(options: RunOptions, context: CommandContext): Promise<number> {
+  const suite = await loadSuite(path.resolve(context.io.cwd, options.file));
+  if (suite) return runSuite(suite, options, context);
   const loaded = await loadRunFile(path.resolve(context.io.cwd, options.file));
   const { runFile, folder } = loaded;
   const url = context.storeOption ?? context.environment.store ?? runFile.store;
@@ -80,8 +84,9 @@ export async function run(options: RunOptions, context: CommandContext): Promise
 export async function resume(options: ResumeOptions, context: CommandContext): Promise<number> {
   const { options: storeOptions } = await context.chooseStore();
   const store = await context.openStore();
-  await findRun(store, options.run);
-  const revision = (await latestRevision(store, options.run)) as ResolvedRun;
+  const suite = await findSuite(store, options.run);
+  if (suite) return resumeSuite(suite, options, context);
+  const revision = (await memberNotBegun(store, options.run)) ?? (await storedRun(store, options.run));
   if (options.mode !== 'all') {
     const left = await remainingWork(store, revision, options.mode);
     if (left.complete)
@@ -101,6 +106,11 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
       workers: options.workers,
     }),
   );
+}
+
+async function storedRun(store: ObjectStore, name: string): Promise<ResolvedRun> {
+  await findRun(store, name);
+  return (await latestRevision(store, name)) as ResolvedRun;
 }
 
 interface Finished {
@@ -143,31 +153,6 @@ function whatChanged(before: ResolvedRun, now: ResolvedRun): string {
     ...fields,
     `What is recomputed and why: assay explain ${now.name}`,
   ].join('\n');
-}
-
-async function localStoreOptions(context: CommandContext, url: string): Promise<StoreOptionsMessage> {
-  const found = await findLocalConfig(context.io.cwd);
-  const same = found !== null && canonicalStoreUrl(found.config.store, found.folder) === url;
-  return same ? (found.config.storeOptions ?? {}) : {};
-}
-
-/** Later commands of this folder read the store of its last run. */
-async function rememberStore(
-  context: CommandContext,
-  target: { readonly store: ObjectStore; readonly storeOptions: StoreOptionsMessage },
-  at: TemporalAddress,
-): Promise<void> {
-  if (target.store.url.startsWith('memory:')) return;
-  const folder = await stackFolder(context);
-  const known = (await findLocalConfig(context.io.cwd))?.config;
-  const temporal = known?.temporal ?? { address: at.address, namespace: at.namespace };
-  await writeLocalConfig(folder, {
-    ...known,
-    formatVersion: 1,
-    store: target.store.url,
-    storeOptions: target.storeOptions,
-    temporal,
-  });
 }
 
 interface StartOptions {
@@ -225,30 +210,8 @@ interface WorkflowStart {
 }
 
 /** Whether it runs already. */
-async function startWorkflow(client: Client, { workflowId, input, revision }: WorkflowStart): Promise<boolean> {
-  const attribute = (name: string): ReturnType<typeof defineSearchAttributeKey<typeof SearchAttributeType.KEYWORD>> =>
-    defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
-  try {
-    await client.workflow.start(WORKFLOWS.run, {
-      workflowId,
-      taskQueue: QUEUES.orchestrate,
-      args: [input],
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      workflowIdConflictPolicy: 'FAIL',
-      typedSearchAttributes: new TypedSearchAttributes([
-        { key: attribute(SEARCH_ATTRIBUTES.run), value: revision.name },
-        {
-          key: attribute(SEARCH_ATTRIBUTES.model),
-          value: 'trained' in revision.model ? 'trained' : revision.model.reference.base.slice(0, 16),
-        },
-        ...(revision.file.owner === undefined
-          ? []
-          : [{ key: attribute(SEARCH_ATTRIBUTES.owner), value: revision.file.owner }]),
-      ]),
-    });
-    return false;
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return true;
-    throw error;
-  }
+function startWorkflow(client: Client, { workflowId, input, revision }: WorkflowStart): Promise<boolean> {
+  const model = 'trained' in revision.model ? 'trained' : revision.model.reference.base.slice(0, 16);
+  const attributes = { run: revision.name, model, owner: revision.file.owner };
+  return startOrJoin(client, { type: WORKFLOWS.run, workflowId, input, attributes });
 }

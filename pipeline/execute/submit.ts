@@ -1,11 +1,14 @@
 // From a resolved run to what its workflow is given: which revision it becomes, its steps, its limits.
 import { InputError } from '../../schemas/errors.js';
-import type { ResumeMode, RunInput, StoreOptionsMessage } from '../../schemas/messages.js';
+import type { MemberPrepared, ResumeMode, RunInput, StoreOptionsMessage } from '../../schemas/messages.js';
 import { LIMITS } from '../../schemas/orchestration.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
-import { sameRequest, storeRun } from '../plan/run-records.js';
+import type { SuiteRecord } from '../../schemas/suite.js';
+import { remainingWork, sameRequest, storeRun } from '../plan/run-records.js';
+import { resolveMember } from '../plan/suite-records.js';
+import { memberName } from '../files/matrix.js';
 import { stepGraph, stepsOfRun } from '../plan/steps.js';
 import type { ResolvedWithUploads } from '../resolve/resolve-run.js';
 
@@ -53,4 +56,22 @@ export function runInputOf(
     window: LIMITS.window,
     tolerance: run.file.tolerance.quarantinedShards,
   };
+}
+
+/** Resolves and stores the run of a suite's member. @throws InputError where its files do not fit */
+export async function prepareMember(
+  store: ObjectStore,
+  of: {
+    readonly suite: SuiteRecord;
+    readonly member: number;
+    readonly mode: ResumeMode;
+    readonly target: { readonly url: string; readonly options: StoreOptionsMessage };
+  },
+): Promise<MemberPrepared> {
+  const { suite, member, mode, target } = of;
+  const resolved = await resolveMember(suite, member);
+  // A member that somebody started by hand is joined by whoever starts it here; another file under its name is a new revision.
+  const { run, same } = await settleRun(store, resolved, () => Promise.resolve(false));
+  const done = same && mode !== 'all' && (await remainingWork(store, run, mode)).complete;
+  return { run: memberName(suite.template, member), input: done ? null : runInputOf(run, target, mode) };
 }

@@ -22,12 +22,12 @@ import {
 } from '@duckdb/node-api';
 import { halfToFloat, halfsToFloats } from '../../core/tensor/half.js';
 import { ResourceError } from '../../schemas/errors.js';
-import { toInt64, toUint64 } from '../../storage/tables/arrow-write.js';
+import { toInt64, toUint64 } from '../../storage/tables/int64.js';
 import { sliceColumn, stride, type ColumnData } from '../../storage/tables/column-data.js';
 import { isPlain, leafType, type ColumnSpec, type Leaf, type TableOptions } from '../../storage/tables/columns.js';
 import type { Layout } from '../../storage/tables/layouts.js';
 import type { LeafValues, Scalar, TypedValues } from '../../storage/tables/scalars.js';
-import { quoted } from './sql-text.js';
+import { quoted } from './quoted.js';
 
 /** Rows of one DuckDB vector. */
 const VECTOR_ROWS = 2048;

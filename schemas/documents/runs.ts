@@ -1,4 +1,4 @@
-// The documents of the commands about runs, workers and schedules; schemas/documents/results.ts has the others and the table of all.
+// The documents of the commands about runs, workers and schedules; schemas/documents/documents.ts has the table of all.
 import { z } from 'zod';
 import { STAGES } from '../stages.js';
 import { splitName, stageName } from '../records.js';
@@ -48,6 +48,40 @@ export const statusDocument = z.strictObject({
       planned: count.nullable(),
       quarantined: count,
       rows: count.nullable().describe('rows of the latest snapshot'),
+    }),
+  ),
+});
+
+/** `status SUITE`. */
+export const suiteStatusDocument = z.strictObject({
+  suite: z.string(),
+  revision: count,
+  state: runState,
+  reason: z.string().nullable().describe('why it is paused or failed'),
+  startedMs: timeMs.nullable(),
+  changedMs: timeMs.nullable(),
+  counts: z.record(z.string(), count).describe('runs by state; waiting: not begun'),
+  members: z.array(
+    z.strictObject({
+      run: z.string(),
+      state: z.enum(['waiting', ...RUN_STATES]),
+      stage: stageName.nullable().describe('the stage that was last reported'),
+      reason: z.string().nullable().describe('why it is paused or failed'),
+    }),
+  ),
+});
+
+/** `plan SUITE.yaml`. */
+export const suitePlanDocument = z.strictObject({
+  suite: z.string(),
+  parallel: count,
+  members: z.array(
+    z.strictObject({
+      run: z.string(),
+      steps: count,
+      missing: count.nullable().describe('items that are not stored yet, as far as they are known'),
+      bytes: count.nullable(),
+      seconds: z.number().nullable(),
     }),
   ),
 });

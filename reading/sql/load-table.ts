@@ -1,0 +1,91 @@
+// Loads tables of a store into a DuckDB database, batch by batch, and says beforehand what they take.
+import type { DuckDBConnection } from '@duckdb/node-api';
+import type { ObjectRecord } from '../../schemas/records.js';
+import { isPlain, leafType, type ColumnSpec, type Leaf, type TableOptions } from '../../storage/tables/columns.js';
+import { LAYOUTS, type Layout, type TableName } from '../../storage/tables/layouts.js';
+import { packColumns } from '../../storage/tables/pack.js';
+import type { Scalar } from '../../storage/tables/scalars.js';
+import { hasOptions, readTableOptions } from '../../storage/tables/file-schema.js';
+import { readBatches, type ReadOptions } from '../../storage/scan/batch-reader.js';
+import { planRanges } from '../../storage/scan/planner.js';
+import { createRowsAppender } from './duckdb-columns.js';
+
+export interface TableSource {
+  /** Schema in the database, e.g. a dictionary's name. */
+  readonly schema: string;
+  readonly table: TableName;
+  readonly objects: readonly ObjectRecord[];
+}
+
+export interface LoadedTable {
+  readonly schema: string;
+  readonly table: TableName;
+  readonly columns: readonly string[];
+  readonly rows: number;
+}
+
+/** Uncompressed bytes of lists and text are not recorded; they are at most about this many times the stored ones. */
+const EXPANSION = 4;
+
+const FIXED_BYTES: { readonly [S in Scalar]: number | null } = {
+  u32: 4,
+  u64: 8,
+  i32: 4,
+  i64: 8,
+  f16: 4,
+  f32: 4,
+  f64: 8,
+  bool: 1,
+  utf8: null,
+};
+
+/** Bytes that the given columns take in memory, estimated from the records alone. */
+export function estimateBytes({ table, objects }: TableSource, columns: readonly string[]): number {
+  const rows = objects.reduce((sum, object) => sum + object.rows, 0);
+  const stored = objects.reduce((sum, object) => sum + object.bytes, 0);
+  const fixed = wantedColumns(table, columns).map((spec) =>
+    spec.shape === 'one' && isPlain(spec) ? FIXED_BYTES[leafType(spec.leaves[0] as Leaf, {})] : null,
+  );
+  const varying = fixed.some((bytes) => bytes === null) ? stored * EXPANSION : 0;
+  return varying + rows * fixed.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0);
+}
+
+/** Creates the table with the given columns and fills it from its objects. */
+export async function loadTable(
+  connection: DuckDBConnection,
+  source: TableSource,
+  wanted: { readonly columns: readonly string[]; readonly read: ReadOptions },
+): Promise<LoadedTable> {
+  const { schema, table, objects } = source;
+  const { read } = wanted;
+  const options = await optionsOf(source, read);
+  const specs = wantedColumns(table, wanted.columns);
+  const layout: Layout = LAYOUTS[table];
+  const appender = await createRowsAppender(connection, { schema, layout, specs, options });
+  let rows = 0;
+  for await (const { columns, planned } of readBatches(table, planRanges(objects, {}), { ...read, ...options })) {
+    appender.append(packColumns(layout, columns), planned.batch.rows);
+    rows += planned.batch.rows;
+  }
+  appender.close();
+  return { schema, table, columns: specs.map((spec) => spec.name), rows };
+}
+
+/** The asked columns in layout order; the first one where none is asked, so that rows can be counted. */
+function wantedColumns(table: TableName, columns: readonly string[]): ColumnSpec[] {
+  const all: readonly ColumnSpec[] = LAYOUTS[table].columns;
+  const wanted = all.filter((spec) => columns.includes(spec.name));
+  return wanted.length > 0 ? wanted : all.slice(0, 1);
+}
+
+async function optionsOf({ objects, table }: TableSource, read: ReadOptions): Promise<TableOptions> {
+  const first = objects.find((object) => object.batches.length > 0);
+  if (!first) return { width: 1, k: 1 };
+  if (!hasOptions(LAYOUTS[table])) return {};
+  const head = await read.store.getRange(first.key, 0, first.batches[0]?.offset ?? 0, {
+    signal: read.signal,
+  });
+  read.counters.requests++;
+  read.counters.bytesFetched += head.length;
+  return readTableOptions(head, first.key).options;
+}
