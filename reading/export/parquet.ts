@@ -6,7 +6,8 @@ import { InputError } from '../../schemas/errors.js';
 import type { ObjectRecord } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
-import { loadTable, quoted } from '../sql/load-table.js';
+import { loadTable } from '../sql/load-table.js';
+import { quoted } from '../sql/quoted.js';
 import { LAYOUTS, type TableName } from '../../storage/tables/layouts.js';
 
 export interface ExportRequest {

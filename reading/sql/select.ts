@@ -5,8 +5,9 @@ import { InputError, ResourceError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { LAYOUTS } from '../../storage/tables/layouts.js';
 import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
-import { estimateBytes, loadTable, quoted, type LoadedTable, type TableSource } from './load-table.js';
+import { estimateBytes, loadTable, type LoadedTable, type TableSource } from './load-table.js';
 import { queryNames, type QueryNames } from './query-names.js';
+import { quoted } from './quoted.js';
 
 export interface SqlOptions {
   readonly store: ObjectStore;

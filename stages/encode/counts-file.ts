@@ -11,7 +11,7 @@ import {
 } from '../../core/tensor/safetensors.js';
 import { DataError } from '../../schemas/errors.js';
 import type { SpoolFile } from '../stage.js';
-import { writeChunks } from '../train/train-files.js';
+import { writeChunks } from '../../storage/files/local-file.js';
 
 /** What the object is called among a commit's objects. */
 export const COUNTS = 'counts';

@@ -8,20 +8,19 @@ import { buildModel } from '../../core/language-model/export-model.js';
 import { stateTensors } from '../../core/language-model/state.js';
 import { asFloat32, decodeSafetensors, encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
 import { DataError } from '../../schemas/errors.js';
+import { writeChunks, type WrittenFile } from '../../storage/files/local-file.js';
 import { columnsFromRows } from '../../storage/tables/row-objects.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { LanguageModelConfig } from './config.js';
 import type { SpoolFile } from '../stage.js';
-import { writeChunks } from '../train/train-files.js';
 import { detachWeights, LARGEST_INLINE_BYTES } from './external-weights.js';
 import type { LossRow } from './messages.js';
 import { optimiserOf, type State } from './trainer.js';
 
 type Keyed = LanguageModelConfig['keyed'];
-type FileParts = Pick<SpoolFile, 'path' | 'sha256' | 'bytes'>;
 
 /** Writes every state tensor; equal states give equal bytes. */
-export async function writeState(file: string, { model, training }: Keyed, state: State): Promise<FileParts> {
+export async function writeState(file: string, { model, training }: Keyed, state: State): Promise<WrittenFile> {
   const tensors = stateTensors(model, optimiserOf(training)).map(
     ({ name, shape }) => [name, safeTensor(arrayOf(state, name), shape)] as const,
   );

@@ -1,38 +1,19 @@
 // Files that a training writes into the spool folder: the checkpoint's tensors, the weights, the training table.
-import { createHash } from 'node:crypto';
-import { open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { foldToRaw } from '../../core/dictionaries/scale.js';
 import { parameterTensors, stateTensors, type StateArrays, type StateSizes } from '../../core/dictionaries/state.js';
 import { decodeSafetensors, encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
 import { DataError } from '../../schemas/errors.js';
+import { writeChunks, type WrittenFile } from '../../storage/files/local-file.js';
 import { columnsFromRows } from '../../storage/tables/row-objects.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { SpoolFile } from '../stage.js';
 import type { TrainConfig } from './config.js';
 import type { TrainingRow } from './messages.js';
 
-type FileParts = Pick<SpoolFile, 'path' | 'sha256' | 'bytes'>;
-
-/** Writes chunks to a file, hashing them. */
-export async function writeChunks(file: string, chunks: readonly Uint8Array[]): Promise<FileParts> {
-  const hash = createHash('sha256');
-  let bytes = 0;
-  const handle = await open(file, 'w');
-  try {
-    for (const chunk of chunks) {
-      hash.update(chunk);
-      bytes += chunk.length;
-      for (let at = 0; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
-    }
-  } finally {
-    await handle.close();
-  }
-  return { path: file, sha256: hash.digest('hex'), bytes };
-}
-
 /** Writes every state tensor; equal states give equal bytes. */
-export async function writeState(file: string, sizes: StateSizes, state: StateArrays): Promise<FileParts> {
+export async function writeState(file: string, sizes: StateSizes, state: StateArrays): Promise<WrittenFile> {
   const tensors = stateTensors(sizes).map(
     ({ name, shape }) => [name, safeTensor(arrayOf(state, name), shape)] as const,
   );

@@ -3,6 +3,7 @@ import { open, readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { sha256Hex } from '../../core/identity/digest.js';
+import { readAt } from '../files/local-file.js';
 import { listFiles } from './file-list.js';
 import { FileWrites } from './file-writes.js';
 import { RESERVED_SEGMENT, validateKey, validatePrefix, validateRange } from './keys.js';
@@ -51,14 +52,7 @@ class FileStore implements ObjectStore {
       try {
         const size = (await file.stat()).size;
         const wanted = Math.max(0, Math.min(length, size - offset));
-        const buffer = Buffer.allocUnsafe(wanted);
-        let filled = 0;
-        while (filled < wanted) {
-          const { bytesRead } = await file.read(buffer, filled, wanted - filled, offset + filled);
-          if (bytesRead === 0) break;
-          filled += bytesRead;
-        }
-        return buffer.subarray(0, filled);
+        return await readAt(file, offset, wanted);
       } finally {
         await file.close();
       }

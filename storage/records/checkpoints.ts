@@ -6,9 +6,10 @@ import { crashStep } from '../objects/crash-points.js';
 import type { CallOptions, ObjectStore } from '../objects/object-store.js';
 import { putDataBytes, putDataFile, type DataFile, type StoredData } from './data-objects.js';
 import { getData } from './data-stream.js';
-import { checkpointPrefix, numberedKey, numberOf } from './key-layout.js';
+import { checkpointPrefix, numberedKey } from './key-layout.js';
+import { listNumbered, readNewest } from './listings.js';
 import { mapParallel } from './parallel.js';
-import { createRecord, readRecord } from './record-io.js';
+import { createRecord } from './record-io.js';
 
 const UPLOADS_AT_ONCE = 2;
 const KEPT = 2;
@@ -28,7 +29,7 @@ export interface NewCheckpoint extends CallOptions {
 export async function putCheckpoint(store: ObjectStore, next: NewCheckpoint): Promise<Checkpoint> {
   const { key, step, state, signal } = next;
   const prefix = checkpointPrefix(key);
-  const earlier = await readLatest(store, prefix);
+  const earlier = await readNewest(store, prefix, checkpointRecord);
   const shared = new Map((earlier?.chunks ?? []).map((chunk) => [chunk.sha256, chunk]));
   const chunks = await mapParallel(next.chunks, UPLOADS_AT_ONCE, async (chunk) => {
     const known = shared.get('file' in chunk ? chunk.file.sha256 : sha256Hex(chunk.bytes));
@@ -50,18 +51,12 @@ export async function putCheckpoint(store: ObjectStore, next: NewCheckpoint): Pr
 
 /** The checkpoint of the highest step, or null where the training has none. */
 export function latestCheckpoint(store: ObjectStore, key: string): Promise<Checkpoint | null> {
-  return readLatest(store, checkpointPrefix(key));
+  return readNewest(store, checkpointPrefix(key), checkpointRecord);
 }
 
 /** Steps of the checkpoints kept for a training, ascending. */
 export async function listCheckpointSteps(store: ObjectStore, key: string): Promise<number[]> {
-  const prefix = checkpointPrefix(key);
-  const steps: number[] = [];
-  for await (const info of store.list(prefix)) {
-    const step = numberOf(prefix, info.key);
-    if (step !== null) steps.push(step);
-  }
-  return steps;
+  return (await listNumbered(store, checkpointPrefix(key))).map(({ number }) => number);
 }
 
 /** A chunk's bytes, verified. @throws DataError where it is missing or damaged */
@@ -73,14 +68,6 @@ export function getChunk(
   return getData(store, chunk, options);
 }
 
-async function readLatest(store: ObjectStore, prefix: string): Promise<Checkpoint | null> {
-  let latest: string | null = null;
-  for await (const info of store.list(prefix)) {
-    if (numberOf(prefix, info.key) !== null) latest = info.key;
-  }
-  return latest === null ? null : readRecord(store, latest, checkpointRecord);
-}
-
 function putChunk(store: ObjectStore, chunk: CheckpointChunk, options: CallOptions): Promise<StoredData> {
   return crashStep('checkpoint.chunk', () =>
     'file' in chunk
@@ -90,9 +77,6 @@ function putChunk(store: ObjectStore, chunk: CheckpointChunk, options: CallOptio
 }
 
 async function trim(store: ObjectStore, prefix: string): Promise<void> {
-  const keys: string[] = [];
-  for await (const info of store.list(prefix)) {
-    if (numberOf(prefix, info.key) !== null) keys.push(info.key);
-  }
-  for (const key of keys.slice(0, -KEPT)) await store.delete(key);
+  const records = await listNumbered(store, prefix);
+  for (const { key } of records.slice(0, -KEPT)) await store.delete(key);
 }

@@ -5,7 +5,8 @@ import type { StageName, Split } from '../../schemas/stages.js';
 import { crashStep } from '../objects/crash-points.js';
 import type { CallOptions, ObjectStore } from '../objects/object-store.js';
 import { putDataFile, type DataFile, type PutDataOptions } from './data-objects.js';
-import { addressOf, commitKey, commitPrefix, type CommitAddress } from './key-layout.js';
+import { commitKey, commitPrefix, type CommitAddress } from './key-layout.js';
+import { listInputs } from './listings.js';
 import { mapParallel } from './parallel.js';
 import { createRecord, readRecord } from './record-io.js';
 
@@ -36,13 +37,8 @@ export function getCommit(store: ObjectStore, address: CommitAddress): Promise<C
 }
 
 /** Digests of all inputs committed under a key: one request per 1,000 commits on S3, none per commit. */
-export async function listCommitInputs(store: ObjectStore, stage: string, key: string): Promise<Set<string>> {
-  const inputs = new Set<string>();
-  for await (const info of store.list(commitPrefix(stage, key))) {
-    const address = addressOf(info.key);
-    if (address !== null) inputs.add(address.input);
-  }
-  return inputs;
+export function listCommitInputs(store: ObjectStore, stage: string, key: string): Promise<Set<string>> {
+  return listInputs(store, commitPrefix(stage, key));
 }
 
 export interface CommitSelection extends CallOptions {

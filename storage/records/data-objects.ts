@@ -1,10 +1,11 @@
 // Stores content under its own digest, once: what is there already is adopted, and made young again so that garbage
 // collection spares it. Content above the limit of one object is cut into parts.
 import { createHash } from 'node:crypto';
-import { open, readFile, type FileHandle } from 'node:fs/promises';
+import { open, readFile } from 'node:fs/promises';
 import { sha256Hex } from '../../core/identity/digest.js';
 import { MAX_OBJECT_BYTES } from '../../schemas/stored.js';
 import { DataError, TransientError } from '../../schemas/errors.js';
+import { readAt } from '../files/local-file.js';
 import { crashStep } from '../objects/crash-points.js';
 import type { CallOptions, ObjectStore } from '../objects/object-store.js';
 import { fileError } from '../objects/store-errors.js';
@@ -184,17 +185,6 @@ async function adoptParts(store: ObjectStore, file: DataFile, options: CallOptio
   }
   if (!(await adopt(store, { key, bytes: info.bytes }, options))) return null;
   return { key, sha256: file.sha256, bytes: file.bytes };
-}
-
-async function readAt(source: FileHandle, at: number, length: number): Promise<Uint8Array> {
-  const bytes = Buffer.allocUnsafe(length);
-  let filled = 0;
-  while (filled < length) {
-    const { bytesRead } = await source.read(bytes, filled, length - filled, at + filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return bytes.subarray(0, filled);
 }
 
 function assertFile(file: DataFile, bytes: number, sha256: string): void {

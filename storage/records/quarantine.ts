@@ -3,7 +3,8 @@
 import { quarantineRecord, type Quarantine } from '../../schemas/records.js';
 import { crashStep } from '../objects/crash-points.js';
 import type { ObjectStore } from '../objects/object-store.js';
-import { addressOf, quarantineKey, quarantinePrefix, type CommitAddress } from './key-layout.js';
+import { quarantineKey, quarantinePrefix, type CommitAddress } from './key-layout.js';
+import { listInputs } from './listings.js';
 import { mapParallel } from './parallel.js';
 import { encodeRecord, readRecord } from './record-io.js';
 
@@ -21,13 +22,8 @@ export function getQuarantine(store: ObjectStore, address: CommitAddress): Promi
 }
 
 /** Digests of all inputs quarantined under a key, by one listing. */
-export async function listQuarantineInputs(store: ObjectStore, stage: string, key: string): Promise<Set<string>> {
-  const inputs = new Set<string>();
-  for await (const info of store.list(quarantinePrefix(stage, key))) {
-    const address = addressOf(info.key);
-    if (address !== null) inputs.add(address.input);
-  }
-  return inputs;
+export function listQuarantineInputs(store: ObjectStore, stage: string, key: string): Promise<Set<string>> {
+  return listInputs(store, quarantinePrefix(stage, key));
 }
 
 /** All quarantine records under a key, sorted by input. */

@@ -4,8 +4,9 @@ import { z } from 'zod';
 import { canonicalJson } from '../../core/identity/canonical-json.js';
 import { crashStep } from '../objects/crash-points.js';
 import type { ObjectStore } from '../objects/object-store.js';
-import { numberedKey, numberOf, refPrefix, unescapePath } from './key-layout.js';
-import { createRecord, listAll, readRecord } from './record-io.js';
+import { numberedKey, refPrefix } from './key-layout.js';
+import { listVersions, readNewest } from './listings.js';
+import { createRecord } from './record-io.js';
 
 export const refRecord = z.strictObject({
   formatVersion: z.literal(1),
@@ -29,25 +30,11 @@ export async function setRef(store: ObjectStore, name: string, value: Ref['value
 }
 
 /** The ref's highest version, or null where the name was never set. */
-export async function getRef(store: ObjectStore, name: string): Promise<Ref | null> {
-  const prefix = refPrefix(name);
-  let latest: string | null = null;
-  for await (const info of store.list(prefix)) {
-    if (numberOf(prefix, info.key) !== null) latest = info.key;
-  }
-  return latest === null ? null : readRecord(store, latest, refRecord);
+export function getRef(store: ObjectStore, name: string): Promise<Ref | null> {
+  return readNewest(store, refPrefix(name), refRecord);
 }
 
 /** All names with their highest versions, in the order of names. */
-export async function listRefs(store: ObjectStore): Promise<{ readonly name: string; readonly version: number }[]> {
-  const latest = new Map<string, number>();
-  for (const info of await listAll(store, 'refs/')) {
-    const folder = info.key.slice(0, info.key.lastIndexOf('/') + 1);
-    const version = numberOf(folder, info.key);
-    if (version !== null) latest.set(folder, version);
-  }
-  return [...latest].map(([folder, version]) => ({
-    name: unescapePath(folder.slice('refs/'.length, -1)),
-    version,
-  }));
+export function listRefs(store: ObjectStore): Promise<{ readonly name: string; readonly version: number }[]> {
+  return listVersions(store, 'refs/');
 }

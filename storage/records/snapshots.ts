@@ -6,8 +6,9 @@ import { InputError } from '../../schemas/errors.js';
 import { snapshotRecord, type Commit, type Snapshot } from '../../schemas/records.js';
 import { crashStep } from '../objects/crash-points.js';
 import type { CallOptions, ObjectStore } from '../objects/object-store.js';
-import { numberedKey, numberOf, snapshotPrefix, unescapePath } from './key-layout.js';
-import { createRecord, listAll, readRecord } from './record-io.js';
+import { numberedKey, snapshotPrefix } from './key-layout.js';
+import { listVersions, readNewest } from './listings.js';
+import { createRecord, readRecord } from './record-io.js';
 import { readSegment, readSegments, SEGMENT_COMMITS, sortByInput, writeSegment, type Segment } from './segments.js';
 
 export interface NewSnapshot extends CallOptions {
@@ -63,13 +64,8 @@ export async function publishSnapshot(store: ObjectStore, next: NewSnapshot): Pr
 }
 
 /** The snapshot of highest version, or null where the dataset has none yet. */
-export async function latestSnapshot(store: ObjectStore, dataset: string): Promise<Snapshot | null> {
-  const prefix = snapshotPrefix(dataset);
-  let latest: string | null = null;
-  for await (const info of store.list(prefix)) {
-    if (numberOf(prefix, info.key) !== null) latest = info.key;
-  }
-  return latest === null ? null : readRecord(store, latest, snapshotRecord);
+export function latestSnapshot(store: ObjectStore, dataset: string): Promise<Snapshot | null> {
+  return readNewest(store, snapshotPrefix(dataset), snapshotRecord);
 }
 
 /** One version of a dataset, or null. */
@@ -82,17 +78,9 @@ export async function listDatasets(
   store: ObjectStore,
   within?: string,
 ): Promise<{ readonly dataset: string; readonly version: number }[]> {
-  const prefix = within === undefined ? 'snapshots/' : snapshotPrefix(within);
-  const latest = new Map<string, number>();
-  for (const info of await listAll(store, prefix)) {
-    const folder = info.key.slice(0, info.key.lastIndexOf('/') + 1);
-    const version = numberOf(folder, info.key);
-    if (version !== null) latest.set(folder, version);
-  }
-  return [...latest].map(([folder, version]) => ({
-    dataset: unescapePath(folder.slice('snapshots/'.length, -1)),
-    version,
-  }));
+  const prefix = within === undefined ? undefined : snapshotPrefix(within);
+  const versions = await listVersions(store, 'snapshots/', prefix);
+  return versions.map(({ name, version }) => ({ dataset: name, version }));
 }
 
 /** The snapshot's commits, sorted by input. */

@@ -19,6 +19,8 @@ export type SizeOption = 'width' | 'k';
 export interface Leaf {
   /** Name of the struct's field; '' where the column has one plain value. */
   readonly name: string;
+  /** The member of a nested column that holds it: `values` where it is no struct. */
+  readonly member: string;
   readonly type: LeafType;
 }
 
@@ -36,6 +38,8 @@ export interface ColumnSpec<
   Share extends string | null = string | null,
 > {
   readonly name: N;
+  /** The member of the table's columns in memory: `xSq` of `x_sq`. */
+  readonly member: string;
   readonly shape: S;
   readonly item: I;
   /** `item`, one entry per array that holds it. */
@@ -126,22 +130,17 @@ function made<N extends string, I extends Item>(
   item: I,
   unit: string,
 ): Omit<ColumnSpec<N, Shape, I, boolean, null>, 'shape' | 'nullable'> {
-  return { name, item, leaves: leavesOf(item), size: null, sharing: null, unit };
+  return { name, member: memberName(name), item, leaves: leavesOf(item), size: null, sharing: null, unit };
 }
 
 function leavesOf(item: Item): Leaf[] {
-  if (typeof item === 'string') return [{ name: '', type: item }];
-  return Object.entries(item).map(([name, type]) => ({ name, type }));
+  if (typeof item === 'string') return [{ name: '', member: 'values', type: item }];
+  return Object.entries(item).map(([name, type]) => ({ name, member: memberName(name), type }));
 }
 
-/** A name on disk as the name of a member in memory: `x_sq` is `xSq`. */
-export function memberName(name: string): string {
+/** A name on disk as the name of a member in memory. */
+function memberName(name: string): string {
   return name.replaceAll(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
-}
-
-/** The member of a nested column that holds a leaf: `values` where it is no struct. */
-export function leafMember({ name }: Leaf): string {
-  return name === '' ? 'values' : memberName(name);
 }
 
 /** Whether a column is made of scalars and no struct. */

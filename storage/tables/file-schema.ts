@@ -49,7 +49,7 @@ export function optionsOf(layout: Layout, schema: SchemaMessage): TableOptions {
   const options: { width?: number; k?: number; dtype?: 'float16' | 'float32' } = {};
   for (const spec of layout.columns) {
     const field = schema.fields.find(({ name }) => name === spec.name);
-    if (spec.size === null || field?.listSize == null) continue;
+    if (spec.size === null || !field || field.listSize === null) continue;
     options[spec.size] = field.listSize;
     if (spec.item === 'dtype') options.dtype = field.single ? 'float32' : 'float16';
   }

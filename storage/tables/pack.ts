@@ -1,16 +1,7 @@
 // Between a table's columns as code holds them (one member per column) and as they are written (leaves and offsets), both ways,
 // from the table's row alone.
 import { DataError } from '../../schemas/errors.js';
-import {
-  LEVELS,
-  isPlain,
-  leafMember,
-  memberName,
-  type ColumnSpec,
-  type Columns,
-  type Leaf,
-  type MembersOf,
-} from './columns.js';
+import { LEVELS, isPlain, type ColumnSpec, type Columns, type Leaf, type MembersOf } from './columns.js';
 import type { ColumnData } from './column-data.js';
 import type { Layout } from './layouts.js';
 import { scalarRow, type LeafValues } from './scalars.js';
@@ -28,7 +19,7 @@ export function unpackColumns<C extends Columns>(layout: Layout<C>, data: readon
   layout.columns.forEach((spec, i) => {
     const column = data[i] as ColumnData;
     if (spec.sharing !== null) columns[spec.sharing] ??= column.levels[0];
-    columns[memberName(spec.name)] = unpackColumn(spec, column);
+    columns[spec.member] = unpackColumn(spec, column);
   });
   return columns as MembersOf<C>;
 }
@@ -39,7 +30,7 @@ function isBare(spec: ColumnSpec): boolean {
 }
 
 function packColumn(spec: ColumnSpec, columns: Members): ColumnData {
-  const own = columns[memberName(spec.name)];
+  const own = columns[spec.member];
   const members = (isBare(spec) && isPlain(spec) ? { values: own } : own) as Members | undefined;
   const given = (name: string, of = members): unknown => {
     if (of?.[name] !== undefined) return of[name];
@@ -48,7 +39,7 @@ function packColumn(spec: ColumnSpec, columns: Members): ColumnData {
       member: name,
     });
   };
-  const leaves = spec.leaves.map((leaf) => given(leafMember(leaf)) as LeafValues);
+  const leaves = spec.leaves.map((leaf) => given(leaf.member) as LeafValues);
   const levels =
     spec.sharing === null
       ? LEVELS[spec.shape].map((level) => given(level) as Uint32Array)
@@ -62,16 +53,20 @@ function unpackColumn(spec: ColumnSpec, column: ColumnData): unknown {
   const members: Record<string, unknown> = {};
   if (column.count) members['count'] = column.count;
   LEVELS[spec.shape].forEach((level, i) => (members[level] = column.levels[i]));
-  spec.leaves.forEach((leaf, i) => (members[leafMember(leaf)] = values[i]));
+  spec.leaves.forEach((leaf, i) => (members[leaf.member] = values[i]));
   return members;
 }
 
 /** @throws DataError where the values are held in another kind of array than the leaf's */
 function checked(spec: ColumnSpec, { type }: Leaf, values: LeafValues | undefined): LeafValues {
+  if (type === 'dtype' ? isVector(values) : values instanceof scalarRow(type).held) return values as LeafValues;
   const kinds = type === 'dtype' ? [Uint16Array, Float32Array] : [scalarRow(type).held];
-  if (values !== undefined && kinds.some((kind) => values instanceof kind)) return values;
   throw new DataError(
     `Expected column "${spec.name}" to hold a ${kinds.map((kind) => kind.name).join(' or ')}, found ${values?.constructor.name ?? 'nothing'}; the file is of another table or format version.`,
     { column: spec.name },
   );
+}
+
+function isVector(values: LeafValues | undefined): boolean {
+  return values instanceof Uint16Array || values instanceof Float32Array;
 }

@@ -1,5 +1,5 @@
 // Columns of a small table from its rows as objects, as a log is kept. For tables of plain columns; large tables are never rows.
-import { memberName, type Columns, type MembersOf, type RowOf } from './columns.js';
+import type { Columns, MembersOf, RowOf } from './columns.js';
 import { LAYOUTS, type Layout, type TableColumns, type TableName, type TableRow } from './layouts.js';
 import { scalarRow, type Scalar, type TypedValues } from './scalars.js';
 
@@ -12,7 +12,7 @@ export function columnsFromRows<T extends TableName>(table: T, rows: readonly Ta
 /** The same for a table that is given by its row. */
 export function membersFromRows<C extends Columns>(layout: Layout<C>, rows: readonly RowOf<C>[]): MembersOf<C> {
   const columns = layout.columns.map((spec) => {
-    const member = memberName(spec.name);
+    const { member } = spec;
     return [
       member,
       columnOf(

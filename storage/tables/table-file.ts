@@ -4,6 +4,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { open, type FileHandle } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { BatchRecord } from '../../schemas/records.js';
+import { appendChunks } from '../files/local-file.js';
 import { ArrowFileEncoder } from '../arrow/file-writer.js';
 import { toRecordBatch, type TableForm } from './arrow-write.js';
 import type { ColumnData } from './column-data.js';
@@ -80,9 +81,8 @@ export class OpenTableFile {
 
   async #append(chunks: readonly Uint8Array[]): Promise<void> {
     for (const chunk of chunks) this.#hash.update(chunk);
-    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    if (length > 0) await writeAll(this.#handle, chunks, length);
-    this.#bytes += length;
+    await appendChunks(this.#handle, chunks);
+    this.#bytes += chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   }
 
   /** Least and greatest value of the sort column; the row's number in its file where the table has none. */
@@ -96,18 +96,6 @@ export class OpenTableFile {
       if (value > max) max = value;
     }
     return { min, max };
-  }
-}
-
-/** writev may write less than asked (a nearly full disk, a signal): then the rest goes chunk by chunk. */
-async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], length: number): Promise<void> {
-  const { bytesWritten } = await handle.writev([...chunks]);
-  if (bytesWritten === length) return;
-  let skip = bytesWritten;
-  for (const chunk of chunks) {
-    const from = Math.min(skip, chunk.length);
-    skip -= from;
-    for (let at = from; at < chunk.length;) at += (await handle.write(chunk, at)).bytesWritten;
   }
 }
 

@@ -10,7 +10,7 @@ import { planEncodeItems } from '../../../../stages/encode/plan.js';
 import { readCounts } from '../../../../stages/encode/counts-file.js';
 import { runEncode } from '../../../../stages/encode/run.js';
 import type { StageOutput } from '../../../../stages/stage.js';
-import { writeChunks } from '../../../../stages/train/train-files.js';
+import { writeChunks } from '../../../../storage/files/local-file.js';
 import { readTable } from '../../../../storage/tables/read.js';
 import { WIDTH, makeRows, makeWorld, sha256, storeFile, type World } from '../train/harness.js';
 

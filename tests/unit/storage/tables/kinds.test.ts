@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { LEVELS, leafMember, memberName, one } from '../../../../storage/tables/columns.js';
+import { LEVELS, one } from '../../../../storage/tables/columns.js';
 import { LAYOUTS, TABLE_NAMES, named, table, type Layout } from '../../../../storage/tables/layouts.js';
 import { membersFromRows } from '../../../../storage/tables/row-objects.js';
 import { decodeRows } from '../../../../storage/tables/decode.js';
@@ -111,10 +111,10 @@ describe("the tables' rows", () => {
   it.each(TABLE_NAMES)('%s: members of its columns have names of their own', (name) => {
     const layout: Layout = LAYOUTS[name];
     for (const spec of layout.columns) {
-      const members = [...LEVELS[spec.shape], 'count', ...spec.leaves.map(leafMember)];
+      const members = [...LEVELS[spec.shape], 'count', ...spec.leaves.map((leaf) => leaf.member)];
       expect(new Set(members).size).toBe(members.length);
     }
-    const members = layout.columns.flatMap((spec) => memberName(spec.name));
+    const members = layout.columns.map((spec) => spec.member);
     expect(new Set([...members, 'offsets']).size).toBe(members.length + 1);
   });
 
