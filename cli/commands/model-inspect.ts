@@ -12,7 +12,7 @@ const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
 export const inspectModel = defineCommand({
   arguments: '<file>',
   description: 'layers, widths, and the sites of an ONNX model with the tensors behind them',
-  examples: [['assay model inspect model.onnx', 'a file, or a Hugging Face-style folder']],
+  examples: [['assay model inspect model.onnx', 'a file, or a folder as Hugging Face saves models']],
   request: ([file]) => ({ file }),
   run: inspect,
 });

@@ -1,7 +1,8 @@
 // `assay rm`: forgets a run.
 import { rmDocument } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
-import { forgetRun } from '../../pipeline/execute/remove-run.js';
+import { forgetRun, forgetSuite } from '../../pipeline/execute/remove-run.js';
+import { findSuite } from '../../storage/records/suites.js';
 import { defineCommand, type CommandContext } from '../command.js';
 
 interface RmOptions {
@@ -12,7 +13,10 @@ interface RmOptions {
 export const rm = defineCommand({
   arguments: '<run>',
   description: 'forget a run: its records and the names of its datasets; `gc --apply` frees the data',
-  examples: [['assay rm kjv', 'refused while the run has not ended']],
+  examples: [
+    ['assay rm kjv', 'refused while the run has not ended'],
+    ['assay rm seeds', 'a suite and all of its runs'],
+  ],
   options: (command) => {
     command.option('--force', 'also where the run has not ended, as after the loss of its workflow', false);
   },
@@ -21,7 +25,9 @@ export const rm = defineCommand({
 });
 
 async function forget({ run, force }: RmOptions, context: CommandContext): Promise<number> {
-  const removal = await forgetRun(await context.openStore(), run, force);
+  const store = await context.openStore();
+  const suite = await findSuite(store, run);
+  const removal = suite ? await forgetSuite(store, suite, force) : await forgetRun(store, run, force);
   context.output.result(rmDocument, removal, () =>
     [
       `Removed ${removal.records} records of ${run} and the names of ${removal.datasets.length} datasets.`,

@@ -1,11 +1,15 @@
 // `assay status`: progress of one run, once or until it ends.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { statusDocument } from '../../schemas/documents/runs.js';
+import { statusDocument, suiteStatusDocument } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
 import { readRunStatus, type RunStatus } from '../../reading/runs/run-status.js';
+import { readSuiteStatus, type SuiteStatus } from '../../reading/runs/suite-status.js';
+import type { SuiteRecord } from '../../schemas/suite.js';
+import { findSuite } from '../../storage/records/suites.js';
 import { findRun, hasEnded } from '../../storage/records/run-history.js';
 import { defineCommand, type CommandContext } from '../command.js';
 import { statusText } from '../render/run-text.js';
+import { suiteStatusText } from '../render/suite-text.js';
 
 interface StatusOptions {
   readonly run: string;
@@ -21,6 +25,7 @@ export const status = defineCommand({
   examples: [
     ['assay status kjv', 'one look'],
     ['assay status kjv --watch', 'every two seconds until it ends or Ctrl-C'],
+    ['assay status seeds', 'a suite: how each of its runs stands'],
   ],
   options: (command) => {
     command.option('--watch', 'print again every two seconds until the run ends', false);
@@ -32,6 +37,8 @@ export const status = defineCommand({
 async function showStatus(options: StatusOptions, context: CommandContext): Promise<number> {
   const { io, output } = context;
   const store = await context.openStore();
+  const suite = await findSuite(store, options.run);
+  if (suite) return suiteStatus(suite, options, context);
   const run = await findRun(store, options.run);
   const look = (): Promise<RunStatus> => readRunStatus(store, run);
   let found = await look();
@@ -41,5 +48,20 @@ async function showStatus(options: StatusOptions, context: CommandContext): Prom
     found = await look();
   }
   output.result(statusDocument, found, () => statusText(found));
+  return io.signal.aborted ? EXIT.interrupted : EXIT.done;
+}
+
+async function suiteStatus(suite: SuiteRecord, options: StatusOptions, context: CommandContext): Promise<number> {
+  const { memberNames } = await import('../../pipeline/files/matrix.js');
+  const { io, output } = context;
+  const store = await context.openStore();
+  const look = (): Promise<SuiteStatus> => readSuiteStatus(store, suite, memberNames(suite));
+  let found = await look();
+  while (options.watch && !hasEnded(found.state) && !io.signal.aborted) {
+    if (!output.json) io.stdout.write(`${io.stdout.isTTY ? CLEAR_SCREEN : ''}${suiteStatusText(found)}\n`);
+    await sleep(LOOK_MS, undefined, { signal: io.signal }).catch(() => undefined);
+    found = await look();
+  }
+  output.result(suiteStatusDocument, found, () => suiteStatusText(found));
   return io.signal.aborted ? EXIT.interrupted : EXIT.done;
 }

@@ -7,6 +7,8 @@ import { EXIT } from '../../schemas/exit.js';
 import { SIGNALS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { CommandContext } from '../command.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { findSuite } from '../../storage/records/suites.js';
 import type { SetOptions, TellOptions } from './requests.js';
 import { withTemporal } from './temporal-client.js';
 
@@ -15,7 +17,18 @@ export function runWorkflowId(storeId: string, run: string): string {
   return `run/${storeId}/${run}`;
 }
 
-/** Whether the run's workflow is alive. */
+/** Workflow id of a suite. */
+export function suiteWorkflowId(storeId: string, suite: string): string {
+  return `suite/${storeId}/${suite}`;
+}
+
+/** Workflow id of what has that name in the store, a suite or a run. */
+export async function workflowIdOf(store: ObjectStore, name: string): Promise<string> {
+  const suite = await findSuite(store, name);
+  return suite ? suiteWorkflowId(store.storeId, name) : runWorkflowId(store.storeId, name);
+}
+
+/** Whether a workflow is alive. */
 export async function isActive(client: Client, workflowId: string): Promise<boolean> {
   try {
     return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
@@ -84,7 +97,7 @@ async function tell<Answer>(
   send: (handle: WorkflowHandle) => Promise<Answer>,
 ): Promise<Answer> {
   const store = await context.openStore();
-  const id = runWorkflowId(store.storeId, run);
+  const id = await workflowIdOf(store, run);
   return withTemporal(context, async (client) => {
     if (!(await isActive(client, id))) {
       throw new InputError(

@@ -1,6 +1,6 @@
 // What the commands that speak with Temporal are asked to do. Types and choices alone: a command line is read without Temporal.
 import type { ResumeMode } from '../../schemas/messages.js';
-import type { RunStage } from '../../schemas/stages.js';
+import type { StageName } from '../../schemas/stages.js';
 import type { CommandContext } from '../command.js';
 
 export interface UpOptions {
@@ -24,7 +24,7 @@ export interface RunOptions {
   /** Documents to take at most. */
   readonly limit: number | undefined;
   /** Last stage to do. */
-  readonly until: RunStage | undefined;
+  readonly until: StageName | undefined;
 }
 
 export const RESUME_MODES: readonly ResumeMode[] = ['missing', 'errored', 'all'];

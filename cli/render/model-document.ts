@@ -21,6 +21,7 @@ export function inspectDocument(
   const reasons = new Map(broken.flatMap((one) => one.sites.map((site) => [site, breach(one)])));
   return {
     file,
+    family: summary.family,
     digest,
     layers,
     width,

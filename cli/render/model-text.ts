@@ -9,6 +9,7 @@ export function modelText(model: z.infer<typeof modelInspectDocument>): string {
   const known = (value: number | null): string => String(value ?? 'not found');
   const head = [
     model.file,
+    `graph      ${model.family === null ? 'of the file' : `written here: ${model.family}, weights in the folder's safetensors`}`,
     `digest     ${model.digest}`,
     `layers     ${model.layers} (${model.norm}-norm)`,
     `width      ${model.width}`,

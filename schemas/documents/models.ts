@@ -5,12 +5,18 @@ const count = z.number().int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 export const modelInspectDocument = z.strictObject({
-  file: z.string(),
+  file: z.string().describe('the ONNX file, or the folder whose graph was written'),
+  family: z
+    .string()
+    .nullable()
+    .describe('family whose graph was written for config.json and safetensors; null for a file'),
   digest: sha256.describe('identity of the model, external data included'),
   layers: count,
   width: count,
   vocabulary: count,
-  positions: count.nullable().describe('tokens that fit; null where no learned position table is visible'),
+  positions: count
+    .nullable()
+    .describe('tokens that fit; null where no position table is visible and no config.json says it'),
   norm: z.enum(['pre', 'post']),
   inputs: z.array(z.string()),
   outputs: z.array(z.string()),

@@ -1,0 +1,84 @@
+// What does work in one process: compute children, local copies by store, a spool folder. Workers have one, and so have commands
+// that work without Temporal. Leftovers of processes that died are cleared away when the next one begins.
+import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ChildPool } from '../../runtime/child/child-pool.js';
+import { endOrphans } from '../../runtime/child/orphans.js';
+import { processStart } from '../../runtime/child/process-identity.js';
+import { openLocalCache, type LocalCache } from '../../storage/cache/local-cache.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+
+export interface HostOptions {
+  /** Folder for process records, local copies and spool files. */
+  readonly folder: string;
+  /** Children that may work at once. */
+  readonly slots: number;
+  /** Ceiling of one child. */
+  readonly memoryBytes: number;
+  /** Stored objects that are kept locally. */
+  readonly cacheBytes: number;
+  /** Environment of the children. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Host {
+  readonly children: ChildPool;
+  readonly slots: number;
+  cacheFor(store: ObjectStore): LocalCache;
+  readonly spoolRoot: string;
+  /** Version of this program, for commits. */
+  readonly version: string;
+  /** Process ids of children whose parent had died, and that were ended. */
+  readonly endedOrphans: readonly number[];
+  close(): Promise<void>;
+}
+
+export async function openHost({ folder, slots, memoryBytes, cacheBytes, environment }: HostOptions): Promise<Host> {
+  const records = path.join(folder, 'children');
+  await mkdir(folder, { recursive: true });
+  const endedOrphans = await endOrphans(records);
+  const spoolRoot = await makeSpool(path.join(folder, 'spool'));
+  const children = new ChildPool({
+    entry: fileURLToPath(new URL('../../stages/child-main.js', import.meta.url)),
+    env: { ...environment, GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' },
+    memoryLimitBytes: memoryBytes,
+    recordFolder: records,
+    slots,
+  });
+  const caches = new Map<string, LocalCache>();
+  return {
+    ...{ children, slots, spoolRoot, endedOrphans },
+    version: await ownVersion(),
+    cacheFor: (store) => {
+      const objects = path.join(folder, 'objects');
+      const cache = caches.get(store.storeId) ?? openLocalCache({ store, folder: objects, budgetBytes: cacheBytes });
+      caches.set(store.storeId, cache);
+      return cache;
+    },
+    close: async () => {
+      children.close();
+      await rm(spoolRoot, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A spool folder of this process; those of dead ones are removed. */
+async function makeSpool(root: string): Promise<string> {
+  for (const name of await readdir(root).catch(() => [])) {
+    const [pid = '', start = ''] = name.split('-');
+    if ((await processStart(Number(pid))) !== start) await rm(path.join(root, name), { recursive: true, force: true });
+  }
+  const own = path.join(root, `${process.pid}-${(await processStart(process.pid)) ?? ''}`);
+  await mkdir(own, { recursive: true });
+  return own;
+}
+
+async function ownVersion(): Promise<string> {
+  // dist/ repeats the layout of the sources, one folder below package.json.
+  for (const up of ['../../package.json', '../../../package.json']) {
+    const text = await readFile(new URL(up, import.meta.url), 'utf8').catch(() => null);
+    if (text !== null) return (JSON.parse(text) as { version: string }).version;
+  }
+  return 'unknown';
+}
