@@ -28,6 +28,7 @@ const BENCHES: readonly {
     load: async () => (await import('./training/training.js')).benchTraining,
   },
   { rows: [9], load: async () => (await import('./orchestration/idle.js')).benchIdle },
+  { rows: ['commands'], load: async () => (await import('./commands/commands.js')).benchCommands },
   { rows: ['engine'], load: async () => (await import('./engine/engine.js')).benchEngine },
 ];
 

@@ -1,6 +1,10 @@
 #!/usr/bin/env node
 // The `assay` command: starts the compiled program. No logic lives here.
 import { existsSync } from 'node:fs';
+import module from 'node:module';
+
+// Newer releases of Node keep what they compiled for the next start.
+module.enableCompileCache?.();
 
 const program = new URL('../dist/cli/main.js', import.meta.url);
 if (existsSync(program)) {

@@ -8,7 +8,7 @@ export const stageName = z.enum(STAGES);
 export const splitName = z.enum(SPLITS);
 
 /** Byte range and value range of one record batch, so that a reader can prune and verify without opening the file. */
-export const batchRecord = z.strictObject({
+const batchRecord = z.strictObject({
   offset: count.describe('first byte of the encapsulated message (metadata length prefix) in the file'),
   length: count.describe('bytes of metadata and body together'),
   rows: count,
@@ -18,14 +18,35 @@ export const batchRecord = z.strictObject({
 });
 export type BatchRecord = z.infer<typeof batchRecord>;
 
-export const objectRecord = z.strictObject({
+const batchRecords = z.array(batchRecord);
+const BATCH_FIELDS = Object.keys(batchRecord.shape).length;
+
+/** As `batchRecords`. A commit may list thousands: they are looked at by hand, and by zod for the words of what is wrong. */
+const batchList = z.custom<BatchRecord[]>().superRefine((value, context) => {
+  if (Array.isArray(value) && value.every(isBatchRecord)) return;
+  for (const { message, path } of batchRecords.safeParse(value).error?.issues ?? []) {
+    context.addIssue({ code: 'custom', message, path: [...path] });
+  }
+});
+
+function isBatchRecord(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { offset, length, rows, min, max, crc32 } = value as Partial<BatchRecord>;
+  return (
+    [offset, length, rows, crc32].every((count) => Number.isSafeInteger(count) && (count as number) >= 0) &&
+    [min, max].every(Number.isFinite) &&
+    Object.keys(value).length === BATCH_FIELDS
+  );
+}
+
+const objectRecord = z.strictObject({
   table: z.string(),
   shard: z.string(),
   key: z.string().describe('where it lies under the store prefix'),
   sha256,
   bytes: count,
   rows: count,
-  batches: z.array(batchRecord).describe('empty for objects that are not Arrow files'),
+  batches: batchList.describe('empty for objects that are not Arrow files'),
 });
 export type ObjectRecord = z.infer<typeof objectRecord>;
 

@@ -16,7 +16,8 @@ export function bytesText(bytes: number): string {
 
 /** `1,234,567` */
 export function countText(count: number): string {
-  return count.toLocaleString('en-US');
+  // Not toLocaleString: it would load the tables of all languages.
+  return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
 /** A feature activation: four significant digits, as many as a half float holds. */
