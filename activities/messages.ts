@@ -1,5 +1,5 @@
 // The activities that workflows may call. Types alone, no code.
-import type { RunStage, StageName } from '../schemas/stages.js';
+import type { StageName } from '../schemas/stages.js';
 import type {
   LotInput,
   LotResult,
@@ -15,7 +15,9 @@ import type {
 export interface Activities {
   planStage(input: {
     readonly ref: RunRef;
-    readonly stage: RunStage;
+    readonly stage: StageName;
+    /** Id of the step; absent in runs of earlier releases, which plan all steps of a stage as one. */
+    readonly step?: string;
     readonly mode: ResumeMode;
   }): Promise<StagePlanned>;
   runLot(input: LotInput): Promise<LotResult>;

@@ -10,29 +10,16 @@ import { InputError } from '../schemas/errors.js';
 import { writeFolderModel } from './folder/folder-model.js';
 import { inputRole, type ModelInput } from './feeds.js';
 import type { ModelPlace } from './model-session.js';
-import {
-  locateFolder,
-  locateModel,
-  modelDigest,
-  modelFiles,
-  readOnnxFile,
-  writtenFiles,
-  type ModelFile,
-} from './model-files.js';
+import { locateFolder, locateModel, modelFiles, readOnnxFile, writtenFiles, type ModelFile } from './model-files.js';
+import { modelDigest } from './model-digest.js';
 
-/** What `assay model inspect` prints and planning reads. */
-export interface ModelSummary {
-  /** Identity of the model, external data included (rule: `modelDigest`). */
-  readonly digest: string;
-  /** The ONNX file, then external data by location. */
-  readonly files: readonly ModelFile[];
+/** What is in a model's graph, wherever its weights are. */
+export interface ModelStructure {
   readonly layers: number;
   /** Width of the residual stream. */
   readonly width: number;
   /** Rows of the token embedding. */
   readonly vocab: number;
-  /** The family whose graph we wrote for a folder of config.json and safetensors; null for an ONNX file. */
-  readonly family: string | null;
   /** Tokens that fit, where a learned position table is visible or config.json says it; null where neither is. */
   readonly maxPositions: number | null;
   readonly norm: 'pre' | 'post';
@@ -50,6 +37,16 @@ export interface ModelSummary {
   readonly opset: number;
   readonly ir: number;
   readonly producer: string;
+}
+
+/** What `assay model inspect` prints and planning reads. */
+export interface ModelSummary extends ModelStructure {
+  /** Identity of the model, external data included (rule: `modelDigest`). */
+  readonly digest: string;
+  /** The ONNX file, then external data by location. */
+  readonly files: readonly ModelFile[];
+  /** The family whose graph we wrote for a folder of config.json and safetensors; null for an ONNX file. */
+  readonly family: string | null;
 }
 
 export interface OpenedModel {
@@ -73,18 +70,23 @@ export async function openModel(given: string): Promise<OpenedModel> {
   const path = folder ?? (await locateModel(given));
   const bytes = written?.onnx ?? (await readOnnxFile(path));
   const model = inFile(path, () => flattenModel(decodeModel(bytes)));
-  const { opset, ir } = inFile(path, () => checkVersions(model));
+  inFile(path, () => checkVersions(model));
   const files = written ? await writtenFiles(path, bytes, written.weights) : await modelFiles(path, bytes, model);
-  const graph = graphOf(model);
-  const resolved = inFile(path, () => resolveSites(model));
-  const inputs = inFile(path, () => neededInputs(model, resolved));
+  const structure = inFile(path, () => readStructure(model));
+  const maxPositions = written?.maxPositions ?? structure.maxPositions;
+  const identity = { digest: modelDigest(files), files, family: written?.family ?? null };
+  return { path, bytes, model, summary: { ...structure, ...identity, maxPositions } };
+}
+
+/** What is in a model's graph. @throws InputError where it is too new, of unknown structure, or needs unknown inputs */
+export function readStructure(model: ModelProto): ModelStructure {
+  const { opset, ir } = checkVersions(model);
+  const resolved = resolveSites(model);
+  const inputs = neededInputs(model, resolved);
   const { tokenInput: _, ...structure } = resolved;
-  const maxPositions = written?.maxPositions ?? resolved.maxPositions;
-  const family = written?.family ?? null;
   const producer = [model.producerName, model.producerVersion].filter((text) => text).join(' ');
-  const outputs = graph.output.map((info) => info.name ?? '');
-  const what = { ...structure, family, maxPositions, inputs, outputs, opset, ir, producer };
-  return { path, bytes, model, summary: { digest: modelDigest(files), files, ...what } };
+  const outputs = graphOf(model).output.map((info) => info.name ?? '');
+  return { ...structure, inputs, outputs, opset, ir, producer };
 }
 
 /** Where an opened model's files lie, for loading it. */

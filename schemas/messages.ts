@@ -1,5 +1,5 @@
 // What clients, workflows and activities say to each other: references and counts only, under 2 KB. Types alone, no code.
-import type { RunStage, StageName } from './stages.js';
+import type { StageName } from './stages.js';
 
 /** Where a run's records lie. Credentials are never part of it: each worker has its own. */
 export interface RunRef {
@@ -36,6 +36,8 @@ export interface StagePlanned {
   readonly queue: string;
   /** Whether a lot is a chain of links that continues until it is finished (training). */
   readonly chained: boolean;
+  /** Names under which no other run may work meanwhile; absent: none. */
+  readonly leases?: readonly string[];
 }
 
 export interface LotInput {
@@ -70,9 +72,20 @@ export interface StageFinished {
   readonly emptySplits: readonly string[];
 }
 
+/** A step of a run as its workflow sees it. */
+export interface RunStep {
+  readonly id: string;
+  readonly stage: StageName;
+  /** Numbers of the steps that must be published first. */
+  readonly after: readonly number[];
+}
+
 export interface RunInput {
   readonly ref: RunRef;
-  readonly stages: readonly RunStage[];
+  /** The steps, each after those that it waits for. */
+  readonly steps?: readonly RunStep[];
+  /** What runs of earlier releases were given instead: stages, one after the other. */
+  readonly stages?: readonly StageName[];
   readonly mode: ResumeMode;
   readonly window: number;
   readonly tolerance: number;

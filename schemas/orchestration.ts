@@ -20,6 +20,7 @@ export const LIMITS = {
   staleBeatMs: 60_000,
   snapshotMs: 30_000,
   sameHostMs: 10_000,
+  leaseRetryMs: 20_000,
 } as const;
 
 /** Workflow types, signals and queries, as clients name them. */

@@ -1,4 +1,5 @@
 // The workflow types that workers register.
+export { leaseWorkflow } from './lease.js';
 export { partitionWorkflow } from './partition.js';
 export { runWorkflow } from './run.js';
 export { scheduledRun } from './scheduled-run.js';

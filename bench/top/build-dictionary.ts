@@ -7,7 +7,7 @@ import type { Commit, ObjectRecord } from '../../schemas/records.js';
 import type { IndexConfig } from '../../stages/index/config.js';
 import { indexTasks } from '../../stages/index/task.js';
 import { planIndexItems } from '../../stages/index/plan.js';
-import { indexStage } from '../../stages/index/run.js';
+import { runIndex } from '../../stages/index/run.js';
 import type { ComputeChildren, StageContext } from '../../stages/stage.js';
 import { openLocalCache } from '../../storage/cache/local-cache.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
@@ -94,7 +94,7 @@ async function compact(
   for (const item of items.filter((i) => i.inputs.range !== 'metrics')) {
     const spool = path.join(folder, 'spool');
     await mkdir(spool, { recursive: true });
-    const result = await indexStage.run(item, config, contextOf(options, spool));
+    const result = await runIndex(item, config, contextOf(options, spool));
     for (const { files } of result.outputs)
       for (const file of files) indexed.push(await putFile(options.store, item.shard, file));
     await rm(spool, { recursive: true });

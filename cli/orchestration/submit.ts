@@ -5,14 +5,14 @@ import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/c
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
 import { startedDocument } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
-import { LIMITS, QUEUES, SEARCH_ATTRIBUTES, WORKFLOWS } from '../../schemas/orchestration.js';
-import { InputError } from '../../schemas/errors.js';
+import { QUEUES, SEARCH_ATTRIBUTES, WORKFLOWS } from '../../schemas/orchestration.js';
 import type { ResumeMode, RunInput, StoreOptionsMessage } from '../../schemas/messages.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
 import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
-import { resolveRun, type ResolvedWithUploads } from '../../pipeline/resolve/resolve-run.js';
+import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
-import { remainingWork, sameRequest, stagesOf, storeRun } from '../../pipeline/plan/run-records.js';
+import { runInputOf, settleRun } from '../../pipeline/execute/submit.js';
+import { remainingWork } from '../../pipeline/plan/run-records.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
@@ -58,7 +58,9 @@ export async function run(options: RunOptions, context: CommandContext): Promise
     });
     await assertUsableStore(store);
     return await withTemporal(context, async (client, at) => {
-      const revision = await settleRevision({ store, storeOptions }, resolved, { client, context });
+      const active = (name: string): Promise<boolean> => isActive(client, runWorkflowId(store.storeId, name));
+      const { run: revision, before, same } = await settleRun(store, resolved, active);
+      if (before && !same) context.output.note(whatChanged(before, revision));
       await rememberStore(context, { store, storeOptions }, at);
       return startAndFollow({ store, options: storeOptions }, revision, {
         client,
@@ -86,7 +88,7 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
       return sayNothingLeft(context, {
         store,
         run: revision,
-        quarantined: left.stages.reduce((n, s) => n + (s.work?.quarantined ?? 0), 0),
+        quarantined: left.steps.reduce((n, { work }) => n + (work?.quarantined ?? 0), 0),
       });
   }
   return withTemporal(context, (client, at) =>
@@ -127,28 +129,6 @@ function sayNothingLeft(context: CommandContext, { store, run, quarantined }: Fi
     () => `${run.name}: everything is done, nothing to resume.${note}`,
   );
   return EXIT.done;
-}
-
-/** The revision to run: the stored one where the file asks for the same, else a new one, unless the old one is active. */
-async function settleRevision(
-  target: { readonly store: ObjectStore; readonly storeOptions: StoreOptionsMessage },
-  resolved: ResolvedWithUploads,
-  { client, context }: { readonly client: Client; readonly context: CommandContext },
-): Promise<ResolvedRun> {
-  const { store } = target;
-  const { name } = resolved.run;
-  const latest = await latestRevision(store, name);
-  if (latest && sameRequest(latest, resolved.run)) return latest;
-  if (latest && (await isActive(client, runWorkflowId(store.storeId, name)))) {
-    throw new InputError(
-      `Run "${name}" is active with another run file (revision ${latest.revision}). Wait for it, end it with \`assay cancel ${name}\`, or give this file another name.`,
-      { run: name, revision: latest.revision },
-    );
-  }
-  const next = { ...resolved.run, revision: (latest?.revision ?? 0) + 1 };
-  await storeRun(store, next, resolved.uploads);
-  if (latest) context.output.note(whatChanged(latest, next));
-  return next;
 }
 
 function whatChanged(before: ResolvedRun, now: ResolvedRun): string {
@@ -203,17 +183,7 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
   const { client, at, context, mode } = options;
   const { store } = target;
   const workflowId = runWorkflowId(store.storeId, revision.name);
-  const input: RunInput = {
-    ref: {
-      store: { url: store.url, options: target.options },
-      run: revision.name,
-      revision: revision.revision,
-    },
-    stages: stagesOf(revision),
-    mode,
-    window: LIMITS.window,
-    tolerance: revision.file.tolerance.quarantinedShards,
-  };
+  const input = runInputOf(revision, { url: store.url, options: target.options }, mode);
   const joined = await startWorkflow(client, { workflowId, input, revision });
   await ensureWorkers({
     ...{ client, at, context, revision, workflowId },
@@ -269,7 +239,7 @@ async function startWorkflow(client: Client, { workflowId, input, revision }: Wo
         { key: attribute(SEARCH_ATTRIBUTES.run), value: revision.name },
         {
           key: attribute(SEARCH_ATTRIBUTES.model),
-          value: revision.model.reference.base.slice(0, 16),
+          value: 'trained' in revision.model ? 'trained' : revision.model.reference.base.slice(0, 16),
         },
         ...(revision.file.owner === undefined
           ? []

@@ -157,14 +157,15 @@ export const planDocument = z.strictObject({
   stages: z.array(
     z.strictObject({
       stage: z.enum(STAGES),
+      step: z.string().describe('the step that makes it: the stage, or stage@subject'),
       dataset: z.string(),
       key: sha256.nullable(),
       planned: count.nullable(),
       cached: count.nullable(),
       missing: count.nullable(),
       lots: count.nullable(),
-      bytes: count.nullable(),
-      seconds: z.number().nullable(),
+      bytes: count.nullable().describe('of the whole step, on its first dataset; null on the others'),
+      seconds: z.number().nullable().describe('likewise'),
     }),
   ),
 });

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import * as records from '../../../schemas/records.js';
 import { digestOf } from '../../../core/identity/digest.js';
+import { stepsOfRun } from '../../../pipeline/plan/steps.js';
 import { initialPlan } from '../../../pipeline/plan/plan-record.js';
 import { planRecord } from '../../../storage/records/plan-record.js';
 import { parseResolvedRun } from '../../../schemas/resolved-run.js';
@@ -119,7 +120,7 @@ describe('records in docs/formats.md', () => {
   it('shows a run whose configuration plans the datasets of the shown plan, and these are the listed ones', () => {
     const config = example('Run: config (`runs/<run>/<revision>/config.json`)');
     const run = parseResolvedRun(config, 'docs/formats.md');
-    const planned = initialPlan(run).stages;
+    const planned = initialPlan(run, stepsOfRun(run)).stages;
     const plan = planRecord.parse(example('Run: plan (`runs/<run>/<revision>/plan.json`)'));
     expect(plan.stages.map(({ dataset, tables }) => [dataset, tables])).toEqual(
       planned.map(({ dataset, tables }) => [dataset, tables]),

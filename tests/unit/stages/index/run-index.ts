@@ -6,7 +6,7 @@ import type { ObjectStore } from '../../../../storage/objects/object-store.js';
 import type { IndexConfig, IndexInputs } from '../../../../stages/index/config.js';
 import { indexTasks } from '../../../../stages/index/task.js';
 import { planIndexItems } from '../../../../stages/index/plan.js';
-import { indexStage } from '../../../../stages/index/run.js';
+import { runIndex as runItem } from '../../../../stages/index/run.js';
 import type { ComputeChildren, StageContext, StageOutput, WorkItem } from '../../../../stages/stage.js';
 import type { Dataset } from './dataset.js';
 import type { Shape } from './draw.js';
@@ -102,7 +102,7 @@ export async function runIndex(
   for (const item of items) {
     const spool = join(dataset.folder, `spool-${item.shard}`);
     await mkdir(spool, { recursive: true });
-    const result = await indexStage.run(item, indexConfig(shape), stageContext(dataset, spool, fetched));
+    const result = await runItem(item, indexConfig(shape), stageContext(dataset, spool, fetched));
     outputs.set(item.shard, result.outputs[0] as StageOutput);
   }
   return outputs;

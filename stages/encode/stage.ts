@@ -1,0 +1,41 @@
+// The encode stage: a dictionary applied to every row of its site.
+import { BYTES_PER_TOKEN } from '../../core/corpus/shard-plan.js';
+import { modelDatasets } from '../activations/run-model-files.js';
+import type { StageDefinition } from '../definition.js';
+import { datasetNames } from '../dataset-names.js';
+import { cores, ROW_BYTES, SPEED } from '../nominal-speed.js';
+import { stepOf } from '../step.js';
+import { widthOf } from '../train/stage.js';
+import { encodeConfig, type EncodeConfig } from './config.js';
+
+export const encodeStage: StageDefinition<EncodeConfig> = {
+  name: 'encode',
+  version: 3,
+  config: encodeConfig,
+  queue: 'compute',
+  maxLotSize: 2 ** 21,
+  chained: false,
+  unit: 'rows',
+  mayQuarantine: () => true,
+  steps: ({ extraction: run }) =>
+    (run?.dictionaries ?? []).map(({ name, site }) => {
+      const names = datasetNames(run?.name ?? '');
+      const reads = [names.activations(site), names.dictionary(name, 'weights'), ...(run ? modelDatasets(run) : [])];
+      const makes = [
+        { dataset: names.dictionary(name, 'acts'), tables: ['acts'], key: null },
+        { dataset: names.dictionary(name, 'postings-runs'), tables: ['postings'], key: null },
+      ];
+      return stepOf('encode', name, { reads, makes });
+    }),
+  estimate: ({ extraction: run }, { subject }, { shards, textBytes }) => {
+    const dictionary = run?.dictionaries.find(({ name }) => name === subject);
+    if (!run || !dictionary) return { items: 0, bytes: 0, seconds: 0 };
+    const tokens = textBytes / BYTES_PER_TOKEN;
+    const { sae, site } = dictionary;
+    return {
+      items: shards,
+      bytes: Math.round(tokens * sae.k * ROW_BYTES.posting * 2),
+      seconds: (tokens * 2 * widthOf(run, site) * sae.features * 1.3) / SPEED.flops / cores(),
+    };
+  },
+};
