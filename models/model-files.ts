@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile, readdir, realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { digestOf, sha256Hex } from '../core/identity/digest.js';
+import { sha256Hex } from '../core/identity/digest.js';
 import { checkModel } from '../core/onnx/check-model.js';
 import { externalReferences } from '../core/onnx/external-data.js';
 import type { ModelProto } from '../core/onnx/proto.js';

@@ -74,8 +74,8 @@ export async function openModel(given: string): Promise<OpenedModel> {
   const files = written ? await writtenFiles(path, bytes, written.weights) : await modelFiles(path, bytes, model);
   const structure = inFile(path, () => readStructure(model));
   const maxPositions = written?.maxPositions ?? structure.maxPositions;
-  const family = written?.family ?? null;
-  return { path, bytes, model, summary: { digest: modelDigest(files), files, ...structure, maxPositions, family } };
+  const identity = { digest: modelDigest(files), files, family: written?.family ?? null };
+  return { path, bytes, model, summary: { ...structure, ...identity, maxPositions } };
 }
 
 /** What is in a model's graph. @throws InputError where it is too new, of unknown structure, or needs unknown inputs */

@@ -206,12 +206,15 @@ function checkVocabulary({ summary }: OpenedTokenizer, model: ModelStructure, pl
   );
 }
 
-function checkContext(file: RunFile, model: ModelStructure, family: string | null): void {
+/** @param family of a model whose graph we wrote: then config.json is what limits it */
+function checkContext(file: RunFile, { maxPositions }: ModelStructure, family: string | null): void {
   const { contextTokens } = file.model;
-  if (model.maxPositions === null || contextTokens <= model.maxPositions) return;
+  if (maxPositions === null || contextTokens <= maxPositions) return;
+  const limit =
+    family === null ? `position table has ${maxPositions} rows` : `config.json allows ${maxPositions} positions`;
   throw new InputError(
-    `model.contextTokens is ${contextTokens}, but the model's ${family === null ? `position table has ${model.maxPositions} rows` : `config.json allows ${model.maxPositions} positions`}. Set model.contextTokens to ${model.maxPositions} or less.`,
-    { contextTokens, maxPositions: model.maxPositions },
+    `model.contextTokens is ${contextTokens}, but the model's ${limit}. Set model.contextTokens to ${maxPositions} or less.`,
+    { contextTokens, maxPositions },
   );
 }
 

@@ -11,9 +11,9 @@ import { runModel } from '../../../models/run-model.js';
 import { asFloat64, largestError, tensorOf } from '../autodiff/gradient-errors.js';
 import { FOLDERS, MODELS, readReference } from './reference.js';
 
-/** Of block outputs against float64 and of logits; of what else PyTorch computes in float32, its own rounding included. */
+/** Of block outputs and logits against PyTorch in float64; of every site against float32, which has an error of its own. */
 const TOLERANCE = 1e-6;
-const INSIDE_TOLERANCE = 2e-6;
+const FLOAT32_TOLERANCE = 2e-6;
 const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
 
 it('there is a model of every family', async () => {
@@ -24,7 +24,7 @@ it('there is a model of every family', async () => {
 it('the graphs are those of before: another byte is another model, whose every result would be computed anew', async () => {
   const hash = createHash('sha256');
   for (const name of [...MODELS].sort()) hash.update((await writeFolderModel(FOLDERS + name)).onnx);
-  expect(hash.digest('hex')).toBe('GRAPHS');
+  expect(hash.digest('hex')).toBe('13027c8cc3dfd5d307904fc2dd8ccbd0887a478a437595fddd90253075d12ef8');
 });
 
 describe.each(MODELS)('%s', (name) => {
@@ -40,10 +40,9 @@ describe.each(MODELS)('%s', (name) => {
       const value = got.get(site);
       expect(value?.dims, site).toEqual(expected.shape);
       const found = (value?.data ?? []) as ArrayLike<number>;
-      const tolerance = site === 'logits' ? TOLERANCE : INSIDE_TOLERANCE;
-      expect(largestError(found, asFloat32(expected)), site).toBeLessThanOrEqual(tolerance);
+      expect(largestError(found, asFloat32(expected)), site).toBeLessThanOrEqual(FLOAT32_TOLERANCE);
       const exact = reference.tensors.get(`f64.${site}`);
-      expect(exact !== undefined, site).toBe(site.endsWith('hook_resid_post'));
+      expect(exact !== undefined, site).toBe(site === 'logits' || site.endsWith('hook_resid_post'));
       if (exact) expect(largestError(found, asFloat64(exact)), site).toBeLessThanOrEqual(TOLERANCE);
     }
   });

@@ -9,17 +9,13 @@ import { asFloat32, decodeSafetensors } from '../../../core/tensor/safetensors.j
 import { openModel } from '../../../models/open-model.js';
 import { runModel } from '../../../models/run-model.js';
 import { loadRunFile } from '../../../pipeline/files/load.js';
-import { findSteps, planSteps, stepsOfRun } from '../../../pipeline/plan/steps.js';
 import { resolveRun, type ResolvedWithUploads } from '../../../pipeline/resolve/resolve-run.js';
+import type { ObjectRecord } from '../../../schemas/records.js';
 import { InputError } from '../../../schemas/errors.js';
 import { modelInspectDocument } from '../../../schemas/documents/models.js';
-import type { GivenModel, ResolvedRun } from '../../../schemas/resolved-run.js';
-import type { StageName } from '../../../schemas/stages.js';
-import { createPinnedReader } from '../../../stages/pinned.js';
-import { workOfRun } from '../../../stages/work.js';
 import { createFileStore } from '../../../storage/objects/file-store.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
-import { readCommits } from '../../../storage/records/commits.js';
+import { latestSnapshot, readSnapshotCommits } from '../../../storage/records/snapshots.js';
 import { readActivations, readTokensTable } from '../../../storage/tables/read.js';
 import { FIXTURES } from '../core/onnx/fixture-models.js';
 import { runCli } from './harness.js';
@@ -64,19 +60,15 @@ async function resolve(file: string): Promise<ResolvedWithUploads> {
   return resolveRun(runFile, { folder, ...rest });
 }
 
-/** The bytes of every object of the stage's own table. */
-async function committed(store: ObjectStore, run: ResolvedRun, stage: StageName): Promise<Uint8Array[]> {
-  const work = workOfRun(run);
-  const units = await planSteps(work, findSteps(stepsOfRun(run), stage), createPinnedReader(store, work));
-  const found: Uint8Array[] = [];
-  for (const group of units?.groups ?? [])
-    for (const { item } of group.units) {
-      const commits = await readCommits(store, { stage, key: item.keys[0] ?? '', inputs: [item.input] });
-      for (const { objects } of commits)
-        for (const { key } of objects.filter(({ table }) => table === stage))
-          found.push((await store.get(key)) ?? new Uint8Array());
-    }
-  return found;
+/** The bytes of the one object of a dataset's table. */
+async function stored(store: ObjectStore, dataset: string, table: string): Promise<Uint8Array> {
+  const snapshot = await latestSnapshot(store, dataset);
+  if (snapshot === null) throw new TypeError(`no dataset ${dataset}`);
+  const objects: ObjectRecord[] = [];
+  for await (const commit of readSnapshotCommits(store, snapshot))
+    objects.push(...commit.objects.filter((object) => object.table === table));
+  expect(objects).toHaveLength(1);
+  return (await store.get(objects[0]?.key ?? '')) ?? new Uint8Array();
 }
 
 describe('model.folder', () => {
@@ -86,28 +78,27 @@ describe('model.folder', () => {
     const resolved = await resolve(file);
     await checkModelRuns(resolved);
     const { summary } = await openModel(path.join(FOLDERS, name));
-    expect((resolved.run.model as GivenModel).reference).toEqual({ base: summary.digest, edits: [] });
+    expect(resolved.run.model).toMatchObject({ reference: { base: summary.digest, edits: [] } });
     const run = await submitRun(store, file);
-    expect((run.model as GivenModel).external.map(({ location }) => location)).toEqual(
-      summary.files.slice(1).map(({ location }) => location),
-    );
+    const weights = summary.files.slice(1).map(({ location, sha256 }) => ({ location, sha256 }));
+    expect(run.model).toMatchObject({ external: weights });
     await runStages(store, run, { folder: path.dirname(file), until: 'activations' });
-    const [tokens] = await Promise.all((await committed(store, run, 'tokens')).slice(0, 1).map(readTokensTable));
-    const [rows] = await Promise.all((await committed(store, run, 'activations')).map(readActivations));
-    expect(tokens?.doc.length).toBe(TEXTS.length);
-    const doc = tokens?.doc[0] ?? -1;
-    const ids = tokens?.ids.slice(0, Math.min(16, tokens.offsets[1] ?? 0)) ?? new Uint32Array();
+    const tokens = await readTokensTable(await stored(store, `${name}/tokens`, 'tokens'));
+    const rows = await readActivations(await stored(store, `${name}/activations/${SITE}`, 'activations'));
+    expect(tokens.doc.length).toBe(TEXTS.length);
+    const doc = tokens.doc[0] ?? -1;
+    const ids = tokens.ids.slice(0, Math.min(16, tokens.offsets[1] ?? 0));
     const engine = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
     const given = { ids: Uint32Array.from(ids), length: ids.length };
     const expected = (await runModel(path.join(FOLDERS, name), given, { hooks: [SITE], engine })).get(SITE);
     const width = summary.width;
     let compared = 0;
-    for (let row = 0; row < (rows?.doc.length ?? 0); row++) {
-      const pos = rows?.pos[row] ?? 0;
-      if (rows?.doc[row] !== doc || pos >= ids.length) continue;
-      const stored = Array.from((rows.act as Float32Array).subarray(row * width, (row + 1) * width));
+    for (let row = 0; row < rows.doc.length; row++) {
+      const pos = rows.pos[row] ?? 0;
+      if (rows.doc[row] !== doc || pos >= ids.length) continue;
+      const kept = Array.from((rows.act as Float32Array).subarray(row * width, (row + 1) * width));
       const own = Array.from((expected?.data as Float32Array).subarray(pos * width, (pos + 1) * width));
-      own.forEach((value, i) => expect(stored[i]).toBeCloseTo(value, 4));
+      own.forEach((value, i) => expect(kept[i]).toBeCloseTo(value, 4));
       compared++;
     }
     expect(compared).toBe(ids.length);
@@ -163,7 +154,7 @@ describe('commands', () => {
     const rows = { ids: Uint32Array.of(5, 6, 7, 8), length: 4 };
     const engine = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
     const own = (await runModel(folder, rows, { hooks: [SITE], engine })).get(SITE);
-    const stored = tensors.get(SITE);
-    expect(stored && asFloat32(stored)).toEqual(own?.data);
+    const found = tensors.get(SITE);
+    expect(found && asFloat32(found)).toEqual(own?.data);
   });
 });
