@@ -141,7 +141,6 @@ export default tseslint.config(
     rules: {
       'max-lines-per-function': 'off',
       'no-restricted-syntax': ['error', noDefaultExport, ...noBarrel],
-      'style/opening-comment': 'off',
     },
   },
   {

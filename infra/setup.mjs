@@ -64,9 +64,8 @@ async function readPackages(file) {
 async function install() {
   const npm = process.env.npm_execpath;
   const [command, args] = npm?.endsWith('.js') ? [process.execPath, [npm]] : ['npm', []];
-  // onnxruntime-node would download CUDA libraries otherwise, and fail without a network.
-  const env = { ONNXRUNTIME_NODE_INSTALL: 'skip' };
-  const code = await runCommand(command, [...args, 'ci', '--no-audit', '--no-fund'], { env });
+  // .npmrc switches install scripts off: onnxruntime-node's would download CUDA libraries, and fail without a network.
+  const code = await runCommand(command, [...args, 'ci', '--no-audit', '--no-fund']);
   if (code !== 0) {
     throw new SetupError(
       `npm ci ended with code ${code}; its message stands above. It needs the package registry that npm is set up for.`,

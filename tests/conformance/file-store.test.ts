@@ -1,3 +1,4 @@
+// The conformance suite of stores on a folder: the file driver does what every driver must, up to objects of 128 MiB.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,3 +1,4 @@
+// The conformance suite of stores in memory: the driver of most tests does what the real ones do.
 import { openStore } from '../../storage/objects/open-store.js';
 import { storeConformance } from './store-conformance.js';
 

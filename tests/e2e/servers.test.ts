@@ -1,3 +1,5 @@
+// Real Temporal and MinIO servers: what they hold survives SIGKILL and a restart, a taken port or a wrong program is
+// told in words, and a detached server is found and stopped through its record.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -1,3 +1,5 @@
+// The S3 driver against a scripted server that fails: what is repeated, how a body that broke off goes on, when it
+// gives up and with which error.
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DataError, InputError, ResourceError, TransientError } from '../../schemas/errors.js';

@@ -1,3 +1,5 @@
+// Each refusal of an S3 server becomes an error of the right class with the remedy; a store without conditional writes
+// is turned away.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { InputError, ResourceError } from '../../schemas/errors.js';
 import { openStore } from '../../storage/objects/open-store.js';

@@ -81,6 +81,12 @@ const PLANTS: readonly Plant[] = [
     code: 'export const x = 1;\n',
     rule: 'style/opening-comment',
   },
+  {
+    what: 'a test file without an opening comment',
+    file: 'tests/unit/silent.test.ts',
+    code: 'export const x = 1;\n',
+    rule: 'style/opening-comment',
+  },
   inCore('Date.now', 'no-restricted-properties', 'export const f = (): number => Date.now();\n'),
   inCore('new Date', 'no-restricted-syntax', 'export const f = (): Date => new Date();\n'),
   inCore('Math.random', 'no-restricted-properties', 'export const f = (): number => Math.random();\n'),

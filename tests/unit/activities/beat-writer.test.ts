@@ -1,3 +1,4 @@
+// A beat goes into the store in the form in which `status` reads it.
 import { expect, it } from 'vitest';
 import { BeatWriter } from '../../../activities/beat-writer.js';
 import { beatRecord } from '../../../schemas/records.js';

@@ -1,3 +1,5 @@
+// A run is refused before anything is written where the disk has no room, for the store or for workers, with the
+// numbers.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';

@@ -1,3 +1,4 @@
+// The line of progress: speed and time left are counted from what was seen, and silence of the workers is told.
 import { describe, expect, it } from 'vitest';
 import { StageMeter } from '../../../cli/orchestration/stage-meter.js';
 import type { StageMeasure } from '../../../cli/orchestration/stage-meter.js';

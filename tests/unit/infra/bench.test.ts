@@ -1,3 +1,4 @@
+// The bars of the bench: which values meet them, and how the table marks one that does not.
 import { describe, expect, it } from 'vitest';
 import { meets } from '../../../bench/row.js';
 import { formatTable } from '../../../bench/table.js';

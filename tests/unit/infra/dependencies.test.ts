@@ -1,6 +1,10 @@
+// Proves that docs/dependencies.md names every package with its true licence, that the lock file serves every system
+// without a download address, and that an installation runs no script and gives npm no reason to warn.
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
 import { packageRoot } from '../../../servers/package-root.js';
 
@@ -10,6 +14,13 @@ interface Package {
 }
 
 const PERMISSIVE = ['MIT', 'Apache-2.0', 'BSD-2-Clause', 'BSD-3-Clause', 'ISC'];
+
+/** Packages whose install script .npmrc switches off, with what it would do. */
+const WITHOUT_THEIR_SCRIPT = {
+  'node_modules/@grpc/proto-loader/node_modules/protobufjs': 'warns of version ranges',
+  'node_modules/@swc/core': 'looks for the program of this system, which is a package of its own',
+  'node_modules/onnxruntime-node': 'downloads CUDA libraries, which fails without a network',
+};
 
 const root = packageRoot();
 let declared: Package;
@@ -74,4 +85,20 @@ it('the lock file holds the programs of every system, so that `npm ci` works on 
   );
   expect(wanted.length).toBeGreaterThan(20);
   expect(wanted.filter((name) => !names.has(name))).toEqual([]);
+});
+
+it('no package needs its install script: each that has one is known to do without', async () => {
+  const lock = JSON.parse(await readFile(path.join(root, 'package-lock.json'), 'utf8')) as {
+    packages: Record<string, { hasInstallScript?: boolean }>;
+  };
+  const scripted = Object.keys(lock.packages).filter((name) => lock.packages[name]?.hasInstallScript);
+  expect(scripted.sort()).toEqual(Object.keys(WITHOUT_THEIR_SCRIPT).sort());
+});
+
+it('.npmrc switches install scripts off, and npm knows every setting in it', async () => {
+  // Settings that a running npm hands on would hide those of the file.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
+  const { stdout, stderr } = await promisify(execFile)('npm', ['config', 'get', 'ignore-scripts'], { cwd: root, env });
+  expect(stdout.trim()).toBe('true');
+  expect(stderr).not.toMatch(/unknown project config/i);
 });

@@ -1,3 +1,4 @@
+// The measure of idle workers counts overlapping work once and nothing outside the window.
 import { describe, expect, it } from 'vitest';
 import { coveredMs } from '../../../bench/orchestration/idle.js';
 

@@ -1,3 +1,5 @@
+// Server programs are found in the stated order, built or downloaded whole or not at all, and a process record never
+// means another process.
 import { execFile, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';

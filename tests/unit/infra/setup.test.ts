@@ -1,3 +1,5 @@
+// The set-up scripts know an unfit Node and a broken installation, take turns by a lock that survives its holder, and
+// the last line of `npm test` never claims more than the runner's report.
 import { spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,3 +1,5 @@
+// Opening and running a model file: its summary and digest, weights beside it, and a refusal in words for each file or
+// input that cannot be used.
 import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

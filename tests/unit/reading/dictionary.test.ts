@@ -1,3 +1,5 @@
+// `top` and the postings of a feature equal a brute-force scan, before, during and after compaction, in the stated
+// number of requests.
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { halfToFloat } from '../../../core/tensor/half.js';

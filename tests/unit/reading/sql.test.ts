@@ -1,3 +1,5 @@
+// `sql` and the Parquet export answer as scans do, load only what a query names, write nothing, and refuse what is too
+// large.
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

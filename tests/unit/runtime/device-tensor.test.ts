@@ -1,3 +1,5 @@
+// Tensors that stay on their device carry values and state unchanged from session to session, and are refused where
+// they cannot go.
 import { afterAll, describe, expect, it } from 'vitest';
 import { InputError } from '../../../schemas/errors.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';

@@ -1,3 +1,5 @@
+// Sessions take and give typed arrays, tell failures in words; the cache of sessions makes each once; devices are
+// probed.
 import { afterEach, describe, expect, it } from 'vitest';
 import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import { makeGraph, makeModel, makeNode, makeTensor, makeValueInfo } from '../../../core/onnx/make.js';

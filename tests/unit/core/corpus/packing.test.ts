@@ -1,3 +1,4 @@
+// Contexts, forward passes and stored rows of packed documents, against small cases written out.
 import { describe, expect, it } from 'vitest';
 import {
   contextCount,

@@ -1,3 +1,5 @@
+// What a training of a dictionary computes outside its graph: schedule and step factors, start values, FVU and L0, PCA,
+// and the order of firings, against closed forms and plain sorting.
 import { describe, expect, it } from 'vitest';
 import { initialParameters } from '../../../../core/dictionaries/initialise.js';
 import { computeFvu, computeL0 } from '../../../../core/dictionaries/metrics.js';

@@ -1,3 +1,5 @@
+// The input scale is the stated formula, and folding it into the weights changes neither active set nor reconstruction
+// by one bit.
 import { describe, expect, it } from 'vitest';
 import { ENCODE_OUTPUTS, ENCODE_ROWS, buildEncodeGraph } from '../../../../core/dictionaries/encode-graph.js';
 import { initialParameters } from '../../../../core/dictionaries/initialise.js';

@@ -1,3 +1,4 @@
+// The equations between sites hold for a right model, and each kind of wrong site breaks the equation that is its own.
 import { describe, expect, it } from 'vitest';
 import { brokenIdentities, identitiesOf } from '../../../../core/hooks/identities.js';
 import type { SiteValue } from '../../../../core/hooks/identity-errors.js';

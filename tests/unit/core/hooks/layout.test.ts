@@ -1,3 +1,5 @@
+// Axes of a tensor keep their meaning through reshapes, and a site is found in any layout that holds its axes; what is
+// ambiguous is not guessed.
 import { describe, expect, it } from 'vitest';
 import { atom, regroup, type Layout } from '../../../../core/hooks/layout.js';
 import { locate, viewCost } from '../../../../core/hooks/site-view.js';

@@ -1,3 +1,5 @@
+// Sites are found by structure in every fixture model and in odd hand-made ones; unknown structures are refused in
+// words.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { matchSites, resolveSites } from '../../../../core/hooks/sites.js';

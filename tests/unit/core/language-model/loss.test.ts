@@ -1,3 +1,5 @@
+// The blocked cross-entropy and its gradients equal the written-out loss and its finite differences, whatever the
+// blocks; weights that no step could use are refused.
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder } from '../../../../core/onnx/builder.js';
 import { KeyedRandom } from '../../../../core/tensor/random.js';

@@ -1,3 +1,5 @@
+// Impossible sizes of a model are refused with a remedy; initial weights have the stated deviations and depend on seed
+// and name alone.
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../../../schemas/errors.js';
 import { ARCHITECTURES, modelParameters } from '../../../../core/language-model/architectures.js';

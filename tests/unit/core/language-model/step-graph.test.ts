@@ -1,3 +1,5 @@
+// A training graph takes the same steps with micro-batches, other kernels and every optimiser, at both levels of
+// optimisation; weights of the loss and padding mean what they say.
 import { describe, expect, it } from 'vitest';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
 import { planMicroBatches } from '../../../../core/language-model/accumulate.js';

@@ -1,3 +1,4 @@
+// The ONNX codec writes every fixture back byte for byte, keeps what it does not know, and refuses damaged files.
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { decodeMessage, decodeModel, encodeMessage, encodeModel, joinChunks } from '../../../../core/onnx/codec.js';

@@ -1,3 +1,4 @@
+// The dominator tree equals its definition on random graphs, and deep graphs neither overflow nor take long.
 import { describe, expect, it } from 'vitest';
 import { DominatorTree } from '../../../../core/onnx/dominators.js';
 import { KeyedRandom } from '../../../../core/tensor/random.js';

@@ -1,3 +1,5 @@
+// Cutting a graph keeps exactly what is needed and still runs; the index refuses broken graphs; external data are
+// listed, moved and fed.
 import { describe, expect, it } from 'vitest';
 import { encodeModel, joinChunks } from '../../../../core/onnx/codec.js';
 import { cutToTensors, elementType, graphOf } from '../../../../core/onnx/cut.js';

@@ -1,3 +1,4 @@
+// Learning rates and step factors equal a recorded recipe bit for bit, wherever a run of steps is cut.
 import { describe, expect, it } from 'vitest';
 import { OPTIMISER_NAMES } from '../../../../core/optimise/optimisers/optimiser.js';
 import { factorNames, stepFactors } from '../../../../core/optimise/optimisers/optimisers.js';

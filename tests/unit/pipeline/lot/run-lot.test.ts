@@ -1,3 +1,5 @@
+// A lot does each item once over stops, dead attempts and dying children; bad data is quarantined, other faults are
+// not.
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

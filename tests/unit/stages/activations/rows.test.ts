@@ -1,3 +1,5 @@
+// The rows of a shard: ids that are fed, the keyed order in which rows are stored, and the bytes of the file, from
+// memory or scratch; what the file cannot hold is refused.
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';

@@ -1,3 +1,4 @@
+// One key per site, and the child is asked for the missing sites only, with the ONNX Runtime that the keys say.
 import { describe, expect, it } from 'vitest';
 import { digestOf, stageKey } from '../../../../core/identity/digest.js';
 import { ORT_VERSION } from '../../../../runtime/session.js';

@@ -1,3 +1,4 @@
+// Things fetched ahead come in order, once each, within the bound, and fail only when they are asked for.
 import { describe, expect, it } from 'vitest';
 import { FetchAhead } from '../../../../stages/index/fetch-ahead.js';
 

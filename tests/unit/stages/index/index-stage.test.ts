@@ -1,3 +1,4 @@
+// The index equals a brute-force scan for any division of the data, and its bytes do not depend on the run.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { halfToFloat } from '../../../../core/tensor/half.js';

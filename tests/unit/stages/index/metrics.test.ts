@@ -1,3 +1,4 @@
+// Metrics of a dictionary are their definitions over the rows of each split, read from the counts of shards alone.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { DictionaryMetrics } from '../../../../stages/index/metrics.js';
 import { buildDataset, type Dataset } from './dataset.js';

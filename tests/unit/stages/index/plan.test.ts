@@ -1,3 +1,4 @@
+// The plan of an index covers every feature once, within the bound of memory, whatever the order of the commits.
 import { describe, expect, it } from 'vitest';
 import type { BatchRecord, ObjectRecord } from '../../../../schemas/records.js';
 import { RANGE_POSTINGS, planFeatureRanges, planIndexItems } from '../../../../stages/index/plan.js';

@@ -1,3 +1,4 @@
+// The order of training rows uses each once an epoch, can be entered at any step, and mixes documents as stated.
 import { describe, expect, it } from 'vitest';
 import {
   cursorAt,

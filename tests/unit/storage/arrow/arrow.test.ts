@@ -1,3 +1,4 @@
+// Compression and Arrow files give back what went in; damaged frames and batches of another schema are refused.
 import type { RecordBatch } from 'apache-arrow';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';

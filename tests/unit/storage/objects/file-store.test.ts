@@ -1,3 +1,4 @@
+// What the file driver alone does: temporary files, links, the error of each failing system call, with its remedy.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';

@@ -1,3 +1,4 @@
+// Object keys order as their UTF-8 bytes and may not be longer than a store allows.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { compareKeys, validateKey } from '../../../../storage/objects/keys.js';

@@ -1,3 +1,4 @@
+// URLs of stores: what each form means, what is refused, and that one place has one id.
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../../../schemas/errors.js';
 import { canonicalStoreUrl, openStore } from '../../../../storage/objects/open-store.js';

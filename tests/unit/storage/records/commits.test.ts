@@ -1,3 +1,4 @@
+// A commit, a quarantine and a pre-image are each written once, by whoever races, and read back whole or not at all.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

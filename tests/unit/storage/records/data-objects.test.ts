@@ -1,3 +1,5 @@
+// Data objects lie under their digest: damage, loss and wrong sizes are noticed, and what is adopted is kept from
+// garbage collection.
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

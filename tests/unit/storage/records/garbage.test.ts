@@ -1,3 +1,5 @@
+// Garbage collection removes exactly what no run reaches, in an order that a crash cannot hurt, and nothing young or in
+// use.
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { sha256Hex } from '../../../../core/identity/digest.js';

@@ -1,3 +1,4 @@
+// The local cache fetches once, hands out only what matches its digest, and stays within its budget.
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';

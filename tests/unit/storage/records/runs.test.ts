@@ -1,3 +1,5 @@
+// Runs, events, refs and checkpoints: first writers win, racing writers form one order, and changed records are
+// noticed.
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { digestOf, sha256Hex } from '../../../../core/identity/digest.js';

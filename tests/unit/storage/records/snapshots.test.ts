@@ -1,3 +1,4 @@
+// Snapshots depend on content alone, grow in few segments without a gap, and name damage.
 import { describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../../../core/identity/canonical-json.js';
 import { datasetDigest, sha256Hex } from '../../../../core/identity/digest.js';

@@ -1,3 +1,4 @@
+// The plan of a read covers every batch that can hold a wanted value and no other, in requests within the limits.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BatchRecord, ObjectRecord } from '../../../../schemas/records.js';

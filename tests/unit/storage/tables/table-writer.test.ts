@@ -1,3 +1,5 @@
+// Table files have the same bytes however rows come, keep to their size limits, and are read back only as what they
+// are.
 import { mkdtemp, rm, writeFile, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
