@@ -47,6 +47,7 @@ const resolvedRun = z.strictObject({
     z.strictObject({ name: z.string(), site: z.string(), sae: saeSection.omit({ name: true, hook: true }) }),
   ),
   splits: z.array(z.enum(SPLITS)).optional(),
+  suite: z.string().optional().describe('the suite that it is a member of'),
 });
 
 type Parsed = z.infer<typeof resolvedRun>;

@@ -6,6 +6,7 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { readEvents } from '../../storage/records/events.js';
 import { snapshotPrefix } from '../../storage/records/key-layout.js';
 import { mapParallel } from '../../storage/records/parallel.js';
+import { latestRevision } from '../../storage/records/resolved-runs.js';
 import { listRevisions, removeRun } from '../../storage/records/runs.js';
 import { listDatasets } from '../../storage/records/snapshots.js';
 import { findRun, foldEvents, hasEnded } from '../../storage/records/run-history.js';
@@ -41,6 +42,8 @@ export async function forgetSuite(store: ObjectStore, suite: SuiteRecord, force:
   let records = 0;
   for (const name of memberNames(suite)) {
     if ((await listRevisions(store, name)).length === 0) continue;
+    // A run that another suite has made its own meanwhile, or that was there before, stays.
+    if ((await latestRevision(store, name))?.suite !== suite.name) continue;
     const removed = await forgetRun(store, name, force);
     datasets.push(...removed.datasets);
     records += removed.records;

@@ -7,7 +7,7 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
 import type { SuiteRecord } from '../../schemas/suite.js';
 import { remainingWork, sameRequest, storeRun } from '../plan/run-records.js';
-import { resolveMember } from '../plan/suite-records.js';
+import { refuseForeign, resolveMember } from '../plan/suite-records.js';
 import { memberName } from '../files/matrix.js';
 import { stepGraph, stepsOfRun } from '../plan/steps.js';
 import type { ResolvedWithUploads } from '../resolve/resolve-run.js';
@@ -70,7 +70,9 @@ export async function prepareMember(
 ): Promise<MemberPrepared> {
   const { suite, member, mode, target } = of;
   const resolved = await resolveMember(suite, member);
-  // A member that somebody started by hand is joined by whoever starts it here; another file under its name is a new revision.
+  const latest = await latestRevision(store, resolved.run.name);
+  // A run that asks for the same is taken over, whoever started it.
+  if (latest && !sameRequest(latest, resolved.run)) refuseForeign(suite, latest);
   const { run, same } = await settleRun(store, resolved, () => Promise.resolve(false));
   const done = same && mode !== 'all' && (await remainingWork(store, run, mode)).complete;
   return { run: memberName(suite.template, member), input: done ? null : runInputOf(run, target, mode) };

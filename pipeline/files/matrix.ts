@@ -80,6 +80,41 @@ function fillText(text: string, values: Readonly<Record<string, MatrixValue>>): 
 
 /** What is wrong with a suite's own fields and with the placeholders of its matrix. */
 export function matrixFindings(value: Readonly<Record<string, unknown>>): Finding[] {
+  return [...shapeOf(value), ...ownFields(value)];
+}
+
+const SUITE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
+const MOST_PARALLEL = 64;
+
+/** `suite`, `parallel`, and fields that are one for all members. */
+function ownFields({ suite, parallel, store, storeOptions }: Readonly<Record<string, unknown>>): Finding[] {
+  const findings: Finding[] = [];
+  if (suite !== undefined && (typeof suite !== 'string' || !SUITE_NAME.test(suite)))
+    findings.push({
+      path: ['suite'],
+      expected: 'letters, digits, ".", "_" and "-" (at most 100), a letter or digit first',
+      found: shown(suite),
+      remedy: 'the name of a suite holds for all of its runs, so it has no placeholder',
+    });
+  const good = Number.isInteger(parallel) && (parallel as number) >= 1 && (parallel as number) <= MOST_PARALLEL;
+  if (parallel !== undefined && !good)
+    findings.push({
+      path: ['parallel'],
+      expected: `a whole number from 1 to ${String(MOST_PARALLEL)}`,
+      found: shown(parallel),
+      remedy: 'it says how many runs of the suite go at once',
+    });
+  if (/\{\{/.test(JSON.stringify([store ?? '', storeOptions ?? ''])))
+    findings.push({
+      path: [typeof store === 'string' && store.includes('{{') ? 'store' : 'storeOptions'],
+      expected: 'one store for all runs of a suite',
+      found: 'a placeholder',
+      remedy: 'write the store out; the runs differ by their names',
+    });
+  return findings;
+}
+
+function shapeOf(value: Readonly<Record<string, unknown>>): Finding[] {
   const { matrix } = value;
   if (typeof matrix !== 'object' || matrix === null || Array.isArray(matrix)) {
     const remedy = 'write `matrix: { seed: [1, 2, 3] }`';
@@ -91,8 +126,9 @@ export function matrixFindings(value: Readonly<Record<string, unknown>>): Findin
     shapes.push({ path: ['matrix'], expected: 'at least one entry', found: 'none', remedy: 'remove `matrix`' });
   if (shapes.length > 0) return shapes;
   const count = memberCount(matrix as Matrix);
-  const found = count > MOST_MEMBERS ? [tooMany(count)] : [];
-  return [...found, ...nameFindings(value, entries), ...unknownPlaceholders(value, entries)];
+  if (count > MOST_MEMBERS) return [tooMany(count)];
+  const wrong = [...nameFindings(value, entries), ...unknownPlaceholders(value, entries)];
+  return wrong.length > 0 ? wrong : nameTwice(value, count);
 }
 
 function tooMany(count: number): Finding {
@@ -104,12 +140,21 @@ function entryFindings(name: string, list: unknown): Finding[] {
   const path = ['matrix', name];
   if (name === 'date' || name === 'hour')
     return [{ path, expected: 'another name', found: shown(name), remedy: "{{date}} and {{hour}} are a schedule's" }];
-  const isValue = (item: unknown): boolean => ['string', 'number', 'boolean'].includes(typeof item);
-  const good = Array.isArray(list) && list.length > 0 && list.every(isValue);
+  if (Object.hasOwn(Object.prototype, name) || name === '__proto__')
+    return [
+      { path, expected: 'another name', found: shown(name), remedy: 'this one means something to the program itself' },
+    ];
+  const good = Array.isArray(list) && list.length > 0;
   if (!good)
     return [
       { path, expected: 'a list of texts, numbers or booleans', found: shown(list), remedy: 'give at least one value' },
     ];
+  const bad = list.findIndex((item) => !isMatrixValue(item));
+  if (bad >= 0) {
+    const expected = 'a text, a finite number or a boolean';
+    const remedy = 'nothing else can stand in a name; a text has no {{ in it';
+    return [{ path: [...path, bad], expected, found: shown(list[bad] ?? null), remedy }];
+  }
   const texts = list.map(String);
   const twice = texts.findIndex((text, i) => texts.indexOf(text) !== i);
   if (twice < 0) return [];
@@ -121,6 +166,28 @@ function entryFindings(name: string, list: unknown): Finding[] {
       remedy: 'remove one: two runs would have one name',
     },
   ];
+}
+
+function isMatrixValue(item: unknown): item is MatrixValue {
+  if (typeof item === 'number') return Number.isFinite(item);
+  return typeof item === 'boolean' || (typeof item === 'string' && !item.includes('{{'));
+}
+
+/** Combinations that format to one name would be one run. */
+function nameTwice(value: Readonly<Record<string, unknown>>, count: number): Finding[] {
+  const seen = new Map<string, number>();
+  for (let member = 0; member < count; member++) {
+    const name = memberName(value, member);
+    const first = seen.get(name);
+    if (first !== undefined) {
+      const of = (one: number): string => JSON.stringify(memberValues(value['matrix'] as Matrix, one));
+      const found = `${shown(name)} for ${of(first)} and for ${of(member)}`;
+      const remedy = 'put a character between the placeholders that no value has';
+      return [{ path: ['name'], expected: 'a name for each combination', found, remedy }];
+    }
+    seen.set(name, member);
+  }
+  return [];
 }
 
 function nameFindings(

@@ -2,6 +2,7 @@
 import { digestOf } from '../../core/identity/digest.js';
 import { InputError } from '../../schemas/errors.js';
 import { STAGES, type StageName } from '../../schemas/stages.js';
+import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { suiteRecord, type SuiteRecord } from '../../schemas/suite.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { listRevisions, putRunDocument } from '../../storage/records/runs.js';
@@ -49,10 +50,21 @@ function requestDigest({ name, template, limitDocuments, until }: SuiteRecord): 
 }
 
 /** The run of a member, resolved on this machine. @throws InputError where its files do not fit */
-export function resolveMember(suite: SuiteRecord, member: number): Promise<ResolvedWithUploads> {
-  return resolveRun(parseMember(suite.template, member), {
+export async function resolveMember(suite: SuiteRecord, member: number): Promise<ResolvedWithUploads> {
+  const resolved = await resolveRun(parseMember(suite.template, member), {
     ...{ folder: suite.folder, revision: 1, limitDocuments: suite.limitDocuments },
     until: STAGES.find((stage): stage is StageName => stage === suite.until) ?? 'index',
     ...{ hostId: suite.hostId, nowMs: Date.now() },
   });
+  return { ...resolved, run: { ...resolved.run, suite: suite.name } };
+}
+
+/** A name means one thing: a member may not become a new revision of what is somebody else's. @throws InputError */
+export function refuseForeign(suite: SuiteRecord, latest: ResolvedRun): void {
+  if (latest.suite === suite.name) return;
+  const owner = latest.suite === undefined ? 'a run of its own' : `a run of suite "${latest.suite}"`;
+  throw new InputError(
+    `Expected the runs of suite "${suite.name}" to have names of their own, found that "${latest.name}" is ${owner} with other settings; give the suite's file another \`name\`, or remove that run (\`assay rm ${latest.name}\`).`,
+    { suite: suite.name, run: latest.name },
+  );
 }

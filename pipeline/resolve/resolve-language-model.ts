@@ -81,7 +81,7 @@ function streamConfigs(
     lossWeights: null,
   } as const;
   return {
-    training: { keyed: { ...shared, splits: [...training.splits].sort(), lossWeights } },
+    training: { keyed: { ...shared, splits: [...new Set(training.splits)].sort(), lossWeights } },
     calib: { keyed: { ...shared, splits: ['calib'] } },
     test: { keyed: { ...shared, splits: ['test'] } },
   };

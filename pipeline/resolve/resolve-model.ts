@@ -73,7 +73,13 @@ export function resolveModelTraining(shared: TrainingSection, section: ModelSect
   // A budget of its own stands in for a shared one of the other kind.
   const given = own.tokens === undefined ? (own.steps ?? steps) : undefined;
   const perStep = rest.batch * section.contextTokens;
-  return { ...rest, steps: given ?? Math.floor((own.tokens ?? tokens ?? 0) / perStep) };
+  const budget = own.tokens ?? tokens ?? 0;
+  if (given === undefined && budget < perStep)
+    throw new InputError(
+      `Model "${section.name}": expected a budget of at least one step, ${perStep} tokens (batch ${rest.batch} of ${section.contextTokens} tokens), found ${budget}; raise training.tokens or lower training.batch.`,
+      { model: section.name, tokens: budget, perStep },
+    );
+  return { ...rest, steps: given ?? Math.floor(budget / perStep) };
 }
 
 /** The models of a file, whichever way they are given. */

@@ -142,7 +142,9 @@ async function planTrainedModel({ file, folder, tokenizer, corpus, engine }: Sou
     { ...parts, checkpointSeconds: CHECKPOINT_SECONDS },
     { section, training },
   );
-  const structure = readStructure(buildModel(trained.config.keyed.model, emptyWeights(trained.config.keyed.model)));
+  const spec = trained.config.keyed.model;
+  // Longer contexts than it was trained on are refused, also where no table of positions forbids them.
+  const structure = { ...readStructure(buildModel(spec, emptyWeights(spec))), maxPositions: spec.contextTokens };
   return {
     ...{ structure, summary: null, uploads: given.uploads },
     describe: (edits) => ({ trained, edits }),

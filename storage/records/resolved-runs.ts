@@ -5,11 +5,17 @@ import { parseResolvedRun, type ResolvedRun } from '../../schemas/resolved-run.j
 import type { ObjectStore } from '../objects/object-store.js';
 import type { RunRevision } from './key-layout.js';
 import { getRunDocument, listRevisions } from './runs.js';
+import { readSuite } from './suites.js';
 
 /** A revision's configuration. @throws DataError where there is none or it is damaged */
 export async function readResolvedRun(store: ObjectStore, revision: RunRevision): Promise<ResolvedRun> {
   const where = `runs/${revision.name}/${revision.revision}/config.json`;
   const stored = await getRunDocument(store, revision, { document: 'config', schema: z.unknown() });
+  if (stored === null && (await readSuite(store, revision)))
+    throw new InputError(
+      `Expected a run, found that "${revision.name}" is a suite in ${store.url}; give the run another name, or ask for one of the suite's runs (\`assay status ${revision.name}\` lists them).`,
+      { name: revision.name },
+    );
   if (stored === null && (await isTraining(store, revision)))
     throw new InputError(
       `Expected a run, found that "${revision.name}" is a training of language models; \`assay model train\` with its training file goes on with it.`,
