@@ -77,6 +77,7 @@ export const languageModelSettings = z.strictObject({
     batches: storedFile.nullable(),
     dtype: idType,
     checkpointMs: z.number(),
+    required: z.literal(true).optional().describe('nothing can go on without it: its failure ends the run'),
   }),
 });
 

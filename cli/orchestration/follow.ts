@@ -56,7 +56,12 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
         text: `${run.name} is paused: ${reason}.\nLook at the shards with \`assay quarantine ${run.name}\`; go on with \`assay unpause ${run.name}\`.`,
       };
     }
-    if (closed) return endOf(run, await settled(store, run, events));
+    if (closed) {
+      const end = endOf(run, await settled(store, run, events));
+      return end.state === 'running' || end.state === 'unknown'
+        ? { ...end, text: await howItEnded(run, workflow) }
+        : end;
+    }
     if (stage !== null) {
       const line = meter.line(await measure(store, run, stage), await readBeat(store, run));
       output.progress(line);
@@ -101,6 +106,21 @@ async function settled(
   const last = await lastEvent(store, run);
   const known = events.at(-1);
   return last && last.n !== known?.n ? [...events, last] : events;
+}
+
+/** Why a workflow closed without an event, as where the store could not be written. */
+async function howItEnded(run: ResolvedRun, workflow: WorkflowHandle): Promise<string> {
+  const goOn = `Go on with: assay resume ${run.name}`;
+  const { status } = await workflow.describe();
+  if (status.name === 'TERMINATED') return `${run.name} was terminated from outside. ${goOn}`;
+  try {
+    await workflow.result();
+    return `${run.name} ended without saying why. ${goOn}`;
+  } catch (error) {
+    let cause = error as Error;
+    while (cause.cause instanceof Error) cause = cause.cause;
+    return `${run.name} failed, and its end could not be stored: ${cause.message}\nMend the cause, then: assay resume ${run.name}`;
+  }
 }
 
 function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
@@ -152,6 +172,7 @@ function eventLine(event: RunEvent, meter: StageMeter): string | null {
     const seconds = ((event.atMs - meter.startedMs) / 1000).toFixed(1);
     return `${stage.padEnd(12)} done: ${Number(data['committed'])} of ${Number(data['planned'])}${quarantined > 0 ? `, ${quarantined} quarantined` : ''} in ${seconds} s`;
   }
+  if (type === 'step-waits') return `${String(data['step']).padEnd(12)} waits for another run that does the same work`;
   return type === 'paused' ? `paused: ${String(data['reason'])}` : type === 'unpaused' ? 'goes on' : null;
 }
 

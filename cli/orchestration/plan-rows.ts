@@ -5,7 +5,11 @@ import { type planDocument } from '../../schemas/documents/runs.js';
 import { estimateSteps } from '../../pipeline/plan/estimate.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { remainingWork, sameRequest } from '../../pipeline/plan/run-records.js';
-import { stepsOfRun } from '../../pipeline/plan/steps.js';
+import { planWork, type StepWork } from '../../pipeline/plan/plan-work.js';
+import { planSteps, stepsOfRun } from '../../pipeline/plan/steps.js';
+import type { StageName } from '../../schemas/stages.js';
+import type { Step } from '../../stages/step.js';
+import { workOfRun } from '../../stages/work.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { listCommitInputs } from '../../storage/records/commits.js';
@@ -26,12 +30,13 @@ export async function planRows(store: ObjectStore, run: ResolvedRun, options: Pl
   const same = stored !== null && sameRequest(stored, run) ? stored : null;
   const left = same ? await remainingWork(store, same, 'missing') : null;
   const rows: PlanRow[] = [];
-  for (const { stage, id: step, makes } of stepsOfRun(run)) {
-    const work = left?.steps.find(({ id }) => id === step)?.work ?? null;
+  for (const entry of stepsOfRun(run)) {
+    const { stage, id: step, makes } = entry;
+    const work = left?.steps.find(({ id }) => id === step)?.work ?? (await planFirst(store, run, entry));
     const estimate = estimates.get(step) ?? { items: null, bytes: null, seconds: null };
     for (const [i, { dataset, key }] of makes.entries()) {
       const planned = work?.planned ?? estimate.items;
-      const cached = work?.committed ?? (key === null ? null : (await listCommitInputs(store, stage, key)).size);
+      const cached = work?.committed ?? (await nothingUnder(store, stage, key));
       const missing = planned === null || cached === null ? null : Math.max(0, planned - cached);
       const share = planned === null || missing === null || planned === 0 ? 1 : missing / planned;
       const first = i === 0 ? estimate : { bytes: null, seconds: null };
@@ -44,6 +49,19 @@ export async function planRows(store: ObjectStore, run: ResolvedRun, options: Pl
     }
   }
   return rows;
+}
+
+/** What is left of a step that reads nothing: it can be planned before anything is stored. */
+async function planFirst(store: ObjectStore, run: ResolvedRun, step: Step): Promise<StepWork | null> {
+  if (step.reads.length > 0) return null;
+  const units = await planSteps(workOfRun(run), [step], () => Promise.resolve(null));
+  return units && planWork(store, units, 'missing');
+}
+
+/** 0 where nothing lies under the key; null where something does, since it may be another corpus's. */
+async function nothingUnder(store: ObjectStore, stage: StageName, key: string | null): Promise<0 | null> {
+  if (key === null) return null;
+  return (await listCommitInputs(store, stage, key)).size === 0 ? 0 : null;
 }
 
 /** Bytes that the missing work is likely to store. */

@@ -1,4 +1,5 @@
 // The workers of a run: those that serve already, else new ones that end with it.
+import os from 'node:os';
 import type { Client } from '@temporalio/client';
 import { QUEUES } from '../../schemas/orchestration.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
@@ -48,5 +49,19 @@ async function hasWorkers(client: Client, at: TemporalAddress): Promise<boolean>
     taskQueueType: 1,
   });
   const recently = Date.now() / 1000 - 90;
-  return pollers.some((poller) => Number(poller.lastAccessTime?.seconds ?? 0) > recently);
+  return pollers.some(
+    ({ lastAccessTime, identity }) => Number(lastAccessTime?.seconds ?? 0) > recently && mayLive(identity ?? ''),
+  );
+}
+
+/** A poller is remembered for minutes after its process died: of this machine's processes we know better. */
+function mayLive(identity: string): boolean {
+  const [, pid, host] = /^(\d+)@(.+)$/.exec(identity) ?? [];
+  if (pid === undefined || host !== os.hostname()) return true;
+  try {
+    process.kill(Number(pid), 0);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -79,7 +79,7 @@ export class ConfigFields {
     const value = this.take(name) ?? otherwise;
     const found = allowed.find((one) => one === value);
     if (found !== undefined) return found;
-    throw this.wrong(name, `one of ${allowed.join(', ')}`);
+    throw this.wrong(name, `one of ${allowed.join(', ')}`, EXPORT_ADVICE);
   }
 
   /** Accepts a field only with one of these values (or missing, or null): others would change the model's values. */

@@ -36,7 +36,7 @@ export function rotaryFrom(fields: ConfigFields, settings: ConfigFields | null, 
   const width = Math.trunc(headWidth * share);
   if (width < 2 || width % 2 !== 0 || width > headWidth)
     throw new InputError(
-      `Expected an even number of rotary coordinates from 2 to ${headWidth}, found ${width} (a share of ${share} of a head of ${headWidth}). Correct config.json.`,
+      `Expected an even number of rotary coordinates from 2 to ${headWidth}, found ${width} (a share of ${share} of a head of ${headWidth}). ${EXPORT_ADVICE}.`,
       { width, headWidth, share },
     );
   const stretch: RotaryStretch = settings ? readStretch(settings, defaults) : { kind: 'default' };
@@ -103,7 +103,7 @@ function readStretch(settings: ConfigFields, { maxPositions }: RotaryDefaults): 
 
 function readYarn(settings: ConfigFields, maxPositions: number): RotaryStretch {
   const original = settings.count('original_max_position_embeddings', maxPositions);
-  const factor = settings.positive('factor', maxPositions / original);
+  const factor = settings.positive('factor');
   const magnitude = (weight: number): number => (factor <= 1 ? 1 : 0.1 * weight * Math.log(factor) + 1);
   const [part, whole] = [settings.optionalPositive('mscale'), settings.optionalPositive('mscale_all_dim')];
   const natural = part !== null && whole !== null ? magnitude(part) / magnitude(whole) : magnitude(1);

@@ -142,12 +142,14 @@ async function planTrainedModel({ file, folder, tokenizer, corpus, engine }: Sou
     { ...parts, checkpointSeconds: CHECKPOINT_SECONDS },
     { section, training },
   );
-  const spec = trained.config.keyed.model;
+  const { config } = trained;
+  const own = { ...trained, config: { ...config, aux: { ...config.aux, required: true as const } } };
+  const spec = config.keyed.model;
   // Longer contexts than it was trained on are refused, also where no table of positions forbids them.
   const structure = { ...readStructure(buildModel(spec, emptyWeights(spec))), maxPositions: spec.contextTokens };
   return {
     ...{ structure, summary: null, uploads: given.uploads },
-    describe: (edits) => ({ trained, edits }),
+    describe: (edits) => ({ trained: own, edits }),
   };
 }
 

@@ -16,8 +16,8 @@ export const languageModelStage: StageDefinition<LanguageModelConfig> = {
   maxLotSize: 1,
   chained: true,
   unit: 'tokens',
-  // One model of many that ran into NaN does not end the others.
-  mayQuarantine: () => true,
+  // One model of many that ran into NaN does not end the others; the model that a run works on ends the run.
+  mayQuarantine: (_error, { aux }) => aux.required !== true,
   steps: (work) => {
     if (work.models.length === 0) return [];
     const reads = plannedStreams(work).map(({ dataset }) => dataset);

@@ -79,7 +79,7 @@ describe('a suite', () => {
     expect(last.counts).toEqual({ completed: 11, failed: 1 });
     const bad = last.members.filter(({ state }) => state === 'failed');
     expect(bad.every(({ run }) => run.endsWith(String(POISON)))).toBe(true);
-    expect(bad[0]?.reason).toContain('models/model');
+    expect(bad[0]?.reason).toMatch(/^Expected finite numbers in training step \d+/);
     const { repeated, shared } = await attemptsOf();
     expect(repeated).toBeLessThanOrEqual(IN_HAND * KILLS);
     // Corpus, tokens and streams have one key for all members.

@@ -25,6 +25,8 @@ export const GEMMA3: Family = {
   buffers: ROTARY_BUFFERS,
   describe: (fields) => {
     const sizes = readSizes(fields, HEAD_WIDTH);
+    // transformers reads this field and does not apply it.
+    fields.only('attn_logit_softcapping', []);
     return describeGemma(fields, sizes, {
       layers: readWindows(fields, sizes),
       scoreCap: null,
@@ -36,8 +38,10 @@ export const GEMMA3: Family = {
 
 function readWindows(fields: ConfigFields, sizes: Sizes): readonly LayerSpec[] {
   const window = readWindow(fields);
-  const written = fields.optionalCount('_sliding_window_pattern');
-  const pattern = fields.optionalCount('sliding_window_pattern') ?? written ?? PATTERN;
+  const pattern = fields.optionalCount('sliding_window_pattern') ?? PATTERN;
+  // What save_pretrained writes beside layer_types; by itself transformers does not read it.
+  if (fields.take('layer_types') === null) fields.only('_sliding_window_pattern', [pattern]);
+  else fields.ignore('_sliding_window_pattern');
   const kinds = readLayerKinds(fields, readLayers(fields), (n) =>
     (n + 1) % pattern === 0 ? 'full_attention' : 'sliding_attention',
   );

@@ -247,7 +247,8 @@ describe('refusals', () => {
     ],
     ['gemma2', { sliding_window_size: 8 }, 'Expected sliding_window_size as 4, found 8'],
     ['gemma3', { use_bidirectional_attention: true }, 'Expected use_bidirectional_attention as false, found true'],
-    ['gemma3', { attn_logit_softcapping: -1 }, 'Expected attn_logit_softcapping to be a number above 0, found -1'],
+    ['gemma3', { attn_logit_softcapping: 50 }, 'Expected attn_logit_softcapping unset, found 50'],
+    ['gemma3', { layer_types: null, _sliding_window_pattern: 2 }, 'Expected _sliding_window_pattern as 6, found 2'],
   ])('%s with %j', (name, changes, message) => {
     expect(refusal(changed(name, changes))).toContain(message);
   });
@@ -271,7 +272,11 @@ describe('refusals', () => {
       });
       passed.set(name, silent);
     }
-    const effectless = { gpt2: ['reorder_and_upcast_attn'], llama: ['pretraining_tp'] };
+    const effectless = {
+      gpt2: ['reorder_and_upcast_attn'],
+      llama: ['pretraining_tp'],
+      gemma3: ['_sliding_window_pattern'],
+    };
     for (const [name, fields] of passed)
       expect(fields, name).toEqual((effectless as Record<string, string[]>)[name] ?? []);
   });
