@@ -4,7 +4,8 @@ import { z } from 'zod';
 import { SPLITS, STAGES } from './stages.js';
 import { DataError } from './errors.js';
 import { resolvedEdit } from './model-edits.js';
-import { runFile, type SaeConfig } from './run-file.js';
+import { runFile } from './run-file.js';
+import { type StoredSettings, storedSettings } from './dictionaries.js';
 import type { EngineConfig, ModelReference, Part, StoredFile } from './stored.js';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -49,7 +50,7 @@ const resolvedRun = z.strictObject({
     threads: z.number().int().positive(),
     optimisation: z.enum(['disabled', 'basic', 'extended', 'all']),
   }),
-  dictionaries: z.array(z.strictObject({ name: z.string(), site: z.string(), sae: z.record(z.string(), z.unknown()) })),
+  dictionaries: z.array(z.strictObject({ name: z.string(), site: z.string(), sae: storedSettings })),
   splits: z.array(z.enum(SPLITS)).optional(),
 });
 
@@ -58,7 +59,7 @@ export interface ResolvedDictionary {
   readonly name: string;
   readonly site: string;
   /** All defaults filled in. */
-  readonly sae: Omit<SaeConfig, 'name' | 'hook'>;
+  readonly sae: StoredSettings;
 }
 export interface ResolvedRun extends Omit<Parsed, 'parts' | 'model' | 'engine' | 'dictionaries'> {
   readonly parts: readonly Part[];

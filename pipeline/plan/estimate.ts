@@ -1,6 +1,7 @@
 // What a run is likely to cost before anything was read (or, exactly, after reading the corpus): shards, bytes, time.
 // Times come from operation counts and a nominal speed; they are for planning, never for reports.
 import os from 'node:os';
+import { ARCHITECTURES } from '../../core/dictionaries/architectures.js';
 import { isBad, parseDocument } from '../../core/corpus/document.js';
 import { BYTES_PER_TOKEN, shardCount } from '../../core/corpus/shard-plan.js';
 import { SPLITS, type Split, type RunStage } from '../../schemas/stages.js';
@@ -22,7 +23,7 @@ const COMPRESSION = 3.2;
 const SPEED = { textBytes: 20e6, tokens: 150_000, flops: 3e10, postings: 2e6 };
 /** Bytes per row of tables whose rows vary. */
 const ROW_BYTES = { token: 9, activationKeys: 8, posting: 4, top: 10 };
-/** Forward and backward of a topk dictionary against its encoder product. */
+/** Forward and backward of a dictionary against its encoder product, where the backward touches what fired. */
 const TRAINING_FACTOR = 3;
 
 interface CorpusSize {
@@ -55,7 +56,7 @@ function estimateFor(run: ResolvedRun, { shards, textBytes }: CorpusSize): Reado
     return {
       ...{ rows: sae.tokens, product: 2 * d * sae.features },
       weights: 2 * d * sae.features * 4,
-      firings: tokens * sae.k,
+      firings: tokens * ARCHITECTURES[sae.architecture].expectedFirings(sae, sae.features),
       features: sae.features,
     };
   });

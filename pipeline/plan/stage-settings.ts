@@ -1,14 +1,16 @@
 // What each stage's key is made of and where its inputs lie, from a resolved run. Pure; every field that changes bytes is in `keyed`.
 import { canonicalJson } from '../../core/identity/canonical-json.js';
 import { stageKey, type KeyPreimage } from '../../core/identity/digest.js';
+import { type NamedSites, sitesText, targetWidth } from '../../core/dictionaries/sites.js';
 import { planSiteKeys } from '../../stages/activations/plan.js';
 import type { ActivationsConfig } from '../../stages/activations/config.js';
 import type { CorpusConfig } from '../../stages/corpus/config.js';
 import type { EncodeConfig } from '../../stages/encode/config.js';
+import { encodedDictionary, sitesOfDictionary } from '../../stages/encode/dictionary.js';
 import type { IndexConfig } from '../../stages/index/config.js';
 import type { Part, StoredFile } from '../../schemas/stored.js';
 import type { TokensConfig } from '../../stages/tokens/config.js';
-import type { TrainConfig } from '../../stages/train/config.js';
+import type { Source, Sources, TrainConfig } from '../../stages/train/config.js';
 import { datasetNames } from '../../stages/dataset-names.js';
 import type { ResolvedDictionary, ResolvedRun } from '../../schemas/resolved-run.js';
 import { STAGE_TABLE } from '../../stages/table.js';
@@ -110,10 +112,10 @@ export function keysKnownAtStart(run: ResolvedRun): ReadonlyMap<string, string> 
 }
 
 export function trainConfig(run: ResolvedRun, dictionary: ResolvedDictionary): TrainConfig {
+  const sites = sitesOfDictionary(run, dictionary);
   return {
     keyed: {
-      activationsKey: activationsKey(run, dictionary.site),
-      site: dictionary.site,
+      ...sourcesAt(run, sites),
       dtype: run.file.activations.dtype,
       runSeed: run.file.seed,
       sae: dictionary.sae,
@@ -121,29 +123,26 @@ export function trainConfig(run: ResolvedRun, dictionary: ResolvedDictionary): T
     },
     aux: {
       name: dictionary.name,
-      width: siteWidth(run, dictionary.site),
+      widths: sites.widths,
       model: canonicalJson(run.model.reference),
     },
   };
 }
 
 export function encodeConfig(run: ResolvedRun, dictionary: ResolvedDictionary, weights: StoredFile): EncodeConfig {
-  const { site, name, sae } = dictionary;
+  const own = encodedDictionary(run, dictionary);
+  const keys = own.sites.names.map((site) => activationsKey(run, site));
   return {
     keyed: {
+      ...(keys.length === 1 ? { activationsKey: keys[0] as string } : { activationsKeys: keys }),
       dictionary: weights.sha256,
-      activationsKey: activationsKey(run, site),
       dtype: run.file.activations.dtype,
       engine: run.engine,
     },
     aux: {
-      name,
-      site,
-      width: siteWidth(run, site),
-      features: sae.features,
-      k: sae.k,
+      ...own,
+      name: dictionary.name,
       weights,
-      architecture: sae.architecture,
       model: canonicalJson(run.model.reference),
     },
   };
@@ -151,7 +150,8 @@ export function encodeConfig(run: ResolvedRun, dictionary: ResolvedDictionary, w
 
 export function indexConfig(run: ResolvedRun, dictionary: ResolvedDictionary, encodeKey: string): IndexConfig {
   const { contextTokens, packing } = run.file.model;
-  const { name, site, sae } = dictionary;
+  const { name, sae } = dictionary;
+  const sites = sitesOfDictionary(run, dictionary);
   return {
     keyed: {
       encodeKey,
@@ -161,10 +161,15 @@ export function indexConfig(run: ResolvedRun, dictionary: ResolvedDictionary, en
       prepended: run.model.prependId !== null,
       packing,
     },
-    aux: { name, site, width: siteWidth(run, site), model: canonicalJson(run.model.reference) },
+    aux: { name, site: sitesText(sites), width: targetWidth(sites), model: canonicalJson(run.model.reference) },
   };
 }
 
-function siteWidth(run: ResolvedRun, site: string): number {
-  return run.sites.find((s) => s.name === site)?.width ?? run.model.width;
+/** Sites with their activations' keys: one for a dictionary that reads and writes one site, else lists. */
+function sourcesAt(run: ResolvedRun, { names, reads, writes }: NamedSites): Sources {
+  const at = (place: number): Source => {
+    const site = names[place] ?? '';
+    return { activationsKey: activationsKey(run, site), site };
+  };
+  return names.length === 1 ? at(0) : { reads: reads.map(at), writes: writes.map(at) };
 }

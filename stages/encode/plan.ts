@@ -1,7 +1,7 @@
-// Plans the encoding of a dictionary's site: one item per shard of activations, of every split. Pure.
+// Plans the encoding of a dictionary's sites: one item per shard of activations, of every split. Pure.
 import { digestOf, stageKey, type KeyPreimage } from '../../core/identity/digest.js';
 import type { Commit } from '../../schemas/records.js';
-import type { EncodeConfig, EncodeInputs } from './config.js';
+import { activationKeys, type EncodeConfig, type EncodeInputs } from './config.js';
 import type { WorkItem } from '../stage.js';
 
 /** Raised whenever the bytes that encoding writes change. */
@@ -21,12 +21,19 @@ export function planEncodeKey(config: EncodeConfig): {
   return { key: stageKey(preimage), preimage };
 }
 
-/** The items that encode the given activations commits, in their order. */
+/** The items that encode the given activations commits, in the order of those of the first site. */
 export function planEncodeItems(config: EncodeConfig, commits: readonly Commit[]): WorkItem<EncodeInputs>[] {
   const { key } = planEncodeKey(config);
-  return commits.map((commit) => {
-    const objects = commit.objects.filter((object) => object.table === 'activations');
-    const inputs = { activations: objects.map((object) => object.sha256) };
+  const [first = [], ...others] = activationKeys(config.keyed).map((of) => commits.filter((c) => c.key === of));
+  return first.flatMap((commit) => {
+    const further = others.map((own) => own.find(({ shard }) => shard === commit.shard));
+    // A shard in quarantine has no activations of any site.
+    if (further.some((own) => own === undefined)) return [];
+    const objects = [commit, ...(further as Commit[])].map((own) =>
+      own.objects.filter((o) => o.table === 'activations'),
+    );
+    const digests = objects.map((own) => own.map(({ sha256 }) => sha256));
+    const inputs: EncodeInputs = { activations: digests.length === 1 ? (digests[0] as string[]) : digests };
     return {
       stage: 'encode',
       keys: [key],
@@ -34,8 +41,8 @@ export function planEncodeItems(config: EncodeConfig, commits: readonly Commit[]
       inputs,
       shard: commit.shard,
       split: commit.split,
-      size: objects.reduce((sum, object) => sum + object.rows, 0),
-      aux: { objects },
+      size: (objects[0] ?? []).reduce((sum, object) => sum + object.rows, 0),
+      aux: { objects: objects.flat() },
     };
   });
 }

@@ -1,12 +1,14 @@
 // Runs trainings on the worker's side: reads the pinned commits, serves rows to the compute child, stores checkpoints. One
 // call is one link of the chain: it ends at the time limit, when asked to stop, or with the finished dictionaries.
+import type { Moments } from '../../core/dictionaries/scale.js';
 import { LIMITS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { Commit } from '../../schemas/records.js';
 import { readSegments } from '../../storage/records/segments.js';
-import type { TrainConfig, TrainInputs } from './config.js';
+import { type TrainConfig, type TrainInputs, sourcesOf } from './config.js';
 import type { Stage, StageContext, StageOutput, StageResult, WorkItem } from '../stage.js';
-import { fetchCheckpoint, storeCheckpoint } from './checkpoint-files.js';
+import { storeTrainingCheckpoint } from '../training-checkpoints.js';
+import { fetchCheckpoint } from './checkpoint-files.js';
 import {
   TRAIN_TASK,
   type TrainAsks,
@@ -19,8 +21,8 @@ import { planTraining, TRAIN_VERSION } from './plan.js';
 import { RowServer } from './row-server.js';
 import { selectTrainingData, type TrainingData } from './training-data.js';
 
-/** One dictionary, or several of one site that share the read (`planTrainItem`). */
-export type TrainSettings = TrainConfig | readonly TrainConfig[];
+/** One dictionary or more of the same sites, which share the read (`planTrainItem`). */
+export type TrainSettings = readonly TrainConfig[];
 
 /** The training stage. @param limitMs longest time of one link */
 export function createTrainStage(limitMs: number = LIMITS.trainLinkMs): Stage<TrainSettings, TrainInputs> {
@@ -47,8 +49,10 @@ async function runTraining(link: Link): Promise<StageResult> {
     signal: context.signal,
   }))
     commits.push(commit);
-  const { runSeed } = configs[0].keyed;
-  const data = selectTrainingData(commits, { runSeed, snapshot: item.inputs.snapshot });
+  const { keyed } = configs[0];
+  const { sites } = sourcesOf(keyed);
+  const { snapshot } = item.inputs;
+  const data = selectTrainingData(commits, { sites, runSeed: keyed.runSeed, snapshot });
   const server = openServer(link, data);
   try {
     const request = await makeRequest(link, data);
@@ -57,7 +61,8 @@ async function runTraining(link: Link): Promise<StageResult> {
       onAsk: (what, question) => answer(what, question, { server, context }),
       onProgress: (value) => context.progress(value as TrainProgress),
     });
-    for (const trained of response.dictionaries) await storeCheckpoint(trained, context);
+    for (const { key, checkpoint } of response.dictionaries)
+      if (checkpoint) await storeTrainingCheckpoint(key, checkpoint, context);
     return resultOf(response);
   } finally {
     await server.close();
@@ -84,7 +89,7 @@ function openServer({ item, configs, context }: Link, data: TrainingData): RowSe
     source: {
       store: context.store,
       objects: data.objects,
-      width: aux.width,
+      widths: aux.widths,
       dtype: keyed.dtype,
       signal: context.signal,
     },
@@ -110,11 +115,10 @@ async function makeRequest({ item, configs, context, limitMs }: Link, data: Trai
   return {
     spool: context.spool,
     shard: item.shard,
-    width: configs[0].aux.width,
+    sites: configs[0].aux.widths.map((width, i) => ({ width, moments: data.moments[i] as Moments })),
     model: configs[0].aux.model ?? '',
     snapshot: item.inputs.snapshot,
     blocks: data.fit.map(({ rows, shardRows }) => ({ rows, shardRows })),
-    moments: data.moments,
     calibRows: data.calib.reduce((sum, block) => sum + block.rows, 0),
     dictionaries,
     limitMs,
@@ -139,12 +143,11 @@ async function answer(
 
 /** The settings of the item's keys, in the order of the keys: a dictionary that is committed already has no key here. */
 function configsOf(item: WorkItem<TrainInputs>, settings: TrainSettings): readonly [TrainConfig, ...TrainConfig[]] {
-  const configs: readonly TrainConfig[] = 'keyed' in settings ? [settings] : settings;
-  const byKey = new Map(configs.map((config) => [planTraining(config, item.inputs.snapshot).key, config]));
+  const byKey = new Map(settings.map((config) => [planTraining(config, item.inputs.snapshot).key, config]));
   const [first, ...rest] = item.keys.map((key) => byKey.get(key));
   if (first && rest.every((config) => config !== undefined)) return [first, ...rest];
   throw new InputError(
-    `Expected settings for each of the ${item.keys.length} dictionaries to train, found ${configs.length} that belong to other keys; the lot was planned by another version: resume the run.`,
+    `Expected settings for each of the ${item.keys.length} dictionaries to train, found ${settings.length} that belong to other keys; the lot was planned by another version: resume the run.`,
     { keys: item.keys },
   );
 }

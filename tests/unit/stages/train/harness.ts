@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { DictionarySettings } from '../../../../core/dictionaries/settings.js';
 import { floatsToHalfs } from '../../../../core/tensor/half.js';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
 import type { ChildContext, ChildTask } from '../../../../runtime/child/protocol.js';
@@ -208,7 +209,7 @@ export function sha256(text: string): string {
 }
 
 /** Settings of a small dictionary. */
-export function trainConfig(name: string, sae: Partial<TrainConfig['keyed']['sae']> = {}, width = WIDTH): TrainConfig {
+export function trainConfig(name: string, sae: Partial<DictionarySettings> = {}, width = WIDTH): TrainConfig {
   return {
     keyed: {
       activationsKey: sha256('activations'),
@@ -236,6 +237,6 @@ export function trainConfig(name: string, sae: Partial<TrainConfig['keyed']['sae
         ...sae,
       },
     },
-    aux: { name, width },
+    aux: { name, widths: [width] },
   };
 }
