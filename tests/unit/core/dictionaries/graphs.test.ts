@@ -2,17 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import { ARCHITECTURES } from '../../../../core/dictionaries/architectures.js';
 import { initialParameters } from '../../../../core/dictionaries/initialise.js';
-import { dictionaryOptimiser } from '../../../../core/dictionaries/settings.js';
 import { oneSite } from '../../../../core/dictionaries/sites.js';
 import { SINCE_FIRED, dictionaryTensors } from '../../../../core/dictionaries/state.js';
-import { buildStepGraph, rowsFeed, type StepGraphSettings } from '../../../../core/dictionaries/step-graph.js';
+import type { StepGraphSettings } from '../../../../core/dictionaries/step-graph.js';
 import { Tape } from '../../../../core/dictionaries/tape.js';
 import { GraphBuilder } from '../../../../core/onnx/builder.js';
-import { stepFactors } from '../../../../core/optimise/optimisers/optimisers.js';
-import { startState, updatedName, type StateArrays } from '../../../../core/optimise/state.js';
-import { factorFeed } from '../../../../core/optimise/step-loop.js';
+import { startState, type StateArrays } from '../../../../core/optimise/state.js';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
-import { Session, type TensorValue } from '../../../../runtime/session.js';
+import { Session } from '../../../../runtime/session.js';
+import { runSteps } from './step-run.js';
 
 const WIDTH = 8;
 const base: StepGraphSettings = {
@@ -29,38 +27,18 @@ const base: StepGraphSettings = {
   clipNorm: null,
   scatter: 'rows',
 };
-const schedule = { kind: 'trapezoid', steps: 10, lr: 1e-2, warmupSteps: 0, decaySteps: 0 } as const;
-
 async function step(
   settings: StepGraphSettings,
   change: (state: Map<string, Float32Array | BigInt64Array>) => void = () => undefined,
   threads = 1,
 ): Promise<{ state: StateArrays; numbers: Record<string, number>; before: StateArrays }> {
   const random = new KeyedRandom('graphs');
-  const { batchRows } = settings;
-  const tensors = dictionaryTensors(settings);
-  const before = startState(tensors, initialParameters(settings, 1, [new Float64Array(WIDTH)]));
+  const before = startState(dictionaryTensors(settings), initialParameters(settings, 1, [new Float64Array(WIDTH)]));
   change(before);
-  const rows = Float32Array.from({ length: batchRows * WIDTH }, () => random.nextNormal());
-  const session = await Session.create(buildStepGraph(settings).toModelBytes(), {
-    provider: 'cpu',
-    threads,
-    optimisation: 'all',
-  });
-  const feeds = Object.fromEntries(
-    tensors.map((t) => [t.name, { dtype: t.type, dims: t.shape, data: before.get(t.name) } as TensorValue]),
-  );
-  feeds[rowsFeed(0)] = { dtype: 'float32', dims: [1, batchRows, WIDTH], data: rows };
-  for (const [name, data] of stepFactors(dictionaryOptimiser(settings.adam), schedule, { from: 0, count: 1 }))
-    feeds[factorFeed(name)] = { dtype: 'float32', dims: [1], data };
-  const outputs = await session.run(feeds);
-  await session.release();
-  const numbers = Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, Number(data[0])]));
-  return {
-    before,
-    numbers,
-    state: new Map(tensors.map((t) => [t.name, outputs[updatedName(t.name)]?.data as Float32Array])),
-  };
+  const rows = [Float32Array.from({ length: settings.batchRows * WIDTH }, () => random.nextNormal())];
+  const { state, numbers } = await runSteps(settings, before, { rows, threads });
+  const first = Object.entries(numbers).map(([name, values]) => [name, values[0] ?? NaN]);
+  return { before, state, numbers: Object.fromEntries(first) as Record<string, number> };
 }
 
 const norm = (...arrays: readonly (Float32Array | BigInt64Array | undefined)[]): number =>
