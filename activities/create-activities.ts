@@ -4,6 +4,7 @@ import type { ActivityDependencies } from './dependencies.js';
 import { toFailure } from './failure.js';
 import type { Activities } from './messages.js';
 import { planStageActivity } from './plan-stage.js';
+import { prepareMemberActivity } from './prepare-member.js';
 import { prepareScheduledRunActivity } from './prepare-scheduled-run.js';
 import { publishStageActivity } from './publish-stage.js';
 import { recordEventActivity } from './record-event.js';
@@ -27,5 +28,6 @@ export function createActivities(dependencies: ActivityDependencies): Activities
     publishStage: border(publishStageActivity),
     recordEvent: border(recordEventActivity),
     prepareScheduledRun: border(prepareScheduledRunActivity),
+    prepareMember: border(prepareMemberActivity),
   };
 }

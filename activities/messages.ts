@@ -1,9 +1,10 @@
 // The activities that workflows may call. Types alone, no code.
-import type { RunStage, StageName } from '../schemas/stages.js';
+import type { StageName } from '../schemas/stages.js';
 import type {
   LotInput,
   LotResult,
   ManifestRef,
+  MemberPrepared,
   ResumeMode,
   RunInput,
   RunRef,
@@ -15,7 +16,9 @@ import type {
 export interface Activities {
   planStage(input: {
     readonly ref: RunRef;
-    readonly stage: RunStage;
+    readonly stage: StageName;
+    /** Id of the step; absent in runs of earlier releases, which plan all steps of a stage as one. */
+    readonly step?: string;
     readonly mode: ResumeMode;
   }): Promise<StagePlanned>;
   runLot(input: LotInput): Promise<LotResult>;
@@ -35,4 +38,10 @@ export interface Activities {
     readonly schedule: ScheduledInput;
     readonly scheduledMs: number;
   }): Promise<RunInput | null>;
+  /** Resolves one run of a stored suite and stores it. */
+  prepareMember(input: {
+    readonly ref: RunRef;
+    readonly member: number;
+    readonly mode: ResumeMode;
+  }): Promise<MemberPrepared>;
 }

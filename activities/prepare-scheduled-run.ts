@@ -1,13 +1,12 @@
 // Resolves a schedule's template for one scheduled time and stores the run; runs on the host that has the files.
 import { runFile } from '../schemas/run-file.js';
 import { DataError } from '../schemas/errors.js';
-import { LIMITS } from '../schemas/orchestration.js';
 import type { RunInput, ScheduledInput } from '../schemas/messages.js';
 import { getJson } from '../pipeline/lot/manifest.js';
 import { fillPlaceholders } from '../pipeline/files/placeholders.js';
 import { resolveRun } from '../pipeline/resolve/resolve-run.js';
-import { remainingWork, sameRequest, stagesOf, storeRun } from '../pipeline/plan/run-records.js';
-import { latestRevision } from '../storage/records/resolved-runs.js';
+import { runInputOf, settleRun } from '../pipeline/execute/submit.js';
+import { remainingWork } from '../pipeline/plan/run-records.js';
 import type { ActivityDependencies } from './dependencies.js';
 
 interface ScheduleTemplate {
@@ -30,25 +29,15 @@ export async function prepareScheduledRunActivity(
       `The template of schedule "${schedule.schedule}" is no valid run file: ${parsed.error.message}. Create the schedule anew.`,
       { schedule: schedule.schedule },
     );
-  const latest = await latestRevision(store, parsed.data.name);
-  const options = {
+  const resolved = await resolveRun(parsed.data, {
     folder: template.folder,
-    revision: (latest?.revision ?? 0) + 1,
-    until: 'index' as const,
+    revision: 1,
+    until: 'index',
     limitDocuments: null,
     hostId: dependencies.hostId,
     nowMs: Date.now(),
-  };
-  const resolved = await resolveRun(parsed.data, options);
-  const same = latest !== null && sameRequest(latest, resolved.run);
-  const run = same ? latest : resolved.run;
+  });
+  const { run, same } = await settleRun(store, resolved, () => Promise.resolve(false));
   if (same && schedule.mode !== 'all' && (await remainingWork(store, run, schedule.mode)).complete) return null;
-  if (!same) await storeRun(store, run, resolved.uploads);
-  return {
-    ref: { store: schedule.ref.store, run: run.name, revision: run.revision },
-    stages: stagesOf(run),
-    mode: schedule.mode,
-    window: LIMITS.window,
-    tolerance: run.file.tolerance.quarantinedShards,
-  };
+  return runInputOf(run, schedule.ref.store, schedule.mode);
 }

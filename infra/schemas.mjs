@@ -7,9 +7,9 @@ import { setUp } from './setup.mjs';
 if (isMain(import.meta.url)) {
   await main(async () => {
     await setUp();
-    const compiled = (...names) => import(pathToFileURL(path.join(ROOT, 'dist', 'stages', ...names)).href);
-    const { runFileJsonSchema, writeJsonSchema } = await compiled('run-file', 'json-schema.js');
-    const { trainingFileJsonSchema } = await compiled('language-model', 'training-file.js');
+    const compiled = (...names) => import(pathToFileURL(path.join(ROOT, 'dist', 'pipeline', 'files', ...names)).href);
+    const { runFileJsonSchema, writeJsonSchema } = await compiled('json-schema.js');
+    const { trainingFileJsonSchema } = await compiled('training-file.js');
     const file = (name) => path.join(ROOT, 'schemas', 'json-schema', `${name}.schema.json`);
     await writeJsonSchema(file('run-file'), runFileJsonSchema());
     await writeJsonSchema(file('training-file'), trainingFileJsonSchema());

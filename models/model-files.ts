@@ -119,20 +119,6 @@ function checkSize(file: string, bytes: number, needed: number): void {
   }
 }
 
-/**
- * The identity of a model: the sha256 of its ONNX file, and where it has external data the digest of
- * {onnx: sha256, external: [[location, sha256], …] by location}.
- */
-export function modelDigest(files: readonly Pick<ModelFile, 'location' | 'sha256'>[]): string {
-  const [onnx, ...external] = files;
-  if (onnx === undefined) throw new InputError('Expected the files of a model, found none.');
-  if (external.length === 0) return onnx.sha256;
-  return digestOf({
-    onnx: onnx.sha256,
-    external: external.map((f) => [f.location, f.sha256]).sort(),
-  });
-}
-
 /** SHA-256 of a file, read as a stream. */
 export async function hashFile(file: string): Promise<string> {
   const hash = createHash('sha256');

@@ -8,14 +8,11 @@ import type { GraphProto, ModelProto } from '../core/onnx/proto.js';
 import { resolveSites, type ModelSites, type Site, type UnresolvedSite } from '../core/hooks/sites.js';
 import { InputError } from '../schemas/errors.js';
 import { inputRole, type ModelInput } from './feeds.js';
-import { locateModel, modelDigest, modelFiles, readOnnxFile, type ModelFile } from './model-files.js';
+import { locateModel, modelFiles, readOnnxFile, type ModelFile } from './model-files.js';
+import { modelDigest } from './model-digest.js';
 
-/** What `assay model inspect` prints and planning reads. */
-export interface ModelSummary {
-  /** Identity of the model, external data included (rule: `modelDigest`). */
-  readonly digest: string;
-  /** The ONNX file, then external data by location. */
-  readonly files: readonly ModelFile[];
+/** What is in a model's graph, wherever its weights are. */
+export interface ModelStructure {
   readonly layers: number;
   /** Width of the residual stream. */
   readonly width: number;
@@ -40,6 +37,14 @@ export interface ModelSummary {
   readonly producer: string;
 }
 
+/** What `assay model inspect` prints and planning reads. */
+export interface ModelSummary extends ModelStructure {
+  /** Identity of the model, external data included (rule: `modelDigest`). */
+  readonly digest: string;
+  /** The ONNX file, then external data by location. */
+  readonly files: readonly ModelFile[];
+}
+
 export interface OpenedModel {
   readonly path: string;
   /** The ONNX file's bytes; the model's weights are views of them. */
@@ -59,16 +64,21 @@ export async function openModel(given: string): Promise<OpenedModel> {
   const path = await locateModel(given);
   const bytes = await readOnnxFile(path);
   const model = inFile(path, () => flattenModel(decodeModel(bytes)));
-  const { opset, ir } = inFile(path, () => checkVersions(model));
+  inFile(path, () => checkVersions(model));
   const files = await modelFiles(path, bytes, model);
-  const graph = graphOf(model);
-  const resolved = inFile(path, () => resolveSites(model));
-  const inputs = inFile(path, () => neededInputs(model, resolved));
+  const structure = inFile(path, () => readStructure(model));
+  return { path, bytes, model, summary: { digest: modelDigest(files), files, ...structure } };
+}
+
+/** What is in a model's graph. @throws InputError where it is too new, of unknown structure, or needs unknown inputs */
+export function readStructure(model: ModelProto): ModelStructure {
+  const { opset, ir } = checkVersions(model);
+  const resolved = resolveSites(model);
+  const inputs = neededInputs(model, resolved);
   const { tokenInput: _, ...structure } = resolved;
   const producer = [model.producerName, model.producerVersion].filter((text) => text).join(' ');
-  const outputs = graph.output.map((info) => info.name ?? '');
-  const what = { ...structure, inputs, outputs, opset, ir, producer };
-  return { path, bytes, model, summary: { digest: modelDigest(files), files, ...what } };
+  const outputs = graphOf(model).output.map((info) => info.name ?? '');
+  return { ...structure, inputs, outputs, opset, ir, producer };
 }
 
 /** Runs a check and names the file in what it throws. */

@@ -1,5 +1,5 @@
 // What clients, workflows and activities say to each other: references and counts only, under 2 KB. Types alone, no code.
-import type { RunStage, StageName } from './stages.js';
+import type { StageName } from './stages.js';
 
 /** Where a run's records lie. Credentials are never part of it: each worker has its own. */
 export interface RunRef {
@@ -36,6 +36,8 @@ export interface StagePlanned {
   readonly queue: string;
   /** Whether a lot is a chain of links that continues until it is finished (training). */
   readonly chained: boolean;
+  /** Names under which no other run may work meanwhile; absent: none. */
+  readonly leases?: readonly string[];
 }
 
 export interface LotInput {
@@ -70,9 +72,20 @@ export interface StageFinished {
   readonly emptySplits: readonly string[];
 }
 
+/** A step of a run as its workflow sees it. */
+export interface RunStep {
+  readonly id: string;
+  readonly stage: StageName;
+  /** Numbers of the steps that must be published first. */
+  readonly after: readonly number[];
+}
+
 export interface RunInput {
   readonly ref: RunRef;
-  readonly stages: readonly RunStage[];
+  /** The steps, each after those that it waits for. */
+  readonly steps?: readonly RunStep[];
+  /** What runs of earlier releases were given instead: stages, one after the other. */
+  readonly stages?: readonly StageName[];
   readonly mode: ResumeMode;
   readonly window: number;
   readonly tolerance: number;
@@ -97,4 +110,33 @@ export interface ScheduledInput {
   readonly hostQueue: string;
   /** Stored {file, folder}: the run file and the folder from which its paths start. */
   readonly template: ManifestRef;
+}
+
+export interface SuiteInput {
+  readonly ref: RunRef;
+  readonly storeId: string;
+  /** Runs of the suite, by their numbers from 0. */
+  readonly members: number;
+  /** Runs that are under way at once. */
+  readonly parallel: number;
+  readonly mode: ResumeMode;
+  /** Queue of the host that has the file's local files. */
+  readonly hostQueue: string;
+  /** Where it goes on after it continued as new. */
+  readonly from?: number;
+  readonly counts?: SuiteResult;
+  readonly paused?: boolean;
+  readonly reason?: string | null;
+}
+
+export interface SuiteResult {
+  readonly completed: number;
+  readonly failed: number;
+}
+
+/** What a suite's workflow is given for one member. */
+export interface MemberPrepared {
+  readonly run: string;
+  /** Null: everything of it is done already. */
+  readonly input: RunInput | null;
 }

@@ -20,10 +20,13 @@ export const LIMITS = {
   staleBeatMs: 60_000,
   snapshotMs: 30_000,
   sameHostMs: 10_000,
+  leaseRetryMs: 20_000,
+  membersPerContinueAsNew: 200,
+  memberRetryMs: 15_000,
 } as const;
 
 /** Workflow types, signals and queries, as clients name them. */
-export const WORKFLOWS = { run: 'runWorkflow', scheduledRun: 'scheduledRun' } as const;
+export const WORKFLOWS = { run: 'runWorkflow', scheduledRun: 'scheduledRun', suite: 'suiteWorkflow' } as const;
 export const SIGNALS = { pause: 'pause', unpause: 'unpause', limits: 'limits' } as const;
 export const PROGRESS_QUERY = 'progress';
 

@@ -1,10 +1,10 @@
 // Shapes of the records in the store: commits, snapshots, refs, plans, events, quarantine. Parsed on every read back.
 import { z } from 'zod';
-import { ALL_STAGES, SPLITS } from './stages.js';
+import { SPLITS, STAGES } from './stages.js';
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const count = z.number().int().nonnegative();
-export const stageName = z.enum(ALL_STAGES);
+export const stageName = z.enum(STAGES);
 export const splitName = z.enum(SPLITS);
 
 /** Byte range and value range of one record batch, so that a reader can prune and verify without opening the file. */

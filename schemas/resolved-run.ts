@@ -1,25 +1,34 @@
 // The resolved form of a run: what `runs/<name>/<revision>/config.json` holds. Everything that later work needs is in it,
 // so that planning, resuming and workers never read the user's files for settings again.
 import { z } from 'zod';
-import { SPLITS, STAGES } from './stages.js';
 import { DataError } from './errors.js';
-import { resolvedEdit } from './model-edits.js';
-import { runFile } from './run-file.js';
 import { type StoredSettings, storedSettings } from './dictionaries.js';
+import { resolvedEdit } from './model-edits.js';
+import { resolvedModel, type ResolvedModel } from './resolved-training.js';
+import { runFile } from './run-file.js';
+import { SPLITS, STAGES } from './stages.js';
 import type { EngineConfig, ModelReference, Part, StoredFile } from './stored.js';
+import { count, engineSettings, externalFile, part, sha256, storedFile } from './stored-shapes.js';
 
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-const count = z.number().int().nonnegative();
-const storedFile = z.strictObject({ key: z.string(), sha256, bytes: count });
-
-const part = z.strictObject({
-  digest: sha256,
-  bytes: count,
-  location: z.string(),
-  kind: z.enum(['file', 'folder']),
-  format: z.enum(['jsonl', 'txt', 'parquet']),
-  compression: z.enum(['none', 'gzip', 'zstd']),
-  name: z.string().optional(),
+/** What is known of a model before anything ran, wherever it comes from. */
+const modelFacts = {
+  tokenizer: storedFile,
+  prependId: count.nullable(),
+  layers: count,
+  width: count,
+  vocabulary: count,
+  editValues: z.array(storedFile).optional().describe('tensors that the edits read'),
+};
+const givenModel = z.strictObject({
+  ...modelFacts,
+  reference: z.strictObject({ base: sha256, edits: z.array(resolvedEdit) }),
+  onnx: storedFile,
+  external: z.array(externalFile),
+});
+const trainedModel = z.strictObject({
+  ...modelFacts,
+  trained: resolvedModel.describe('trained in the run; its files are known when it is published'),
+  edits: z.array(resolvedEdit),
 });
 
 const resolvedRun = z.strictObject({
@@ -32,24 +41,9 @@ const resolvedRun = z.strictObject({
   limitDocuments: z.number().int().positive().nullable(),
   hostId: z.string(),
   parts: z.array(part),
-  model: z.strictObject({
-    reference: z.strictObject({ base: sha256, edits: z.array(resolvedEdit) }),
-    onnx: storedFile,
-    external: z.array(storedFile.extend({ location: z.string() })),
-    editValues: z.array(storedFile).optional().describe('tensors that the edits read'),
-    tokenizer: storedFile,
-    prependId: z.number().int().nonnegative().nullable(),
-    layers: count,
-    width: count,
-    vocabulary: count,
-  }),
+  model: z.union([givenModel, trainedModel]),
   sites: z.array(z.strictObject({ name: z.string(), width: count })),
-  engine: z.strictObject({
-    ort: z.string(),
-    provider: z.enum(['cpu', 'cuda', 'webgpu']),
-    threads: z.number().int().positive(),
-    optimisation: z.enum(['disabled', 'basic', 'extended', 'all']),
-  }),
+  engine: engineSettings,
   dictionaries: z.array(z.strictObject({ name: z.string(), site: z.string(), sae: storedSettings })),
   splits: z.array(z.enum(SPLITS)).optional(),
 });
@@ -61,17 +55,35 @@ export interface ResolvedDictionary {
   /** All defaults filled in. */
   readonly sae: StoredSettings;
 }
+
+interface ModelFacts {
+  readonly tokenizer: StoredFile;
+  readonly prependId: number | null;
+  readonly layers: number;
+  readonly width: number;
+  readonly vocabulary: number;
+  readonly editValues?: readonly StoredFile[] | undefined;
+}
+/** A model from the user's files. */
+export interface GivenModel extends ModelFacts {
+  readonly reference: ModelReference;
+  readonly onnx: StoredFile;
+  readonly external: readonly (StoredFile & { readonly location: string })[];
+}
+/** A model that the run trains. */
+export interface TrainedModel extends ModelFacts {
+  readonly trained: ResolvedModel;
+  readonly edits: ModelReference['edits'];
+}
+
 export interface ResolvedRun extends Omit<Parsed, 'parts' | 'model' | 'engine' | 'dictionaries'> {
   readonly parts: readonly Part[];
-  readonly model: Omit<Parsed['model'], 'reference' | 'external'> & {
-    readonly reference: ModelReference;
-    readonly external: readonly (StoredFile & { readonly location: string })[];
-  };
+  readonly model: GivenModel | TrainedModel;
   readonly engine: EngineConfig;
   readonly dictionaries: readonly ResolvedDictionary[];
 }
 
-/** A run's stored configuration, checked. @throws DataError that names the record where it is damaged. */
+/** A run's stored configuration, checked. @throws DataError that names the record where it is damaged */
 export function parseResolvedRun(value: unknown, where: string): ResolvedRun {
   const result = resolvedRun.safeParse(value);
   if (result.success) return result.data as unknown as ResolvedRun;

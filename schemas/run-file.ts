@@ -1,32 +1,30 @@
 // The run file: what a user asks for. Strict; every field has a description, a unit and a default where one is sensible.
 import { z } from 'zod';
 import { ARCHITECTURE_NAMES } from './dictionaries.js';
+import { modelSection, trainingFields } from './language-model-sections.js';
 import { modelEdit } from './model-edits.js';
+import { corpusSection, plainName, storeOptions } from './sections.js';
 
-/** A name that becomes part of dataset names and paths. */
-export const plainName = z
-  .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'letters, digits, ".", "_" and "-" (at most 100)');
 const positive = z.number().int().positive();
 
 /** Dataset names that a dictionary may not take. */
 export const RESERVED_NAMES = ['documents', 'tokens', 'activations', 'models', 'graphs', 'evidence'] as const;
 
-/** Where a configuration file's store lies. */
-export const storeOptions = z
+/** A language model that is trained in the run, on the run's corpus, before anything is extracted from it. */
+const trainedModel = z
   .strictObject({
-    endpoint: z.url().optional().describe('address of an S3-compatible store, e.g. http://127.0.0.1:9000; default AWS'),
-    region: z.string().optional().describe('S3 region; default from the environment, else us-east-1'),
-    pathStyle: z
-      .boolean()
-      .optional()
-      .describe('address buckets as path, as MinIO needs; default true when an endpoint is given'),
-    checksums: z
-      .enum(['when_supported', 'when_required'])
-      .default('when_supported')
-      .describe('when the SDK sends and checks CRC32'),
+    model: modelSection
+      .omit({ name: true, training: true })
+      .extend({
+        contextTokens: positive
+          .min(2)
+          .optional()
+          .describe('tokens that the model sees at once in training; default model.contextTokens'),
+      })
+      .describe('The model to train.'),
+    training: trainingFields.prefault({}).describe('How it is trained.'),
   })
-  .describe('Connection to the store. Credentials come from the environment or the SDK chain, never from here.');
+  .describe('A language model to train in this run instead of taking one from a file.');
 
 const model = z
   .strictObject({
@@ -38,6 +36,7 @@ const model = z
       .describe(
         'a local Hugging Face-style folder with model.onnx (or onnx/model.onnx) and tokenizer.json, instead of onnx and tokenizer',
       ),
+    train: trainedModel.optional(),
     contextTokens: positive
       .min(2)
       .default(128)
@@ -58,49 +57,7 @@ const model = z
       .default([])
       .describe('changes that make another model of it, as `model run --edit` does; default none'),
   })
-  .describe('The language model; give `onnx` and `tokenizer`, or `folder`.');
-
-const split = z.union([
-  z.strictObject({
-    field: z.string().describe('field of the document that holds fit, calib or test'),
-  }),
-  z
-    .strictObject({
-      fit: z.number().min(0).max(1).describe('share of documents for training'),
-      calib: z.number().min(0).max(1).describe('share of documents for thresholds'),
-      test: z.number().min(0).max(1).describe('share of documents for reported numbers'),
-    })
-    .refine((s) => Math.abs(s.fit + s.calib + s.test - 1) < 1e-9, 'the three shares must add up to 1'),
-]);
-
-/** The section `corpus` of a configuration file. */
-export const corpusSection = z
-  .strictObject({
-    sources: z
-      .array(z.string())
-      .min(1)
-      .describe('files, folders, globs or s3:// prefixes, in order; each file (or folder of .txt files) is one part'),
-    format: z.enum(['auto', 'jsonl', 'txt', 'parquet']).default('auto').describe('auto decides by the file name'),
-    id: z.string().default('id').describe('field with the document id'),
-    text: z.string().default('text').describe('field with the text'),
-    split: split
-      .default({ fit: 0.9, calib: 0.05, test: 0.05 })
-      .describe('how documents are divided; by a keyed hash of the id, or by a field'),
-    splitSeed: z
-      .number()
-      .int()
-      .default(0)
-      .describe('key of the hash that divides documents; not the run seed, so that runs agree'),
-    shardTokens: positive
-      .default(65_536)
-      .describe('aimed size of a corpus shard, tokens (4 bytes of text counted as one)'),
-    maxDocumentTokens: positive.default(1_000_000).describe('a longer document is bad'),
-    onBadDocument: z
-      .enum(['fail', 'skip'])
-      .default('fail')
-      .describe('fail: stop at the first bad document; skip: leave it out and count it'),
-  })
-  .describe('The text.');
+  .describe('The language model; give `onnx` and `tokenizer`, or `folder`, or `tokenizer` and `train`.');
 
 const activations = z
   .strictObject({
@@ -114,7 +71,8 @@ const activations = z
   })
   .describe('Which activations to keep.');
 
-const sae = z.strictObject({
+/** One dictionary to train. */
+export const saeSection = z.strictObject({
   name: plainName
     .refine(
       (n) => !(RESERVED_NAMES as readonly string[]).includes(n),
@@ -127,7 +85,7 @@ const sae = z.strictObject({
     .default('topk')
     .describe('kind: topk keeps the k largest per token, relu has an L1 penalty'),
   features: positive.describe('number of features'),
-  k: positive.optional().describe('features that may fire on one token; topk needs it'),
+  k: positive.optional().describe('features that may fire on one token'),
   sparsity: z
     .number()
     .positive()
@@ -177,6 +135,9 @@ const sae = z.strictObject({
   seed: z.number().int().default(0).describe('initialisation only; the order of data follows the run seed'),
 });
 
+/** A value of a matrix entry. */
+const matrixValue = z.union([z.string(), z.number(), z.boolean()]);
+
 export const runFile = z.strictObject({
   name: z.string().min(1).describe('name of the run; a schedule needs {{date}} or {{hour}} in it'),
   seed: z.number().int().default(0).describe('seed of everything that is not split or initialisation'),
@@ -188,7 +149,7 @@ export const runFile = z.strictObject({
   model,
   corpus: corpusSection,
   activations,
-  saes: z.array(sae).default([]).describe('dictionaries to train, encode and index'),
+  saes: z.array(saeSection).default([]).describe('dictionaries to train, encode and index'),
   index: z
     .strictObject({
       topExamples: positive.max(1024).default(64).describe('strongest examples kept per feature'),
@@ -211,6 +172,14 @@ export const runFile = z.strictObject({
     })
     .default({ device: 'auto', threadsPerSession: 1 }),
   owner: z.string().optional().describe('who is responsible; a search attribute'),
+  matrix: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'letters, digits and "_"'), z.array(matrixValue).min(1))
+    .optional()
+    .describe(
+      'makes a suite of the file: one run for each combination of these values, which stand as {{entry}} anywhere in it; the name must contain every entry',
+    ),
+  suite: plainName.optional().describe('name of the suite; default the name of the file'),
+  parallel: positive.max(64).optional().describe('runs of the suite that are under way at once; default 4'),
 });
 export type RunFile = z.infer<typeof runFile>;
 export type SaeConfig = RunFile['saes'][number];

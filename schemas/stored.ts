@@ -44,6 +44,3 @@ export const FORMAT_VERSION = 1;
 
 /** Largest stored object, in bytes; larger content is cut into chunks of this size. */
 export const MAX_OBJECT_BYTES = 128 * 2 ** 20;
-
-/** Rows in one record batch of a table. */
-export const BATCH_ROWS = { activations: 4096, postings: 16384, other: 4096, top: 256 } as const;

@@ -97,9 +97,9 @@ export interface StageResult {
   readonly outputs: readonly StageOutput[];
 }
 
-export interface Stage<Config, Inputs> {
-  readonly name: StageName;
-  /** Raised whenever the bytes that the stage writes change. */
-  readonly version: number;
-  run(item: WorkItem<Inputs>, config: Config, context: StageContext): Promise<StageResult>;
-}
+/** Does one item of a stage on the worker's side. */
+export type StageRun<Config, Inputs> = (
+  item: WorkItem<Inputs>,
+  config: Config,
+  context: StageContext,
+) => Promise<StageResult>;

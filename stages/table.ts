@@ -1,91 +1,116 @@
-// The stages, one row each: what runs, where its lots go, how large they are, and which failures are a shard's own fault.
-import { QUEUES } from '../schemas/orchestration.js';
-import type { StageName } from '../schemas/stages.js';
+// The stages, one row each. Everything that the rest of the program does for every stage is derived from this list: steps,
+// plans, estimates, queues, tolerances, child tasks, checks. What runs and what computes is loaded when it is first needed.
+import type { ChildTasks } from '../runtime/child/serve.js';
 import { TransientError, type AssayError } from '../schemas/errors.js';
+import { STAGES, type StageName } from '../schemas/stages.js';
+import type { ObjectRecord } from '../schemas/records.js';
+import { planActivations } from './activations/plan.js';
 import { activationsStage } from './activations/stage.js';
-import { corpusStage } from './corpus/run.js';
-import { encodeStage } from './encode/run.js';
-import { indexStage } from './index/run.js';
-import { languageModelStage } from './language-model/run.js';
-import type { Stage, StageContext, StageResult, WorkItem } from './stage.js';
-import { streamStage } from './stream/run.js';
-import { tokensStage } from './tokens/run.js';
-import { trainStage } from './train/run.js';
-import type { ResolvedRun } from '../schemas/resolved-run.js';
+import { planCorpus } from './corpus/plan.js';
+import { corpusStage } from './corpus/stage.js';
+import type { StageDefinition } from './definition.js';
+import { planEncode } from './encode/plan.js';
+import { encodeStage } from './encode/stage.js';
+import { planIndex } from './index/plan.js';
+import { indexStage } from './index/stage.js';
+import { planModels } from './language-model/plan.js';
+import { languageModelStage } from './language-model/stage.js';
+import type { StageContext, StageResult, StageRun, WorkItem } from './stage.js';
+import type { PinnedReader, Step, StepUnits } from './step.js';
+import { planStreams } from './stream/plan.js';
+import { streamStage } from './stream/stage.js';
+import { planTokens, refuseDuplicateIds } from './tokens/plan.js';
+import { tokensStage } from './tokens/stage.js';
+import { planTraining } from './train/plan.js';
+import { trainStage } from './train/stage.js';
+import type { Work } from './work.js';
 
-export interface StageRow {
-  readonly version: number;
-  /** `config` is what the stage's plan put beside the item; each stage knows its own. */
+/** What a row adds to a stage's definition. */
+interface StageParts<Config, Inputs> {
+  /** Everything that a step plans; null while what it reads is not complete. */
+  plan(work: Work, step: Step, pinned: PinnedReader): Promise<StepUnits | null>;
+  /** A check before the first work of a step, on what earlier steps made. @throws DataError that ends the run */
+  check?(work: Work, pinned: PinnedReader, fetch: (object: ObjectRecord) => Promise<string>): Promise<void>;
+  readonly run: () => Promise<StageRun<Config, Inputs>>;
+  /** What a compute child serves. */
+  readonly tasks: () => Promise<ChildTasks>;
+}
+
+export interface StageRow
+  extends
+    Omit<StageDefinition<never>, 'config' | 'mayQuarantine'>,
+    Pick<StageParts<never, never>, 'plan' | 'check' | 'tasks'> {
+  /** `config` is what the stage's plan put beside the item; it is parsed first. */
   run(item: WorkItem, config: unknown, context: StageContext): Promise<StageResult>;
-  /** Queue of its lots. */
-  queue(run: ResolvedRun): string;
-  /** Greatest size of a lot in the items' unit: a few minutes of work on one slow core. */
-  readonly maxLotSize: number;
-  /** A lot is a chain of links (training). */
-  readonly chained: boolean;
-  /** Whether a failure costs only its shard; otherwise it ends the run. */
   mayQuarantine(error: AssayError, config: unknown): boolean;
-}
-
-const compute = (run: ResolvedRun): string => QUEUES.compute(run.engine.provider);
-const io = (): string => QUEUES.io;
-const always = (): boolean => true;
-const never = (): boolean => false;
-
-/** Local files are read on the host that has them; objects of a store by anyone. */
-function corpusQueue(run: ResolvedRun): string {
-  return run.parts.some((part) => !part.location.includes('://')) ? QUEUES.host(run.hostId) : QUEUES.io;
-}
-
-/** With `onBadDocument: fail` a bad document ends the run; a damaged shard costs only itself. */
-function unlessBadDocument(error: AssayError, config: unknown): boolean {
-  const { keyed } = config as { keyed: { onBadDocument: 'fail' | 'skip' } };
-  return keyed.onBadDocument === 'skip' || error.details['id'] === undefined;
 }
 
 export const STAGE_TABLE: { readonly [Name in StageName]: StageRow } = {
   corpus: row(corpusStage, {
-    queue: corpusQueue,
-    maxLotSize: 2 ** 30,
-    chained: false,
-    mayQuarantine: never,
+    plan: planCorpus,
+    run: async () => (await import('./corpus/run.js')).runCorpus,
+    tasks: async () => (await import('./corpus/task.js')).corpusTasks,
   }),
   tokens: row(tokensStage, {
-    queue: io,
-    maxLotSize: 2 ** 24,
-    chained: false,
-    mayQuarantine: unlessBadDocument,
+    plan: planTokens,
+    check: refuseDuplicateIds,
+    run: async () => (await import('./tokens/run.js')).runTokens,
+    tasks: async () => (await import('./tokens/task.js')).tokensTasks,
+  }),
+  stream: row(streamStage, {
+    plan: planStreams,
+    run: async () => (await import('./stream/run.js')).runStream,
+    tasks: async () => (await import('./stream/task.js')).streamTasks,
+  }),
+  'language-model': row(languageModelStage, {
+    plan: planModels,
+    run: async () => (await import('./language-model/run.js')).runLanguageModel,
+    tasks: async () => (await import('./language-model/task.js')).languageModelTasks,
   }),
   activations: row(activationsStage, {
-    queue: compute,
-    maxLotSize: 2 ** 21,
-    chained: false,
-    mayQuarantine: always,
+    plan: planActivations,
+    run: async () => (await import('./activations/run.js')).runActivations,
+    tasks: async () => (await import('./activations/task.js')).activationsTasks,
   }),
-  train: row(trainStage, { queue: compute, maxLotSize: 1, chained: true, mayQuarantine: never }),
+  train: row(trainStage, {
+    plan: planTraining,
+    run: async () => (await import('./train/run.js')).runTraining,
+    tasks: async () => (await import('./train/task.js')).trainTasks,
+  }),
   encode: row(encodeStage, {
-    queue: compute,
-    maxLotSize: 2 ** 21,
-    chained: false,
-    mayQuarantine: always,
+    plan: planEncode,
+    run: async () => (await import('./encode/run.js')).runEncode,
+    tasks: async () => (await import('./encode/task.js')).encodeTasks,
   }),
-  index: row(indexStage, { queue: io, maxLotSize: 2 ** 24, chained: false, mayQuarantine: never }),
-  stream: row(streamStage, { queue: io, maxLotSize: 1, chained: false, mayQuarantine: never }),
-  'language-model': row(languageModelStage, {
-    queue: compute,
-    maxLotSize: 1,
-    chained: true,
-    // One model of many that ran into NaN does not end the others.
-    mayQuarantine: always,
+  index: row(indexStage, {
+    plan: planIndex,
+    run: async () => (await import('./index/run.js')).runIndex,
+    tasks: async () => ({ ...(await import('./index/task.js')).indexTasks }),
   }),
 };
 
-function row<Config, Inputs>(stage: Stage<Config, Inputs>, rest: Omit<StageRow, 'run' | 'version'>): StageRow {
+function row<Config, Inputs>(definition: StageDefinition<Config>, parts: StageParts<Config, Inputs>): StageRow {
   return {
-    ...rest,
-    version: stage.version,
-    run: (item, config, context) => stage.run(item as WorkItem<Inputs>, config as Config, context),
+    ...definition,
+    ...parts,
+    mayQuarantine: (error, config) => definition.mayQuarantine(error, definition.config.parse(config)),
+    run: async (item, config, context) => {
+      const run = await parts.run();
+      return run(item as WorkItem<Inputs>, definition.config.parse(config), context);
+    },
   };
+}
+
+/** The steps of a run or training, in an order in which each comes after those that make what it reads. */
+export function stepsOf(work: Work, until: StageName = 'index'): Step[] {
+  const last = STAGES.indexOf(until);
+  return STAGES.filter((_, i) => i <= last).flatMap((stage) => [...STAGE_TABLE[stage].steps(work)]);
+}
+
+/** Everything that the stages' compute children serve. */
+export async function childTasks(): Promise<ChildTasks> {
+  const all = await Promise.all(Object.values(STAGE_TABLE).map((stage) => stage.tasks()));
+  return Object.assign({}, ...all) as ChildTasks;
 }
 
 /** A lot carries the version of the stage that planned it; a worker that has another leaves it to one that has the same. */

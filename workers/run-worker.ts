@@ -1,5 +1,4 @@
 // Task queues by role, one Temporal worker each in one process, over shared compute children; SIGTERM ends with the shards in hand.
-import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -14,8 +13,7 @@ import {
 import type { Logger } from '../activities/dependencies.js';
 import { createActivities } from '../activities/create-activities.js';
 import { QUEUES } from '../schemas/orchestration.js';
-import { ChildPool } from '../runtime/child/child-pool.js';
-import { endOrphans } from '../runtime/child/orphans.js';
+import { openHost } from '../pipeline/execute/host.js';
 import { connectWorker } from './connect.js';
 import { createDependencies } from './dependencies.js';
 import type { WorkerOptions } from './environment.js';
@@ -27,31 +25,17 @@ const FORCE_MS = 28_000;
 
 export async function runWorker(options: WorkerOptions, log: Logger): Promise<void> {
   const folder = path.resolve(options.folder);
-  const records = path.join(folder, 'children');
-  await mkdir(folder, { recursive: true });
-  const ended = await endOrphans(records);
-  if (ended.length > 0) log.warn({ pids: ended }, 'ended compute children whose worker had died');
-
   Runtime.install({
     logger: new DefaultLogger('WARN', (entry) => log.warn({ ...entry.meta }, entry.message)),
     shutdownSignals: [],
   });
   const connection = await connectWorker(options.address);
-  const children = new ChildPool({
-    entry: fileURLToPath(new URL('../stages/child-main.js', import.meta.url)),
-    env: { ...process.env, GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' },
-    memoryLimitBytes: options.memoryBytes,
-    recordFolder: records,
-    slots: options.slots,
-  });
+  const { slots, memoryBytes, cacheBytes, hostId } = options;
+  const host = await openHost({ folder, slots, memoryBytes, cacheBytes, environment: process.env });
+  if (host.endedOrphans.length > 0)
+    log.warn({ pids: host.endedOrphans }, 'ended compute children whose worker had died');
   const stop = new AbortController();
-  const dependencies = await createDependencies({
-    options,
-    folder,
-    children,
-    stop: stop.signal,
-    log,
-  });
+  const dependencies = createDependencies({ host, hostId, stop: stop.signal, log });
   const workers = await createWorkers({
     options,
     connection,
@@ -62,7 +46,7 @@ export async function runWorker(options: WorkerOptions, log: Logger): Promise<vo
     if (stop.signal.aborted) return;
     log.info({ why }, 'shutting down: shards in hand finish');
     stop.abort();
-    children.stopAll();
+    host.children.stopAll();
     for (const worker of workers) worker.shutdown();
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutdown(signal));
@@ -72,7 +56,6 @@ export async function runWorker(options: WorkerOptions, log: Logger): Promise<vo
   try {
     await Promise.all(workers.map((worker) => worker.run()));
   } finally {
-    children.close();
     await dependencies.close();
     await connection.close();
     await sleep(50); // children see their channel close

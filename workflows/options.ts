@@ -49,3 +49,8 @@ export function lotActivity(queue: string, sameHostMs?: number): Activities['run
   if (sameHostMs !== undefined) options.scheduleToStartTimeout = sameHostMs;
   return proxyActivities<Activities>(options).runLot;
 }
+
+/** `prepareMember` on the host that has the suite's local files. */
+export function prepareMemberOn(hostQueue: string): Activities['prepareMember'] {
+  return proxyActivities<Activities>({ ...io, taskQueue: hostQueue }).prepareMember;
+}

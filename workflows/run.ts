@@ -1,4 +1,5 @@
-// One run: its stages in order, each a child workflow; pause, unpause and limits are passed on; the outcome becomes a stored event.
+// One run: its steps as a graph, each with its lots in a child workflow; pause, unpause and limits are passed on; the outcome
+// becomes a stored event.
 import {
   ApplicationFailure,
   CancellationScope,
@@ -8,92 +9,113 @@ import {
   startChild,
   upsertSearchAttributes,
   workflowInfo,
-  type ActivityFailure,
-  type ChildWorkflowFailure,
 } from '@temporalio/workflow';
-import type { RunInput, RunResult, StageFinished } from '../schemas/messages.js';
 import { defineSearchAttributeKey } from '@temporalio/common';
+import type { RunInput, RunResult, RunStep, StageFinished, StagePlanned } from '../schemas/messages.js';
 import { SEARCH_ATTRIBUTES } from '../schemas/orchestration.js';
-import type { RunStage, StageName } from '../schemas/stages.js';
+import { Leases } from './lease.js';
 import { planStage, publishStage, recordEvent } from './options.js';
+import { rootCause } from './root-cause.js';
 import { Control, limitsSignal, pauseSignal, progressQuery, unpauseSignal } from './signals.js';
 import { stageWorkflow } from './stage.js';
+import { runSteps, stepsOf } from './steps.js';
 
 const RUN = defineSearchAttributeKey(SEARCH_ATTRIBUTES.run, 'KEYWORD');
 const STAGE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.stage, 'KEYWORD');
+
+type StageHandle = ChildWorkflowHandle<typeof stageWorkflow>;
 
 /** What a run workflow is doing; signals and queries see it. */
 interface Running {
   readonly input: RunInput;
   readonly control: Control;
+  readonly leases: Leases;
   readonly current: Current;
   readonly total: { done: number; quarantined: number; different: number };
 }
 
 interface Current {
-  stage: StageName | null;
-  child: ChildWorkflowHandle<typeof stageWorkflow> | null;
+  /** The step that was begun last. */
+  step: RunStep | null;
+  /** Steps that are under way, by their ids, with their stage workflow once it has started. */
+  readonly open: Map<string, StageHandle | null>;
+  /** One plan at a time: each adds to the run's stored plan. */
+  planning: Promise<unknown>;
 }
 
 export async function runWorkflow(input: RunInput): Promise<RunResult> {
-  const { ref, stages, mode } = input;
-  const current: Current = { stage: null, child: null };
+  const { ref, mode } = input;
+  const steps = stepsOf(input);
+  const current: Current = { step: null, open: new Map(), planning: Promise.resolve() };
   const total = { done: 0, quarantined: 0, different: 0 };
-  const running: Running = { input, control: listen(input, current), current, total };
+  const control = listen(input, current);
+  const running: Running = { input, control, leases: new Leases(), current, total };
   answerQueries(running);
   try {
     await recordEvent({
       ref,
       type: 'started',
-      data: { stages, mode, workflow: workflowInfo().workflowId },
+      data: { stages: stagesOf(steps), mode, workflow: workflowInfo().workflowId },
     });
-    for (const stage of stages) {
-      await running.control.untilUnpaused();
-      await runStage(running, stage);
-    }
+    await runSteps(
+      steps,
+      () => control.paused,
+      (step) => runStep(running, step),
+    );
     await recordEvent({ ref, type: 'completed', data: { ...total } });
     return total;
   } catch (error) {
     const type = isCancellation(error) ? 'cancelled' : 'failed';
     const cause = rootCause(error);
-    const data = { stage: current.stage, error: cause.type, message: cause.message };
+    const data = { stage: current.step?.stage ?? null, error: cause.type, message: cause.message };
     await CancellationScope.nonCancellable(() => recordEvent({ ref, type, data }));
     if (type === 'cancelled') throw error;
     throw ApplicationFailure.nonRetryable(cause.message, cause.type);
   }
 }
 
-/** Takes signals: each becomes an event and is passed on to the stage that runs. */
+function stagesOf(steps: readonly RunStep[]): string[] {
+  return [...new Set(steps.map(({ stage }) => stage))];
+}
+
+/** Takes signals: each becomes an event and is passed on to the steps that are under way. */
 function listen(input: RunInput, current: Current): Control {
   const { ref } = input;
-  const pass = async (send: (child: ChildWorkflowHandle<typeof stageWorkflow>) => Promise<void>): Promise<void> => {
+  const pass = async (send: (child: StageHandle) => Promise<void>): Promise<void> => {
     // A stage that has just ended cannot be signalled; the next one starts with the state of this workflow.
-    if (current.child) await send(current.child).catch(() => undefined);
+    for (const child of current.open.values()) if (child) await send(child).catch(() => undefined);
   };
-  return new Control(input, {
+  const stage = (): string | null => current.step?.stage ?? null;
+  const control: Control = new Control(input, {
     onPause: async (reason) => {
-      await recordEvent({ ref, type: 'paused', data: { stage: current.stage, reason } });
+      await recordEvent({ ref, type: 'paused', data: { stage: stage(), reason } });
       await pass((child) => child.signal(pauseSignal, reason));
     },
     onUnpause: async () => {
-      await recordEvent({ ref, type: 'unpaused', data: { stage: current.stage } });
+      await recordEvent({ ref, type: 'unpaused', data: { stage: stage() } });
       await pass((child) => child.signal(unpauseSignal));
     },
     onLimits: async (limits) => {
-      await recordEvent({
-        ref,
-        type: 'limits',
-        data: { window: limits.window ?? null, tolerance: limits.tolerance ?? null },
-      });
-      await pass((child) => child.signal(limitsSignal, limits));
+      const { window = null, tolerance = null } = limits;
+      await recordEvent({ ref, type: 'limits', data: { window, tolerance } });
+      const share = window === null ? {} : { window: shareOf(control, current) };
+      await pass((child) => child.signal(limitsSignal, { ...limits, ...share }));
     },
   });
+  return control;
+}
+
+/** The window is the run's; the steps that are under way share it evenly. */
+function shareOf({ window }: Control, { open }: Current): number {
+  const children = [...open.values()].filter((child) => child !== null).length;
+  return Math.max(1, Math.floor(window / Math.max(1, children)));
 }
 
 function answerQueries({ control, current, total }: Running): void {
   setHandler(progressQuery, () => ({
     ...total,
-    stage: current.stage,
+    stage: current.step?.stage ?? null,
+    steps: [...current.open.keys()],
     paused: control.paused,
     reason: control.reason,
     window: control.window,
@@ -101,50 +123,90 @@ function answerQueries({ control, current, total }: Running): void {
   }));
 }
 
-async function runStage(running: Running, stage: RunStage): Promise<void> {
-  const { input, control, current, total } = running;
-  const { ref, mode } = input;
-  current.stage = stage;
-  // Also the name: runs that a schedule starts have no client to set it.
-  upsertSearchAttributes([
-    { key: RUN, value: ref.run },
-    { key: STAGE, value: stage },
-  ]);
-  const planned = await planStage({ ref, stage, mode });
+async function runStep(running: Running, step: RunStep): Promise<void> {
+  const { input, control, current, leases } = running;
+  const { ref } = input;
+  const { id, stage } = step;
+  current.step = step;
+  current.open.set(id, null);
+  try {
+    // Also the name: runs that a schedule starts have no client to set it.
+    upsertSearchAttributes([
+      { key: RUN, value: ref.run },
+      { key: STAGE, value: stage },
+    ]);
+    let planned = await plan(running, step);
+    const held = await leases.take(planned.leases ?? [], (lease) =>
+      recordEvent({ ref, type: 'step-waits', data: { step: id, stage, for: lease } }),
+    );
+    try {
+      if (held.waited) planned = await plan(running, step);
+      const finished = await runPlanned(running, step, planned);
+      await pauseForEmptySplits(step, finished, control);
+    } finally {
+      await CancellationScope.nonCancellable(() => held.release());
+    }
+  } finally {
+    current.open.delete(id);
+  }
+}
+
+/** Plans of one run are made one after the other. */
+async function plan({ input, current }: Running, { id, stage }: RunStep): Promise<StagePlanned> {
+  const before = current.planning;
+  const next = (async () => {
+    await before;
+    return planStage({ ref: input.ref, stage, step: id, mode: input.mode });
+  })();
+  current.planning = next.catch(() => undefined);
+  return next;
+}
+
+async function runPlanned(running: Running, step: RunStep, planned: StagePlanned): Promise<StageFinished> {
+  const { ref } = running.input;
   const { items, lots, manifest } = planned;
+  const { id, stage } = step;
   await recordEvent({
     ref,
     type: 'stage-started',
-    data: { stage, items, planned: planned.planned, lots },
+    data: { stage, step: id, items, planned: planned.planned, lots },
   });
-  if (lots > 0) {
-    const { window, tolerance, paused } = control;
-    current.child = await startChild(stageWorkflow, {
-      workflowId: `${workflowInfo().workflowId}/${stage}`,
-      args: [{ run: { ref, mode, window, tolerance }, stage, planned, paused }],
-    });
-    const counts = await current.child.result().finally(() => (current.child = null));
-    total.done += counts.done;
-    total.quarantined += counts.quarantined;
-    total.different += counts.different;
-  }
+  if (lots > 0) await runLots(running, step, planned);
   const finished = await publishStage({ ref, stage, manifest, complete: true });
-  await recordEvent({ ref, type: 'stage-finished', data: { stage, ...finished } });
-  await pauseForEmptySplits(stage, finished, control);
+  await recordEvent({ ref, type: 'stage-finished', data: { stage, step: id, ...finished } });
+  return finished;
 }
 
-async function pauseForEmptySplits(stage: StageName, finished: StageFinished, control: Control): Promise<void> {
+async function runLots(running: Running, { id, stage }: RunStep, planned: StagePlanned): Promise<void> {
+  const { input, control, current, total } = running;
+  const { ref, mode } = input;
+  const { tolerance, paused } = control;
+  const others = [...current.open.values()].filter((child) => child !== null).length;
+  const window = Math.max(1, Math.floor(control.window / (others + 1)));
+  const child = await startChild(stageWorkflow, {
+    workflowId: `${workflowInfo().workflowId}/${id}`,
+    args: [{ run: { ref, mode, window, tolerance }, stage, planned, paused }],
+  });
+  await shareWindow(running, () => current.open.set(id, child));
+  const counts = await child.result().finally(() => current.open.set(id, null));
+  total.done += counts.done;
+  total.quarantined += counts.quarantined;
+  total.different += counts.different;
+  await shareWindow(running, () => undefined);
+}
+
+/** Tells the steps that were under way before their new share of the window. */
+async function shareWindow({ control, current }: Running, change: () => unknown): Promise<void> {
+  const before = [...current.open.values()].filter((child) => child !== null);
+  change();
+  const window = shareOf(control, current);
+  for (const child of before) await child.signal(limitsSignal, { window }).catch(() => undefined);
+}
+
+async function pauseForEmptySplits({ stage }: RunStep, finished: StageFinished, control: Control): Promise<void> {
   if (finished.emptySplits.length === 0) return;
   await control.pause(
     `after stage ${stage} no shard is left of split ${finished.emptySplits.join(', ')}: ${finished.quarantined} of ${finished.planned} shards are quarantined`,
   );
   await control.untilUnpaused();
-}
-
-/** The innermost failure: what the activity or child itself said. */
-function rootCause(error: unknown): { type: string; message: string } {
-  let cause = error as ActivityFailure | ChildWorkflowFailure | ApplicationFailure;
-  while (cause.cause instanceof Error) cause = cause.cause as typeof cause;
-  const type = cause instanceof ApplicationFailure ? (cause.type ?? 'Error') : cause.name;
-  return { type, message: cause.message };
 }

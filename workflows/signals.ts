@@ -8,6 +8,8 @@ export interface Limits {
 
 export interface Progress {
   readonly stage: string | null;
+  /** Of a run: the steps that are under way. */
+  readonly steps?: readonly string[];
   readonly paused: boolean;
   readonly reason: string | null;
   readonly window: number;

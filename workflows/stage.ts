@@ -41,14 +41,15 @@ export async function stageWorkflow(input: StageInput): Promise<StageResult> {
   setHandler(reportSignal, count);
 
   let ended = false;
-  const publishing = CancellationScope.cancellable(() => publishWhile(input, () => !ended));
+  // Handled from the start: a cancellation may reject it before anybody waits for it.
+  const publishing = CancellationScope.cancellable(() => publishWhile(input, () => !ended)).catch(() => undefined);
   try {
     await runLots(working, count);
     // Too many quarantined shards in the last lots: the next stage waits for the user too.
     await working.control.untilUnpaused();
   } finally {
     ended = true;
-    await publishing.catch(() => undefined);
+    await publishing;
   }
   return total;
 }

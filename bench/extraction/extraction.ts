@@ -161,7 +161,7 @@ async function writeTokens(folder: string, ids: Uint32Array): Promise<string> {
     table: 'tokens',
     path: file,
     shard: 'bench',
-    metadata: {},
+    metadata: null,
   });
   await writer.write({
     doc: Uint32Array.from({ length: documents }, (_, i) => i),

@@ -8,13 +8,15 @@ import type { Commit, ObjectRecord } from '../../schemas/records.js';
 import { runFile } from '../../schemas/run-file.js';
 import type { Part } from '../../schemas/stored.js';
 import type { CorpusShard } from '../../stages/corpus/statistics.js';
-import { createPinnedReader } from '../../pipeline/plan/pinned.js';
-import { initialPlan, withStage } from '../../pipeline/plan/plan-record.js';
+import { createPinnedReader } from '../../stages/pinned.js';
+import { initialPlan, withUnits } from '../../pipeline/plan/plan-record.js';
 import { writePlan } from '../../storage/records/plan-record.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
-import { stagesOf, storeRun } from '../../pipeline/plan/run-records.js';
-import { planStageUnits, type StageUnits } from '../../pipeline/plan/stage-units.js';
+import { storeRun } from '../../pipeline/plan/run-records.js';
+import { planSteps, stepsOfRun } from '../../pipeline/plan/steps.js';
+import { workOfRun } from '../../stages/work.js';
+import type { StepUnits } from '../../stages/step.js';
 import type { WorkItem } from '../../stages/stage.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { putCommit } from '../../storage/records/commits.js';
@@ -42,13 +44,15 @@ const TABLES: Readonly<Record<string, { readonly rows: number; readonly batch: n
 export async function writeCommittedRun(store: ObjectStore, shards: number): Promise<number> {
   const run = await syntheticRun(shards);
   await storeRun(store, run, []);
-  let plan = initialPlan(run);
+  const work = workOfRun(run);
+  const steps = stepsOfRun(run);
+  let plan = initialPlan(work, steps);
   let commits = 0;
-  for (const stage of stagesOf(run)) {
-    const units = await planStageUnits(run, stage, createPinnedReader(store, run.revision));
-    if (!units) throw new RangeError(`Expected stage ${stage} to be plannable.`);
+  for (const step of steps) {
+    const units = await planSteps(work, [step], createPinnedReader(store, work));
+    if (!units) throw new RangeError(`Expected step ${step.id} to be plannable.`);
     commits += await commitStage(store, run, units);
-    plan = withStage(plan, units);
+    plan = withUnits(plan, units);
   }
   await writePlan(store, plan);
   return commits;
@@ -84,7 +88,7 @@ async function syntheticRun(shards: number): Promise<ResolvedRun> {
   return { ...run, parts };
 }
 
-async function commitStage(store: ObjectStore, run: ResolvedRun, units: StageUnits): Promise<number> {
+async function commitStage(store: ObjectStore, run: ResolvedRun, units: StepUnits): Promise<number> {
   for (const preimage of units.preimages) await putKeyPreimage(store, preimage);
   let written = 0;
   for (const { group, units: planned } of units.groups) {

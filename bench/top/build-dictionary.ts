@@ -7,7 +7,7 @@ import type { Commit, ObjectRecord } from '../../schemas/records.js';
 import type { IndexConfig } from '../../stages/index/config.js';
 import { indexTasks } from '../../stages/index/task.js';
 import { planIndexItems } from '../../stages/index/plan.js';
-import { indexStage } from '../../stages/index/run.js';
+import { runIndex } from '../../stages/index/run.js';
 import type { ComputeChildren, StageContext } from '../../stages/stage.js';
 import { openLocalCache } from '../../storage/cache/local-cache.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
@@ -15,7 +15,8 @@ import type { DictionaryObjects } from '../../reading/dictionary/dictionary.js';
 import { putDataFile } from '../../storage/records/data-objects.js';
 import { writeSegment } from '../../storage/records/segments.js';
 import type { TableColumns, TableName } from '../../storage/tables/layouts.js';
-import { TableWriter, type TableFile } from '../../storage/tables/table-writer.js';
+import type { TableFile } from '../../storage/tables/table-file.js';
+import { TableWriter } from '../../storage/tables/table-writer.js';
 import { DOCUMENT_TOKENS, drawShard, expectedFirings, shardTokens, type SyntheticShape } from './synthetic-shards.js';
 
 export interface BuildOptions extends SyntheticShape {
@@ -94,7 +95,7 @@ async function compact(
   for (const item of items.filter((i) => i.inputs.range !== 'metrics')) {
     const spool = path.join(folder, 'spool');
     await mkdir(spool, { recursive: true });
-    const result = await indexStage.run(item, config, contextOf(options, spool));
+    const result = await runIndex(item, config, contextOf(options, spool));
     for (const { files } of result.outputs)
       for (const file of files) indexed.push(await putFile(options.store, item.shard, file));
     await rm(spool, { recursive: true });
@@ -142,7 +143,7 @@ async function putTable<T extends TableName>(
   const writer = await TableWriter.open({
     ...at,
     path: path.join(options.folder, `${at.table}.arrow`),
-    metadata: { key: KEY },
+    metadata: null,
   });
   await writer.write(columns);
   const records: ObjectRecord[] = [];

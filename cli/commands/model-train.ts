@@ -7,7 +7,8 @@ import { EXIT } from '../../schemas/exit.js';
 import type { TrainingFile } from '../../schemas/training-file.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
-import type { ModelSummary } from '../training/summary.js';
+import type { TrainedSummary } from '../../pipeline/execute/training-summary.js';
+import { Reporter } from '../training/reporter.js';
 import { trainText } from '../render/train-text.js';
 
 export interface ModelTrainOptions {
@@ -60,42 +61,36 @@ interface Training {
 }
 
 async function trainWith({ options, context, store, file, folder }: Training): Promise<number> {
-  const { checkOnly } = await import('../training/run-training.js');
+  const { checkOnly, dryRun, trainModels } = await import('../../pipeline/execute/train-models.js');
   const { resolveTraining } = await import('../../pipeline/resolve/resolve-training.js');
   const { settleRevision } = await import('../../pipeline/plan/training-records.js');
+  const { writeModels } = await import('../../pipeline/execute/write-models.js');
   const resolved = await resolveTraining(file, { folder, store, revision: 1 });
-  checkOnly(resolved.training, options.only ?? null);
+  const only = options.only ?? null;
+  checkOnly(resolved.training, only);
   const { training, known } = await settleRevision(store, resolved.training);
-  const { dryRun } = options;
-  const { finished, summaries } = dryRun
-    ? await (await import('../training/dry-run.js')).dryRun(store, training, known)
-    : await (
-        await import('../training/train-all.js')
-      ).trainAll({
-        ...{ store, training, uploads: resolved.uploads, only: options.only ?? null, context },
+  const { finished, summaries } = options.dryRun
+    ? await dryRun(store, training, known)
+    : await trainModels({
+        ...{ store, training, uploads: resolved.uploads, only, reporter: new Reporter(context.output) },
+        ...{ stop: context.io.signal, environment: context.io.environment },
         folder: join(context.environment.cacheFolder, 'training'),
         slots: slotsOf(file, resolved.training.models.length),
       });
-  const wanted = summaries.filter(({ entry }) => (options.only ?? entry.model) === entry.model);
-  const written =
-    options.out === undefined || dryRun
-      ? []
-      : await (
-          await import('../training/write-models.js')
-        ).writeModels(store, training, {
-          summaries: wanted,
-          out: resolve(context.io.cwd, options.out),
-        });
+  const wanted = summaries.filter(({ entry }) => (only ?? entry.model) === entry.model);
+  const out = options.out === undefined || options.dryRun ? null : resolve(context.io.cwd, options.out);
+  const written = out === null ? [] : await writeModels(store, training, { summaries: wanted, out });
+  const { dryRun: dry } = options;
   const document = {
-    ...{ training: training.name, revision: training.revision, store: store.url, dryRun },
+    ...{ training: training.name, revision: training.revision, store: store.url, dryRun: dry },
     ...{ finished, models: wanted.map(({ entry }) => entry), written },
   };
   context.output.result(modelTrainDocument, document, () => trainText(document));
-  return exitCode(wanted, { dryRun, finished });
+  return exitCode(wanted, { dryRun: dry, finished });
 }
 
 function exitCode(
-  wanted: readonly ModelSummary[],
+  wanted: readonly TrainedSummary[],
   { dryRun, finished }: { readonly dryRun: boolean; readonly finished: boolean },
 ): number {
   if (dryRun) return EXIT.done;

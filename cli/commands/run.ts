@@ -1,6 +1,6 @@
 // `assay run`: starts a run and, with --follow, watches it to its end.
 import { Option, type Command } from 'commander';
-import { STAGES, type RunStage } from '../../schemas/stages.js';
+import { STAGES, type StageName } from '../../schemas/stages.js';
 import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
 
 export interface RunOptions {
@@ -12,7 +12,7 @@ export interface RunOptions {
   /** Documents to take at most. */
   readonly limit: number | undefined;
   /** Last stage to do. */
-  readonly until: RunStage | undefined;
+  readonly until: StageName | undefined;
 }
 
 export type RunAction = (options: RunOptions, context: CommandContext) => Promise<number>;

@@ -1,12 +1,16 @@
 // `assay status`: progress of one run, once or until it ends.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { statusDocument } from '../../schemas/documents/runs.js';
+import { statusDocument, suiteStatusDocument } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
 import { addCommand, type CommandContext, type Start } from '../command.js';
 import { readRunStatus, type RunStatus } from '../../reading/runs/run-status.js';
+import { readSuiteStatus, type SuiteStatus } from '../../reading/runs/suite-status.js';
+import type { SuiteRecord } from '../../schemas/suite.js';
+import { findSuite } from '../../storage/records/suites.js';
 import { findRun, hasEnded } from '../../storage/records/run-history.js';
 import { statusText } from '../render/run-text.js';
+import { suiteStatusText } from '../render/suite-text.js';
 
 export interface StatusOptions {
   readonly run: string;
@@ -17,11 +21,12 @@ const LOOK_MS = 2000;
 const CLEAR_SCREEN = '\u001b[2J\u001b[H';
 
 export function addStatus(program: Command, start: Start): void {
-  addCommand(program, 'status <run>', {
+  addCommand(program, 'status <run|suite>', {
     description: 'progress by stage, from the store alone: done = commits, planned = the stored plan',
     examples: [
       ['assay status kjv', 'one look'],
       ['assay status kjv --watch', 'every two seconds until it ends or Ctrl-C'],
+      ['assay status seeds', 'a suite: how each of its runs stands'],
     ],
   })
     .option('--watch', 'print again every two seconds until the run ends', false)
@@ -33,6 +38,8 @@ export function addStatus(program: Command, start: Start): void {
 async function status(options: StatusOptions, context: CommandContext): Promise<number> {
   const { io, output } = context;
   const store = await context.openStore();
+  const suite = await findSuite(store, options.run);
+  if (suite) return suiteStatus(suite, options, context);
   const run = await findRun(store, options.run);
   const look = (): Promise<RunStatus> => readRunStatus(store, run);
   let found = await look();
@@ -42,5 +49,20 @@ async function status(options: StatusOptions, context: CommandContext): Promise<
     found = await look();
   }
   output.result(statusDocument, found, () => statusText(found));
+  return io.signal.aborted ? EXIT.interrupted : EXIT.done;
+}
+
+async function suiteStatus(suite: SuiteRecord, options: StatusOptions, context: CommandContext): Promise<number> {
+  const { memberNames } = await import('../../pipeline/plan/suite-records.js');
+  const { io, output } = context;
+  const store = await context.openStore();
+  const look = (): Promise<SuiteStatus> => readSuiteStatus(store, suite, memberNames(suite));
+  let found = await look();
+  while (options.watch && !hasEnded(found.state) && !io.signal.aborted) {
+    if (!output.json) io.stdout.write(`${io.stdout.isTTY ? CLEAR_SCREEN : ''}${suiteStatusText(found)}\n`);
+    await sleep(LOOK_MS, undefined, { signal: io.signal }).catch(() => undefined);
+    found = await look();
+  }
+  output.result(suiteStatusDocument, found, () => suiteStatusText(found));
   return io.signal.aborted ? EXIT.interrupted : EXIT.done;
 }

@@ -11,6 +11,8 @@ import type { CancelOptions } from '../commands/cancel.js';
 import type { PauseOptions } from '../commands/pause.js';
 import type { SetOptions } from '../commands/set.js';
 import type { UnpauseOptions } from '../commands/unpause.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { findSuite } from '../../storage/records/suites.js';
 import { withTemporal } from './temporal-client.js';
 
 /** Workflow id of a run: one run of a name at a time in a store. */
@@ -18,7 +20,18 @@ export function runWorkflowId(storeId: string, run: string): string {
   return `run/${storeId}/${run}`;
 }
 
-/** Whether the run's workflow is alive. */
+/** Workflow id of a suite. */
+export function suiteWorkflowId(storeId: string, suite: string): string {
+  return `suite/${storeId}/${suite}`;
+}
+
+/** Workflow id of what has that name in the store, a suite or a run. */
+export async function workflowIdOf(store: ObjectStore, name: string): Promise<string> {
+  const suite = await findSuite(store, name);
+  return suite ? suiteWorkflowId(store.storeId, name) : runWorkflowId(store.storeId, name);
+}
+
+/** Whether a workflow is alive. */
 export async function isActive(client: Client, workflowId: string): Promise<boolean> {
   try {
     return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
@@ -87,7 +100,7 @@ async function tell<Answer>(
   send: (handle: WorkflowHandle) => Promise<Answer>,
 ): Promise<Answer> {
   const store = await context.openStore();
-  const id = runWorkflowId(store.storeId, run);
+  const id = await workflowIdOf(store, run);
   return withTemporal(context, async (client) => {
     if (!(await isActive(client, id))) {
       throw new InputError(

@@ -3,17 +3,22 @@ import os from 'node:os';
 import path from 'node:path';
 import { planDocument } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
-import { STAGES, type RunStage } from '../../schemas/stages.js';
+import { stepGraph, stepsOfRun } from '../../pipeline/plan/steps.js';
+import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
+import { loadSuite } from '../../pipeline/files/load-suite.js';
 import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
 import type { PlanOptions } from '../commands/plan.js';
 import { checkModelRuns } from './preflight.js';
+import { planSuite } from './suites.js';
 import { planRows, type PlanRow } from './plan-rows.js';
 
 export async function plan(options: PlanOptions, context: CommandContext): Promise<number> {
+  const suite = await loadSuite(path.resolve(context.io.cwd, options.file));
+  if (suite) return planSuite(suite, options.exact, context);
   const { runFile, folder } = await loadRunFile(path.resolve(context.io.cwd, options.file));
   const resolved = await resolveRun(runFile, {
     folder,
@@ -33,7 +38,7 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
   try {
     const rows = await planRows(store, run, { exact: options.exact, folder });
     context.output.result(planDocument, { run: run.name, exact: options.exact, stages: rows }, () =>
-      render(rows, options.exact),
+      render(run, rows, options.exact),
     );
     const note = extractionMemoryNote(run);
     if (note !== null) context.output.note(note);
@@ -43,15 +48,16 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
   }
 }
 
-function render(rows: readonly PlanRow[], exact: boolean): string {
+function render(run: ResolvedRun, rows: readonly PlanRow[], exact: boolean): string {
+  const before = stepBefore(run);
   const head = ['stage', 'dataset', 'planned', 'cached', 'missing', 'lots', 'bytes', 'time'];
   const body = rows.map((row) => [
     row.stage,
     row.dataset,
-    count(row.planned, row.stage),
-    count(row.cached, row.stage),
-    count(row.missing, row.stage),
-    count(row.lots, row.stage),
+    count(row.planned, before(row.step)),
+    count(row.cached, before(row.step)),
+    count(row.missing, before(row.step)),
+    count(row.lots, before(row.step)),
     row.bytes === null ? '' : megabytes(row.bytes),
     row.seconds === null ? '' : `${Math.ceil(row.seconds)} s`,
   ]);
@@ -62,7 +68,7 @@ function render(rows: readonly PlanRow[], exact: boolean): string {
       .map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join('  '),
   );
-  const seconds = STAGES.reduce((sum, stage) => sum + (rows.find((row) => row.stage === stage)?.seconds ?? 0), 0);
+  const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
   return [
     ...lines,
     '',
@@ -70,17 +76,15 @@ function render(rows: readonly PlanRow[], exact: boolean): string {
   ].join('\n');
 }
 
-const BEFORE: Readonly<Record<RunStage, string>> = {
-  corpus: 'now',
-  tokens: 'corpus',
-  activations: 'tokens',
-  train: 'activations',
-  encode: 'train',
-  index: 'encode',
-};
+/** The stage of the last step that a step waits for. */
+function stepBefore(run: ResolvedRun): (step: string) => string {
+  const graph = stepGraph(stepsOfRun(run));
+  const byId = new Map(graph.map(({ id, after }) => [id, graph[after.at(-1) ?? -1]?.stage ?? 'now']));
+  return (step) => byId.get(step) ?? 'now';
+}
 
-function count(value: number | null, stage: RunStage): string {
-  return value === null ? `known after ${BEFORE[stage]}` : value.toLocaleString('en-US');
+function count(value: number | null, after: string): string {
+  return value === null ? `known after ${after}` : value.toLocaleString('en-US');
 }
 
 function megabytes(bytes: number): string {

@@ -4,37 +4,31 @@ import { statfs } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ResourceError } from '../../schemas/errors.js';
+import { corpusRule } from '../../stages/corpus/rule.js';
 import { checkFirstRecord } from '../../stages/corpus/parts.js';
 import { probeModel } from '../../models/probe-model.js';
 import { workerBytes } from '../../pipeline/plan/estimate.js';
-import { sourceOpener, type ResolvedWithUploads } from '../../pipeline/resolve/resolve-run.js';
+import type { ResolvedWithUploads } from '../../pipeline/resolve/resolve-run.js';
+import { sourceOpener } from '../../pipeline/resolve/engine.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { missingBytes, planRows } from './plan-rows.js';
 
 /** @throws InputError that names file and line where a source does not begin with a document */
 export async function checkSources(run: ResolvedRun, folder: string): Promise<void> {
-  const { corpus } = run.file;
-  const rule = {
-    idField: corpus.id,
-    textField: corpus.text,
-    split: corpus.split,
-    splitSeed: corpus.splitSeed,
-    onBadDocument: corpus.onBadDocument,
-  };
   for (const part of run.parts)
-    await checkFirstRecord(part, rule, {
+    await checkFirstRecord(part, corpusRule(run.file.corpus), {
       openSource: sourceOpener(run.file),
       baseFolder: folder,
-      format: corpus.format,
+      format: run.file.corpus.format,
     });
 }
 
 /** @throws InputError with what ONNX Runtime refuses */
 export async function checkModelRuns(resolved: ResolvedWithUploads): Promise<void> {
   const { run, model, edits } = resolved;
-  // A device that only the workers have cannot be asked here.
-  if (run.file.compute.device === 'cuda') return;
+  // A device that only the workers have cannot be asked here, nor a model that is not trained yet.
+  if (run.file.compute.device === 'cuda' || model === null) return;
   const onnx = model.files[0]?.path ?? '';
   const sites = run.sites.map((site) => site.name);
   const { contextTokens } = run.file.model;

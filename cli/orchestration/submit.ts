@@ -1,18 +1,18 @@
 // run and resume: from a run file or a stored run to a living workflow, and to the exit code of how it ended.
 import os from 'node:os';
 import path from 'node:path';
-import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
-import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import type { Client } from '@temporalio/client';
 import { startedDocument } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
-import { LIMITS, QUEUES, SEARCH_ATTRIBUTES, WORKFLOWS } from '../../schemas/orchestration.js';
-import { InputError } from '../../schemas/errors.js';
+import { WORKFLOWS } from '../../schemas/orchestration.js';
 import type { ResumeMode, RunInput, StoreOptionsMessage } from '../../schemas/messages.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
+import { loadSuite } from '../../pipeline/files/load-suite.js';
 import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
-import { resolveRun, type ResolvedWithUploads } from '../../pipeline/resolve/resolve-run.js';
+import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
-import { remainingWork, sameRequest, stagesOf, storeRun } from '../../pipeline/plan/run-records.js';
+import { runInputOf, settleRun } from '../../pipeline/execute/submit.js';
+import { remainingWork } from '../../pipeline/plan/run-records.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
@@ -20,14 +20,17 @@ import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
 import type { ResumeOptions } from '../commands/resume.js';
 import type { RunOptions } from '../commands/run.js';
-import { findLocalConfig, writeLocalConfig } from '../local-config.js';
 import { differences } from '../../reading/runs/explain.js';
 import { findRun } from '../../storage/records/run-history.js';
+import { findSuite } from '../../storage/records/suites.js';
 import { isActive, runWorkflowId } from './control.js';
 import { followRun } from './follow.js';
 import { ensureWorkers } from './run-workers.js';
 import { checkModelRuns, checkRoom, checkSources } from './preflight.js';
 import { stackFolder } from './stack-commands.js';
+import { localStoreOptions, rememberStore } from './run-store.js';
+import { startOrJoin } from './start-workflow.js';
+import { memberNotBegun, resumeSuite, runSuite } from './suites.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
 
 interface StoreTarget {
@@ -37,6 +40,8 @@ interface StoreTarget {
 
 /** `assay run RUN.yaml` */
 export async function run(options: RunOptions, context: CommandContext): Promise<number> {
+  const suite = await loadSuite(path.resolve(context.io.cwd, options.file));
+  if (suite) return runSuite(suite, options, context);
   const loaded = await loadRunFile(path.resolve(context.io.cwd, options.file));
   const { runFile, folder } = loaded;
   const url = context.storeOption ?? context.environment.store ?? runFile.store;
@@ -58,7 +63,9 @@ export async function run(options: RunOptions, context: CommandContext): Promise
     });
     await assertUsableStore(store);
     return await withTemporal(context, async (client, at) => {
-      const revision = await settleRevision({ store, storeOptions }, resolved, { client, context });
+      const active = (name: string): Promise<boolean> => isActive(client, runWorkflowId(store.storeId, name));
+      const { run: revision, before, same } = await settleRun(store, resolved, active);
+      if (before && !same) context.output.note(whatChanged(before, revision));
       await rememberStore(context, { store, storeOptions }, at);
       return startAndFollow({ store, options: storeOptions }, revision, {
         client,
@@ -78,15 +85,16 @@ export async function run(options: RunOptions, context: CommandContext): Promise
 export async function resume(options: ResumeOptions, context: CommandContext): Promise<number> {
   const { options: storeOptions } = await context.chooseStore();
   const store = await context.openStore();
-  await findRun(store, options.run);
-  const revision = (await latestRevision(store, options.run)) as ResolvedRun;
+  const suite = await findSuite(store, options.run);
+  if (suite) return resumeSuite(suite, options, context);
+  const revision = (await memberNotBegun(store, options.run)) ?? (await storedRun(store, options.run));
   if (options.mode !== 'all') {
     const left = await remainingWork(store, revision, options.mode);
     if (left.complete)
       return sayNothingLeft(context, {
         store,
         run: revision,
-        quarantined: left.stages.reduce((n, s) => n + (s.work?.quarantined ?? 0), 0),
+        quarantined: left.steps.reduce((n, { work }) => n + (work?.quarantined ?? 0), 0),
       });
   }
   return withTemporal(context, (client, at) =>
@@ -99,6 +107,11 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
       workers: options.workers,
     }),
   );
+}
+
+async function storedRun(store: ObjectStore, name: string): Promise<ResolvedRun> {
+  await findRun(store, name);
+  return (await latestRevision(store, name)) as ResolvedRun;
 }
 
 interface Finished {
@@ -129,28 +142,6 @@ function sayNothingLeft(context: CommandContext, { store, run, quarantined }: Fi
   return EXIT.done;
 }
 
-/** The revision to run: the stored one where the file asks for the same, else a new one, unless the old one is active. */
-async function settleRevision(
-  target: { readonly store: ObjectStore; readonly storeOptions: StoreOptionsMessage },
-  resolved: ResolvedWithUploads,
-  { client, context }: { readonly client: Client; readonly context: CommandContext },
-): Promise<ResolvedRun> {
-  const { store } = target;
-  const { name } = resolved.run;
-  const latest = await latestRevision(store, name);
-  if (latest && sameRequest(latest, resolved.run)) return latest;
-  if (latest && (await isActive(client, runWorkflowId(store.storeId, name)))) {
-    throw new InputError(
-      `Run "${name}" is active with another run file (revision ${latest.revision}). Wait for it, end it with \`assay cancel ${name}\`, or give this file another name.`,
-      { run: name, revision: latest.revision },
-    );
-  }
-  const next = { ...resolved.run, revision: (latest?.revision ?? 0) + 1 };
-  await storeRun(store, next, resolved.uploads);
-  if (latest) context.output.note(whatChanged(latest, next));
-  return next;
-}
-
 function whatChanged(before: ResolvedRun, now: ResolvedRun): string {
   const fields = differences(before.file, now.file).map(
     (d) => `  ${d.field}: ${JSON.stringify(d.before)} → ${JSON.stringify(d.after)}`,
@@ -163,31 +154,6 @@ function whatChanged(before: ResolvedRun, now: ResolvedRun): string {
     ...fields,
     `What is recomputed and why: assay explain ${now.name}`,
   ].join('\n');
-}
-
-async function localStoreOptions(context: CommandContext, url: string): Promise<StoreOptionsMessage> {
-  const found = await findLocalConfig(context.io.cwd);
-  const same = found !== null && canonicalStoreUrl(found.config.store, found.folder) === url;
-  return same ? (found.config.storeOptions ?? {}) : {};
-}
-
-/** Later commands of this folder read the store of its last run. */
-async function rememberStore(
-  context: CommandContext,
-  target: { readonly store: ObjectStore; readonly storeOptions: StoreOptionsMessage },
-  at: TemporalAddress,
-): Promise<void> {
-  if (target.store.url.startsWith('memory:')) return;
-  const folder = await stackFolder(context);
-  const known = (await findLocalConfig(context.io.cwd))?.config;
-  const temporal = known?.temporal ?? { address: at.address, namespace: at.namespace };
-  await writeLocalConfig(folder, {
-    ...known,
-    formatVersion: 1,
-    store: target.store.url,
-    storeOptions: target.storeOptions,
-    temporal,
-  });
 }
 
 interface StartOptions {
@@ -203,17 +169,7 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
   const { client, at, context, mode } = options;
   const { store } = target;
   const workflowId = runWorkflowId(store.storeId, revision.name);
-  const input: RunInput = {
-    ref: {
-      store: { url: store.url, options: target.options },
-      run: revision.name,
-      revision: revision.revision,
-    },
-    stages: stagesOf(revision),
-    mode,
-    window: LIMITS.window,
-    tolerance: revision.file.tolerance.quarantinedShards,
-  };
+  const input = runInputOf(revision, { url: store.url, options: target.options }, mode);
   const joined = await startWorkflow(client, { workflowId, input, revision });
   await ensureWorkers({
     ...{ client, at, context, revision, workflowId },
@@ -255,30 +211,8 @@ interface WorkflowStart {
 }
 
 /** Whether it runs already. */
-async function startWorkflow(client: Client, { workflowId, input, revision }: WorkflowStart): Promise<boolean> {
-  const attribute = (name: string): ReturnType<typeof defineSearchAttributeKey<typeof SearchAttributeType.KEYWORD>> =>
-    defineSearchAttributeKey(name, SearchAttributeType.KEYWORD);
-  try {
-    await client.workflow.start(WORKFLOWS.run, {
-      workflowId,
-      taskQueue: QUEUES.orchestrate,
-      args: [input],
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-      workflowIdConflictPolicy: 'FAIL',
-      typedSearchAttributes: new TypedSearchAttributes([
-        { key: attribute(SEARCH_ATTRIBUTES.run), value: revision.name },
-        {
-          key: attribute(SEARCH_ATTRIBUTES.model),
-          value: revision.model.reference.base.slice(0, 16),
-        },
-        ...(revision.file.owner === undefined
-          ? []
-          : [{ key: attribute(SEARCH_ATTRIBUTES.owner), value: revision.file.owner }]),
-      ]),
-    });
-    return false;
-  } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return true;
-    throw error;
-  }
+function startWorkflow(client: Client, { workflowId, input, revision }: WorkflowStart): Promise<boolean> {
+  const model = 'trained' in revision.model ? 'trained' : revision.model.reference.base.slice(0, 16);
+  const attributes = { run: revision.name, model, owner: revision.file.owner };
+  return startOrJoin(client, { type: WORKFLOWS.run, workflowId, input, attributes });
 }

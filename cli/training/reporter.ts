@@ -1,5 +1,5 @@
 // Progress of a training for people, on stderr: a line per stage, and per model its step, loss, speed and time left.
-import type { StageUnits, PlannedUnit } from '../../pipeline/plan/stage-units.js';
+import type { StepUnits, PlannedUnit } from '../../stages/step.js';
 import type { StageContext, WorkItem } from '../../stages/stage.js';
 import type { Output } from '../output.js';
 
@@ -34,7 +34,7 @@ export class Reporter {
   }
 
   /** A stage begins with what is left of it to do. */
-  begin(units: StageUnits, todo: readonly PlannedUnit[]): void {
+  begin(units: StepUnits, todo: readonly PlannedUnit[]): void {
     const planned = units.groups.reduce((n, group) => n + group.units.length, 0);
     this.#stage = units.stage;
     this.#courses = new Map();

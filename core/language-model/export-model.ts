@@ -47,3 +47,10 @@ export function buildModel(
   g.output(logits, 'logits');
   return g.toModel();
 }
+
+/** Weights of the right sizes and no content: for the structure of a model that is not trained yet. */
+export function emptyWeights(spec: ModelSpec): Map<string, Float32Array> {
+  return new Map(
+    modelParameters(spec).map(({ name, shape }) => [name, new Float32Array(shape.reduce((a, b) => a * b, 1))]),
+  );
+}

@@ -33,7 +33,7 @@ export async function obtainServers(names, { cacheFolder = CACHE } = {}) {
 }
 
 async function compiled(file) {
-  const full = path.join(ROOT, 'dist', 'infra', 'servers', file);
+  const full = path.join(ROOT, 'dist', 'servers', file);
   if (!existsSync(full)) throw new SetupError('dist/ is missing: run `npm run setup`.');
   return import(pathToFileURL(full).href);
 }

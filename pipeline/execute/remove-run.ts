@@ -1,10 +1,12 @@
 // Forgets a run: first the names of its datasets, then its records, so that an interrupted removal can be repeated.
 import { ResourceError } from '../../schemas/errors.js';
+import type { SuiteRecord } from '../../schemas/suite.js';
+import { memberNames } from '../plan/suite-records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { readEvents } from '../../storage/records/events.js';
 import { snapshotPrefix } from '../../storage/records/key-layout.js';
 import { mapParallel } from '../../storage/records/parallel.js';
-import { removeRun } from '../../storage/records/runs.js';
+import { listRevisions, removeRun } from '../../storage/records/runs.js';
 import { listDatasets } from '../../storage/records/snapshots.js';
 import { findRun, foldEvents, hasEnded } from '../../storage/records/run-history.js';
 
@@ -31,4 +33,18 @@ export async function forgetRun(store: ObjectStore, name: string, force: boolean
   for await (const { key } of store.list(snapshotPrefix(name))) keys.push(key);
   await mapParallel(keys, DELETES_AT_ONCE, (key) => store.delete(key));
   return { run: name, datasets, records: keys.length + (await removeRun(store, name)) };
+}
+
+/** Forgets a suite: its runs, then itself. @throws ResourceError while one of them has not ended, unless forced */
+export async function forgetSuite(store: ObjectStore, suite: SuiteRecord, force: boolean): Promise<Removal> {
+  const datasets: string[] = [];
+  let records = 0;
+  for (const name of memberNames(suite)) {
+    if ((await listRevisions(store, name)).length === 0) continue;
+    const removed = await forgetRun(store, name, force);
+    datasets.push(...removed.datasets);
+    records += removed.records;
+  }
+  const own = await forgetRun(store, suite.name, force);
+  return { run: suite.name, datasets: [...datasets, ...own.datasets], records: records + own.records };
 }

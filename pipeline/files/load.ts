@@ -76,18 +76,37 @@ export interface FileKind<Shape extends z.ZodType> {
  * @throws InputError with one line per problem
  */
 export function parseFile<Shape extends z.ZodType>(text: string, kind: FileKind<Shape>): z.output<Shape> {
-  const { file, shape, schema, schemaName } = kind;
+  const { file, shape, schemaName } = kind;
+  const document = readDocument(text, file, schemaName);
+  if (!document.judgeable) throw problemsError(oncePerPlace(document.problems));
+  const problems = judge(document, { ...kind, value: document.value });
+  const parsed = shape.safeParse(document.value);
+  if (parsed.success && problems.length === 0) return parsed.data;
+  throw problemsError(problems);
+}
+
+/** A file's plain data, with what is wrong with its text. */
+export function readDocument(text: string, file: string, schemaName = 'run-file'): SourceDocument {
   const document = parseSource(text, file);
-  const problems: Problem[] = [...document.problems, ...credentialProblems(text, kind, document.position)];
+  const problems: Problem[] = [
+    ...document.problems,
+    ...credentialProblems(text, { file, schemaName }, document.position),
+  ];
   if (extname(file) === '.json' && problems.length === 0) problems.push(...jsonProblems(text, file));
-  if (!document.judgeable) throw problemsError(oncePerPlace(problems));
-  const value = withoutSchemaField(document.value);
+  return { ...document, problems, value: withoutSchemaField(document.value) };
+}
+
+/** Everything that is wrong with plain data of a document, and with its text. */
+export function judge<Shape extends z.ZodType>(
+  document: SourceDocument,
+  { value, shape, schema, schemaName, rules }: Omit<FileKind<Shape>, 'file'> & { readonly value: unknown },
+): Problem[] {
+  const problems = [...document.problems];
   const parsed = shape.safeParse(value);
   if (!parsed.success)
     problems.push(...shapeFindings(parsed.error.issues, { schema, schemaName, value }).map((f) => document.locate(f)));
-  problems.push(...kind.rules({ value, schema }).map((f) => document.locate(f)));
-  if (parsed.success && problems.length === 0) return parsed.data;
-  throw problemsError(oncePerPlace(problems));
+  problems.push(...rules({ value, schema }).map((f) => document.locate(f)));
+  return oncePerPlace(problems);
 }
 
 /** `$schema` is for editors only. */

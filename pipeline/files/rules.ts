@@ -3,7 +3,10 @@
 import { editFindings } from './edit-rules.js';
 import { nodeAt } from './json-schema.js';
 import type { JsonSchemaNode } from './json-schema.js';
+import { KIND_SETTINGS } from '../../core/dictionaries/architecture.js';
+import { kindProblem } from '../../core/dictionaries/settings.js';
 import { nearestNames } from '../../core/text/nearest-names.js';
+import { ARCHITECTURE_NAMES } from '../../schemas/dictionaries.js';
 import { placeholderFindings } from './placeholders.js';
 import type { Purpose } from './placeholders.js';
 import type { FieldPath, Finding } from './problem.js';
@@ -28,11 +31,13 @@ type Rule = (fields: Fields) => Finding[];
 
 const RULES: readonly Rule[] = [
   modelFiles,
+  trainedModel,
   storeUrl,
   hooksOnce,
   saeHooks,
   saeNames,
   saeSizes,
+  saeKinds,
   positions,
   batchHoldsContext,
 ];
@@ -44,7 +49,23 @@ export function ruleFindings(input: RuleInput): Finding[] {
     ...RULES.flatMap((rule) => rule(fields)),
     ...editFindings(input.value),
     ...placeholderFindings(input.value, input.purpose),
+    ...suiteFindings(input.value),
   ];
+}
+
+/** A run file is one run; `matrix` and what belongs to it make a suite, which is read otherwise. */
+function suiteFindings(value: unknown): Finding[] {
+  if (typeof value !== 'object' || value === null) return [];
+  const remedy = 'start it with `assay run`, which starts every run of the suite';
+  if ('matrix' in value) return [{ path: ['matrix'], expected: 'one run', found: 'a suite', remedy }];
+  return ['suite', 'parallel']
+    .filter((key) => key in value)
+    .map((key) => ({
+      path: [key],
+      expected: 'a file with `matrix`',
+      found: 'none',
+      remedy: 'remove it, or add a matrix',
+    }));
 }
 
 /** Fields with the schema's defaults filled in. */
@@ -67,32 +88,40 @@ export function fieldsOf({ value, schema }: Pick<RuleInput, 'value' | 'schema'>)
   };
 }
 
+/** The ways to say where a model comes from, by the fields of `model` that they take. */
+const MODEL_WAYS = [['onnx', 'tokenizer'], ['folder'], ['tokenizer', 'train']] as const;
+
 function modelFiles(fields: Fields): Finding[] {
   const model = fields.get('model');
   if (typeof model !== 'object' || model === null || Array.isArray(model)) return [];
-  const [onnx, tokenizer, folder] = ['onnx', 'tokenizer', 'folder'].map(
-    (key) => fields.get('model', key) !== undefined,
+  const given = ['onnx', 'tokenizer', 'folder', 'train'].filter((key) => fields.get('model', key) !== undefined);
+  if (MODEL_WAYS.some((way) => way.length === given.length && way.every((key) => given.includes(key)))) return [];
+  const expected = '`onnx` and `tokenizer`, or `folder`, or `tokenizer` and `train`';
+  const missing = MODEL_WAYS.flatMap((way) =>
+    given.length > 0 && given.every((key) => (way as readonly string[]).includes(key))
+      ? way.filter((key) => !given.includes(key))
+      : [],
   );
-  const path = ['model'];
-  if (folder && (onnx || tokenizer)) {
-    const found = `folder and ${onnx ? 'onnx' : 'tokenizer'}`;
-    return [
-      {
-        path,
-        expected: '`folder`, or `onnx` and `tokenizer`',
-        found,
-        remedy: 'remove one of the two',
-      },
-    ];
-  }
-  if (folder || (onnx && tokenizer)) return [];
-  const found = onnx ? 'onnx without tokenizer' : tokenizer ? 'tokenizer without onnx' : 'neither';
-  const remedy = onnx
-    ? 'add the path of tokenizer.json'
-    : tokenizer
-      ? 'add the path of the ONNX file'
-      : 'say where the model lies';
-  return [{ path, expected: '`onnx` and `tokenizer`, or `folder`', found, remedy }];
+  const [need] = missing;
+  const remedy =
+    given.length === 0
+      ? 'say where the model lies'
+      : need === undefined
+        ? `remove what is too many: one of ${expected}`
+        : { onnx: 'add the path of the ONNX file', tokenizer: 'add the path of tokenizer.json' }[need as 'onnx'];
+  const found = given.length === 0 ? 'neither' : given.join(' and ');
+  return [{ path: ['model'], expected, found, remedy }];
+}
+
+/** A model that is trained in the run has its documents from the run's corpus; only its edits are those of the run. */
+function trainedModel(fields: Fields): Finding[] {
+  if (fields.get('model', 'train') === undefined) return [];
+  const steps = ['model', 'train', 'training', 'steps'];
+  const tokens = ['model', 'train', 'training', 'tokens'];
+  const [given, budget] = [fields.get(...steps), fields.get(...tokens)];
+  if ((given === undefined) !== (budget === undefined)) return [];
+  const found = given === undefined ? 'neither' : 'both';
+  return [{ path: steps.slice(0, 3), expected: '`steps` or `tokens`', found, remedy: 'say how long to train' }];
 }
 
 /** What is wrong with `store` and `storeOptions`. */
@@ -187,6 +216,20 @@ function saeSizes(fields: Fields): Finding[] {
       });
     }
     return findings;
+  });
+}
+
+/** Settings that only some kinds of dictionaries use: needed there, refused elsewhere. */
+function saeKinds(fields: Fields): Finding[] {
+  return fields.list('saes').flatMap((_, index) => {
+    const architecture = ARCHITECTURE_NAMES.find((name) => name === fields.get('saes', index, 'architecture'));
+    if (architecture === undefined) return [];
+    const names = [...KIND_SETTINGS, 'auxK'] as const;
+    const given = Object.fromEntries(names.map((name) => [name, fields.get('saes', index, name) ?? undefined]));
+    const problem = kindProblem(architecture, given as Parameters<typeof kindProblem>[1]);
+    if (problem === null) return [];
+    const { field, ...finding } = problem;
+    return [{ path: ['saes', index, field], ...finding }];
   });
 }
 

@@ -8,7 +8,7 @@
 // a torch export 128 wide, with more of its GELU and mask spelled out, took 32 where the formula gives 17).
 // Rows in waiting come on top. On a GPU the workspace is not the child's.
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
-import { stagesOf } from './run-records.js';
+import { stepsOfRun } from './steps.js';
 
 /** What a child may need besides its model. */
 const ALLOWED_BYTES = 2 ** 30;
@@ -44,7 +44,7 @@ export function extractionMemory({ file, sites, model }: ResolvedRun): Extractio
 
 /** A sentence that warns, with what to set; null where an extraction child is likely to fit. */
 export function extractionMemoryNote(run: ResolvedRun): string | null {
-  if (run.engine.provider !== 'cpu' || !stagesOf(run).includes('activations')) return null;
+  if (run.engine.provider !== 'cpu' || !stepsOfRun(run).some(({ stage }) => stage === 'activations')) return null;
   const { pass, rows, batchTokens } = extractionMemory(run);
   if (pass + rows <= ALLOWED_BYTES) return null;
   const { activations, model } = run.file;

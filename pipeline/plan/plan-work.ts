@@ -1,12 +1,12 @@
-// What of a stage is still to do: everything planned minus commits (minus quarantined shards, unless the mode retries them).
+// What of a step is still to do: everything planned minus commits (minus quarantined shards, unless the mode retries them).
 import type { StageName } from '../../schemas/stages.js';
 import type { ResumeMode } from '../../schemas/messages.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { listCommitInputs } from '../../storage/records/commits.js';
 import { listQuarantineInputs } from '../../storage/records/quarantine.js';
-import type { PlannedUnit, StageUnits } from './stage-units.js';
+import type { PlannedUnit, StepUnits } from '../../stages/step.js';
 
-export interface StageWork {
+export interface StepWork {
   readonly stage: StageName;
   readonly todo: readonly PlannedUnit[];
   readonly planned: number;
@@ -15,7 +15,7 @@ export interface StageWork {
 }
 
 /** Items that lack a commit under any of their keys. Costs one listing per key, no request per item. */
-export async function planWork(store: ObjectStore, units: StageUnits, mode: ResumeMode): Promise<StageWork> {
+export async function planWork(store: ObjectStore, units: StepUnits, mode: ResumeMode): Promise<StepWork> {
   const keys = [...new Set(units.groups.flatMap((g) => g.units.flatMap(({ item }) => item.keys)))];
   const lists = await Promise.all(
     keys.map(async (key) => {

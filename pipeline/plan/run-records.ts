@@ -1,19 +1,23 @@
 // Stored runs: uploads what a run needs, stores its configuration and plan as a revision, reads them back, says what is left to do.
 import { z } from 'zod';
 import { digestOf } from '../../core/identity/digest.js';
-import { STAGES, type RunStage } from '../../schemas/stages.js';
 import type { ResumeMode } from '../../schemas/messages.js';
+import type { StageName } from '../../schemas/stages.js';
+import { mapParallel } from '../../storage/records/parallel.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { putDataBytes, putDataFile } from '../../storage/records/data-objects.js';
 import { putRunDocument } from '../../storage/records/runs.js';
 import { latestSnapshot } from '../../storage/records/snapshots.js';
-import { createPinnedReader } from './pinned.js';
+import { workOfRun } from '../../stages/work.js';
+import { createPinnedReader } from '../../stages/pinned.js';
 import { initialPlan } from './plan-record.js';
 import { writePlan } from '../../storage/records/plan-record.js';
-import { planWork, type StageWork } from './plan-work.js';
+import { planWork, type StepWork } from './plan-work.js';
+import { planSteps, stepsOfRun } from './steps.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
-import type { Upload } from '../resolve/resolve-run.js';
-import { planStageUnits } from './stage-units.js';
+import type { Upload } from '../resolve/upload.js';
+
+const SNAPSHOTS_AT_ONCE = 16;
 
 /** Whether two resolved runs ask for the same, whoever started them and when. */
 export function sameRequest(a: ResolvedRun, b: ResolvedRun): boolean {
@@ -50,42 +54,44 @@ export async function storeUploads(store: ObjectStore, uploads: readonly Upload[
 /** Uploads model, values of its edits and tokenizer, then stores configuration and first plan. Safe to repeat. */
 export async function storeRun(store: ObjectStore, run: ResolvedRun, uploads: readonly Upload[]): Promise<void> {
   await storeUploads(store, uploads);
-  await putRunDocument(store, run, {
-    document: 'config',
-    value: run,
-    schema: z.unknown(),
-  });
-  await writePlan(store, initialPlan(run));
+  await putRunDocument(store, run, { document: 'config', value: run, schema: z.unknown() });
+  await writePlan(store, initialPlan(run, stepsOfRun(run)));
 }
 
-/** The stages that a run consists of. */
-export function stagesOf(run: ResolvedRun): RunStage[] {
-  const last = run.dictionaries.length === 0 ? 'activations' : 'index';
-  const end = Math.min(STAGES.indexOf(run.until), STAGES.indexOf(last));
-  return STAGES.slice(0, end + 1);
+/** What is left of one step; `work` null: known only after an earlier step. */
+export interface RemainingStep {
+  readonly id: string;
+  readonly stage: StageName;
+  readonly work: StepWork | null;
 }
 
 export interface RemainingWork {
-  /** Per stage what is left; `null`: known only after an earlier stage. */
-  readonly stages: readonly { readonly stage: RunStage; readonly work: StageWork | null }[];
+  readonly steps: readonly RemainingStep[];
   /** Whether nothing is left and every dataset is published whole. */
   readonly complete: boolean;
 }
 
-/** Plan minus commits for every stage, by listings and snapshots alone. */
+/** Plan minus commits for every step, by listings and snapshots alone. */
 export async function remainingWork(store: ObjectStore, run: ResolvedRun, mode: ResumeMode): Promise<RemainingWork> {
-  const pinned = createPinnedReader(store, run.revision);
-  const stages: { stage: RunStage; work: StageWork | null }[] = [];
+  const work = workOfRun(run);
+  const pinned = createPinnedReader(store, work);
+  const steps: RemainingStep[] = [];
   let complete = true;
-  for (const stage of stagesOf(run)) {
-    const units = await planStageUnits(run, stage, pinned);
-    const work = units && (await planWork(store, units, mode));
-    stages.push({ stage, work });
-    complete &&= work !== null && work.todo.length === 0;
-    if (units && stage === stagesOf(run).at(-1)) {
-      const snapshots = await Promise.all(units.datasets.map(({ dataset }) => latestSnapshot(store, dataset)));
-      complete &&= snapshots.every((snapshot) => snapshot?.complete === true && snapshot.revision === run.revision);
-    }
+  for (const step of stepsOfRun(run)) {
+    const { id, stage } = step;
+    const units = await planSteps(work, [step], pinned);
+    const left = units && (await planWork(store, units, mode));
+    steps.push({ id, stage, work: left });
+    complete &&= left !== null && left.todo.length === 0 && (await arePublished(store, run, units?.datasets ?? []));
   }
-  return { stages, complete };
+  return { steps, complete };
+}
+
+async function arePublished(
+  store: ObjectStore,
+  { revision }: ResolvedRun,
+  datasets: readonly { readonly dataset: string }[],
+): Promise<boolean> {
+  const snapshots = await mapParallel(datasets, SNAPSHOTS_AT_ONCE, ({ dataset }) => latestSnapshot(store, dataset));
+  return snapshots.every((snapshot) => snapshot?.complete === true && snapshot.revision === revision);
 }

@@ -1,7 +1,8 @@
 // Fills in what a model's section leaves open: sizes by architecture, its own training fields over the shared ones. Pure.
 import { checkSpec, type ModelSpec } from '../../core/language-model/model-spec.js';
 import { InputError } from '../../schemas/errors.js';
-import type { ModelSection, TrainingFile, TrainingSection } from '../../schemas/training-file.js';
+import type { TrainingFile } from '../../schemas/training-file.js';
+import type { ModelSection, TrainingSection } from '../../schemas/language-model-sections.js';
 
 /** Defaults that differ by architecture. */
 const DEFAULTS: {
@@ -59,8 +60,7 @@ export function resolveSpec(section: ModelSection, tokenizerIds: number): ModelS
 export type ModelTraining = Omit<TrainingSection, 'steps' | 'tokens'> & { readonly steps: number };
 
 /** The shared fields with the model's own in their place. */
-export function resolveModelTraining(file: TrainingFile, section: ModelSection): ModelTraining {
-  const { training: shared } = file;
+export function resolveModelTraining(shared: TrainingSection, section: ModelSection): ModelTraining {
   const own = section.training ?? {};
   const defined = Object.fromEntries(Object.entries(own).filter(([, value]) => value !== undefined));
   const merged = {

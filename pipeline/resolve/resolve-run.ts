@@ -4,43 +4,38 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { matchSites, storedWidth } from '../../core/hooks/sites.js';
 import { summariseTokenizer, type TokenizerSummary } from '../../core/corpus/tokenizer/summary.js';
-import { InputError } from '../../schemas/errors.js';
-import type { RunFile } from '../../schemas/run-file.js';
-import { MAX_OBJECT_BYTES } from '../../schemas/stored.js';
-import type { RunStage } from '../../schemas/stages.js';
-import { dataKey, PARTS_EXTENSION } from '../../storage/records/key-layout.js';
-import { probeDevices, resolveAutoProvider } from '../../runtime/devices.js';
-import { ORT_VERSION } from '../../runtime/session.js';
-import type { EngineConfig, Part, StoredFile } from '../../schemas/stored.js';
-import { listParts } from '../../stages/corpus/parts.js';
-import { resolveEdits, type ResolvedEdits } from '../../models/edits.js';
-import { openModel, type ModelSummary } from '../../models/open-model.js';
-import { openStore } from '../../storage/objects/open-store.js';
-import type { OpenSource } from '../../stages/corpus/part-files.js';
+import { buildModel, emptyWeights } from '../../core/language-model/export-model.js';
 import { nearestNames } from '../../core/text/nearest-names.js';
+import { resolveEdits, type ResolvedEdits } from '../../models/edits.js';
+import { openModel, readStructure, type ModelStructure, type ModelSummary } from '../../models/open-model.js';
+import { InputError } from '../../schemas/errors.js';
+import type { GivenModel, ResolvedRun, TrainedModel } from '../../schemas/resolved-run.js';
+import type { RunFile } from '../../schemas/run-file.js';
+import type { StageName } from '../../schemas/stages.js';
+import type { EngineConfig, Part } from '../../schemas/stored.js';
+import { listParts } from '../../stages/corpus/parts.js';
+import { tokensKey } from '../../stages/tokens/stage.js';
+import type { CorpusRun } from '../../stages/work.js';
+import { resolveEngine, sourceOpener } from './engine.js';
 import { resolveDictionary } from './resolve-dictionary.js';
-import type { ResolvedRun } from '../../schemas/resolved-run.js';
+import { GivenFiles, resolveLanguageModel } from './resolve-language-model.js';
+import { resolveModelTraining } from './resolve-model.js';
+import { upload, type Upload } from './upload.js';
 
 export interface ResolveOptions {
   readonly folder: string;
   readonly revision: number;
-  readonly until: RunStage;
+  readonly until: StageName;
   readonly limitDocuments: number | null;
   readonly hostId: string;
   readonly nowMs: number;
 }
 
-/** What a run needs in its store: a local file, or bytes that were read from one. */
-export interface Upload {
-  readonly content: { readonly path: string } | { readonly bytes: Uint8Array };
-  readonly stored: StoredFile;
-  readonly extension: string;
-}
-
 export interface ResolvedWithUploads {
   readonly run: ResolvedRun;
   readonly uploads: readonly Upload[];
-  readonly model: ModelSummary;
+  /** The user's model; null where the run trains its own. */
+  readonly model: ModelSummary | null;
   /** The model's edits with their tensors. */
   readonly edits: ResolvedEdits;
 }
@@ -49,80 +44,117 @@ export interface ResolvedWithUploads {
 export async function resolveRun(file: RunFile, options: ResolveOptions): Promise<ResolvedWithUploads> {
   const { folder } = options;
   const places = modelPlaces(file, folder);
-  const { summary } = await openModel(places.model);
   const tokenizer = await openTokenizer(places.tokenizer, file.model.prepend);
-  checkVocabulary(tokenizer, summary, places);
-  checkContext(file, summary);
   const parts: readonly Part[] = await listParts(file.corpus.sources, {
     openSource: sourceOpener(file),
     baseFolder: folder,
     format: file.corpus.format,
   });
-  const sites = selectSites(file, summary);
-  const edits = await editsOf(file, summary, folder);
-  const { model, uploads } = modelOf({ summary, places, tokenizer, edits });
+  const engine = await resolveEngine(file.compute);
+  const corpus = {
+    ...{ name: file.name, file, limitDocuments: options.limitDocuments, parts },
+    model: { tokenizer: tokenizer.upload.stored },
+  };
+  const source = await openSourceModel({ file, folder, places, tokenizer, corpus, engine });
+  const { structure } = source;
+  checkVocabulary(tokenizer, structure, places);
+  checkContext(file, structure);
+  const sites = selectSites(file, structure);
+  const edits = await editsOf(file, structure, folder);
+  const values = edits.files.map(({ sha256, bytes }) =>
+    upload({ bytes }, { sha256, bytes: bytes.length }, 'safetensors'),
+  );
   const run: ResolvedRun = {
-    formatVersion: 1,
-    name: file.name,
-    revision: options.revision,
-    createdMs: options.nowMs,
-    file,
-    until: options.until,
-    limitDocuments: options.limitDocuments,
-    hostId: options.hostId,
-    parts,
-    model,
-    sites,
-    engine: await resolveEngine(file.compute),
+    ...{ formatVersion: 1, name: file.name, revision: options.revision, createdMs: options.nowMs, file },
+    ...{ until: options.until, limitDocuments: options.limitDocuments, hostId: options.hostId, parts },
+    model: {
+      ...source.describe(edits.list),
+      tokenizer: tokenizer.upload.stored,
+      prependId: tokenizer.summary.prependId,
+      layers: structure.layers,
+      width: structure.width,
+      vocabulary: structure.vocab,
+      ...(values.length > 0 && { editValues: values.map(({ stored }) => stored) }),
+    },
+    ...{ sites, engine },
     dictionaries: file.saes.map((sae) => {
       const site = sites.find((s) => s.name === sae.hook);
       if (!site) throw unknownSite(`saes: "${sae.name}" reads`, sae.hook, sites);
       return resolveDictionary(sae, site.width);
     }),
   };
-  return { run, uploads, model: summary, edits };
+  const uploads = [...source.uploads, tokenizer.upload, ...values];
+  return { run, uploads, model: source.summary, edits };
 }
 
-interface ModelParts {
-  readonly summary: ModelSummary;
+interface SourceParts {
+  readonly file: RunFile;
+  readonly folder: string;
   readonly places: ModelPlaces;
   readonly tokenizer: OpenedTokenizer;
-  readonly edits: ResolvedEdits;
+  readonly corpus: CorpusRun;
+  readonly engine: EngineConfig;
 }
 
-/** The model as the run stores it, and the files that this takes. */
-function modelOf({ summary, places, tokenizer, edits }: ModelParts): {
-  readonly model: ResolvedRun['model'];
+/** The model that a run reads: a file of the user's, or one that the run will train. */
+interface SourceModel {
+  readonly structure: ModelStructure;
+  readonly summary: ModelSummary | null;
   readonly uploads: readonly Upload[];
-} {
+  describe(edits: ResolvedEdits['list']): GivenPart | TrainedPart;
+}
+type GivenPart = Pick<GivenModel, 'reference' | 'onnx' | 'external'>;
+type TrainedPart = Pick<TrainedModel, 'trained' | 'edits'>;
+
+function openSourceModel(parts: SourceParts): Promise<SourceModel> {
+  return parts.places.model === null ? planTrainedModel(parts) : openGivenModel(parts.places.model);
+}
+
+async function openGivenModel(place: string): Promise<SourceModel> {
+  const { summary } = await openModel(place);
   const [onnx, ...externalFiles] = summary.files.map((f, i) =>
     upload({ path: f.path }, f, i === 0 ? 'onnx' : 'bin'),
   ) as [Upload, ...Upload[]];
-  const tokens = upload({ path: places.tokenizer }, tokenizer, 'json');
-  const values = edits.files.map(({ sha256, bytes }) =>
-    upload({ bytes }, { sha256, bytes: bytes.length }, 'safetensors'),
-  );
-  const model = {
-    reference: { base: summary.digest, edits: edits.list },
-    onnx: onnx.stored,
-    external: externalFiles.map(({ stored }, i) => ({
-      ...stored,
-      location: summary.files[i + 1]?.location ?? '',
-    })),
-    tokenizer: tokens.stored,
-    prependId: tokenizer.summary.prependId,
-    layers: summary.layers,
-    width: summary.width,
-    vocabulary: summary.vocab,
-    ...(values.length > 0 && { editValues: values.map(({ stored }) => stored) }),
+  const external = externalFiles.map(({ stored }, i) => ({
+    ...stored,
+    location: summary.files[i + 1]?.location ?? '',
+  }));
+  return {
+    ...{ structure: summary, summary, uploads: [onnx, ...externalFiles] },
+    describe: (edits) => ({ reference: { base: summary.digest, edits }, onnx: onnx.stored, external }),
   };
-  return { model, uploads: [onnx, ...externalFiles, tokens, ...values] };
 }
+
+/** Name of the model that a run trains: its dataset is RUN/models/model. */
+const OWN_MODEL = 'model';
+
+/** A model that does not exist yet: its structure is that of the graph which the training will write. */
+async function planTrainedModel({ file, folder, tokenizer, corpus, engine }: SourceParts): Promise<SourceModel> {
+  const { train } = file.model;
+  if (!train) throw new InputError('Expected model.onnx, model.folder or model.train, found none of them.');
+  const contextTokens = train.model.contextTokens ?? file.model.contextTokens;
+  const section = { ...train.model, contextTokens, name: OWN_MODEL };
+  const given = new GivenFiles(folder);
+  const parts = { tokensKey: tokensKey(corpus).key, json: tokenizer.json, seed: file.seed, given, engine };
+  const training = resolveModelTraining(train.training, section);
+  const trained = await resolveLanguageModel(
+    { ...parts, checkpointSeconds: CHECKPOINT_SECONDS },
+    { section, training },
+  );
+  const structure = readStructure(buildModel(trained.config.keyed.model, emptyWeights(trained.config.keyed.model)));
+  return {
+    ...{ structure, summary: null, uploads: given.uploads },
+    describe: (edits) => ({ trained, edits }),
+  };
+}
+
+/** Time between checkpoints of a model that a run trains; changes no result. */
+const CHECKPOINT_SECONDS = 60;
 
 interface OpenedTokenizer {
   readonly summary: TokenizerSummary;
-  readonly sha256: string;
-  readonly bytes: number;
+  readonly json: Uint8Array;
+  readonly upload: Upload;
 }
 
 async function openTokenizer(file: string, prepend: RunFile['model']['prepend']): Promise<OpenedTokenizer> {
@@ -138,7 +170,8 @@ async function openTokenizer(file: string, prepend: RunFile['model']['prepend'])
   }
   try {
     const summary = summariseTokenizer(json, prepend);
-    return { summary, sha256: summary.digest, bytes: json.length };
+    const stored = { sha256: summary.digest, bytes: json.length };
+    return { summary, json, upload: upload({ path: file }, stored, 'json') };
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
     throw new InputError(`${file}: ${error.message}`, { ...error.details, path: file }, { cause: error });
@@ -147,7 +180,8 @@ async function openTokenizer(file: string, prepend: RunFile['model']['prepend'])
 
 /** Where the user's files lie. */
 interface ModelPlaces {
-  readonly model: string;
+  /** Null where the run trains its model. */
+  readonly model: string | null;
   readonly tokenizer: string;
 }
 
@@ -158,20 +192,20 @@ function modelPlaces(file: RunFile, folder: string): ModelPlaces {
     return { model: base, tokenizer: path.join(base, 'tokenizer.json') };
   }
   return {
-    model: path.resolve(folder, model.onnx ?? ''),
+    model: model.train ? null : path.resolve(folder, model.onnx ?? ''),
     tokenizer: path.resolve(folder, model.tokenizer ?? ''),
   };
 }
 
-function checkVocabulary({ summary }: OpenedTokenizer, model: ModelSummary, places: ModelPlaces): void {
+function checkVocabulary({ summary }: OpenedTokenizer, model: ModelStructure, places: ModelPlaces): void {
   if (summary.vocabSize <= model.vocab) return;
   throw new InputError(
-    `The tokenizer ${places.tokenizer} has ${summary.vocabSize} token ids, the model ${places.model} embeds only ${model.vocab}. Give the tokenizer that belongs to the model.`,
+    `The tokenizer ${places.tokenizer} has ${summary.vocabSize} token ids, the model ${places.model ?? 'that the run trains'} embeds only ${model.vocab}. Give the tokenizer that belongs to the model.`,
     { tokenizer: summary.vocabSize, model: model.vocab },
   );
 }
 
-function checkContext(file: RunFile, model: ModelSummary): void {
+function checkContext(file: RunFile, model: ModelStructure): void {
   const { contextTokens } = file.model;
   if (model.maxPositions === null || contextTokens <= model.maxPositions) return;
   throw new InputError(
@@ -180,7 +214,7 @@ function checkContext(file: RunFile, model: ModelSummary): void {
   );
 }
 
-function selectSites(file: RunFile, model: ModelSummary): ResolvedRun['sites'] {
+function selectSites(file: RunFile, model: ModelStructure): ResolvedRun['sites'] {
   const { sites, unmatched } = matchSites(file.activations.hooks, model.sites);
   const [first] = unmatched;
   if (first !== undefined) throw unknownSite('activations.hooks:', first, model.sites);
@@ -190,7 +224,7 @@ function selectSites(file: RunFile, model: ModelSummary): ResolvedRun['sites'] {
 }
 
 /** The run's edits; positions count within its longest context. */
-function editsOf(file: RunFile, model: ModelSummary, folder: string): Promise<ResolvedEdits> {
+function editsOf(file: RunFile, model: ModelStructure, folder: string): Promise<ResolvedEdits> {
   return resolveEdits(file.model.edits, {
     model,
     length: file.model.contextTokens,
@@ -202,7 +236,7 @@ function editsOf(file: RunFile, model: ModelSummary, folder: string): Promise<Re
   });
 }
 
-function notVectors({ name, axes }: ModelSummary['sites'][number]): never {
+function notVectors({ name, axes }: ModelStructure['sites'][number]): never {
   throw new InputError(
     `activations.hooks: site "${name}" has the axes [${axes.join(', ')}], expected one vector per position. Store sites of [batch, pos, ..] (vectors of heads are stored with their heads joined); \`assay model run\` writes this one.`,
     { site: name, axes },
@@ -218,35 +252,4 @@ function unknownSite(where: string, name: string, sites: readonly { readonly nam
     `${where} site "${name}", which is not among the model's stored sites. Nearest: ${near.join(', ')}. \`assay model inspect\` lists all sites.`,
     { site: name, near },
   );
-}
-
-/** The engine that a configuration's section `compute` means on this machine. @throws InputError where webgpu does not load */
-export async function resolveEngine(
-  compute: Pick<RunFile['compute'], 'device' | 'threadsPerSession'>,
-): Promise<EngineConfig> {
-  const { device, threadsPerSession } = compute;
-  const provider = device === 'auto' ? await resolveAutoProvider() : device;
-  if (device === 'webgpu') {
-    const state = (await probeDevices(['webgpu'])).providers[0];
-    if (state?.loads === false)
-      throw new InputError(
-        `compute.device is webgpu, which does not load here: ${state.reason ?? ''}. Use cpu, or see \`assay doctor\`.`,
-      );
-  }
-  return { ort: ORT_VERSION, provider, threads: threadsPerSession, optimisation: 'all' };
-}
-
-/** A content with the place that it will have in the store; what is larger than one object is stored in parts. */
-export function upload(
-  content: Upload['content'],
-  { sha256, bytes }: { readonly sha256: string; readonly bytes: number },
-  extension: string,
-): Upload {
-  const key = dataKey(sha256, bytes > MAX_OBJECT_BYTES ? PARTS_EXTENSION : extension);
-  return { content, extension, stored: { key, sha256, bytes } };
-}
-
-/** Opens sources in S3 with the run's own connection settings. */
-export function sourceOpener(file: Pick<RunFile, 'storeOptions'>): OpenSource {
-  return (url) => openStore(url, { storeOptions: file.storeOptions });
 }

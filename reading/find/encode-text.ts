@@ -75,7 +75,7 @@ async function writeTokens(file: string, tokens: Tokens): Promise<string[]> {
     table: 'tokens',
     path: file,
     shard: SHARD,
-    metadata: {},
+    metadata: null,
   });
   await writer.write({
     doc: Uint32Array.of(0),

@@ -10,9 +10,12 @@ import { resolveAutoProvider } from '../../runtime/devices.js';
 import type { ActivationsConfig } from '../../stages/activations/config.js';
 import { sitesText } from '../../core/dictionaries/sites.js';
 import { activationKeys, type EncodeConfig } from '../../stages/encode/config.js';
-import { encodedDictionary } from '../../stages/encode/dictionary.js';
+import { encodedDictionary } from '../../stages/train/dictionary.js';
 import { encodeText, type FindInput } from './encode-text.js';
 import { fetchModel } from '../../models/fetch-model.js';
+import { readModelFiles, type ModelFiles } from '../../stages/activations/run-model-files.js';
+import { createPinnedReader } from '../../stages/pinned.js';
+import { workOfRun } from '../../stages/work.js';
 import type { ResolvedDictionary, ResolvedRun } from '../../schemas/resolved-run.js';
 import { readResolvedRun } from '../../storage/records/resolved-runs.js';
 import { openLocalCache } from '../../storage/cache/local-cache.js';
@@ -71,7 +74,7 @@ async function gather(store: ObjectStore, request: FindRequest): Promise<Gathere
   const engine = { ...encode.engine, provider };
   return {
     tokenizer: await cache.fetch(run.model.tokenizer, signal),
-    model: await fetchModel(cache, run.model, signal),
+    model: await fetchModel(cache, await modelOf(store, run), signal),
     activations: { ...activations, engine },
     sites: run.sites.map((site) => site.name),
     encode: { ...encode, engine },
@@ -80,6 +83,15 @@ async function gather(store: ObjectStore, request: FindRequest): Promise<Gathere
       weights: await cache.fetch(weights, signal),
     },
   };
+}
+
+async function modelOf(store: ObjectStore, run: ResolvedRun): Promise<ModelFiles> {
+  const files = await readModelFiles(run, createPinnedReader(store, workOfRun(run)));
+  if (files) return files;
+  throw new DataError(
+    `Expected the model that run ${run.name} trains, found that it is not published; \`assay resume ${run.name}\` publishes it again.`,
+    { run: run.name },
+  );
 }
 
 function dictionaryOf(run: ResolvedRun, name: DictionaryName): ResolvedDictionary {

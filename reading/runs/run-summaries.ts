@@ -9,9 +9,13 @@ import { foldEvents, readBeat } from '../../storage/records/run-history.js';
 
 const RUNS_AT_ONCE = 8;
 
-/** The latest revision of every run, in the order of names. */
-export async function listRunSummaries(store: ObjectStore, nowMs = Date.now()): Promise<z.infer<typeof runsDocument>> {
-  return mapParallel(await listRuns(store), RUNS_AT_ONCE, async ({ name, revisions }) => {
+/** The latest revision of every run (or of those of the given names), in the order of names. */
+export async function listRunSummaries(
+  store: ObjectStore,
+  { nowMs = Date.now(), names = null }: { readonly nowMs?: number; readonly names?: ReadonlySet<string> | null } = {},
+): Promise<z.infer<typeof runsDocument>> {
+  const wanted = (await listRuns(store)).filter(({ name }) => names === null || names.has(name));
+  return mapParallel(wanted, RUNS_AT_ONCE, async ({ name, revisions }) => {
     const run = { name, revision: revisions.at(-1) ?? 0 };
     const [events, beat] = await Promise.all([readEvents(store, run), readBeat(store, run)]);
     const { state, stage, startedMs, changedMs } = foldEvents(events);

@@ -6,6 +6,7 @@ import type { ObjectRecord, Snapshot } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import type { TableSource } from './duckdb-tables.js';
 import { MAIN_SCHEMA, runSql } from './sql.js';
+import { sqlTables } from '../../storage/tables/layouts.js';
 import { listRuns } from '../../storage/records/runs.js';
 import { latestSnapshot, listDatasets } from '../../storage/records/snapshots.js';
 import { dictionariesOf, dictionaryDataset, type DictionaryName } from '../datasets/dataset-names.js';
@@ -76,8 +77,8 @@ async function runTables(store: ObjectStore, run: string): Promise<{ sources: So
   const agreed = new Set(pins.map((pin) => pin.tokens.key)).size === 1 ? pins[0]?.tokens : undefined;
   const tokens = agreed ?? (await latestSnapshot(store, `${run}/tokens`));
   const sources =
-    tokens === null ? [] : await tablesOf(store, tokens, { schema: MAIN_SCHEMA, tables: ['documents', 'tokens'] });
-  for (const name of dictionaries) sources.push(...(await trainingOf(store, name)));
+    tokens === null ? [] : await tablesOf(store, tokens, { schema: MAIN_SCHEMA, tables: sqlTables('tokens') });
+  for (const name of dictionaries) sources.push(...(await tablesAlone(store, name)));
   const fitting = pins.filter((pin) => pin.tokens.key === tokens?.key);
   for (const pin of fitting) sources.push(...(await dictionaryTables(store, pin)));
   const notes = pins
@@ -88,20 +89,27 @@ async function runTables(store: ObjectStore, run: string): Promise<{ sources: So
   return { sources, notes };
 }
 
-async function trainingOf(store: ObjectStore, name: DictionaryName): Promise<Source[]> {
-  const snapshot = await latestSnapshot(store, dictionaryDataset(name, 'training'));
-  return snapshot === null ? [] : tablesOf(store, snapshot, { schema: name.dictionary, tables: ['training'] });
+/** Tables of a dictionary that stand on no tokens. */
+async function tablesAlone(store: ObjectStore, name: DictionaryName): Promise<Source[]> {
+  const sources: Source[] = [];
+  for (const table of sqlTables('alone')) {
+    const snapshot = await latestSnapshot(store, dictionaryDataset(name, table));
+    if (snapshot !== null)
+      sources.push(...(await tablesOf(store, snapshot, { schema: name.dictionary, tables: [table] })));
+  }
+  return sources;
 }
 
-/** acts of the encoded shards; postings of the whole index, else of the shards' sorted runs; features and top so far. */
+/** Each table of the index, or of the encoded shards where these have it too and the index is not complete yet. */
 async function dictionaryTables(store: ObjectStore, { name, acts, index }: PinnedDictionary): Promise<Source[]> {
-  const schema = name.dictionary;
-  const postings = index?.complete ? index : acts;
-  return [
-    ...(await tablesOf(store, acts, { schema, tables: ['acts'] })),
-    ...(await tablesOf(store, postings, { schema, tables: ['postings'] })),
-    ...(index === null ? [] : await tablesOf(store, index, { schema, tables: ['features', 'top'] })),
-  ];
+  const wanted = { schema: name.dictionary, tables: sqlTables('dictionary') };
+  const encoded = await tablesOf(store, acts, wanted);
+  const indexed = index === null ? [] : await tablesOf(store, index, wanted);
+  return wanted.tables.flatMap((table) => {
+    const [early, late] = [encoded, indexed].map((sources) => sources.find((source) => source.table === table));
+    const chosen = late && (!early || late.snapshot.complete) ? late : early;
+    return chosen ? [chosen] : [];
+  });
 }
 
 interface Wanted {

@@ -1,11 +1,13 @@
 // Loads tables into a DuckDB database, batch by batch: typed arrays go straight into its vectors; lists and nullable
-// columns as values. Numbers keep their meaning, not their width: f16 becomes FLOAT; unused slots of `top` are left out.
+// columns as values. Numbers keep their meaning, not their width: f16 becomes FLOAT; unused slots are left out.
 import {
   ARRAY,
+  BIGINT,
   BOOLEAN,
   DOUBLE,
   DuckDBDataChunk,
   FLOAT,
+  INTEGER,
   LIST,
   STRUCT,
   UBIGINT,
@@ -21,22 +23,13 @@ import {
 import { halfToFloat, halfsToFloats } from '../../core/tensor/half.js';
 import { ResourceError } from '../../schemas/errors.js';
 import type { ObjectRecord } from '../../schemas/records.js';
-import { leafType, toUint64 } from '../../storage/tables/arrow-columns.js';
-import {
-  packColumns,
-  sliceColumn,
-  stride,
-  type ColumnData,
-  type LeafValues,
-  type TypedValues,
-} from '../../storage/tables/column-data.js';
-import {
-  LAYOUTS,
-  type ColumnSpec,
-  type Scalar,
-  type TableName,
-  type TableOptions,
-} from '../../storage/tables/layouts.js';
+import { hasOptions } from '../../storage/tables/arrow-types.js';
+import { toInt64, toUint64 } from '../../storage/tables/arrow-write.js';
+import { sliceColumn, stride, type ColumnData } from '../../storage/tables/column-data.js';
+import { isPlain, leafType, type ColumnSpec, type Leaf, type TableOptions } from '../../storage/tables/columns.js';
+import { LAYOUTS, type Layout, type TableName } from '../../storage/tables/layouts.js';
+import { packColumns } from '../../storage/tables/pack.js';
+import type { LeafValues, Scalar, TypedValues } from '../../storage/tables/scalars.js';
 import { readTableOptions } from '../../storage/tables/read.js';
 import { readBatches, type ReadOptions } from '../../storage/scan/batch-reader.js';
 import { planRanges } from '../../storage/scan/planner.js';
@@ -63,6 +56,8 @@ const EXPANSION = 4;
 const DUCKDB_TYPE: { readonly [S in Scalar]: DuckDBType } = {
   u32: UINTEGER,
   u64: UBIGINT,
+  i32: INTEGER,
+  i64: BIGINT,
   f16: FLOAT,
   f32: FLOAT,
   f64: DOUBLE,
@@ -72,6 +67,8 @@ const DUCKDB_TYPE: { readonly [S in Scalar]: DuckDBType } = {
 const FIXED_BYTES: { readonly [S in Scalar]: number | null } = {
   u32: 4,
   u64: 8,
+  i32: 4,
+  i64: 8,
   f16: 4,
   f32: 4,
   f64: 8,
@@ -84,7 +81,7 @@ export function estimateBytes({ table, objects }: TableSource, columns: readonly
   const rows = objects.reduce((sum, object) => sum + object.rows, 0);
   const stored = objects.reduce((sum, object) => sum + object.bytes, 0);
   const fixed = wantedColumns(table, columns).map((spec) =>
-    spec.shape === 'one' ? FIXED_BYTES[leafType(spec.leaves[0] as ColumnSpec['leaves'][0], {})] : null,
+    spec.shape === 'one' && isPlain(spec) ? FIXED_BYTES[leafType(spec.leaves[0] as Leaf, {})] : null,
   );
   const varying = fixed.some((bytes) => bytes === null) ? stored * EXPANSION : 0;
   return varying + rows * fixed.reduce<number>((sum, bytes) => sum + (bytes ?? 0), 0);
@@ -105,13 +102,14 @@ export async function loadTable(
   await connection.run(`create schema if not exists ${quoted(schema)}`);
   await connection.run(`create table ${quoted(schema)}.${quoted(table)} (${fields.join(', ')})`);
   const appender = await connection.createAppender(table, schema);
-  const positions = specs.map((spec) => LAYOUTS[table].columns.indexOf(spec));
+  const layout: Layout = LAYOUTS[table];
+  const positions = specs.map((spec) => layout.columns.indexOf(spec));
   let rows = 0;
   for await (const { columns, planned } of readBatches(table, planRanges(objects, {}), {
     ...read,
     ...options,
   })) {
-    const data = packColumns(table, columns);
+    const data = packColumns(layout, columns);
     for (let from = 0; from < planned.batch.rows; from += VECTOR_ROWS) {
       const to = Math.min(planned.batch.rows, from + VECTOR_ROWS);
       const chunk = DuckDBDataChunk.create(types, to - from);
@@ -134,7 +132,7 @@ export function quoted(name: string): string {
 
 /** The asked columns in layout order; the first one where none is asked, so that rows can be counted. */
 function wantedColumns(table: TableName, columns: readonly string[]): ColumnSpec[] {
-  const { columns: all } = LAYOUTS[table];
+  const all: readonly ColumnSpec[] = LAYOUTS[table].columns;
   const wanted = all.filter((spec) => columns.includes(spec.name));
   return wanted.length > 0 ? wanted : all.slice(0, 1);
 }
@@ -142,7 +140,7 @@ function wantedColumns(table: TableName, columns: readonly string[]): ColumnSpec
 async function optionsOf({ objects, table }: TableSource, read: ReadOptions): Promise<TableOptions> {
   const first = objects.find((object) => object.batches.length > 0);
   if (!first) return { width: 1, k: 1 };
-  if (table !== 'top' && table !== 'activations') return {};
+  if (!hasOptions(LAYOUTS[table])) return {};
   const head = await read.store.getRange(first.key, 0, first.batches[0]?.offset ?? 0, {
     signal: read.signal,
   });
@@ -156,12 +154,17 @@ function columnType(spec: ColumnSpec, options: TableOptions): DuckDBType {
   const item = isPlain(spec)
     ? (types[0] as DuckDBType)
     : STRUCT(Object.fromEntries(spec.leaves.map((leaf, i) => [leaf.name, types[i] as DuckDBType])));
-  if (spec.shape === 'one') return item;
-  return spec.shape === 'width' ? ARRAY(item, stride(spec, options)) : LIST(item);
-}
-
-function isPlain(spec: ColumnSpec): boolean {
-  return spec.leaves[0]?.name === '';
+  switch (spec.shape) {
+    case 'one':
+      return item;
+    case 'list':
+    case 'slots':
+      return LIST(item);
+    case 'lists':
+      return LIST(LIST(item));
+    case 'fixed':
+      return ARRAY(item, stride(spec, options));
+  }
 }
 
 interface Filling {
@@ -172,8 +175,8 @@ interface Filling {
 
 function fillColumn(chunk: DuckDBDataChunk, at: number, { spec, column, options }: Filling): void {
   const leaf = column.leaves[0] as LeafValues;
-  const scalar = leafType(spec.leaves[0] as ColumnSpec['leaves'][0], options);
-  if (spec.shape !== 'one') chunk.setColumnValues(at, nestedValues(spec, column, options));
+  const scalar = leafType(spec.leaves[0] as Leaf, options);
+  if (spec.shape !== 'one' || !isPlain(spec)) chunk.setColumnValues(at, nestedValues(spec, column, options));
   else if (!ArrayBuffer.isView(leaf)) chunk.setColumnValues(at, leaf);
   else if (scalar === 'bool' || spec.nullable)
     chunk.setColumnValues(
@@ -192,7 +195,9 @@ function fillNumbers(
   const vector = chunk.getColumnVector(at);
   const items: unknown = Reflect.get(vector, 'items');
   if (scalar === 'u64' && items instanceof BigUint64Array) items.set(toUint64(values));
+  else if (scalar === 'i64' && items instanceof BigInt64Array) items.set(toInt64(values));
   else if (scalar === 'u32' && items instanceof Uint32Array) items.set(values);
+  else if (scalar === 'i32' && items instanceof Int32Array) items.set(values);
   else if (scalar === 'f64' && items instanceof Float64Array) items.set(values);
   else if (scalar === 'f32' && items instanceof Float32Array) items.set(values);
   else if (scalar === 'f16' && items instanceof Float32Array) halfsToFloats(values as Uint16Array, items);
@@ -205,33 +210,38 @@ function fillNumbers(
   vector.flush();
 }
 
-function plainValue(scalar: Scalar, value: number): DuckDBValue {
+function plainValue(scalar: Scalar, value: number | string): DuckDBValue {
+  if (typeof value === 'string') return value;
   if (scalar === 'bool') return value !== 0;
   if (Number.isNaN(value)) return null;
-  if (scalar === 'u64') return BigInt(value);
+  if (scalar === 'u64' || scalar === 'i64') return BigInt(value);
   return scalar === 'f16' ? halfToFloat(value) : value;
 }
 
-/** Lists, arrays and slots of every row. */
+/** Structs, lists, arrays and slots of every row. */
 function nestedValues(spec: ColumnSpec, column: ColumnData, options: TableOptions): DuckDBValue[] {
-  const scalars = spec.leaves.map((leaf) => leafType(leaf, options));
-  const leaves = column.leaves as readonly TypedValues[];
-  const item = (i: number): DuckDBValue => {
-    if (isPlain(spec)) return plainValue(scalars[0] as Scalar, leaves[0]?.[i] as number);
-    return structValue(
-      Object.fromEntries(
-        spec.leaves.map((leaf, l) => [leaf.name, plainValue(scalars[l] as Scalar, leaves[l]?.[i] as number)]),
-      ),
-    );
-  };
+  const item = itemOf(spec, column, options);
   const items = (from: number, count: number): DuckDBValue[] => Array.from({ length: count }, (_, i) => item(from + i));
-  const { offsets, count } = column;
-  if (offsets)
-    return Array.from({ length: offsets.length - 1 }, (_, row) =>
-      listValue(items(offsets[row] as number, (offsets[row + 1] as number) - (offsets[row] as number))),
-    );
+  const { leaves, levels, count } = column;
+  const [outer, inner] = levels;
+  const list = (level: Uint32Array, of: (i: number) => DuckDBValue, row: number): DuckDBValue => {
+    const from = level[row] as number;
+    return listValue(Array.from({ length: (level[row + 1] as number) - from }, (_, i) => of(from + i)));
+  };
+  const entry = inner ? (i: number): DuckDBValue => list(inner, item, i) : item;
+  if (outer) return Array.from({ length: outer.length - 1 }, (_, row) => list(outer, entry, row));
   const width = stride(spec, options);
   const rows = (leaves[0]?.length ?? 0) / width;
   if (count) return Array.from(count, (used, row) => listValue(items(row * width, used)));
+  if (spec.shape === 'one') return items(0, rows);
   return Array.from({ length: rows }, (_, row) => arrayValue(items(row * width, width)));
+}
+
+/** Item i of a column: a value, or a struct of its leaves. */
+function itemOf(spec: ColumnSpec, { leaves }: ColumnData, options: TableOptions): (i: number) => DuckDBValue {
+  const scalars = spec.leaves.map((leaf) => leafType(leaf, options));
+  const value = (leaf: number, i: number): DuckDBValue =>
+    plainValue(scalars[leaf] as Scalar, (leaves[leaf] as LeafValues)[i] as number | string);
+  if (isPlain(spec)) return (i) => value(0, i);
+  return (i) => structValue(Object.fromEntries(spec.leaves.map(({ name }, leaf) => [name, value(leaf, i)])));
 }

@@ -25,7 +25,7 @@ export interface Exported {
 }
 
 /**
- * Rows written. u64 becomes UBIGINT, f16 FLOAT, the used slots of `top` a list.
+ * Rows written. u64 becomes UBIGINT, f16 FLOAT, used slots a list.
  * @throws InputError where no object is of the table
  */
 export async function exportParquet(request: ExportRequest): Promise<Exported> {

@@ -52,6 +52,40 @@ export const statusDocument = z.strictObject({
   ),
 });
 
+/** `status SUITE`. */
+export const suiteStatusDocument = z.strictObject({
+  suite: z.string(),
+  revision: count,
+  state: runState,
+  reason: z.string().nullable().describe('why it is paused or failed'),
+  startedMs: timeMs.nullable(),
+  changedMs: timeMs.nullable(),
+  counts: z.record(z.string(), count).describe('runs by state; waiting: not begun'),
+  members: z.array(
+    z.strictObject({
+      run: z.string(),
+      state: z.enum(['waiting', ...RUN_STATES]),
+      stage: stageName.nullable().describe('the stage that was last reported'),
+      reason: z.string().nullable().describe('why it is paused or failed'),
+    }),
+  ),
+});
+
+/** `plan SUITE.yaml`. */
+export const suitePlanDocument = z.strictObject({
+  suite: z.string(),
+  parallel: count,
+  members: z.array(
+    z.strictObject({
+      run: z.string(),
+      steps: count,
+      missing: count.nullable().describe('items that are not stored yet, as far as they are known'),
+      bytes: count.nullable(),
+      seconds: z.number().nullable(),
+    }),
+  ),
+});
+
 export const logsDocument = z.strictObject({
   run: z.string(),
   revision: count,
@@ -157,14 +191,15 @@ export const planDocument = z.strictObject({
   stages: z.array(
     z.strictObject({
       stage: z.enum(STAGES),
+      step: z.string().describe('the step that makes it: the stage, or stage@subject'),
       dataset: z.string(),
       key: sha256.nullable(),
       planned: count.nullable(),
       cached: count.nullable(),
       missing: count.nullable(),
       lots: count.nullable(),
-      bytes: count.nullable(),
-      seconds: z.number().nullable(),
+      bytes: count.nullable().describe('of the whole step, on its first dataset; null on the others'),
+      seconds: z.number().nullable().describe('likewise'),
     }),
   ),
 });

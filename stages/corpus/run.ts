@@ -6,43 +6,33 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { openStore, type OpenStoreOptions } from '../../storage/objects/open-store.js';
 import type { CorpusConfig, CorpusInputs } from './config.js';
 import type { Part } from '../../schemas/stored.js';
-import type { ChildOutput, Stage, StageContext } from '../stage.js';
+import type { ChildOutput, StageContext, StageRun } from '../stage.js';
 import type { CorpusRequest } from './task.js';
 import { isRemote, remotePartFiles, type OpenSource, type PartFile } from './part-files.js';
 
 /** Opens the store of a remote part. */
 export type OpenPartStore = (url: string, options: OpenStoreOptions) => Promise<ObjectStore>;
 
-/** The corpus stage; tests give another way to open stores. */
-export function createCorpusStage(openPartStore: OpenPartStore): Stage<CorpusConfig, CorpusInputs> {
-  return {
-    name: 'corpus',
-    version: 2,
-    async run(item, config, context) {
-      const key = item.keys[0] ?? '';
-      const part = partOf(item.inputs, config);
-      const { storeOptions } = config.aux;
-      const open: OpenSource = (url) => openPartStore(url, { storeOptions });
-      const at = isRemote(part.location) ? await copyRemote(part, open, context) : part.location;
-      const request: CorpusRequest = {
-        part,
-        path: at,
-        key,
-        config: config.keyed,
-        spool: context.spool,
-      };
-      const { files, statistics } = await context.children.call<ChildOutput>('corpus', request, {
-        signal: context.signal,
-        onProgress: (value) => {
-          context.progress(value as { rows: number });
-        },
-      });
-      return { finished: true, outputs: [{ key, files, statistics, engine: null }] };
-    },
+/** The run of the corpus stage; tests give another way to open stores. */
+export function createCorpusRun(openPartStore: OpenPartStore): StageRun<CorpusConfig, CorpusInputs> {
+  return async (item, config, context) => {
+    const key = item.keys[0] ?? '';
+    const part = partOf(item.inputs, config);
+    const { storeOptions } = config.aux;
+    const open: OpenSource = (url) => openPartStore(url, { storeOptions });
+    const at = isRemote(part.location) ? await copyRemote(part, open, context) : part.location;
+    const request: CorpusRequest = { part, path: at, key, config: config.keyed, spool: context.spool };
+    const { files, statistics } = await context.children.call<ChildOutput>('corpus', request, {
+      signal: context.signal,
+      onProgress: (value) => {
+        context.progress(value as { rows: number });
+      },
+    });
+    return { finished: true, outputs: [{ key, files, statistics, engine: null }] };
   };
 }
 
-export const corpusStage = createCorpusStage(openStore);
+export const runCorpus = createCorpusRun(openStore);
 
 function partOf(inputs: CorpusInputs, config: CorpusConfig): Part {
   const part = config.aux.parts.find((p) => p.digest === inputs.part && p.format === inputs.format);

@@ -1,34 +1,50 @@
 // Settings of the encode stage: `keyed` enters its key (whatever changes bytes, and nothing else), `aux` only says where things are;
 // and the inputs of one item.
-import type { KindSettings } from '../../core/dictionaries/architecture.js';
-import type { NamedSites } from '../../core/dictionaries/sites.js';
-import type { ArchitectureName } from '../../schemas/dictionaries.js';
-import type { EngineConfig, StoredFile } from '../../schemas/stored.js';
+import { z } from 'zod';
+import { ARCHITECTURE_NAMES } from '../../schemas/dictionaries.js';
+import { engineSettings, storedFile } from '../../schemas/stored-shapes.js';
 
-/** The activations of the dictionary's one site, or of all its sites in the order of `aux.sites`. */
-export type ActivationKeys = { readonly activationsKey: string } | { readonly activationsKeys: readonly string[] };
+const settings = z.strictObject({
+  dictionary: z
+    .string()
+    .describe("digest of the dictionary's safetensors file: its identity; kind and settings stand in it"),
+  dtype: z.enum(['float16', 'float32']),
+  engine: engineSettings,
+});
+const places = z.array(z.number().int().nonnegative()).min(1).readonly();
 
-export interface EncodeConfig {
-  readonly keyed: ActivationKeys & {
-    /** Digest of the dictionary's safetensors file: its identity. Kind and settings stand in it. */
-    readonly dictionary: string;
-    readonly dtype: 'float16' | 'float32';
-    readonly engine: EngineConfig;
-  };
-  readonly aux: {
-    readonly name: string;
-    readonly sites: NamedSites;
-    readonly architecture: ArchitectureName;
-    readonly features: number;
-    readonly settings: KindSettings;
-    readonly weights: StoredFile;
-    /** Model reference of the activations, for the files' metadata. */
-    readonly model?: string | undefined;
-  };
-}
+export const encodeConfig = z.strictObject({
+  keyed: z.union([
+    settings.extend({ activationsKey: z.string() }),
+    settings.extend({
+      activationsKeys: z.array(z.string()).min(2).readonly().describe('by site, in the order of aux.sites'),
+    }),
+  ]),
+  aux: z.strictObject({
+    name: z.string(),
+    sites: z
+      .strictObject({
+        names: z.array(z.string()).min(1).readonly(),
+        widths: z.array(z.number().int()).min(1).readonly(),
+        reads: places,
+        writes: places,
+      })
+      .describe('every site once, and the places of what is read and what is written'),
+    architecture: z.enum(ARCHITECTURE_NAMES),
+    features: z.number().int(),
+    settings: z
+      .strictObject({ k: z.number().int().optional(), sparsity: z.number().optional() })
+      .describe('those that only some kinds use'),
+    weights: storedFile,
+    model: z.string().optional().describe("model reference of the activations, for the files' metadata"),
+  }),
+});
+export type EncodeConfig = z.infer<typeof encodeConfig>;
 
 /** Keys of the activations, by site. */
-export function activationKeys(keyed: ActivationKeys): readonly string[] {
+export function activationKeys(
+  keyed: { readonly activationsKey: string } | { readonly activationsKeys: readonly string[] },
+): readonly string[] {
   return 'activationsKey' in keyed ? [keyed.activationsKey] : keyed.activationsKeys;
 }
 

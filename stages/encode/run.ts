@@ -1,18 +1,11 @@
 // Encodes one shard on the worker's side: fetches the dictionary and the activations, has the child compute, hands on.
 import { InputError } from '../../schemas/errors.js';
 import type { EncodeConfig, EncodeInputs } from './config.js';
-import type { Stage, StageContext, StageResult, WorkItem } from '../stage.js';
+import type { StageContext, StageResult, WorkItem } from '../stage.js';
 import { ENCODE_TASK, type EncodeRequest, type EncodeResponse } from './messages.js';
-import { ENCODE_VERSION } from './plan.js';
 
-/** The encoding stage. */
-export const encodeStage: Stage<EncodeConfig, EncodeInputs> = {
-  name: 'encode',
-  version: ENCODE_VERSION,
-  run: runEncode,
-};
-
-async function runEncode(
+/** Has one shard encoded. */
+export async function runEncode(
   item: WorkItem<EncodeInputs>,
   config: EncodeConfig,
   context: StageContext,

@@ -1,10 +1,45 @@
 // Plans the index of one dictionary: ranges of features of about equal work, and one item for its metrics. Pure: a function
 // of the pinned encode commits alone, so that every planner cuts the same ranges.
+import { sitesText, targetWidth } from '../../core/dictionaries/sites.js';
 import { digestOf } from '../../core/identity/digest.js';
 import type { Commit } from '../../schemas/records.js';
-import type { IndexInputs } from './config.js';
+import type { IndexConfig, IndexInputs } from './config.js';
 import type { StoredFile } from '../../schemas/stored.js';
+import { modelMetadata } from '../activations/run-model-files.js';
+import { datasetNames } from '../dataset-names.js';
+import { keyOf } from '../definition.js';
 import type { WorkItem } from '../stage.js';
+import { contentDigest, unitsOf, type PinnedReader, type Step, type StepUnits } from '../step.js';
+import { sitesOfDictionary } from '../train/dictionary.js';
+import type { Work } from '../work.js';
+import { indexStage } from './stage.js';
+
+/** Everything that the step plans; null while the dictionary's encoding is not complete. */
+export async function planIndex(work: Work, step: Step, pinned: PinnedReader): Promise<StepUnits | null> {
+  const run = work.extraction;
+  const dictionary = run?.dictionaries.find(({ name }) => name === step.subject);
+  if (!run || !dictionary) return null;
+  const names = datasetNames(run.name);
+  const tokens = await pinned(names.tokens);
+  const encoded = await pinned(names.dictionary(dictionary.name, 'acts'));
+  const model = await modelMetadata(run, pinned);
+  if (!tokens || !encoded || model === null) return null;
+  const { commits, segments } = encoded;
+  const snapshot = contentDigest(commits);
+  const { contextTokens, packing } = run.file.model;
+  const { name, sae } = dictionary;
+  const sites = sitesOfDictionary(run, dictionary);
+  const { topExamples } = run.file.index;
+  const { features } = sae;
+  const prepended = run.model.prependId !== null;
+  const config: IndexConfig = {
+    keyed: { encodeKey: encoded.snapshot.key, topExamples, features, contextTokens, prepended, packing },
+    aux: { name, site: sitesText(sites), width: targetWidth(sites), model },
+  };
+  const { key, preimage } = keyOf(indexStage, config.keyed, { snapshot });
+  const items = planIndexItems({ key, features, topExamples, snapshot, commits, segments, tokens: tokens.segments });
+  return unitsOf(step, { units: items.map((item) => ({ item, config })), keys: key, preimages: [preimage] });
+}
 
 export interface FeatureRange {
   readonly from: number;

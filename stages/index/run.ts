@@ -10,16 +10,10 @@ import { readSegments } from '../../storage/records/segments.js';
 import type { IndexConfig, IndexInputs } from './config.js';
 import type { StoredFile } from '../../schemas/stored.js';
 import { COUNTS } from '../encode/counts-file.js';
-import type { ChildOutput, Stage, StageContext, StageResult, WorkItem } from '../stage.js';
+import type { ChildOutput, StageContext, StageResult, WorkItem } from '../stage.js';
 import type { IndexRequest, MetricsRequest, RunSlice } from './task.js';
 import { FetchAhead } from './fetch-ahead.js';
 import { numberOf, totalsOf } from './statistics.js';
-
-export const indexStage: Stage<IndexConfig, IndexInputs> = {
-  name: 'index',
-  version: 2,
-  run: runIndex,
-};
 
 /** One shard's sorted run and the tokens of its documents. */
 interface ShardRun {
@@ -28,7 +22,12 @@ interface ShardRun {
   readonly firstDoc: number;
 }
 
-async function runIndex(item: WorkItem<IndexInputs>, config: IndexConfig, context: StageContext): Promise<StageResult> {
+/** Merges one range of features, or sums up the metrics. */
+export async function runIndex(
+  item: WorkItem<IndexInputs>,
+  config: IndexConfig,
+  context: StageContext,
+): Promise<StageResult> {
   const { range } = item.inputs;
   const output =
     range === 'metrics' ? await runMetrics(item, config, context) : await runRange({ item, range }, config, context);

@@ -1,7 +1,10 @@
 // The K strongest examples of each feature, at most one per context: value descending, then doc, pos. Pure; keeps a bounded
 // buffer of the best so far, reduced to K whenever it is full.
-import type { ExampleSlots } from '../../storage/tables/layouts.js';
+import type { TableColumns } from '../../storage/tables/layouts.js';
 import { halfOfKey } from './half-key.js';
+
+/** The slots of the `top` table. */
+type ExampleSlots = TableColumns['top']['examples'];
 
 /** Where postings stand: parallel arrays. */
 export interface Places {

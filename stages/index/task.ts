@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { PackingOptions } from '../../core/corpus/packing.js';
 import type { ChildContext, ChildTask } from '../../runtime/child/protocol.js';
 import { decodeBatch, readTokensTable } from '../../storage/tables/read.js';
+import type { TableMetadata } from '../../storage/tables/layouts.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { ChildOutput, SpoolFile } from '../stage.js';
 import { readCounts } from '../encode/counts-file.js';
@@ -24,7 +25,7 @@ export interface IndexRequest {
   readonly k: number;
   readonly storedRows: number;
   readonly packing: PackingOptions;
-  readonly metadata: Readonly<Record<string, string>>;
+  readonly metadata: TableMetadata<'postings' | 'features' | 'top'>;
 }
 
 /** What the metrics are made of: every shard's numbers, in the order of every sum; its counts are asked for one by one. */
@@ -183,25 +184,12 @@ class IndexTables {
 
   static async open(request: IndexRequest): Promise<IndexTables> {
     const { spool, shard, metadata, k } = request;
-    const options = <T extends string>(
-      table: T,
-    ): {
-      table: T;
-      path: string;
-      shard: string;
-      metadata: Readonly<Record<string, string>>;
-      k: number;
-    } => ({
-      table,
-      path: join(spool, `${table}.arrow`),
-      shard,
-      metadata,
-      k,
-    });
+    const path = (table: string): string => join(spool, `${table}.arrow`);
+    const options = { shard, metadata, k };
     return new IndexTables(request, [
-      await TableWriter.open(options('postings')),
-      await TableWriter.open(options('features')),
-      await TableWriter.open(options('top')),
+      await TableWriter.open({ ...options, table: 'postings', path: path('postings') }),
+      await TableWriter.open({ ...options, table: 'features', path: path('features') }),
+      await TableWriter.open({ ...options, table: 'top', path: path('top') }),
     ]);
   }
 

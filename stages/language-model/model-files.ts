@@ -6,6 +6,7 @@ import { buildModel } from '../../core/language-model/export-model.js';
 import { type StateArrays, sizeOf } from '../../core/optimise/state.js';
 import { encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
 import { writeChunks } from '../../storage/objects/write-chunks.js';
+import { columnsFromRows } from '../../storage/tables/row-objects.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { LanguageModelConfig } from './config.js';
 import type { SpoolFile } from '../stage.js';
@@ -30,9 +31,8 @@ export async function writeModelOutputs(parts: ModelOutputParts): Promise<SpoolF
 }
 
 async function writeOnnx({ folder, config, state }: ModelOutputParts): Promise<SpoolFile[]> {
-  const weights = modelParameters(config.model).map(
-    ({ name }) => [name, tensorOf(state, name) as Float32Array] as const,
-  );
+  const parameters = modelParameters(config.model);
+  const weights = parameters.map(({ name }) => [name, tensorOf(state, name) as Float32Array] as const);
   const model = buildModel(config.model, new Map(weights));
   const place = (name: string): string => path.join(folder, name);
   const rest = { rows: 1, batches: [] };
@@ -72,20 +72,6 @@ async function writeLog({ folder, key, shard, config, log }: ModelOutputParts): 
     shard,
     metadata: { key, architecture: config.model.architecture, units: 'loss: nats per token' },
   });
-  const column = (name: Exclude<keyof LossRow, 'split'>): Float64Array =>
-    Float64Array.from(log, (row) => row[name] ?? NaN);
-  // These columns are a dictionary's.
-  const none = (): Float64Array => new Float64Array(log.length).fill(NaN);
-  await writer.write({
-    split: log.map((row) => row.split),
-    step: column('step'),
-    tokens: column('tokens'),
-    loss: column('loss'),
-    fvu: none(),
-    l0: none(),
-    deadFraction: none(),
-    lr: column('lr'),
-    gradNorm: column('gradNorm'),
-  });
+  await writer.write(columnsFromRows('training', log));
   return writer.finish();
 }

@@ -5,7 +5,7 @@ import { AssayError, InputError } from '../../schemas/errors.js';
 import type { ObjectRecord } from '../../schemas/records.js';
 import type { LanguageModelConfig, LanguageModelInputs } from './config.js';
 import type { StoredFile } from '../../schemas/stored.js';
-import type { Stage, StageContext, StageResult, WorkItem } from '../stage.js';
+import type { StageContext, StageResult, StageRun, WorkItem } from '../stage.js';
 import { storeTrainingCheckpoint } from '../training-checkpoints.js';
 import { fetchModelCheckpoint } from './checkpoints.js';
 import {
@@ -15,21 +15,16 @@ import {
   type LanguageModelRequest,
   type LanguageModelResponse,
 } from './messages.js';
-import { LANGUAGE_MODEL_VERSION } from './plan.js';
 import type { StreamFile } from './token-stream.js';
 
-/** The stage that trains language models. @param limitMs longest time of one link */
-export function createLanguageModelStage(
+/** The run of the stage. @param limitMs longest time of one link */
+export function createLanguageModelRun(
   limitMs: number = LIMITS.trainLinkMs,
-): Stage<LanguageModelConfig, LanguageModelInputs> {
-  return {
-    name: 'language-model',
-    version: LANGUAGE_MODEL_VERSION,
-    run: (item, config, context) => new Link({ item, config, context, limitMs }).run(),
-  };
+): StageRun<LanguageModelConfig, LanguageModelInputs> {
+  return (item, config, context) => new Link({ item, config, context, limitMs }).run();
 }
 
-export const languageModelStage = createLanguageModelStage();
+export const runLanguageModel = createLanguageModelRun();
 
 interface LinkParts {
   readonly item: WorkItem<LanguageModelInputs>;

@@ -1,5 +1,5 @@
 // Plans the streams of a training: one item for the tokens to train on and one for each split that is measured. Pure.
-import { digestOf, stageKey, type KeyPreimage } from '../../core/identity/digest.js';
+import { digestOf } from '../../core/identity/digest.js';
 import type { Split } from '../../schemas/stages.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
@@ -7,24 +7,51 @@ import type { StoredFile } from '../../schemas/stored.js';
 import type { StreamConfig, StreamInputs } from './config.js';
 import type { TokensInputs } from '../tokens/config.js';
 import { readCorpusStatistics } from '../corpus/statistics.js';
+import { datasetNames } from '../dataset-names.js';
+import { keyOf } from '../definition.js';
 import type { WorkItem } from '../stage.js';
+import type { PinnedReader, Step, StepUnits } from '../step.js';
+import type { Work } from '../work.js';
 import type { StreamPart, StreamShard } from './messages.js';
+import { plannedStreams, streamStage } from './stage.js';
 
-/** Raised whenever the bytes of a stream change. */
-export const STREAM_VERSION = 1;
+/** Everything that the step plans; null while corpus or tokens are not complete. */
+export async function planStreams(work: Work, step: Step, pinned: PinnedReader): Promise<StepUnits | null> {
+  const items = await planStreamItems(work, pinned);
+  if (!items) return null;
+  const streams = plannedStreams(work).flatMap((stream) => {
+    const item = items.get(stream.key);
+    return item ? [{ ...stream, item }] : [];
+  });
+  return {
+    stage: step.stage,
+    groups: streams.map(({ key, item, config }) => ({ group: key, units: [{ item, config }] })),
+    datasets: streams.map(({ dataset, tables, key }) => ({ dataset, tables, key, group: key })),
+    preimages: streams.map(({ config }) => streamKey(config).preimage),
+  };
+}
+
+/** The items of the streams by their keys, without those whose splits have no documents; null while tokens are missing. */
+export async function planStreamItems(
+  work: Work,
+  pinned: PinnedReader,
+): Promise<ReadonlyMap<string, WorkItem<StreamInputs>> | null> {
+  const names = datasetNames(work.tokens.run);
+  const corpus = await pinned(names.corpus);
+  const tokens = await pinned(names.tokens);
+  if (!corpus || !tokens) return null;
+  const upstream = { corpus: corpus.commits, tokens: tokens.commits };
+  const segments = { corpus: corpus.segments, tokens: tokens.segments };
+  const items = plannedStreams(work).flatMap(({ key, config }) => {
+    const item = planStreamItem({ config, ...upstream, segments });
+    return item ? [[key, item] as const] : [];
+  });
+  return new Map(items);
+}
 
 /** Key of a stream and what it was made of. */
-export function planStreamKey(config: StreamConfig): {
-  readonly key: string;
-  readonly preimage: KeyPreimage;
-} {
-  const preimage = {
-    stage: 'stream',
-    stageVersion: STREAM_VERSION,
-    config: config.keyed,
-    inputs: null,
-  };
-  return { key: stageKey(preimage), preimage };
+export function streamKey(config: StreamConfig): ReturnType<typeof keyOf> {
+  return keyOf(streamStage, config.keyed);
 }
 
 /** A shard with the objects that it is read from. */
@@ -123,7 +150,7 @@ export function planStreamItem(parts: StreamItemParts): WorkItem<StreamInputs> |
   const commits = sources.flatMap((part) => part.shards);
   return {
     stage: 'stream',
-    keys: [planStreamKey(config).key],
+    keys: [streamKey(config).key],
     input: digestOf(inputs),
     inputs,
     shard: config.keyed.splits.join('-'),

@@ -3,34 +3,31 @@ import type { Commit } from '../../schemas/records.js';
 import { readSegments } from '../../storage/records/segments.js';
 import type { StoredFile } from '../../schemas/stored.js';
 import type { StreamConfig, StreamInputs } from './config.js';
-import type { ChildOutput, Stage, StageContext } from '../stage.js';
+import type { ChildOutput, StageContext, StageRun } from '../stage.js';
 import { STREAM_TASK, type StreamAsks, type StreamRequest } from './messages.js';
-import { planStreamKey, streamSources, STREAM_VERSION, type SourcePart } from './plan.js';
+import { streamKey, streamSources, type SourcePart } from './plan.js';
 
-export const streamStage: Stage<StreamConfig, StreamInputs> = {
-  name: 'stream',
-  version: STREAM_VERSION,
-  async run(item, config, context) {
-    const corpus = await commitsOf(item.aux.segments, context);
-    const tokens = await commitsOf(item.aux.tokens, context);
-    const parts = streamSources(config.keyed, { corpus, tokens });
-    const request: StreamRequest = {
-      spool: context.spool,
-      config: config.keyed,
-      parts: parts.map(({ shards }) => ({
-        shards: shards.map(({ split, first }) => ({ split, first })),
-      })),
-    };
-    const { files, statistics } = await context.children.call<ChildOutput>(STREAM_TASK, request, {
-      signal: context.signal,
-      onProgress: (value) => {
-        context.progress(value as { tokens: number });
-      },
-      onAsk: (what, question) => answer(what as keyof StreamAsks, question, { parts, context }),
-    });
-    const { key } = planStreamKey(config);
-    return { finished: true, outputs: [{ key, files, statistics, engine: null }] };
-  },
+/** Writes one stream. */
+export const runStream: StageRun<StreamConfig, StreamInputs> = async (item, config, context) => {
+  const corpus = await commitsOf(item.aux.segments, context);
+  const tokens = await commitsOf(item.aux.tokens, context);
+  const parts = streamSources(config.keyed, { corpus, tokens });
+  const request: StreamRequest = {
+    spool: context.spool,
+    config: config.keyed,
+    parts: parts.map(({ shards }) => ({
+      shards: shards.map(({ split, first }) => ({ split, first })),
+    })),
+  };
+  const { files, statistics } = await context.children.call<ChildOutput>(STREAM_TASK, request, {
+    signal: context.signal,
+    onProgress: (value) => {
+      context.progress(value as { tokens: number });
+    },
+    onAsk: (what, question) => answer(what as keyof StreamAsks, question, { parts, context }),
+  });
+  const { key } = streamKey(config);
+  return { finished: true, outputs: [{ key, files, statistics, engine: null }] };
 };
 
 async function commitsOf(

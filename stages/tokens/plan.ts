@@ -4,19 +4,49 @@ import { BYTES_PER_TOKEN } from '../../core/corpus/shard-plan.js';
 import { digestOf } from '../../core/identity/digest.js';
 import { DataError, InputError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
+import type { CorpusInputs } from '../corpus/config.js';
 import type { TokensInputs } from './config.js';
 import { readCorpusStatistics } from '../corpus/statistics.js';
+import { datasetNames } from '../dataset-names.js';
 import type { WorkItem } from '../stage.js';
+import { inPartOrder, unitsOf, type PinnedReader, type Step, type StepUnits } from '../step.js';
+import type { Work } from '../work.js';
+import { checkDuplicateIds } from './duplicate-ids.js';
+import { tokensKey, tokensSettings } from './stage.js';
 
 /** Documents are numbered by u32. */
 const MAX_DOCUMENTS = 2 ** 32;
+
+/** Everything that the step plans; null while the corpus is not complete. */
+export async function planTokens({ corpus }: Work, step: Step, pinned: PinnedReader): Promise<StepUnits | null> {
+  const upstream = corpus && (await pinned(datasetNames(corpus.name).corpus));
+  if (!upstream) return null;
+  const config = tokensSettings(corpus);
+  const { key, preimage } = tokensKey(corpus);
+  const units = planShards(key, inPartOrder(upstream.commits, corpus.parts)).map((item) => ({ item, config }));
+  return unitsOf(step, { units, keys: key, preimages: [preimage] });
+}
+
+/** One document id in two parts would number two documents alike. @throws DataError naming the id and both parts */
+export async function refuseDuplicateIds(
+  { corpus }: Work,
+  pinned: PinnedReader,
+  fetch: (object: ObjectRecord) => Promise<string>,
+): Promise<void> {
+  const upstream = corpus && (await pinned(datasetNames(corpus.name).corpus));
+  if (!upstream) return;
+  const commits = inPartOrder(upstream.commits, corpus.parts);
+  const locations = new Map(corpus.parts.map((part) => [part.digest, part.location]));
+  const names = commits.map((commit) => locations.get((commit.inputs as CorpusInputs).part) ?? commit.shard);
+  await checkDuplicateIds({ commits, names, seed: corpus.file.seed, fetch });
+}
 
 /**
  * The items of the tokens stage.
  * @param commits of the corpus stage, in the order of the parts
  * @throws InputError where the corpus is empty or too large; DataError where a commit lacks a shard's objects
  */
-export function planTokens(key: string, commits: readonly Commit[]): WorkItem<TokensInputs>[] {
+export function planShards(key: string, commits: readonly Commit[]): WorkItem<TokensInputs>[] {
   const items: WorkItem<TokensInputs>[] = [];
   let firstDoc = 0;
   for (const commit of commits) {

@@ -1,33 +1,35 @@
 // Settings of the train stage: `keyed` enters its key (whatever changes bytes, and nothing else), `aux` only says where things are;
 // and the inputs of one item.
-import type { DictionarySettings } from '../../core/dictionaries/settings.js';
+import { z } from 'zod';
 import { placeSites, sitesText } from '../../core/dictionaries/sites.js';
-import type { EngineConfig } from '../../schemas/stored.js';
+import { storedSettings } from '../../schemas/dictionaries.js';
+import { engineSettings } from '../../schemas/stored-shapes.js';
+
+const source = z.strictObject({ activationsKey: z.string(), site: z.string() });
+const sources = z.array(source).min(1).readonly();
+const settings = z.strictObject({
+  dtype: z.enum(['float16', 'float32']),
+  runSeed: z.number().int(),
+  sae: storedSettings,
+  engine: engineSettings,
+});
+
+/** One dictionary. It reads and writes one site, or lists of sites. */
+export const trainConfig = z.strictObject({
+  keyed: z.union([settings.extend(source.shape), settings.extend({ reads: sources, writes: sources })]),
+  aux: z.strictObject({
+    name: z.string(),
+    widths: z.array(z.number().int()).min(1).readonly().describe('of the sites, in the order of `sourcesOf`'),
+    model: z.string().optional().describe("model reference of the activations, for the files' metadata"),
+  }),
+});
+export type TrainConfig = z.infer<typeof trainConfig>;
 
 /** The activations of one site. */
-export interface Source {
-  readonly activationsKey: string;
-  readonly site: string;
-}
+export type Source = z.infer<typeof source>;
 
-/** What a dictionary reads and writes: one site, or lists of sites. */
+/** What a dictionary reads and writes. */
 export type Sources = Source | { readonly reads: readonly Source[]; readonly writes: readonly Source[] };
-
-export interface TrainConfig {
-  readonly keyed: Sources & {
-    readonly dtype: 'float16' | 'float32';
-    readonly runSeed: number;
-    readonly sae: DictionarySettings;
-    readonly engine: EngineConfig;
-  };
-  readonly aux: {
-    readonly name: string;
-    /** Widths of the sites, in the order of `sourcesOf`. */
-    readonly widths: readonly number[];
-    /** Model reference of the activations, for the files' metadata. */
-    readonly model?: string | undefined;
-  };
-}
 
 /** Every site whose rows are fed, once, and the places in that list of what is read and what is written. */
 export function sourcesOf(keyed: Sources): {

@@ -6,7 +6,7 @@ import { InputError } from '../../schemas/errors.js';
 import type { Commit } from '../../schemas/records.js';
 import { readSegments } from '../../storage/records/segments.js';
 import { type TrainConfig, type TrainInputs, sourcesOf } from './config.js';
-import type { Stage, StageContext, StageOutput, StageResult, WorkItem } from '../stage.js';
+import type { StageContext, StageOutput, StageResult, StageRun, WorkItem } from '../stage.js';
 import { storeTrainingCheckpoint } from '../training-checkpoints.js';
 import { fetchCheckpoint } from './checkpoint-files.js';
 import {
@@ -17,23 +17,16 @@ import {
   type TrainRequest,
   type TrainResponse,
 } from './messages.js';
-import { planTraining, TRAIN_VERSION } from './plan.js';
+import { trainingKey } from './plan.js';
 import { RowServer } from './row-server.js';
 import { selectTrainingData, type TrainingData } from './training-data.js';
 
-/** One dictionary or more of the same sites, which share the read (`planTrainItem`). */
-export type TrainSettings = readonly TrainConfig[];
-
-/** The training stage. @param limitMs longest time of one link */
-export function createTrainStage(limitMs: number = LIMITS.trainLinkMs): Stage<TrainSettings, TrainInputs> {
-  return {
-    name: 'train',
-    version: TRAIN_VERSION,
-    run: (item, settings, context) => runTraining({ item, configs: configsOf(item, settings), context, limitMs }),
-  };
+/** The run of the training stage. @param limitMs longest time of one link */
+export function createTrainingRun(limitMs: number = LIMITS.trainLinkMs): StageRun<readonly TrainConfig[], TrainInputs> {
+  return (item, configs, context) => runLink({ item, configs: configsOf(item, configs), context, limitMs });
 }
 
-export const trainStage = createTrainStage();
+export const runTraining = createTrainingRun();
 
 interface Link {
   readonly item: WorkItem<TrainInputs>;
@@ -42,7 +35,7 @@ interface Link {
   readonly limitMs: number;
 }
 
-async function runTraining(link: Link): Promise<StageResult> {
+async function runLink(link: Link): Promise<StageResult> {
   const { item, configs, context } = link;
   const commits: Commit[] = [];
   for await (const commit of readSegments(context.store, item.aux.segments ?? [], {
@@ -142,12 +135,15 @@ async function answer(
 }
 
 /** The settings of the item's keys, in the order of the keys: a dictionary that is committed already has no key here. */
-function configsOf(item: WorkItem<TrainInputs>, settings: TrainSettings): readonly [TrainConfig, ...TrainConfig[]] {
-  const byKey = new Map(settings.map((config) => [planTraining(config, item.inputs.snapshot).key, config]));
+function configsOf(
+  item: WorkItem<TrainInputs>,
+  configs: readonly TrainConfig[],
+): readonly [TrainConfig, ...TrainConfig[]] {
+  const byKey = new Map(configs.map((config) => [trainingKey(config, item.inputs.snapshot).key, config]));
   const [first, ...rest] = item.keys.map((key) => byKey.get(key));
   if (first && rest.every((config) => config !== undefined)) return [first, ...rest];
   throw new InputError(
-    `Expected settings for each of the ${item.keys.length} dictionaries to train, found ${settings.length} that belong to other keys; the lot was planned by another version: resume the run.`,
+    `Expected settings for each of the ${item.keys.length} dictionaries to train, found ${configs.length} that belong to other keys; the lot was planned by another version: resume the run.`,
     { keys: item.keys },
   );
 }

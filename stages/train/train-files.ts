@@ -7,6 +7,7 @@ import type { StateArrays } from '../../core/optimise/state.js';
 import { encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
 import { DataError } from '../../schemas/errors.js';
 import { writeChunks } from '../../storage/objects/write-chunks.js';
+import { columnsFromRows } from '../../storage/tables/row-objects.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { SpoolFile } from '../stage.js';
 import { tensorOf } from '../training-state.js';
@@ -79,7 +80,7 @@ function activationsText(keyed: TrainConfig['keyed']): string {
     .join(', ');
 }
 
-async function writeTraining(parts: OutputParts, metadata: Record<string, string>): Promise<SpoolFile[]> {
+async function writeTraining(parts: OutputParts, metadata: { readonly units: string }): Promise<SpoolFile[]> {
   const { log, folder, key, shard } = parts;
   const writer = await TableWriter.open({
     table: 'training',
@@ -87,18 +88,6 @@ async function writeTraining(parts: OutputParts, metadata: Record<string, string
     shard,
     metadata: { ...metadata, key },
   });
-  const column = (name: Exclude<keyof TrainingRow, 'split'>): Float64Array =>
-    Float64Array.from(log, (row) => row[name] ?? NaN);
-  await writer.write({
-    split: log.map((row) => row.split),
-    step: column('step'),
-    tokens: column('tokens'),
-    loss: column('loss'),
-    fvu: column('fvu'),
-    l0: column('l0'),
-    deadFraction: column('deadFraction'),
-    lr: column('lr'),
-    gradNorm: column('gradNorm'),
-  });
+  await writer.write(columnsFromRows('training', log));
   return writer.finish();
 }

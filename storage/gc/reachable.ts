@@ -174,13 +174,11 @@ class Walk {
   }
 }
 
-/** Stages with checkpoints. */
-const TRAINING_STAGES: readonly string[] = ['train', 'language-model'];
-
-/** Keys of trainings that have committed: their checkpoints serve no more. */
+/** Keys with checkpoints that have committed: their checkpoints serve no more. */
 export function trainedKeys(inventory: Inventory): Set<string> {
+  const open = new Set(inventory.checkpoints.map((info) => stageKeyOf(info.key)));
   const addresses = inventory.commits.map((info) => addressOf(info.key));
-  return new Set(addresses.flatMap((a) => (a && TRAINING_STAGES.includes(a.stage) ? [a.key] : [])));
+  return new Set(addresses.flatMap((address) => (address && open.has(address.key) ? [address.key] : [])));
 }
 
 /** The stage key that a record's own key holds: commits, quarantine, checkpoints, pre-images; else null. */

@@ -15,6 +15,7 @@ export const planRecord = z.strictObject({
   stages: z.array(
     z.strictObject({
       stage: stageName,
+      step: z.string().optional().describe('the step that makes it; absent in plans of earlier releases'),
       dataset: z.string(),
       tables: z.array(z.string()),
       key: z.string().nullable().describe('null: known only after an earlier stage'),

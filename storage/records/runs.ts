@@ -13,7 +13,7 @@ const READS_AT_ONCE = 32;
 const JUMP_AFTER = 200;
 
 /** The records of a revision that are created once. */
-export type RunDocument = 'config' | 'plan' | 'training';
+export type RunDocument = 'config' | 'plan' | 'training' | 'suite';
 
 export interface NewRunDocument<T> {
   readonly document: RunDocument;

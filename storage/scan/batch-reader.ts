@@ -3,7 +3,8 @@
 import { crc32 } from 'node:zlib';
 import { DataError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../objects/object-store.js';
-import type { TableColumns, TableName, TableOptions } from '../tables/layouts.js';
+import type { TableOptions } from '../tables/columns.js';
+import type { TableColumns, TableName } from '../tables/layouts.js';
 import { decodeBatch } from '../tables/read.js';
 import type { PlannedBatch, PlannedRange } from './planner.js';
 

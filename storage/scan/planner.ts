@@ -1,17 +1,13 @@
-// Plans which bytes of which objects a query needs: prunes record batches by the range of the table's leading sort column
-// that their records state, then joins neighbours into ranged reads. Pure: plain data in, plain data out.
+// Plans which bytes of which objects a query needs: prunes record batches by the range of the table's sort column that
+// their records state, then joins neighbours into ranged reads. Pure: plain data in, plain data out.
 import type { BatchRecord, ObjectRecord } from '../../schemas/records.js';
-import { LAYOUTS, isTableName } from '../tables/layouts.js';
+import { LAYOUTS, isTableName, type ColumnName } from '../tables/layouts.js';
 
 /** Values wanted of one column: from ≤ value < to, or one of a set. */
 export type Wanted = { readonly from: number; readonly to: number } | { readonly in: readonly number[] };
 
-/** What to read; only the table's leading sort column prunes, the rest is for the reader of the rows. */
-export interface Filter {
-  readonly feature?: Wanted | undefined;
-  readonly doc?: Wanted | undefined;
-  readonly pos?: Wanted | undefined;
-}
+/** What to read, by columns; only the table's sort column prunes, the rest is for the reader of the rows. */
+export type Filter = { readonly [C in ColumnName]?: Wanted | undefined };
 
 export interface PlannedBatch {
   /** The batch's number in its object, for messages. */
@@ -56,7 +52,7 @@ export function pruneBatches(object: ObjectRecord, filter: Filter): PlannedBatch
 /** The filter on the column that the table's batches are ordered by. */
 function leadingFilter(table: string, filter: Filter): Wanted | undefined {
   const sort = isTableName(table) ? LAYOUTS[table].sort : null;
-  return sort === 'feature' || sort === 'doc' ? filter[sort] : undefined;
+  return sort === null ? undefined : (filter as Readonly<Record<string, Wanted | undefined>>)[sort];
 }
 
 /** Whether one of many values lies within min … max, by bisection. */

@@ -1,176 +1,80 @@
-// The layout of every table on disk (contract) and its columns in memory, in one table: a missing row does not compile.
-// In memory: u64 = Float64Array of integers below 2^53, f16 = Uint16Array of bits, bool = Uint8Array of 0 and 1,
-// null of a nullable number = NaN. Holds no code that reads or writes.
-import { BATCH_ROWS, MAX_OBJECT_BYTES } from '../../schemas/stored.js';
+// Every table (contract), one row each: its columns, the column that prunes, how it lies on disk, what its files state. The
+// type of its columns, packing, reading, writing, pruning, `sql` and the check of docs/formats.md are derived from it.
+import { MAX_OBJECT_BYTES } from '../../schemas/stored.js';
+import {
+  aligned,
+  fixed,
+  list,
+  maybe,
+  one,
+  slots,
+  type Columns,
+  type MembersOf,
+  type RowOf,
+  type Sortable,
+} from './columns.js';
 
-export type Utf8 = readonly string[];
-
-/** Lists of all rows end to end: row i owns values offsets[i] … offsets[i + 1] − 1; offsets[0] is 0. */
-export interface FeatureLists {
-  readonly offsets: Uint32Array;
-  readonly feature: Uint32Array;
-  readonly value: Uint16Array;
-}
-
-/** K slots per row, [rows · K]; the first count[i] slots of row i are used, the others are null. */
-export interface ExampleSlots {
-  readonly count: Uint32Array;
-  readonly doc: Uint32Array;
-  readonly pos: Uint32Array;
-  readonly value: Uint16Array;
-}
-
-export interface TokenCounts {
-  readonly offsets: Uint32Array;
-  readonly token: Uint32Array;
-  readonly n: Float64Array;
-}
-
-/** The columns of each table in memory. */
-export interface TableColumns {
-  /** Raw documents of one corpus shard, in the order of their numbers; internal. */
-  source: { readonly id: Utf8; readonly text: Utf8; readonly meta: Utf8 };
-  documents: {
-    readonly doc: Uint32Array;
-    readonly id: Utf8;
-    readonly split: Utf8;
-    readonly text: Utf8;
-    readonly tokens: Uint32Array;
-    readonly meta: Utf8;
-  };
-  /** The three lists of a row have one length, so they share `offsets`. */
-  tokens: {
-    readonly doc: Uint32Array;
-    readonly offsets: Uint32Array;
-    readonly ids: Uint32Array;
-    readonly starts: Uint32Array;
-    readonly ends: Uint32Array;
-  };
-  /** act [rows · width]: halves or floats, as the file's dtype says. */
-  activations: {
-    readonly doc: Uint32Array;
-    readonly pos: Uint32Array;
-    readonly act: Uint16Array | Float32Array;
-  };
-  acts: {
-    readonly doc: Uint32Array;
-    readonly pos: Uint32Array;
-    readonly features: FeatureLists;
-    readonly xSq: Float32Array;
-    readonly errSq: Float32Array;
-  };
-  postings: {
-    readonly feature: Uint32Array;
-    readonly doc: Uint32Array;
-    readonly pos: Uint32Array;
-    readonly value: Uint16Array;
-  };
-  features: {
-    readonly feature: Uint32Array;
-    readonly n: Float64Array;
-    readonly density: Float64Array;
-    readonly max: Float32Array;
-    readonly mean: Float32Array;
-    readonly p50: Float32Array;
-    readonly p90: Float32Array;
-    readonly p99: Float32Array;
-    readonly topTokens: TokenCounts;
-    readonly silent: Uint8Array;
-  };
-  top: { readonly feature: Uint32Array; readonly examples: ExampleSlots };
-  training: {
-    readonly split: Utf8;
-    readonly step: Float64Array;
-    readonly tokens: Float64Array;
-    readonly loss: Float64Array;
-    readonly fvu: Float64Array;
-    readonly l0: Float64Array;
-    readonly deadFraction: Float64Array;
-    readonly lr: Float64Array;
-    readonly gradNorm: Float64Array;
-  };
-}
-export type TableName = keyof TableColumns;
-
-export type Scalar = 'u32' | 'u64' | 'f16' | 'f32' | 'f64' | 'bool' | 'utf8';
-
-/** What the layout alone does not fix: the width and dtype of activations, the slots of `top`. */
-export interface TableOptions {
-  readonly width?: number | undefined;
-  readonly dtype?: 'float16' | 'float32' | undefined;
-  readonly k?: number | undefined;
-}
-
-export interface Leaf {
-  /** Name of the struct's field; '' where the column has one plain value. */
-  readonly name: string;
-  readonly type: Scalar | 'dtype';
-}
-
-export interface ColumnSpec {
-  readonly name: string;
-  /** one: a value per row; list: any number; width: `options.width` values; slots: `options.k` structs, nullable. */
-  readonly shape: 'one' | 'list' | 'width' | 'slots';
-  readonly leaves: readonly Leaf[];
-  /** Whether a row's value may be null (shape `one`, floating point only: NaN in memory). */
-  readonly nullable: boolean;
-  readonly unit: string;
-}
-
-export interface Layout {
-  readonly columns: readonly ColumnSpec[];
-  /** Leading sort column, whose least and greatest value every batch record states; null: the row's number in its file. */
+/** A table's row without its name. */
+export interface Row<C extends Columns = Columns, M extends string = string> {
+  readonly columns: C;
+  /** Column whose least and greatest value every batch record states; null: the row's number in its file. */
   readonly sort: string | null;
+  /** Whether rows stand in another order than the sort column's. */
+  readonly permuted: boolean;
   readonly batchRows: number;
   /** A batch is cut before its rows take more than this, uncompressed. */
   readonly batchBytes: number;
   readonly compressed: boolean;
+  /** Schema metadata that every stored file states besides `table`, `formatVersion` and `shard`. */
+  readonly metadata: readonly M[];
+  /**
+   * How `sql` finds it: `tokens`, with the run's tokens; `dictionary`, with a dictionary's encoded shards and index; `alone`,
+   * by the dictionary's newest dataset of its name; null: not at all.
+   */
+  readonly sql: 'tokens' | 'dictionary' | 'alone' | null;
 }
 
+export interface Layout<C extends Columns = Columns, M extends string = string> extends Row<C, M> {
+  readonly name: string;
+}
+
+/** A row; its sort column must be one of its numbers. */
+export function table<const C extends Columns, const M extends string>(
+  row: Row<C, M> & { readonly sort: Sortable<NoInfer<C>> | null },
+): Row<C, M> {
+  return row;
+}
+
+/** Rows that know their names. */
+export function named<R extends Readonly<Record<string, Row>>>(
+  rows: R,
+): { readonly [T in keyof R]: R[T] & { readonly name: string } } {
+  const entries = Object.entries(rows).map(([name, row]) => [name, { ...row, name }]);
+  return Object.fromEntries(entries) as { readonly [T in keyof R]: R[T] & { readonly name: string } };
+}
+
+const KIB = 2 ** 10;
 const MIB = 2 ** 20;
-
-const one = (name: string, type: Scalar, unit: string): ColumnSpec => ({
-  name,
-  shape: 'one',
-  leaves: [{ name: '', type }],
-  nullable: false,
-  unit,
-});
-const maybe = (name: string, type: 'f32' | 'f64', unit: string): ColumnSpec => ({
-  ...one(name, type, unit),
-  nullable: true,
-});
-const list = (name: string, type: Scalar, unit: string): ColumnSpec => ({
-  name,
-  shape: 'list',
-  leaves: [{ name: '', type }],
-  nullable: false,
-  unit,
-});
-const structs = (column: Omit<ColumnSpec, 'nullable'>): ColumnSpec => ({
-  ...column,
-  nullable: false,
-});
-
-/** Rows of varying size: bounds what a writer holds. */
-const VARYING_BYTES = 16 * MIB;
-/** One ranged read of `top` stays small whatever the number of slots. */
-const TOP_BYTES = 256 * 1024;
+/** Rows of varying size: 16 MiB bound what a writer holds. */
+const SORTED = { permuted: false, batchRows: 4096, batchBytes: 16 * MIB, compressed: true } as const;
 
 const DOC = one('doc', 'u32', 'document number');
 const POS = one('pos', 'u32', "index into the document's own tokens");
 const FEATURE = one('feature', 'u32', 'feature number');
 const RAW = 'raw activation units';
+const OF_TOKENS = ['key', 'split', 'tokenizer'] as const;
+const OF_SITE = ['key', 'model', 'site', 'units'] as const;
+const OF_INDEX = [...OF_SITE, 'encode'] as const;
 
-export const LAYOUTS: { readonly [T in TableName]: Layout } = {
-  source: {
+export const LAYOUTS = named({
+  source: table({
     columns: [one('id', 'utf8', ''), one('text', 'utf8', ''), one('meta', 'utf8', 'JSON')],
+    ...SORTED,
     sort: null,
-    batchRows: BATCH_ROWS.other,
-    batchBytes: VARYING_BYTES,
-    compressed: true,
-  },
-  documents: {
+    metadata: ['key', 'split'],
+    sql: null,
+  }),
+  documents: table({
     columns: [
       DOC,
       one('id', 'utf8', ''),
@@ -179,69 +83,55 @@ export const LAYOUTS: { readonly [T in TableName]: Layout } = {
       one('tokens', 'u32', 'tokens of the text'),
       one('meta', 'utf8', 'JSON'),
     ],
+    ...SORTED,
     sort: 'doc',
-    batchRows: BATCH_ROWS.other,
-    batchBytes: VARYING_BYTES,
-    compressed: true,
-  },
-  tokens: {
+    metadata: OF_TOKENS,
+    sql: 'tokens',
+  }),
+  tokens: table({
     columns: [
       DOC,
-      list('ids', 'u32', 'token id'),
-      list('starts', 'u32', 'Unicode code points from the start of the text'),
-      list('ends', 'u32', 'Unicode code points from the start of the text'),
+      aligned('ids', 'u32', 'token id'),
+      aligned('starts', 'u32', 'Unicode code points from the start of the text'),
+      aligned('ends', 'u32', 'Unicode code points from the start of the text'),
     ],
+    ...SORTED,
     sort: 'doc',
-    batchRows: BATCH_ROWS.other,
-    batchBytes: VARYING_BYTES,
-    compressed: true,
-  },
-  activations: {
-    columns: [
-      DOC,
-      POS,
-      {
-        name: 'act',
-        shape: 'width',
-        leaves: [{ name: '', type: 'dtype' }],
-        nullable: false,
-        unit: RAW,
-      },
-    ],
+    metadata: OF_TOKENS,
+    sql: 'tokens',
+  }),
+  activations: table({
+    columns: [DOC, POS, fixed('act', { size: 'width', item: 'dtype' }, RAW)],
     sort: 'doc',
-    batchRows: BATCH_ROWS.activations,
+    permuted: true,
+    batchRows: 4096,
     batchBytes: MAX_OBJECT_BYTES - MIB,
     compressed: false,
-  },
-  acts: {
+    metadata: OF_SITE,
+    sql: null,
+  }),
+  acts: table({
     columns: [
       DOC,
       POS,
-      structs({
-        name: 'features',
-        shape: 'list',
-        leaves: [
-          { name: 'feature', type: 'u32' },
-          { name: 'value', type: 'f16' },
-        ],
-        unit: RAW,
-      }),
+      list('features', { feature: 'u32', value: 'f16' }, RAW),
       one('x_sq', 'f32', `squared norm of the target, (${RAW})²`),
       one('err_sq', 'f32', `squared norm of the reconstruction error, (${RAW})²`),
     ],
+    ...SORTED,
     sort: 'doc',
-    batchRows: BATCH_ROWS.other,
-    batchBytes: VARYING_BYTES,
-    compressed: true,
-  },
-  postings: {
+    metadata: [...OF_SITE, 'dictionary', 'activations'],
+    sql: 'dictionary',
+  }),
+  postings: table({
     columns: [FEATURE, DOC, POS, one('value', 'f16', RAW)],
+    ...SORTED,
     sort: 'feature',
-    batchRows: BATCH_ROWS.postings,
-    batchBytes: VARYING_BYTES,
-    compressed: true,
-  },
-  features: {
+    batchRows: 16384,
+    metadata: OF_SITE,
+    sql: 'dictionary',
+  }),
+  features: table({
     columns: [
       FEATURE,
       one('n', 'u64', 'stored rows on which the feature fired'),
@@ -251,42 +141,26 @@ export const LAYOUTS: { readonly [T in TableName]: Layout } = {
       maybe('p50', 'f32', `${RAW}, nearest rank over firings`),
       maybe('p90', 'f32', `${RAW}, nearest rank over firings`),
       maybe('p99', 'f32', `${RAW}, nearest rank over firings`),
-      structs({
-        name: 'top_tokens',
-        shape: 'list',
-        leaves: [
-          { name: 'token', type: 'u32' },
-          { name: 'n', type: 'u64' },
-        ],
-        unit: 'token id, firings on it',
-      }),
+      list('top_tokens', { token: 'u32', n: 'u64' }, 'token id, firings on it'),
       one('silent', 'bool', 'n = 0'),
     ],
+    ...SORTED,
     sort: 'feature',
-    batchRows: BATCH_ROWS.other,
-    batchBytes: VARYING_BYTES,
-    compressed: true,
-  },
-  top: {
-    columns: [
-      FEATURE,
-      structs({
-        name: 'examples',
-        shape: 'slots',
-        leaves: [
-          { name: 'doc', type: 'u32' },
-          { name: 'pos', type: 'u32' },
-          { name: 'value', type: 'f16' },
-        ],
-        unit: RAW,
-      }),
-    ],
+    metadata: OF_INDEX,
+    sql: 'dictionary',
+  }),
+  top: table({
+    columns: [FEATURE, slots('examples', { size: 'k', item: { doc: 'u32', pos: 'u32', value: 'f16' } }, RAW)],
     sort: 'feature',
-    batchRows: BATCH_ROWS.top,
-    batchBytes: TOP_BYTES,
+    permuted: false,
+    batchRows: 256,
+    // One ranged read stays small whatever the number of slots.
+    batchBytes: 256 * KIB,
     compressed: false,
-  },
-  training: {
+    metadata: OF_INDEX,
+    sql: 'dictionary',
+  }),
+  training: table({
     columns: [
       one('split', 'utf8', 'fit or calib'),
       one('step', 'u64', 'training steps'),
@@ -298,16 +172,38 @@ export const LAYOUTS: { readonly [T in TableName]: Layout } = {
       maybe('lr', 'f64', 'learning rate'),
       maybe('grad_norm', 'f64', ''),
     ],
+    ...SORTED,
     sort: 'step',
-    batchRows: BATCH_ROWS.other,
-    batchBytes: VARYING_BYTES,
-    compressed: true,
-  },
+    metadata: ['key', 'units'],
+    sql: 'alone',
+  }),
+});
+
+type Layouts = typeof LAYOUTS;
+export type TableName = keyof Layouts;
+
+/** The columns of each table in memory. */
+export type TableColumns = { readonly [T in TableName]: MembersOf<Layouts[T]['columns']> };
+
+/** One row of a table of plain columns; what may be null may be left out. */
+export type TableRow<T extends TableName> = RowOf<Layouts[T]['columns']>;
+
+/** What a stored file of a table states in its metadata. */
+export type TableMetadata<T extends TableName> = Readonly<Record<string, string>> & {
+  readonly [M in Layouts[T]['metadata'][number]]: string;
 };
+
+/** Any column of any table, by its name on disk. */
+export type ColumnName = Layouts[TableName]['columns'][number]['name'];
 
 export const TABLE_NAMES = Object.keys(LAYOUTS) as readonly TableName[];
 
 /** Whether a string names a table. */
 export function isTableName(name: string): name is TableName {
   return Object.hasOwn(LAYOUTS, name);
+}
+
+/** The tables that `sql` finds in one way. */
+export function sqlTables(sql: Row['sql']): TableName[] {
+  return TABLE_NAMES.filter((name) => LAYOUTS[name].sql === sql);
 }

@@ -1,10 +1,9 @@
 // SIGKILL of worker, compute child, Temporal and MinIO in every stage: the same digests afterwards, and no more repeated than was in hand.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KeyedRandom } from '../../core/tensor/random.js';
-import { STAGES } from '../../schemas/stages.js';
 import { startTestMinio, type TestMinio } from '../servers/minio.js';
 import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
-import { runWithKills, VICTIMS, type Kill } from './harness/kill-run.js';
+import { RUN_STAGES, runWithKills, VICTIMS, type Kill } from './harness/kill-run.js';
 import type { ProjectOptions } from './harness/project.js';
 
 let temporal: TestTemporal;
@@ -26,8 +25,8 @@ const IN_HAND = 2 * 2;
 describe.each(VICTIMS)('killing %s', (victim) => {
   // Three stages share a run, so that every victim dies in every stage in two runs.
   it.each([
-    [STAGES[0], STAGES[2], STAGES[4]],
-    [STAGES[1], STAGES[3], STAGES[5]],
+    [RUN_STAGES[0], RUN_STAGES[2], RUN_STAGES[4]],
+    [RUN_STAGES[1], RUN_STAGES[3], RUN_STAGES[5]],
   ])(
     'in %s, %s and %s changes no byte',
     async (...stages) => {

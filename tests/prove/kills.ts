@@ -3,8 +3,8 @@
 // only, `--victim NAME` those of one victim.
 import { parseArgs } from 'node:util';
 import { KeyedRandom } from '../../core/tensor/random.js';
-import { STAGES, type RunStage } from '../../schemas/stages.js';
-import { runWithKills, VICTIMS, type Kill } from '../e2e/harness/kill-run.js';
+
+import { RUN_STAGES, type RunStage, runWithKills, VICTIMS, type Kill } from '../e2e/harness/kill-run.js';
 import type { ProjectOptions } from '../e2e/harness/project.js';
 import { startTestMinio } from '../servers/minio.js';
 import { startTestTemporal } from '../servers/temporal.js';
@@ -36,7 +36,7 @@ function plannedRuns(): Planned[] {
   return Array.from({ length: RUNS_PER_VICTIM }).flatMap((_, round) =>
     VICTIMS.map((victim) => {
       const random = new KeyedRandom(SEED, victim, String(round));
-      const kills = STAGES.map((stage) => {
+      const kills = RUN_STAGES.map((stage) => {
         const share = (round + random.nextInt(1000) / 1000) / RUNS_PER_VICTIM;
         return { victim, stage, delayMs: Math.round(share * STAGE_MS[stage]) };
       });
@@ -105,10 +105,10 @@ async function main(): Promise<boolean> {
   } finally {
     await Promise.all([temporal.stop(), minio.stop()]);
   }
-  say(`\n${'kills'.padEnd(10)}${STAGES.map((stage) => stage.padStart(13)).join('')}`);
+  say(`\n${'kills'.padEnd(10)}${RUN_STAGES.map((stage) => stage.padStart(13)).join('')}`);
   for (const victim of VICTIMS)
     say(
-      `${victim.padEnd(10)}${STAGES.map((stage) => String(byPlace.get(`${victim} ${stage}`) ?? 0).padStart(13)).join('')}`,
+      `${victim.padEnd(10)}${RUN_STAGES.map((stage) => String(byPlace.get(`${victim} ${stage}`) ?? 0).padStart(13)).join('')}`,
     );
   say(
     `\n${count.struck} kills struck in ${runs.length} runs, ${count.late} came too late or found nothing to kill; ` +

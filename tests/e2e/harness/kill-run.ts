@@ -1,7 +1,7 @@
 // Runs the small corpus while something is killed at a chosen stage and share of its progress, then lets it finish and compares.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { STAGES, type RunStage } from '../../../schemas/stages.js';
+import { STAGES, type StageName } from '../../../schemas/stages.js';
 import { runWorkflowId } from '../../../cli/orchestration/control.js';
 import { attemptRecord } from '../../../schemas/records.js';
 import { openStore } from '../../../storage/objects/open-store.js';
@@ -12,6 +12,17 @@ import type { TestMinio } from '../../servers/minio.js';
 import type { TestTemporal } from '../../servers/temporal.js';
 import { createProject, type Project, type ProjectOptions } from './project.js';
 import { startTestWorker, type TestWorker } from './worker.js';
+
+/** The stages of a run that trains no model of its own. */
+export const RUN_STAGES = [
+  'corpus',
+  'tokens',
+  'activations',
+  'train',
+  'encode',
+  'index',
+] as const satisfies StageName[];
+export type RunStage = (typeof RUN_STAGES)[number];
 
 export const VICTIMS = ['worker', 'child', 'temporal', 'minio'] as const;
 export type Victim = (typeof VICTIMS)[number];
@@ -67,7 +78,7 @@ export async function runWithKills(
     await finish(crew, store);
     const events = await readEvents(store, { name: 'small', revision: 1 });
     const finished = events.filter((e) => e.type === 'stage-finished');
-    const planned = new Map(finished.map((e) => [e.data['stage'], Number(e.data['planned'])]));
+    const planned = new Map(finished.map((e) => [e.data['step'] ?? e.data['stage'], Number(e.data['planned'])]));
     const plannedItems = [...planned.values()].reduce((a, b) => a + b, 0);
     // Every attempt at an item is recorded before it computes: what exceeds one attempt per item was repeated.
     const attempts = await listAttempts(store, { name: 'small', revision: 1 }, attemptRecord);
@@ -102,11 +113,11 @@ async function openProjectStore(project: Project, options: ProjectOptions, url: 
 }
 
 /** Waits until a stage has started; false when the run is past it. */
-async function untilStage(store: ObjectStore, stage: RunStage): Promise<boolean> {
+async function untilStage(store: ObjectStore, stage: StageName): Promise<boolean> {
   for (let waited = 0; waited < 120_000; waited += 30) {
     const events = await readEvents(store, { name: 'small', revision: 1 }).catch(() => []);
     const about = events.filter((e) => e.data['stage'] === stage).map((e) => e.type);
-    const later = events.some((e) => STAGES.indexOf(e.data['stage'] as RunStage) > STAGES.indexOf(stage));
+    const later = events.some((e) => STAGES.indexOf(e.data['stage'] as StageName) > STAGES.indexOf(stage));
     if (about.includes('stage-finished') || later) return false;
     if (about.includes('stage-started')) return true;
     await sleep(30);

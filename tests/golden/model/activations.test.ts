@@ -41,7 +41,7 @@ beforeAll(async () => {
     table: 'tokens',
     path: tokens,
     shard: 's',
-    metadata: {},
+    metadata: null,
   });
   const starts = Uint32Array.from(ids, (_, i) => i);
   const list = { offsets: Uint32Array.of(0, ids.length), ids: Uint32Array.from(ids), starts, ends: starts };

@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.ipc as ipc
 
-NUMPY = {"uint32": "<u4", "uint64": "<u8", "halffloat": "<f2", "float": "<f4", "double": "<f8", "bool": "u1"}
+NUMPY = {"uint32": "<u4", "uint64": "<u8", "int32": "<i4", "int64": "<i8", "halffloat": "<f2", "float": "<f4", "double": "<f8", "bool": "u1"}
 
 
 def digest(data: bytes) -> str:
@@ -45,7 +45,7 @@ def leaves(path: str, array: pa.Array) -> dict:
     """All leaves under a column, by path; of lists also the digest of the lengths."""
     if pa.types.is_list(array.type):
         lengths = np.diff(array.offsets.to_numpy()).astype("<u4")
-        return {f"{path}#lengths": {"type": "lengths", "nulls": array.null_count, "digest": digest(lengths.tobytes())}, **leaves(path, array.flatten())}
+        return {f"{path}#lengths": {"type": "lengths", "nulls": array.null_count, "digest": digest(lengths.tobytes())}, **leaves(f"{path}[]" if pa.types.is_list(array.type.value_type) else path, array.flatten())}
     if pa.types.is_fixed_size_list(array.type):
         return leaves(f"{path}[{array.type.list_size}]", array.values)
     if pa.types.is_struct(array.type):

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { indexStage } from '../../../stages/index/run.js';
+import { indexStage } from '../../../stages/index/stage.js';
 import { buildDataset, type Dataset } from '../../unit/stages/index/dataset.js';
 import { runIndex } from '../../unit/stages/index/run-index.js';
 

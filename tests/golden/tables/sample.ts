@@ -1,7 +1,8 @@
 // Seeded sample rows for every table, small enough to read by eye and large enough for several record batches.
 import { floatToHalf } from '../../../core/tensor/half.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
-import type { TableColumns, TableName, TableOptions } from '../../../storage/tables/layouts.js';
+import type { TableOptions } from '../../../storage/tables/columns.js';
+import type { TableColumns, TableName } from '../../../storage/tables/layouts.js';
 
 export interface Sample<T extends TableName> {
   readonly table: T;

@@ -3,9 +3,9 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { sha256Hex } from '../../../core/identity/digest.js';
-import { corpusStage } from '../../../stages/corpus/run.js';
+import { corpusStage } from '../../../stages/corpus/stage.js';
 import { tokensTasks } from '../../../stages/tokens/task.js';
-import { tokensStage } from '../../../stages/tokens/run.js';
+import { tokensStage } from '../../../stages/tokens/stage.js';
 import { folderWith, jsonLines, KEY, runSource, temporaryFolder } from '../../unit/stages/corpus/run-part.js';
 
 const recorded = JSON.parse(readFileSync(new URL('stage-bytes.json', import.meta.url), 'utf8')) as unknown;

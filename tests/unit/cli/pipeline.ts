@@ -3,30 +3,17 @@ import { gzipSync, gunzipSync } from 'node:zlib';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { RunStage } from '../../../schemas/stages.js';
-import { DataError, ResourceError } from '../../../schemas/errors.js';
-import { activationsTasks } from '../../../stages/activations/task.js';
-import { corpusTasks } from '../../../stages/corpus/task.js';
-import { encodeTasks } from '../../../stages/encode/task.js';
-import { indexTasks } from '../../../stages/index/task.js';
-import { createLotWork } from '../../../pipeline/lot/lot-work.js';
+import type { StageName } from '../../../schemas/stages.js';
 import { loadRunFile } from '../../../pipeline/files/load.js';
-import { createPinnedReader } from '../../../pipeline/plan/pinned.js';
-import { withStage } from '../../../pipeline/plan/plan-record.js';
-import { readPlan, writePlan } from '../../../storage/records/plan-record.js';
 import { resolveRun } from '../../../pipeline/resolve/resolve-run.js';
 import type { ResolvedRun } from '../../../schemas/resolved-run.js';
-import { stagesOf, storeRun } from '../../../pipeline/plan/run-records.js';
-import { planStageUnits, type StageUnits } from '../../../pipeline/plan/stage-units.js';
-import type { ComputeChildren, WorkItem } from '../../../stages/stage.js';
-import { tokensTasks } from '../../../stages/tokens/task.js';
-import { trainTasks } from '../../../stages/train/task.js';
-import { openLocalCache } from '../../../storage/cache/local-cache.js';
+import { runStepsHere } from '../../../pipeline/execute/run-steps.js';
+import { storeRun } from '../../../pipeline/plan/run-records.js';
+import { stepsOfRun } from '../../../pipeline/plan/steps.js';
+import { workOfRun } from '../../../stages/work.js';
+import { localHost } from '../../harness/local-host.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
-import { readCommits } from '../../../storage/records/commits.js';
 import { appendEvent } from '../../../storage/records/events.js';
-import { putKeyPreimage } from '../../../storage/records/key-preimages.js';
-import { publishSnapshot } from '../../../storage/records/snapshots.js';
 
 export const TINY_LM = fileURLToPath(new URL('../../fixtures/tiny-lm', import.meta.url));
 export const SITE = 'blocks.2.hook_resid_post';
@@ -80,100 +67,35 @@ export async function submitRun(store: ObjectStore, file: string, revision = 1):
 
 export interface RunStagesOptions {
   readonly folder: string;
-  readonly until?: RunStage;
+  readonly until?: StageName;
   /** Shards that the last stage does; the dataset then stays incomplete. */
   readonly most?: number;
 }
 
-/** Does the run's stages one after the other. */
+/** Does the run's steps with the executor that commands use, over children in this process. */
 export async function runStages(store: ObjectStore, run: ResolvedRun, options: RunStagesOptions): Promise<void> {
-  const stages = stagesOf(run);
-  const last = stages.indexOf(options.until ?? 'index');
-  for (const stage of stages.slice(0, last + 1)) {
-    const units = await planStageUnits(run, stage, createPinnedReader(store, run.revision));
-    if (units === null) throw new ResourceError(`stage ${stage} cannot be planned: the one before is not complete`);
-    for (const preimage of units.preimages) await putKeyPreimage(store, preimage);
-    const plan = await readPlan(store, run);
-    if (plan !== null) await writePlan(store, withStage(plan, units));
-    await appendEvent(store, run, { type: 'stage-started', data: { stage }, atMs: Date.now() });
-    const most = stage === stages[last] ? (options.most ?? Infinity) : Infinity;
-    await runItems(store, run, { units, folder: options.folder, most });
-    await publish(store, run, units);
-    await appendEvent(store, run, { type: 'stage-finished', data: { stage }, atMs: Date.now() });
-  }
+  const { folder, until = 'index', most = Infinity } = options;
+  const work = workOfRun(run);
+  const steps = stepsOfRun({ ...run, until });
+  const left = new Map<string, number>();
+  await runStepsHere({
+    ...{ store, work, steps, host: await localHost(folder), stop: new AbortController().signal },
+    events: {
+      begin: async ({ stage }) => {
+        await appendEvent(store, run, { type: 'stage-started', data: { stage }, atMs: Date.now() });
+      },
+      progress: () => undefined,
+      ended: () => undefined,
+      finished: async ({ stage }) => {
+        await appendEvent(store, run, { type: 'stage-finished', data: { stage }, atMs: Date.now() });
+      },
+    },
+    wanted: ({ stage, id }) => {
+      if (stage !== until) return true;
+      const count = (left.get(id) ?? 0) + 1;
+      left.set(id, count);
+      return count <= most;
+    },
+  });
   if (options.most === undefined) await appendEvent(store, run, { type: 'completed', data: {}, atMs: Date.now() });
 }
-
-interface StageWork {
-  readonly units: StageUnits;
-  readonly folder: string;
-  readonly most: number;
-}
-
-async function runItems(store: ObjectStore, run: ResolvedRun, { units, folder, most }: StageWork): Promise<void> {
-  const items = units.groups.flatMap((group) => group.units).slice(0, most);
-  const cache = openLocalCache({ store, folder: path.join(folder, 'cache'), budgetBytes: 2 ** 30 });
-  const { signal } = new AbortController();
-  const work = createLotWork({
-    ...{ store, stage: units.stage, mode: 'missing', items, signal, stop: signal },
-    ref: { run: run.name, revision: run.revision },
-    dependencies: { cacheFor: () => cache, children: localChildren, version: 'test' },
-    onProgress: () => undefined,
-    onCursor: () => undefined,
-    recomputation: 'test',
-  });
-  for (const [index, { item }] of items.entries()) {
-    for (let link = 0, finished = false; !finished; link++) {
-      if (link > 20) throw new DataError(`item ${item.shard} does not finish`);
-      const spool = path.join(folder, 'spool', `${units.stage}-${index}-${link}`);
-      await mkdir(spool, { recursive: true });
-      ({ finished } = await work.runItem(item, spool));
-    }
-  }
-}
-
-/** Snapshots of the stage's datasets over what is committed. */
-async function publish(store: ObjectStore, run: ResolvedRun, units: StageUnits): Promise<void> {
-  for (const { dataset, tables, key, group } of units.datasets) {
-    const items: WorkItem[] = units.groups
-      .filter((g) => g.group === group)
-      .flatMap((g) => g.units.map((unit) => unit.item));
-    const commits = await readCommits(store, {
-      stage: units.stage,
-      key,
-      inputs: items.map((item) => item.input),
-    });
-    const complete = commits.length === items.length;
-    const rest = {
-      commits,
-      planned: items.length,
-      quarantined: 0,
-      revision: run.revision,
-      complete,
-    };
-    await publishSnapshot(store, { dataset, stage: units.stage, key, tables, ...rest });
-  }
-}
-
-const TASKS: Readonly<Record<string, unknown>> = {
-  ...corpusTasks,
-  ...tokensTasks,
-  ...activationsTasks,
-  ...trainTasks,
-  ...encodeTasks,
-  ...indexTasks,
-};
-
-/** The tasks of a compute child, done here. */
-const localChildren: ComputeChildren = {
-  call: <Response>(task: string, request: unknown, call: Parameters<ComputeChildren['call']>[2]): Promise<Response> => {
-    const run = TASKS[task] as (request: unknown, context: unknown) => Promise<Response>;
-    const context = {
-      stop: new AbortController().signal,
-      progress: (value: unknown) => call.onProgress?.(value),
-      ask: (what: string, asked: unknown) => call.onAsk?.(what, asked),
-    };
-    return run(request, context);
-  },
-  stopAll: () => undefined,
-};

@@ -205,7 +205,7 @@ describe('parquet export', () => {
         table: sample.table,
         path: join(folder, `${sample.file}.arrow`),
         shard: 's',
-        metadata: {},
+        metadata: null,
       });
       await writer.write(sample.columns);
       const files = await writer.finish();

@@ -7,13 +7,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../../../core/identity/canonical-json.js';
 import { stageKey } from '../../../../core/identity/digest.js';
 import { encodeSafetensors, safeTensor } from '../../../../core/tensor/safetensors.js';
-import { ACTIVATIONS_VERSION, planSiteKeys } from '../../../../stages/activations/plan.js';
+import { activationsSettings, activationsStage, siteKeys, type SiteKey } from '../../../../stages/activations/stage.js';
+import { tokensKey } from '../../../../stages/tokens/stage.js';
 import { parseEdit } from '../../../../models/edit-grammar.js';
 import { runModel } from '../../../../models/run-model.js';
 import { remainingWork } from '../../../../pipeline/plan/run-records.js';
 import { latestRevision, readResolvedRun } from '../../../../storage/records/resolved-runs.js';
 import type { ResolvedRun } from '../../../../schemas/resolved-run.js';
-import { activationsConfig, tokensPreimage } from '../../../../pipeline/plan/stage-settings.js';
+import { givenModelFiles, type ModelFiles } from '../../../../stages/activations/run-model-files.js';
 import type { ObjectStore } from '../../../../storage/objects/object-store.js';
 import { openStore } from '../../../../storage/objects/open-store.js';
 import { listCommitInputs, readCommits } from '../../../../storage/records/commits.js';
@@ -70,8 +71,16 @@ const listed = (yaml: string): string => `, edits: [${yaml.replaceAll('\n    - '
 /** The key of the one site, of a run file with these edits; nothing is computed. */
 async function keyOf(edits: string, revision = 1): Promise<string> {
   const run = await submitRun(store, await withEdits(edits, 'keys'), revision);
-  return planSiteKeys(activationsConfig(run))[0]?.key ?? '';
+  return keysOf(run)[0]?.key ?? '';
 }
+
+function filesOf(of: ResolvedRun): ModelFiles {
+  const files = givenModelFiles(of);
+  if (!files) throw new RangeError(of.name);
+  return files;
+}
+
+const keysOf = (of: ResolvedRun): SiteKey[] => siteKeys(activationsSettings(of, filesOf(of)));
 
 interface StoredRow {
   readonly act: Float32Array;
@@ -87,14 +96,14 @@ async function objectAt(key: string): Promise<Uint8Array> {
 
 /** Every stored row with its document's tokens. */
 async function storedRows(run: ResolvedRun): Promise<{ rows: StoredRow[]; model: Set<string> }> {
-  const key = planSiteKeys(activationsConfig(run))[0]?.key ?? '';
+  const key = keysOf(run)[0]?.key ?? '';
   const tokens = new Map<number, number[]>();
   const read = async (stage: 'tokens' | 'activations', of: string) => {
     const inputs = [...(await listCommitInputs(store, stage, of))];
     const commits = await readCommits(store, { stage, key: of, inputs });
     return commits.flatMap(({ objects }) => objects.filter(({ table }) => table === stage));
   };
-  for (const { key: at } of await read('tokens', stageKey(tokensPreimage(run)))) {
+  for (const { key: at } of await read('tokens', tokensKey(run).key)) {
     const table = await readTokensTable(await objectAt(at));
     table.doc.forEach((doc, i) => {
       tokens.set(doc, [...table.ids.subarray(table.offsets[i], table.offsets[i + 1])]);
@@ -129,7 +138,7 @@ describe('a run file with edits', () => {
     const stored = await latestRevision(store, 'small');
     expect(stored).toEqual(run);
     const left = await remainingWork(store, run, 'missing');
-    const work = left.stages.find(({ stage }) => stage === 'activations')?.work;
+    const work = left.steps.find(({ stage }) => stage === 'activations')?.work;
     expect(work?.committed).toBe(1);
     await runStages(store, stored as ResolvedRun, { folder, until: 'activations' });
     expect((await remainingWork(store, run, 'missing')).complete).toBe(true);
@@ -138,7 +147,7 @@ describe('a run file with edits', () => {
   it('stores the values that model run --edit gives on the same contexts', async () => {
     await rename(join(folder, 'gone.safetensors'), join(folder, 'values.safetensors'));
     const { rows, model } = await storedRows(run);
-    expect([...model]).toEqual([canonicalJson(run.model.reference)]);
+    expect([...model]).toEqual([canonicalJson(filesOf(run).reference)]);
     // Contexts: the prepended token, then the next 31 of the document.
     const contexts = new Map<string, { ids: number[]; rows: StoredRow[] }>();
     for (const row of rows) {
@@ -183,9 +192,9 @@ describe('the key of edited activations', () => {
 
   it('is that of an unedited model where the list is empty', async () => {
     const run = await submitRun(store, await withEdits('', 'keys'));
-    expect(await keyOf(', edits: []')).toBe(planSiteKeys(activationsConfig(run))[0]?.key);
-    const { config, stageVersion } = planSiteKeys(activationsConfig(run))[0]?.preimage ?? {};
-    expect(stageVersion).toBe(ACTIVATIONS_VERSION);
+    expect(await keyOf(', edits: []')).toBe(keysOf(run)[0]?.key);
+    const { config, stageVersion } = keysOf(run)[0]?.preimage ?? {};
+    expect(stageVersion).toBe(activationsStage.version);
     expect(config).toMatchObject({ model: { edits: [] } });
     expect(Object.keys(config as object).sort()).toEqual(
       [
@@ -202,8 +211,8 @@ describe('the key of edited activations', () => {
       ].sort(),
     );
     expect(Object.keys(run.model)).not.toContain('editValues');
-    expect(Object.keys(activationsConfig(run).aux)).toEqual(['sites', 'model', 'external']);
-    expect(canonicalJson(run.model.reference)).toBe(`{"base":"${run.model.reference.base}","edits":[]}`);
+    expect(Object.keys(activationsSettings(run, filesOf(run)).aux)).toEqual(['sites', 'model', 'external']);
+    expect(canonicalJson(filesOf(run).reference)).toBe(`{"base":"${filesOf(run).reference.base}","edits":[]}`);
   });
 
   it('changes with every field of an edit and with its numbers', async () => {
@@ -247,7 +256,7 @@ describe('the key of edited activations', () => {
     }
     const { stages } = await explainRun(store, { name: 'told', revision: 2 }, 1);
     const changes = stages.find(({ stage }) => stage === 'activations')?.changes;
-    expect(changes).toEqual([{ field: 'config.model.edits', before: [], after: run.model.reference.edits }]);
+    expect(changes).toEqual([{ field: 'config.model.edits', before: [], after: filesOf(run).reference.edits }]);
   });
 });
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
 import type { TensorValue } from '../../../../runtime/session.js';
 import { DataError } from '../../../../schemas/errors.js';
-import { ACTIVATIONS_VERSION } from '../../../../stages/activations/plan.js';
+import { activationsStage } from '../../../../stages/activations/stage.js';
 import { openRowStore } from '../../../../stages/activations/row-store.js';
 import { batchIds, layOutShard, readShardTokens, type ShardRows } from '../../../../stages/activations/shard-rows.js';
 import { SiteWriter, type SiteWriterOptions } from '../../../../stages/activations/site-writer.js';
@@ -100,7 +100,7 @@ describe('the layout of a shard', () => {
         table: 'tokens',
         path: file,
         shard: 's',
-        metadata: {},
+        metadata: null,
       });
       const doc = TOKENS.doc.subarray(n, n + 1);
       await writer.write({
@@ -157,7 +157,7 @@ describe('the writer of one site', () => {
     const recorded: Record<number, string> = {
       3: 'cb93114f0872229e917609c017c26ed57d7ce26db4850dd496b3cc063fb462b1',
     };
-    expect(files[0]?.sha256).toBe(recorded[ACTIVATIONS_VERSION]);
+    expect(files[0]?.sha256).toBe(recorded[activationsStage.version]);
   });
 
   it.each([

@@ -3,8 +3,9 @@ import { digestOf, stageKey } from '../../../../core/identity/digest.js';
 import { ORT_VERSION } from '../../../../runtime/session.js';
 import { InputError } from '../../../../schemas/errors.js';
 import type { ActivationsRequest } from '../../../../stages/activations/task.js';
-import { ACTIVATIONS_VERSION, planSiteKeys, sitesOfKeys } from '../../../../stages/activations/plan.js';
-import { activationsStage } from '../../../../stages/activations/stage.js';
+import { sitesOfKeys } from '../../../../stages/activations/plan.js';
+import { runActivations } from '../../../../stages/activations/run.js';
+import { activationsStage, siteKeys } from '../../../../stages/activations/stage.js';
 import type { ActivationsConfig, ActivationsInputs } from '../../../../stages/activations/config.js';
 import type { ChildOutput, StageContext, WorkItem } from '../../../../stages/stage.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
@@ -32,13 +33,13 @@ describe('the stage', () => {
       external: [{ key: 'data/w', sha256: 'w', bytes: 2, location: 'weights.bin' }],
     },
   };
-  const keys = planSiteKeys(config).map(({ key }) => key);
+  const keys = siteKeys(config).map(({ key }) => key);
 
   it('has one key per site, made of the configuration and that site alone', () => {
-    const [first] = planSiteKeys(config);
+    const [first] = siteKeys(config);
     const preimage = {
       stage: 'activations',
-      stageVersion: ACTIVATIONS_VERSION,
+      stageVersion: activationsStage.version,
       config: { ...config.keyed, site: 'blocks.0.hook_resid_post' },
       inputs: null,
     };
@@ -46,7 +47,7 @@ describe('the stage', () => {
     expect(new Set(keys).size).toBe(2);
     const more = { ...config, aux: { ...config.aux, sites: [...config.aux.sites, 'hook_embed'] } };
     expect(
-      planSiteKeys(more)
+      siteKeys(more)
         .map(({ key }) => key)
         .slice(0, 2),
     ).toEqual(keys);
@@ -105,7 +106,7 @@ describe('the stage', () => {
       return request.wanted.map(({ site }) => ({ files: [], statistics: { site } }));
     });
     const backwards = [...keys].reverse();
-    const result = await activationsStage.run(itemWith(backwards), config, context);
+    const result = await runActivations(itemWith(backwards), config, context);
     expect(asked).toMatchObject({
       tokens: ['/cache/data/t1', '/cache/data/t0'],
       model: {
@@ -135,7 +136,7 @@ describe('the stage', () => {
     const engine = { ...config.keyed.engine, ort: '1.0.0' };
     const other = { ...config, keyed: { ...config.keyed, engine } };
     await expect(
-      activationsStage.run(
+      runActivations(
         itemWith(keys),
         other,
         contextThat(() => []),
@@ -146,7 +147,7 @@ describe('the stage', () => {
   it('says which tokens object it does not know', async () => {
     const item = { ...itemWith(keys), aux: {} };
     await expect(
-      activationsStage.run(
+      runActivations(
         item,
         config,
         contextThat(() => []),

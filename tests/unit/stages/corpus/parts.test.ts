@@ -9,7 +9,7 @@ import { InputError } from '../../../../schemas/errors.js';
 import { formatOf } from '../../../../stages/corpus/formats.js';
 import { globPattern, globRoot } from '../../../../stages/corpus/glob.js';
 import { checkFirstRecord, listParts } from '../../../../stages/corpus/parts.js';
-import { planCorpus } from '../../../../stages/corpus/plan.js';
+import { planParts } from '../../../../stages/corpus/plan.js';
 import type { Part } from '../../../../schemas/stored.js';
 import { openMemoryStore } from '../../../../storage/objects/memory-store.js';
 import { CONFIG, folderWith, jsonLines, rejection } from './run-part.js';
@@ -105,7 +105,7 @@ describe('the parts of a corpus', () => {
   it('become one item each, named by their content', async () => {
     const folder = await folderWith({ 'a.jsonl': 'a'.repeat(9), 'b.jsonl': 'b' });
     const parts = await list(folder, ['a.jsonl', 'b.jsonl']);
-    const items = planCorpus('key', parts);
+    const items = planParts('key', parts);
     expect(items.map((item) => [item.shard, item.size, item.keys])).toEqual(
       parts.map((p, i) => [p.digest.slice(0, 16), i === 0 ? 3 : 1, ['key']]),
     );

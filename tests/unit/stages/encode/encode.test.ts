@@ -10,7 +10,7 @@ import type { EncodeConfig } from '../../../../stages/encode/config.js';
 import { encodeBatchRows } from '../../../../stages/encode/task.js';
 import { planEncodeItems } from '../../../../stages/encode/plan.js';
 import { readCounts } from '../../../../stages/encode/counts-file.js';
-import { encodeStage } from '../../../../stages/encode/run.js';
+import { runEncode } from '../../../../stages/encode/run.js';
 import type { StageOutput } from '../../../../stages/stage.js';
 import { writeChunks } from '../../../../storage/objects/write-chunks.js';
 import { readTable } from '../../../../storage/tables/read.js';
@@ -70,7 +70,7 @@ async function encode(
   };
   const [item] = planEncodeItems(config, world.commits);
   if (!item) throw new Error('no item');
-  const result = await encodeStage.run(item, config, await world.context());
+  const result = await runEncode(item, config, await world.context());
   return result.outputs[0] as StageOutput;
 }
 

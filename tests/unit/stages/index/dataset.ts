@@ -10,7 +10,8 @@ import type { Commit, ObjectRecord } from '../../../../schemas/records.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
 import type { ObjectStore } from '../../../../storage/objects/object-store.js';
 import type { TableColumns, TableName } from '../../../../storage/tables/layouts.js';
-import { TableWriter, type TableFile } from '../../../../storage/tables/table-writer.js';
+import type { TableFile } from '../../../../storage/tables/table-file.js';
+import { TableWriter } from '../../../../storage/tables/table-writer.js';
 import { writeCounts, type ShardCounts } from '../../../../stages/encode/counts-file.js';
 import type { EncodeStatistics } from '../../../../stages/encode/statistics.js';
 import type { SpoolFile } from '../../../../stages/stage.js';
@@ -24,6 +25,8 @@ export interface Dataset {
   readonly tokens: readonly Commit[];
   readonly encoded: readonly Commit[];
   readonly storedRows: number;
+  /** Length of Σ x in the counts; default 1. */
+  readonly width?: number;
   close(): Promise<void>;
 }
 
@@ -62,7 +65,7 @@ async function put<T extends TableName>(
     table: at.table,
     path: join(dataset.folder, `${at.shard}-${at.table}.arrow`),
     shard: at.shard,
-    metadata: {},
+    metadata: null,
   });
   await writer.write(columns);
   return store(dataset.store, at.shard, await writer.finish());

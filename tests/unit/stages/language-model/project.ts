@@ -3,22 +3,20 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Journal } from '../../../../cli/training/journal.js';
 import { Reporter } from '../../../../cli/training/reporter.js';
-import { runTraining, type TrainingRun } from '../../../../cli/training/run-training.js';
+import { Journal } from '../../../../pipeline/execute/journal.js';
+import { isModel, stepEventsOf } from '../../../../pipeline/execute/train-models.js';
+import { runStepsHere } from '../../../../pipeline/execute/run-steps.js';
 import type { Output } from '../../../../cli/output.js';
-import type { Workshop } from '../../../../cli/training/workshop.js';
 import type { StageName } from '../../../../schemas/stages.js';
-import { corpusTasks } from '../../../../stages/corpus/task.js';
-import { languageModelTasks } from '../../../../stages/language-model/task.js';
-import { resolveTraining, type ResolvedTraining } from '../../../../pipeline/resolve/resolve-training.js';
+import { resolveTraining } from '../../../../pipeline/resolve/resolve-training.js';
+import type { ResolvedTraining } from '../../../../schemas/resolved-training.js';
 import { settleRevision, storeTraining } from '../../../../pipeline/plan/training-records.js';
 import { parseTrainingFile } from '../../../../pipeline/files/training-file.js';
-import type { StageUnits } from '../../../../pipeline/plan/stage-units.js';
-import type { ComputeChildren } from '../../../../stages/stage.js';
-import { streamTasks } from '../../../../stages/stream/task.js';
-import { tokensTasks } from '../../../../stages/tokens/task.js';
-import { openLocalCache } from '../../../../storage/cache/local-cache.js';
+import type { StepUnits } from '../../../../stages/step.js';
+import { stepsOf } from '../../../../stages/table.js';
+import { workOfTraining } from '../../../../stages/work.js';
+import { localHost, type Tasks } from '../../../harness/local-host.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
 import type { ObjectStore } from '../../../../storage/objects/object-store.js';
 
@@ -43,7 +41,7 @@ export interface Project {
   readonly called: string[];
   /** What was told to people. */
   readonly notes: string[];
-  run(options?: Partial<Pick<TrainingRun, 'only' | 'stop'>>): Promise<StageUnits | null>;
+  run(options?: { readonly only?: string | null; readonly stop?: AbortSignal }): Promise<StepUnits | null>;
 }
 
 const SMALL = { architecture: 'gpt2', layers: 1, width: 8, heads: 2, contextTokens: 8 };
@@ -79,8 +77,6 @@ export async function makeProject(
   return inProcess({ folder, store, training, tasks });
 }
 
-export type Tasks = Readonly<Record<string, (request: never, context: never) => Promise<unknown>>>;
-
 /** A resolved training whose children work in this process. */
 export function inProcess(parts: {
   readonly folder: string;
@@ -91,36 +87,23 @@ export function inProcess(parts: {
   const { folder, store, training } = parts;
   const called: string[] = [];
   const notes: string[] = [];
-  const all: Tasks = { ...corpusTasks, ...tokensTasks, ...streamTasks, ...languageModelTasks, ...parts.tasks };
-  const children: ComputeChildren = {
-    stopAll: () => undefined,
-    call: async <Response>(...[task, request, call]: Parameters<ComputeChildren['call']>) => {
-      called.push(task);
-      const context = {
-        stop: new AbortController().signal,
-        progress: (value: unknown) => call.onProgress?.(value),
-        ask: (what: string, asked: unknown) => call.onAsk?.(what, asked),
-      };
-      return (await all[task]?.(request as never, context as never)) as Response;
-    },
-  };
-  const workshop: Workshop = {
-    ...{ children, slots: 2, version: 'test', spoolRoot: path.join(folder, 'spool') },
-    cache: openLocalCache({ store, folder: path.join(folder, 'cache'), budgetBytes: 2 ** 30 }),
-    close: () => Promise.resolve(),
-  };
   const output = {
     note: (text: string) => void notes.push(text),
     progress: () => undefined,
   } as unknown as Output;
   return {
     ...{ folder, store, training, called, notes },
-    run: ({ only = null, stop = new AbortController().signal } = {}) =>
-      runTraining({
-        ...{ store, training, workshop, only, stop },
-        journal: new Journal(store, training),
-        reporter: new Reporter(output),
-      }),
+    run: async ({ only = null, stop = new AbortController().signal } = {}) => {
+      const work = workOfTraining(training);
+      const planned = await runStepsHere({
+        ...{ store, work, steps: stepsOf(work), stop },
+        host: await localHost(folder, { tasks: parts.tasks, called }),
+        events: stepEventsOf(new Journal(store, training), new Reporter(output)),
+        wanted: (step, units, item) =>
+          step.stage !== 'language-model' || only === null || isModel(training, { units, item, only }),
+      });
+      return planned.get('language-model') ?? null;
+    },
   };
 }
 

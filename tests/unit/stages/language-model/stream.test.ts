@@ -4,10 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { Tokenizer } from '../../../../core/corpus/tokenizer/tokenizer.js';
 import { DataError } from '../../../../schemas/errors.js';
 import type { StreamConfig } from '../../../../stages/stream/config.js';
-import { streamUnits } from '../../../../pipeline/plan/training-units.js';
-import { createPinnedReader } from '../../../../pipeline/plan/pinned.js';
+import { workOfTraining } from '../../../../stages/work.js';
+import { createPinnedReader } from '../../../../stages/pinned.js';
 import { spanWeights } from '../../../../stages/stream/span-weights.js';
-import { planStreamKey, streamSources } from '../../../../stages/stream/plan.js';
+import { planStreamItems, streamKey, streamSources } from '../../../../stages/stream/plan.js';
 import { getCommit } from '../../../../storage/records/commits.js';
 import { getData } from '../../../../storage/records/data-stream.js';
 import { makeProject, TOKENIZER, trainUntil, type Project } from './project.js';
@@ -20,9 +20,10 @@ async function streamOf(
   config: StreamConfig,
 ): Promise<{ ids: number[]; weights: number[] | null; statistics: unknown }> {
   const { store, training } = project;
-  const units = await streamUnits(training, createPinnedReader(store, 1));
-  const { key } = planStreamKey(config);
-  const item = units?.groups.find(({ group }) => group === key)?.units[0]?.item;
+  const work = workOfTraining(training);
+  const items = await planStreamItems(work, createPinnedReader(store, work));
+  const { key } = streamKey(config);
+  const item = items?.get(key);
   const commit = await getCommit(store, { stage: 'stream', key, input: item?.input ?? '' });
   const bytes = async (table: string): Promise<ArrayBuffer | null> => {
     const object = commit?.objects.find((o) => o.table === table);
@@ -119,7 +120,7 @@ describe('a stream', () => {
     const project = await makeProject({ parts: [documents], training: { order: 'file' } });
     await trainUntil(project, 'tokens');
     const [model] = project.training.models;
-    const pinned = createPinnedReader(project.store, 1);
+    const pinned = createPinnedReader(project.store, workOfTraining(project.training));
     const corpus = (await pinned('t/corpus'))?.commits ?? [];
     const tokens = (await pinned('t/tokens'))?.commits ?? [];
     const old = corpus.map((commit) => ({

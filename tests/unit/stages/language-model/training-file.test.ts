@@ -196,7 +196,7 @@ training: { steps: 7, batch: 4, schedule: { lr: 0.1, warmupSteps: 3 }, lossWeigh
 
   it('go before the shared ones, field by field; the rest stays', () => {
     const file = parseTrainingFile(models, 't.yaml');
-    const [a, b] = (file.models ?? []).map((model) => resolveModelTraining(file, model));
+    const [a, b] = (file.models ?? []).map((model) => resolveModelTraining(file.training, model));
     // 10,240 tokens of 4 · 128 a step.
     expect(a).toMatchObject({ steps: 20, schedule: { lr: 0.5, warmupSteps: 3 } });
     expect(b).toMatchObject({ steps: 7, schedule: { lr: 0.1, warmupSteps: 3 } });

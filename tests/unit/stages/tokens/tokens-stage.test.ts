@@ -6,13 +6,13 @@ import { digestOf, sha256Hex } from '../../../../core/identity/digest.js';
 import { Tokenizer } from '../../../../core/corpus/tokenizer/tokenizer.js';
 import { DataError, InputError } from '../../../../schemas/errors.js';
 import type { Commit } from '../../../../schemas/records.js';
-import { createCorpusStage } from '../../../../stages/corpus/run.js';
+import { createCorpusRun } from '../../../../stages/corpus/run.js';
 import { corpusTasks } from '../../../../stages/corpus/task.js';
 import { listParts } from '../../../../stages/corpus/parts.js';
-import { planCorpus } from '../../../../stages/corpus/plan.js';
+import { planParts } from '../../../../stages/corpus/plan.js';
 import { tokensTasks, type TokensRequest } from '../../../../stages/tokens/task.js';
-import { planTokens } from '../../../../stages/tokens/plan.js';
-import { tokensStage } from '../../../../stages/tokens/run.js';
+import { planShards } from '../../../../stages/tokens/plan.js';
+import { runTokens } from '../../../../stages/tokens/run.js';
 import type { CorpusConfig } from '../../../../stages/corpus/config.js';
 import type { StageContext } from '../../../../stages/stage.js';
 import { openMemoryStore } from '../../../../storage/objects/memory-store.js';
@@ -60,7 +60,7 @@ async function tokenise(documents: readonly unknown[], changes: Partial<TokensRe
 describe('the plan of the tokens stage', () => {
   it('numbers documents part by part, shard by shard', async () => {
     const both = await commits(many('a', 200), many('b', 90));
-    const items = planTokens('key', both);
+    const items = planShards('key', both);
     let doc = 0;
     for (const [i, item] of items.entries()) {
       expect(item.inputs.firstDoc).toBe(doc);
@@ -78,15 +78,15 @@ describe('the plan of the tokens stage', () => {
 
   it('keeps the items of the parts before when a part is appended', async () => {
     const both = await commits(many('a', 200), many('b', 90));
-    const before = planTokens('key', both.slice(0, 1));
-    expect(planTokens('key', both).slice(0, before.length)).toEqual(before);
+    const before = planShards('key', both.slice(0, 1));
+    expect(planShards('key', both).slice(0, before.length)).toEqual(before);
   });
 
   it('refuses an empty corpus', async () => {
     const folder = await folderWith({ 'a.jsonl': '{"id":1}\n' });
     const empty = commitOf(await runSource(folder, 'a.jsonl', { onBadDocument: 'skip' }));
-    expect(() => planTokens('key', [empty])).toThrow(InputError);
-    expect(() => planTokens('key', [empty])).toThrow(
+    expect(() => planShards('key', [empty])).toThrow(InputError);
+    expect(() => planShards('key', [empty])).toThrow(
       /at least one document, found none in 1 parts \(1 bad ones were left out\)/,
     );
   });
@@ -94,8 +94,8 @@ describe('the plan of the tokens stage', () => {
   it('refuses a commit that lacks a shard', async () => {
     const [commit] = await commits(many('a', 3));
     const damaged = { ...commit, objects: [] } as unknown as Commit;
-    expect(() => planTokens('key', [damaged])).toThrow(/Expected objects of table "source" for shard/);
-    expect(() => planTokens('key', [{ ...damaged, statistics: {} }])).toThrow(
+    expect(() => planShards('key', [damaged])).toThrow(/Expected objects of table "source" for shard/);
+    expect(() => planShards('key', [{ ...damaged, statistics: {} }])).toThrow(
       /Expected the statistics of a corpus commit/,
     );
   });
@@ -189,10 +189,10 @@ describe('the stages', () => {
       keyed: { ...CONFIG, split: { fit: 1, calib: 0, test: 0 } },
       aux: { parts },
     };
-    const [item] = planCorpus(KEY, parts);
+    const [item] = planParts(KEY, parts);
     if (!item) throw new TypeError('no item');
     const spool = await temporaryFolder();
-    const result = await createCorpusStage(open).run(item, config, context(store, spool));
+    const result = await createCorpusRun(open)(item, config, context(store, spool));
     const [output] = result.outputs;
     expect(result.finished).toBe(true);
     expect(output).toMatchObject({ key: KEY, engine: null, statistics: { documents: 2 } });
@@ -202,7 +202,7 @@ describe('the stages', () => {
       objects: objectsOf(output?.files ?? [], item.shard),
       statistics: output?.statistics,
     } as Commit;
-    const [tokensItem] = planTokens(KEY, [commit]);
+    const [tokensItem] = planShards(KEY, [commit]);
     if (!tokensItem) throw new TypeError('no item');
     const keyed = {
       corpusKey: KEY,
@@ -211,7 +211,7 @@ describe('the stages', () => {
       onBadDocument: 'fail',
     } as const;
     const aux = { tokenizer: { key: TOKENIZER, sha256, bytes: 1 } };
-    const tokens = await tokensStage.run(tokensItem, { keyed, aux }, context(store, await temporaryFolder()));
+    const tokens = await runTokens(tokensItem, { keyed, aux }, context(store, await temporaryFolder()));
     const documents = tokens.outputs[0]?.files.find((f) => f.table === 'documents');
     const { columns } = await readTable('documents', documents?.path ?? '');
     expect([...columns.id].sort()).toEqual(['a/c.txt', 'b.txt']);
@@ -221,10 +221,10 @@ describe('the stages', () => {
   it('refuse a part that the configuration does not know', async () => {
     const folder = await folderWith({ 'a.jsonl': many('a', 1) });
     const parts = await listParts(['a.jsonl'], { baseFolder: folder, format: 'auto' });
-    const [item] = planCorpus(KEY, parts);
+    const [item] = planParts(KEY, parts);
     if (!item) throw new TypeError('no item');
     const store = openMemoryStore('memory://stages-none');
-    const run = createCorpusStage(() => Promise.resolve(store)).run(
+    const run = createCorpusRun(() => Promise.resolve(store))(
       item,
       { keyed: CONFIG, aux: { parts: [] } },
       context(store, folder),

@@ -7,7 +7,7 @@ import type { TrainConfig } from '../../../../stages/train/config.js';
 import type { StageResult } from '../../../../stages/stage.js';
 import { computePcaBaseline, type PcaBaseline } from '../../../../stages/train/pca-baseline.js';
 import { planTrainItem } from '../../../../stages/train/plan.js';
-import { createTrainStage } from '../../../../stages/train/run.js';
+import { createTrainingRun } from '../../../../stages/train/run.js';
 import { listCheckpointSteps, latestCheckpoint } from '../../../../storage/records/checkpoints.js';
 import { readTable } from '../../../../storage/tables/read.js';
 import { WIDTH, makeRows, makeWorld, sha256, trainConfig, type ShardSpec, type World } from './harness.js';
@@ -29,7 +29,7 @@ async function train(
   { stops = [], limitMs }: { readonly stops?: readonly number[]; readonly limitMs?: number } = {},
 ): Promise<{ result: StageResult; links: number }> {
   const item = planTrainItem({ configs, snapshot, segments: world.segments });
-  const stage = createTrainStage(limitMs);
+  const run = createTrainingRun(limitMs);
   for (let link = 0; ; link++) {
     const controller = new AbortController();
     const at = stops[link];
@@ -39,7 +39,7 @@ async function train(
         if (at !== undefined && step >= at) controller.abort();
       },
     });
-    const result = await stage.run(item, configs, context);
+    const result = await run(item, configs, context);
     if (result.finished) return { result, links: link + 1 };
   }
 }

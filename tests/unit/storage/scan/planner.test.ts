@@ -116,5 +116,11 @@ describe('planner', () => {
     expect(pruneBatches(tokens, { feature: { from: 12, to: 13 } })).toHaveLength(2);
     expect(pruneBatches(tokens, { pos: { from: 12, to: 13 } })).toHaveLength(2);
     expect(pruneBatches(tokens, { doc: { from: 5, to: 5 } })).toHaveLength(0);
+    const training = object('training', [
+      { min: 0, max: 90 },
+      { min: 100, max: 190 },
+    ]);
+    expect(pruneBatches(training, { step: { in: [95, 100] } }).map((b) => b.index)).toEqual([1]);
+    expect(pruneBatches(training, { loss: { from: 0, to: 1 } })).toHaveLength(2);
   });
 });

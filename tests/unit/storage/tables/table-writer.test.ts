@@ -4,12 +4,13 @@ import { join } from 'node:path';
 import { Schema } from 'apache-arrow';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BATCH_ROWS, MAX_OBJECT_BYTES } from '../../../../schemas/stored.js';
+import { MAX_OBJECT_BYTES } from '../../../../schemas/stored.js';
 import { ArrowFileEncoder } from '../../../../storage/arrow/file-writer.js';
-import { tableSchema } from '../../../../storage/tables/arrow-columns.js';
-import type { TableColumns, TableName } from '../../../../storage/tables/layouts.js';
+import { tableSchema } from '../../../../storage/tables/arrow-types.js';
+import { LAYOUTS, type TableColumns, type TableName } from '../../../../storage/tables/layouts.js';
 import { decodeBatch, readTable, readTableOptions } from '../../../../storage/tables/read.js';
-import { TableWriter, type TableFile } from '../../../../storage/tables/table-writer.js';
+import type { TableFile } from '../../../../storage/tables/table-file.js';
+import { TableWriter } from '../../../../storage/tables/table-writer.js';
 
 let folder = '';
 beforeAll(async () => {
@@ -30,7 +31,7 @@ async function write<T extends TableName>(
     table,
     path: join(folder, `${files++}.arrow`),
     shard: 's',
-    metadata: {},
+    metadata: null,
   });
   for (const piece of pieces) await writer.write(piece);
   return writer.finish();
@@ -59,9 +60,9 @@ describe('table writer', () => {
       { numRuns: 10, seed: 1 },
     );
     expect(whole?.batches.map((b) => b.rows)).toEqual([
-      BATCH_ROWS.postings,
-      BATCH_ROWS.postings,
-      40_000 - 2 * BATCH_ROWS.postings,
+      LAYOUTS.postings.batchRows,
+      LAYOUTS.postings.batchRows,
+      40_000 - 2 * LAYOUTS.postings.batchRows,
     ]);
   });
 
@@ -71,7 +72,7 @@ describe('table writer', () => {
       table: 'postings',
       path: join(folder, 'reuse.arrow'),
       shard: 's',
-      metadata: {},
+      metadata: null,
     });
     await writer.write(columns);
     columns.feature.fill(9);
@@ -165,7 +166,7 @@ describe('reading', () => {
     await expect(readTable('tokens', path)).rejects.toThrow(
       `Expected a file of table "tokens", ${path} holds "postings"; give a file of that table.`,
     );
-    const { fields, metadata } = tableSchema('postings', {});
+    const { fields, metadata } = tableSchema(LAYOUTS.postings, {});
     const encoder = new ArrowFileEncoder(new Schema(fields, new Map([...metadata, ['formatVersion', '9']])), true);
     const newer = Buffer.concat([...encoder.takeChunks(), ...encoder.finish()]);
     await expect(readTable('postings', newer)).rejects.toThrow(

@@ -4,9 +4,9 @@ import { datasetDigest } from '../../core/identity/digest.js';
 import type { modelTrainDocument } from '../../schemas/documents/results.js';
 import type { Commit } from '../../schemas/records.js';
 import { estimateMemory } from '../../stages/language-model/estimate-memory.js';
-import type { ResolvedModel, ResolvedTraining } from '../../pipeline/resolve/resolve-training.js';
-import { modelDataset, parameterCount } from '../../pipeline/plan/training-units.js';
-import type { StageUnits } from '../../pipeline/plan/stage-units.js';
+import type { ResolvedModel, ResolvedTraining } from '../../schemas/resolved-training.js';
+import { modelDataset, parameterCount } from '../../stages/language-model/stage.js';
+import type { StepUnits } from '../../stages/step.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { latestCheckpoint } from '../../storage/records/checkpoints.js';
 import { getCommit } from '../../storage/records/commits.js';
@@ -16,7 +16,7 @@ export type TrainDocument = z.infer<typeof modelTrainDocument>;
 type ModelEntry = TrainDocument['models'][number];
 
 /** A model's entry with its commit, where it is finished. */
-export interface ModelSummary {
+export interface TrainedSummary {
   readonly entry: ModelEntry;
   readonly commit: Commit | null;
 }
@@ -25,9 +25,9 @@ export interface ModelSummary {
 export async function summarise(
   store: ObjectStore,
   training: ResolvedTraining,
-  units: StageUnits | null,
-): Promise<ModelSummary[]> {
-  const summaries: ModelSummary[] = [];
+  units: StepUnits | null,
+): Promise<TrainedSummary[]> {
+  const summaries: TrainedSummary[] = [];
   for (const [i, model] of training.models.entries()) {
     const key = units?.datasets[i]?.key ?? null;
     const item = units?.groups.find(({ group }) => group === key)?.units[0]?.item;

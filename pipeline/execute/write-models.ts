@@ -3,11 +3,11 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
 import { WEIGHTS_FILE } from '../../stages/language-model/external-weights.js';
-import type { ResolvedTraining } from '../../pipeline/resolve/resolve-training.js';
+import type { ResolvedTraining } from '../../schemas/resolved-training.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { fetchDataToFile, getData } from '../../storage/records/data-stream.js';
 import { readTable } from '../../storage/tables/read.js';
-import type { ModelSummary } from './summary.js';
+import type { TrainedSummary } from './training-summary.js';
 
 const FILES: Readonly<Record<string, string>> = {
   model: 'model.onnx',
@@ -19,7 +19,7 @@ const FILES: Readonly<Record<string, string>> = {
 export async function writeModels(
   store: ObjectStore,
   training: ResolvedTraining,
-  { summaries, out }: { readonly summaries: readonly ModelSummary[]; readonly out: string },
+  { summaries, out }: { readonly summaries: readonly TrainedSummary[]; readonly out: string },
 ): Promise<string[]> {
   const written: string[] = [];
   for (const summary of summaries) {

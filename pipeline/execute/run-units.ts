@@ -3,19 +3,19 @@
 import { randomUUID } from 'node:crypto';
 import type { StageName } from '../../schemas/stages.js';
 import { AssayError, DataError } from '../../schemas/errors.js';
-import { createLotWork } from '../../pipeline/lot/lot-work.js';
-import { runLotItems, type LotCursor, type LotWork } from '../../pipeline/lot/run-lot.js';
-import type { PlannedUnit } from '../../pipeline/plan/stage-units.js';
+import { createLotWork } from '../lot/lot-work.js';
+import { runLotItems, type LotCursor, type LotWork } from '../lot/run-lot.js';
+import type { PlannedUnit } from '../../stages/step.js';
 import type { StageContext, WorkItem } from '../../stages/stage.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import type { Workshop } from './workshop.js';
+import type { Host } from './host.js';
 
 export interface UnitWork {
   readonly store: ObjectStore;
   readonly stage: StageName;
   readonly units: readonly PlannedUnit[];
   readonly ref: { readonly run: string; readonly revision: number };
-  readonly workshop: Workshop;
+  readonly host: Host;
   readonly stop: AbortSignal;
   readonly onProgress: (item: WorkItem, progress: Parameters<StageContext['progress']>[0]) => void;
   /** @param failure why it is quarantined; null: it is committed */
@@ -34,8 +34,8 @@ export async function runUnits(work: UnitWork): Promise<boolean> {
     from: 0,
     recheck: false,
     // One more than compute: while the others train, it reads or uploads.
-    concurrency: Math.min(items.length, work.workshop.slots + 1),
-    spoolRoot: work.workshop.spoolRoot,
+    concurrency: Math.min(items.length, work.host.slots + 1),
+    spoolRoot: work.host.spoolRoot,
     stop,
   };
   let cursor: LotCursor | null = null;
@@ -56,7 +56,7 @@ function ended(cursor: LotCursor | null): LotCursor | null {
 
 /** Work over all units in which every progress names its item. */
 function lotOf(work: UnitWork, failed: AbortController): LotWork {
-  const { store, stage, ref, workshop, stop } = work;
+  const { store, stage, ref, host, stop } = work;
   const { signal } = new AbortController();
   const parts = new Map(
     work.units.map((unit) => [
@@ -64,11 +64,7 @@ function lotOf(work: UnitWork, failed: AbortController): LotWork {
       createLotWork({
         ...{ store, stage, ref, items: [unit], signal, stop },
         mode: 'errored',
-        dependencies: {
-          cacheFor: () => workshop.cache,
-          children: workshop.children,
-          version: workshop.version,
-        },
+        dependencies: host,
         recomputation: randomUUID(),
         onProgress: (progress) => {
           work.onProgress(unit.item, progress);

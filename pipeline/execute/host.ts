@@ -1,64 +1,61 @@
-// What a training by one process works with: compute children, a local cache, spool folders. Leftovers of processes that died
-// are cleared away when the next one begins.
+// What does work in one process: compute children, local copies by store, a spool folder. Workers have one, and so have commands
+// that work without Temporal. Leftovers of processes that died are cleared away when the next one begins.
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ChildPool } from '../../runtime/child/child-pool.js';
 import { endOrphans } from '../../runtime/child/orphans.js';
 import { processStart } from '../../runtime/child/process-identity.js';
-import type { ComputeChildren } from '../../stages/stage.js';
-import type { LocalCache } from '../../storage/cache/local-cache.js';
-import { openLocalCache } from '../../storage/cache/local-cache.js';
+import { openLocalCache, type LocalCache } from '../../storage/cache/local-cache.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 
-export interface Workshop {
-  readonly children: ComputeChildren;
+export interface HostOptions {
+  /** Folder for process records, local copies and spool files. */
+  readonly folder: string;
   /** Children that may work at once. */
   readonly slots: number;
-  readonly cache: LocalCache;
-  readonly spoolRoot: string;
-  /** Version of this program, for commits. */
-  readonly version: string;
-  close(): Promise<void>;
-}
-
-export interface WorkshopOptions {
-  /** Folder for local copies and spool files. */
-  readonly folder: string;
-  readonly slots: number;
+  /** Ceiling of one child. */
+  readonly memoryBytes: number;
+  /** Stored objects that are kept locally. */
+  readonly cacheBytes: number;
+  /** Environment of the children. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** Bytes of stored objects that are kept locally. */
-const CACHE_BYTES = 20 * 2 ** 30;
-/** Share of the machine's memory that one child may take. */
-const CHILD_MEMORY = 0.9;
+export interface Host {
+  readonly children: ChildPool;
+  readonly slots: number;
+  cacheFor(store: ObjectStore): LocalCache;
+  readonly spoolRoot: string;
+  /** Version of this program, for commits. */
+  readonly version: string;
+  /** Process ids of children whose parent had died, and that were ended. */
+  readonly endedOrphans: readonly number[];
+  close(): Promise<void>;
+}
 
-export async function openWorkshop(
-  store: ObjectStore,
-  { folder, slots, environment }: WorkshopOptions,
-): Promise<Workshop> {
+export async function openHost({ folder, slots, memoryBytes, cacheBytes, environment }: HostOptions): Promise<Host> {
   const records = path.join(folder, 'children');
-  await endOrphans(records);
+  await mkdir(folder, { recursive: true });
+  const endedOrphans = await endOrphans(records);
   const spoolRoot = await makeSpool(path.join(folder, 'spool'));
   const children = new ChildPool({
     entry: fileURLToPath(new URL('../../stages/child-main.js', import.meta.url)),
     env: { ...environment, GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' },
-    memoryLimitBytes: Math.floor(os.totalmem() * CHILD_MEMORY),
+    memoryLimitBytes: memoryBytes,
     recordFolder: records,
     slots,
   });
+  const caches = new Map<string, LocalCache>();
   return {
-    children,
-    slots,
-    cache: openLocalCache({
-      store,
-      folder: path.join(folder, 'objects'),
-      budgetBytes: CACHE_BYTES,
-    }),
-    spoolRoot,
+    ...{ children, slots, spoolRoot, endedOrphans },
     version: await ownVersion(),
+    cacheFor: (store) => {
+      const objects = path.join(folder, 'objects');
+      const cache = caches.get(store.storeId) ?? openLocalCache({ store, folder: objects, budgetBytes: cacheBytes });
+      caches.set(store.storeId, cache);
+      return cache;
+    },
     close: async () => {
       children.close();
       await rm(spoolRoot, { recursive: true, force: true });

@@ -1,0 +1,37 @@
+// Starts a workflow under its id, or joins the one that is alive.
+import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
+import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import { QUEUES, SEARCH_ATTRIBUTES } from '../../schemas/orchestration.js';
+
+export interface WorkflowToStart {
+  readonly type: string;
+  readonly workflowId: string;
+  readonly input: unknown;
+  readonly attributes: Readonly<Partial<Record<keyof typeof SEARCH_ATTRIBUTES, string | undefined>>>;
+}
+
+/** Whether it runs already. */
+export async function startOrJoin(client: Client, start: WorkflowToStart): Promise<boolean> {
+  const { type, workflowId, input, attributes } = start;
+  const pairs = Object.entries(attributes).flatMap(([name, value]) => {
+    const key = defineSearchAttributeKey(
+      SEARCH_ATTRIBUTES[name as keyof typeof SEARCH_ATTRIBUTES],
+      SearchAttributeType.KEYWORD,
+    );
+    return value === undefined ? [] : [{ key, value }];
+  });
+  try {
+    await client.workflow.start(type, {
+      workflowId,
+      taskQueue: QUEUES.orchestrate,
+      args: [input],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+      workflowIdConflictPolicy: 'FAIL',
+      typedSearchAttributes: new TypedSearchAttributes(pairs),
+    });
+    return false;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return true;
+    throw error;
+  }
+}

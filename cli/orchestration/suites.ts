@@ -1,0 +1,220 @@
+// run, resume and plan of a suite: from a file with `matrix` to a living workflow, and to how its runs ended.
+import os from 'node:os';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { startedDocument, suitePlanDocument } from '../../schemas/documents/runs.js';
+import { EXIT } from '../../schemas/exit.js';
+import type { ResumeMode, SuiteInput } from '../../schemas/messages.js';
+import { QUEUES, WORKFLOWS } from '../../schemas/orchestration.js';
+import type { ResolvedRun } from '../../schemas/resolved-run.js';
+import type { SuiteRecord } from '../../schemas/suite.js';
+import type { LoadedSuite } from '../../pipeline/files/load-suite.js';
+import { parseMember } from '../../pipeline/files/load-suite.js';
+import { stepsOfRun } from '../../pipeline/plan/steps.js';
+import { memberNames, resolveMember, settleSuite } from '../../pipeline/plan/suite-records.js';
+import { storeRun } from '../../pipeline/plan/run-records.js';
+import { readSuiteStatus } from '../../reading/runs/suite-status.js';
+import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { assertUsableStore } from '../../storage/probe/probe-store.js';
+import { hasEnded } from '../../storage/records/run-history.js';
+import { listRevisions } from '../../storage/records/runs.js';
+import { listSuites } from '../../storage/records/suites.js';
+import type { CommandContext } from '../command.js';
+import type { ResumeOptions } from '../commands/resume.js';
+import type { RunOptions } from '../commands/run.js';
+import { suiteLine, suitePlanText } from '../render/suite-text.js';
+import { isActive, suiteWorkflowId } from './control.js';
+import { missingBytes, planRows } from './plan-rows.js';
+import { checkModelRuns, checkSources } from './preflight.js';
+import { localStoreOptions, rememberStore } from './run-store.js';
+import { ensureWorkers } from './run-workers.js';
+import { startOrJoin } from './start-workflow.js';
+import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
+
+/** `assay run SUITE.yaml` */
+export async function runSuite(loaded: LoadedSuite, options: RunOptions, context: CommandContext): Promise<number> {
+  const record = recordOf(loaded, { limit: options.limit ?? null, until: options.until ?? null });
+  // The first run stands for all in what can be said before anything is written.
+  const first = await resolveMember(record, 0);
+  await checkSources(first.run, loaded.folder);
+  await checkModelRuns(first);
+  const { file } = first.run;
+  const url = context.storeOption ?? context.environment.store ?? file.store;
+  const base = url === file.store ? loaded.folder : context.io.cwd;
+  const storeOptions = file.storeOptions ?? (await localStoreOptions(context, canonicalStoreUrl(url, base)));
+  const store = await openStore(canonicalStoreUrl(url, base), { storeOptions });
+  try {
+    await assertUsableStore(store);
+    return await withTemporal(context, async (client, at) => {
+      const active = (name: string): Promise<boolean> => isActive(client, suiteWorkflowId(store.storeId, name));
+      const { suite } = await settleSuite(store, record, active);
+      await rememberStore(context, { store, storeOptions }, at);
+      const target = { store, storeOptions };
+      return startSuite(target, suite, { ...options, client, at, context, first: first.run, mode: 'missing' });
+    });
+  } finally {
+    await store.close();
+  }
+}
+
+/** `assay resume SUITE` */
+export async function resumeSuite(
+  suite: SuiteRecord,
+  options: ResumeOptions,
+  context: CommandContext,
+): Promise<number> {
+  const { options: storeOptions } = await context.chooseStore();
+  const store = await context.openStore();
+  const { run: first } = await resolveMember(suite, 0);
+  return withTemporal(context, (client, at) =>
+    startSuite({ store, storeOptions }, suite, { ...options, client, at, context, first }),
+  );
+}
+
+/** `assay plan SUITE.yaml`: one run after the other. */
+export async function planSuite(loaded: LoadedSuite, exact: boolean, context: CommandContext): Promise<number> {
+  const record = recordOf(loaded, { limit: null, until: null });
+  const { store: named, storeOptions } = parseMember(loaded.template, 0);
+  const base = context.storeOption === null ? loaded.folder : context.io.cwd;
+  const store = await openStore(canonicalStoreUrl(context.storeOption ?? named, base), { storeOptions });
+  try {
+    const members = [];
+    for (let member = 0; member < loaded.members; member++) {
+      const { run } = await resolveMember(record, member);
+      const rows = await planRows(store, run, { exact, folder: loaded.folder });
+      const missing = new Map(rows.map((row) => [row.step, row.missing]));
+      members.push({
+        run: run.name,
+        steps: stepsOfRun(run).length,
+        missing: [...missing.values()].reduce<number>((sum, n) => sum + (n ?? 0), 0),
+        bytes: missingBytes(rows),
+        seconds: rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0),
+      });
+      context.output.progress(`planned ${member + 1} of ${loaded.members}`);
+    }
+    context.output.progress(null);
+    const document = { suite: loaded.suite, parallel: loaded.parallel, members };
+    context.output.result(suitePlanDocument, document, () => suitePlanText(document));
+    return EXIT.done;
+  } finally {
+    await store.close();
+  }
+}
+
+/** The run of a suite's member that the suite has not begun, stored now; null where no suite has such a member. */
+export async function memberNotBegun(store: ObjectStore, name: string): Promise<ResolvedRun | null> {
+  if ((await listRevisions(store, name)).length > 0) return null;
+  for (const suite of await listSuites(store)) {
+    let member = 0;
+    for (const one of memberNames(suite)) {
+      if (one === name) {
+        const { run, uploads } = await resolveMember(suite, member);
+        await storeRun(store, run, uploads);
+        return run;
+      }
+      member++;
+    }
+  }
+  return null;
+}
+
+function recordOf(
+  { suite, folder, template, members, parallel }: LoadedSuite,
+  { limit, until }: { readonly limit: number | null; readonly until: string | null },
+): SuiteRecord {
+  return {
+    ...{ formatVersion: 1, kind: 'suite', name: suite, revision: 1, createdMs: Date.now(), hostId: os.hostname() },
+    ...{ folder, template: { ...template }, members, parallel, limitDocuments: limit, until },
+  };
+}
+
+interface SuiteTarget {
+  readonly store: ObjectStore;
+  readonly storeOptions: SuiteInput['ref']['store']['options'];
+}
+
+interface SuiteStart {
+  readonly client: Client;
+  readonly at: TemporalAddress;
+  readonly context: CommandContext;
+  readonly mode: ResumeMode;
+  readonly follow: boolean;
+  readonly workers: number | undefined;
+  /** A run of the suite: workers are started for its engine. */
+  readonly first: ResolvedRun;
+}
+
+async function startSuite(
+  { store, storeOptions }: SuiteTarget,
+  suite: SuiteRecord,
+  start: SuiteStart,
+): Promise<number> {
+  const { client, at, context, mode, first } = start;
+  const { name, revision, members, parallel } = suite;
+  const workflowId = suiteWorkflowId(store.storeId, name);
+  const input: SuiteInput = {
+    ref: { store: { url: store.url, options: storeOptions }, run: name, revision },
+    ...{ storeId: store.storeId, members, parallel, mode, hostQueue: QUEUES.host(suite.hostId) },
+  };
+  const joined = await startOrJoin(client, { type: WORKFLOWS.suite, workflowId, input, attributes: { run: name } });
+  await ensureWorkers({ client, at, context, revision: first, workflowId, workers: start.workers });
+  const web = workflowPage(at, workflowId);
+  const started = { run: name, revision, workflow: workflowId, store: store.url, joined, web };
+  const text = `${joined ? 'joined' : 'started'} suite ${name} (${members} runs, ${parallel} at once) in ${store.url}${web === null ? '' : `\nweb page: ${web}`}`;
+  if (!start.follow) {
+    context.output.result(
+      startedDocument,
+      { ...started, state: 'running' },
+      () => `${text}\nfollow it with: assay status ${name} --watch`,
+    );
+    return EXIT.done;
+  }
+  context.output.note(text);
+  const end = await followSuite(store, suite, { workflow: client.workflow.getHandle(workflowId), context });
+  context.output.result(startedDocument, { ...started, state: end.state }, () => end.text);
+  return end.exitCode;
+}
+
+const POLL_MS = 1000;
+
+async function followSuite(
+  store: ObjectStore,
+  suite: SuiteRecord,
+  { workflow, context }: { readonly workflow: WorkflowHandle; readonly context: CommandContext },
+): Promise<{
+  readonly state: 'completed' | 'failed' | 'running' | 'cancelled';
+  readonly text: string;
+  readonly exitCode: number;
+}> {
+  const { output, io } = context;
+  const { name } = suite;
+  const told = new Set<string>();
+  for (;;) {
+    const closed = (await workflow.describe()).status.name !== 'RUNNING';
+    const status = await readSuiteStatus(store, suite, memberNames(suite));
+    for (const { run, state, reason } of status.members) {
+      if (!hasEnded(state === 'waiting' ? 'unknown' : state) || told.has(run)) continue;
+      told.add(run);
+      output.note(`${run}  ${state}${reason === null ? '' : `: ${reason}`}`);
+    }
+    output.progress(suiteLine(status));
+    if (closed) {
+      output.progress(null);
+      const failed = (status.counts['failed'] ?? 0) + (status.counts['cancelled'] ?? 0);
+      const good = status.state === 'completed';
+      const remedy = failed > 0 ? `Mend the cause, then: assay resume ${name}` : `Go on with: assay resume ${name}`;
+      return {
+        state: good ? 'completed' : status.state === 'cancelled' ? 'cancelled' : 'failed',
+        text: good ? `${suiteLine(status)}.` : `${suiteLine(status)}. What is committed stays. ${remedy}`,
+        exitCode: good ? EXIT.done : EXIT.failed,
+      };
+    }
+    if (io.signal.aborted) {
+      output.progress(null);
+      const text = `${name} goes on without this terminal. Follow it with: assay resume ${name} --follow; stop it with: assay cancel ${name}`;
+      return { state: 'running', text, exitCode: EXIT.interrupted };
+    }
+    await sleep(POLL_MS, undefined, { signal: io.signal }).catch(() => undefined);
+  }
+}

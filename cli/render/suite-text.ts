@@ -1,0 +1,45 @@
+// Suites as text.
+import type { z } from 'zod';
+import type { suitePlanDocument } from '../../schemas/documents/runs.js';
+import type { SuiteStatus } from '../../reading/runs/suite-status.js';
+import { textTable } from './text-table.js';
+
+/** How many runs of a suite stand how, in one line. */
+export function suiteLine({ suite, members, counts }: SuiteStatus): string {
+  const done = counts['completed'] ?? 0;
+  const others = ['running', 'paused', 'failed', 'cancelled', 'waiting']
+    .filter((state) => (counts[state] ?? 0) > 0)
+    .map((state) => `${String(counts[state])} ${state}`);
+  return [`${suite}  ${done} of ${members.length} complete`, ...others].join(', ');
+}
+
+export function suiteStatusText(status: SuiteStatus): string {
+  const { suite, revision, state, reason, members } = status;
+  const rows = members.map(({ run, state: one, stage, reason: why }) => [run, one, stage ?? '', why ?? '']);
+  const head = `suite ${suite} (revision ${revision}): ${state}${reason === null ? '' : `, ${reason}`}`;
+  return [
+    head,
+    suiteLine(status),
+    '',
+    textTable([{ title: 'run' }, { title: 'state' }, { title: 'stage' }, { title: 'why' }], rows),
+  ].join('\n');
+}
+
+export function suitePlanText({ suite, parallel, members }: z.input<typeof suitePlanDocument>): string {
+  const rows = members.map(({ run, steps, missing, bytes, seconds }) => [
+    run,
+    String(steps),
+    missing === null ? '' : missing.toLocaleString('en-US'),
+    bytes === null ? '' : `${(bytes / 2 ** 20).toFixed(1)} MB`,
+    seconds === null ? '' : `${Math.ceil(seconds)} s`,
+  ]);
+  const total = members.reduce((sum, member) => sum + (member.seconds ?? 0), 0);
+  return [
+    textTable(
+      [{ title: 'run' }, ...['steps', 'items to do', 'bytes', 'time'].map((title) => ({ title, right: true }))],
+      rows,
+    ),
+    '',
+    `suite ${suite}: ${members.length} runs, ${parallel} at once; about ${Math.ceil(total)} s of work on this machine if nothing were shared. What runs share by key is computed once. Nothing was written.`,
+  ].join('\n');
+}

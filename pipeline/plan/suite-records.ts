@@ -1,0 +1,64 @@
+// Suites in the store: which revision a file becomes, and the run of a member.
+import { digestOf } from '../../core/identity/digest.js';
+import { InputError } from '../../schemas/errors.js';
+import { STAGES, type StageName } from '../../schemas/stages.js';
+import { suiteRecord, type SuiteRecord } from '../../schemas/suite.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { listRevisions, putRunDocument } from '../../storage/records/runs.js';
+import { readSuite } from '../../storage/records/suites.js';
+import { parseMember } from '../files/load-suite.js';
+import { memberName } from '../files/matrix.js';
+import { resolveRun, type ResolvedWithUploads } from '../resolve/resolve-run.js';
+
+export interface SettledSuite {
+  readonly suite: SuiteRecord;
+  /** Whether the newest revision asks for the same. */
+  readonly same: boolean;
+}
+
+/**
+ * The revision of a suite: the stored one where it asks for the same, else a new one, which is stored.
+ * @throws InputError where a run has that name, or another revision is active
+ */
+export async function settleSuite(
+  store: ObjectStore,
+  suite: SuiteRecord,
+  isActive: (name: string) => Promise<boolean>,
+): Promise<SettledSuite> {
+  const { name } = suite;
+  const last = (await listRevisions(store, name)).at(-1);
+  const latest = last === undefined ? null : await readSuite(store, { name, revision: last });
+  if (last !== undefined && latest === null)
+    throw new InputError(
+      `Expected a name of its own for the suite, found that "${name}" is a run in ${store.url}; give another \`suite\`.`,
+      { name, store: store.url },
+    );
+  if (latest && requestDigest(latest) === requestDigest(suite)) return { suite: latest, same: true };
+  if (latest && (await isActive(name)))
+    throw new InputError(
+      `Suite "${name}" is active with another file (revision ${latest.revision}). Wait for it, end it with \`assay cancel ${name}\`, or give this file another \`suite\`.`,
+      { suite: name, revision: latest.revision },
+    );
+  const next = { ...suite, revision: (last ?? 0) + 1 };
+  await putRunDocument(store, next, { document: 'suite', value: next, schema: suiteRecord });
+  return { suite: next, same: false };
+}
+
+function requestDigest({ name, template, limitDocuments, until }: SuiteRecord): string {
+  const { store: _store, storeOptions: _options, parallel: _parallel, ...asked } = template;
+  return digestOf(JSON.parse(JSON.stringify({ name, asked, limitDocuments, until })));
+}
+
+/** The run of a member, resolved on this machine. @throws InputError where its files do not fit */
+export function resolveMember(suite: SuiteRecord, member: number): Promise<ResolvedWithUploads> {
+  return resolveRun(parseMember(suite.template, member), {
+    ...{ folder: suite.folder, revision: 1, limitDocuments: suite.limitDocuments },
+    until: STAGES.find((stage): stage is StageName => stage === suite.until) ?? 'index',
+    ...{ hostId: suite.hostId, nowMs: Date.now() },
+  });
+}
+
+/** The names of a suite's runs, one at a time. */
+export function* memberNames({ template, members }: SuiteRecord): Generator<string> {
+  for (let member = 0; member < members; member++) yield memberName(template, member);
+}

@@ -1,0 +1,46 @@
+// How the runs of a suite stand, from the store alone. One run at a time is looked at, so that a suite of any size fits.
+import type { z } from 'zod';
+import type { suiteStatusDocument } from '../../schemas/documents/runs.js';
+import type { SuiteRecord } from '../../schemas/suite.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { readEvents } from '../../storage/records/events.js';
+import { mapParallel } from '../../storage/records/parallel.js';
+import { foldEvents } from '../../storage/records/run-history.js';
+import { listRevisions } from '../../storage/records/runs.js';
+
+export type SuiteStatus = z.infer<typeof suiteStatusDocument>;
+type Member = SuiteStatus['members'][number];
+
+const RUNS_AT_ONCE = 8;
+
+/** @param names the runs of the suite */
+export async function readSuiteStatus(
+  store: ObjectStore,
+  suite: SuiteRecord,
+  names: Iterable<string>,
+): Promise<SuiteStatus> {
+  const { name, revision } = suite;
+  const events = await readEvents(store, suite);
+  const { state, reason, startedMs, changedMs } = foldEvents(events);
+  const refused = new Map(
+    events
+      .filter(({ type }) => type === 'member-failed')
+      .map(({ data }) => [Number(data['member']), String(data['message'])] as const),
+  );
+  const members = await mapParallel([...names], RUNS_AT_ONCE, async (run, i): Promise<Member> => {
+    const member = await readMember(store, run);
+    const why = refused.get(i);
+    // A member whose files do not fit never becomes a run.
+    return member.state === 'waiting' && why !== undefined ? { ...member, state: 'failed', reason: why } : member;
+  });
+  const counts: Record<string, number> = {};
+  for (const member of members) counts[member.state] = (counts[member.state] ?? 0) + 1;
+  return { suite: name, revision, state, reason, startedMs, changedMs, counts, members };
+}
+
+async function readMember(store: ObjectStore, run: string): Promise<Member> {
+  const revision = (await listRevisions(store, run)).at(-1);
+  if (revision === undefined) return { run, state: 'waiting', stage: null, reason: null };
+  const { state, stage, reason } = foldEvents(await readEvents(store, { name: run, revision }));
+  return { run, state: state === 'unknown' ? 'waiting' : state, stage, reason };
+}

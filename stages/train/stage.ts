@@ -1,0 +1,48 @@
+// The train stage: the dictionaries of the same sites over one stream of their rows.
+import type { ResolvedDictionary } from '../../schemas/resolved-run.js';
+import type { StageDefinition } from '../definition.js';
+import { datasetNames } from '../dataset-names.js';
+import { modelDatasets } from '../activations/run-model-files.js';
+import { cores, SPEED } from '../nominal-speed.js';
+import { stepOf } from '../step.js';
+import { trainConfig, type TrainConfig } from './config.js';
+import { dictionariesOf, sitesOfDictionary, trainedSites, workOfDictionary } from './dictionary.js';
+
+/** Forward and backward against the encoder product, where the backward touches what fired. */
+const TRAINING_FACTOR = 3;
+
+export const trainStage: StageDefinition<readonly TrainConfig[]> = {
+  name: 'train',
+  version: 2,
+  config: trainConfig.array().nonempty().readonly(),
+  queue: 'compute',
+  maxLotSize: 1,
+  chained: true,
+  unit: 'rows',
+  mayQuarantine: () => false,
+  steps: ({ extraction: run }) =>
+    run === null
+      ? []
+      : trainedSites(run).map((site) => {
+          const names = datasetNames(run.name);
+          const makes = dictionariesOf(run, site).flatMap(({ name }) =>
+            ['weights', 'training'].map((table) => ({
+              dataset: names.dictionary(name, table),
+              tables: [table],
+              key: null,
+            })),
+          );
+          const reads = sitesOfDictionary(run, dictionariesOf(run, site)[0] as ResolvedDictionary).names;
+          return stepOf('train', site, { reads: [...reads.map(names.activations), ...modelDatasets(run)], makes });
+        }),
+  estimate: ({ extraction: run }, { subject }) => {
+    const each = run
+      ? dictionariesOf(run, subject ?? '').map((own) => ({ ...workOfDictionary(run, own), rows: own.sae.tokens }))
+      : [];
+    return {
+      items: 1,
+      bytes: each.reduce((n, { weightBytes }) => n + weightBytes, 0),
+      seconds: each.reduce((n, { rows, product }) => n + rows * product * TRAINING_FACTOR, 0) / SPEED.flops / cores(),
+    };
+  },
+};

@@ -1,0 +1,46 @@
+// What the stages see of a run, or of a training by `model train`: everything that is resolved, and nothing of where it came from.
+import type { ResolvedRun } from '../schemas/resolved-run.js';
+import type { ResolvedModel, ResolvedTraining } from '../schemas/resolved-training.js';
+import type { SplitRule, StoredFile, Part } from '../schemas/stored.js';
+import type { StoreOptions } from '../storage/objects/s3-client.js';
+
+/** What the corpus and tokens stages read. */
+export interface CorpusRun {
+  readonly name: string;
+  readonly file: {
+    readonly seed: number;
+    readonly corpus: ResolvedRun['file']['corpus'] & { readonly split: SplitRule };
+    readonly storeOptions?: StoreOptions | undefined;
+  };
+  readonly limitDocuments: number | null;
+  readonly parts: readonly Part[];
+  readonly model: { readonly tokenizer: StoredFile };
+}
+
+/** One run or training, as the stages plan it. */
+export interface Work {
+  readonly name: string;
+  readonly revision: number;
+  /** The corpus to tokenise; null where the tokens of another run are taken. */
+  readonly corpus: CorpusRun | null;
+  /** Whose tokens are read. */
+  readonly tokens: { readonly run: string; readonly revision: number };
+  /** Language models to train. */
+  readonly models: readonly ResolvedModel[];
+  /** What to extract, train and index; null for a training of language models alone. */
+  readonly extraction: ResolvedRun | null;
+}
+
+export function workOfRun(run: ResolvedRun): Work {
+  const { name, revision, model } = run;
+  return {
+    ...{ name, revision, corpus: run, tokens: { run: name, revision } },
+    models: 'trained' in model ? [model.trained] : [],
+    extraction: run,
+  };
+}
+
+export function workOfTraining(training: ResolvedTraining): Work {
+  const { name, revision, corpus, tokens, models } = training;
+  return { name, revision, corpus, tokens, models, extraction: null };
+}
