@@ -27,6 +27,7 @@ const CORE = {
   onnx: ['identity', 'tensor'],
   autodiff: ['identity', 'tensor', 'onnx'],
   hooks: ['identity', 'tensor', 'onnx', 'autodiff'],
+  decoders: ['identity', 'tensor', 'onnx'],
   order: ['identity', 'tensor'],
   optimise: ['identity', 'tensor', 'onnx', 'autodiff'],
   dictionaries: ['identity', 'tensor', 'onnx', 'autodiff', 'order', 'optimise'],

@@ -1,4 +1,4 @@
-// What a command gets to work with, and how it joins the program: parse, call, print; the work itself lies elsewhere.
+// What a command is and what it gets to work with. A command parses, calls and prints; the work itself lies elsewhere.
 import { InvalidArgumentError, type Command } from 'commander';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 import type { Environment } from './environment.js';
@@ -18,23 +18,48 @@ export interface CommandContext {
   openStore(): Promise<ObjectStore>;
 }
 
-/** Does the command's work; returns the exit code. */
-export type CommandBody = (context: CommandContext) => Promise<number>;
+/** One command: what it is called with, what that asks for, and who does it. The table of commands gives it its name. */
+export interface CommandDefinition {
+  /** Arguments as help shows them: `<dict> <feature>`; a last one may be `<dict...>`. */
+  readonly arguments: string;
+  readonly description: string;
+  /** Command lines with what they do, shown by `help`. */
+  readonly examples: readonly (readonly [string, string])[];
+  /** Declares the options. */
+  options(command: Command): void;
+  /** What the words of a command line ask for. @throws InputError where they contradict each other */
+  request(given: readonly unknown[], flags: object): unknown;
+  /** Does it; returns the exit code. */
+  run(request: unknown, context: CommandContext): Promise<number>;
+}
 
-/** Runs a body with its context; given to every command by the program. */
-export type Start = (body: CommandBody) => Promise<void>;
+/** The types of `<a> <b...>`: one text per argument, a list for one with dots. */
+type Given<Arguments extends string> = Arguments extends `<${infer Name}>${infer Rest}`
+  ? [Name extends `${string}...` ? string[] : string, ...Given<Rest extends ` ${infer More}` ? More : ''>]
+  : [];
 
-/** A new sub-command of `parent` with its description and examples (shown by `help`). */
-export function addCommand(
-  parent: Command,
-  usage: string,
-  text: { readonly description: string; readonly examples: readonly (readonly [string, string])[] },
-): Command {
-  const lines = text.examples.map(([command, meaning]) => `  $ ${command}\n      ${meaning}`);
-  return parent
-    .command(usage)
-    .description(text.description)
-    .addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
+interface CommandParts<Arguments extends string, Flags extends object, Request> {
+  readonly arguments: Arguments;
+  readonly description: string;
+  readonly examples: readonly (readonly [string, string])[];
+  /** Left out by a command without options of its own. */
+  readonly options?: (command: Command) => void;
+  readonly request: (given: Given<Arguments>, flags: Flags) => Request;
+  readonly run: (request: Request, context: CommandContext) => Promise<number>;
+}
+
+/** A command whose parts fit each other: `run` takes what `request` makes of the arguments and options. */
+export function defineCommand<const Arguments extends string, Flags extends object, Request>(
+  parts: CommandParts<Arguments, Flags, Request>,
+): CommandDefinition {
+  const { options, request, run } = parts;
+  return {
+    ...parts,
+    options: (command) => options?.(command),
+    // Commander gives the arguments and options that `arguments` and `options` declare.
+    request: (given, flags) => request(given as Given<Arguments>, flags as Flags),
+    run: (asked, context) => run(asked as Request, context),
+  };
 }
 
 /** Parser of an option that is a whole number of at least `least`. */

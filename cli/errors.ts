@@ -1,6 +1,6 @@
 // From an error to what the user sees and the exit code. With --json the error is the one document on stdout as well.
 import { CommanderError } from 'commander';
-import { errorDocument } from '../schemas/documents/results.js';
+import { errorDocument } from '../schemas/documents/error.js';
 import { EXIT } from '../schemas/exit.js';
 import { AssayError } from '../schemas/errors.js';
 import type { Io } from './io.js';

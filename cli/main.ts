@@ -1,7 +1,6 @@
 // Entry of the `assay` process: its streams, its signals and its exit code. Imported by cli/assay.mjs.
 import { EXIT } from '../schemas/exit.js';
 import { processIo } from './io.js';
-import { lazyOrchestration } from './lazy-orchestration.js';
 import { main } from './program.js';
 
 /** How long a command may take to end by itself after an interrupt. */
@@ -24,5 +23,4 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
-const orchestration = lazyOrchestration(async () => (await import('./orchestration/orchestration.js')).orchestration);
-process.exitCode = await main(process.argv.slice(2), processIo(interrupt.signal), orchestration);
+process.exitCode = await main(process.argv.slice(2), processIo(interrupt.signal));

@@ -1,29 +1,11 @@
-// The command line as a function: arguments and streams in, exit code out. Puts the commands together; none of their work is here.
+// The command line as a function: arguments and streams in, exit code out. Puts the commands of the table together; none of
+// their work is here.
 import { Command } from 'commander';
+import type { CommandName } from '../schemas/documents/documents.js';
 import { EXIT } from '../schemas/exit.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
-import type { CommandBody, CommandContext, Start } from './command.js';
-import { addDatasets } from './commands/datasets.js';
-import { addDescribe } from './commands/describe.js';
-import { addExplain } from './commands/explain.js';
-import { addExport } from './commands/export.js';
-import { addFind } from './commands/find.js';
-import { addGc } from './commands/gc.js';
-import { addLogs } from './commands/logs.js';
-import { addModel } from './commands/model.js';
-import {
-  addControlCommands,
-  addStackCommands,
-  addStartCommands,
-  type Orchestration,
-} from './commands/orchestration.js';
-import { addQuarantine } from './commands/quarantine.js';
-import { addRm } from './commands/rm.js';
-import { addRuns } from './commands/runs.js';
-import { addSql } from './commands/sql.js';
-import { addStatus } from './commands/status.js';
-import { addTop } from './commands/top.js';
-import { addVerify } from './commands/verify.js';
+import { COMMANDS, PARENTS, type ParentName } from './command-table.js';
+import type { CommandContext, CommandDefinition } from './command.js';
 import { readEnvironment } from './environment.js';
 import { reportError } from './errors.js';
 import type { Io } from './io.js';
@@ -35,15 +17,28 @@ interface GlobalOptions {
   readonly store?: string;
 }
 
+/** A command line that was understood. */
+export interface Call {
+  readonly name: CommandName;
+  readonly command: CommandDefinition;
+  /** Of `command.request`. */
+  readonly request: unknown;
+}
+
+/** Does what a call asks for; returns the exit code. Tests note the calls instead. */
+export type Perform = (call: Call, context: CommandContext) => Promise<number>;
+
+const perform: Perform = ({ command, request }, context) => command.run(request, context);
+
 /** Runs one command line (without the program's name) and returns its exit code; never throws. */
-export async function main(argv: readonly string[], io: Io, orchestration: Orchestration): Promise<number> {
+export async function main(argv: readonly string[], io: Io, doCall: Perform = perform): Promise<number> {
   // Known before parsing, so that a wrong command line is reported in the form that was asked for.
   const json = argv.includes('--json');
   const debug = io.environment['ASSAY_DEBUG'] !== undefined && io.environment['ASSAY_DEBUG'] !== '0';
   let exitCode: number = EXIT.done;
   try {
-    const program: Command = createProgram(io, orchestration, async (body) => {
-      exitCode = await runBody(body, io, program.opts<GlobalOptions>());
+    const program: Command = await createProgram(io, namesOf(argv), async (asked) => {
+      exitCode = await runBody((context) => doCall(asked(), context), io, program.opts<GlobalOptions>());
     });
     await program.parseAsync([...argv], { from: 'user' });
     return exitCode;
@@ -52,8 +47,22 @@ export async function main(argv: readonly string[], io: Io, orchestration: Orche
   }
 }
 
-/** The program with all its commands. */
-export function createProgram(io: Io, orchestration: Orchestration, start: Start): Command {
+/** Every command's name, in the order of help. */
+export const COMMAND_NAMES = Object.keys(COMMANDS) as readonly CommandName[];
+
+/** The commands that a command line may mean: all that its first word begins, else (help, an unknown word) every one. */
+function namesOf(argv: readonly string[]): readonly CommandName[] {
+  const at = argv.findIndex((word, i) => !word.startsWith('-') && argv[i - 1] !== '--store');
+  const word = argv[at];
+  const named = COMMAND_NAMES.filter((name) => name.split(' ')[0] === word);
+  return named.length > 0 ? named : COMMAND_NAMES;
+}
+
+/** Runs what the command line asked for; given to every command by the program. */
+type Start = (asked: () => Call) => Promise<void>;
+
+/** The program with the named commands. */
+export async function createProgram(io: Io, names: readonly CommandName[], start: Start): Promise<Command> {
   const program = new Command('assay')
     .description('extract features from language models at scale, and query them')
     .option('--json', 'print one JSON document on stdout and nothing else')
@@ -72,26 +81,41 @@ export function createProgram(io: Io, orchestration: Orchestration, start: Start
     })
     .showSuggestionAfterError(true)
     .exitOverride();
-  addCommands(program, start, orchestration);
+  const commands = await Promise.all(names.map((name) => COMMANDS[name].load()));
+  names.forEach((name, i) => {
+    addCommand(program, { name, command: commands[i] as CommandDefinition }, start);
+  });
   return program;
 }
 
-function addCommands(program: Command, start: Start, orchestration: Orchestration): void {
-  program.commandsGroup('Local stack:');
-  addStackCommands(program, start, orchestration);
-  program.commandsGroup('Runs:');
-  addStartCommands(program, start, orchestration);
-  for (const add of [addRuns, addStatus, addLogs, addQuarantine, addExplain, addRm]) add(program, start);
-  program.commandsGroup('Control:');
-  addControlCommands(program, start, orchestration);
-  program.commandsGroup('Results:');
-  for (const add of [addDatasets, addDescribe, addVerify, addTop, addFind, addSql, addExport, addGc])
-    add(program, start);
-  program.commandsGroup('Models:');
-  addModel(program, start);
+function addCommand(program: Command, { name, command }: Omit<Call, 'request'>, start: Start): void {
+  program.commandsGroup(`${COMMANDS[name].group}:`);
+  const words = name.split(' ');
+  const parent = words.length > 1 ? parentOf(program, words[0] as ParentName) : program;
+  const added = parent.command(`${words.at(-1) ?? ''} ${command.arguments}`);
+  describe(added, command);
+  command.options(added);
+  const given = added.registeredArguments.length;
+  added.action((...values: unknown[]) =>
+    start(() => ({ name, command, request: command.request(values.slice(0, given), added.opts()) })),
+  );
 }
 
-async function runBody(body: CommandBody, io: Io, options: GlobalOptions): Promise<number> {
+function parentOf(program: Command, name: ParentName): Command {
+  const known = program.commands.find((command) => command.name() === name);
+  return known ?? describe(program.command(name), PARENTS[name]);
+}
+
+function describe(command: Command, text: Pick<CommandDefinition, 'description' | 'examples'>): Command {
+  const lines = text.examples.map(([line, meaning]) => `  $ ${line}\n      ${meaning}`);
+  return command.description(text.description).addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
+}
+
+async function runBody(
+  body: (context: CommandContext) => Promise<number>,
+  io: Io,
+  options: GlobalOptions,
+): Promise<number> {
   const environment = readEnvironment(io.environment);
   const output = createOutput(io, { json: options.json ?? false, colour: environment.colour });
   const storeOption = options.store ?? null;

@@ -7,7 +7,7 @@ import { setUp } from './setup.mjs';
 if (isMain(import.meta.url)) {
   await main(async () => {
     await setUp();
-    const compiled = (...names) => import(pathToFileURL(path.join(ROOT, 'dist', 'pipeline', 'files', ...names)).href);
+    const compiled = (name) => import(pathToFileURL(path.join(ROOT, 'dist', 'pipeline', 'files', name)).href);
     const { runFileJsonSchema, writeJsonSchema } = await compiled('json-schema.js');
     const { trainingFileJsonSchema } = await compiled('training-file.js');
     const file = (name) => path.join(ROOT, 'schemas', 'json-schema', `${name}.schema.json`);

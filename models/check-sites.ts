@@ -10,7 +10,7 @@ import type { TensorValue } from '../runtime/session.js';
 import type { EngineConfig } from '../schemas/stored.js';
 import { makeFeeds } from './feeds.js';
 import { loadModel, prepareModel } from './model-session.js';
-import type { OpenedModel } from './open-model.js';
+import { placeOf, type OpenedModel } from './open-model.js';
 
 /** Allowed error of float32 values; observed are up to 1e-6. Half precision keeps 11 bits. */
 const TOLERANCE = 2e-5;
@@ -34,8 +34,7 @@ export async function checkSites(
   );
   const names = [...new Set(identities.flatMap(({ sites }) => sites))];
   if (names.length === 0) return [];
-  const [, ...external] = summary.files;
-  const prepared = await prepareModel({ onnx: path, external }, names);
+  const prepared = await prepareModel(placeOf({ path, summary }), names);
   const model = await loadModel(prepared, engine);
   try {
     const [rows, length] = contextShape(graphOf(whole), summary);

@@ -18,6 +18,8 @@ export interface ModelFile {
   readonly path: string;
   readonly bytes: number;
   readonly sha256: string;
+  /** The bytes of a graph that was written in memory: then `path` is the folder that it was written for. */
+  readonly content?: Uint8Array;
 }
 
 /** Greatest size of an ONNX file: the limit of protobuf and of Node's readFile. Larger models keep weights outside. */
@@ -28,6 +30,8 @@ const MAX_LOCATION = 1024;
 const MAX_UNUSED_BYTES = 2 ** 36;
 /** Where a Hugging Face-style folder has its model, in order of preference. */
 const FOLDER_PLACES: readonly string[] = ['model.onnx', path.join('onnx', 'model.onnx')];
+/** What a graph that was written in memory is called among its model's files. */
+const WRITTEN_NAME = 'model.onnx';
 
 /** The ONNX file that a path means: the file itself, or `model.onnx` / `onnx/model.onnx` in a folder. @throws InputError */
 export async function locateModel(given: string): Promise<string> {
@@ -39,9 +43,32 @@ export async function locateModel(given: string): Promise<string> {
     if ((await statOrNull(candidate))?.isFile()) return candidate;
   }
   throw new InputError(
-    `Expected ${FOLDER_PLACES.join(' or ')} in the folder "${given}", found neither. Export the model into it, or give the path of the .onnx file.`,
+    `Expected ${FOLDER_PLACES.join(' or ')} in the folder "${given}", or config.json with safetensors, found neither. Export the model into it, or give the path of the .onnx file.`,
     { path: given },
   );
+}
+
+/**
+ * The folder with config.json and without an ONNX file that a path means: its graph is written by us (models/folder); null where
+ * the path means an ONNX file.
+ */
+export async function locateFolder(given: string): Promise<string | null> {
+  if (!(await statOrNull(given))?.isDirectory()) return null;
+  for (const place of FOLDER_PLACES) if ((await statOrNull(path.resolve(given, place)))?.isFile()) return null;
+  return (await statOrNull(path.resolve(given, 'config.json')))?.isFile() ? path.resolve(given) : null;
+}
+
+/** The files of a model whose graph was written in memory: the graph, then its weights in the order given. */
+export async function writtenFiles(
+  folder: string,
+  onnx: Uint8Array,
+  weights: readonly { readonly location: string; readonly path: string }[],
+): Promise<ModelFile[]> {
+  const graph = { location: WRITTEN_NAME, path: folder, bytes: onnx.length, sha256: sha256Hex(onnx), content: onnx };
+  const files: ModelFile[] = [graph];
+  for (const { location, path: file } of weights)
+    files.push({ location, path: file, bytes: (await stat(file)).size, sha256: await hashFile(file) });
+  return files;
 }
 
 /** The bytes of an ONNX file. @throws InputError where it cannot be read or is larger than protobuf allows */

@@ -21,6 +21,8 @@ import { readOnnxFile } from './model-files.js';
 /** Where a model's files lie on this machine; not necessarily under the names that the ONNX file uses. */
 export interface ModelPlace {
   readonly onnx: string;
+  /** The graph's bytes, where they lie in no file. */
+  readonly content?: Uint8Array;
   readonly external: readonly { readonly location: string; readonly path: string }[];
   /** The tensors that the model's edits read, by digest; left out where it has none. */
   readonly editValues?: Readonly<Record<string, string>>;
@@ -64,7 +66,7 @@ export async function prepareModel(
   patterns: readonly string[],
   { extra = [], edits }: PrepareOptions = {},
 ): Promise<PreparedModel> {
-  const file = await readOnnxFile(place.onnx);
+  const file = place.content ?? (await readOnnxFile(place.onnx));
   const model = flattenModel(decodeModel(file));
   const resolved = resolveSites(model);
   const sites = chooseSites(patterns, resolved);
@@ -133,8 +135,8 @@ function mapWeights(
   place: ModelPlace,
 ): { proto: Uint8Array; externalFolder: string } {
   const paths = new Map(place.external.map(({ location, path: at }) => [location, path.resolve(at)]));
-  const onnx = path.resolve(place.onnx);
-  const externalFolder = commonFolder([onnx, ...paths.values()]);
+  const onnx = place.content ? null : path.resolve(place.onnx);
+  const externalFolder = commonFolder([...(onnx === null ? [] : [onnx]), ...paths.values()]);
   const below = (at: string): string => path.relative(externalFolder, at).split(path.sep).join('/');
   const moved = relocate(model, (location) => {
     const at = paths.get(location);
@@ -144,11 +146,8 @@ function mapWeights(
       { location },
     );
   });
-  const mapped = referStoredWeights(moved, {
-    file,
-    location: below(onnx),
-    leastBytes: MAPPED_BYTES,
-  });
+  const mapped =
+    onnx === null ? moved : referStoredWeights(moved, { file, location: below(onnx), leastBytes: MAPPED_BYTES });
   return { proto: joinChunks(encodeModel(mapped)), externalFolder };
 }
 

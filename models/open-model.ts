@@ -7,8 +7,10 @@ import { dataTypeName } from '../core/onnx/data-type.js';
 import type { GraphProto, ModelProto } from '../core/onnx/proto.js';
 import { resolveSites, type ModelSites, type Site, type UnresolvedSite } from '../core/hooks/sites.js';
 import { InputError } from '../schemas/errors.js';
+import { writeFolderModel } from './folder/folder-model.js';
 import { inputRole, type ModelInput } from './feeds.js';
-import { locateModel, modelFiles, readOnnxFile, type ModelFile } from './model-files.js';
+import type { ModelPlace } from './model-session.js';
+import { locateFolder, locateModel, modelFiles, readOnnxFile, writtenFiles, type ModelFile } from './model-files.js';
 import { modelDigest } from './model-digest.js';
 
 /** What is in a model's graph, wherever its weights are. */
@@ -18,7 +20,7 @@ export interface ModelStructure {
   readonly width: number;
   /** Rows of the token embedding. */
   readonly vocab: number;
-  /** Tokens that fit, where a learned position table is visible; null where none is. */
+  /** Tokens that fit, where a learned position table is visible or config.json says it; null where neither is. */
   readonly maxPositions: number | null;
   readonly norm: 'pre' | 'post';
   /** Null where not found or not the same in every block. */
@@ -43,6 +45,8 @@ export interface ModelSummary extends ModelStructure {
   readonly digest: string;
   /** The ONNX file, then external data by location. */
   readonly files: readonly ModelFile[];
+  /** The family whose graph we wrote for a folder of config.json and safetensors; null for an ONNX file. */
+  readonly family: string | null;
 }
 
 export interface OpenedModel {
@@ -57,17 +61,21 @@ export interface OpenedModel {
 const LIMITS = { opset: 26, oldestOpset: 7, ir: 13 } as const;
 
 /**
- * The model in a file or in a Hugging Face-style folder.
+ * The model in a file or in a Hugging Face-style folder: the ONNX file in it, or the graph that we write for its safetensors.
  * @throws InputError where it is no ONNX model, too new, of unknown structure, needs unknown inputs or other files
  */
 export async function openModel(given: string): Promise<OpenedModel> {
-  const path = await locateModel(given);
-  const bytes = await readOnnxFile(path);
+  const folder = await locateFolder(given);
+  const written = folder === null ? null : await writeFolderModel(folder);
+  const path = folder ?? (await locateModel(given));
+  const bytes = written?.onnx ?? (await readOnnxFile(path));
   const model = inFile(path, () => flattenModel(decodeModel(bytes)));
   inFile(path, () => checkVersions(model));
-  const files = await modelFiles(path, bytes, model);
+  const files = written ? await writtenFiles(path, bytes, written.weights) : await modelFiles(path, bytes, model);
   const structure = inFile(path, () => readStructure(model));
-  return { path, bytes, model, summary: { digest: modelDigest(files), files, ...structure } };
+  const maxPositions = written?.maxPositions ?? structure.maxPositions;
+  const family = written?.family ?? null;
+  return { path, bytes, model, summary: { digest: modelDigest(files), files, ...structure, maxPositions, family } };
 }
 
 /** What is in a model's graph. @throws InputError where it is too new, of unknown structure, or needs unknown inputs */
@@ -79,6 +87,12 @@ export function readStructure(model: ModelProto): ModelStructure {
   const producer = [model.producerName, model.producerVersion].filter((text) => text).join(' ');
   const outputs = graphOf(model).output.map((info) => info.name ?? '');
   return { ...structure, inputs, outputs, opset, ir, producer };
+}
+
+/** Where an opened model's files lie, for loading it. */
+export function placeOf({ path, summary }: Pick<OpenedModel, 'path' | 'summary'>): ModelPlace {
+  const [graph, ...external] = summary.files;
+  return { onnx: path, external, ...(graph?.content && { content: graph.content }) };
 }
 
 /** Runs a check and names the file in what it throws. */

@@ -11,7 +11,7 @@ import type { EngineConfig } from '../schemas/stored.js';
 import { NO_EDITS } from './edits.js';
 import { makeFeeds } from './feeds.js';
 import { loadModel, prepareModel } from './model-session.js';
-import type { OpenedModel } from './open-model.js';
+import { placeOf, type OpenedModel } from './open-model.js';
 
 export interface ProbeOptions {
   readonly sites: readonly string[];
@@ -28,8 +28,7 @@ export interface ProbeOptions {
  */
 export async function probeModel(opened: Pick<OpenedModel, 'path' | 'summary'>, options: ProbeOptions): Promise<void> {
   const { path, summary } = opened;
-  const [, ...external] = summary.files;
-  const prepared = await prepareModel({ onnx: path, external }, options.sites, {
+  const prepared = await prepareModel(placeOf(opened), options.sites, {
     edits: options.edits ?? NO_EDITS,
   });
   const model = await loadModel(prepared, options.engine).catch((error: unknown) => {

@@ -15,7 +15,7 @@ import { NO_EDITS, resolveEdits, type ResolvedEdits } from './edits.js';
 import { checkSites, requireIdentities } from './check-sites.js';
 import { makeFeeds } from './feeds.js';
 import { loadModel, prepareModel } from './model-session.js';
-import { openModel, type OpenedModel } from './open-model.js';
+import { openModel, placeOf, type OpenedModel } from './open-model.js';
 
 export interface RunModelOptions {
   /** Site names or patterns. */
@@ -105,12 +105,11 @@ interface PassOptions extends Pick<RunModelOptions, 'hooks' | 'engine'> {
 }
 
 async function computeSites(
-  { path, summary }: OpenedModel,
+  opened: OpenedModel,
   { ids, length }: IdRows,
   { hooks, logits, edits, engine }: PassOptions,
 ): Promise<Map<string, TensorValue>> {
-  const [, ...external] = summary.files;
-  const prepared = await prepareModel({ onnx: path, external }, hooks, { extra: logits, edits });
+  const prepared = await prepareModel(placeOf(opened), hooks, { extra: logits, edits });
   const { session, inputs, outputs } = await loadModel(prepared, engine);
   try {
     const results = await session.run(makeFeeds(inputs, ids, length), [...new Set(outputs)]);
@@ -199,7 +198,7 @@ function checkRows({ ids, length }: IdRows, { summary }: OpenedModel): void {
   checkIds(ids, summary.vocab);
   if (summary.maxPositions === null || length <= summary.maxPositions) return;
   throw new InputError(
-    `Expected rows of at most ${summary.maxPositions} ids (the model's position table), found ${length}. Cut the rows.`,
+    `Expected rows of at most ${summary.maxPositions} ids (what the model's positions allow), found ${length}. Cut the rows.`,
     { length, maxPositions: summary.maxPositions },
   );
 }

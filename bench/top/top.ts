@@ -9,7 +9,7 @@ import { createFileStore } from '../../storage/objects/file-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import { newCounters, readBatches } from '../../storage/scan/batch-reader.js';
-import { renderExamples } from '../../reading/dictionary/contexts.js';
+import { renderExamples } from '../../reading/dictionary/rendered-examples.js';
 import { openDictionary, type Dictionary, type DictionaryObjects } from '../../reading/dictionary/dictionary.js';
 import { planRanges } from '../../storage/scan/planner.js';
 import { meets, type BenchRow } from '../row.js';

@@ -1,16 +1,10 @@
 // `assay cancel`: tells a run's workflow.
-import type { Command } from 'commander';
-import { addCommand, type CommandContext, type Start } from '../command.js';
+import { defineCommand } from '../command.js';
 
-export interface CancelOptions {
-  readonly run: string;
-}
-
-export type CancelAction = (options: CancelOptions, context: CommandContext) => Promise<number>;
-
-export function addCancel(program: Command, start: Start, act: CancelAction): void {
-  addCommand(program, 'cancel <run>', {
-    description: 'end a run; what is committed stays, `resume` goes on from it',
-    examples: [['assay cancel kjv', 'waits until the workers have let go']],
-  }).action((run: string) => start((context) => act({ run }, context)));
-}
+export const cancel = defineCommand({
+  arguments: '<run>',
+  description: 'end a run; what is committed stays, `resume` goes on from it',
+  examples: [['assay cancel kjv', 'waits until the workers have let go']],
+  request: ([run]) => ({ run }),
+  run: async (request, context) => (await import('../orchestration/control.js')).cancel(request, context),
+});

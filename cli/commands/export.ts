@@ -1,40 +1,42 @@
 // `assay export`: a dataset as files that other programs read.
 import { resolve } from 'node:path';
-import { Option, type Command } from 'commander';
-import { exportDocument } from '../../schemas/documents/results.js';
+import { Option } from 'commander';
+import { exportDocument } from '../../schemas/documents/datasets.js';
 import { EXIT } from '../../schemas/exit.js';
-import { addCommand, type CommandContext, type Start } from '../command.js';
-import { pinDataset } from '../../reading/datasets/datasets.js';
+import { pinDataset } from '../../reading/datasets/pinned.js';
+import { defineCommand, type CommandContext } from '../command.js';
 import { growingText } from '../render/dataset-text.js';
 import { bytesText, countText } from '../render/quantities.js';
 
-export interface ExportOptions {
+interface ExportOptions {
   readonly dataset: string;
   readonly to: 'parquet';
-  readonly out: string | undefined;
+  readonly out?: string;
 }
 
-export function addExport(program: Command, start: Start): void {
-  addCommand(program, 'export <dataset>', {
-    description: 'write a dataset as files that other programs read',
-    examples: [
-      ['assay export kjv/kjv-l2/features --to parquet', 'into the folder kjv-kjv-l2-features'],
-      ['assay export kjv/documents --to parquet --out docs', 'into the folder docs'],
-    ],
-  })
-    .addOption(new Option('--to <format>', 'format of the files').choices(['parquet']).makeOptionMandatory())
-    .option('--out <folder>', 'where to (default: a folder named for the dataset)')
-    .action((dataset: string, flags: { to: 'parquet'; out?: string }) =>
-      start((context) => exportDataset({ dataset, to: flags.to, out: flags.out }, context)),
-    );
-}
+export const exportCommand = defineCommand({
+  arguments: '<dataset>',
+  description: 'write a dataset as files that other programs read',
+  examples: [
+    ['assay export kjv/kjv-l2/features --to parquet', 'into the folder kjv-kjv-l2-features'],
+    ['assay export kjv/documents --to parquet --out docs', 'into the folder docs'],
+  ],
+  options: (command) => {
+    command
+      .addOption(new Option('--to <format>', 'format of the files').choices(['parquet']).makeOptionMandatory())
+      .option('--out <folder>', 'where to (default: a folder named for the dataset)');
+  },
+  request: ([dataset], flags: Omit<ExportOptions, 'dataset'>) => ({ ...flags, dataset }),
+  run: exportDataset,
+});
 
 async function exportDataset(options: ExportOptions, context: CommandContext): Promise<number> {
   const { output, io } = context;
   const store = await context.openStore();
   const snapshot = await pinDataset(store, options.dataset);
   const folder = resolve(io.cwd, options.out ?? options.dataset.replaceAll('/', '-'));
-  const { exportTables } = await import('../../reading/sql/export.js');
+  // Loaded on demand: help does not need DuckDB's native library.
+  const { exportTables } = await import('../../reading/export/export.js');
   const files = await exportTables(store, snapshot, { folder, signal: io.signal });
   const document = { dataset: snapshot.dataset, snapshot: snapshot.version, folder, files };
   output.result(exportDocument, document, () =>

@@ -1,41 +1,40 @@
 // `assay find`: the features that fire on a text.
 import { join } from 'node:path';
-import type { Command } from 'commander';
-import { findDocument } from '../../schemas/documents/results.js';
+import { findDocument } from '../../schemas/documents/features.js';
 import { EXIT } from '../../schemas/exit.js';
 import { InputError } from '../../schemas/errors.js';
-import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
-import { resolveDictionary } from '../../reading/datasets/datasets.js';
+import { resolveDictionary } from '../../reading/datasets/pinned.js';
+import { defineCommand, wholeNumber, type CommandContext } from '../command.js';
 import { findText } from '../render/top-text.js';
 
-export interface FindOptions {
+interface FindOptions {
   readonly dict: string;
   readonly text: string;
   /** Features shown per token. */
   readonly k: number;
 }
 
-export function addFind(program: Command, start: Start): void {
-  addCommand(program, 'find <dict> <text>', {
-    description: 'the features that fire on a text, token by token',
-    examples: [
-      ['assay find kjv-l2 "In the beginning God created the heaven"', 'the five strongest of each token'],
-      ['assay find kjv-l2 "And it came to pass" --json', 'all of them'],
-    ],
-  })
-    .option('--k <n>', 'features shown per token, strongest first', wholeNumber(1), 5)
-    .action((dict: string, text: string, flags: { k: number }) =>
-      start((context) => find({ dict, text, ...flags }, context)),
-    );
-}
+export const find = defineCommand({
+  arguments: '<dict> <text>',
+  description: 'the features that fire on a text, token by token',
+  examples: [
+    ['assay find kjv-l2 "In the beginning God created the heaven"', 'the five strongest of each token'],
+    ['assay find kjv-l2 "And it came to pass" --json', 'all of them'],
+  ],
+  options: (command) => {
+    command.option('--k <n>', 'features shown per token, strongest first', wholeNumber(1), 5);
+  },
+  request: ([dict, text], flags: Pick<FindOptions, 'k'>) => ({ ...flags, dict, text }),
+  run: showFound,
+});
 
-async function find(options: FindOptions, context: CommandContext): Promise<number> {
+async function showFound(options: FindOptions, context: CommandContext): Promise<number> {
   const { output, io, environment } = context;
   const { text, k } = options;
   if (text === '') throw new InputError('Expected a text, found an empty one; give some words.');
   const store = await context.openStore();
   const name = await resolveDictionary(store, options.dict);
-  // Loaded on demand: it brings ONNX Runtime with it.
+  // Loaded on demand: help does not need ONNX Runtime.
   const { findFeatures } = await import('../../reading/find/find.js');
   const cacheFolder = join(environment.cacheFolder, 'cache');
   const document = await findFeatures(store, { name, text, cacheFolder, signal: io.signal });

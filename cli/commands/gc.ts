@@ -1,26 +1,27 @@
 // `assay gc`: what no run and no ref needs any more.
-import type { Command } from 'commander';
-import { gcDocument } from '../../schemas/documents/results.js';
+import { gcDocument } from '../../schemas/documents/datasets.js';
 import { EXIT } from '../../schemas/exit.js';
-import { applyGarbage, planGarbage } from '../../storage/gc/collect-garbage.js';
-import { addCommand, type CommandContext, type Start } from '../command.js';
 import { listRunSummaries } from '../../reading/runs/run-summaries.js';
+import { applyGarbage, planGarbage } from '../../storage/gc/collect-garbage.js';
 import { hasEnded } from '../../storage/records/run-history.js';
+import { defineCommand, type CommandContext } from '../command.js';
 import { garbageText } from '../render/dataset-text.js';
 
-export function addGc(program: Command, start: Start): void {
-  addCommand(program, 'gc', {
-    description: 'list what no run and no ref needs any more; objects younger than 24 hours are spared',
-    examples: [
-      ['assay gc', 'only look'],
-      ['assay gc --apply', 'delete it; refused while a run is active'],
-    ],
-  })
-    .option('--apply', 'delete it', false)
-    .action((options: { apply: boolean }) => start((context) => gc(options.apply, context)));
-}
+export const gc = defineCommand({
+  arguments: '',
+  description: 'list what no run and no ref needs any more; objects younger than 24 hours are spared',
+  examples: [
+    ['assay gc', 'only look'],
+    ['assay gc --apply', 'delete it; refused while a run is active'],
+  ],
+  options: (command) => {
+    command.option('--apply', 'delete it', false);
+  },
+  request: (_, flags: { readonly apply: boolean }) => flags,
+  run: collect,
+});
 
-async function gc(apply: boolean, context: CommandContext): Promise<number> {
+async function collect({ apply }: { readonly apply: boolean }, context: CommandContext): Promise<number> {
   const { output, io } = context;
   const store = await context.openStore();
   const plan = await planGarbage(store, { nowMs: Date.now() });

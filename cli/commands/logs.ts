@@ -1,32 +1,31 @@
 // `assay logs`: what happened to a run.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Command } from 'commander';
 import { logsDocument } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
 import { readEvents } from '../../storage/records/events.js';
-import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
-import { findLocalConfig } from '../local-config.js';
 import { findRun } from '../../storage/records/run-history.js';
+import { defineCommand, wholeNumber, type CommandContext } from '../command.js';
+import { findLocalConfig } from '../local-config.js';
 import { eventsText } from '../render/run-text.js';
 
-export interface LogsOptions {
+interface LogsOptions {
   readonly run: string;
-  readonly last: number | undefined;
+  readonly last?: number;
 }
 
-export function addLogs(program: Command, start: Start): void {
-  addCommand(program, 'logs <run>', {
-    description: 'what happened to a run: its stored events, oldest first; their chain of digests is checked',
-    examples: [['assay logs kjv --last 20', 'the newest twenty events']],
-  })
-    .option('--last <n>', 'only the newest n events', wholeNumber(1))
-    .action((run: string, options: { last?: number }) =>
-      start((context) => logs({ run, last: options.last }, context)),
-    );
-}
+export const logs = defineCommand({
+  arguments: '<run>',
+  description: 'what happened to a run: its stored events, oldest first; their chain of digests is checked',
+  examples: [['assay logs kjv --last 20', 'the newest twenty events']],
+  options: (command) => {
+    command.option('--last <n>', 'only the newest n events', wholeNumber(1));
+  },
+  request: ([run], flags: Omit<LogsOptions, 'run'>) => ({ ...flags, run }),
+  run: showLogs,
+});
 
-async function logs(options: LogsOptions, context: CommandContext): Promise<number> {
+async function showLogs(options: LogsOptions, context: CommandContext): Promise<number> {
   const store = await context.openStore();
   const run = await findRun(store, options.run);
   const all = await readEvents(store, run);

@@ -1,17 +1,16 @@
 // `assay model train`: trains the language models of a training file, resumes what was begun, skips what is finished.
 import os from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Command } from 'commander';
-import { modelTrainDocument } from '../../schemas/documents/results.js';
+import { modelTrainDocument } from '../../schemas/documents/models.js';
 import { EXIT } from '../../schemas/exit.js';
 import type { TrainingFile } from '../../schemas/training-file.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { addCommand, type CommandContext, type Start } from '../command.js';
 import type { TrainedSummary } from '../../pipeline/execute/training-summary.js';
+import { defineCommand, type CommandContext } from '../command.js';
 import { Reporter } from '../training/reporter.js';
 import { trainText } from '../render/train-text.js';
 
-export interface ModelTrainOptions {
+interface ModelTrainOptions {
   /** Path of the training file, as given. */
   readonly file: string;
   readonly dryRun: boolean;
@@ -21,22 +20,23 @@ export interface ModelTrainOptions {
   readonly out: string | undefined;
 }
 
-export function addModelTrain(model: Command, start: Start): void {
-  addCommand(model, 'train <config.yaml>', {
-    description: 'train small language models; running it again goes on where it was stopped',
-    examples: [
-      ['assay model train examples/tiny-lm/train.yaml --out models', 'trains, then copies the models'],
-      ['assay model train train.yaml --dry-run', 'sizes, tokens and memory; writes nothing'],
-      ['assay model train train.yaml --only small', 'one model of the list'],
-    ],
-  })
-    .option('--dry-run', 'say what would be trained and what is done; writes nothing', false)
-    .option('--only <name>', 'train this model of the list alone')
-    .option('--out <dir>', 'copy finished models to DIR/MODEL')
-    .action((file: string, options: Omit<ModelTrainOptions, 'file'>) =>
-      start((context) => train({ ...options, file }, context)),
-    );
-}
+export const trainModels = defineCommand({
+  arguments: '<config.yaml>',
+  description: 'train small language models; running it again goes on where it was stopped',
+  examples: [
+    ['assay model train examples/tiny-lm/train.yaml --out models', 'trains, then copies the models'],
+    ['assay model train train.yaml --dry-run', 'sizes, tokens and memory; writes nothing'],
+    ['assay model train train.yaml --only small', 'one model of the list'],
+  ],
+  options: (command) => {
+    command
+      .option('--dry-run', 'say what would be trained and what is done; writes nothing', false)
+      .option('--only <name>', 'train this model of the list alone')
+      .option('--out <dir>', 'copy finished models to DIR/MODEL');
+  },
+  request: ([file], flags: Omit<ModelTrainOptions, 'file'>) => ({ ...flags, file }),
+  run: train,
+});
 
 async function train(options: ModelTrainOptions, context: CommandContext): Promise<number> {
   const { loadTrainingFile } = await import('../../pipeline/files/training-file.js');

@@ -1,48 +1,56 @@
 // `assay model vjp`: the backward graph of a model as a model of its own.
 import { resolve } from 'node:path';
-import type { Command } from 'commander';
-import { modelVjpDocument } from '../../schemas/documents/results.js';
+import { modelVjpDocument } from '../../schemas/documents/models.js';
 import { EXIT } from '../../schemas/exit.js';
-import { addCommand, commaList, type CommandContext, type Start } from '../command.js';
+import { commaList, defineCommand, type CommandContext } from '../command.js';
 
 interface ModelVjpOptions {
+  readonly file: string;
   readonly output: readonly string[];
   readonly wrt: readonly string[];
   readonly stop: readonly string[];
   readonly out: string;
 }
 
-export function addModelVjp(model: Command, start: Start): void {
-  const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, ...commaList(text)];
-  addCommand(model, 'vjp <file>', {
-    description: 'write the backward graph of a model as a model: inputs cotangent.T, outputs grad.SITE',
-    examples: [
-      [
-        'assay model vjp model.onnx --output logits --wrt "blocks.*.hook_resid_post" --out vjp.onnx',
-        'gradients of sum(logits · cotangent.logits) by every block output',
-      ],
+export const differentiateModel = defineCommand({
+  arguments: '<file>',
+  description: 'write the backward graph of a model as a model: inputs cotangent.T, outputs grad.SITE',
+  examples: [
+    [
+      'assay model vjp model.onnx --output logits --wrt "blocks.*.hook_resid_post" --out vjp.onnx',
+      'gradients of sum(logits · cotangent.logits) by every block output',
     ],
-  })
-    .requiredOption(
-      '--output <list>',
-      'an output of the model (logits for the first) or a site, separated by commas; repeatable',
-      collect,
-    )
-    .requiredOption(
-      '--wrt <list>',
-      'sites to differentiate by, separated by commas; * matches any layer; repeatable',
-      collect,
-    )
-    .option('--stop <list>', 'sites that count as constants: nothing flows back through them; repeatable', collect, [])
-    .requiredOption('--out <file>', 'the ONNX file to write; large weights go to FILE.data beside it')
-    .action((file: string, options: ModelVjpOptions) => start((context) => vjp(file, options, context)));
-}
+  ],
+  options: (command) => {
+    const collect = (text: string, before: readonly string[] = []): readonly string[] => [
+      ...before,
+      ...commaList(text),
+    ];
+    command
+      .requiredOption(
+        '--output <list>',
+        'an output of the model (logits for the first) or a site, separated by commas; repeatable',
+        collect,
+      )
+      .requiredOption(
+        '--wrt <list>',
+        'sites to differentiate by, separated by commas; * matches any layer; repeatable',
+        collect,
+      )
+      .option(
+        '--stop <list>',
+        'sites that count as constants: nothing flows back through them; repeatable',
+        collect,
+        [],
+      )
+      .requiredOption('--out <file>', 'the ONNX file to write; large weights go to FILE.data beside it');
+  },
+  request: ([file], flags: Omit<ModelVjpOptions, 'file'>) => ({ ...flags, file }),
+  run: vjp,
+});
 
-async function vjp(
-  file: string,
-  { output, wrt, stop, out }: ModelVjpOptions,
-  context: CommandContext,
-): Promise<number> {
+async function vjp(options: ModelVjpOptions, context: CommandContext): Promise<number> {
+  const { file, output, wrt, stop, out } = options;
   const { writeVjp } = await import('../../models/vjp.js');
   const at = (path: string): string => resolve(context.io.cwd, path);
   const written = await writeVjp(at(file), { outputs: output, wrt, stop, out: at(out) });

@@ -1,71 +1,20 @@
 // `assay schedule …`: runs that start by the clock. Parses and calls; Temporal keeps the schedules.
-import { InvalidArgumentError, Option, type Command } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { InputError } from '../../schemas/errors.js';
 import type { ResumeMode } from '../../schemas/messages.js';
-import { addCommand, type CommandContext, type Start } from '../command.js';
+import { defineCommand, type CommandDefinition } from '../command.js';
+import {
+  OVERLAP_POLICIES,
+  RESUME_MODES,
+  type OverlapPolicy,
+  type ScheduleActions,
+  type ScheduleCreateOptions,
+} from '../orchestration/requests.js';
 
-export const OVERLAP_POLICIES = ['skip', 'buffer-one', 'buffer-all', 'cancel-other', 'allow-all'] as const;
-export type OverlapPolicy = (typeof OVERLAP_POLICIES)[number];
-
-export interface ScheduleCreateOptions {
-  /** Path of the run file whose name holds {{date}} or {{hour}}. */
-  readonly file: string;
-  /** Name of the schedule; undefined: made from the run's name. */
-  readonly id: string | undefined;
-  readonly cron: string | undefined;
-  readonly everyMs: number | undefined;
-  readonly timeZone: string;
-  readonly overlap: OverlapPolicy;
-  readonly jitterMs: number;
-  /** How late a missed start may still be made up for. */
-  readonly catchUpMs: number | undefined;
-  readonly paused: boolean;
+/** Loaded on demand: help does not need Temporal's client. */
+async function actions(): Promise<ScheduleActions> {
+  return (await import('../orchestration/schedules.js')).schedules;
 }
-
-export interface ScheduleBackfillOptions {
-  readonly id: string;
-  readonly fromMs: number;
-  readonly toMs: number;
-  readonly mode: ResumeMode;
-}
-
-export interface ScheduleActions {
-  create(options: ScheduleCreateOptions, context: CommandContext): Promise<number>;
-  list(context: CommandContext): Promise<number>;
-  show(id: string, context: CommandContext): Promise<number>;
-  pause(id: string, context: CommandContext): Promise<number>;
-  unpause(id: string, context: CommandContext): Promise<number>;
-  trigger(id: string, context: CommandContext): Promise<number>;
-  backfill(options: ScheduleBackfillOptions, context: CommandContext): Promise<number>;
-  delete(id: string, context: CommandContext): Promise<number>;
-}
-
-export function addSchedule(program: Command, start: Start, actions: ScheduleActions): void {
-  const schedule = addCommand(program, 'schedule', {
-    description: 'runs that start by the clock',
-    examples: [
-      ['assay schedule create nightly.yaml --cron "0 2 * * *"', 'the name in nightly.yaml holds {{date}}'],
-      ['assay schedule list', 'all schedules of this store'],
-    ],
-  });
-  addCreate(schedule, start, actions);
-  addList(schedule, start, actions);
-  addBackfill(schedule, start, actions);
-  for (const { name, description } of ON_ONE) {
-    addCommand(schedule, `${name} <schedule>`, {
-      description,
-      examples: [[`assay schedule ${name} nightly`, description]],
-    }).action((id: string) => start((context) => actions[name](id, context)));
-  }
-}
-
-const ON_ONE = [
-  { name: 'show', description: 'what a schedule starts, when, and how its last runs ended' },
-  { name: 'pause', description: 'start no more runs until `unpause`; runs that are active go on' },
-  { name: 'unpause', description: 'start runs again' },
-  { name: 'trigger', description: 'start one run now' },
-  { name: 'delete', description: 'forget a schedule; its runs and their results stay' },
-] as const;
 
 interface CreateFlags {
   id?: string;
@@ -78,28 +27,29 @@ interface CreateFlags {
   paused: boolean;
 }
 
-function addCreate(schedule: Command, start: Start, actions: ScheduleActions): void {
-  addCommand(schedule, 'create <run.yaml>', {
-    description: 'start the run file by the clock; its name must hold {{date}} or {{hour}}',
-    examples: [
-      ['assay schedule create nightly.yaml --cron "0 2 * * *" --time-zone Europe/Berlin', 'each night at two'],
-      ['assay schedule create hourly.yaml --every 1h --jitter 5m', 'each hour, up to five minutes later'],
-    ],
-  })
-    .option('--id <name>', 'name of the schedule (default: from the run file)')
-    .addOption(new Option('--cron <expression>', 'five fields: minute hour day month weekday').conflicts('every'))
-    .addOption(new Option('--every <duration>', 'a time between starts: 30m, 1h, 1d').argParser(duration))
-    .option('--time-zone <zone>', 'IANA name in which times and {{date}} are meant', 'UTC')
-    .addOption(
-      new Option('--overlap <policy>', 'when the run before has not ended').choices(OVERLAP_POLICIES).default('skip'),
-    )
-    .option('--jitter <duration>', 'start up to so much later, drawn for each start', duration, 0)
-    .option('--catch-up <duration>', 'how late a missed start is still made up for', duration)
-    .option('--paused', 'do not start runs before `unpause`', false)
-    .action((file: string, flags: CreateFlags) =>
-      start((context) => actions.create(createOptions(file, flags), context)),
-    );
-}
+export const createSchedule = defineCommand({
+  arguments: '<run.yaml>',
+  description: 'start the run file by the clock; its name must hold {{date}} or {{hour}}',
+  examples: [
+    ['assay schedule create nightly.yaml --cron "0 2 * * *" --time-zone Europe/Berlin', 'each night at two'],
+    ['assay schedule create hourly.yaml --every 1h --jitter 5m', 'each hour, up to five minutes later'],
+  ],
+  options: (command) => {
+    command
+      .option('--id <name>', 'name of the schedule (default: from the run file)')
+      .addOption(new Option('--cron <expression>', 'five fields: minute hour day month weekday').conflicts('every'))
+      .addOption(new Option('--every <duration>', 'a time between starts: 30m, 1h, 1d').argParser(duration))
+      .option('--time-zone <zone>', 'IANA name in which times and {{date}} are meant', 'UTC')
+      .addOption(
+        new Option('--overlap <policy>', 'when the run before has not ended').choices(OVERLAP_POLICIES).default('skip'),
+      )
+      .option('--jitter <duration>', 'start up to so much later, drawn for each start', duration, 0)
+      .option('--catch-up <duration>', 'how late a missed start is still made up for', duration)
+      .option('--paused', 'do not start runs before `unpause`', false);
+  },
+  request: ([file], flags: CreateFlags) => createOptions(file, flags),
+  run: async (request, context) => (await actions()).create(request, context),
+});
 
 function createOptions(file: string, flags: CreateFlags): ScheduleCreateOptions {
   const { id, cron, every, timeZone, overlap, jitter, catchUp, paused } = flags;
@@ -132,35 +82,50 @@ function checkTimeZone(timeZone: string): void {
   }
 }
 
-function addList(schedule: Command, start: Start, actions: ScheduleActions): void {
-  addCommand(schedule, 'list', {
-    description: 'all schedules of this store',
-    examples: [['assay schedule list --json', 'one JSON document']],
-  }).action(() => start((context) => actions.list(context)));
-}
+export const listSchedules = defineCommand({
+  arguments: '',
+  description: 'all schedules of this store',
+  examples: [['assay schedule list --json', 'one JSON document']],
+  request: () => null,
+  run: async (_, context) => (await actions()).list(context),
+});
 
-function addBackfill(schedule: Command, start: Start, actions: ScheduleActions): void {
-  addCommand(schedule, 'backfill <schedule>', {
-    description: 'start the runs of past times, one by one',
-    examples: [
-      ['assay schedule backfill nightly --from 2026-11-01 --to 2026-11-08', 'a week; the end is not included'],
-    ],
-  })
-    .requiredOption('--from <time>', 'first time, ISO 8601 (UTC where it names no zone)', instant)
-    .requiredOption('--to <time>', 'end, not included', instant)
-    .addOption(
-      new Option('--mode <mode>', 'what to do again of runs that exist')
-        .choices(['missing', 'errored', 'all'])
-        .default('missing'),
-    )
-    .action((id: string, flags: { from: number; to: number; mode: ResumeMode }) =>
-      start((context) => {
-        if (flags.from >= flags.to) {
-          throw new InputError('Expected --from before --to, found the contrary; the end is not included.');
-        }
-        return actions.backfill({ id, fromMs: flags.from, toMs: flags.to, mode: flags.mode }, context);
-      }),
-    );
+export const backfillSchedule = defineCommand({
+  arguments: '<schedule>',
+  description: 'start the runs of past times, one by one',
+  examples: [['assay schedule backfill nightly --from 2026-11-01 --to 2026-11-08', 'a week; the end is not included']],
+  options: (command) => {
+    command
+      .requiredOption('--from <time>', 'first time, ISO 8601 (UTC where it names no zone)', instant)
+      .requiredOption('--to <time>', 'end, not included', instant)
+      .addOption(
+        new Option('--mode <mode>', 'what to do again of runs that exist').choices(RESUME_MODES).default('missing'),
+      );
+  },
+  request: ([id], flags: { readonly from: number; readonly to: number; readonly mode: ResumeMode }) => {
+    if (flags.from >= flags.to) {
+      throw new InputError('Expected --from before --to, found the contrary; the end is not included.');
+    }
+    return { id, fromMs: flags.from, toMs: flags.to, mode: flags.mode };
+  },
+  run: async (request, context) => (await actions()).backfill(request, context),
+});
+
+export const showSchedule = onOne('show', 'what a schedule starts, when, and how its last runs ended');
+export const pauseSchedule = onOne('pause', 'start no more runs until `unpause`; runs that are active go on');
+export const unpauseSchedule = onOne('unpause', 'start runs again');
+export const triggerSchedule = onOne('trigger', 'start one run now');
+export const deleteSchedule = onOne('delete', 'forget a schedule; its runs and their results stay');
+
+/** A command that needs nothing but a schedule's name. */
+function onOne(name: 'show' | 'pause' | 'unpause' | 'trigger' | 'delete', description: string): CommandDefinition {
+  return defineCommand({
+    arguments: '<schedule>',
+    description,
+    examples: [[`assay schedule ${name} nightly`, description]],
+    request: ([id]) => id,
+    run: async (id, context) => (await actions())[name](id, context),
+  });
 }
 
 const UNIT_MS: Readonly<Record<string, number>> = {

@@ -1,18 +1,17 @@
 // `assay status`: progress of one run, once or until it ends.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Command } from 'commander';
 import { statusDocument, suiteStatusDocument } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
-import { addCommand, type CommandContext, type Start } from '../command.js';
 import { readRunStatus, type RunStatus } from '../../reading/runs/run-status.js';
 import { readSuiteStatus, type SuiteStatus } from '../../reading/runs/suite-status.js';
 import type { SuiteRecord } from '../../schemas/suite.js';
 import { findSuite } from '../../storage/records/suites.js';
 import { findRun, hasEnded } from '../../storage/records/run-history.js';
+import { defineCommand, type CommandContext } from '../command.js';
 import { statusText } from '../render/run-text.js';
 import { suiteStatusText } from '../render/suite-text.js';
 
-export interface StatusOptions {
+interface StatusOptions {
   readonly run: string;
   readonly watch: boolean;
 }
@@ -20,22 +19,22 @@ export interface StatusOptions {
 const LOOK_MS = 2000;
 const CLEAR_SCREEN = '\u001b[2J\u001b[H';
 
-export function addStatus(program: Command, start: Start): void {
-  addCommand(program, 'status <run|suite>', {
-    description: 'progress by stage, from the store alone: done = commits, planned = the stored plan',
-    examples: [
-      ['assay status kjv', 'one look'],
-      ['assay status kjv --watch', 'every two seconds until it ends or Ctrl-C'],
-      ['assay status seeds', 'a suite: how each of its runs stands'],
-    ],
-  })
-    .option('--watch', 'print again every two seconds until the run ends', false)
-    .action((run: string, options: { watch: boolean }) =>
-      start((context) => status({ run, watch: options.watch }, context)),
-    );
-}
+export const status = defineCommand({
+  arguments: '<run>',
+  description: 'progress by stage, from the store alone: done = commits, planned = the stored plan',
+  examples: [
+    ['assay status kjv', 'one look'],
+    ['assay status kjv --watch', 'every two seconds until it ends or Ctrl-C'],
+    ['assay status seeds', 'a suite: how each of its runs stands'],
+  ],
+  options: (command) => {
+    command.option('--watch', 'print again every two seconds until the run ends', false);
+  },
+  request: ([run], flags: Omit<StatusOptions, 'run'>) => ({ ...flags, run }),
+  run: showStatus,
+});
 
-async function status(options: StatusOptions, context: CommandContext): Promise<number> {
+async function showStatus(options: StatusOptions, context: CommandContext): Promise<number> {
   const { io, output } = context;
   const store = await context.openStore();
   const suite = await findSuite(store, options.run);
@@ -53,7 +52,7 @@ async function status(options: StatusOptions, context: CommandContext): Promise<
 }
 
 async function suiteStatus(suite: SuiteRecord, options: StatusOptions, context: CommandContext): Promise<number> {
-  const { memberNames } = await import('../../pipeline/plan/suite-records.js');
+  const { memberNames } = await import('../../pipeline/files/matrix.js');
   const { io, output } = context;
   const store = await context.openStore();
   const look = (): Promise<SuiteStatus> => readSuiteStatus(store, suite, memberNames(suite));

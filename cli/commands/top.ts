@@ -1,13 +1,13 @@
 // `assay top`: the strongest examples of a feature.
-import { InvalidArgumentError, type Command } from 'commander';
-import { topDocument } from '../../schemas/documents/results.js';
+import { InvalidArgumentError } from 'commander';
+import { topDocument } from '../../schemas/documents/features.js';
 import { EXIT } from '../../schemas/exit.js';
 import { InputError } from '../../schemas/errors.js';
-import { addCommand, wholeNumber, type CommandContext, type Start } from '../command.js';
-import { resolveDictionary } from '../../reading/datasets/datasets.js';
+import { resolveDictionary } from '../../reading/datasets/pinned.js';
+import { defineCommand, wholeNumber, type CommandContext } from '../command.js';
 import { topText } from '../render/top-text.js';
 
-export interface TopOptions {
+interface TopOptions {
   readonly dict: string;
   readonly feature: number;
   /** Examples. */
@@ -16,20 +16,25 @@ export interface TopOptions {
   readonly context: number;
 }
 
-export function addTop(program: Command, start: Start): void {
-  addCommand(program, 'top <dict> <feature>', {
-    description: 'the strongest examples of a feature, with the tokens on which it fires highlighted',
-    examples: [
-      ['assay top kjv-l2 77', 'ten examples'],
-      ['assay top kjv/kjv-l2 77 --k 3 --context 40 --json', 'three, with more text, as JSON'],
-    ],
-  })
-    .option('--k <n>', 'examples', wholeNumber(1), 10)
-    .option('--context <n>', 'tokens on either side', wholeNumber(0), 16)
-    .action((dict: string, feature: string, flags: { k: number; context: number }) =>
-      start((context) => top({ dict, feature: featureNumber(feature), ...flags }, context)),
-    );
-}
+export const top = defineCommand({
+  arguments: '<dict> <feature>',
+  description: 'the strongest examples of a feature, with the tokens on which it fires highlighted',
+  examples: [
+    ['assay top kjv-l2 77', 'ten examples'],
+    ['assay top kjv/kjv-l2 77 --k 3 --context 40 --json', 'three, with more text, as JSON'],
+  ],
+  options: (command) => {
+    command
+      .option('--k <n>', 'examples', wholeNumber(1), 10)
+      .option('--context <n>', 'tokens on either side', wholeNumber(0), 16);
+  },
+  request: ([dict, feature], flags: Pick<TopOptions, 'k' | 'context'>) => ({
+    ...flags,
+    dict,
+    feature: featureNumber(feature),
+  }),
+  run: showTop,
+});
 
 function featureNumber(text: string): number {
   try {
@@ -42,11 +47,11 @@ function featureNumber(text: string): number {
   }
 }
 
-async function top(options: TopOptions, context: CommandContext): Promise<number> {
+async function showTop(options: TopOptions, context: CommandContext): Promise<number> {
   const { output, io } = context;
   const store = await context.openStore();
   const name = await resolveDictionary(store, options.dict);
-  // Loaded on demand: it brings the Arrow library with it.
+  // Loaded on demand: help does not need the Arrow library.
   const { readTop } = await import('../../reading/dictionary/top.js');
   const { document, note } = await readTop(store, { ...options, name, signal: io.signal });
   output.result(topDocument, document, () => topText(document, output));

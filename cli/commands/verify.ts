@@ -1,21 +1,21 @@
 // `assay verify`: rebuilds a dataset's digest from the stored bytes.
-import type { Command } from 'commander';
-import { verifyDocument } from '../../schemas/documents/results.js';
+import { verifyDocument } from '../../schemas/documents/datasets.js';
 import { EXIT } from '../../schemas/exit.js';
-import { addCommand, type CommandContext, type Start } from '../command.js';
-import { pinDataset } from '../../reading/datasets/datasets.js';
+import { pinDataset } from '../../reading/datasets/pinned.js';
 import { verifyDataset } from '../../reading/datasets/describe.js';
+import { defineCommand, type CommandContext } from '../command.js';
 import { verifyText } from '../render/dataset-text.js';
 import { bytesText } from '../render/quantities.js';
 
-export function addVerify(program: Command, start: Start): void {
-  addCommand(program, 'verify <dataset>', {
-    description: 'read and hash every object of a dataset; exit code 1 when anything is damaged or missing',
-    examples: [['assay verify kjv/kjv-l2/postings', 'reads the whole dataset']],
-  }).action((dataset: string) => start((context) => verify(dataset, context)));
-}
+export const verify = defineCommand({
+  arguments: '<dataset>',
+  description: 'read and hash every object of a dataset; exit code 1 when anything is damaged or missing',
+  examples: [['assay verify kjv/kjv-l2/postings', 'reads the whole dataset']],
+  request: ([dataset]) => ({ dataset }),
+  run: rehash,
+});
 
-async function verify(dataset: string, context: CommandContext): Promise<number> {
+async function rehash({ dataset }: { readonly dataset: string }, context: CommandContext): Promise<number> {
   const { output, io } = context;
   const store = await context.openStore();
   const snapshot = await pinDataset(store, dataset);

@@ -7,12 +7,9 @@ import { EXIT } from '../../schemas/exit.js';
 import { SIGNALS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { CommandContext } from '../command.js';
-import type { CancelOptions } from '../commands/cancel.js';
-import type { PauseOptions } from '../commands/pause.js';
-import type { SetOptions } from '../commands/set.js';
-import type { UnpauseOptions } from '../commands/unpause.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { findSuite } from '../../storage/records/suites.js';
+import type { SetOptions, TellOptions } from './requests.js';
 import { withTemporal } from './temporal-client.js';
 
 /** Workflow id of a run: one run of a name at a time in a store. */
@@ -41,7 +38,7 @@ export async function isActive(client: Client, workflowId: string): Promise<bool
   }
 }
 
-export async function pause(options: PauseOptions, context: CommandContext): Promise<number> {
+export async function pause(options: TellOptions, context: CommandContext): Promise<number> {
   await tell(options.run, context, (handle) => handle.signal(SIGNALS.pause, 'paused by a user'));
   return say(
     context,
@@ -50,7 +47,7 @@ export async function pause(options: PauseOptions, context: CommandContext): Pro
   );
 }
 
-export async function unpause(options: UnpauseOptions, context: CommandContext): Promise<number> {
+export async function unpause(options: TellOptions, context: CommandContext): Promise<number> {
   await tell(options.run, context, (handle) => handle.signal(SIGNALS.unpause));
   return say(context, { run: options.run, action: 'unpause' }, `${options.run} goes on.`);
 }
@@ -75,7 +72,7 @@ export async function set(options: SetOptions, context: CommandContext): Promise
 
 const CANCEL_WAIT_MS = 60_000;
 
-export async function cancel(options: CancelOptions, context: CommandContext): Promise<number> {
+export async function cancel(options: TellOptions, context: CommandContext): Promise<number> {
   const ended = await tell(options.run, context, async (handle) => {
     await handle.cancel();
     const deadline = Date.now() + CANCEL_WAIT_MS;

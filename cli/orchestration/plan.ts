@@ -11,10 +11,10 @@ import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
-import type { PlanOptions } from '../commands/plan.js';
 import { checkModelRuns } from './preflight.js';
 import { planSuite } from './suites.js';
 import { planRows, type PlanRow } from './plan-rows.js';
+import type { PlanOptions } from './requests.js';
 
 export async function plan(options: PlanOptions, context: CommandContext): Promise<number> {
   const suite = await loadSuite(path.resolve(context.io.cwd, options.file));

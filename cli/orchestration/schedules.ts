@@ -18,12 +18,7 @@ import { putJson } from '../../pipeline/lot/manifest.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
-import type {
-  OverlapPolicy,
-  ScheduleActions,
-  ScheduleBackfillOptions,
-  ScheduleCreateOptions,
-} from '../commands/schedule.js';
+import type { OverlapPolicy, ScheduleActions, ScheduleBackfillOptions, ScheduleCreateOptions } from './requests.js';
 import { withTemporal } from './temporal-client.js';
 
 const OVERLAP: Readonly<Record<OverlapPolicy, ScheduleOverlapPolicy>> = {

@@ -10,8 +10,6 @@ import { resolveAutoProvider } from '../../runtime/devices.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
-import type { UpOptions } from '../commands/up.js';
-import type { WorkerCommandOptions } from '../commands/worker.js';
 import { findLocalConfig, writeLocalConfig, type LocalConfig } from '../local-config.js';
 import {
   endStack,
@@ -22,6 +20,7 @@ import {
   startWorker,
   workerMain,
 } from './local-stack.js';
+import type { UpOptions, WorkerOptions } from './requests.js';
 import { temporalAddress } from './temporal-client.js';
 
 /** Folder of the stack: where the nearest `.assay` lies, else the current one. */
@@ -138,7 +137,7 @@ export async function down(context: CommandContext): Promise<number> {
 const ROLES = ['orchestrate', 'io', 'compute'];
 
 /** Runs a worker in the foreground until SIGTERM or Ctrl-C. */
-export async function worker(options: WorkerCommandOptions, context: CommandContext): Promise<number> {
+export async function worker(options: WorkerOptions, context: CommandContext): Promise<number> {
   const wrong = options.roles.filter((role) => !ROLES.includes(role));
   if (wrong.length > 0)
     throw new InputError(`Expected roles among ${ROLES.join(', ')}, found ${wrong.join(', ')}.`, {

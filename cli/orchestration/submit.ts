@@ -18,13 +18,12 @@ import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.j
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
-import type { ResumeOptions } from '../commands/resume.js';
-import type { RunOptions } from '../commands/run.js';
 import { differences } from '../../reading/runs/explain.js';
 import { findRun } from '../../storage/records/run-history.js';
 import { findSuite } from '../../storage/records/suites.js';
 import { isActive, runWorkflowId } from './control.js';
 import { followRun } from './follow.js';
+import type { ResumeOptions, RunOptions } from './requests.js';
 import { ensureWorkers } from './run-workers.js';
 import { checkModelRuns, checkRoom, checkSources } from './preflight.js';
 import { stackFolder } from './stack-commands.js';

@@ -5,7 +5,7 @@ import type {
   describeDocument,
   gcDocument,
   verifyDocument,
-} from '../../schemas/documents/results.js';
+} from '../../schemas/documents/datasets.js';
 import type { Snapshot } from '../../schemas/records.js';
 import { bytesText, countText } from './quantities.js';
 import { textTable } from './text-table.js';

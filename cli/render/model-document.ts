@@ -1,7 +1,7 @@
 // What `assay model inspect` says of a model, as its JSON document. Pure.
 import type { z } from 'zod';
 import type { BrokenIdentity } from '../../core/hooks/identities.js';
-import type { modelInspectDocument } from '../../schemas/documents/results.js';
+import type { modelInspectDocument } from '../../schemas/documents/models.js';
 import type { ModelSummary } from '../../models/open-model.js';
 
 type Document = z.infer<typeof modelInspectDocument>;
@@ -21,6 +21,7 @@ export function inspectDocument(
   const reasons = new Map(broken.flatMap((one) => one.sites.map((site) => [site, breach(one)])));
   return {
     file,
+    family: summary.family,
     digest,
     layers,
     width,

@@ -1,6 +1,6 @@
 // How a model looks to a person. Pure.
 import type { z } from 'zod';
-import type { modelInspectDocument } from '../../schemas/documents/results.js';
+import type { modelInspectDocument } from '../../schemas/documents/models.js';
 import { countText } from './quantities.js';
 import { textTable } from './text-table.js';
 
@@ -9,6 +9,7 @@ export function modelText(model: z.infer<typeof modelInspectDocument>): string {
   const known = (value: number | null): string => String(value ?? 'not found');
   const head = [
     model.file,
+    `graph      ${model.family === null ? 'of the file' : `written here: ${model.family}, weights in the folder's safetensors`}`,
     `digest     ${model.digest}`,
     `layers     ${model.layers} (${model.norm}-norm)`,
     `width      ${model.width}`,

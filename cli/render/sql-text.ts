@@ -1,6 +1,6 @@
 // How the rows of a query look to a person. Pure.
 import type { z } from 'zod';
-import type { sqlDocument } from '../../schemas/documents/results.js';
+import type { sqlDocument } from '../../schemas/documents/features.js';
 import { oneLine } from './highlight.js';
 import { textTable } from './text-table.js';
 

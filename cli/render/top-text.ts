@@ -1,6 +1,6 @@
 // How a feature's strongest examples look to a person. Pure.
 import type { z } from 'zod';
-import type { findDocument, topDocument } from '../../schemas/documents/results.js';
+import type { findDocument, topDocument } from '../../schemas/documents/features.js';
 import { highlight, oneLine } from './highlight.js';
 import { countText, valueText } from './quantities.js';
 import { textTable } from './text-table.js';

@@ -1,6 +1,6 @@
 // What `model train` prints for people.
 import type { z } from 'zod';
-import type { modelTrainDocument } from '../../schemas/documents/results.js';
+import type { modelTrainDocument } from '../../schemas/documents/models.js';
 import { textTable, type TextColumn } from './text-table.js';
 
 type Document = z.infer<typeof modelTrainDocument>;

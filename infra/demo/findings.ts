@@ -1,10 +1,6 @@
-// What the demo prints when its run has ended: totals, test-split metrics, features drawn by a key, where the data lies.
-// Asks the command line and the store as any user could; computes nothing.
+// What the demo prints when its run has ended: totals, metrics, features drawn by a key, where the data lies. Asks the
+// command line as any user could; computes nothing.
 import { sha256Hex } from '../../core/identity/digest.js';
-import { DataError } from '../../schemas/errors.js';
-import type { Commit } from '../../schemas/records.js';
-import { openStore } from '../../storage/objects/open-store.js';
-import { listCommitInputs, readCommits } from '../../storage/records/commits.js';
 
 /** Runs one `assay` command: shows what it prints, or returns its JSON document. */
 export interface Commands {
@@ -24,7 +20,7 @@ export interface FindingsRequest {
 const DRAWN = 8;
 const DENSITY = [1e-4, 1e-2] as const;
 
-/** Prints what the run found. @throws DataError when the store does not hold a finished index */
+/** Prints what the run found. */
 export async function printFindings(request: FindingsRequest): Promise<void> {
   const { commands, run, dictionary, print } = request;
   print(heading('What was computed'));
@@ -33,9 +29,8 @@ export async function printFindings(request: FindingsRequest): Promise<void> {
   const [documents, tokens] = firstRow(totals);
   print(`${group(documents)} documents, ${group(tokens)} tokens`);
 
-  const metrics = await readTestMetrics(request);
-  print(heading(`How well ${dictionary} describes the activations (test split: nothing was fitted to it)`));
-  print(metricsText(metrics));
+  print(heading(`How well ${dictionary} describes the activations`));
+  await commands.show(['metrics', dictionary]);
 
   print(heading(`${DRAWN} features drawn by key among those of density ${DENSITY.join(' to ')}`));
   print('Not chosen by hand: the dull ones are shown too.');
@@ -58,62 +53,6 @@ const NEXT = [
   ['npx assay status kjv', 'the run, stage by stage'],
   ['npx assay export kjv/kjv-l2/postings --to parquet', 'take the data elsewhere'],
 ] as const;
-
-/** Numbers of one split as the index stage recorded them; null where they have no meaning. */
-export interface TestMetrics {
-  readonly rows: number;
-  readonly documents: number;
-  readonly features: number;
-  readonly fvu: number | null;
-  readonly fvuInterval: readonly [number, number] | null;
-  readonly l0: number | null;
-  readonly l0Interval: readonly [number, number] | null;
-  readonly silent: number;
-  readonly dense: number;
-}
-
-/** The metrics as lines of text, each with its interval and its count. */
-export function metricsText(metrics: TestMetrics): string {
-  const { rows, documents, features } = metrics;
-  const within = (interval: readonly [number, number] | null): string =>
-    interval === null ? '' : ` (95 % interval ${interval.map((x) => x.toPrecision(4)).join(' to ')})`;
-  return [
-    `fraction of variance unexplained  ${metrics.fvu?.toPrecision(4) ?? 'none'}${within(metrics.fvuInterval)}`,
-    `features per token (L0)           ${metrics.l0?.toPrecision(4) ?? 'none'}${within(metrics.l0Interval)}`,
-    `silent on this split              ${group(metrics.silent)} of ${group(features)} features`,
-    `on more than 10 % of its tokens   ${group(metrics.dense)} of ${group(features)} features`,
-    `measured on                       ${group(rows)} tokens of ${group(documents)} documents`,
-  ].join('\n');
-}
-
-async function readTestMetrics(request: FindingsRequest): Promise<TestMetrics> {
-  const { commands, run, dictionary } = request;
-  const status = (await commands.json(['status', run])) as {
-    stages: readonly { stage: string; dataset: string; key: string | null }[];
-  };
-  const index = status.stages.find(({ stage, dataset }) => stage === 'index' && dataset.includes(dictionary));
-  const store = await openStore(request.store);
-  try {
-    const key = index?.key ?? '';
-    const inputs = await listCommitInputs(store, 'index', key);
-    const commits = await readCommits(store, { stage: 'index', key, inputs });
-    return testMetricsOf(commits);
-  } finally {
-    await store.close();
-  }
-}
-
-/** The test split's metrics in an index's commits. @throws DataError when they hold none */
-export function testMetricsOf(commits: readonly Pick<Commit, 'shard' | 'statistics'>[]): TestMetrics {
-  const summary = commits.find(({ shard }) => shard === 'metrics')?.statistics['metrics'] as
-    { readonly splits: Readonly<Record<string, TestMetrics | undefined>> } | undefined;
-  const test = summary?.splits['test'];
-  if (test) return test;
-  throw new DataError(
-    `Expected test-split metrics among ${commits.length} commits of the index stage, found none; finish the run with \`assay resume\`.`,
-    { commits: commits.length },
-  );
-}
 
 async function drawnFeatures({ commands, run, dictionary }: FindingsRequest): Promise<number[]> {
   const [least, most] = DENSITY;

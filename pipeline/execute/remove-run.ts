@@ -1,7 +1,7 @@
 // Forgets a run: first the names of its datasets, then its records, so that an interrupted removal can be repeated.
 import { ResourceError } from '../../schemas/errors.js';
 import type { SuiteRecord } from '../../schemas/suite.js';
-import { memberNames } from '../plan/suite-records.js';
+import { memberNames } from '../files/matrix.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { readEvents } from '../../storage/records/events.js';
 import { snapshotPrefix } from '../../storage/records/key-layout.js';

@@ -1,7 +1,7 @@
 // What became of the models of a training: one entry each, from commits and quarantine alone.
 import type { z } from 'zod';
 import { datasetDigest } from '../../core/identity/digest.js';
-import type { modelTrainDocument } from '../../schemas/documents/results.js';
+import type { modelTrainDocument } from '../../schemas/documents/models.js';
 import type { Commit } from '../../schemas/records.js';
 import { estimateMemory } from '../../stages/language-model/estimate-memory.js';
 import type { ResolvedModel, ResolvedTraining } from '../../schemas/resolved-training.js';

@@ -17,8 +17,11 @@ export interface JsonSchemaNode {
 
 /** JSON Schema (draft 2020-12) of the run file as a user may write it. */
 export function runFileJsonSchema(): JsonSchemaNode {
-  return fileJsonSchema(runFile, 'Assay run file');
+  return (made ??= fileJsonSchema(runFile, 'Assay run file'));
 }
+
+/** Made once: a suite judges a thousand files by it. */
+let made: JsonSchemaNode | null = null;
 
 /** JSON Schema of a configuration file: fields with a default are optional; `$schema` is allowed. */
 export function fileJsonSchema(shape: z.ZodType, title: string): JsonSchemaNode {

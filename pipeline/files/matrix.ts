@@ -163,3 +163,14 @@ function unknownPlaceholders(
   };
   return look(value, []);
 }
+
+/** The names of a suite's runs, one at a time. */
+export function* memberNames({
+  template,
+  members,
+}: {
+  readonly template: Readonly<Record<string, unknown>>;
+  readonly members: number;
+}): Generator<string> {
+  for (let member = 0; member < members; member++) yield memberName(template, member);
+}

@@ -7,7 +7,6 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { listRevisions, putRunDocument } from '../../storage/records/runs.js';
 import { readSuite } from '../../storage/records/suites.js';
 import { parseMember } from '../files/load-suite.js';
-import { memberName } from '../files/matrix.js';
 import { resolveRun, type ResolvedWithUploads } from '../resolve/resolve-run.js';
 
 export interface SettledSuite {
@@ -56,9 +55,4 @@ export function resolveMember(suite: SuiteRecord, member: number): Promise<Resol
     until: STAGES.find((stage): stage is StageName => stage === suite.until) ?? 'index',
     ...{ hostId: suite.hostId, nowMs: Date.now() },
   });
-}
-
-/** The names of a suite's runs, one at a time. */
-export function* memberNames({ template, members }: SuiteRecord): Generator<string> {
-  for (let member = 0; member < members; member++) yield memberName(template, member);
 }

@@ -6,6 +6,7 @@ import { matchSites, storedWidth } from '../../core/hooks/sites.js';
 import { summariseTokenizer, type TokenizerSummary } from '../../core/corpus/tokenizer/summary.js';
 import { buildModel, emptyWeights } from '../../core/language-model/export-model.js';
 import { nearestNames } from '../../core/text/nearest-names.js';
+import { tokenizerAdvice } from '../../models/folder/tokenizer-file.js';
 import { resolveEdits, type ResolvedEdits } from '../../models/edits.js';
 import { openModel, readStructure, type ModelStructure, type ModelSummary } from '../../models/open-model.js';
 import { InputError } from '../../schemas/errors.js';
@@ -58,7 +59,7 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
   const source = await openSourceModel({ file, folder, places, tokenizer, corpus, engine });
   const { structure } = source;
   checkVocabulary(tokenizer, structure, places);
-  checkContext(file, structure);
+  checkContext(file, structure, source.summary?.family ?? null);
   const sites = selectSites(file, structure);
   const edits = await editsOf(file, structure, folder);
   const values = edits.files.map(({ sha256, bytes }) =>
@@ -113,7 +114,7 @@ function openSourceModel(parts: SourceParts): Promise<SourceModel> {
 async function openGivenModel(place: string): Promise<SourceModel> {
   const { summary } = await openModel(place);
   const [onnx, ...externalFiles] = summary.files.map((f, i) =>
-    upload({ path: f.path }, f, i === 0 ? 'onnx' : 'bin'),
+    upload(f.content ? { bytes: f.content } : { path: f.path }, f, i === 0 ? 'onnx' : 'bin'),
   ) as [Upload, ...Upload[]];
   const external = externalFiles.map(({ stored }, i) => ({
     ...stored,
@@ -163,7 +164,7 @@ async function openTokenizer(file: string, prepend: RunFile['model']['prepend'])
     json = await readFile(file);
   } catch (error) {
     throw new InputError(
-      `Cannot read the tokenizer "${file}": ${(error as Error).message}. Give the path of a tokenizer.json in model.tokenizer.`,
+      `Cannot read the tokenizer "${file}": ${(error as Error).message}. ${(await tokenizerAdvice(file)) ?? 'Give the path of a tokenizer.json in model.tokenizer.'}`,
       { path: file },
       { cause: error },
     );
@@ -205,11 +206,11 @@ function checkVocabulary({ summary }: OpenedTokenizer, model: ModelStructure, pl
   );
 }
 
-function checkContext(file: RunFile, model: ModelStructure): void {
+function checkContext(file: RunFile, model: ModelStructure, family: string | null): void {
   const { contextTokens } = file.model;
   if (model.maxPositions === null || contextTokens <= model.maxPositions) return;
   throw new InputError(
-    `model.contextTokens is ${contextTokens}, but the model's position table has ${model.maxPositions} rows. Set model.contextTokens to ${model.maxPositions} or less.`,
+    `model.contextTokens is ${contextTokens}, but the model's ${family === null ? `position table has ${model.maxPositions} rows` : `config.json allows ${model.maxPositions} positions`}. Set model.contextTokens to ${model.maxPositions} or less.`,
     { contextTokens, maxPositions: model.maxPositions },
   );
 }

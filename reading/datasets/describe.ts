@@ -1,11 +1,11 @@
 // What a dataset consists of, and whether the bytes are what the records say.
 import type { z } from 'zod';
 import { datasetDigest } from '../../core/identity/digest.js';
-import type { datasetsDocument, describeDocument, verifyDocument } from '../../schemas/documents/results.js';
+import type { datasetsDocument, describeDocument, verifyDocument } from '../../schemas/documents/datasets.js';
 import type { ObjectRecord, Snapshot } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { verifyObjects, type VerifyOptions } from '../../storage/records/verify-objects.js';
-import { snapshotObjects } from './datasets.js';
+import { snapshotObjects } from './pinned.js';
 
 /** An entry per table of each snapshot. */
 export function datasetEntries(snapshots: readonly Snapshot[]): z.infer<typeof datasetsDocument> {

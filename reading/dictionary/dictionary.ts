@@ -5,7 +5,7 @@ import { InputError } from '../../schemas/errors.js';
 import type { ObjectRecord } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import type { TableOptions } from '../../storage/tables/columns.js';
-import { readTableOptions } from '../../storage/tables/read.js';
+import { readTableOptions } from '../../storage/tables/file-schema.js';
 import { newCounters, readBatches, type ReadCounters } from '../../storage/scan/batch-reader.js';
 import {
   bestPerContext,

@@ -1,11 +1,15 @@
-// The strongest examples of a feature over the pinned snapshots of its dictionary, and how much of the data they rest on.
+// The strongest examples of a feature as text, and how much of the data they rest on.
 import type { z } from 'zod';
-import type { topDocument } from '../../schemas/documents/results.js';
+import type { topDocument } from '../../schemas/documents/features.js';
 import { splitName } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { describeTop } from './contexts.js';
-import type { DictionaryName } from '../datasets/dataset-names.js';
+import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
+import type { DictionaryName } from '../datasets/given-names.js';
+import type { Coverage, Dictionary } from './dictionary.js';
 import { openPinnedDictionary, type OpenedDictionary } from './open-dictionary.js';
+import { renderExamples } from './rendered-examples.js';
+
+type TopDocument = z.infer<typeof topDocument>;
 
 export interface TopRequest {
   readonly name: DictionaryName;
@@ -18,40 +22,66 @@ export interface TopRequest {
 }
 
 export interface TopAnswer {
-  readonly document: z.infer<typeof topDocument>;
+  readonly document: TopDocument;
   /** Said beside the answer: coverage of growing data, fewer examples than asked for. */
   readonly note: string | null;
 }
 
-/** @throws InputError where there is no such feature */
+/** The examples of a stored dictionary. @throws InputError where there is no such feature */
 export async function readTop(store: ObjectStore, request: TopRequest): Promise<TopAnswer> {
-  const opened = await openPinnedDictionary(store, request.name, request.signal);
-  const { feature, k, context } = request;
-  const dict = `${request.name.run}/${request.name.dictionary}`;
-  const { document, coverage } = await describeTop(opened.dictionary, {
-    dict,
-    feature,
-    k,
-    around: context,
-  });
-  const examples = document.examples.map((example) => ({
-    ...example,
-    split: splitName.parse(example.split),
-    tokens: [...example.tokens],
-    values: [...example.values],
-  }));
+  const { name, feature, k, context } = request;
+  const opened = await openPinnedDictionary(store, name, request.signal);
+  const dict = `${name.run}/${name.dictionary}`;
+  const { document, coverage } = await describeTop(opened.dictionary, { dict, feature, k, around: context });
   const { acts } = opened;
   const growing = coverage !== null || !acts.complete;
   return {
     document: {
       ...document,
-      examples,
       ...(growing ? { coverage: { shards: acts.commits, planned: acts.planned } } : {}),
     },
     note:
       [growing ? growingNote(opened, coverage === null) : null, keptNote(opened, k)]
         .filter((text) => text !== null)
         .join('\n') || null,
+  };
+}
+
+export interface FeatureRequest {
+  /** Name of the dictionary, as it is to be shown. */
+  readonly dict: string;
+  readonly feature: number;
+  /** Examples wanted. */
+  readonly k: number;
+  /** Tokens shown on each side of an example. */
+  readonly around: number;
+}
+
+export interface DescribedTop {
+  readonly document: TopDocument;
+  readonly coverage: Coverage;
+  readonly cost: ReadCounters;
+}
+
+/** The `assay top` document of one feature, and what it cost. @throws InputError where there is no such feature */
+export async function describeTop(dictionary: Dictionary, request: FeatureRequest): Promise<DescribedTop> {
+  const { dict, feature, k, around } = request;
+  const [{ n, density, cost: summary }, list] = await Promise.all([
+    dictionary.summary(feature),
+    dictionary.top(feature, k),
+  ]);
+  const rendering = newCounters();
+  const rendered = await renderExamples(dictionary, { feature, examples: list.examples, around }, rendering);
+  const examples = rendered.map((example) => ({
+    ...example,
+    split: splitName.parse(example.split),
+    tokens: [...example.tokens],
+    values: [...example.values],
+  }));
+  return {
+    document: { dict, feature, n, density, examples },
+    coverage: list.coverage,
+    cost: addCounters([summary, list.cost, rendering]),
   };
 }
 
@@ -66,4 +96,14 @@ function keptNote({ dictionary }: OpenedDictionary, k: number): string | null {
   return kept === null || k <= kept
     ? null
     : `The index keeps ${kept} examples per feature (index.topExamples), ${k} were asked for.`;
+}
+
+function addCounters(all: readonly ReadCounters[]): ReadCounters {
+  const sum = newCounters();
+  for (const { bytesFetched, requests, batchesScanned } of all) {
+    sum.bytesFetched += bytesFetched;
+    sum.requests += requests;
+    sum.batchesScanned += batchesScanned;
+  }
+  return sum;
 }

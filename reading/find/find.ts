@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { z } from 'zod';
-import type { findDocument } from '../../schemas/documents/results.js';
+import type { findDocument } from '../../schemas/documents/features.js';
 import { DataError } from '../../schemas/errors.js';
 import type { ObjectRecord } from '../../schemas/records.js';
 import { resolveAutoProvider } from '../../runtime/devices.js';
@@ -20,8 +20,8 @@ import type { ResolvedDictionary, ResolvedRun } from '../../schemas/resolved-run
 import { readResolvedRun } from '../../storage/records/resolved-runs.js';
 import { openLocalCache } from '../../storage/cache/local-cache.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { dictionaryDataset, type DictionaryName } from '../datasets/dataset-names.js';
-import { objectsOf, pinDictionary } from '../dictionary/open-dictionary.js';
+import { dictionaryDataset, type DictionaryName } from '../datasets/given-names.js';
+import { objectsOf, pinDictionary } from '../dictionary/snapshots.js';
 import { keyFields, newestSnapshot } from '../runs/stage-keys.js';
 
 export interface FindRequest {

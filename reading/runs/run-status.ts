@@ -10,7 +10,7 @@ import { readEvents } from '../../storage/records/events.js';
 import type { RunRevision } from '../../storage/records/key-layout.js';
 import { mapParallel } from '../../storage/records/parallel.js';
 import { listQuarantineInputs } from '../../storage/records/quarantine.js';
-import { latestSnapshots } from '../datasets/datasets.js';
+import { latestSnapshots } from '../datasets/pinned.js';
 import { foldEvents, readBeat } from '../../storage/records/run-history.js';
 
 export type RunStatus = z.infer<typeof statusDocument>;

@@ -1,4 +1,4 @@
-// The documents of the commands about runs, workers and schedules; schemas/documents/results.ts has the others and the table of all.
+// The documents of the commands about runs, workers and schedules; schemas/documents/documents.ts has the table of all.
 import { z } from 'zod';
 import { STAGES } from '../stages.js';
 import { splitName, stageName } from '../records.js';

@@ -1,15 +1,9 @@
 // Encodes record batches as an Arrow IPC file that pyarrow, polars and stream readers accept. Works around two bugs of
 // apache-arrow 21.2.0 (compressed length in buffer prefixes, no schema message after the magic); does no file access.
-import {
-  CompressionType,
-  RecordBatchFileWriter,
-  RecordBatchWriter,
-  compressionRegistry,
-  util,
-  type RecordBatch,
-  type Schema,
-} from 'apache-arrow';
+import type { RecordBatch, RecordBatchFileWriter, Schema } from 'apache-arrow';
 import { DataError, ResourceError } from '../../schemas/errors.js';
+import { arrow } from './library.js';
+import { zstdCompress } from './zstd.js';
 
 /** Byte range of one encapsulated record batch message (length prefix, metadata, body) in the file. */
 export interface BatchRange {
@@ -30,7 +24,7 @@ const PREFIX_BYTES = 8;
 const STORED_UNCOMPRESSED = -1n;
 
 /** The library's file writer with its two bugs corrected; collects chunks instead of queueing them. */
-class CollectingWriter extends RecordBatchFileWriter {
+class CollectingWriter extends arrow.RecordBatchFileWriter {
   #chunks: Uint8Array[] = [];
 
   start(schema: Schema): void {
@@ -63,15 +57,12 @@ class CollectingWriter extends RecordBatchFileWriter {
   /** The file writer's own method writes the magic only; the format asks for the schema message after it. */
   protected override _writeSchema(schema: Schema): this {
     this._writeMagic()._writePadding(2);
-    RecordBatchWriter.prototype['_writeSchema'].call(this, schema);
+    arrow.RecordBatchWriter.prototype['_writeSchema'].call(this, schema);
     return this;
   }
 
   /** Each buffer = int64 length of its content (−1: stored as it is), then the zstd frame or the content. */
   protected override _compressBodyBuffers(buffers: ArrayBufferView[]): CompressedBody {
-    const codec = compressionRegistry.get(CompressionType.ZSTD);
-    if (!codec?.encode)
-      throw new ResourceError('Expected the zstd codec to be registered, it is not; await initZstd() first.');
     const body: CompressedBody = { byteLength: 0, bufferRegions: [], buffers: [] };
     for (const buffer of buffers) {
       const content = new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
@@ -80,7 +71,7 @@ class CollectingWriter extends RecordBatchFileWriter {
         body.bufferRegions.push(region(body.byteLength, 0));
         continue;
       }
-      const frame = codec.encode(content);
+      const frame = zstdCompress(content);
       const smaller = frame.length < content.length;
       const stored = smaller ? frame : content;
       const prefix = new Uint8Array(PREFIX_BYTES);
@@ -104,12 +95,12 @@ export class ArrowFileEncoder {
   readonly #writer: CollectingWriter;
   readonly #schema: Schema;
 
-  /** @param compressed zstd level 1 for every buffer (needs `initZstd`), else stored as they are */
+  /** @param compressed zstd level 1 for every buffer (needs `initArrow`), else stored as they are */
   constructor(schema: Schema, compressed: boolean) {
     this.#schema = schema;
     this.#writer = new CollectingWriter({
       autoDestroy: true,
-      compressionType: compressed ? CompressionType.ZSTD : null,
+      compressionType: compressed ? arrow.CompressionType.ZSTD : null,
     });
     this.#writer.start(schema);
   }
@@ -119,7 +110,7 @@ export class ArrowFileEncoder {
    * @throws DataError where the batch's schema is not the file's: it is never dropped in silence
    */
   writeBatch(batch: RecordBatch): BatchRange {
-    if (!util.compareSchemas(this.#schema, batch.schema)) {
+    if (!arrow.util.compareSchemas(this.#schema, batch.schema)) {
       throw new DataError(
         `Expected a record batch with schema ${describe(this.#schema)}, got ${describe(batch.schema)}; write it to a file of its own table.`,
         { expected: describe(this.#schema), got: describe(batch.schema) },

@@ -1,19 +1,13 @@
 // zstd for everything that is stored, by the one pinned WASM encoder, so that equal content gives equal bytes on every
-// machine. Registers itself as apache-arrow's zstd codec; must not be replaced by a native encoder.
+// machine; must not be replaced by a native encoder.
 import * as zstd from '@bokuweb/zstd-wasm';
-import { CompressionType, compressionRegistry } from 'apache-arrow';
 import { DataError, ResourceError } from '../../schemas/errors.js';
 
 let ready: Promise<void> | null = null;
 
-/** Loads the encoder and registers it with apache-arrow; every later call waits for the first. */
+/** Loads the encoder; every later call waits for the first. */
 export function initZstd(): Promise<void> {
-  ready ??= zstd.init().then(() => {
-    compressionRegistry.set(CompressionType.ZSTD, {
-      encode: (data) => zstdCompress(data),
-      decode: (data) => zstdDecompress(data),
-    });
-  });
+  ready ??= zstd.init();
   return ready;
 }
 

@@ -1,5 +1,4 @@
 // Reads the stored suites of a store.
-import { InputError } from '../../schemas/errors.js';
 import { suiteRecord, type SuiteRecord } from '../../schemas/suite.js';
 import type { ObjectStore } from '../objects/object-store.js';
 import type { RunRevision } from './key-layout.js';
@@ -25,10 +24,4 @@ export async function listSuites(store: ObjectStore): Promise<SuiteRecord[]> {
     readSuite(store, { name, revision: revisions.at(-1) ?? 0 }),
   );
   return found.filter((suite) => suite !== null);
-}
-
-/** @throws InputError where a suite has that name, with what to do instead */
-export async function refuseSuite(store: ObjectStore, name: string, remedy: string): Promise<void> {
-  if (!(await findSuite(store, name))) return;
-  throw new InputError(`Expected a run, found that "${name}" is a suite; ${remedy}`, { name });
 }

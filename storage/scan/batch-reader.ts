@@ -5,7 +5,7 @@ import { DataError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../objects/object-store.js';
 import type { TableOptions } from '../tables/columns.js';
 import type { TableColumns, TableName } from '../tables/layouts.js';
-import { decodeBatch } from '../tables/read.js';
+import { decodeBatch } from '../tables/decode.js';
 import type { PlannedBatch, PlannedRange } from './planner.js';
 
 /** What a query cost. */

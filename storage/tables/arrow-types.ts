@@ -1,12 +1,30 @@
-// The Arrow schema of a table from its row and options, and the options back from a stored schema.
-import { DataType, Field, FixedSizeList, List, Precision, Schema, Struct } from 'apache-arrow';
+// The Arrow schema of a table from its row and options, for writing.
+import type { DataType, Schema } from 'apache-arrow';
 import { FORMAT_VERSION } from '../../schemas/stored.js';
+import { arrow } from '../arrow/library.js';
 import { stride } from './column-data.js';
 import { isPlain, leafType, type ColumnSpec, type Leaf, type TableOptions } from './columns.js';
 import type { Layout } from './layouts.js';
-import { SCALARS } from './scalars.js';
+import type { Scalar } from './scalars.js';
 
 const ITEM = 'item';
+
+const ARROW_TYPES: { readonly [S in Scalar]: () => DataType } = {
+  u32: () => new arrow.Uint32(),
+  u64: () => new arrow.Uint64(),
+  i32: () => new arrow.Int32(),
+  i64: () => new arrow.Int64(),
+  f16: () => new arrow.Float16(),
+  f32: () => new arrow.Float32(),
+  f64: () => new arrow.Float64(),
+  bool: () => new arrow.Bool(),
+  utf8: () => new arrow.Utf8(),
+};
+
+/** The Arrow type of a scalar. */
+export function arrowType(scalar: Scalar): DataType {
+  return ARROW_TYPES[scalar]();
+}
 
 /** The Arrow schema of a table; metadata entries are sorted by name so that bytes do not depend on their order. */
 export function tableSchema(
@@ -18,9 +36,9 @@ export function tableSchema(
   const names = Object.keys(all).sort();
   const fields = layout.columns.map((spec) => {
     const units = new Map(spec.unit === '' ? [] : [['unit', spec.unit]]);
-    return new Field(spec.name, columnType(spec, options), spec.nullable, units);
+    return new arrow.Field(spec.name, columnType(spec, options), spec.nullable, units);
   });
-  return new Schema(fields, new Map(names.map((name) => [name, all[name] as string])));
+  return new arrow.Schema(fields, new Map(names.map((name) => [name, all[name] as string])));
 }
 
 function columnType(spec: ColumnSpec, options: TableOptions): DataType {
@@ -34,35 +52,16 @@ function columnType(spec: ColumnSpec, options: TableOptions): DataType {
       return listOf(listOf(item));
     case 'fixed':
     case 'slots':
-      return new FixedSizeList(stride(spec, options), new Field(ITEM, item, spec.shape === 'slots'));
+      return new arrow.FixedSizeList(stride(spec, options), new arrow.Field(ITEM, item, spec.shape === 'slots'));
   }
 }
 
 function itemType(spec: ColumnSpec, options: TableOptions): DataType {
-  const scalar = (leaf: Leaf): DataType => SCALARS[leafType(leaf, options)].arrow();
+  const scalar = (leaf: Leaf): DataType => arrowType(leafType(leaf, options));
   if (isPlain(spec)) return scalar(spec.leaves[0] as Leaf);
-  return new Struct(spec.leaves.map((leaf) => new Field(leaf.name, scalar(leaf), false)));
+  return new arrow.Struct(spec.leaves.map((leaf) => new arrow.Field(leaf.name, scalar(leaf), false)));
 }
 
 function listOf(item: DataType): DataType {
-  return new List(new Field(ITEM, item, false));
-}
-
-/** Whether files of a table may differ in width, dtype or slots. */
-export function hasOptions(layout: Layout): boolean {
-  return layout.columns.some((spec) => spec.size !== null);
-}
-
-/** The options with which a file was written, from its schema. */
-export function optionsOf(layout: Layout, schema: Schema): TableOptions {
-  const options: { width?: number; k?: number; dtype?: 'float16' | 'float32' } = {};
-  for (const spec of layout.columns) {
-    const type: unknown = schema.fields.find((field) => field.name === spec.name)?.type;
-    if (spec.size === null || !DataType.isFixedSizeList(type)) continue;
-    options[spec.size] = type.listSize;
-    const item = type.valueType as DataType;
-    if (spec.item !== 'dtype') continue;
-    options.dtype = DataType.isFloat(item) && item.precision === Precision.SINGLE ? 'float32' : 'float16';
-  }
-  return options;
+  return new arrow.List(new arrow.Field(ITEM, item, false));
 }

@@ -1,21 +1,14 @@
 // Record batches from columns in memory. Typed arrays become Arrow buffers without a copy where the two agree; no row objects
 // are made.
-import {
-  DataType,
-  FixedSizeList,
-  List,
-  RecordBatch,
-  Struct,
-  Utf8 as ArrowUtf8,
-  makeData,
-  type Data,
-  type Schema,
-} from 'apache-arrow';
+import type { Data, DataType, RecordBatch, Schema } from 'apache-arrow';
 import { DataError } from '../../schemas/errors.js';
+import { arrow } from '../arrow/library.js';
+import { arrowType } from './arrow-types.js';
 import type { ColumnData } from './column-data.js';
 import { leafType, type ColumnSpec, type TableOptions } from './columns.js';
+import { toInt64, toUint64 } from './int64.js';
 import type { Layout } from './layouts.js';
-import { SCALARS, scalarRow, type LeafValues, type Scalar, type TypedValues, type Utf8 } from './scalars.js';
+import { scalarRow, type LeafValues, type Scalar, type TypedValues, type Utf8 } from './scalars.js';
 
 /** A table as one file holds it. */
 export interface TableForm {
@@ -44,31 +37,31 @@ export function toRecordBatch(
   const children = layout.columns.map((spec, i) =>
     levelToArrow(schema.fields[i]?.type as DataType, 0, { spec, column: data[i] as ColumnData, rows, options }),
   );
-  const type = new Struct(schema.fields);
-  return new RecordBatch(schema, makeData({ type, length: rows, nullCount: 0, children }));
+  const type = new arrow.Struct(schema.fields);
+  return new arrow.RecordBatch(schema, arrow.makeData({ type, length: rows, nullCount: 0, children }));
 }
 
 /** The lists of a column from level `level` on, or its values where there is none. */
 function levelToArrow(type: DataType, level: number, filling: Filling): Data {
   const offsets = filling.column.levels[level];
-  if (offsets && type instanceof List) {
+  if (offsets && type instanceof arrow.List) {
     const valueOffsets = new Int32Array(offsets.buffer, offsets.byteOffset, offsets.length);
     const child = levelToArrow(type.valueType as DataType, level + 1, filling);
-    return makeData({ type, length: offsets.length - 1, nullCount: 0, valueOffsets, child });
+    return arrow.makeData({ type, length: offsets.length - 1, nullCount: 0, valueOffsets, child });
   }
-  if (!(type instanceof FixedSizeList)) return itemsToArrow(type, filling);
+  if (!(type instanceof arrow.FixedSizeList)) return itemsToArrow(type, filling);
   const child = itemsToArrow(type.valueType as DataType, filling);
-  return makeData({ type, length: filling.rows, nullCount: 0, child });
+  return arrow.makeData({ type, length: filling.rows, nullCount: 0, child });
 }
 
 function itemsToArrow(type: DataType, { spec, column, rows, options }: Filling): Data {
   const children = spec.leaves.map((leaf, i) =>
     leafToArrow(spec, leafType(leaf, options), column.leaves[i] as LeafValues),
   );
-  if (!(type instanceof Struct)) return children[0] as Data;
+  if (!(type instanceof arrow.Struct)) return children[0] as Data;
   const length = column.leaves[0]?.length ?? 0;
   const nulls = column.count ? emptySlots(column.count, length / Math.max(rows, 1)) : { nullCount: 0 };
-  return makeData({ type, length, children, ...nulls });
+  return arrow.makeData({ type, length, children, ...nulls });
 }
 
 function leafToArrow(spec: ColumnSpec, scalar: Scalar, values: LeafValues): Data {
@@ -103,9 +96,9 @@ function emptySlots(count: Uint32Array, k: number): Nulls {
 
 function numbersToArrow(scalar: Scalar, values: TypedValues, nullable: boolean): Data {
   // The library's types tie each type to its array; the values were checked against the scalar's.
-  const make = makeData as (parts: Nulls & { type: DataType; length: number; data: ArrayBufferView }) => Data;
+  const make = arrow.makeData as (parts: Nulls & { type: DataType; length: number; data: ArrayBufferView }) => Data;
   const nulls = nullable ? nanAsNull(values) : { nullCount: 0 };
-  return make({ type: SCALARS[scalar].arrow(), length: values.length, data: stored(scalar, values), ...nulls });
+  return make({ type: arrowType(scalar), length: values.length, data: stored(scalar, values), ...nulls });
 }
 
 /** Numbers as they lie on disk. */
@@ -125,8 +118,8 @@ function textToArrow(strings: Utf8): Data {
   }
   const data = Buffer.alloc(bytes);
   for (let i = 0; i < strings.length; i++) data.write(strings[i] as string, offsets[i] as number);
-  return makeData({
-    type: new ArrowUtf8(),
+  return arrow.makeData({
+    type: new arrow.Utf8(),
     length: strings.length,
     nullCount: 0,
     valueOffsets: offsets,
@@ -148,24 +141,4 @@ function packBits(flags: TypedValues): Uint8Array {
   const bits = new Uint8Array(Math.ceil(flags.length / 8));
   for (let i = 0; i < flags.length; i++) if (flags[i] !== 0) bits[i >> 3] = (bits[i >> 3] as number) | (1 << (i & 7));
   return bits;
-}
-
-/** Integers as they are stored: little-endian 64-bit words. */
-export function toUint64(values: TypedValues): BigUint64Array {
-  return new BigUint64Array(words64(values).buffer);
-}
-
-/** Signed integers as they are stored: little-endian 64-bit words, two's complement. */
-export function toInt64(values: TypedValues): BigInt64Array {
-  return new BigInt64Array(words64(values).buffer);
-}
-
-function words64(values: TypedValues): Uint32Array<ArrayBuffer> {
-  const words = new Uint32Array(values.length * 2);
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] as number;
-    words[2 * i] = value % 2 ** 32;
-    words[2 * i + 1] = Math.floor(value / 2 ** 32);
-  }
-  return words;
 }

@@ -2,6 +2,7 @@
 // Knows a table's row, not its name's type: `TableWriter` is the typed door.
 import { MAX_OBJECT_BYTES } from '../../schemas/stored.js';
 import { DataError } from '../../schemas/errors.js';
+import { initArrow } from '../arrow/library.js';
 import { tableSchema } from './arrow-types.js';
 import type { TableForm } from './arrow-write.js';
 import { copyColumn, countRows, joinColumn, sliceColumn, stride, type ColumnData } from './column-data.js';
@@ -10,7 +11,6 @@ import type { Layout } from './layouts.js';
 import { packColumns } from './pack.js';
 import { measureRows, rowBytes, type RowMeasure } from './row-size.js';
 import { OpenTableFile, type TableFile } from './table-file.js';
-import { initZstd } from '../arrow/zstd.js';
 
 export interface RowsWriterOptions extends TableOptions {
   /** File to write; where one file does not hold all rows the next are PATH-1.arrow, PATH-2.arrow, … */
@@ -52,7 +52,7 @@ export class RowsWriter<C extends Columns = Columns> {
 
   /** A writer whose first file is open. @throws DataError where `width`, `dtype` or `k` is missing */
   static async open<C extends Columns>(layout: Layout<C>, options: RowsWriterOptions): Promise<RowsWriter<C>> {
-    await initZstd();
+    await initArrow();
     const writer = new RowsWriter(layout, options);
     await writer.#openFile();
     return writer;

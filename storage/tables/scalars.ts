@@ -1,19 +1,6 @@
-// The scalar types that a column may be made of, one row each: bytes on disk, the array that holds them in memory and the
-// Arrow type. In memory: u64 and i64 = Float64Array of integers within ±2^53, f16 = Uint16Array of bits, bool = Uint8Array
+// The scalar types that a column may be made of, one row each: bytes on disk and the array that holds them in memory (their
+// Arrow types: storage/tables/arrow-types.ts). In memory: u64 and i64 = Float64Array of integers within ±2^53, f16 = Uint16Array of bits, bool = Uint8Array
 // of 0 and 1, utf8 = strings.
-import {
-  Bool,
-  Float16,
-  Float32,
-  Float64,
-  Int32,
-  Int64,
-  Uint32,
-  Uint64,
-  Utf8 as ArrowUtf8,
-  type DataType,
-} from 'apache-arrow';
-
 export type Utf8 = readonly string[];
 export type TypedValues = Uint32Array | Int32Array | Float64Array | Float32Array | Uint16Array | Uint8Array;
 export type LeafValues = TypedValues | Utf8;
@@ -22,19 +9,18 @@ interface ScalarRow<H = LeafValues> {
   /** Bytes of a value on disk; of text those of its offset. */
   readonly bytes: number;
   readonly held: new (length: number) => H;
-  readonly arrow: () => DataType;
 }
 
 export const SCALARS = {
-  u32: { bytes: 4, held: Uint32Array, arrow: () => new Uint32() },
-  u64: { bytes: 8, held: Float64Array, arrow: () => new Uint64() },
-  i32: { bytes: 4, held: Int32Array, arrow: () => new Int32() },
-  i64: { bytes: 8, held: Float64Array, arrow: () => new Int64() },
-  f16: { bytes: 2, held: Uint16Array, arrow: () => new Float16() },
-  f32: { bytes: 4, held: Float32Array, arrow: () => new Float32() },
-  f64: { bytes: 8, held: Float64Array, arrow: () => new Float64() },
-  bool: { bytes: 1, held: Uint8Array, arrow: () => new Bool() },
-  utf8: { bytes: 4, held: Array<string>, arrow: () => new ArrowUtf8() },
+  u32: { bytes: 4, held: Uint32Array },
+  u64: { bytes: 8, held: Float64Array },
+  i32: { bytes: 4, held: Int32Array },
+  i64: { bytes: 8, held: Float64Array },
+  f16: { bytes: 2, held: Uint16Array },
+  f32: { bytes: 4, held: Float32Array },
+  f64: { bytes: 8, held: Float64Array },
+  bool: { bytes: 1, held: Uint8Array },
+  utf8: { bytes: 4, held: Array<string> },
 } as const satisfies { readonly [S in keyof HeldAs]: ScalarRow<HeldAs[S]> };
 
 export type Scalar = keyof HeldAs;

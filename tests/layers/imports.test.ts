@@ -16,7 +16,7 @@ const LAYERS =
     ' ',
   );
 const CORE =
-  'identity text tensor order onnx autodiff hooks optimise dictionaries language-model circuits corpus evidence'.split(
+  'identity text tensor order onnx autodiff hooks decoders optimise dictionaries language-model circuits corpus evidence'.split(
     ' ',
   );
 
@@ -46,6 +46,7 @@ const PLANTS: readonly Plant[] = [
   plant('core-text', 'core/text/plant.ts', '../tensor/target.js'),
   plant('core-optimise', 'core/optimise/plant.ts', '../dictionaries/target.js'),
   plant('core-dictionaries', 'core/dictionaries/plant.ts', '../hooks/target.js'),
+  plant('core-decoders', 'core/decoders/plant.ts', '../hooks/target.js'),
   plant('core-language-model', 'core/language-model/plant.ts', '../hooks/target.js'),
   plant('core-circuits', 'core/circuits/plant.ts', '../corpus/target.js'),
   plant('core-corpus', 'core/corpus/plant.ts', '../onnx/target.js'),

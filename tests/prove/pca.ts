@@ -1,7 +1,7 @@
 // Proof over the demo's results (examples/kjv/data; run `npm run demo` first): the dictionary's test FVU against PCA with k
 // components on the same rows, the course of its training in tenths, and its dead features. Prints; reads only.
 import path from 'node:path';
-import { testMetricsOf } from '../../infra/demo/findings.js';
+import { readMetrics } from '../../reading/metrics/read-metrics.js';
 import { packageRoot } from '../../servers/package-root.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit, Snapshot } from '../../schemas/records.js';
@@ -75,7 +75,9 @@ async function main(): Promise<void> {
   const k = dictionary?.sae.k;
   if (!run || !dictionary || !site || k === undefined)
     throw new DataError(`Expected the run "${RUN}" with a dictionary in ${store.url}. Run \`npm run demo\` first.`);
-  const metrics = testMetricsOf(await commitsOf(store, `${RUN}/${dictionary.name}/top`));
+  const measured = await readMetrics(store, { run: RUN, dictionary: dictionary.name });
+  const test = measured.splits.find(({ split }) => split === 'test');
+  if (!test) throw new DataError(`Expected metrics of the split test in ${store.url}, found none.`);
   const baseline = await computePcaBaseline({
     store,
     commits: await commitsOf(store, `${RUN}/activations/${site.name}`),
@@ -86,12 +88,13 @@ async function main(): Promise<void> {
   const course = await trainingCourse(store, await commitsOf(store, `${RUN}/${dictionary.name}/training`));
   await store.close();
 
-  const fvu = metrics.fvu ?? NaN;
-  const interval = metrics.fvuInterval?.map((x) => x.toFixed(4)).join(' to ') ?? 'none';
+  const { lo, hi, ...stored } = test.metrics.fvu;
+  const fvu = stored.value ?? NaN;
+  const interval = lo === null || hi === null ? 'none' : `${lo.toFixed(4)} to ${hi.toFixed(4)}`;
   process.stdout.write(
     [
       `dictionary ${dictionary.name}: ${dictionary.sae.features} features, k ${k}, ${course.steps} steps of ${dictionary.sae.batchRows} rows`,
-      `test FVU   ${fvu.toFixed(4)} (95 % interval ${interval}; ${metrics.rows} rows of ${metrics.documents} documents)`,
+      `test FVU   ${fvu.toFixed(4)} (95 % interval ${interval}; ${test.rows} rows of ${test.documents} documents)`,
       `PCA FVU    ${baseline.fvu.toFixed(4)} (${baseline.k} components of ${baseline.fitRows} fit rows; ${baseline.testRows} test rows)`,
       `ratio      ${(fvu / baseline.fvu).toFixed(3)} (aim at most ${AIM})`,
       `fit FVU by tenths of training: ${course.tenths.map((x) => x.toFixed(4)).join(', ')}`,
@@ -100,7 +103,7 @@ async function main(): Promise<void> {
       '',
     ].join('\n'),
   );
-  claim('both were measured on the same test rows', metrics.rows === baseline.testRows);
+  claim('both were measured on the same test rows', test.rows === baseline.testRows);
   claim('test FVU is below that of PCA with k components', fvu < baseline.fvu);
   claim(
     `each of the first ${FALLING} tenths of training has a lower mean FVU than the one before`,

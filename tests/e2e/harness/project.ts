@@ -33,7 +33,7 @@ export interface ProjectOptions {
 }
 
 const ROOT = packageRoot();
-const TINY = path.join(ROOT, 'tests', 'fixtures', 'tiny-lm');
+export const TINY = path.join(ROOT, 'tests', 'fixtures', 'tiny-lm');
 
 export class Project {
   readonly folder: string;

@@ -11,7 +11,8 @@ import {
   runsDocument,
   statusDocument,
 } from '../../../schemas/documents/runs.js';
-import { datasetsDocument, sqlDocument, topDocument } from '../../../schemas/documents/results.js';
+import { datasetsDocument } from '../../../schemas/documents/datasets.js';
+import { sqlDocument, topDocument } from '../../../schemas/documents/features.js';
 import type { Snapshot } from '../../../schemas/records.js';
 import type { ResolvedRun } from '../../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
@@ -71,6 +72,12 @@ describe('a dictionary whose shards are not all encoded', () => {
       { table: 'acts', dataset: 'small/dict/acts', shards: 2, planned },
     ]);
     expect(result.err).toContain(`acts covers 2 of ${String(planned)} shards so far`);
+  });
+
+  it('has no metrics yet, and says what to wait for', async () => {
+    const result = await cli('metrics', 'dict');
+    expect(result).toMatchObject({ code: 2, out: '' });
+    expect(result.err).toContain('small/dict is not measured yet; wait for the stage index (`assay status small`)');
   });
 
   it('is listed as growing', async () => {

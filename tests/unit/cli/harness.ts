@@ -1,15 +1,13 @@
 // Runs command lines in this process: streams are strings, Temporal's commands are recorded instead of done.
 import type { CommandContext } from '../../../cli/command.js';
-import type { Orchestration } from '../../../cli/commands/orchestration.js';
 import type { Io, TextSink } from '../../../cli/io.js';
-import { lazyOrchestration } from '../../../cli/lazy-orchestration.js';
 import { main } from '../../../cli/program.js';
 
 export interface CliResult {
   readonly code: number;
   readonly out: string;
   readonly err: string;
-  /** Calls of the orchestration: its name and its options. */
+  /** Calls of commands that speak with Temporal: name and request. */
   readonly calls: readonly (readonly [string, unknown])[];
   /** The one document on stdout. */
   json(): unknown;
@@ -28,14 +26,15 @@ export async function runCli(argv: readonly string[], options: CliOptions = {}):
   const texts = { out: '', err: '' };
   const io = stringIo(texts, options);
   const calls: [string, unknown][] = [];
-  const orchestration = recorded(calls, options.act ?? (() => Promise.resolve(0)));
-  const code = await main(
-    argv,
-    io,
-    lazyOrchestration(() => Promise.resolve(orchestration)),
-  );
+  const code = await main(argv, io, ({ name, command, request }, context) => {
+    if (!SPEAKS_WITH_TEMPORAL.test(name)) return command.run(request, context);
+    calls.push([name, request]);
+    return options.act?.(context) ?? Promise.resolve(0);
+  });
   return { code, ...texts, calls, json: () => JSON.parse(texts.out) as unknown };
 }
+
+const SPEAKS_WITH_TEMPORAL = /^(up|down|doctor|plan|run|resume|pause|unpause|cancel|set|worker|schedule .*)$/;
 
 export function stringIo(texts: { out: string; err: string }, options: CliOptions = {}): Io {
   const sink = (which: 'out' | 'err'): TextSink => ({
@@ -51,44 +50,5 @@ export function stringIo(texts: { out: string; err: string }, options: CliOption
     environment: options.environment ?? {},
     cwd: options.cwd ?? '/',
     signal: options.signal ?? new AbortController().signal,
-  };
-}
-
-/** An orchestration that notes what it is asked for. */
-export function recorded(calls: [string, unknown][], act: (context: CommandContext) => Promise<number>): Orchestration {
-  const of =
-    (name: string) =>
-    (options: unknown, context: CommandContext): Promise<number> => {
-      calls.push([name, options]);
-      return act(context);
-    };
-  const bare =
-    (name: string) =>
-    (context: CommandContext): Promise<number> => {
-      calls.push([name, null]);
-      return act(context);
-    };
-  return {
-    up: of('up'),
-    down: bare('down'),
-    doctor: bare('doctor'),
-    plan: of('plan'),
-    run: of('run'),
-    resume: of('resume'),
-    pause: of('pause'),
-    unpause: of('unpause'),
-    cancel: of('cancel'),
-    set: of('set'),
-    worker: of('worker'),
-    schedule: {
-      create: of('schedule create'),
-      list: bare('schedule list'),
-      show: of('schedule show'),
-      pause: of('schedule pause'),
-      unpause: of('schedule unpause'),
-      trigger: of('schedule trigger'),
-      backfill: of('schedule backfill'),
-      delete: of('schedule delete'),
-    },
   };
 }

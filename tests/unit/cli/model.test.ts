@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/safetensors.js';
-import { modelInspectDocument, modelRunDocument } from '../../../schemas/documents/results.js';
+import { modelInspectDocument, modelRunDocument } from '../../../schemas/documents/models.js';
 import { runCli } from './harness.js';
 import { SITE, TINY_LM } from './pipeline.js';
 

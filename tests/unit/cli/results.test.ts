@@ -4,15 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { z } from 'zod';
-import {
-  CLI_DOCUMENTS,
-  datasetsDocument,
-  describeDocument,
-  findDocument,
-  sqlDocument,
-  topDocument,
-  verifyDocument,
-} from '../../../schemas/documents/results.js';
+import { CLI_DOCUMENTS } from '../../../schemas/documents/documents.js';
+import { datasetsDocument, describeDocument, verifyDocument } from '../../../schemas/documents/datasets.js';
+import { findDocument, metricsDocument, sqlDocument, topDocument } from '../../../schemas/documents/features.js';
 import { halfToFloat } from '../../../core/tensor/half.js';
 import { datasetDigest } from '../../../core/identity/digest.js';
 import { openStore } from '../../../storage/objects/open-store.js';
@@ -140,6 +134,53 @@ describe('datasets, describe and verify', () => {
     expect(result.err).toContain('did you mean small/tokens');
   });
 });
+
+describe('metrics', () => {
+  it('equal what acts say of each split, with n and an interval around the value', async () => {
+    const [entry, ...others] = await document(metricsDocument, 'metrics', 'dict');
+    expect(others).toEqual([]);
+    expect(entry).toMatchObject({ dictionary: 'small/dict', revision: 1, level: 0.95 });
+    expect(entry?.method).toBe('bootstrap over documents, 1000 resamples');
+    expect(entry?.splits.map(({ split }) => split)).toEqual(['fit', 'calib', 'test']);
+    for (const { split, rows, documents, firings: fired, metrics } of entry?.splits ?? []) {
+      const of = `from acts a join documents d using (doc) where d.split = '${split}'`;
+      const [counted] = await sqlRows(`select count(*), count(distinct doc), sum(len(features)) ${of}`);
+      expect([rows, documents, fired]).toEqual(counted?.map(Number));
+      const perFeature = `select f.feature, count(*) n from (select unnest(features) f ${of}) group by 1`;
+      const [seen] = await sqlRows(`select count(*), count(*) filter (n > ${0.1 * rows}) from (${perFeature})`);
+      const features = metrics.silent.n;
+      expect(metrics.silent).toEqual({ value: features - Number(seen?.[0]), lo: null, hi: null, n: features });
+      expect(metrics.dense).toEqual({ value: Number(seen?.[1]), lo: null, hi: null, n: features });
+      // L0 = firings / rows
+      expect(metrics.l0).toMatchObject({ value: fired / rows, n: rows });
+      const { value, lo, hi, n } = metrics.fvu;
+      expect(n).toBe(rows);
+      expect([lo, value, hi]).toEqual([lo, value, hi].sort((a, b) => Number(a) - Number(b)));
+    }
+  });
+
+  it('of two dictionaries stand side by side, the test split first', async () => {
+    const [entry] = await document(metricsDocument, 'metrics', 'small/dict');
+    const test = entry?.splits.find(({ split }) => split === 'test');
+    const { out } = await cli('metrics', 'small/dict', 'dict');
+    expect(out).toMatch(
+      /^test: nothing was fitted to it +small\/dict +small\/dict\nfraction of variance unexplained +/,
+    );
+    expect(out.match(new RegExp(String(test?.metrics.fvu.value?.toPrecision(4)), 'g'))).toHaveLength(2);
+    expect(out).toContain(`${String(test?.rows)} tokens of ${String(test?.documents)} documents`);
+    expect(out).toContain('In brackets: 95 % intervals by bootstrap over documents, 1000 resamples.');
+  });
+
+  it('of an unknown dictionary are refused with what there is', async () => {
+    const result = await cli('metrics', 'dict', 'dikt');
+    expect(result).toMatchObject({ code: 2, out: '' });
+    expect(result.err).toContain('did you mean dict');
+  });
+});
+
+async function sqlRows(query: string): Promise<unknown[][]> {
+  return (await document(sqlDocument, 'sql', query)).rows;
+}
 
 describe('top', () => {
   it('equals a brute-force scan over acts for every feature', async () => {

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { CLI_DOCUMENTS } from '../../../schemas/documents/results.js';
+import { CLI_DOCUMENTS } from '../../../schemas/documents/documents.js';
 import { runFile } from '../../../schemas/run-file.js';
 
 const root = fileURLToPath(new URL('../../../', import.meta.url));

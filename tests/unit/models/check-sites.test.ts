@@ -11,7 +11,7 @@ import { makeValueInfo } from '../../../core/onnx/make.js';
 import type { Site } from '../../../core/hooks/sites.js';
 import { spliceSites } from '../../../core/hooks/splice.js';
 import type { ModelProto } from '../../../core/onnx/proto.js';
-import { modelInspectDocument } from '../../../schemas/documents/results.js';
+import { modelInspectDocument } from '../../../schemas/documents/models.js';
 import { checkSites } from '../../../models/check-sites.js';
 import { openModel } from '../../../models/open-model.js';
 import { probeModel } from '../../../models/probe-model.js';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { halfToFloat } from '../../../core/tensor/half.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
-import { describeTop } from '../../../reading/dictionary/contexts.js';
+import { describeTop } from '../../../reading/dictionary/top.js';
 import { openDictionary, type Dictionary, type DictionaryObjects } from '../../../reading/dictionary/dictionary.js';
 import { allFirings, bruteTop } from '../stages/index/dataset.js';
 import type { Shape } from '../stages/index/draw.js';

@@ -7,7 +7,7 @@ import { decodeModel, encodeModel, joinChunks } from '../../../../core/onnx/code
 import { graphOf } from '../../../../core/onnx/cut.js';
 import { externalReferences } from '../../../../core/onnx/external-data.js';
 import { asFloat32, asIntegers, decodeSafetensors, type SafeTensor } from '../../../../core/tensor/safetensors.js';
-import { modelVjpDocument } from '../../../../schemas/documents/results.js';
+import { modelVjpDocument } from '../../../../schemas/documents/models.js';
 import { InputError } from '../../../../schemas/errors.js';
 import { Session, type TensorValue } from '../../../../runtime/session.js';
 import { writeModelFiles } from '../../../../models/write-model.js';

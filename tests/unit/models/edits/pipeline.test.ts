@@ -19,7 +19,7 @@ import type { ObjectStore } from '../../../../storage/objects/object-store.js';
 import { openStore } from '../../../../storage/objects/open-store.js';
 import { listCommitInputs, readCommits } from '../../../../storage/records/commits.js';
 import { readTable, readTokensTable } from '../../../../storage/tables/read.js';
-import { findDocument, sqlDocument } from '../../../../schemas/documents/results.js';
+import { findDocument, sqlDocument } from '../../../../schemas/documents/features.js';
 import { explainRun } from '../../../../reading/runs/explain.js';
 import { runCli } from '../../cli/harness.js';
 import { runStages, submitRun, TINY_LM, writeRun } from '../../cli/pipeline.js';

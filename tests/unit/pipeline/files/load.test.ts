@@ -163,12 +163,12 @@ saes:
     [
       'a model without tokenizer',
       GOOD.replace(', tokenizer: tokenizer.json', ''),
-      'model: expected `onnx` and `tokenizer`, or `folder`, found onnx without tokenizer',
+      'model: expected `onnx` and `tokenizer`, or `folder`, or `tokenizer` and `train`, found onnx — add the path of tokenizer.json',
     ],
     [
       'a model by file and by folder',
       GOOD.replace('onnx: model.onnx', 'folder: m'),
-      'model: expected `folder`, or `onnx` and `tokenizer`, found folder and tokenizer',
+      'model: expected `onnx` and `tokenizer`, or `folder`, or `tokenizer` and `train`, found tokenizer and folder — remove what is too many',
     ],
     [
       'a store that is a web address',

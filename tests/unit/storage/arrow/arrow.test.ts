@@ -1,21 +1,13 @@
-import {
-  Field,
-  Float32,
-  RecordBatch,
-  Schema,
-  Struct,
-  Uint32,
-  compressionRegistry,
-  CompressionType,
-  makeData,
-  tableFromIPC,
-} from 'apache-arrow';
+import type { RecordBatch } from 'apache-arrow';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ArrowFileEncoder } from '../../../../storage/arrow/file-writer.js';
-import { initZstd, zstdCompress, zstdDecompress } from '../../../../storage/arrow/zstd.js';
+import { arrow, initArrow } from '../../../../storage/arrow/library.js';
+import { zstdCompress, zstdDecompress } from '../../../../storage/arrow/zstd.js';
 
-beforeAll(initZstd);
+const { Field, Float32, Schema, Struct, Uint32, compressionRegistry, CompressionType, makeData, tableFromIPC } = arrow;
+
+beforeAll(initArrow);
 
 describe('zstd', () => {
   it('gives back what went in, whatever its size', () => {
@@ -55,7 +47,7 @@ function batchOf(name: string, values: Uint32Array | Float32Array): RecordBatch 
     values instanceof Float32Array
       ? makeData({ type: new Float32(), length: values.length, data: values })
       : makeData({ type: new Uint32(), length: values.length, data: values });
-  return new RecordBatch(
+  return new arrow.RecordBatch(
     schema,
     makeData({
       type: new Struct(schema.fields),

@@ -1,14 +1,16 @@
 import { mkdtemp, rm, writeFile, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Schema } from 'apache-arrow';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MAX_OBJECT_BYTES } from '../../../../schemas/stored.js';
 import { ArrowFileEncoder } from '../../../../storage/arrow/file-writer.js';
 import { tableSchema } from '../../../../storage/tables/arrow-types.js';
 import { LAYOUTS, type TableColumns, type TableName } from '../../../../storage/tables/layouts.js';
-import { decodeBatch, readTable, readTableOptions } from '../../../../storage/tables/read.js';
+import { arrow } from '../../../../storage/arrow/library.js';
+import { decodeBatch } from '../../../../storage/tables/decode.js';
+import { readTableOptions } from '../../../../storage/tables/file-schema.js';
+import { readTable } from '../../../../storage/tables/read.js';
 import type { TableFile } from '../../../../storage/tables/table-file.js';
 import { TableWriter } from '../../../../storage/tables/table-writer.js';
 
@@ -167,7 +169,10 @@ describe('reading', () => {
       `Expected a file of table "tokens", ${path} holds "postings"; give a file of that table.`,
     );
     const { fields, metadata } = tableSchema(LAYOUTS.postings, {});
-    const encoder = new ArrowFileEncoder(new Schema(fields, new Map([...metadata, ['formatVersion', '9']])), true);
+    const encoder = new ArrowFileEncoder(
+      new arrow.Schema(fields, new Map([...metadata, ['formatVersion', '9']])),
+      true,
+    );
     const newer = Buffer.concat([...encoder.takeChunks(), ...encoder.finish()]);
     await expect(readTable('postings', newer)).rejects.toThrow(
       /Expected format version 1 or older, \d+ bytes has 9; read it with a newer release/,

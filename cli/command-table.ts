@@ -1,0 +1,83 @@
+// Every command: where it stands in help, and the file it is loaded from. The only list; a command that has a document and
+// no row here (or a row and no document) does not compile. Loading a row loads that command alone.
+import type { CommandName } from '../schemas/documents/documents.js';
+import type { CommandDefinition } from './command.js';
+
+export interface CommandRow {
+  /** Heading over it in help. */
+  readonly group: 'Local stack' | 'Runs' | 'Control' | 'Results' | 'Models';
+  load(): Promise<CommandDefinition>;
+}
+
+const stack = of('Local stack');
+const runs = of('Runs');
+const control = of('Control');
+const results = of('Results');
+const models = of('Models');
+
+/** In the order of help; `schedule list` is the command `list` under `schedule`. */
+export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
+  up: stack(async () => (await import('./commands/up.js')).up),
+  down: stack(async () => (await import('./commands/down.js')).down),
+  doctor: stack(async () => (await import('./commands/doctor.js')).doctor),
+  plan: runs(async () => (await import('./commands/plan.js')).plan),
+  run: runs(async () => (await import('./commands/run.js')).run),
+  resume: runs(async () => (await import('./commands/resume.js')).resume),
+  runs: runs(async () => (await import('./commands/runs.js')).runs),
+  status: runs(async () => (await import('./commands/status.js')).status),
+  logs: runs(async () => (await import('./commands/logs.js')).logs),
+  quarantine: runs(async () => (await import('./commands/quarantine.js')).quarantine),
+  explain: runs(async () => (await import('./commands/explain.js')).explain),
+  rm: runs(async () => (await import('./commands/rm.js')).rm),
+  pause: control(async () => (await import('./commands/pause.js')).pause),
+  unpause: control(async () => (await import('./commands/unpause.js')).unpause),
+  cancel: control(async () => (await import('./commands/cancel.js')).cancel),
+  set: control(async () => (await import('./commands/set.js')).set),
+  'schedule create': control(async () => (await import('./commands/schedule.js')).createSchedule),
+  'schedule list': control(async () => (await import('./commands/schedule.js')).listSchedules),
+  'schedule backfill': control(async () => (await import('./commands/schedule.js')).backfillSchedule),
+  'schedule show': control(async () => (await import('./commands/schedule.js')).showSchedule),
+  'schedule pause': control(async () => (await import('./commands/schedule.js')).pauseSchedule),
+  'schedule unpause': control(async () => (await import('./commands/schedule.js')).unpauseSchedule),
+  'schedule trigger': control(async () => (await import('./commands/schedule.js')).triggerSchedule),
+  'schedule delete': control(async () => (await import('./commands/schedule.js')).deleteSchedule),
+  worker: control(async () => (await import('./commands/worker.js')).worker),
+  datasets: results(async () => (await import('./commands/datasets.js')).datasets),
+  describe: results(async () => (await import('./commands/describe.js')).describe),
+  verify: results(async () => (await import('./commands/verify.js')).verify),
+  metrics: results(async () => (await import('./commands/metrics.js')).metrics),
+  top: results(async () => (await import('./commands/top.js')).top),
+  find: results(async () => (await import('./commands/find.js')).find),
+  sql: results(async () => (await import('./commands/sql.js')).sql),
+  export: results(async () => (await import('./commands/export.js')).exportCommand),
+  gc: results(async () => (await import('./commands/gc.js')).gc),
+  'model inspect': models(async () => (await import('./commands/model-inspect.js')).inspectModel),
+  'model run': models(async () => (await import('./commands/model-run.js')).runModel),
+  'model train': models(async () => (await import('./commands/model-train.js')).trainModels),
+  'model vjp': models(async () => (await import('./commands/model-vjp.js')).differentiateModel),
+};
+
+/** Commands that only hold others. */
+export const PARENTS = {
+  schedule: {
+    description: 'runs that start by the clock',
+    examples: [
+      ['assay schedule create nightly.yaml --cron "0 2 * * *"', 'the name in nightly.yaml holds {{date}}'],
+      ['assay schedule list', 'all schedules of this store'],
+    ],
+  },
+  model: {
+    description: 'look into a model and run it',
+    examples: [['assay model inspect model.onnx', 'layers, widths and sites']],
+  },
+} as const satisfies { readonly [name in ParentName]: Pick<CommandDefinition, 'description' | 'examples'> };
+
+export type ParentName = CommandName extends infer Name
+  ? Name extends `${infer Parent} ${string}`
+    ? Parent
+    : never
+  : never;
+
+function of(group: CommandRow['group']): (load: CommandRow['load']) => CommandRow {
+  return (load) => ({ group, load });
+}

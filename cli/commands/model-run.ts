@@ -1,0 +1,80 @@
+// `assay model run`: a model's values on given token ids.
+import { resolve } from 'node:path';
+import { modelRunDocument } from '../../schemas/documents/models.js';
+import { EXIT } from '../../schemas/exit.js';
+import { commaList, defineCommand, type CommandContext } from '../command.js';
+
+interface ModelRunOptions {
+  readonly file: string;
+  /** Path of the JSON file with token ids. */
+  readonly ids: string;
+  readonly hooks: readonly string[];
+  readonly out: string;
+  /** Edits in the grammar of --edit, in the order given. */
+  readonly edit: readonly string[];
+}
+
+const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
+/** Name under --hooks of the model's own output. */
+const LOGITS = 'logits';
+
+export const runModel = defineCommand({
+  arguments: '<file>',
+  description: 'run a model on token ids and write the wanted sites as a safetensors file',
+  examples: [
+    [
+      'assay model run model.onnx --ids ids.json --hooks "blocks.*.hook_resid_post,logits" --out out.safetensors',
+      'ids.json: [[0, 17, 5]]',
+    ],
+  ],
+  options: (command) => {
+    command
+      .requiredOption('--ids <file>', 'JSON: a list of token ids, or a list of lists of equal length')
+      .requiredOption(
+        '--hooks <list>',
+        'sites, separated by commas; * matches any layer; logits for the output',
+        commaList,
+      )
+      .requiredOption('--out <file>', 'the safetensors file to write')
+      .option(
+        '--edit <edit>',
+        'SITE=set|scale|add|ablate[:VALUE][*FACTOR][,along=FILE#TENSOR][,at=POSITIONS][,head=N]; repeatable, see docs/cli.md',
+        (edit: string, before: readonly string[]) => [...before, edit],
+        [],
+      );
+  },
+  request: ([file], flags: Omit<ModelRunOptions, 'file'>) => ({ ...flags, file }),
+  run: runSites,
+});
+
+async function runSites(options: ModelRunOptions, context: CommandContext): Promise<number> {
+  const { computeModelRun, parseIds, readIdsFile, writeModelRun } = await import('../../models/run-model.js');
+  const { parseEdit } = await import('../../models/edit-grammar.js');
+  const at = (path: string): string => resolve(context.io.cwd, path);
+  const edits = options.edit.map(parseEdit);
+  const rows = parseIds(await readIdsFile(at(options.ids)));
+  const run = await computeModelRun(at(options.file), rows, {
+    hooks: options.hooks.filter((hook) => hook !== LOGITS),
+    logits: options.hooks.includes(LOGITS),
+    edits: {
+      list: edits,
+      folder: context.io.cwd,
+      where: (edit) => `--edit "${options.edit[edit] ?? ''}"`,
+    },
+    engine: ENGINE,
+  });
+  await writeModelRun(at(options.out), rows, run);
+  const tensors = [...run.values].map(([name, value]) => ({
+    name,
+    dtype: value.dtype,
+    shape: [...value.dims],
+  }));
+  const document = { model: at(options.file), file: at(options.out), tensors };
+  context.output.result(modelRunDocument, document, () =>
+    [
+      ...tensors.map(({ name, dtype, shape }) => `${name}  ${dtype} [${shape.join(', ')}]`),
+      `written to ${document.file}`,
+    ].join('\n'),
+  );
+  return EXIT.done;
+}

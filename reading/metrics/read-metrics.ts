@@ -1,0 +1,106 @@
+// The metrics of dictionaries as the index stage recorded them, per split. Computes nothing: what is shown is what was stored.
+import { z } from 'zod';
+import type { metricsDocument } from '../../schemas/documents/features.js';
+import { DataError, InputError } from '../../schemas/errors.js';
+import type { Commit } from '../../schemas/records.js';
+import { SPLITS } from '../../schemas/stages.js';
+import type { DictionaryMetrics, SplitMetrics } from '../../stages/index/metrics.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { readSnapshotCommits } from '../../storage/records/snapshots.js';
+import type { DictionaryName } from '../datasets/given-names.js';
+import { pinDictionary } from '../dictionary/snapshots.js';
+
+export type MetricsEntry = z.infer<typeof metricsDocument>[number];
+type SplitEntry = MetricsEntry['splits'][number];
+type Metric = SplitEntry['metrics']['fvu'];
+
+/** The stored metrics of a dictionary. @throws InputError before its index is whole */
+export async function readMetrics(store: ObjectStore, name: DictionaryName): Promise<MetricsEntry> {
+  const { index } = await pinDictionary(store, name);
+  const dictionary = `${name.run}/${name.dictionary}`;
+  if (index === null) throw notMeasured(name);
+  for await (const commit of readSnapshotCommits(store, index)) {
+    const metrics = storedMetrics(commit);
+    if (metrics === null) continue;
+    const { revision, key, version } = index;
+    return { dictionary, revision, key, snapshot: version, ...describe(metrics) };
+  }
+  throw notMeasured(name);
+}
+
+/** The metrics that a commit of the index stage holds; null for one of its other items. */
+function storedMetrics({ shard, key, statistics }: Commit): DictionaryMetrics | null {
+  if (shard !== METRICS_ITEM) return null;
+  const parsed = recordedMetrics.safeParse(statistics['metrics']);
+  if (parsed.success) return parsed.data;
+  const fault = parsed.error.issues[0];
+  throw new DataError(
+    `Expected metrics per split in the index commit ${key}/${METRICS_ITEM}, found ${fault?.path.join('.') ?? ''}: ${fault?.message ?? ''}; read it with the release of assay that wrote it.`,
+    { key },
+  );
+}
+
+/** Name of the index stage's item that sums up the dictionary. */
+const METRICS_ITEM = 'metrics';
+/** Of the stored intervals: the 2.5 % and 97.5 % points. */
+const LEVEL = 0.95;
+
+const interval = z.tuple([z.number(), z.number()]).nullable();
+const count = z.number().int().nonnegative();
+const splitMetrics = z.object({
+  rows: count,
+  documents: count,
+  firings: count,
+  fvu: z.number().nullable(),
+  fvuInterval: interval,
+  l0: z.number().nullable(),
+  l0Interval: interval,
+  silent: count,
+  dense: count,
+  features: count,
+}) satisfies z.ZodType<SplitMetrics>;
+
+/** What the index stage writes; a later version may add fields. */
+const recordedMetrics = z.object({
+  splits: z.partialRecord(z.enum(SPLITS), splitMetrics),
+  silent: count,
+  rows: count,
+  features: count,
+  resamples: count,
+}) satisfies z.ZodType<DictionaryMetrics>;
+
+function describe({ splits, resamples }: DictionaryMetrics): Pick<MetricsEntry, 'level' | 'method' | 'splits'> {
+  return {
+    level: LEVEL,
+    method: `bootstrap over documents, ${resamples} resamples`,
+    splits: SPLITS.flatMap((split) => {
+      const found = splits[split];
+      return found === undefined ? [] : [splitEntry(split, found)];
+    }),
+  };
+}
+
+function splitEntry(split: SplitEntry['split'], stored: SplitMetrics): SplitEntry {
+  const { rows, documents, firings, features } = stored;
+  return {
+    ...{ split, rows, documents, firings },
+    metrics: {
+      fvu: metric(stored.fvu, stored.fvuInterval, rows),
+      l0: metric(stored.l0, stored.l0Interval, rows),
+      silent: metric(stored.silent, null, features),
+      dense: metric(stored.dense, null, features),
+    },
+  };
+}
+
+function metric(value: number | null, range: readonly [number, number] | null, n: number): Metric {
+  return { value, lo: range?.[0] ?? null, hi: range?.[1] ?? null, n };
+}
+
+function notMeasured({ run, dictionary }: DictionaryName): InputError {
+  const given = `${run}/${dictionary}`;
+  return new InputError(
+    `Expected a dictionary whose index is whole, found that ${given} is not measured yet; wait for the stage index (\`assay status ${run}\`).`,
+    { dictionary: given },
+  );
+}

@@ -1,0 +1,106 @@
+// The documents of the commands about models.
+import { z } from 'zod';
+
+const count = z.number().int().nonnegative();
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const modelInspectDocument = z.strictObject({
+  file: z.string().describe('the ONNX file, or the folder whose graph was written'),
+  family: z
+    .string()
+    .nullable()
+    .describe('family whose graph was written for config.json and safetensors; null for a file'),
+  digest: sha256.describe('identity of the model, external data included'),
+  layers: count,
+  width: count,
+  vocabulary: count,
+  positions: count
+    .nullable()
+    .describe('tokens that fit; null where no position table is visible and no config.json says it'),
+  norm: z.enum(['pre', 'post']),
+  inputs: z.array(z.string()),
+  outputs: z.array(z.string()),
+  opset: count,
+  producer: z.string(),
+  heads: count.nullable().describe('attention heads; null where not found or not the same everywhere'),
+  kvHeads: count.nullable().describe('heads of keys and values'),
+  dHead: count.nullable(),
+  dMlp: count.nullable().describe('null also for a mixture of experts'),
+  sites: z.array(
+    z.strictObject({
+      site: z.string(),
+      tensor: z.string().describe('what it is seen in'),
+      width: count.describe('size of the last axis; 0 where it varies'),
+      axes: z.array(z.string()),
+      shape: z.array(z.union([count, z.string()])).describe('sizes of the axes'),
+    }),
+  ),
+  unchecked: z
+    .string()
+    .nullable()
+    .describe("why the sites' equations were not checked; null where they hold for all listed"),
+  unresolved: z
+    .array(z.strictObject({ site: z.string(), reason: z.string() }))
+    .describe('sites of a kind that the model should have but that are not certain'),
+});
+
+export const modelRunDocument = z.strictObject({
+  model: z.string(),
+  file: z.string().describe('the safetensors file that was written'),
+  tensors: z.array(z.strictObject({ name: z.string(), dtype: z.string(), shape: z.array(count) })),
+});
+
+const modelTensor = z.strictObject({
+  name: z.string(),
+  dtype: z.string(),
+  shape: z.array(z.union([count, z.string()])).describe('sizes, or names where they vary'),
+});
+
+export const modelVjpDocument = z.strictObject({
+  model: z.string(),
+  file: z.string().describe('the ONNX file that was written'),
+  data: z.string().nullable().describe('the file with large weights beside it; null: all inside'),
+  bytes: count.describe('of both'),
+  nodes: count,
+  inputs: z.array(modelTensor),
+  outputs: z.array(modelTensor),
+});
+
+const splitLoss = z
+  .strictObject({
+    loss: z.number().describe('mean, nats per target token'),
+    tokens: count.describe('target tokens that it is the mean of'),
+  })
+  .nullable();
+
+export const modelTrainDocument = z.strictObject({
+  training: z.string(),
+  revision: count,
+  store: z.string(),
+  dryRun: z.boolean(),
+  finished: z.boolean().describe('false: interrupted; the same command goes on'),
+  models: z.array(
+    z.strictObject({
+      model: z.string(),
+      key: sha256.nullable().describe('null: known only after the streams of tokens'),
+      state: z.enum(['open', 'done', 'failed']),
+      architecture: z.string(),
+      parameters: count,
+      steps: count,
+      tokens: count.describe('target tokens of the whole training'),
+      memoryBytes: count.describe('estimated, of the compute child'),
+      step: count.describe('of the last checkpoint, or all steps'),
+      losses: z.strictObject({ fit: splitLoss, calib: splitLoss, test: splitLoss }),
+      dataset: z.string(),
+      digest: sha256.nullable().describe('of the dataset; null while it is not done'),
+      error: z
+        .strictObject({
+          class: z.string(),
+          message: z.string(),
+          details: z.record(z.string(), z.unknown()),
+        })
+        .nullable(),
+    }),
+  ),
+  written: z.array(z.string()).describe('folders that --out wrote'),
+});

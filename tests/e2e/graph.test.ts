@@ -1,0 +1,118 @@
+// A run is a graph of steps: encoding begins while another dictionary is trained; the bytes are those of the stages one after the
+// other, and killing a worker while steps go side by side changes none of them. Runs of the release before go on as they were.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runWorkflowId } from '../../cli/orchestration/control.js';
+import type { RunInput } from '../../schemas/messages.js';
+import { LIMITS, QUEUES, WORKFLOWS } from '../../schemas/orchestration.js';
+import { openStore } from '../../storage/objects/open-store.js';
+import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
+import { createProject, type Project, type ProjectOptions } from './harness/project.js';
+import { untilStatus } from './harness/watch.js';
+import { startTestWorker } from './harness/worker.js';
+
+let temporal: TestTemporal;
+beforeAll(async () => {
+  temporal = await startTestTemporal();
+}, 120_000);
+afterAll(() => temporal.stop());
+
+const SITES = ['blocks.1.hook_resid_post', 'blocks.2.hook_resid_post'] as const;
+const sae = { features: 256, batchRows: 512, lr: 0.001 };
+/** Two sites with two dictionaries each; those of the second site train several times as long. */
+const GRAPH: NonNullable<ProjectOptions['run']> = {
+  activations: { hooks: [...SITES], batchTokens: 2048 },
+  saes: [
+    { name: 'a', hook: SITES[0], k: 8, tokens: 10_240, ...sae },
+    { name: 'b', hook: SITES[0], k: 16, tokens: 10_240, ...sae },
+    { name: 'c', hook: SITES[1], k: 8, tokens: 102_400, ...sae },
+    { name: 'd', hook: SITES[1], k: 16, tokens: 102_400, ...sae },
+  ],
+};
+
+interface Event {
+  readonly type: string;
+  readonly data: { readonly stage?: string; readonly step?: string };
+}
+
+async function eventsOf(project: Project): Promise<readonly Event[]> {
+  return (await project.json<{ events: readonly Event[] }>('logs', 'small')).events;
+}
+
+const place = (events: readonly Event[], type: string, step: string): number =>
+  events.findIndex((event) => event.type === type && event.data.step === step);
+
+describe('two sites with four dictionaries', () => {
+  let digests: Record<string, string>;
+  let events: readonly Event[];
+  beforeAll(async () => {
+    const project = await createProject({ address: temporal.address, run: GRAPH });
+    const worker = await startTestWorker(project, { address: temporal.address, slots: 2 });
+    try {
+      const { code, stderr } = await project.assay('run', 'run.yaml', '--follow');
+      expect(stderr).not.toContain('failed');
+      expect(code).toBe(0);
+      digests = await project.digests();
+      events = await eventsOf(project);
+    } finally {
+      await worker.stop();
+      await project.remove();
+    }
+  }, 300_000);
+
+  it('are steps of their own: encoding begins while another dictionary is trained', () => {
+    const [first, second] = SITES.map((site) => `train@${site}`) as [string, string];
+    expect(place(events, 'stage-started', 'encode@a')).toBeGreaterThan(place(events, 'stage-finished', first));
+    expect(place(events, 'stage-started', 'encode@a')).toBeGreaterThan(-1);
+    expect(place(events, 'stage-finished', second)).toBeGreaterThan(place(events, 'stage-started', 'encode@a'));
+  });
+
+  it('publish the bytes that the stages one after the other publish', async () => {
+    const project = await createProject({ address: temporal.address, run: GRAPH });
+    const worker = await startTestWorker(project, { address: temporal.address, slots: 2 });
+    const connection = await Connection.connect({ address: temporal.address });
+    const client = new Client({ connection });
+    try {
+      // Stores the revision; then its workflow is started as the release before started it.
+      const planned = await project.assay('run', 'run.yaml');
+      expect(planned.code).toBe(0);
+      const store = await openStore(`file://${project.folder}/data`, {});
+      const workflowId = runWorkflowId(store.storeId, 'small');
+      await project.assay('cancel', 'small');
+      const input: RunInput = {
+        ref: { store: { url: store.url, options: {} }, run: 'small', revision: 1 },
+        stages: ['corpus', 'tokens', 'activations', 'train', 'encode', 'index'],
+        ...{ mode: 'missing', window: LIMITS.window, tolerance: 0.01 },
+      };
+      await client.workflow.execute(WORKFLOWS.run, {
+        ...{ workflowId, taskQueue: QUEUES.orchestrate, args: [input], workflowIdReusePolicy: 'ALLOW_DUPLICATE' },
+      });
+      expect(await project.digests()).toEqual(digests);
+      await store.close();
+    } finally {
+      await connection.close();
+      await worker.stop();
+      await project.remove();
+    }
+  }, 300_000);
+
+  it('lose no byte when a worker is killed while steps go side by side', async () => {
+    const project = await createProject({ address: temporal.address, run: GRAPH });
+    const workers = [await startTestWorker(project, { address: temporal.address, slots: 2 })];
+    try {
+      expect((await project.assay('run', 'run.yaml', '--workers', '0')).code).toBe(0);
+      for (const step of ['encode@a', 'index@a']) {
+        while (place(await eventsOf(project), 'stage-started', step) < 0) await sleep(200);
+        await workers.at(-1)?.stop('SIGKILL');
+        workers.push(await startTestWorker(project, { address: temporal.address, slots: 2 }));
+      }
+      const { state } = await untilStatus(project, ({ state: now }) => now !== 'running', { seconds: 200 });
+      expect(state).toBe('completed');
+      expect(await project.digests()).toEqual(digests);
+    } finally {
+      await Promise.all(workers.map((worker) => worker.stop('SIGKILL')));
+      await project.remove();
+    }
+  }, 300_000);
+});

@@ -1,0 +1,148 @@
+// A suite of twelve small models from one file, one of them poisoned and the worker killed twice: eleven complete and the suite says
+// so; what they share is computed once; the suite is paused, resumed, shown and forgotten as a whole.
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { stringify } from 'yaml';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { attemptRecord } from '../../schemas/records.js';
+import { openStore } from '../../storage/objects/open-store.js';
+import { listAttempts, listRuns } from '../../storage/records/runs.js';
+import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
+import { createProject, runOf, type Project } from './harness/project.js';
+import { DICTIONARY, trainedModel } from './harness/trained.js';
+import { startTestWorker, type TestWorker } from './harness/worker.js';
+
+/** Items that a worker of two slots has in hand at most. */
+const IN_HAND = 4;
+const KILLS = 2;
+/** Learning rates of eleven models. */
+const RATES = Array.from({ length: 11 }, (_, i) => (i + 10) / 4000);
+/** A learning rate that no model survives. */
+const POISON = 100_000_000_000_000;
+
+interface SuiteStatus {
+  readonly state: string;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly members: readonly { readonly run: string; readonly state: string; readonly reason: string | null }[];
+}
+
+let temporal: TestTemporal;
+let project: Project;
+const workers: TestWorker[] = [];
+const work = async (): Promise<void> => {
+  workers.push(await startTestWorker(project, { address: temporal.address, slots: 2 }));
+};
+
+beforeAll(async () => {
+  temporal = await startTestTemporal();
+  project = await createProject({ address: temporal.address, chapters: 30 });
+  await work();
+}, 120_000);
+
+afterAll(async () => {
+  await Promise.all(workers.map((worker) => worker.stop('SIGKILL')));
+  await temporal.stop();
+  await project.remove();
+});
+
+const status = (suite: string): Promise<SuiteStatus> => project.json<SuiteStatus>('status', suite);
+
+describe('a suite', () => {
+  it('of twelve models with a poisoned one and two kills completes eleven, computes what they share once, and says so', async () => {
+    await writeFile(
+      path.join(project.folder, 'twelve.yaml'),
+      stringify({
+        ...runOf({
+          run: {
+            name: 'm-{{lr}}',
+            model: trainedModel(20, { lr: '{{lr}}' }),
+            activations: { hooks: [DICTIONARY.hook], batchTokens: 2048 },
+            saes: [],
+          },
+        }),
+        ...{ matrix: { lr: [...RATES, POISON] }, parallel: 3 },
+      }),
+    );
+    expect((await project.assay('run', 'twelve.yaml', '--workers', '0')).code).toBe(0);
+    for (let kill = 1; kill <= KILLS; kill++) {
+      while (((await status('twelve')).counts['completed'] ?? 0) < kill) await sleep(300);
+      await workers.at(-1)?.stop('SIGKILL');
+      await work();
+    }
+    let last = await status('twelve');
+    while (last.state === 'running' || last.state === 'unknown') {
+      await sleep(500);
+      last = await status('twelve');
+    }
+    expect(last.state).toBe('failed');
+    expect(last.counts).toEqual({ completed: 11, failed: 1 });
+    const bad = last.members.filter(({ state }) => state === 'failed');
+    expect(bad.every(({ run }) => run.endsWith(String(POISON)))).toBe(true);
+    expect(bad[0]?.reason).toContain('models/model');
+    const { repeated, shared } = await attemptsOf();
+    expect(repeated).toBeLessThanOrEqual(IN_HAND * KILLS);
+    // Corpus, tokens and streams have one key for all members.
+    expect(shared).toEqual({ corpus: 1, tokens: 1, stream: 3 });
+  }, 400_000);
+
+  it('is shown by its runs, resumed without work to do, and forgotten as a whole', async () => {
+    const runs = await project.json<{ run: string }[]>('runs', '--suite', 'twelve');
+    expect(runs).toHaveLength(12);
+    const again = await project.assay('resume', 'twelve', '--follow', '--workers', '0');
+    expect(again.code).toBe(1);
+    expect(again.stderr + again.stdout).toContain('11 of 12 complete, 1 failed');
+    expect((await project.assay('rm', 'twelve')).code).toBe(0);
+    expect(await project.json<unknown[]>('runs')).toEqual([]);
+  }, 200_000);
+
+  it('gives out no run while it is paused, ends its runs when it is cancelled, and a member can be resumed alone', async () => {
+    await writeFile(
+      path.join(project.folder, 'slow.yaml'),
+      stringify({
+        ...runOf({
+          run: {
+            name: 's-{{seed}}',
+            model: trainedModel(2000, { seed: '{{seed}}' }),
+            activations: { hooks: [DICTIONARY.hook], batchTokens: 2048 },
+            saes: [],
+          },
+        }),
+        ...{ matrix: { seed: [1, 2, 3] }, parallel: 1 },
+      }),
+    );
+    expect((await project.assay('run', 'slow.yaml', '--workers', '0')).code).toBe(0);
+    while (((await status('slow')).counts['running'] ?? 0) === 0) await sleep(300);
+    expect((await project.assay('pause', 'slow')).code).toBe(0);
+    while (((await status('slow')).counts['paused'] ?? 0) === 0) await sleep(300);
+    expect((await status('slow')).counts).toEqual({ paused: 1, waiting: 2 });
+    expect((await project.assay('unpause', 'slow')).code).toBe(0);
+    expect((await project.assay('cancel', 'slow')).code).toBe(0);
+    const ended = await status('slow');
+    expect(ended.state).toBe('cancelled');
+    expect(ended.counts).toEqual({ cancelled: 1, waiting: 2 });
+    const member = await project.assay('resume', 's-3', '--workers', '0');
+    expect(member.stderr).toBe('');
+    expect(member.code).toBe(0);
+    while ((await status('slow')).counts['running'] !== 1) await sleep(300);
+    expect((await project.assay('cancel', 's-3')).code).toBe(0);
+  }, 200_000);
+});
+
+/** Attempts beyond one per item over all runs, and the different keys of the stages that members share. */
+async function attemptsOf(): Promise<{ repeated: number; shared: Record<string, number> }> {
+  const store = await openStore(`file://${project.folder}/data`, {});
+  const keys = new Map<string, Set<string>>();
+  const items = new Set<string>();
+  let attempts = 0;
+  for (const { name, revisions } of await listRuns(store))
+    for (const revision of revisions)
+      for (const { stage, key, input } of await listAttempts(store, { name, revision }, attemptRecord)) {
+        attempts++;
+        items.add(`${stage}/${key}/${input}`);
+        keys.set(stage, (keys.get(stage) ?? new Set()).add(key));
+      }
+  await store.close();
+  const shared = Object.fromEntries(['corpus', 'tokens', 'stream'].map((stage) => [stage, keys.get(stage)?.size ?? 0]));
+  return { repeated: attempts - items.size, shared };
+}

@@ -1,0 +1,169 @@
+// A folder of config.json, tokenizer.json and safetensors through the program: `model inspect`, `model run`, and a run file with
+// `model.folder`, whose stored activations are the model's own values.
+import { cp, mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { checkModelRuns } from '../../../cli/orchestration/preflight.js';
+import { asFloat32, decodeSafetensors } from '../../../core/tensor/safetensors.js';
+import { openModel } from '../../../models/open-model.js';
+import { runModel } from '../../../models/run-model.js';
+import { loadRunFile } from '../../../pipeline/files/load.js';
+import { findSteps, planSteps, stepsOfRun } from '../../../pipeline/plan/steps.js';
+import { resolveRun, type ResolvedWithUploads } from '../../../pipeline/resolve/resolve-run.js';
+import { InputError } from '../../../schemas/errors.js';
+import { modelInspectDocument } from '../../../schemas/documents/models.js';
+import type { GivenModel, ResolvedRun } from '../../../schemas/resolved-run.js';
+import type { StageName } from '../../../schemas/stages.js';
+import { createPinnedReader } from '../../../stages/pinned.js';
+import { workOfRun } from '../../../stages/work.js';
+import { createFileStore } from '../../../storage/objects/file-store.js';
+import type { ObjectStore } from '../../../storage/objects/object-store.js';
+import { readCommits } from '../../../storage/records/commits.js';
+import { readActivations, readTokensTable } from '../../../storage/tables/read.js';
+import { FIXTURES } from '../core/onnx/fixture-models.js';
+import { runCli } from './harness.js';
+import { runStages, submitRun } from './pipeline.js';
+
+const FOLDERS = path.join(FIXTURES, 'folders');
+const SITE = 'blocks.1.hook_resid_post';
+const TEXTS = [
+  'the cat sat on the mat',
+  'one two three four five six',
+  'a small boat on a wide lake and the dog ran to the house',
+];
+let place = '';
+beforeAll(async () => {
+  place = await mkdtemp(path.join(tmpdir(), 'assay-folder-run-'));
+});
+afterAll(async () => {
+  await rm(place, { recursive: true });
+});
+
+/** A run file over a copy of the fixture's folder. */
+async function writeRun(name: string, contextTokens = 16): Promise<string> {
+  const folder = path.join(place, name);
+  await cp(path.join(FOLDERS, name), path.join(folder, 'model'), { recursive: true });
+  const lines = TEXTS.map((text, i) => JSON.stringify({ id: `d${i}`, split: 'fit', text }));
+  await writeFile(path.join(folder, 'corpus.jsonl'), `${lines.join('\n')}\n`);
+  const yaml = `name: ${name}
+store: file://./data
+model: { folder: model, contextTokens: ${contextTokens}, prepend: null }
+corpus: { sources: [corpus.jsonl], split: { field: split }, shardTokens: 512 }
+activations: { hooks: [${SITE}], dtype: float32, dropPositions: [] }
+compute: { device: cpu }
+`;
+  const file = path.join(folder, 'run.yaml');
+  await writeFile(file, yaml);
+  return file;
+}
+
+async function resolve(file: string): Promise<ResolvedWithUploads> {
+  const { runFile, folder } = await loadRunFile(file);
+  const rest = { revision: 1, until: 'activations', limitDocuments: null, hostId: 'here', nowMs: 0 } as const;
+  return resolveRun(runFile, { folder, ...rest });
+}
+
+/** The bytes of every object of the stage's own table. */
+async function committed(store: ObjectStore, run: ResolvedRun, stage: StageName): Promise<Uint8Array[]> {
+  const work = workOfRun(run);
+  const units = await planSteps(work, findSteps(stepsOfRun(run), stage), createPinnedReader(store, work));
+  const found: Uint8Array[] = [];
+  for (const group of units?.groups ?? [])
+    for (const { item } of group.units) {
+      const commits = await readCommits(store, { stage, key: item.keys[0] ?? '', inputs: [item.input] });
+      for (const { objects } of commits)
+        for (const { key } of objects.filter(({ table }) => table === stage))
+          found.push((await store.get(key)) ?? new Uint8Array());
+    }
+  return found;
+}
+
+describe('model.folder', () => {
+  it.each(['gpt2', 'llama'])('%s: what is stored are the values of the model in the folder', async (name) => {
+    const file = await writeRun(name);
+    const store = createFileStore(path.join(path.dirname(file), 'data'));
+    const resolved = await resolve(file);
+    await checkModelRuns(resolved);
+    const { summary } = await openModel(path.join(FOLDERS, name));
+    expect((resolved.run.model as GivenModel).reference).toEqual({ base: summary.digest, edits: [] });
+    const run = await submitRun(store, file);
+    expect((run.model as GivenModel).external.map(({ location }) => location)).toEqual(
+      summary.files.slice(1).map(({ location }) => location),
+    );
+    await runStages(store, run, { folder: path.dirname(file), until: 'activations' });
+    const [tokens] = await Promise.all((await committed(store, run, 'tokens')).slice(0, 1).map(readTokensTable));
+    const [rows] = await Promise.all((await committed(store, run, 'activations')).map(readActivations));
+    expect(tokens?.doc.length).toBe(TEXTS.length);
+    const doc = tokens?.doc[0] ?? -1;
+    const ids = tokens?.ids.slice(0, Math.min(16, tokens.offsets[1] ?? 0)) ?? new Uint32Array();
+    const engine = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
+    const given = { ids: Uint32Array.from(ids), length: ids.length };
+    const expected = (await runModel(path.join(FOLDERS, name), given, { hooks: [SITE], engine })).get(SITE);
+    const width = summary.width;
+    let compared = 0;
+    for (let row = 0; row < (rows?.doc.length ?? 0); row++) {
+      const pos = rows?.pos[row] ?? 0;
+      if (rows?.doc[row] !== doc || pos >= ids.length) continue;
+      const stored = Array.from((rows.act as Float32Array).subarray(row * width, (row + 1) * width));
+      const own = Array.from((expected?.data as Float32Array).subarray(pos * width, (pos + 1) * width));
+      own.forEach((value, i) => expect(stored[i]).toBeCloseTo(value, 4));
+      compared++;
+    }
+    expect(compared).toBe(ids.length);
+  });
+
+  it('refuses contexts longer than config.json allows, and a folder without tokenizer.json', async () => {
+    await expect(resolve(await writeRun('gpt2', 41))).rejects.toThrow(
+      "model.contextTokens is 41, but the model's config.json allows 40 positions. Set model.contextTokens to 40 or less.",
+    );
+    const file = await writeRun('llama');
+    const folder = path.join(path.dirname(file), 'model');
+    await unlink(path.join(folder, 'tokenizer.json'));
+    await writeFile(path.join(folder, 'tokenizer.model'), '');
+    const failure = resolve(file);
+    await expect(failure).rejects.toThrow(InputError);
+    await expect(failure).rejects.toThrow('Its folder has tokenizer.model instead; make tokenizer.json of it once');
+  });
+});
+
+describe('commands', () => {
+  it('model inspect says which family was written, and of what', async () => {
+    const folder = path.join(FOLDERS, 'gemma3');
+    const result = await runCli(['model', 'inspect', folder, '--json']);
+    expect(modelInspectDocument.parse(result.json())).toMatchObject({
+      ...{ file: folder, family: 'Gemma 3 (text)', layers: 3, width: 32, vocabulary: 100, positions: 40 },
+      ...{ heads: 4, kvHeads: 2, dHead: 12, dMlp: 48, inputs: ['input_ids'], outputs: ['logits'] },
+      ...{ unchecked: null, unresolved: [], producer: 'assay' },
+    });
+    const { out } = await runCli(['model', 'inspect', folder]);
+    expect(out).toContain("graph      written here: Gemma 3 (text), weights in the folder's safetensors");
+    const file = await runCli(['model', 'inspect', path.join(FIXTURES, 'exports/gpt2.dynamo.onnx')]);
+    expect(file.out).toContain('graph      of the file');
+  });
+
+  it('model run writes the values of a folder', async () => {
+    const out = path.join(place, 'out.safetensors');
+    await writeFile(path.join(place, 'ids.json'), '[[5, 6, 7, 8]]');
+    const folder = path.join(FOLDERS, 'qwen3');
+    const argv = [
+      'model',
+      'run',
+      folder,
+      '--ids',
+      path.join(place, 'ids.json'),
+      '--hooks',
+      `${SITE},logits`,
+      '--out',
+      out,
+    ];
+    expect((await runCli(argv)).code).toBe(0);
+    const tensors = decodeSafetensors(await readFile(out));
+    expect(tensors.get('logits')?.shape).toEqual([1, 4, 100]);
+    const rows = { ids: Uint32Array.of(5, 6, 7, 8), length: 4 };
+    const engine = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
+    const own = (await runModel(folder, rows, { hooks: [SITE], engine })).get(SITE);
+    const stored = tensors.get(SITE);
+    expect(stored && asFloat32(stored)).toEqual(own?.data);
+  });
+});
