@@ -2,9 +2,10 @@
 // so that planning, resuming and workers never read the user's files for settings again.
 import { z } from 'zod';
 import { DataError } from './errors.js';
+import { type StoredSettings, storedSettings } from './dictionaries.js';
 import { resolvedEdit } from './model-edits.js';
 import { resolvedModel, type ResolvedModel } from './resolved-training.js';
-import { runFile, saeSection, type SaeConfig } from './run-file.js';
+import { runFile } from './run-file.js';
 import { SPLITS, STAGES } from './stages.js';
 import type { EngineConfig, ModelReference, Part, StoredFile } from './stored.js';
 import { count, engineSettings, externalFile, part, sha256, storedFile } from './stored-shapes.js';
@@ -43,9 +44,7 @@ const resolvedRun = z.strictObject({
   model: z.union([givenModel, trainedModel]),
   sites: z.array(z.strictObject({ name: z.string(), width: count })),
   engine: engineSettings,
-  dictionaries: z.array(
-    z.strictObject({ name: z.string(), site: z.string(), sae: saeSection.omit({ name: true, hook: true }) }),
-  ),
+  dictionaries: z.array(z.strictObject({ name: z.string(), site: z.string(), sae: storedSettings })),
   splits: z.array(z.enum(SPLITS)).optional(),
   suite: z.string().optional().describe('the suite that it is a member of'),
 });
@@ -55,7 +54,7 @@ export interface ResolvedDictionary {
   readonly name: string;
   readonly site: string;
   /** All defaults filled in. */
-  readonly sae: Omit<SaeConfig, 'name' | 'hook'>;
+  readonly sae: StoredSettings;
 }
 
 interface ModelFacts {

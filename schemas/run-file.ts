@@ -1,5 +1,6 @@
 // The run file: what a user asks for. Strict; every field has a description, a unit and a default where one is sensible.
 import { z } from 'zod';
+import { ARCHITECTURE_NAMES } from './dictionaries.js';
 import { modelSection, trainingFields } from './language-model-sections.js';
 import { modelEdit } from './model-edits.js';
 import { corpusSection, plainName, storeOptions } from './sections.js';
@@ -79,9 +80,19 @@ export const saeSection = z.strictObject({
     )
     .describe('name of the dictionary'),
   hook: z.string().describe('the site that it reads and writes'),
-  architecture: z.enum(['topk']).default('topk').describe('activation rule'),
+  architecture: z
+    .enum(ARCHITECTURE_NAMES)
+    .default('topk')
+    .describe('kind: topk keeps the k largest per token, relu has an L1 penalty'),
   features: positive.describe('number of features'),
-  k: positive.describe('features that may fire on one token'),
+  k: positive.optional().describe('features that may fire on one token'),
+  sparsity: z
+    .number()
+    .positive()
+    .optional()
+    .describe(
+      'weight of the L1 penalty, for activations scaled to E‖x‖² ≈ width and an error divided by their variance; relu needs it',
+    ),
   tokens: positive.describe('training budget, rows (one token each)'),
   batchRows: positive.default(2048).describe('rows per training step'),
   lr: z.number().positive().nullable().default(null).describe('learning rate; default 2e-4 / sqrt(features / 16384)'),

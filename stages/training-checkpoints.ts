@@ -3,8 +3,9 @@ import path from 'node:path';
 import type { z } from 'zod';
 import { digestOf } from '../core/identity/digest.js';
 import { DataError } from '../schemas/errors.js';
-import { latestCheckpoint } from '../storage/records/checkpoints.js';
+import { latestCheckpoint, putCheckpoint } from '../storage/records/checkpoints.js';
 import { fetchDataToFile } from '../storage/records/data-stream.js';
+import type { WrittenFile } from '../storage/files/local-file.js';
 import type { StageContext } from './stage.js';
 
 /** A checkpoint on this machine. */
@@ -36,7 +37,23 @@ export async function fetchTrainingCheckpoint<State>(
   return { path: file, state: parsed.data };
 }
 
+/** Stores what the child wrote: tensors as one object, counters and log in the record. */
+export async function storeTrainingCheckpoint(
+  key: string,
+  { file, state }: { readonly file: WrittenFile; readonly state: { readonly step: number } },
+  context: StageContext,
+): Promise<void> {
+  const { store, signal } = context;
+  await putCheckpoint(store, {
+    key: checkpointKey(key, context),
+    step: state.step,
+    chunks: [{ name: 'state', file: { ...file, extension: 'safetensors' } }],
+    state: { ...state },
+    signal,
+  });
+}
+
 /** A recomputation (mode `all`) has checkpoints of its own, or it would only repeat the old one's last state. */
-export function checkpointKey(key: string, { recomputation }: StageContext): string {
+function checkpointKey(key: string, { recomputation }: StageContext): string {
   return recomputation === undefined ? key : digestOf({ key, recomputation });
 }

@@ -7,8 +7,9 @@ import type { ModelSpec } from '../../core/language-model/model-spec.js';
 import type { OptimiserSettings } from '../../core/optimise/optimisers/optimiser.js';
 import { stepFactors } from '../../core/optimise/optimisers/optimisers.js';
 import type { Schedule } from '../../core/optimise/schedule.js';
-import { startState, stateTensors } from '../../core/language-model/state.js';
-import { TRAINING_FEEDS, buildTrainingGraph, factorFeed } from '../../core/language-model/step-graph.js';
+import { startModelState, modelTensors } from '../../core/language-model/state.js';
+import { factorFeed } from '../../core/optimise/step-loop.js';
+import { TRAINING_FEEDS, buildTrainingGraph } from '../../core/language-model/step-graph.js';
 import { Session, type TensorValue } from '../../runtime/session.js';
 import { buildProducts } from './products.js';
 
@@ -94,13 +95,13 @@ function trainingFeeds(): Record<string, TensorValue> {
     finalFraction: 1,
   };
   const factors = stepFactors(OPTIMISER, schedule, { from: 0, count: STEPS });
-  const state = startState(TINY, OPTIMISER, initialParameters(TINY, 0));
+  const state = startModelState(TINY, OPTIMISER, initialParameters(TINY, 0));
   const column = (values: Float32Array): TensorValue => ({ dtype: 'float32', dims: [STEPS], data: values });
   return {
     [TRAINING_FEEDS.tokens]: { dtype: 'int32', dims: [STEPS, BATCH, CONTEXT + 1], data },
     ...Object.fromEntries([...factors].map(([name, values]) => [factorFeed(name), column(values)] as const)),
     ...Object.fromEntries(
-      stateTensors(TINY, OPTIMISER).map(({ name, shape }) => [
+      modelTensors(TINY, OPTIMISER).map(({ name, shape }) => [
         name,
         { dtype: 'float32', dims: shape, data: state.get(name) as Float32Array } as const,
       ]),

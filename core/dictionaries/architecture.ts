@@ -1,72 +1,140 @@
-// What an autoencoder architecture must state so that the shared parts (decode, AuxK, optimiser, inference) can serve it.
-// One file per architecture implements this and `architectures.ts` lists it; nothing else asks which architecture it has.
+// What a kind of dictionary must state so that the shared parts (training step, optimiser, AuxK, inference, storage) can serve
+// it. One file per kind implements this and `architectures.ts` lists it; nothing else asks which kind it has.
+//
+//   parameters   name, shape, value before the first step, unit in which it folds to raw units
+//   forward      reads, writes, parameters → z, f, e = x_hat − x
+//   loss         squares / (B V) + sparsity; AuxK is added to it where the kind has it
+//   inference    as forward, over stored parameters
+// Gradients are core/autodiff's over forward and loss. A forward may bring a cheaper backward by hand, which must give the same
+// numbers: tests/unit/core/dictionaries/derivatives.test.ts compares the two.
+import { InputError } from '../../schemas/errors.js';
 import type { GraphBuilder } from '../onnx/builder.js';
+import type { NamedValues } from '../onnx/named-value.js';
 import type { Value } from '../onnx/shape.js';
+import type { TrainedParameter } from '../optimise/state.js';
+import type { ScatterMode, Selection } from './rows.js';
+import type { DictionarySites, SiteRule } from './sites.js';
+import type { Tape } from './tape.js';
+import type { Unit } from './units.js';
 
-/** Sizes of one training step: rows per batch B, width of the activations d, features F. */
-export interface StepSizes {
-  readonly batchRows: number;
-  readonly width: number;
+/** Settings of the run file that only some kinds use. */
+export const KIND_SETTINGS = ['k', 'sparsity'] as const;
+export type KindSetting = (typeof KIND_SETTINGS)[number];
+export type KindSettings = { readonly [Setting in KindSetting]?: number | undefined };
+
+/** Of all settings, those that only some kinds use. */
+export function kindSettings(settings: KindSettings): KindSettings {
+  return Object.fromEntries(
+    KIND_SETTINGS.flatMap((name) => (settings[name] === undefined ? [] : [[name, settings[name]]])),
+  );
+}
+
+/** A setting that the kind uses. @throws InputError where it is missing */
+export function settingOf(settings: KindSettings, name: KindSetting): number {
+  const value = settings[name];
+  if (value !== undefined) return value;
+  throw new InputError(
+    `Expected a setting "${name}" for this kind of dictionary, found none. Give the dictionary \`${name}\`.`,
+    { setting: name },
+  );
+}
+
+/** Sites d and features F. */
+export interface DictionarySizes {
+  readonly sites: DictionarySites;
   readonly features: number;
 }
 
-/**
- * Which features fire on which row, as graph values.
- * `pairs`: `feature` [B, C] int64 and `value` [B, C] ≥ 0, C = capacity; a pair with value 0 does not count.
- * `dense`: `value` [B, F] ≥ 0.
- */
-export type Selection =
-  | {
-      readonly layout: 'pairs';
-      readonly capacity: number;
-      readonly feature: Value;
-      readonly value: Value;
-    }
-  | { readonly layout: 'dense'; readonly value: Value };
-
-/** A trained tensor beyond W_enc [F, d], b_enc [F], W_dec [F, d] and b_dec [d], which all architectures have. */
-export interface ExtraParameter {
-  readonly name: string;
-  readonly shape: (sizes: Pick<StepSizes, 'width' | 'features'>) => readonly number[];
-  readonly initial: number;
+/** What parameters may begin from. */
+export interface Start {
+  /** F rows in random directions of unit norm [F, width]; the same for equal widths. */
+  readonly directions: (width: number) => Float32Array;
+  /** x̄ of the scaled fit rows of each site read. */
+  readonly readMeans: readonly Float64Array[];
+  /** x̄ of the scaled fit rows of each site written. */
+  readonly writeMeans: readonly Float64Array[];
 }
 
-/** Values that the loss needs to see while the step graph is built. */
-export interface StepValues {
-  /** x [B, d], scaled. */
-  readonly x: Value;
-  /** z [B, F] = W_enc (x − b_dec) + b_enc. */
+/** A trained tensor: it has a gradient and moments. */
+export interface Parameter extends TrainedParameter {
+  /** Its value before the first step, row-major. */
+  readonly initial: (start: Start) => Float32Array;
+  readonly unit: Unit;
+  /** Whether its rows are kept at unit norm, with the parallel part of their gradient removed. */
+  readonly unitRows: boolean;
+}
+
+/** What a step, or an inference, works on. */
+export interface StepInputs extends DictionarySizes {
+  /** Rows per batch, B. */
+  readonly batchRows: number;
+  /** Rows of each site read [B, d]: scaled in training, raw at inference. */
+  readonly reads: readonly Value[];
+  /** Rows of each site written [B, d]: what is to be reconstructed. */
+  readonly writes: readonly Value[];
+  readonly parameters: NamedValues;
+  readonly settings: KindSettings;
+}
+
+export interface Forward {
+  /** Before the activation rule [B, F]; what AuxK chooses from. */
   readonly z: Value;
-  /** The parameters in this step by their tensor name. */
-  readonly parameters: Readonly<Record<string, Value>>;
+  readonly f: Selection;
+  /** e = x_hat − x of each site written [B, d]. */
+  readonly errors: readonly Value[];
+  /** Gradients by hand; null: by core/autodiff. */
+  readonly backward: ((request: BackwardRequest) => LossGradients) | null;
 }
 
-/** What crosses between dictionary slices in one step when the features are divided among threads or machines. */
-export type SliceCrossing = 'candidates' | 'reconstruction' | 'b_dec gradient' | 'gradient norm' | 'AuxK candidates';
-
-/** Sizes and settings that selecting depends on. */
-export interface SelectionSizes extends StepSizes {
+/** AuxK: at most `k` dead features per row revived; enters the loss with `weight`. */
+export interface AuxSettings {
   readonly k: number;
+  readonly weight: number;
 }
 
-/** Builds f from z; `values` holds what the rule may look at. */
-export type SelectionBuilder = (g: GraphBuilder, values: StepValues, sizes: SelectionSizes) => Selection;
+export interface BackwardRequest {
+  /** [F] bool: dead before this step. */
+  readonly dead: Value;
+  /** Null without AuxK. */
+  readonly aux: AuxSettings | null;
+  /** V: mean ‖x − x̄‖² over the scaled fit rows of the sites written. */
+  readonly variance: number;
+  readonly scatter: ScatterMode;
+}
+
+export interface LossGradients {
+  /** ∂loss/∂p by parameter. */
+  readonly parameters: NamedValues;
+  /** The auxiliary loss, unweighted, a scalar. */
+  readonly aux: Value;
+}
+
+export interface LossInputs {
+  readonly inputs: StepInputs;
+  readonly forward: Forward;
+  /** Σ‖e‖² over rows and sites written, a scalar. */
+  readonly squaredError: Value;
+}
+
+export interface Loss {
+  /** The reconstruction term is this scalar divided by B V. */
+  readonly squares: Value;
+  /** What the kind adds, a scalar; null where selection alone makes f sparse. */
+  readonly sparsity: Value | null;
+}
 
 export interface Architecture {
-  readonly extraParameters: readonly ExtraParameter[];
-  /** Whether W_dec rows are kept at unit norm, with the parallel part of their gradient removed. */
-  readonly unitNormDecoder: boolean;
-  /** Whether dead features are revived by the auxiliary loss. */
-  readonly auxK: boolean;
-  /** Most features that fire on one row, or `dense` where there is no bound: decides the layout of the gradients. */
-  readonly capacity: (settings: { readonly k: number }) => number | 'dense';
-  readonly crossesSlices: readonly SliceCrossing[];
-  /** σ in training: the features that fire. */
-  readonly buildSelection: SelectionBuilder;
-  /** σ at inference, over the stored parameters: topk's own rule; a stored threshold where training selects over a batch. */
-  readonly buildInference: SelectionBuilder;
-  /** ∂loss/∂z for the selection, in its layout, from ∂loss/∂f in the same layout. */
-  readonly buildSelectionGradient: (g: GraphBuilder, selection: Selection, df: Value) => Value;
-  /** Sparsity term of the loss as a scalar, or null where selection alone makes f sparse. */
-  readonly buildSparsity: ((g: GraphBuilder, values: StepValues, selection: Selection) => Value) | null;
+  /** The settings that it needs; the others are refused. */
+  readonly uses: readonly KindSetting[];
+  readonly sites: SiteRule;
+  readonly parameters: (sizes: DictionarySizes) => readonly Parameter[];
+  /** Features that fire per row as far as it is known before training: for estimates and first allocations alone. */
+  readonly expectedFirings: (settings: KindSettings, features: number) => number;
+  /** W_decᵀ f for each site written, by which AuxK revives dead features; null for a kind without AuxK. */
+  readonly buildRevival: ((g: GraphBuilder, f: Selection, parameters: NamedValues) => readonly Value[]) | null;
+  /** The forward pass in training. */
+  readonly buildForward: (tape: Tape, inputs: StepInputs) => Forward;
+  readonly buildLoss: (tape: Tape, of: LossInputs) => Loss;
+  /** The forward pass over stored parameters: training's own, or a stored threshold where training selects over a batch. */
+  readonly buildInference: (tape: Tape, inputs: StepInputs) => Forward;
 }

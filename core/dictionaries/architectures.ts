@@ -1,8 +1,7 @@
-// The table of autoencoder architectures. Its type demands a row for every value of the run file's `architecture`.
-import type { SaeConfig } from '../../schemas/run-file.js';
+// The table of dictionary kinds. Its type demands a row for every name that the run file knows.
+import type { ArchitectureName } from '../../schemas/dictionaries.js';
 import type { Architecture } from './architecture.js';
+import { relu } from './architectures/relu.js';
 import { topk } from './architectures/topk.js';
 
-export type ArchitectureName = SaeConfig['architecture'];
-
-export const ARCHITECTURES: { readonly [Name in ArchitectureName]: Architecture } = { topk };
+export const ARCHITECTURES: { readonly [Name in ArchitectureName]: Architecture } = { topk, relu };

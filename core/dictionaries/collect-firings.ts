@@ -6,9 +6,9 @@ import type { Firings } from './token-order.js';
 
 const HALF_INFINITY = 0x7c00;
 
-/** Pairs of one batch: feature ids and values [rows, capacity]; value ≤ 0 does not count. */
+/** Pairs of one batch: feature ids and values [rows, capacity]; value ≤ 0 does not count. Without ids column i is feature i. */
 export interface BatchPairs {
-  readonly feature: Int32Array;
+  readonly feature: Int32Array | null;
   readonly value: Float32Array;
   readonly capacity: number;
 }
@@ -32,13 +32,14 @@ export class FiringCollector {
   /** Adds `count` rows. @throws DataError with `row` where a value exceeds half precision */
   add({ feature, value, capacity }: BatchPairs, count: number): void {
     const halfs = floatsToHalfs(value.subarray(0, count * capacity));
-    this.#grow(count * capacity);
+    this.#grow(feature ? count * capacity : countFirings(halfs));
     for (let i = 0; i < count; i++) {
       for (let j = i * capacity; j < (i + 1) * capacity; j++) {
         const half = halfs[j] as number;
         if (half === 0 || half > HALF_INFINITY) continue; // zero, or negative (sign bit set)
-        if (half === HALF_INFINITY) throw overflow(this.#row, feature[j] as number, value[j] as number);
-        this.#insert(feature[j] as number, half);
+        const id = feature ? (feature[j] as number) : j - i * capacity;
+        if (half === HALF_INFINITY) throw overflow(this.#row, id, value[j] as number);
+        this.#insert(id, half);
       }
       this.#offsets[++this.#row] = this.#count;
     }
@@ -78,6 +79,13 @@ export class FiringCollector {
     this.#feature = feature;
     this.#value = value;
   }
+}
+
+/** How many of all features fire: few, where every feature has a column. */
+function countFirings(halfs: Uint16Array): number {
+  let count = 0;
+  for (const half of halfs) if (half !== 0 && half <= HALF_INFINITY) count++;
+  return count;
 }
 
 function overflow(row: number, feature: number, value: number): DataError {

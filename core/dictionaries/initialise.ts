@@ -1,29 +1,34 @@
-// Parameters before the first step: W_dec rows in random directions of unit norm, W_enc = W_dec, b_enc = 0, b_dec = mean of
-// the scaled fit rows (sparsify's choice; reference: OpenAI's geometric median costs a sample and changes little).
+// Parameters before the first step, as the kind states them, keyed by the dictionary's own seed and nothing else.
 import { KeyedRandom } from '../tensor/random.js';
-import { ARCHITECTURES } from './architectures.js';
-import type { StateSizes } from './state.js';
+import type { Start } from './architecture.js';
+import type { DictionarySites } from './sites.js';
+import { type DictionaryShape, parametersOf } from './state.js';
 
-/** Parameters by tensor name, keyed by the dictionary's own seed and nothing else. @param mean x̄ of the scaled fit rows [d] */
-export function initialParameters(sizes: StateSizes, seed: number, mean: Float64Array): Map<string, Float32Array> {
-  const { width, features } = sizes;
+/** Parameters by tensor name. @param means x̄ of the scaled fit rows of every site of `sites.widths` */
+export function initialParameters(
+  shape: DictionaryShape,
+  seed: number,
+  means: readonly Float64Array[],
+): Map<string, Float32Array> {
+  const { reads, writes }: DictionarySites = shape.sites;
+  const at = (places: readonly number[]): Float64Array[] => places.map((place) => means[place] as Float64Array);
+  const start: Start = {
+    directions: (width) => randomDirections(shape.features, width, seed),
+    readMeans: at(reads),
+    writeMeans: at(writes),
+  };
+  return new Map(parametersOf(shape).map(({ name, initial }) => [name, initial(start)]));
+}
+
+/** Rows in random directions of unit norm [features, width]. */
+function randomDirections(features: number, width: number, seed: number): Float32Array {
   const random = new KeyedRandom('sae', 'initial', seed);
-  const W_dec = new Float32Array(features * width);
+  const rows = new Float32Array(features * width);
   const row = new Float64Array(width);
   for (let i = 0; i < features; i++) {
     for (let j = 0; j < width; j++) row[j] = random.nextNormal();
     const norm = Math.sqrt(row.reduce((sum, value) => sum + value * value, 0));
-    for (let j = 0; j < width; j++) W_dec[i * width + j] = (row[j] as number) / norm;
+    for (let j = 0; j < width; j++) rows[i * width + j] = (row[j] as number) / norm;
   }
-  const parameters = new Map([
-    ['W_enc', W_dec.slice()],
-    ['b_enc', new Float32Array(features)],
-    ['W_dec', W_dec],
-    ['b_dec', Float32Array.from(mean)],
-  ]);
-  for (const extra of ARCHITECTURES[sizes.architecture].extraParameters) {
-    const length = extra.shape(sizes).reduce((a, b) => a * b, 1);
-    parameters.set(extra.name, new Float32Array(length).fill(extra.initial));
-  }
-  return parameters;
+  return rows;
 }

@@ -7,9 +7,22 @@
 //
 // Pairs touch only what fired. Their row sums scatter-add rows at repeated indices, which ONNX Runtime's CPU ScatterND
 // gets wrong with more than one thread (a data race); `scatter: 'dense'` spreads the pairs and uses a matrix product.
-import type { Selection, StepSizes } from './architecture.js';
 import type { GraphBuilder } from '../onnx/builder.js';
 import type { Value } from '../onnx/shape.js';
+
+/**
+ * Which features fire on which row, as graph values.
+ * `pairs`: `feature` [B, C] int64 and `value` [B, C] ≥ 0, C = capacity; a pair with value 0 does not count.
+ * `dense`: `value` [B, F] ≥ 0.
+ */
+export type Selection =
+  | {
+      readonly layout: 'pairs';
+      readonly capacity: number;
+      readonly feature: Value;
+      readonly value: Value;
+    }
+  | { readonly layout: 'dense'; readonly value: Value };
 
 /** How row sums of pairs are taken: `rows` only on the CPU with one thread. */
 export type ScatterMode = 'rows' | 'dense';
@@ -49,13 +62,23 @@ export interface RowWeights {
   readonly selection: Selection;
   /** [B, C] for pairs, [B, F] for dense. */
   readonly weights: Value;
-  readonly sizes: StepSizes;
+  readonly sizes: RowSizes;
   readonly scatter: ScatterMode;
 }
 
-/** Σ_b w_bi r_b for every feature i: [F, d]. `rows` is r [B, d]. */
-export function buildRowSums(g: GraphBuilder, { selection, weights, sizes, scatter }: RowWeights, rows: Value): Value {
-  const { batchRows, width, features } = sizes;
+/** B and F. */
+export interface RowSizes {
+  readonly batchRows: number;
+  readonly features: number;
+}
+
+/** Σ_b w_bi r_b for every feature i: [F, d]. `rows` is r [B, d], `width` its d. */
+export function buildRowSums(
+  g: GraphBuilder,
+  { selection, weights, sizes, scatter }: RowWeights,
+  { rows, width }: { readonly rows: Value; readonly width: number },
+): Value {
+  const { batchRows, features } = sizes;
   if (selection.layout === 'pairs' && scatter === 'rows') {
     const pairs = batchRows * selection.capacity;
     const scaled = g.op('Mul', [g.op('Unsqueeze', [weights, g.integers(2)]), g.op('Unsqueeze', [rows, g.integers(1)])]);
@@ -86,7 +109,7 @@ export function buildSums(g: GraphBuilder, { selection, weights, sizes }: RowWei
 /** Pairs spread to [B, F]; a feature occurs at most once per row. */
 function buildDense(
   g: GraphBuilder,
-  { feature, weights, sizes }: { readonly feature: Value; readonly weights: Value; readonly sizes: StepSizes },
+  { feature, weights, sizes }: { readonly feature: Value; readonly weights: Value; readonly sizes: RowSizes },
 ): Value {
   return g.op('ScatterElements', [buildZeros(g, [sizes.batchRows, sizes.features]), feature, weights], {
     attributes: { axis: 1 },
@@ -96,4 +119,16 @@ function buildDense(
 /** float32 zeros, made when the graph runs, so that the model stays small. */
 function buildZeros(g: GraphBuilder, dimensions: readonly number[]): Value {
   return g.op('ConstantOfShape', [g.integers(...dimensions)]);
+}
+
+/** Σ of squares over all elements, a scalar. */
+export function sumOfSquares(g: GraphBuilder, value: Value): Value {
+  return g.op('ReduceSumSquare', [value], { attributes: { keepdims: 0 } });
+}
+
+/** Number of true elements as an int64 scalar. */
+export function countOf(g: GraphBuilder, mask: Value): Value {
+  return g.op('ReduceSum', [g.op('Cast', [mask], { attributes: { to: 7 } })], {
+    attributes: { keepdims: 0 },
+  });
 }

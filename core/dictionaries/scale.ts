@@ -1,19 +1,12 @@
-// The input scale of a dictionary, the variance that its loss is measured in, and the fold of trained weights to raw units.
+// The scale of a site, and the variance that a loss is measured in.
 //
 //   s = 2^round(log2(√d / √(mean ‖x‖²)))       over raw fit rows; a power of two, so that multiplying by it is exact
 //   V = s² (mean ‖x‖² − ‖x̄‖²)                   mean ‖x − x̄‖² of the scaled fit rows
 //
-// Training sees x' = s x. With the scaled weights, f' = σ(W_enc' (s x − b_dec') + b_enc') and x_hat' = W_decᵀ' f' + b_dec'.
-// Raw units are f = f' / s and x_hat = x_hat' / s:
-//
-//   f     = σ(W_enc' (x − b_dec'/s) + b_enc'/s)        because σ(c z) = c σ(z) for c > 0 and topk keeps its choice
-//   x_hat = W_decᵀ' f + b_dec'/s
-//
-// so W_enc = W_enc', W_dec = W_dec' (unit rows stay unit rows), b_enc = b_enc'/s, b_dec = b_dec'/s. This is the usual fold
-// (W_enc s, b_enc, W_dec / s, b_dec / s) followed by its renormalisation to unit rows (c = 1/s: W_enc, b_enc times c, W_dec
-// divided by c). Division by a power of two is exact, so active set and reconstruction are the same to the last bit, unless
-// a value leaves the normal range of float32: then the fold is refused. tests/unit/core/dictionaries/scale.test.ts proves it.
+// Training sees s x; `units.ts` folds trained weights back to raw units.
 import { DataError } from '../../schemas/errors.js';
+import type { DictionarySites } from './sites.js';
+import type { SiteScales } from './units.js';
 
 /** Sums over rows: count, Σ x [d], Σ ‖x‖². Mergeable. */
 export interface Moments {
@@ -63,24 +56,13 @@ export function computeScale({ rows, sumX, sumSq }: Moments): InputScale {
   return { scale, mean: mean.map((m) => m * scale), variance: rawVariance * scale * scale };
 }
 
-/** Weights of a dictionary by tensor name. */
-export type Weights = ReadonlyMap<string, Float32Array>;
-
-/** Weights in raw activation units from those of training. @throws DataError where a bias would lose bits. */
-export function foldToRaw(weights: Weights, scale: number): Map<string, Float32Array> {
-  const folded = new Map<string, Float32Array>();
-  for (const [name, values] of weights) {
-    folded.set(name, name.startsWith('W_') ? values : divideExactly(name, values, scale));
-  }
-  return folded;
+/** V of a dictionary: mean ‖x − x̄‖² over all that it writes. */
+export function targetVariance({ writes }: DictionarySites, scales: readonly InputScale[]): number {
+  return writes.reduce((sum, place) => sum + (scales[place] as InputScale).variance, 0);
 }
 
-function divideExactly(name: string, values: Float32Array, scale: number): Float32Array {
-  const result = values.map((value) => value / scale);
-  const lost = result.findIndex((value, i) => value * scale !== values[i]);
-  if (lost >= 0) {
-    const text = `Expected ${name}[${lost}] = ${values[lost] ?? NaN} to be divisible by the input scale ${scale} in float32; it leaves the range. The activations are too small or too large for this dictionary.`;
-    throw new DataError(text, { tensor: name, index: lost, scale });
-  }
-  return result;
+/** s of what a dictionary reads and writes. */
+export function siteScales({ reads, writes }: DictionarySites, scales: readonly InputScale[]): SiteScales {
+  const of = (places: readonly number[]): number[] => places.map((place) => (scales[place] as InputScale).scale);
+  return { reads: of(reads), writes: of(writes) };
 }

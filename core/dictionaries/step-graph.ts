@@ -1,168 +1,145 @@
-// K training steps of one dictionary in one `Loop`: the state enters once, is carried without copies, and leaves once.
+// K training steps of one dictionary in one Loop (core/optimise/step-loop.ts), for every kind.
 //
-//   symbols: B rows per batch, d width, F features; all rows are scaled (`scale.ts`)
-//   z = W_enc (x − b_dec) + b_enc                    [B, F]
-//   f = σ(z), x_hat = W_decᵀ f + b_dec               the architecture's selection; decode
-//   loss = Σ‖e‖² / (B V) + sparsity + auxWeight · aux,   e = x_hat − x
-//   g = 2 e / (B V)                                  ∂rec/∂x_hat [B, d]
-//   ∂W_dec_i = Σ_b f_bi g_b;  dz = σ'(g W_decᵀ);  ∂W_enc_i = Σ_b dz_bi (x_b − b_dec);  ∂b_enc_i = Σ_b dz_bi
-//   ∂b_dec = Σ_b g_b − Σ_i ∂b_enc_i W_enc_i          (AuxK's share of ∂b_enc included; its target is detached)
-//   then projection, clipping and Adam (`adam.ts`), and the counters of dead features
+//   symbols: B rows per batch, F features, V variance; all rows are scaled (scale.ts)
+//   z, f, e = x_hat − x                              the kind's forward
+//   loss = squares / (B V) + sparsity + auxWeight · aux     the kind's loss, AuxK where it has it
+//   ∂loss/∂p                                         by core/autodiff, or the forward's own backward where it brings one
+//   unit rows: before Adam g_i ← g_i − (g_i · p_i) p_i, after it p_i ← p_i / ‖p_i‖
+//   then clipping and Adam (core/optimise), and the counters of dead features
 //
-// Source: Gao et al. 2024 (arXiv 2406.04093); the golden test holds 50 steps against PyTorch's autograd.
-import { buildAdam, buildClipFactor, buildProjection, buildSquaredNorm, buildUnitRows } from './adam.js';
-import type { AdamSettings, StepFactors, Updated } from './adam.js';
-import type { Architecture, Selection, StepSizes, StepValues } from './architecture.js';
-import { ARCHITECTURES } from './architectures.js';
-import { buildAuxK, countOf, sumOfSquares } from './auxk.js';
-import { GraphBuilder } from '../onnx/builder.js';
+// The global norm is that of the projected gradients, as dictionary_learning clips.
+// Source: Gao et al. 2024 (arXiv 2406.04093); golden tests hold 50 steps of each kind against PyTorch's autograd.
+import type { AuxSettings, Forward, KindSettings, Loss, LossGradients, Parameter, StepInputs } from './architecture.js';
+import { buildAuxLoss } from './aux-loss.js';
+import type { GraphBuilder } from '../onnx/builder.js';
+import { type NamedValues, valueNamed } from '../onnx/named-value.js';
 import type { Value } from '../onnx/shape.js';
-import { buildDecode, buildFeatureGradient, buildRowSums, buildSums } from './rows.js';
-import type { ScatterMode } from './rows.js';
-import { SINCE_FIRED, momentName, parameterTensors, stateTensors, valueOf } from './state.js';
-import type { StateSizes } from './state.js';
+import { buildClipFactor, buildSquaresInTurn } from '../optimise/clip.js';
+import { stateTensors } from '../optimise/state.js';
+import { type StepInputs as LoopInputs, type StepOutputs, buildStepLoop } from '../optimise/step-loop.js';
+import { buildUpdates } from '../optimise/update.js';
+import { type ScatterMode, type Selection, buildSums, countOf, sumOfSquares } from './rows.js';
+import { type DictionaryShape, SINCE_FIRED, layoutOf, parametersOf } from './state.js';
+import { Tape } from './tape.js';
 
-export interface StepGraphSettings extends StateSizes {
+export interface StepGraphSettings extends DictionaryShape {
+  readonly settings: KindSettings;
   readonly batchRows: number;
-  readonly k: number;
   /** Most features that AuxK revives per row; 0 for no AuxK. */
   readonly kAux: number;
   readonly auxWeight: number;
   /** Rows without firing after which a feature is dead. */
   readonly deadAfterTokens: number;
-  /** V: mean ‖x − x̄‖² over the scaled fit rows. */
+  /** V: mean ‖x − x̄‖² over the scaled fit rows of the sites written. */
   readonly variance: number;
-  readonly adam: AdamSettings;
+  readonly adam: { readonly betas: readonly [number, number]; readonly epsilon: number };
+  /** Greatest global gradient norm; null for none. */
+  readonly clipNorm: number | null;
   readonly scatter: ScatterMode;
+  /** `autodiff` leaves a backward by hand unused; default: it is used where there is one. */
+  readonly derivatives?: 'autodiff';
 }
 
-/** Feeds beside the state: rows [K, B, d], and the two factors of each step [K]. */
-export const STEP_FEEDS = { rows: 'rows', rate: 'rate', correction: 'correction' } as const;
+/** Feed of a site's rows: scaled, [K, B, d] in training, [B, d] in encoding. @param place among the sites whose rows are fed */
+export function rowsFeed(place: number): string {
+  return `rows.${place}`;
+}
 
 /**
- * Numbers of each step, float32 [K] each: Σ‖e‖², Σ‖x − x̄_batch‖², sparsity, aux (unweighted), pairs that fired,
- * features dead before the step, Σ of squared gradients after projection and before clipping.
+ * Numbers of each step, float32 [K] each: Σ‖e‖², Σ‖x − x̄_batch‖² (over all sites written), the squares whose mean over B V is
+ * the reconstruction term, sparsity, aux (unweighted), pairs that fired, features dead before the step, Σ of squared gradients
+ * after projection and before clipping.
  */
-export const STEP_NUMBERS = ['sse', 'sst', 'sparsity', 'aux', 'firings', 'dead', 'gradient_squares'] as const;
+export const STEP_NUMBERS = [
+  'sse',
+  'sst',
+  'squares',
+  'sparsity',
+  'aux',
+  'firings',
+  'dead',
+  'gradient_squares',
+] as const;
 export type StepNumber = (typeof STEP_NUMBERS)[number];
 
-/** Name of a state tensor at the graph's output. */
-export function updatedName(tensor: string): string {
-  return `new.${tensor}`;
-}
-
-/** The model: feeds STEP_FEEDS and the state, outputs the new state and STEP_NUMBERS. */
+/** The model: feeds rows, Adam's factors and the state, outputs the new state and STEP_NUMBERS. */
 export function buildStepGraph(settings: StepGraphSettings): GraphBuilder {
-  const g = new GraphBuilder('train');
-  const tensors = stateTensors(settings);
-  const { batchRows, width } = settings;
-  const feeds: StepFeeds = {
-    rows: g.input(STEP_FEEDS.rows, 'float32', ['steps', batchRows, width]),
-    rate: g.input(STEP_FEEDS.rate, 'float32', ['steps']),
-    correction: g.input(STEP_FEEDS.correction, 'float32', ['steps']),
-  };
-  const state = tensors.map((t) => g.input(t.name, t.type, t.shape));
-  const trips = g.op('Squeeze', [g.op('Shape', [feeds.rate]), g.integers(0)]);
-  const outputs = g.ops('Loop', [trips, null, ...state], {
-    outputs: [...tensors.map((t) => updatedName(t.name)), ...STEP_NUMBERS],
-    attributes: { body: buildBody(g.subgraph('step'), settings, feeds).toGraph() },
+  const layout = layoutOf(settings, settings.adam);
+  return buildStepLoop({
+    ...{ name: 'train', optimiser: layout.optimiser, tensors: stateTensors(layout), numbers: STEP_NUMBERS },
+    feeds: settings.sites.widths.map((width, place) => ({
+      name: rowsFeed(place),
+      dtype: 'float32',
+      shape: [settings.batchRows, width],
+    })),
+    buildStep: (g, inputs) => buildStep(g, settings, inputs),
   });
-  for (const value of outputs) g.output(value);
-  return g;
 }
 
-type StepFeeds = Readonly<Record<keyof typeof STEP_FEEDS, Value>>;
-
-function buildBody(g: GraphBuilder, settings: StepGraphSettings, feeds: StepFeeds): GraphBuilder {
-  const tensors = stateTensors(settings);
-  const step = g.input(g.fresh('step'), 'int64', []);
-  const condition = g.input(g.fresh('condition'), 'bool', []);
-  const old = Object.fromEntries(tensors.map((t) => [t.name, g.input(g.fresh(t.name), t.type, t.shape)]));
-  const pick = (feed: Value): Value => g.op('Gather', [feed, step], { attributes: { axis: 0 } });
-  const x = pick(feeds.rows);
-  const factors = { rate: pick(feeds.rate), correction: pick(feeds.correction) };
-  const gradients = buildGradients(g, { settings, old, x });
-  const updated = buildUpdate(g, { settings, old, gradients: gradients.parameters, factors });
-  g.output(g.op('Identity', [condition]));
-  for (const t of tensors) g.output(t.name === SINCE_FIRED ? gradients.since : valueOf(updated.state, t.name));
+function buildStep(g: GraphBuilder, settings: StepGraphSettings, now: LoopInputs): StepOutputs {
+  const inputs = stepInputs(settings, now);
+  const tape = new Tape(g);
+  const forward = settings.kind.buildForward(tape, inputs);
+  const squaredError = addAll(
+    g,
+    forward.errors.map((error) => sumOfSquares(g, error)),
+  );
+  const loss = settings.kind.buildLoss(tape, { inputs, forward, squaredError });
+  const counters = buildCounters(g, { settings, f: forward.f, since: valueNamed(now.state, SINCE_FIRED) });
+  const { dead } = counters;
+  const { parameters: gradients, aux } = buildGradients(tape, { settings, inputs, forward, loss, dead });
+  const updated = buildUpdate(g, { settings, now, gradients });
   const numbers: Record<StepNumber, Value> = {
-    ...gradients.numbers,
+    sse: squaredError,
+    sst: addAll(
+      g,
+      inputs.writes.map((rows) => buildBatchSpread(g, rows)),
+    ),
+    squares: loss.squares,
+    sparsity: loss.sparsity ?? g.scalar(0),
+    aux,
+    firings: counters.firings,
+    dead: g.op('Cast', [countOf(g, dead)], { attributes: { to: 1 } }),
     gradient_squares: updated.gradientSquares,
   };
-  for (const name of STEP_NUMBERS) g.output(g.op('Identity', [numbers[name]]));
-  return g;
+  return { state: { ...updated.state, [SINCE_FIRED]: counters.since }, numbers };
 }
 
-interface Gradients {
-  readonly parameters: Readonly<Record<string, Value>>;
-  readonly since: Value;
-  readonly numbers: Omit<Record<StepNumber, Value>, 'gradient_squares'>;
+function stepInputs(shape: StepGraphSettings, { feeds, state }: LoopInputs): StepInputs {
+  const { sites, features, batchRows, settings } = shape;
+  const rows = (places: readonly number[]): Value[] => places.map((place) => valueNamed(feeds, rowsFeed(place)));
+  const parameters = Object.fromEntries(parametersOf(shape).map(({ name }) => [name, valueNamed(state, name)]));
+  return {
+    ...{ sites, features, batchRows, settings, parameters },
+    reads: rows(sites.reads),
+    writes: rows(sites.writes),
+  };
 }
 
 interface GradientInputs {
   readonly settings: StepGraphSettings;
-  readonly old: Readonly<Record<string, Value>>;
-  readonly x: Value;
+  readonly inputs: StepInputs;
+  readonly forward: Forward;
+  readonly loss: Loss;
+  readonly dead: Value;
 }
 
-function buildGradients(g: GraphBuilder, { settings, old, x }: GradientInputs): Gradients {
-  const { batchRows, variance, scatter } = settings;
-  const architecture: Architecture = ARCHITECTURES[settings.architecture];
-  const sizes: StepSizes = settings;
-  const W_enc = valueOf(old, 'W_enc');
-  const W_dec = valueOf(old, 'W_dec');
-  const b_dec = valueOf(old, 'b_dec');
-  const centred = g.op('Sub', [x, b_dec]);
-  const z = g.op('Gemm', [centred, W_enc, valueOf(old, 'b_enc')], { attributes: { transB: 1 } });
-  const values: StepValues = { x, z, parameters: old };
-  const selection = architecture.buildSelection(g, values, settings);
-  const decoded = buildDecode(g, selection, W_dec);
-  // x_hat − x = f W_dec − (x − b_dec)
-  const error = g.op('Sub', [decoded.product, centred]);
-  const gradient = g.op('Mul', [error, g.scalar(2 / (batchRows * variance))]);
-  const df = buildFeatureGradient(g, { decoded, W_dec, gradient });
-  const dz = architecture.buildSelectionGradient(g, selection, df);
-  const encoder = { selection, weights: dz, sizes, scatter };
-  const rowGradients = {
-    W_enc: buildRowSums(g, encoder, centred),
-    b_enc: buildSums(g, encoder),
-    W_dec: buildRowSums(g, { selection, weights: selection.value, sizes, scatter }, gradient),
-  };
-  const counters = buildCounters(g, { settings, selection, since: valueOf(old, SINCE_FIRED) });
-  const { dead } = counters;
-  const withAux =
-    architecture.auxK && settings.kAux > 0
-      ? buildAuxK(g, {
-          z,
-          centred,
-          error,
-          W_dec,
-          dead,
-          gradients: rowGradients,
-          kAux: settings.kAux,
-          weight: settings.auxWeight,
-          sizes,
-        })
-      : { ...rowGradients, aux: g.scalar(0) };
-  const throughEncoder = g.op('MatMul', [withAux.b_enc, W_enc]);
-  const b_decGradient = g.op('Sub', [columnSum(g, gradient), throughEncoder]);
-  return {
-    parameters: {
-      W_enc: withAux.W_enc,
-      b_enc: withAux.b_enc,
-      W_dec: withAux.W_dec,
-      b_dec: b_decGradient,
-    },
-    since: counters.since,
-    numbers: {
-      sse: sumOfSquares(g, error),
-      sst: buildBatchSpread(g, x),
-      sparsity: architecture.buildSparsity?.(g, values, selection) ?? g.scalar(0),
-      aux: withAux.aux,
-      firings: counters.firings,
-      dead: g.op('Cast', [countOf(g, dead)], { attributes: { to: 1 } }),
-    },
-  };
+/** Gradients of the whole loss and the auxiliary loss: by hand where the forward can, else by reverse mode. */
+function buildGradients(tape: Tape, of: GradientInputs): LossGradients {
+  const { settings, inputs, forward, loss, dead } = of;
+  const { kind, kAux, auxWeight, variance, scatter } = settings;
+  const { g } = tape;
+  const aux: AuxSettings | null = kind.buildRevival && kAux > 0 ? { k: kAux, weight: auxWeight } : null;
+  if (forward.backward && settings.derivatives !== 'autodiff')
+    return forward.backward({ dead, aux, variance, scatter });
+  const terms = [g.op('Mul', [loss.squares, g.scalar(1 / (settings.batchRows * variance))])];
+  if (loss.sparsity) terms.push(loss.sparsity);
+  let auxLoss = g.scalar(0);
+  if (aux && kind.buildRevival) {
+    auxLoss = buildAuxLoss(tape, { inputs, forward, dead, settings: aux, buildRevival: kind.buildRevival });
+    terms.push(g.op('Mul', [auxLoss, g.scalar(aux.weight)]));
+  }
+  return { parameters: tape.gradients(addAll(g, terms), inputs.parameters), aux: auxLoss };
 }
 
 /** Σ‖x − x̄‖² with the batch's own mean. */
@@ -173,7 +150,7 @@ function buildBatchSpread(g: GraphBuilder, x: Value): Value {
 
 interface CounterInputs {
   readonly settings: StepGraphSettings;
-  readonly selection: Selection;
+  readonly f: Selection;
   /** [F] int64: rows since each feature fired, before this step. */
   readonly since: Value;
 }
@@ -181,15 +158,10 @@ interface CounterInputs {
 /** Features dead before this step [F] bool, rows since each fired after it [F] int64, and pairs that fired in it. */
 function buildCounters(
   g: GraphBuilder,
-  { settings, selection, since }: CounterInputs,
+  { settings, f, since }: CounterInputs,
 ): { readonly dead: Value; readonly since: Value; readonly firings: Value } {
-  const mask = g.op('Sign', [selection.value]);
-  const rows = buildSums(g, {
-    selection,
-    weights: mask,
-    sizes: settings,
-    scatter: settings.scatter,
-  });
+  const mask = g.op('Sign', [f.value]);
+  const rows = buildSums(g, { selection: f, weights: mask, sizes: settings, scatter: settings.scatter });
   const waited = g.op('Add', [since, g.integer(settings.batchRows)]);
   return {
     dead: g.op('GreaterOrEqual', [since, g.integer(settings.deadAfterTokens)]),
@@ -200,40 +172,45 @@ function buildCounters(
 
 interface UpdateInputs {
   readonly settings: StepGraphSettings;
-  readonly old: Readonly<Record<string, Value>>;
-  readonly gradients: Readonly<Record<string, Value>>;
-  readonly factors: StepFactors;
+  readonly now: LoopInputs;
+  readonly gradients: NamedValues;
 }
 
 function buildUpdate(
   g: GraphBuilder,
-  { settings, old, gradients, factors }: UpdateInputs,
-): { readonly state: Readonly<Record<string, Value>>; readonly gradientSquares: Value } {
-  const unit = ARCHITECTURES[settings.architecture].unitNormDecoder;
-  const names = parameterTensors(settings).map((t) => t.name);
-  const projected = names.map((name) => {
-    const gradient = valueOf(gradients, name);
-    return name === 'W_dec' && unit ? buildProjection(g, gradient, valueOf(old, 'W_dec')) : gradient;
+  { settings, now, gradients }: UpdateInputs,
+): { readonly state: NamedValues; readonly gradientSquares: Value } {
+  const { state, factors } = now;
+  const parameters = parametersOf(settings);
+  const projected = parameters.map(({ name, unitRows }: Parameter) => {
+    const gradient = valueNamed(gradients, name);
+    return unitRows ? buildProjection(g, gradient, valueNamed(state, name)) : gradient;
   });
-  const gradientSquares = buildSquaredNorm(g, projected);
-  const factor = buildClipFactor(g, gradientSquares, settings.adam.clipNorm);
-  const state: Record<string, Value> = {};
-  names.forEach((name, i) => {
-    const raw = projected[i] as Value;
-    const slot = {
-      parameter: valueOf(old, name),
-      gradient: factor === null ? raw : g.op('Mul', [raw, factor]),
-      m: valueOf(old, momentName('m', name)),
-      v: valueOf(old, momentName('v', name)),
-    };
-    const updated: Updated = buildAdam(g, slot, { factors, settings: settings.adam });
-    state[name] = name === 'W_dec' && unit ? buildUnitRows(g, updated.parameter) : updated.parameter;
-    state[momentName('m', name)] = updated.m;
-    state[momentName('v', name)] = updated.v;
+  const gradientSquares = buildSquaresInTurn(g, projected);
+  const { clipNorm, adam } = settings;
+  const updated = buildUpdates(g, {
+    ...{ layout: layoutOf(settings, adam), state, factors },
+    gradients: Object.fromEntries(parameters.map(({ name }, i) => [name, projected[i] as Value])),
+    clip: clipNorm === null ? null : buildClipFactor(g, g.op('Sqrt', [gradientSquares]), clipNorm),
   });
-  return { state, gradientSquares };
+  for (const { name, unitRows } of parameters)
+    if (unitRows) updated[name] = buildUnitRows(g, valueNamed(updated, name));
+  return { state: updated, gradientSquares };
 }
 
-function columnSum(g: GraphBuilder, value: Value): Value {
-  return g.op('ReduceSum', [value, g.integers(0)], { attributes: { keepdims: 0 } });
+/** g_i − (g_i · w_i) w_i for rows w of unit norm. */
+function buildProjection(g: GraphBuilder, gradient: Value, rows: Value): Value {
+  const along = g.op('ReduceSum', [g.op('Mul', [gradient, rows]), g.integers(1)], {
+    attributes: { keepdims: 1 },
+  });
+  return g.op('Sub', [gradient, g.op('Mul', [along, rows])]);
+}
+
+/** Rows divided by their norms. */
+function buildUnitRows(g: GraphBuilder, rows: Value): Value {
+  return g.op('Div', [rows, g.op('ReduceL2', [rows, g.integers(1)], { attributes: { keepdims: 1 } })]);
+}
+
+function addAll(g: GraphBuilder, values: readonly Value[]): Value {
+  return values.reduce((a, b) => g.op('Add', [a, b]));
 }

@@ -1,22 +1,20 @@
 // What a trainable architecture is: its parameters under Hugging Face's names and orientations, and its forward graph from
 // token ids to the last norm's output. One file per architecture; the table is in architectures.ts.
 import type { GraphBuilder } from '../onnx/builder.js';
+import type { NamedValues } from '../onnx/named-value.js';
 import type { Value } from '../onnx/shape.js';
-import type { ParameterKind } from '../optimise/parameter-kind.js';
+import type { TrainedParameter } from '../optimise/state.js';
 import type { ModelSpec } from './model-spec.js';
 
 /** Values before the first step: normal with mean 0, or one number everywhere. */
 export type Initial = { readonly normal: number /* standard deviation */ } | { readonly constant: number };
 
-export interface Parameter {
-  /** Name in PyTorch's state dictionary. */
-  readonly name: string;
-  readonly shape: readonly number[];
-  readonly kind: ParameterKind;
+/** Named as in PyTorch's state dictionary. */
+export interface Parameter extends TrainedParameter {
   readonly initial: Initial;
 }
 
-export type Parameters = Readonly<Record<string, Value>>;
+export type Parameters = NamedValues;
 
 /**
  * `standard`: operators of ONNX alone, in the forms that exporters write. `fused`: com.microsoft operators where they save a
@@ -43,13 +41,6 @@ export interface Architecture {
   readonly parameters: (spec: ModelSpec) => readonly Parameter[];
   /** The last norm's output: [batch, pos, d_model], or rows [batch·pos, d_model] for fused kernels. */
   readonly buildHidden: (g: GraphBuilder, inputs: ForwardInputs) => Value;
-}
-
-/** The value of a parameter. */
-export function parameterOf(parameters: Parameters, name: string): Value {
-  const value = parameters[name];
-  if (value === undefined) throw new TypeError(`No graph value for the parameter ${name}.`);
-  return value;
 }
 
 /** Standard deviation of weights in GPT-2's scheme. */

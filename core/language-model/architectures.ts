@@ -1,6 +1,7 @@
 // The table of trainable architectures, typed so that an omission does not compile.
+import { valueNamed } from '../onnx/named-value.js';
 import type { Value } from '../onnx/shape.js';
-import { type Architecture, INITIAL_DEVIATION, type Parameter, type Parameters, parameterOf } from './architecture.js';
+import { type Architecture, INITIAL_DEVIATION, type Parameter, type Parameters } from './architecture.js';
 import { GPT2 } from './architectures/gpt2.js';
 import { LLAMA } from './architectures/llama.js';
 import type { ArchitectureName, ModelSpec } from './model-spec.js';
@@ -29,5 +30,5 @@ export function unembeddingName(spec: ModelSpec): string {
 
 /** The unembedding [vocabulary, d_model]. */
 export function unembeddingOf(spec: ModelSpec, parameters: Parameters): Value {
-  return parameterOf(parameters, unembeddingName(spec));
+  return valueNamed(parameters, unembeddingName(spec));
 }

@@ -2,9 +2,9 @@
 // embedding's gradient stays a gradient of its rows, so that one scatter serves a whole step.
 import { appendGradients } from '../autodiff/backward.js';
 import type { GraphBuilder } from '../onnx/builder.js';
+import { valueNamed } from '../onnx/named-value.js';
 import type { Value } from '../onnx/shape.js';
 import type { Kernels, Parameters } from './architecture.js';
-import { parameterOf } from './architecture.js';
 import { ARCHITECTURES, unembeddingName } from './architectures.js';
 import { buildLoss } from './loss.js';
 import type { ModelSpec } from './model-spec.js';
@@ -39,13 +39,13 @@ export function buildMicroBatch(g: GraphBuilder, micro: MicroBatch): MicroBatchV
   const ids = shift(0);
   const targets = g.op('Reshape', [shift(1), g.integers(rows)]);
   const architecture = ARCHITECTURES[spec.architecture];
-  const embedded = g.op('Gather', [parameterOf(parameters, architecture.embedding), ids]);
+  const embedded = g.op('Gather', [valueNamed(parameters, architecture.embedding), ids]);
   const hidden = architecture.buildHidden(g, { spec, parameters, ids, embedded, kernels });
   const rowsOfHidden = g.op('Reshape', [hidden, g.integers(rows, spec.width)]);
   const head = unembeddingName(spec);
   const loss = buildLoss(g, {
     hidden: rowsOfHidden,
-    unembedding: parameterOf(parameters, head),
+    unembedding: valueNamed(parameters, head),
     targets,
     coefficient,
     sizes: { rows, width: spec.width, vocabulary: spec.vocabulary },
@@ -53,10 +53,10 @@ export function buildMicroBatch(g: GraphBuilder, micro: MicroBatch): MicroBatchV
   const names = architecture.parameters(spec).map(({ name }) => name);
   const found = appendGradients(g, {
     cotangents: new Map([[rowsOfHidden.name, loss.hidden]]),
-    wrt: [embedded.name, ...names.map((name) => parameterOf(parameters, name).name)],
+    wrt: [embedded.name, ...names.map((name) => valueNamed(parameters, name).name)],
   });
   const gradientOf = (tensor: Value): Value => found.get(tensor.name) as Value;
-  const gradients = new Map(names.map((name) => [name, gradientOf(parameterOf(parameters, name))]));
+  const gradients = new Map(names.map((name) => [name, gradientOf(valueNamed(parameters, name))]));
   gradients.set(head, loss.unembedding);
   const flat = g.op('Reshape', [gradientOf(embedded), g.integers(rows, spec.width)]);
   return { loss: loss.loss, gradients, embedded: flat };

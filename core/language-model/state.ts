@@ -1,51 +1,39 @@
-// The tensors that a training carries from step to step: parameters, and the optimiser's tensors beside each.
+// The state of a language model's training, and the weights that it may begin from.
 import { InputError } from '../../schemas/errors.js';
 import { type SafeTensor, asFloat32 } from '../tensor/safetensors.js';
 import { modelParameters } from './architectures.js';
 import type { ModelSpec } from './model-spec.js';
 import type { OptimiserSettings } from '../optimise/optimisers/optimiser.js';
-import { OPTIMISERS } from '../optimise/optimisers/optimisers.js';
+import { type StateLayout, type StateTensor, sizeOf, startState, stateTensors } from '../optimise/state.js';
 
-export interface StateTensor {
-  readonly name: string;
-  readonly shape: readonly number[];
+/** The state of a model's training: the parameters in the model's order, the optimiser's tensors beside them. */
+export function layoutOf(spec: ModelSpec, optimiser: OptimiserSettings): StateLayout {
+  return {
+    ...{ parameters: modelParameters(spec), optimiser, counters: [] },
+    nameBeside: (tensor, parameter) => `optimiser.${tensor}.${parameter}`,
+  };
 }
 
-/** Name of an optimiser's tensor beside a parameter. */
-export function optimiserTensor(kind: string, parameter: string): string {
-  return `optimiser.${kind}.${parameter}`;
+/** All state tensors. */
+export function modelTensors(spec: ModelSpec, optimiser: OptimiserSettings): StateTensor[] {
+  return stateTensors(layoutOf(spec, optimiser));
 }
 
-/** All state tensors: the parameters in the model's order, then each of the optimiser's kinds in the same order. */
-export function stateTensors(spec: ModelSpec, optimiser: OptimiserSettings): StateTensor[] {
-  const parameters = modelParameters(spec).map(({ name, shape }) => ({ name, shape }));
-  const kinds = OPTIMISERS[optimiser.kind].state(optimiser);
-  const beside = kinds.flatMap((kind) =>
-    parameters.map(({ name, shape }) => ({ name: optimiserTensor(kind, name), shape })),
-  );
-  return [...parameters, ...beside];
-}
-
-/** The state before the first step: the given weights, zeros beside them. */
-export function startState(
+/** The state before the first step, all of it float32: the given weights, zeros beside them. */
+export function startModelState(
   spec: ModelSpec,
   optimiser: OptimiserSettings,
   weights: ReadonlyMap<string, Float32Array>,
 ): Map<string, Float32Array> {
   checkWeights(spec, weights);
-  return new Map(
-    stateTensors(spec, optimiser).map(({ name, shape }) => {
-      const length = shape.reduce((a, b) => a * b, 1);
-      return [name, weights.get(name) ?? new Float32Array(length)];
-    }),
-  );
+  return startState(modelTensors(spec, optimiser), weights) as Map<string, Float32Array>;
 }
 
 /** @throws InputError where a weight is missing or has another number of elements than its shape */
 export function checkWeights(spec: ModelSpec, weights: ReadonlyMap<string, Float32Array>): void {
   const problems = modelParameters(spec).flatMap(({ name, shape }) => {
     const found = weights.get(name)?.length;
-    const expected = shape.reduce((a, b) => a * b, 1);
+    const expected = sizeOf(shape);
     if (found === expected) return [];
     return [`"${name}" [${shape.join(', ')}] (found ${found === undefined ? 'none' : `${found} numbers`})`];
   });

@@ -4,7 +4,10 @@ import { sitePattern } from '../../core/hooks/site-pattern.js';
 import { editFindings } from './edit-rules.js';
 import { nodeAt } from './json-schema.js';
 import type { JsonSchemaNode } from './json-schema.js';
+import { KIND_SETTINGS } from '../../core/dictionaries/architecture.js';
+import { kindProblem } from '../../core/dictionaries/settings.js';
 import { nearestNames } from '../../core/text/nearest-names.js';
+import { ARCHITECTURE_NAMES } from '../../schemas/dictionaries.js';
 import { placeholderFindings } from './placeholders.js';
 import type { Purpose } from './placeholders.js';
 import type { FieldPath, Finding } from './problem.js';
@@ -35,6 +38,7 @@ const RULES: readonly Rule[] = [
   saeHooks,
   saeNames,
   saeSizes,
+  saeKinds,
   positions,
   batchHoldsContext,
 ];
@@ -213,6 +217,20 @@ function saeSizes(fields: Fields): Finding[] {
       });
     }
     return findings;
+  });
+}
+
+/** Settings that only some kinds of dictionaries use: needed there, refused elsewhere. */
+function saeKinds(fields: Fields): Finding[] {
+  return fields.list('saes').flatMap((_, index) => {
+    const architecture = ARCHITECTURE_NAMES.find((name) => name === fields.get('saes', index, 'architecture'));
+    if (architecture === undefined) return [];
+    const names = [...KIND_SETTINGS, 'auxK'] as const;
+    const given = Object.fromEntries(names.map((name) => [name, fields.get('saes', index, name) ?? undefined]));
+    const problem = kindProblem(architecture, given as Parameters<typeof kindProblem>[1]);
+    if (problem === null) return [];
+    const { field, ...finding } = problem;
+    return [{ path: ['saes', index, field], ...finding }];
   });
 }
 

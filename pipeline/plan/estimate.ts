@@ -11,6 +11,7 @@ import { readRecords } from '../../stages/corpus/read-records.js';
 import type { CorpusSize, StageEstimate } from '../../stages/definition.js';
 import { COMPRESSION, ROW_BYTES } from '../../stages/nominal-speed.js';
 import { STAGE_TABLE } from '../../stages/table.js';
+import { workOfDictionary } from '../../stages/train/dictionary.js';
 import { workOfRun } from '../../stages/work.js';
 import { sourceOpener } from '../resolve/engine.js';
 import { stepsOfRun } from './steps.js';
@@ -43,10 +44,7 @@ export function workerBytes(run: ResolvedRun): number {
   const files = [model.tokenizer, ...own, ...(model.editValues ?? [])];
   const valueBytes = file.activations.dtype === 'float16' ? 2 : 4;
   const rowBytes = run.sites.reduce((n, site) => n + site.width * valueBytes + ROW_BYTES.activationKeys, 0);
-  const weights = run.dictionaries.map(({ site, sae }) => {
-    const width = run.sites.find((s) => s.name === site)?.width ?? model.width;
-    return 2 * width * sae.features * 4;
-  });
+  const weights = run.dictionaries.map((dictionary) => workOfDictionary(run, dictionary).weightBytes);
   return (
     files.reduce((n, { bytes }) => n + bytes, 0) +
     SHARDS_IN_HAND * file.corpus.shardTokens * rowBytes +

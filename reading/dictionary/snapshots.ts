@@ -23,7 +23,7 @@ export async function pinDictionary(store: ObjectStore, name: DictionaryName): P
   const acts = await newestSnapshot(store, dictionaryDataset(name, 'acts'), (s) => s.commits > 0);
   if (acts === null) throw notEncoded(name);
   const index = await newestIndex(store, name, acts);
-  const activations = keyIn(await keyFields(store, 'encode', acts.key), 'activationsKey');
+  const activations = firstActivations(await keyFields(store, 'encode', acts.key));
   const tokensKey =
     activations === null ? null : keyIn(await keyFields(store, 'activations', activations), 'tokensKey');
   const dataset = `${name.run}/tokens`;
@@ -35,6 +35,13 @@ export async function pinDictionary(store: ObjectStore, name: DictionaryName): P
     );
   }
   return { name, index, acts, tokens };
+}
+
+/** Key of the activations of the first site: all sites of a dictionary hold the same tokens. */
+function firstActivations(encode: Parameters<typeof keyIn>[0]): string | null {
+  const several = encode['activationsKeys'];
+  const first: unknown = Array.isArray(several) ? several[0] : null;
+  return typeof first === 'string' ? first : keyIn(encode, 'activationsKey');
 }
 
 /** The newest index of the encoded shards' key; null where it was made of another encoding. */

@@ -10,7 +10,7 @@ import { readTable } from '../../storage/tables/read.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import { runActivationsTask } from '../../stages/activations/task.js';
 import type { ActivationsConfig } from '../../stages/activations/config.js';
-import type { EncodeConfig } from '../../stages/encode/config.js';
+import { activationKeys, type EncodeConfig } from '../../stages/encode/config.js';
 import { encodeTasks } from '../../stages/encode/task.js';
 import type { EncodeRequest } from '../../stages/encode/messages.js';
 import type { ModelPlace } from '../../models/model-session.js';
@@ -22,10 +22,10 @@ export interface FindInput {
   readonly tokenizer: string;
   readonly model: ModelPlace;
   readonly activations: ActivationsConfig['keyed'];
-  /** Sites that the run's session is cut to; the dictionary's is one of them. */
+  /** Sites that the run's session is cut to; the dictionary's are among them. */
   readonly sites: readonly string[];
   readonly encode: EncodeConfig['keyed'];
-  readonly dictionary: Pick<EncodeRequest, 'site' | 'architecture' | 'width' | 'features' | 'k' | 'weights'>;
+  readonly dictionary: Pick<EncodeRequest, 'sites' | 'architecture' | 'features' | 'settings' | 'weights'>;
   /** An empty folder for the files on the way. */
   readonly spool: string;
   readonly signal: AbortSignal;
@@ -85,8 +85,10 @@ async function writeTokens(file: string, tokens: Tokens): Promise<string[]> {
   return (await writer.finish()).map((part) => part.path);
 }
 
-async function computeActivations(input: FindInput, tokens: readonly string[]): Promise<string[]> {
+/** Files of the activations, by the dictionary's sites. */
+async function computeActivations(input: FindInput, tokens: readonly string[]): Promise<string[][]> {
   const { activations, sites, model, dictionary, spool } = input;
+  const keys = activationKeys(input.encode);
   const outputs = await runActivationsTask(
     {
       shard: SHARD,
@@ -96,18 +98,18 @@ async function computeActivations(input: FindInput, tokens: readonly string[]): 
       // The text is a document of its own, whatever the run joins together.
       keyed: { ...activations, packing: 'document' },
       sites,
-      wanted: [{ site: dictionary.site, key: input.encode.activationsKey }],
+      wanted: dictionary.sites.names.map((site, i) => ({ site, key: keys[i] ?? '' })),
       spool,
     },
     childContext(input.signal),
   );
-  return (outputs[0]?.files ?? []).map((part) => part.path);
+  return outputs.map((output) => output.files.map((part) => part.path));
 }
 
 type Fired = FoundToken['features'];
 
 /** The features of each stored position. */
-async function encodeRows(input: FindInput, activations: readonly string[]): Promise<Map<number, Fired>> {
+async function encodeRows(input: FindInput, activations: readonly (readonly string[])[]): Promise<Map<number, Fired>> {
   const { encode, dictionary, spool } = input;
   const request = {
     ...dictionary,

@@ -8,7 +8,9 @@ import { DataError } from '../../schemas/errors.js';
 import type { ObjectRecord } from '../../schemas/records.js';
 import { resolveAutoProvider } from '../../runtime/devices.js';
 import type { ActivationsConfig } from '../../stages/activations/config.js';
-import type { EncodeConfig } from '../../stages/encode/config.js';
+import { sitesText } from '../../core/dictionaries/sites.js';
+import { activationKeys, type EncodeConfig } from '../../stages/encode/config.js';
+import { encodedDictionary } from '../../stages/train/dictionary.js';
 import { encodeText, type FindInput } from './encode-text.js';
 import { fetchModel } from '../../models/fetch-model.js';
 import { readModelFiles, type ModelFiles } from '../../stages/activations/run-model-files.js';
@@ -42,7 +44,7 @@ export async function findFeatures(store: ObjectStore, request: FindRequest): Pr
     const characters = Array.from(text);
     return {
       dict: `${name.run}/${name.dictionary}`,
-      site: input.dictionary.site,
+      site: sitesText(input.dictionary.sites),
       text,
       tokens: tokens.map(({ features, ...token }) => ({
         ...token,
@@ -64,11 +66,8 @@ async function gather(store: ObjectStore, request: FindRequest): Promise<Gathere
   const own = dictionaryOf(run, name);
   // The pre-image of a key is exactly the `keyed` part of the settings that it was made of.
   const encode = (await keyFields(store, 'encode', acts.key)) as unknown as EncodeConfig['keyed'];
-  const activations = (await keyFields(
-    store,
-    'activations',
-    encode.activationsKey,
-  )) as unknown as ActivationsConfig['keyed'];
+  const [activationsKey = ''] = activationKeys(encode);
+  const activations = (await keyFields(store, 'activations', activationsKey)) as unknown as ActivationsConfig['keyed'];
   const weights = await findWeights(store, name, encode.dictionary);
   const cache = openLocalCache({ store, folder: cacheFolder, budgetBytes: CACHE_BYTES });
   const provider = encode.engine.provider === 'cpu' ? 'cpu' : await resolveAutoProvider();
@@ -80,11 +79,7 @@ async function gather(store: ObjectStore, request: FindRequest): Promise<Gathere
     sites: run.sites.map((site) => site.name),
     encode: { ...encode, engine },
     dictionary: {
-      site: own.site,
-      architecture: own.sae.architecture,
-      width: run.sites.find((site) => site.name === own.site)?.width ?? run.model.width,
-      features: own.sae.features,
-      k: own.sae.k,
+      ...encodedDictionary(run, own),
       weights: await cache.fetch(weights, signal),
     },
   };

@@ -10,8 +10,8 @@ import {
   type SafetensorsDtype,
 } from '../../core/tensor/safetensors.js';
 import { DataError } from '../../schemas/errors.js';
-import type { SpoolFile } from '../stage.js';
 import { writeChunks } from '../../storage/files/local-file.js';
+import type { SpoolFile } from '../stage.js';
 
 /** What the object is called among a commit's objects. */
 export const COUNTS = 'counts';

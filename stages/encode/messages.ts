@@ -1,5 +1,7 @@
 // What the worker asks the compute child to encode, and what it returns. Plain data.
-import type { ArchitectureName } from '../../core/dictionaries/architectures.js';
+import type { KindSettings } from '../../core/dictionaries/architecture.js';
+import type { NamedSites } from '../../core/dictionaries/sites.js';
+import type { ArchitectureName } from '../../schemas/dictionaries.js';
 import type { EngineRecord } from '../../schemas/records.js';
 import type { EncodeConfig } from './config.js';
 import type { ChildOutput } from '../stage.js';
@@ -12,17 +14,16 @@ export interface EncodeRequest {
   readonly key: string;
   readonly shard: string;
   readonly config: EncodeConfig['keyed'];
-  readonly site: string;
+  readonly sites: NamedSites;
   /** Model reference of the activations, for the files' metadata. */
   readonly model: string;
   readonly architecture: ArchitectureName;
-  readonly width: number;
   readonly features: number;
-  readonly k: number;
+  readonly settings: KindSettings;
   /** Local copy of the dictionary's safetensors file. */
   readonly weights: string;
-  /** Local copies of the shard's activations objects, in order. */
-  readonly activations: readonly string[];
+  /** Local copies of the shard's activations objects, in order, by site. */
+  readonly activations: readonly (readonly string[])[];
 }
 
 export interface EncodeResponse {

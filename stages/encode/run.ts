@@ -15,25 +15,31 @@ export async function runEncode(
   const { aux } = config;
   if (key === undefined) throw new InputError(`Expected one key to encode shard ${item.shard} under, found none.`);
   const weights = await cache.fetch(aux.weights, signal);
-  const activations: string[] = [];
-  for (const object of item.aux.objects ?? []) activations.push(await cache.fetch(object, signal));
+  const fetched: string[] = [];
+  for (const object of item.aux.objects ?? []) fetched.push(await cache.fetch(object, signal));
   const request: EncodeRequest = {
     spool,
     key,
     shard: item.shard,
     config: config.keyed,
-    site: aux.site,
+    sites: aux.sites,
     model: aux.model ?? '',
-    architecture: aux.architecture ?? 'topk',
-    width: aux.width,
+    architecture: aux.architecture,
     features: aux.features,
-    k: aux.k,
+    settings: aux.settings,
     weights,
-    activations,
+    activations: bySite(fetched, item.inputs),
   };
   const { output, engine } = await children.call<EncodeResponse>(ENCODE_TASK, request, {
     signal,
     onProgress: (rows) => context.progress({ rows: rows as number }),
   });
   return { finished: true, outputs: [{ key, ...output, engine }] };
+}
+
+/** The files of each site: the objects lie end to end, as many for each site as its inputs name. */
+function bySite(files: readonly string[], { activations }: EncodeInputs): string[][] {
+  const lists = activations.every((own) => typeof own === 'string') ? [activations] : activations;
+  let at = 0;
+  return lists.map((own) => files.slice(at, (at += own.length)));
 }

@@ -2,11 +2,15 @@
 // alone, the firings of each row, `acts` and the shard's sorted run of `postings`, and sums for the metrics.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { ARCHITECTURES } from '../../core/dictionaries/architectures.js';
 import { FiringCollector } from '../../core/dictionaries/collect-firings.js';
-import { ENCODE_OUTPUTS, ENCODE_ROWS, buildEncodeGraph } from '../../core/dictionaries/encode-graph.js';
+import { ENCODE_OUTPUTS, buildEncodeGraph } from '../../core/dictionaries/encode-graph.js';
 import { gatherRows } from '../../core/dictionaries/gather.js';
-import { parameterTensors, type StateSizes } from '../../core/dictionaries/state.js';
+import { type DictionarySites, sitesText, targetWidth } from '../../core/dictionaries/sites.js';
+import { type DictionaryShape, parametersOf } from '../../core/dictionaries/state.js';
+import { rowsFeed } from '../../core/dictionaries/step-graph.js';
 import { sortPostings, tokenOrder } from '../../core/dictionaries/token-order.js';
+import { digestOf } from '../../core/identity/digest.js';
 import { asFloat32, decodeSafetensors } from '../../core/tensor/safetensors.js';
 import type { ChildContext, ChildTask } from '../../runtime/child/protocol.js';
 import { cpuClass } from '../../runtime/devices.js';
@@ -16,6 +20,7 @@ import { DataError } from '../../schemas/errors.js';
 import { readActivations } from '../../storage/tables/read.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { SpoolFile } from '../stage.js';
+import { activationKeys } from './config.js';
 import { writeCounts } from './counts-file.js';
 import type { EncodeRequest, EncodeResponse } from './messages.js';
 import { computeSums, type EncodedShard } from './statistics.js';
@@ -28,13 +33,13 @@ async function encode(request: EncodeRequest, context: ChildContext): Promise<En
   const shard = await encodeShard(request, context);
   const fired = new Uint32Array(request.features);
   const postings = sortPostings(shard.firings, shard, fired);
-  const { key, config, site, model } = request;
+  const { key, config, sites, model } = request;
   const metadata = {
     key,
     model,
-    site,
+    site: sitesText(sites),
     dictionary: config.dictionary,
-    activations: config.activationsKey,
+    activations: activationKeys(config).join(', '),
     units: 'raw activation units',
   };
   const open = { shard: request.shard, metadata };
@@ -70,42 +75,67 @@ export function encodeBatchRows(features: number): number {
 }
 
 async function encodeShard(request: EncodeRequest, context: ChildContext): Promise<EncodedShard> {
-  const { width, features, k, config } = request;
+  const { features, sites, settings, config } = request;
   const stored = await readShard(request);
   const order = tokenOrder(stored.doc, stored.pos);
-  const sizes: StateSizes = { architecture: request.architecture, width, features };
+  const kind = ARCHITECTURES[request.architecture];
   const batchRows = encodeBatchRows(features);
-  const parameters = await readParameters(request, sizes);
-  const name = [width, features, k, config.engine.provider, config.engine.threads, config.engine.optimisation].join(
-    '/',
-  );
-  const create = (): Promise<Session> =>
-    Session.create(buildEncodeGraph({ ...sizes, batchRows, k }).toModelBytes(), config.engine);
+  const { widths, reads, writes } = sites;
+  const graph = { kind, sites: { widths, reads, writes }, features, settings, batchRows };
+  const parameters = await readParameters(request, graph);
+  // Everything that the graph and the session are made of.
+  const name = digestOf({ ...graph, kind: request.architecture, engine: config.engine });
+  const create = (): Promise<Session> => Session.create(buildEncodeGraph(graph).toModelBytes(), config.engine);
   const shard = {
     doc: Uint32Array.from(order, (row) => stored.doc[row] as number),
     pos: Uint32Array.from(order, (row) => stored.pos[row] as number),
     xSq: new Float32Array(order.length),
     errSq: new Float32Array(order.length),
-    sumX: new Float64Array(width),
+    sumX: new Float64Array(targetWidth(sites)),
   };
-  const collector = new FiringCollector(order.length, k);
+  const collector = new FiringCollector(order.length, kind.expectedFirings(settings, features));
   await sessions.use(name, create, async (session) => {
-    const x = new Float32Array(batchRows * width);
+    const x = widths.map((width) => new Float32Array(batchRows * width));
     for (let start = 0; start < order.length; start += batchRows) {
       const rows = order.subarray(start, start + batchRows);
-      if (rows.length < batchRows) x.fill(0);
-      gatherRows(stored.act, x, { rows, width, scale: 1 });
-      const feeds = {
-        ...parameters,
-        [ENCODE_ROWS]: { dtype: 'float32', dims: [batchRows, width], data: x },
-      } as const;
-      const outputs = await session.run(feeds);
+      const outputs = await session.run({ ...parameters, ...rowFeeds({ stored, sites, x }, rows, batchRows) });
       takeBatch({ request, shard, collector, outputs }, start, rows.length);
-      addColumnSums(shard.sumX, x.subarray(0, rows.length * width));
+      addTargetSums(shard.sumX, { sites, x }, rows.length);
       context.progress(start + rows.length);
     }
   });
   return { ...shard, firings: collector.finish() };
+}
+
+interface Gathered {
+  readonly sites: DictionarySites;
+  /** Rows of one batch by site, [batchRows, width]. */
+  readonly x: readonly Float32Array[];
+}
+
+/** Feeds of the given stored rows, zeros after them. */
+function rowFeeds(
+  { stored, sites, x }: Gathered & { readonly stored: StoredShard },
+  rows: Uint32Array,
+  batchRows: number,
+): Record<string, TensorValue> {
+  const feeds = sites.widths.map((width, site): [string, TensorValue] => {
+    const data = x[site] as Float32Array;
+    if (rows.length < batchRows) data.fill(0);
+    gatherRows(stored.act[site] as Uint16Array | Float32Array, data, { rows, width, scale: 1 });
+    return [rowsFeed(site), { dtype: 'float32', dims: [batchRows, width], data }];
+  });
+  return Object.fromEntries(feeds);
+}
+
+/** Adds the rows of the sites written, site after site. */
+function addTargetSums(sums: Float64Array, { sites, x }: Gathered, rows: number): void {
+  let from = 0;
+  for (const site of sites.writes) {
+    const width = sites.widths[site] as number;
+    addColumnSums(sums.subarray(from, from + width), (x[site] as Float32Array).subarray(0, rows * width));
+    from += width;
+  }
 }
 
 interface Taken {
@@ -123,14 +153,14 @@ function takeBatch({ request, shard, collector, outputs }: Taken, start: number,
   shard.errSq.set(errSq.subarray(0, count), start);
   for (let i = start; i < start + count; i++) {
     if (Number.isFinite(shard.errSq[i]) && Number.isFinite(shard.xSq[i])) continue;
-    const at = { site: request.site, doc: shard.doc[i], pos: shard.pos[i] };
+    const at = { site: sitesText(request.sites), doc: shard.doc[i], pos: shard.pos[i] };
     throw new DataError(
       `Expected a finite reconstruction at site ${at.site}, document ${at.doc ?? 0}, position ${at.pos ?? 0}, found NaN or infinity.`,
       at,
     );
   }
   try {
-    const feature = (outputs[ENCODE_OUTPUTS.feature] as TensorValue).data as Int32Array;
+    const feature = (outputs[ENCODE_OUTPUTS.feature]?.data ?? null) as Int32Array | null;
     collector.add({ feature, value: values.data as Float32Array, capacity: values.dims[1] ?? 0 }, count);
   } catch (error) {
     throw placed(error, { request, shard });
@@ -141,7 +171,7 @@ function takeBatch({ request, shard, collector, outputs }: Taken, start: number,
 function placed(error: unknown, { request, shard }: Pick<Taken, 'request' | 'shard'>): unknown {
   if (!(error instanceof DataError)) return error;
   const row = error.details['row'] as number;
-  const at = { site: request.site, doc: shard.doc[row] ?? 0, pos: shard.pos[row] ?? 0 };
+  const at = { site: sitesText(request.sites), doc: shard.doc[row] ?? 0, pos: shard.pos[row] ?? 0 };
   return new DataError(`${error.message} Site ${at.site}, document ${at.doc}, position ${at.pos}.`, {
     ...error.details,
     ...at,
@@ -151,13 +181,35 @@ function placed(error: unknown, { request, shard }: Pick<Taken, 'request' | 'sha
 interface StoredShard {
   readonly doc: Uint32Array;
   readonly pos: Uint32Array;
+  /** [rows, width] by site. */
+  readonly act: readonly (Uint16Array | Float32Array)[];
+}
+
+/** The activations of the shard's objects, end to end, for every site. @throws DataError where sites hold other rows */
+async function readShard({ activations, sites }: EncodeRequest): Promise<StoredShard> {
+  const read: SiteRows[] = [];
+  for (const [site, files] of activations.entries()) read.push(await readSite(files, sites.widths[site] ?? 0));
+  const [first, ...others] = read;
+  if (!first) throw new DataError('Expected the activations of a shard in at least one object, found none.');
+  const same = (a: Uint32Array, b: Uint32Array): boolean => a.length === b.length && a.every((v, i) => b[i] === v);
+  const bad = others.findIndex(({ doc, pos }) => !same(doc, first.doc) || !same(pos, first.pos));
+  if (bad < 0) return { doc: first.doc, pos: first.pos, act: read.map(({ act }) => act) };
+  const [a, b] = [sites.names[0] ?? '', sites.names[bad + 1] ?? ''];
+  throw new DataError(
+    `Expected the same rows (doc, pos) of sites ${a} and ${b}, found others; they were not extracted from the same tokens: run \`assay resume --mode all\`.`,
+    { sites: [a, b] },
+  );
+}
+
+interface SiteRows {
+  readonly doc: Uint32Array;
+  readonly pos: Uint32Array;
   readonly act: Uint16Array | Float32Array;
 }
 
-/** The activations of the shard's objects, end to end. */
-async function readShard({ activations, width }: EncodeRequest): Promise<StoredShard> {
-  const pieces: StoredShard[] = [];
-  for (const file of activations) pieces.push(await readActivations(file));
+async function readSite(files: readonly string[], width: number): Promise<SiteRows> {
+  const pieces: SiteRows[] = [];
+  for (const file of files) pieces.push(await readActivations(file));
   const [first] = pieces;
   if (!first) throw new DataError('Expected the activations of a shard in at least one object, found none.');
   for (const { doc, act } of pieces) {
@@ -167,7 +219,10 @@ async function readShard({ activations, width }: EncodeRequest): Promise<StoredS
       { width },
     );
   }
-  if (pieces.length === 1) return first;
+  return pieces.length === 1 ? first : joinPieces(pieces, first, width);
+}
+
+function joinPieces(pieces: readonly SiteRows[], first: SiteRows, width: number): SiteRows {
   const rows = pieces.reduce((sum, piece) => sum + piece.doc.length, 0);
   const joined = {
     doc: new Uint32Array(rows),
@@ -185,10 +240,13 @@ async function readShard({ activations, width }: EncodeRequest): Promise<StoredS
 }
 
 /** Feeds of the dictionary's tensors. @throws DataError where the file is of another shape */
-async function readParameters({ weights }: EncodeRequest, sizes: StateSizes): Promise<Record<string, TensorValue>> {
+async function readParameters(
+  { weights }: EncodeRequest,
+  dictionary: DictionaryShape,
+): Promise<Record<string, TensorValue>> {
   const tensors = decodeSafetensors(await readFile(weights));
   const feeds: Record<string, TensorValue> = {};
-  for (const { name, shape } of parameterTensors(sizes)) {
+  for (const { name, shape } of parametersOf(dictionary)) {
     const tensor = tensors.get(name);
     if (tensor?.shape.join() !== shape.join()) {
       const found = tensor ? `[${tensor.shape.join(', ')}]` : 'none';

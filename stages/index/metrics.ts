@@ -1,10 +1,11 @@
 // The metrics of one dictionary from sums over its encode commits: FVU, L0, silent and dense features per split, with
 // intervals. Pure: reads sums over the commits, computes nothing from activations.
-//   FVU = Σ‖e‖² / (Σ‖x‖² − n·‖x̄‖²), x̄ = mean of the n evaluated rows;  L0 = Σ firings / n
+//   FVU and L0 as core/dictionaries/metrics.ts defines them, x̄ = mean of the n evaluated rows
 //   silent: features without a firing;  dense: features that fire on more than 10 % of the rows
 // Intervals: bootstrap over documents (1,000 resamples with replacement, 2.5 % and 97.5 % nearest rank). The encode
 // stage keeps Σx per shard, not per document, so a resample keeps the x̄ of all rows fixed:
 //   FVU* = Σ_D ‖e‖² / (Σ_D ‖x‖² − n_D·‖x̄‖²) over the drawn documents D; its own mean would move x̄ by O(1/√documents).
+import { computeFvu, computeL0, squaredMean, variationOf } from '../../core/dictionaries/metrics.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { SPLITS, type Split } from '../../schemas/stages.js';
 import { PER_DOCUMENT } from '../encode/counts-file.js';
@@ -71,17 +72,18 @@ export function summariseMetrics(request: MetricsInput): DictionaryMetrics {
 
 function splitMetrics(sum: SplitSums, split: Split, request: MetricsInput): SplitMetrics {
   const { rows, documents, firings, xSq, errSq, fired } = sum;
-  const meanSq = rows === 0 ? 0 : sum.sumX.reduce((total, x) => total + (x / rows) ** 2, 0);
+  const meanSq = squaredMean(sum.sumX, rows);
+  const squares = { rows, errSq, xSq };
+  const varies = variationOf(squares, meanSq) > 0;
   const intervals =
     rows === 0 ? null : bootstrap(sum.perDocument, meanSq, new KeyedRandom('metrics', request.key, split));
-  const variation = xSq - rows * meanSq;
   return {
     rows,
     documents,
     firings,
-    fvu: variation > 0 ? errSq / variation : null,
-    fvuInterval: variation > 0 && intervals ? intervals.fvu : null,
-    l0: rows > 0 ? firings / rows : null,
+    fvu: varies ? computeFvu(squares, meanSq) : null,
+    fvuInterval: varies && intervals ? intervals.fvu : null,
+    l0: rows > 0 ? computeL0({ rows, firings }) : null,
     l0Interval: intervals?.l0 ?? null,
     silent: countWhere(fired, (n) => n === 0),
     dense: countWhere(fired, (n) => n > DENSE * rows),
@@ -103,8 +105,8 @@ function bootstrap(table: Float64Array, meanSq: number, random: KeyedRandom): { 
       errSq += table[d + 2] as number;
       firings += table[d + 3] as number;
     }
-    fvu[resample] = errSq / (xSq - rows * meanSq);
-    l0[resample] = firings / rows;
+    fvu[resample] = computeFvu({ rows, errSq, xSq }, meanSq);
+    l0[resample] = computeL0({ rows, firings });
   }
   return { fvu: interval(fvu), l0: interval(l0) };
 }

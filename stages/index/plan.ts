@@ -1,5 +1,6 @@
 // Plans the index of one dictionary: ranges of features of about equal work, and one item for its metrics. Pure: a function
 // of the pinned encode commits alone, so that every planner cuts the same ranges.
+import { sitesText, targetWidth } from '../../core/dictionaries/sites.js';
 import { digestOf } from '../../core/identity/digest.js';
 import type { Commit } from '../../schemas/records.js';
 import type { IndexConfig, IndexInputs } from './config.js';
@@ -9,7 +10,7 @@ import { datasetNames } from '../dataset-names.js';
 import { keyOf } from '../definition.js';
 import type { WorkItem } from '../stage.js';
 import { contentDigest, unitsOf, type PinnedReader, type Step, type StepUnits } from '../step.js';
-import { widthOf } from '../train/stage.js';
+import { sitesOfDictionary } from '../train/dictionary.js';
 import type { Work } from '../work.js';
 import { indexStage } from './stage.js';
 
@@ -26,13 +27,14 @@ export async function planIndex(work: Work, step: Step, pinned: PinnedReader): P
   const { commits, segments } = encoded;
   const snapshot = contentDigest(commits);
   const { contextTokens, packing } = run.file.model;
-  const { name, site, sae } = dictionary;
+  const { name, sae } = dictionary;
+  const sites = sitesOfDictionary(run, dictionary);
   const { topExamples } = run.file.index;
   const { features } = sae;
   const prepended = run.model.prependId !== null;
   const config: IndexConfig = {
     keyed: { encodeKey: encoded.snapshot.key, topExamples, features, contextTokens, prepended, packing },
-    aux: { name, site, width: widthOf(run, site), model },
+    aux: { name, site: sitesText(sites), width: targetWidth(sites), model },
   };
   const { key, preimage } = keyOf(indexStage, config.keyed, { snapshot });
   const items = planIndexItems({ key, features, topExamples, snapshot, commits, segments, tokens: tokens.segments });

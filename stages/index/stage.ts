@@ -5,6 +5,7 @@ import type { StageDefinition } from '../definition.js';
 import { datasetNames } from '../dataset-names.js';
 import { cores, ROW_BYTES, SPEED } from '../nominal-speed.js';
 import { stepOf } from '../step.js';
+import { workOfDictionary } from '../train/dictionary.js';
 import { indexConfig, type IndexConfig } from './config.js';
 
 export const indexStage: StageDefinition<IndexConfig> = {
@@ -31,7 +32,7 @@ export const indexStage: StageDefinition<IndexConfig> = {
     const dictionary = run?.dictionaries.find(({ name }) => name === subject);
     if (!run || !dictionary) return { items: 0, bytes: 0, seconds: 0 };
     const { sae } = dictionary;
-    const firings = (textBytes / BYTES_PER_TOKEN) * sae.k;
+    const firings = (textBytes / BYTES_PER_TOKEN) * workOfDictionary(run, dictionary).firings;
     return {
       items: null,
       bytes: Math.round(firings * ROW_BYTES.posting + sae.features * run.file.index.topExamples * ROW_BYTES.top),

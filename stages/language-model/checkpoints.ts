@@ -1,9 +1,8 @@
-// Checkpoints of a language model's training in the store: the state's tensors as one file, counters and log in the record.
+// What the record of a language model's checkpoint holds beside its tensors: counters and log.
 import { z } from 'zod';
-import { putCheckpoint } from '../../storage/records/checkpoints.js';
 import type { StageContext } from '../stage.js';
-import { checkpointKey, fetchTrainingCheckpoint } from '../training-checkpoints.js';
-import type { Checkpoint, LanguageModelRequest } from './messages.js';
+import { fetchTrainingCheckpoint } from '../training-checkpoints.js';
+import type { LanguageModelRequest } from './messages.js';
 
 const count = z.number().int().nonnegative();
 
@@ -24,20 +23,4 @@ const checkpointState = z.strictObject({
 /** The last checkpoint of a training as a local file and its counters; null where there is none. @throws DataError where it is damaged */
 export function fetchModelCheckpoint(key: string, context: StageContext): Promise<LanguageModelRequest['checkpoint']> {
   return fetchTrainingCheckpoint(key, checkpointState, context);
-}
-
-/** Stores what the child wrote. */
-export async function storeModelCheckpoint(
-  key: string,
-  { file, state }: Checkpoint,
-  context: StageContext,
-): Promise<void> {
-  const { store, signal } = context;
-  await putCheckpoint(store, {
-    key: checkpointKey(key, context),
-    step: state.step,
-    chunks: [{ name: 'state', file: { ...file, extension: 'safetensors' } }],
-    state: { ...state },
-    signal,
-  });
 }

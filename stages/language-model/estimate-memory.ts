@@ -1,8 +1,8 @@
 // How much memory the training of a model is likely to need, before it begins. Pure.
 import { modelParameters } from '../../core/language-model/architectures.js';
-import { stateTensors } from '../../core/language-model/state.js';
+import { sizeOf } from '../../core/optimise/state.js';
 import type { LanguageModelConfig } from './config.js';
-import { optimiserOf } from './trainer.js';
+import { tensorsOf } from './trainer.js';
 
 /** Node, ONNX Runtime and what else a compute child is made of. */
 const BASE_BYTES = 200 * 2 ** 20;
@@ -14,9 +14,9 @@ const FLOAT_BYTES = 4;
  * Bytes: the state three times (fed, carried by the loop, returned), the gradients, and the activations of one micro-batch
  * with its block of logits.
  */
-export function estimateMemory({ model, training }: LanguageModelConfig['keyed']): number {
-  const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-  const state = stateTensors(model, optimiserOf(training)).reduce((n, t) => n + sizeOf(t.shape), 0);
+export function estimateMemory(keyed: LanguageModelConfig['keyed']): number {
+  const { model, training } = keyed;
+  const state = tensorsOf(keyed).reduce((n, t) => n + sizeOf(t.shape), 0);
   const gradients = modelParameters(model).reduce((n, p) => n + sizeOf(p.shape), 0);
   const contexts = training.batch / training.microBatches;
   const { layers, width, mlpWidth, heads, contextTokens, vocabulary } = model;

@@ -6,7 +6,8 @@ import type { ObjectRecord } from '../../schemas/records.js';
 import type { LanguageModelConfig, LanguageModelInputs } from './config.js';
 import type { StoredFile } from '../../schemas/stored.js';
 import type { StageContext, StageResult, StageRun, WorkItem } from '../stage.js';
-import { fetchModelCheckpoint, storeModelCheckpoint } from './checkpoints.js';
+import { storeTrainingCheckpoint } from '../training-checkpoints.js';
+import { fetchModelCheckpoint } from './checkpoints.js';
 import {
   LANGUAGE_MODEL_TASK,
   type LanguageModelAsks,
@@ -66,7 +67,7 @@ class Link {
       onProgress: (value) => context.progress(value as LanguageModelProgress),
     });
     const { output, engine } = response;
-    if (response.checkpoint) await storeModelCheckpoint(this.#key, response.checkpoint, context);
+    if (response.checkpoint) await storeTrainingCheckpoint(this.#key, response.checkpoint, context);
     if (!output) return { finished: false, outputs: [] };
     return { finished: true, outputs: [{ key: this.#key, ...output, engine }] };
   }
@@ -75,7 +76,7 @@ class Link {
     const { context } = this.#parts;
     if (what === 'proceed') return !context.stop.aborted;
     const checkpoint = question as LanguageModelAsks['checkpoint']['request'];
-    await storeModelCheckpoint(this.#key, checkpoint, context);
+    await storeTrainingCheckpoint(this.#key, checkpoint, context);
     this.#stored = Math.max(this.#stored, checkpoint.state.step);
     return null;
   }

@@ -7,14 +7,17 @@ import { contextOffsets, contextsPerEpoch } from '../../core/order/context-order
 import { modelParameters } from '../../core/language-model/architectures.js';
 import { buildEvaluationGraph } from '../../core/language-model/evaluate-graph.js';
 import { initialParameters } from '../../core/language-model/initialise.js';
-import { startState } from '../../core/language-model/state.js';
+import { startModelState } from '../../core/language-model/state.js';
 import { buildTrainingGraph } from '../../core/language-model/step-graph.js';
+import { type StateArrays, sizeOf } from '../../core/optimise/state.js';
 import { digestOf } from '../../core/identity/digest.js';
 import { cpuClass } from '../../runtime/devices.js';
 import { ORT_VERSION, Session } from '../../runtime/session.js';
 import { SessionCache } from '../../runtime/session-cache.js';
 import type { ChildContext, ChildTask } from '../../runtime/child/protocol.js';
 import { DataError } from '../../schemas/errors.js';
+import { ChunkSteps } from '../training-chunks.js';
+import { readState, writeState } from '../training-state.js';
 import { BatchReader } from './batch-reader.js';
 import { Evaluator, evaluationGraph } from './evaluate.js';
 import { checkOffsets, readBatches, readWeights } from './given-files.js';
@@ -27,9 +30,9 @@ import {
   type LanguageModelResponse,
   type SplitLoss,
 } from './messages.js';
-import { readState, writeModelOutputs, writeState } from './model-files.js';
+import { writeModelOutputs } from './model-files.js';
 import { TokenStream, type StreamFile } from './token-stream.js';
-import { LanguageModelTrainer, optimiserOf, trainingGraph, type State } from './trainer.js';
+import { LanguageModelTrainer, optimiserOf, tensorsOf, trainingGraph } from './trainer.js';
 
 /** Wall time aimed at for one chunk of steps: how soon a stop is obeyed. Longer where the state is large, because every chunk copies it. */
 const CHUNK_MS = { least: 1000, most: 4000, perStateByte: 2e-5 };
@@ -86,8 +89,7 @@ class Call {
   #saved = { step: 0, rows: 0 };
   #storing: Promise<unknown> = Promise.resolve();
   #nextCheckpoint: number;
-  /** Starts small, follows the measured time per step. */
-  #chunkSteps = 1;
+  readonly #chunks = new ChunkSteps(1, CHUNK_STEPS);
 
   constructor(
     request: LanguageModelRequest,
@@ -117,7 +119,7 @@ class Call {
     const { config, checkpoint } = this.#request;
     this.#batches = await openBatches(this.#request, this.#training);
     for (const split of MEASURED) this.#openSplit(split, this.#request.streams[split]);
-    const state = checkpoint ? await readState(checkpoint.path, config) : await firstState(this.#request);
+    const state = checkpoint ? await readState(checkpoint.path, tensorsOf(config)) : await firstState(this.#request);
     const { step, log } = checkpoint?.state ?? { step: 0, log: [] };
     if (checkpoint) this.#saved = { step, rows: log.length };
     this.#trainer = new LanguageModelTrainer({ config, state, step, log }, this.#sessions.training);
@@ -172,7 +174,7 @@ class Call {
 
   async #chunk(): Promise<void> {
     const trainer = this.#open;
-    const count = Math.min(this.#chunkSteps, trainer.stepsUntilPause);
+    const count = Math.min(this.#chunks.next, trainer.stepsUntilPause);
     const batches = (this.#batches as BatchReader).read(trainer.step, count);
     const started = performance.now();
     try {
@@ -183,8 +185,7 @@ class Call {
       await this.#storing;
       throw error;
     }
-    const each = (performance.now() - started) / count;
-    this.#chunkSteps = Math.max(1, Math.min(CHUNK_STEPS, Math.round(chunkMs(trainer.state) / each)));
+    this.#chunks.measured({ steps: count, ms: performance.now() - started, aimMs: chunkMs(trainer.state) });
   }
 
   /** Measures a split and logs it; false where it was told to stop meanwhile. */
@@ -218,7 +219,7 @@ class Call {
     const { config, spool } = this.#request;
     const { step, log, state } = this.#open;
     if (step === this.#saved.step && log.length === this.#saved.rows) return null;
-    const file = await writeState(path.join(spool, `state-${step}.safetensors`), config, state);
+    const file = await writeState(path.join(spool, `state-${step}.safetensors`), tensorsOf(config), state);
     this.#saved = { step, rows: log.length };
     return { file, state: { step, log: [...log] } };
   }
@@ -268,10 +269,10 @@ class Call {
   }
 }
 
-async function firstState(request: LanguageModelRequest): Promise<State> {
+async function firstState(request: LanguageModelRequest): Promise<StateArrays> {
   const { model, init, training } = request.config;
   const weights = 'seed' in init ? initialParameters(model, init.seed) : await readWeights(request.init ?? '', model);
-  return startState(model, optimiserOf(training), weights);
+  return startModelState(model, optimiserOf(training), weights);
 }
 
 async function openBatches(
@@ -299,12 +300,8 @@ async function openBatches(
   );
 }
 
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((a, b) => a * b, 1);
-}
-
 /** Time for one chunk, so that copying the state in and out takes a few per cent of it. */
-function chunkMs(state: State): number {
+function chunkMs(state: StateArrays): number {
   let bytes = 0;
   for (const values of state.values()) bytes += values.byteLength;
   return Math.min(CHUNK_MS.most, Math.max(CHUNK_MS.least, CHUNK_MS.perStateByte * bytes));

@@ -3,25 +3,21 @@ import { modelParameters } from '../../core/language-model/architectures.js';
 import type { OptimiserSettings } from '../../core/optimise/optimisers/optimiser.js';
 import { stepFactors } from '../../core/optimise/optimisers/optimisers.js';
 import { learningRate, type Schedule } from '../../core/optimise/schedule.js';
-import { stateTensors, type StateTensor } from '../../core/language-model/state.js';
-import {
-  TRAINING_FEEDS,
-  TRAINING_NUMBERS,
-  factorFeed,
-  updatedName,
-  type TrainingGraphSettings,
-} from '../../core/language-model/step-graph.js';
+import { modelTensors } from '../../core/language-model/state.js';
+import { type StateArrays, type StateTensor } from '../../core/optimise/state.js';
+import { factorFeed } from '../../core/optimise/step-loop.js';
+import { TRAINING_FEEDS, TRAINING_NUMBERS, type TrainingGraphSettings } from '../../core/language-model/step-graph.js';
 import type { Session, TensorValue } from '../../runtime/session.js';
 import { DataError } from '../../schemas/errors.js';
 import type { LanguageModelConfig } from './config.js';
+import { firstNotFinite, floatsOf, stateFeeds, takeState } from '../training-state.js';
 import type { LossRow } from './messages.js';
 
-export type State = ReadonlyMap<string, Float32Array>;
 type Keyed = LanguageModelConfig['keyed'];
 
 export interface TrainerParts {
   readonly config: Keyed;
-  readonly state: State;
+  readonly state: StateArrays;
   readonly step: number;
   readonly log: readonly LossRow[];
 }
@@ -48,7 +44,7 @@ export class LanguageModelTrainer {
   readonly log: LossRow[];
   readonly #config: Keyed;
   readonly #session: Session;
-  #state: State;
+  #state: StateArrays;
   #step: number;
   #lastLoss = NaN;
 
@@ -65,7 +61,7 @@ export class LanguageModelTrainer {
     return this.#step;
   }
 
-  get state(): State {
+  get state(): StateArrays {
     return this.#state;
   }
 
@@ -102,10 +98,10 @@ export class LanguageModelTrainer {
   async train(batches: Batches): Promise<void> {
     const { count } = batches;
     const outputs = await this.#session.run(this.#feeds(batches));
-    const losses = floats(outputs, TRAINING_NUMBERS.loss);
-    const norms = floats(outputs, TRAINING_NUMBERS.gradientNorm);
+    const losses = floatsOf(outputs, TRAINING_NUMBERS.loss);
+    const norms = floatsOf(outputs, TRAINING_NUMBERS.gradientNorm);
     this.#checkNumbers(outputs, count);
-    const state = this.#takeState(outputs);
+    const state = takeState(this.#tensors(), outputs);
     this.#checkState(state, this.#step + count);
     this.#state = state;
     for (let i = 0; i < count; i++) this.#logStep(losses[i] as number, norms[i] as number, i);
@@ -122,7 +118,8 @@ export class LanguageModelTrainer {
 
   /** Feeds of the parameters, without copying. */
   parameterFeeds(): Record<string, TensorValue> {
-    return feedsOf(modelParameters(this.#config.model), this.#state);
+    const tensors = modelParameters(this.#config.model).map((p) => ({ ...p, type: 'float32' as const }));
+    return stateFeeds(tensors, this.#state);
   }
 
   #feeds({ tokens, weights, count }: Batches): Record<string, TensorValue> {
@@ -135,7 +132,7 @@ export class LanguageModelTrainer {
       ([name, data]) => [factorFeed(name), { dtype: 'float32', dims: [count], data }] as const,
     );
     return {
-      ...feedsOf(stateTensors(model, optimiser), this.#state),
+      ...stateFeeds(this.#tensors(), this.#state),
       ...Object.fromEntries(factors),
       [TRAINING_FEEDS.tokens]: { dtype: 'int32', dims: [count, batch, context + 1], data: tokens },
       ...(weights && {
@@ -148,11 +145,8 @@ export class LanguageModelTrainer {
     };
   }
 
-  #takeState(outputs: Record<string, TensorValue>): State {
-    const { model, training } = this.#config;
-    return new Map(
-      stateTensors(model, optimiserOf(training)).map(({ name }) => [name, floats(outputs, updatedName(name))]),
-    );
+  #tensors(): StateTensor[] {
+    return tensorsOf(this.#config);
   }
 
   #logStep(loss: number, gradNorm: number, i: number): void {
@@ -169,8 +163,8 @@ export class LanguageModelTrainer {
 
   /** @throws DataError for the first step whose loss or gradients are not finite */
   #checkNumbers(outputs: Record<string, TensorValue>, count: number): void {
-    const losses = floats(outputs, TRAINING_NUMBERS.loss);
-    const squares = floats(outputs, TRAINING_NUMBERS.squaredNorms);
+    const losses = floatsOf(outputs, TRAINING_NUMBERS.loss);
+    const squares = floatsOf(outputs, TRAINING_NUMBERS.squaredNorms);
     const parameters = modelParameters(this.#config.model);
     for (let i = 0; i < count; i++) {
       const own = squares.subarray(i * parameters.length, (i + 1) * parameters.length);
@@ -184,9 +178,9 @@ export class LanguageModelTrainer {
   }
 
   /** @throws DataError where the update itself left the range of numbers */
-  #checkState(state: State, step: number): void {
-    for (const [tensor, values] of state)
-      if (!allFinite(values)) throw broken(step, tensor, { what: `tensor "${tensor}" after the update` });
+  #checkState(state: StateArrays, step: number): void {
+    const tensor = firstNotFinite(state);
+    if (tensor !== null) throw broken(step, tensor, { what: `tensor "${tensor}" after the update` });
   }
 }
 
@@ -212,22 +206,7 @@ function scheduleOf({ schedule, steps }: Keyed['training']): Schedule {
   return { kind: decay, lr, steps, warmupSteps, finalFraction };
 }
 
-function feedsOf(tensors: readonly StateTensor[], state: State): Record<string, TensorValue> {
-  return Object.fromEntries(
-    tensors.map(({ name, shape }) => [
-      name,
-      { dtype: 'float32', dims: shape, data: state.get(name) as Float32Array } as const,
-    ]),
-  );
-}
-
-/** Whether no value is NaN or infinite: 0 · x is 0 for every other. */
-function allFinite(values: Float32Array): boolean {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += 0 * (values[i] as number);
-  return sum === 0;
-}
-
-function floats(outputs: Record<string, TensorValue>, name: string): Float32Array {
-  return outputs[name]?.data as Float32Array;
+/** The tensors that a model's training carries. */
+export function tensorsOf({ model, training }: Keyed): StateTensor[] {
+  return modelTensors(model, optimiserOf(training));
 }

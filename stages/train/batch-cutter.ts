@@ -8,6 +8,7 @@ import {
   type SuperbufferId,
 } from '../../core/order/data-order.js';
 import { gatherRows } from '../../core/dictionaries/gather.js';
+import { ChunkSteps } from '../training-chunks.js';
 import type { StoredRows } from './row-file.js';
 import type { Trainer } from './trainer.js';
 
@@ -22,6 +23,8 @@ export interface Superbuffer {
 const CHUNK_BYTES = 64 * 2 ** 20;
 /** Wall time aimed at for one chunk: how soon a stop is obeyed. */
 const CHUNK_MS = 500;
+/** Steps of the first chunk. */
+const FIRST_STEPS = 4;
 
 export class BatchCutter {
   readonly trainer: Trainer;
@@ -29,9 +32,9 @@ export class BatchCutter {
   #needs: SuperbufferId;
   /** The next row of the needed super-buffer that this dictionary takes. */
   #row: number;
-  #carried: Float32Array = new Float32Array(0);
-  /** Starts small, follows the measured time per step. */
-  #chunkSteps = 4;
+  /** Rows left of the super-buffer before, by site. */
+  #carried: Rows;
+  readonly #chunks = new ChunkSteps(FIRST_STEPS);
 
   constructor(trainer: Trainer, order: DataOrder) {
     this.trainer = trainer;
@@ -39,6 +42,7 @@ export class BatchCutter {
     const { epoch, index, row } = cursorAt(order, trainer.batchRows, trainer.step);
     this.#needs = { epoch, index };
     this.#row = row;
+    this.#carried = this.#none();
   }
 
   /** The super-buffer that the next rows come from. */
@@ -66,19 +70,24 @@ export class BatchCutter {
       }
       const rows = this.#assemble(buffer, count * trainer.batchRows);
       const started = performance.now();
-      await trainer.train(rows, count);
-      this.#chunkSteps = Math.max(1, Math.round((CHUNK_MS * count) / (performance.now() - started)));
+      await trainer.train(rows.sites, count);
+      this.#chunks.measured({ steps: count, ms: performance.now() - started, aimMs: CHUNK_MS });
       if (!(await proceed())) return false;
     }
   }
 
   #chunkLimit(): number {
-    const { batchRows, width } = this.trainer;
-    return Math.max(1, Math.min(this.#chunkSteps, Math.floor(CHUNK_BYTES / (batchRows * width * 4))));
+    const { batchRows, widths } = this.trainer;
+    const rowBytes = 4 * widths.reduce((sum, width) => sum + width, 0);
+    return Math.max(1, Math.min(this.#chunks.next, Math.floor(CHUNK_BYTES / (batchRows * rowBytes))));
+  }
+
+  #none(): Rows {
+    return { count: 0, sites: this.trainer.widths.map(() => new Float32Array(0)) };
   }
 
   #available(buffer: Superbuffer): number {
-    return this.#carried.length / this.trainer.width + buffer.stored.rows - this.#row;
+    return this.#carried.count + buffer.stored.rows - this.#row;
   }
 
   #wholeBatches(buffer: Superbuffer): number {
@@ -86,24 +95,34 @@ export class BatchCutter {
   }
 
   /** The next `count` rows: what was carried, then rows of the buffer. */
-  #assemble(buffer: Superbuffer, count: number): Float32Array {
-    const { width, scale } = this.trainer;
-    const target = new Float32Array(count * width);
-    target.set(this.#carried);
-    const taken = count - this.#carried.length / width;
+  #assemble(buffer: Superbuffer, count: number): Rows {
+    const { scales } = this.trainer;
+    const carried = this.#carried;
+    const taken = count - carried.count;
     const rows = buffer.permutation.subarray(this.#row, this.#row + taken);
-    gatherRows(buffer.stored.act, target.subarray(this.#carried.length), { rows, width, scale });
+    const sites = buffer.stored.sites.map(({ width, act }, site) => {
+      const target = new Float32Array(count * width);
+      target.set(carried.sites[site] as Float32Array);
+      gatherRows(act, target.subarray(carried.count * width), { rows, width, scale: scales[site] as number });
+      return target;
+    });
     this.#row += taken;
-    this.#carried = new Float32Array(0);
-    return target;
+    this.#carried = this.#none();
+    return { count, sites };
   }
 
   /** Leaves a used-up buffer: carries its rest within the epoch, drops it at the epoch's end. */
   #moveOn(buffer: Superbuffer): void {
     const next = nextSuperbuffer(this.#order, this.#needs);
-    this.#carried =
-      next.epoch === this.#needs.epoch ? this.#assemble(buffer, this.#available(buffer)) : new Float32Array(0);
+    this.#carried = next.epoch === this.#needs.epoch ? this.#assemble(buffer, this.#available(buffer)) : this.#none();
     this.#needs = next;
     this.#row = 0;
   }
+}
+
+/** Scaled rows of all sites. */
+interface Rows {
+  readonly count: number;
+  /** [count, width] by site. */
+  readonly sites: readonly Float32Array[];
 }

@@ -1,9 +1,8 @@
-// Checkpoints of a training in the store: the state's tensors as one file, counters and log in the record.
+// What the record of a dictionary's checkpoint holds beside its tensors: counters and log.
 import { z } from 'zod';
-import { putCheckpoint } from '../../storage/records/checkpoints.js';
 import type { StageContext } from '../stage.js';
-import { checkpointKey, fetchTrainingCheckpoint } from '../training-checkpoints.js';
-import type { CheckpointState, TrainDictionary, TrainedDictionary } from './messages.js';
+import { fetchTrainingCheckpoint } from '../training-checkpoints.js';
+import type { TrainDictionary } from './messages.js';
 
 const count = z.number().int().nonnegative();
 const nullable = z.number().nullable();
@@ -30,23 +29,4 @@ const checkpointState = z.strictObject({
 /** The last checkpoint of a training as a local file and its counters; null where there is none. @throws DataError where it is damaged */
 export function fetchCheckpoint(key: string, context: StageContext): Promise<TrainDictionary['checkpoint']> {
   return fetchTrainingCheckpoint(key, checkpointState, context);
-}
-
-/** Stores what the child wrote. */
-export async function storeCheckpoint(trained: TrainedDictionary, context: StageContext): Promise<void> {
-  if (!trained.checkpoint) return;
-  const { store, signal } = context;
-  const { file, state } = trained.checkpoint;
-  const chunks = [{ name: 'state', file: { ...file, extension: 'safetensors' as const } }];
-  await putCheckpoint(store, {
-    key: checkpointKey(trained.key, context),
-    step: trained.step,
-    chunks,
-    state: recordOf(state),
-    signal,
-  });
-}
-
-function recordOf(state: CheckpointState): Record<string, unknown> {
-  return { ...state };
 }

@@ -1,28 +1,52 @@
 // Settings of the train stage: `keyed` enters its key (whatever changes bytes, and nothing else), `aux` only says where things are;
 // and the inputs of one item.
 import { z } from 'zod';
-import { saeSection } from '../../schemas/run-file.js';
+import { placeSites, sitesText } from '../../core/dictionaries/sites.js';
+import { storedSettings } from '../../schemas/dictionaries.js';
 import { engineSettings } from '../../schemas/stored-shapes.js';
 
-/** One dictionary. */
+const source = z.strictObject({ activationsKey: z.string(), site: z.string() });
+const sources = z.array(source).min(1).readonly();
+const settings = z.strictObject({
+  dtype: z.enum(['float16', 'float32']),
+  runSeed: z.number().int(),
+  sae: storedSettings,
+  engine: engineSettings,
+});
+
+/** One dictionary. It reads and writes one site, or lists of sites. */
 export const trainConfig = z.strictObject({
-  keyed: z.strictObject({
-    activationsKey: z.string(),
-    site: z.string(),
-    dtype: z.enum(['float16', 'float32']),
-    runSeed: z.number().int(),
-    sae: saeSection.omit({ name: true, hook: true }).describe('all defaults filled in'),
-    engine: engineSettings,
-  }),
+  keyed: z.union([settings.extend(source.shape), settings.extend({ reads: sources, writes: sources })]),
   aux: z.strictObject({
     name: z.string(),
-    width: z.number().int(),
+    widths: z.array(z.number().int()).min(1).readonly().describe('of the sites, in the order of `sourcesOf`'),
     model: z.string().optional().describe("model reference of the activations, for the files' metadata"),
   }),
 });
 export type TrainConfig = z.infer<typeof trainConfig>;
 
-/** The pinned activations: digest over their fit and calib objects. */
+/** The activations of one site. */
+export type Source = z.infer<typeof source>;
+
+/** What a dictionary reads and writes. */
+export type Sources = Source | { readonly reads: readonly Source[]; readonly writes: readonly Source[] };
+
+/** Every site whose rows are fed, once, and the places in that list of what is read and what is written. */
+export function sourcesOf(keyed: Sources): {
+  readonly sites: readonly Source[];
+  readonly reads: readonly number[];
+  readonly writes: readonly number[];
+} {
+  return 'reads' in keyed ? placeSites(keyed.reads, keyed.writes) : placeSites([keyed], [keyed]);
+}
+
+/** The sites of a dictionary as text, for errors and metadata. */
+export function sourcesText(keyed: Sources): string {
+  const { sites, reads, writes } = sourcesOf(keyed);
+  return sitesText({ names: sites.map(({ site }) => site), reads, writes });
+}
+
+/** The pinned activations: digest over their fit and calib objects; of several sites, over the digest of each. */
 export interface TrainInputs {
   readonly snapshot: string;
 }

@@ -14,13 +14,23 @@ export interface BlockShape {
   readonly shardRows: number;
 }
 
-/** A block with its place in the store. */
+/** A block with its place in the store: one record batch per site, of the same rows in the same order. */
 export interface Block extends BlockShape {
+  readonly parts: readonly BlockPart[];
+}
+
+export interface BlockPart {
   /** Key of the object that holds it. */
   readonly object: string;
   /** Its number in that object. */
   readonly index: number;
   readonly batch: BatchRecord;
+}
+
+/** A site whose rows are fed, in the order of the dictionaries' sources. */
+export interface TrainSite {
+  readonly width: number;
+  readonly moments: WireMoments;
 }
 
 /** Moments of the raw fit rows, as they cross the process border. */
@@ -77,13 +87,12 @@ export interface TrainRequest {
   readonly spool: string;
   /** Shard name of the outputs. */
   readonly shard: string;
-  readonly width: number;
+  readonly sites: readonly TrainSite[];
   /** Model reference of the activations, for the files' metadata. */
   readonly model: string;
   /** Digest of the pinned activations: keys the data order. */
   readonly snapshot: string;
   readonly blocks: readonly BlockShape[];
-  readonly moments: WireMoments;
   /** Rows for the calib split's measurements; 0: no such rows. */
   readonly calibRows: number;
   readonly dictionaries: readonly TrainDictionary[];
@@ -91,7 +100,7 @@ export interface TrainRequest {
   readonly limitMs: number;
 }
 
-/** A local file of raw rows: act [rows · width] in the stored dtype, then doc [rows] u32. */
+/** A local file of raw rows: act [rows · width] in the stored dtype for each site, then doc [rows] u32. */
 export interface RowFile {
   readonly path: string;
   readonly rows: number;

@@ -1,33 +1,41 @@
 // Plans trainings: the key of a dictionary and the item that makes it. Pure. A training reads a pinned snapshot, so the key
 // covers the snapshot's digest, and a corpus that grew makes a new training.
+import type { NamedSites } from '../../core/dictionaries/sites.js';
 import { digestOf } from '../../core/identity/digest.js';
 import { InputError } from '../../schemas/errors.js';
 import type { StoredFile } from '../../schemas/stored.js';
-import type { TrainConfig, TrainInputs } from './config.js';
-import type { ResolvedDictionary, ResolvedRun } from '../../schemas/resolved-run.js';
 import { modelMetadata } from '../activations/run-model-files.js';
 import { datasetNames } from '../dataset-names.js';
 import { keyOf } from '../definition.js';
 import type { WorkItem } from '../stage.js';
-import { contentDigest, unitsOf, type PinnedReader, type Step, type StepUnits } from '../step.js';
+import { contentDigest, unitsOf, type Pinned, type PinnedReader, type Step, type StepUnits } from '../step.js';
 import type { Work } from '../work.js';
-import { dictionariesOf, trainStage, widthOf } from './stage.js';
+import type { Source, Sources, TrainConfig, TrainInputs } from './config.js';
+import { dictionariesOf, sitesOfDictionary } from './dictionary.js';
+import { trainStage } from './stage.js';
 
-/** Everything that the step plans; null while the site's activations are not complete. */
+/** Everything that the step plans; null while the sites' activations are not complete. */
 export async function planTraining(work: Work, step: Step, pinned: PinnedReader): Promise<StepUnits | null> {
   const run = work.extraction;
-  const site = step.subject ?? '';
-  if (!run) return null;
+  const dictionaries = run ? dictionariesOf(run, step.subject ?? '') : [];
+  const [first] = dictionaries;
+  if (!run || !first) return null;
   const names = datasetNames(run.name);
-  const activations = await pinned(names.activations(site));
+  const sites = sitesOfDictionary(run, first);
+  const activations = await pinAll(sites.names.map(names.activations), pinned);
   const model = await modelMetadata(run, pinned);
   if (!activations || model === null) return null;
-  // The digest of what a training reads: the objects of fit and calib, with their shards.
-  const snapshot = contentDigest(activations.commits.filter((commit) => commit.split !== 'test'));
-  const shared = { activationsKey: activations.snapshot.key, model };
-  // Dictionaries of one site share the read: one item trains them all over one stream of rows.
-  const configs = dictionariesOf(run, site).map((dictionary) => trainSettings(run, dictionary, shared));
-  const item = planTrainItem({ configs, snapshot, segments: activations.segments });
+  const snapshot = trainingDigest(activations);
+  const keysOfSites = activations.map((own) => own.snapshot.key);
+  // Dictionaries of the same sites share the read: one item trains them all over one stream of rows.
+  const configs = dictionaries.map(({ name, sae }) => ({
+    keyed: {
+      ...sourcesAt(sites, keysOfSites),
+      ...{ dtype: run.file.activations.dtype, runSeed: run.file.seed, sae, engine: run.engine },
+    },
+    aux: { name, widths: sites.widths, model },
+  }));
+  const item = planTrainItem({ configs, snapshot, segments: activations.flatMap((own) => own.segments) });
   const planned = configs.map((config) => ({ name: config.aux.name, ...trainingKey(config, snapshot) }));
   const keys = planned.flatMap(({ name, key }) =>
     ['weights', 'training'].map((table) => [names.dictionary(name, table), key] as const),
@@ -39,16 +47,27 @@ export async function planTraining(work: Work, step: Step, pinned: PinnedReader)
   });
 }
 
-function trainSettings(
-  run: ResolvedRun,
-  { site, name, sae }: ResolvedDictionary,
-  { activationsKey, model }: { readonly activationsKey: string; readonly model: string },
-): TrainConfig {
-  const { dtype } = run.file.activations;
-  return {
-    keyed: { activationsKey, site, dtype, runSeed: run.file.seed, sae, engine: run.engine },
-    aux: { name, width: widthOf(run, site), model },
-  };
+/** Snapshots of several datasets; null while one is not complete. */
+export async function pinAll(datasets: readonly string[], pinned: PinnedReader): Promise<Pinned[] | null> {
+  const found: Pinned[] = [];
+  for (const dataset of datasets) {
+    const own = await pinned(dataset);
+    if (!own) return null;
+    found.push(own);
+  }
+  return found;
+}
+
+/** The digest of what a training reads: the objects of fit and calib, with their shards; of several sites, over each digest. */
+function trainingDigest(activations: readonly Pinned[]): string {
+  const digests = activations.map(({ commits }) => contentDigest(commits.filter(({ split }) => split !== 'test')));
+  return digests.length === 1 ? (digests[0] as string) : digestOf(digests);
+}
+
+/** Sites with their activations' keys: one for a dictionary that reads and writes one site, else lists. */
+function sourcesAt({ names, reads, writes }: NamedSites, keys: readonly string[]): Sources {
+  const at = (place: number): Source => ({ activationsKey: keys[place] ?? '', site: names[place] ?? '' });
+  return names.length === 1 ? at(0) : { reads: reads.map(at), writes: writes.map(at) };
 }
 
 /** Key of one dictionary's training on a pinned snapshot of activations, and what it was made of. */
@@ -57,14 +76,14 @@ export function trainingKey(config: TrainConfig, snapshot: string): ReturnType<t
 }
 
 export interface TrainItemParts {
-  /** Dictionaries of one site that share the read; one is usual. */
+  /** Dictionaries of the same sites that share the read; one is usual. */
   readonly configs: readonly TrainConfig[];
   readonly snapshot: string;
   readonly segments: readonly StoredFile[];
 }
 
 /**
- * The item that trains dictionaries of one site over one stream of rows: `keys` in the order of `configs`. Which of them
+ * The item that trains dictionaries of the same sites over one stream of rows: `keys` in the order of `configs`. Which of them
  * share an item changes no byte. Run it with `configs` as its settings.
  * @throws InputError where they are not of one site, dtype, run seed and engine
  */

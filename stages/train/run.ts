@@ -1,12 +1,14 @@
 // Runs trainings on the worker's side: reads the pinned commits, serves rows to the compute child, stores checkpoints. One
 // call is one link of the chain: it ends at the time limit, when asked to stop, or with the finished dictionaries.
+import type { Moments } from '../../core/dictionaries/scale.js';
 import { LIMITS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { Commit } from '../../schemas/records.js';
 import { readSegments } from '../../storage/records/segments.js';
-import type { TrainConfig, TrainInputs } from './config.js';
+import { type TrainConfig, type TrainInputs, sourcesOf } from './config.js';
 import type { StageContext, StageOutput, StageResult, StageRun, WorkItem } from '../stage.js';
-import { fetchCheckpoint, storeCheckpoint } from './checkpoint-files.js';
+import { storeTrainingCheckpoint } from '../training-checkpoints.js';
+import { fetchCheckpoint } from './checkpoint-files.js';
 import {
   TRAIN_TASK,
   type TrainAsks,
@@ -40,8 +42,10 @@ async function runLink(link: Link): Promise<StageResult> {
     signal: context.signal,
   }))
     commits.push(commit);
-  const { runSeed } = configs[0].keyed;
-  const data = selectTrainingData(commits, { runSeed, snapshot: item.inputs.snapshot });
+  const { keyed } = configs[0];
+  const { sites } = sourcesOf(keyed);
+  const { snapshot } = item.inputs;
+  const data = selectTrainingData(commits, { sites, runSeed: keyed.runSeed, snapshot });
   const server = openServer(link, data);
   try {
     const request = await makeRequest(link, data);
@@ -50,7 +54,8 @@ async function runLink(link: Link): Promise<StageResult> {
       onAsk: (what, question) => answer(what, question, { server, context }),
       onProgress: (value) => context.progress(value as TrainProgress),
     });
-    for (const trained of response.dictionaries) await storeCheckpoint(trained, context);
+    for (const { key, checkpoint } of response.dictionaries)
+      if (checkpoint) await storeTrainingCheckpoint(key, checkpoint, context);
     return resultOf(response);
   } finally {
     await server.close();
@@ -77,7 +82,7 @@ function openServer({ item, configs, context }: Link, data: TrainingData): RowSe
     source: {
       store: context.store,
       objects: data.objects,
-      width: aux.width,
+      widths: aux.widths,
       dtype: keyed.dtype,
       signal: context.signal,
     },
@@ -103,11 +108,10 @@ async function makeRequest({ item, configs, context, limitMs }: Link, data: Trai
   return {
     spool: context.spool,
     shard: item.shard,
-    width: configs[0].aux.width,
+    sites: configs[0].aux.widths.map((width, i) => ({ width, moments: data.moments[i] as Moments })),
     model: configs[0].aux.model ?? '',
     snapshot: item.inputs.snapshot,
     blocks: data.fit.map(({ rows, shardRows }) => ({ rows, shardRows })),
-    moments: data.moments,
     calibRows: data.calib.reduce((sum, block) => sum + block.rows, 0),
     dictionaries,
     limitMs,

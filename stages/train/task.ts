@@ -1,4 +1,4 @@
-// Trains dictionaries of one site inside the compute child, over one stream of super-buffers that the worker reads. Each
+// Trains dictionaries of the same sites inside the compute child, over one stream of super-buffers that the worker reads. Each
 // dictionary keeps its own cursor; a super-buffer is loaded once for all that need it. Returns checkpoints when asked to
 // stop, at the time limit and at the end, and the outputs once all dictionaries are complete.
 import { mkdir } from 'node:fs/promises';
@@ -11,7 +11,9 @@ import {
   type DataOrder,
   type SuperbufferId,
 } from '../../core/order/data-order.js';
-import { computeScale, type InputScale } from '../../core/dictionaries/scale.js';
+import { computeScale, siteScales, targetVariance, type InputScale } from '../../core/dictionaries/scale.js';
+import type { DictionarySites } from '../../core/dictionaries/sites.js';
+import { dictionaryTensors } from '../../core/dictionaries/state.js';
 import { cpuClass } from '../../runtime/devices.js';
 import { ORT_VERSION } from '../../runtime/session.js';
 import type { ChildContext, ChildTask } from '../../runtime/child/protocol.js';
@@ -28,8 +30,9 @@ import type {
   TrainedDictionary,
 } from './messages.js';
 import { readRowFile, type StoredRows } from './row-file.js';
-import { readState, writeOutputs, writeState } from './train-files.js';
-import { Trainer } from './trainer.js';
+import { readState, writeState } from '../training-state.js';
+import { writeOutputs } from './train-files.js';
+import { Trainer, shapeOf } from './trainer.js';
 
 /** A dictionary with what it began this call from. */
 interface Entry {
@@ -44,7 +47,8 @@ interface Call {
   readonly request: TrainRequest;
   readonly context: ChildContext;
   readonly order: DataOrder;
-  readonly input: InputScale;
+  /** Scale, mean and variance of every site. */
+  readonly inputs: readonly InputScale[];
   readonly deadline: number;
 }
 
@@ -60,7 +64,7 @@ async function train(request: TrainRequest, context: ChildContext): Promise<Trai
       tokens: snapshot,
       blockRows: blocks.map((block) => block.rows),
     },
-    input: computeScale(request.moments),
+    inputs: request.sites.map(({ moments }) => computeScale(moments)),
     deadline: performance.now() + request.limitMs,
   };
   const entries: Entry[] = [];
@@ -73,19 +77,18 @@ async function train(request: TrainRequest, context: ChildContext): Promise<Trai
   }
 }
 
-async function openEntry({ request, order, input }: Call, dictionary: TrainDictionary): Promise<Entry> {
+async function openEntry({ request, order, inputs }: Call, dictionary: TrainDictionary): Promise<Entry> {
   const { config, checkpoint } = dictionary;
-  const { architecture, features } = config.sae;
-  const sizes = { architecture, features, width: request.width };
+  const widths = request.sites.map(({ width }) => width);
   const resumed = checkpoint && {
-    state: await readState(checkpoint.path, sizes),
+    state: await readState(checkpoint.path, dictionaryTensors(shapeOf(config, widths))),
     step: checkpoint.state.step,
     log: checkpoint.state.log,
   };
   const trainer = await Trainer.create({
     config,
-    width: request.width,
-    input,
+    widths,
+    inputs,
     measured: request.calibRows > 0,
     resumed,
   });
@@ -160,7 +163,11 @@ async function loadSuperbuffer(call: Call, id: SuperbufferId): Promise<Superbuff
 
 async function readRows({ request }: Call, file: RowFile): Promise<StoredRows> {
   const dtype = request.dictionaries[0]?.config.dtype ?? 'float16';
-  return readRowFile(file, request.width, dtype);
+  return readRowFile(
+    file,
+    request.sites.map(({ width }) => width),
+    dtype,
+  );
 }
 
 /** Looks at the mixing of the very first super-buffer, whose rows every dictionary sees first. */
@@ -207,7 +214,9 @@ async function close(call: Call, entry: Entry, allComplete: boolean): Promise<Tr
   const folder = path.join(call.request.spool, key);
   await mkdir(folder, { recursive: true });
   const changed = trainer.step !== entry.startStep || trainer.log.length !== entry.startRows;
-  const file = changed ? await writeState(path.join(folder, 'state.safetensors'), trainer.sizes, trainer.state) : null;
+  const file = changed
+    ? await writeState(path.join(folder, 'state.safetensors'), dictionaryTensors(trainer.shape), trainer.state)
+    : null;
   const checkpoint = file && {
     file,
     state: { step: trainer.step, cursor: cutter.cursor, log: trainer.log, shuffle },
@@ -220,9 +229,9 @@ async function close(call: Call, entry: Entry, allComplete: boolean): Promise<Tr
           shard: call.request.shard,
           model: call.request.model,
           config: dictionary.config,
-          sizes: trainer.sizes,
+          shape: trainer.shape,
           state: trainer.state,
-          scale: trainer.scale,
+          scales: siteScales(trainer.shape.sites, call.inputs),
           log: trainer.log,
         }),
         statistics: statisticsOf(call, entry),
@@ -232,7 +241,7 @@ async function close(call: Call, entry: Entry, allComplete: boolean): Promise<Tr
 }
 
 /** What the commit says of the training: a function of configuration and data alone. */
-function statisticsOf({ order, input, request }: Call, { cutter, shuffle }: Entry): Record<string, unknown> {
+function statisticsOf({ order, inputs, request }: Call, { cutter, shuffle }: Entry): Record<string, unknown> {
   const { trainer } = cutter;
   const last = (split: 'fit' | 'calib'): unknown => {
     const row = trainer.log.findLast((r) => r.split === split);
@@ -244,12 +253,18 @@ function statisticsOf({ order, input, request }: Call, { cutter, shuffle }: Entr
     fitRows: epochRows(order),
     calibRows: request.calibRows,
     epochs: (trainer.step * trainer.batchRows) / epochRows(order),
-    inputScale: input.scale,
-    variance: input.variance,
+    ...scaleStatistics(trainer.shape.sites, inputs),
+    variance: targetVariance(trainer.shape.sites, inputs),
     sameDocument: shuffle,
     fit: last('fit'),
     calib: last('calib'),
   };
+}
+
+/** Scales of training: one number for an autoencoder; else lists, of the sites read and of those written. */
+function scaleStatistics(sites: DictionarySites, inputs: readonly InputScale[]): Record<string, unknown> {
+  const { reads, writes } = siteScales(sites, inputs);
+  return sites.widths.length === 1 ? { inputScale: reads[0] } : { inputScale: reads, outputScale: writes };
 }
 
 function progressOf(entries: readonly Entry[]): TrainProgress {

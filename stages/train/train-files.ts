@@ -1,40 +1,18 @@
-// Files that a training writes into the spool folder: the checkpoint's tensors, the weights, the training table.
-import { readFile } from 'node:fs/promises';
+// Files that a training writes into the spool folder: the weights and the training table.
 import path from 'node:path';
-import { foldToRaw } from '../../core/dictionaries/scale.js';
-import { parameterTensors, stateTensors, type StateArrays, type StateSizes } from '../../core/dictionaries/state.js';
-import { decodeSafetensors, encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
+import { kindSettings } from '../../core/dictionaries/architecture.js';
+import { type DictionaryShape, parametersOf } from '../../core/dictionaries/state.js';
+import { type SiteScales, foldToRaw } from '../../core/dictionaries/units.js';
+import type { StateArrays } from '../../core/optimise/state.js';
+import { encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
 import { DataError } from '../../schemas/errors.js';
-import { writeChunks, type WrittenFile } from '../../storage/files/local-file.js';
+import { writeChunks } from '../../storage/files/local-file.js';
 import { columnsFromRows } from '../../storage/tables/row-objects.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { SpoolFile } from '../stage.js';
-import type { TrainConfig } from './config.js';
+import { tensorOf } from '../training-state.js';
+import { type TrainConfig, sourcesText, sourcesOf } from './config.js';
 import type { TrainingRow } from './messages.js';
-
-/** Writes every state tensor; equal states give equal bytes. */
-export async function writeState(file: string, sizes: StateSizes, state: StateArrays): Promise<WrittenFile> {
-  const tensors = stateTensors(sizes).map(
-    ({ name, shape }) => [name, safeTensor(arrayOf(state, name), shape)] as const,
-  );
-  return writeChunks(file, encodeSafetensors(new Map(tensors)));
-}
-
-/** The state of a file written by `writeState`. @throws DataError where it is not of these sizes */
-export async function readState(file: string, sizes: StateSizes): Promise<StateArrays> {
-  const stored = decodeSafetensors(await readFile(file));
-  const state = new Map<string, Float32Array | BigInt64Array>();
-  for (const { name, shape, type } of stateTensors(sizes)) {
-    const tensor = stored.get(name);
-    if (tensor?.shape.join() !== shape.join()) {
-      const text = `Expected checkpoint tensor ${name} of shape [${shape.join(', ')}], found ${tensor ? `[${tensor.shape.join(', ')}]` : 'none'} in ${file}; the checkpoint is of another training.`;
-      throw new DataError(text, { file, tensor: name });
-    }
-    const copy = new Uint8Array(tensor.bytes).buffer;
-    state.set(name, type === 'int64' ? new BigInt64Array(copy) : new Float32Array(copy));
-  }
-  return state;
-}
 
 export interface OutputParts {
   readonly folder: string;
@@ -42,9 +20,9 @@ export interface OutputParts {
   readonly shard: string;
   readonly model: string;
   readonly config: TrainConfig['keyed'];
-  readonly sizes: StateSizes;
+  readonly shape: DictionaryShape;
   readonly state: StateArrays;
-  readonly scale: number;
+  readonly scales: SiteScales;
   readonly log: readonly TrainingRow[];
 }
 
@@ -52,17 +30,18 @@ export interface OutputParts {
 export async function writeOutputs(parts: OutputParts): Promise<SpoolFile[]> {
   const metadata = {
     model: parts.model,
-    site: parts.config.site,
-    activations: parts.config.activationsKey,
+    site: sourcesText(parts.config),
+    activations: activationsText(parts.config),
     units: 'raw activation units',
   };
   return [await writeWeights(parts, metadata), ...(await writeTraining(parts, metadata))];
 }
 
 async function writeWeights(parts: OutputParts, metadata: Record<string, string>): Promise<SpoolFile> {
-  const { sizes, state, scale, config, folder, key } = parts;
-  const trained = new Map(parameterTensors(sizes).map(({ name }) => [name, arrayOf(state, name) as Float32Array]));
-  const raw = foldToRaw(trained, scale);
+  const { shape, state, scales, config, folder, key } = parts;
+  const parameters = parametersOf(shape);
+  const trained = new Map(parameters.map(({ name }) => [name, tensorOf(state, name) as Float32Array]));
+  const raw = foldToRaw(parameters, trained, scales);
   for (const [name, values] of raw) {
     const at = values.findIndex((value) => !Number.isFinite(value));
     if (at < 0) continue;
@@ -72,17 +51,33 @@ async function writeWeights(parts: OutputParts, metadata: Record<string, string>
     );
   }
   const tensors = new Map(
-    parameterTensors(sizes).map(({ name, shape }) => [name, safeTensor(raw.get(name) as Float32Array, shape)]),
+    parameters.map(({ name, shape: axes }) => [name, safeTensor(raw.get(name) as Float32Array, axes)]),
   );
   const header = {
     ...metadata,
     format: 'pt',
-    architecture: sizes.architecture,
-    k: String(config.sae.k),
-    inputScale: String(scale),
+    architecture: config.sae.architecture,
+    ...settingsText(config.sae),
+    ...scalesText(parts),
   };
   const file = await writeChunks(path.join(folder, `${key}.safetensors`), encodeSafetensors(tensors, header));
-  return { ...file, table: 'weights', extension: 'safetensors', rows: sizes.features, batches: [] };
+  return { ...file, table: 'weights', extension: 'safetensors', rows: shape.features, batches: [] };
+}
+
+/** The settings that the kind uses, as metadata. */
+function settingsText(sae: TrainConfig['keyed']['sae']): Record<string, string> {
+  return Object.fromEntries(Object.entries(kindSettings(sae)).map(([name, value]) => [name, String(value)]));
+}
+
+/** Scales of training: one for an autoencoder; else of the sites read, and of those written. */
+function scalesText({ scales: { reads, writes }, config }: OutputParts): Record<string, string> {
+  return { inputScale: reads.join(', '), ...('reads' in config && { outputScale: writes.join(', ') }) };
+}
+
+function activationsText(keyed: TrainConfig['keyed']): string {
+  return sourcesOf(keyed)
+    .sites.map(({ activationsKey }) => activationsKey)
+    .join(', ');
 }
 
 async function writeTraining(parts: OutputParts, metadata: { readonly units: string }): Promise<SpoolFile[]> {
@@ -95,10 +90,4 @@ async function writeTraining(parts: OutputParts, metadata: { readonly units: str
   });
   await writer.write(columnsFromRows('training', log));
   return writer.finish();
-}
-
-function arrayOf(state: StateArrays, name: string): Float32Array | BigInt64Array {
-  const values = state.get(name);
-  if (!values) throw new DataError(`Expected a state tensor ${name}, found none.`, { tensor: name });
-  return values;
 }

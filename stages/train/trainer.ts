@@ -1,37 +1,38 @@
 // One dictionary in training inside the compute child: its sessions, its state, its log. Takes chunks of batches, measures
 // the calib split when it is due, refuses numbers that are not finite. Knows nothing of the store or of where rows come from.
+import { ARCHITECTURES } from '../../core/dictionaries/architectures.js';
 import { gatherRows } from '../../core/dictionaries/gather.js';
-import { ENCODE_OUTPUTS, ENCODE_ROWS, buildEncodeGraph } from '../../core/dictionaries/encode-graph.js';
+import { ENCODE_OUTPUTS, buildEncodeGraph } from '../../core/dictionaries/encode-graph.js';
 import { initialParameters } from '../../core/dictionaries/initialise.js';
-import { computeFvu, computeL0 } from '../../core/dictionaries/metrics.js';
+import { computeCalibFvu, computeL0 } from '../../core/dictionaries/metrics.js';
 import { scatterModeFor } from '../../core/dictionaries/rows.js';
-import type { InputScale } from '../../core/dictionaries/scale.js';
-import { learningRate, planTraining, stepFactors, type TrainingPlan } from '../../core/dictionaries/schedule.js';
+import { type InputScale, targetVariance } from '../../core/dictionaries/scale.js';
 import {
-  SINCE_FIRED,
-  parameterTensors,
-  startState,
-  stateTensors,
-  type StateArrays,
-  type StateSizes,
-} from '../../core/dictionaries/state.js';
-import {
-  STEP_FEEDS,
-  STEP_NUMBERS,
-  buildStepGraph,
-  updatedName,
-  type StepNumber,
-} from '../../core/dictionaries/step-graph.js';
+  checkKindSettings,
+  dictionaryOptimiser,
+  planSteps,
+  type TrainingSteps,
+} from '../../core/dictionaries/settings.js';
+import { checkSites, targetWidth } from '../../core/dictionaries/sites.js';
+import { type DictionaryShape, SINCE_FIRED, dictionaryTensors, parametersOf } from '../../core/dictionaries/state.js';
+import { STEP_NUMBERS, buildStepGraph, rowsFeed, type StepNumber } from '../../core/dictionaries/step-graph.js';
+import { stepFactors } from '../../core/optimise/optimisers/optimisers.js';
+import { learningRate } from '../../core/optimise/schedule.js';
+import { type StateArrays, type StateTensor, startState } from '../../core/optimise/state.js';
+import { factorFeed } from '../../core/optimise/step-loop.js';
 import { DataError } from '../../schemas/errors.js';
 import { Session, type TensorValue } from '../../runtime/session.js';
-import type { TrainConfig } from './config.js';
+import { firstNotFinite, floatsOf, stateFeeds, takeState } from '../training-state.js';
+import { type TrainConfig, sourcesText, sourcesOf } from './config.js';
 import type { TrainingRow } from './messages.js';
 import type { StoredRows } from './row-file.js';
 
 export interface TrainerParts {
   readonly config: TrainConfig['keyed'];
-  readonly width: number;
-  readonly input: InputScale;
+  /** Of the sites whose rows are fed. */
+  readonly widths: readonly number[];
+  /** Scale, mean and variance of each. */
+  readonly inputs: readonly InputScale[];
   /** Whether there are calib rows to measure. */
   readonly measured: boolean;
   /** The state to go on from, with the steps done and the rows logged; null to begin. */
@@ -42,15 +43,28 @@ export interface TrainerParts {
   } | null;
 }
 
+/** Kind and sizes of a dictionary. @throws InputError where the kind cannot have these sites or settings */
+export function shapeOf(keyed: TrainConfig['keyed'], widths: readonly number[]): DictionaryShape {
+  const { sae } = keyed;
+  const kind = ARCHITECTURES[sae.architecture];
+  const { reads, writes } = sourcesOf(keyed);
+  checkKindSettings(sae);
+  checkSites(kind.sites, { widths, reads, writes }, sae.architecture);
+  return { kind, sites: { widths, reads, writes }, features: sae.features };
+}
+
 export class Trainer {
-  readonly plan: TrainingPlan;
+  readonly plan: TrainingSteps;
   readonly batchRows: number;
-  readonly width: number;
-  readonly scale: number;
-  readonly sizes: StateSizes;
+  readonly widths: readonly number[];
+  /** By site. */
+  readonly scales: readonly number[];
+  readonly shape: DictionaryShape;
   readonly log: TrainingRow[];
   readonly #config: TrainConfig['keyed'];
-  readonly #input: InputScale;
+  readonly #tensors: readonly StateTensor[];
+  /** V of what is written. */
+  readonly #variance: number;
   readonly #measured: boolean;
   readonly #session: Session;
   #encoder: Session | null = null;
@@ -58,36 +72,33 @@ export class Trainer {
   #step: number;
 
   private constructor(parts: TrainerParts, session: Session) {
-    const { config, width, input, resumed } = parts;
-    this.plan = planTraining(config.sae, width);
+    const { config, widths, inputs, resumed } = parts;
+    this.plan = planSteps(config.sae);
     this.batchRows = config.sae.batchRows;
-    this.width = width;
-    this.scale = input.scale;
-    this.sizes = { architecture: config.sae.architecture, width, features: config.sae.features };
+    this.widths = widths;
+    this.scales = inputs.map(({ scale }) => scale);
+    this.shape = shapeOf(config, widths);
     this.#config = config;
-    this.#input = input;
+    this.#tensors = dictionaryTensors(this.shape);
+    this.#variance = targetVariance(this.shape.sites, inputs);
     this.#measured = parts.measured;
     this.#session = session;
-    this.#state = resumed?.state ?? startState(this.sizes, initialParameters(this.sizes, config.sae.seed, input.mean));
+    const means = inputs.map(({ mean }) => mean);
+    this.#state = resumed?.state ?? startState(this.#tensors, initialParameters(this.shape, config.sae.seed, means));
     this.#step = resumed?.step ?? 0;
     this.log = [...(resumed?.log ?? [])];
   }
 
   static async create(parts: TrainerParts): Promise<Trainer> {
-    const { config, width, input } = parts;
+    const { config, widths, inputs } = parts;
     const { sae, engine } = config;
-    const plan = planTraining(sae, width);
+    const { batchRows, auxWeight, deadAfterTokens, betas, epsilon, clipNorm } = sae;
+    const shape = shapeOf(config, widths);
     const graph = buildStepGraph({
-      architecture: sae.architecture,
-      width,
-      features: sae.features,
-      batchRows: sae.batchRows,
-      k: sae.k,
-      kAux: plan.kAux,
-      auxWeight: sae.auxWeight,
-      deadAfterTokens: plan.deadAfterTokens,
-      variance: input.variance,
-      adam: { betas: sae.betas, epsilon: sae.epsilon, clipNorm: sae.clipNorm },
+      ...{ ...shape, settings: sae, batchRows, auxWeight, deadAfterTokens, clipNorm },
+      kAux: planSteps(sae).kAux,
+      variance: targetVariance(shape.sites, inputs),
+      adam: { betas, epsilon },
       scatter: scatterModeFor(engine),
     });
     return new Trainer(parts, await Session.create(graph.toModelBytes(), engine));
@@ -120,16 +131,16 @@ export class Trainer {
     );
   }
 
-  /** Trains on `count` batches, `rows` [count, batchRows, width] scaled. @throws DataError at a number that is not finite */
-  async train(rows: Float32Array, count: number): Promise<void> {
+  /** Trains on `count` batches, `rows` [count, batchRows, width] scaled, by site. @throws DataError at a number that is not finite */
+  async train(rows: readonly Float32Array[], count: number): Promise<void> {
     const outputs = await this.#run(rows, count);
-    const numbers = Object.fromEntries(STEP_NUMBERS.map((name) => [name, floats(outputs, name)])) as Record<
+    const numbers = Object.fromEntries(STEP_NUMBERS.map((name) => [name, floatsOf(outputs, name)])) as Record<
       StepNumber,
       Float32Array
     >;
     const bad = firstBad(numbers, count);
     if (bad !== null) throw await this.#broken(rows, bad);
-    this.#state = this.#takeState(outputs);
+    this.#state = takeState(this.#tensors, outputs);
     for (let i = 0; i < count; i++) this.#logStep(numbers, i);
     this.#step += count;
   }
@@ -137,21 +148,21 @@ export class Trainer {
   /** Measures the calib split and logs it. */
   async measureCalib(calib: StoredRows): Promise<void> {
     const { sae, engine } = this.#config;
+    const { batchRows } = this;
     this.#encoder ??= await Session.create(
-      buildEncodeGraph({ ...this.sizes, batchRows: this.batchRows, k: sae.k }).toModelBytes(),
+      buildEncodeGraph({ ...this.shape, batchRows, settings: sae }).toModelBytes(),
       engine,
     );
     const sums = await this.#sumCalib(this.#encoder, calib);
-    const { batchRows } = this;
     this.log.push({
       split: 'calib',
       step: this.#step,
       tokens: this.#step * batchRows,
-      loss: sums.errSq / (sums.rows * this.#input.variance),
-      fvu: finiteOrNull(computeFvu(sums)),
+      loss: sums.errSq / (sums.rows * this.#variance),
+      fvu: finiteOrNull(computeCalibFvu(sums)),
       l0: computeL0(sums),
       deadFraction: this.#deadFraction(),
-      lr: learningRate(this.plan, Math.min(this.#step, this.plan.steps - 1)),
+      lr: learningRate(this.plan.schedule, Math.min(this.#step, this.plan.steps - 1)),
       gradNorm: null,
     });
   }
@@ -162,26 +173,20 @@ export class Trainer {
     await this.#encoder?.release();
   }
 
-  async #run(rows: Float32Array, count: number): Promise<Record<string, TensorValue>> {
-    const { betas } = this.#config.sae;
-    const { rate, correction } = stepFactors(this.plan, betas, { from: this.#step, count });
-    return this.#session.run({
-      ...stateFeeds(this.sizes, this.#state),
-      [STEP_FEEDS.rows]: {
-        dtype: 'float32',
-        dims: [count, this.batchRows, this.width],
-        data: rows,
-      },
-      [STEP_FEEDS.rate]: { dtype: 'float32', dims: [count], data: rate },
-      [STEP_FEEDS.correction]: { dtype: 'float32', dims: [count], data: correction },
-    });
-  }
-
-  #takeState(outputs: Record<string, TensorValue>): StateArrays {
-    const entries = stateTensors(this.sizes).map(
-      ({ name }) => [name, outputs[updatedName(name)]?.data as Float32Array | BigInt64Array] as const,
+  async #run(rows: readonly Float32Array[], count: number): Promise<Record<string, TensorValue>> {
+    const { batchRows, widths, plan } = this;
+    const range = { from: this.#step, count };
+    const factors = [...stepFactors(dictionaryOptimiser(this.#config.sae), plan.schedule, range)].map(
+      ([name, data]) => [factorFeed(name), { dtype: 'float32', dims: [count], data }] as const,
     );
-    return new Map(entries);
+    const sites = widths.map((width, site) => {
+      const feed = { dtype: 'float32', dims: [count, batchRows, width], data: rows[site] as Float32Array } as const;
+      return [rowsFeed(site), feed] as const;
+    });
+    return this.#session.run({
+      ...stateFeeds(this.#tensors, this.#state),
+      ...Object.fromEntries([...factors, ...sites]),
+    });
   }
 
   #logStep(numbers: Record<StepNumber, Float32Array>, i: number): void {
@@ -193,87 +198,83 @@ export class Trainer {
       split: 'fit',
       step,
       tokens: step * this.batchRows,
-      loss: at('sse') / (this.batchRows * this.#input.variance) + at('sparsity') + sae.auxWeight * at('aux'),
+      loss: at('squares') / (this.batchRows * this.#variance) + at('sparsity') + sae.auxWeight * at('aux'),
       fvu: finiteOrNull(at('sse') / at('sst')),
       l0: at('firings') / this.batchRows,
       deadFraction: at('dead') / sae.features,
-      lr: learningRate(this.plan, step - 1),
+      lr: learningRate(this.plan.schedule, step - 1),
       gradNorm: Math.sqrt(at('gradient_squares')),
     });
   }
 
-  async #sumCalib(
-    encoder: Session,
-    calib: StoredRows,
-  ): Promise<{ rows: number; errSq: number; xSq: number; sumX: Float64Array; firings: number }> {
-    const { batchRows, width, scale } = this;
-    const sums = { rows: calib.rows, errSq: 0, xSq: 0, sumX: new Float64Array(width), firings: 0 };
-    const x = new Float32Array(batchRows * width);
+  async #sumCalib(encoder: Session, calib: StoredRows): Promise<CalibSums> {
+    const { batchRows, widths, scales, shape } = this;
+    const sums = { rows: calib.rows, errSq: 0, xSq: 0, sumX: new Float64Array(targetWidth(shape.sites)), firings: 0 };
+    const parameters = parametersOf(shape).map((p) => ({ ...p, type: 'float32' as const }));
+    const x = widths.map((width) => new Float32Array(batchRows * width));
     for (let start = 0; start < calib.rows; start += batchRows) {
       const count = Math.min(batchRows, calib.rows - start);
       const rows = Uint32Array.from({ length: count }, (_, i) => start + i);
-      x.fill(0, count * width);
-      gatherRows(calib.act, x, { rows, width, scale });
-      const feeds = {
-        ...parameterFeeds(this.sizes, this.#state),
-        [ENCODE_ROWS]: { dtype: 'float32', dims: [batchRows, width], data: x },
-      } as const;
+      const feeds = stateFeeds(parameters, this.#state);
+      for (const [site, { width, act }] of calib.sites.entries()) {
+        const target = x[site] as Float32Array;
+        target.fill(0, count * width);
+        gatherRows(act, target, { rows, width, scale: scales[site] as number });
+        feeds[rowsFeed(site)] = { dtype: 'float32', dims: [batchRows, width], data: target };
+      }
       const outputs = await encoder.run(feeds, [ENCODE_OUTPUTS.errSq, ENCODE_OUTPUTS.value]);
-      const values = floats(outputs, ENCODE_OUTPUTS.value);
-      const errSq = floats(outputs, ENCODE_OUTPUTS.errSq);
+      const values = floatsOf(outputs, ENCODE_OUTPUTS.value);
+      const errSq = floatsOf(outputs, ENCODE_OUTPUTS.errSq);
       for (let i = 0; i < count; i++) sums.errSq += errSq[i] as number;
       const counted = (values.length / batchRows) * count;
       for (let i = 0; i < counted; i++) if ((values[i] as number) > 0) sums.firings++;
-      addSums(sums, x.subarray(0, count * width));
+      this.#addTargets(sums, x, count);
     }
     return sums;
   }
 
+  /** Adds the rows of the sites written. */
+  #addTargets(sums: CalibSums, x: readonly Float32Array[], count: number): void {
+    let from = 0;
+    for (const site of this.shape.sites.writes) {
+      const width = this.widths[site] as number;
+      addSums(sums, sums.sumX.subarray(from, from + width), (x[site] as Float32Array).subarray(0, count * width));
+      from += width;
+    }
+  }
+
   #deadFraction(): number {
     const since = this.#state.get(SINCE_FIRED) as BigInt64Array;
-    const limit = BigInt(this.plan.deadAfterTokens);
+    const limit = BigInt(this.#config.sae.deadAfterTokens);
     return since.reduce((dead, rows) => dead + (rows >= limit ? 1 : 0), 0) / since.length;
   }
 
   /** The error for a step whose numbers are not finite: repeats the chunk up to it and names the first bad tensor. */
-  async #broken(rows: Float32Array, bad: number): Promise<DataError> {
-    const batch = this.batchRows * this.width;
+  async #broken(rows: readonly Float32Array[], bad: number): Promise<DataError> {
     const step = this.#step + bad + 1;
-    const tensor = rows.subarray(bad * batch, (bad + 1) * batch).some((value) => !Number.isFinite(value))
-      ? 'activations'
-      : await this.#firstBadTensor(rows.subarray(0, (bad + 1) * batch), bad + 1);
+    const batches = (from: number, to: number): Float32Array[] =>
+      rows.map((of, site) => {
+        const batch = this.batchRows * (this.widths[site] as number);
+        return of.subarray(from * batch, to * batch);
+      });
+    const given = batches(bad, bad + 1).some((of) => of.some((value) => !Number.isFinite(value)));
+    const tensor = given ? 'activations' : await this.#firstBadTensor(batches(0, bad + 1), bad + 1);
     const text = `Expected finite numbers in training step ${step}, found NaN or infinity in ${tensor}. The last checkpoint is kept; lower saes.lr or set saes.clipNorm, or store activations as float32.`;
-    return new DataError(text, { step, tensor, site: this.#config.site });
+    return new DataError(text, { step, tensor, site: sourcesText(this.#config) });
   }
 
-  async #firstBadTensor(rows: Float32Array, count: number): Promise<string> {
-    const state = this.#takeState(await this.#run(rows, count));
-    for (const [name, values] of state) {
-      if (values instanceof Float32Array && values.some((value) => !Number.isFinite(value))) return name;
-    }
-    return 'loss';
+  async #firstBadTensor(rows: readonly Float32Array[], count: number): Promise<string> {
+    return firstNotFinite(takeState(this.#tensors, await this.#run(rows, count))) ?? 'loss';
   }
 }
 
-/** Feeds of all state tensors, without copying. */
-function stateFeeds(sizes: StateSizes, state: StateArrays): Record<string, TensorValue> {
-  return Object.fromEntries(
-    stateTensors(sizes).map((t) => [t.name, { dtype: t.type, dims: t.shape, data: state.get(t.name) } as TensorValue]),
-  );
-}
-
-/** Feeds of the parameters, without copying. */
-function parameterFeeds(sizes: StateSizes, state: StateArrays): Record<string, TensorValue> {
-  return Object.fromEntries(
-    parameterTensors(sizes).map((t) => [
-      t.name,
-      { dtype: t.type, dims: t.shape, data: state.get(t.name) } as TensorValue,
-    ]),
-  );
-}
-
-function floats(outputs: Record<string, TensorValue>, name: string): Float32Array {
-  return outputs[name]?.data as Float32Array;
+interface CalibSums {
+  rows: number;
+  errSq: number;
+  xSq: number;
+  firings: number;
+  /** Σ x of what is written, site after site. */
+  readonly sumX: Float64Array;
 }
 
 /** JSON has no NaN; a batch of one row has no variance. */
@@ -287,8 +288,7 @@ function firstBad(numbers: Record<StepNumber, Float32Array>, count: number): num
   return null;
 }
 
-function addSums(sums: { xSq: number; readonly sumX: Float64Array }, x: Float32Array): void {
-  const { sumX } = sums;
+function addSums(sums: { xSq: number }, sumX: Float64Array, x: Float32Array): void {
   const width = sumX.length;
   for (let i = 0; i < x.length; i++) {
     const value = x[i] as number;

@@ -1,10 +1,12 @@
-// From the pinned commits of a site's activations to what a training reads: its blocks in shard order, the moments of the
-// fit rows, the calib rows that are measured. Pure, so that every worker and every attempt sees the same.
+// From the pinned commits of the sites' activations to what a training reads: its blocks in shard order, the moments of the fit
+// rows of each site, the calib rows that are measured. Pure, so that every worker and every attempt sees the same.
 import { mergeMoments, type Moments } from '../../core/dictionaries/scale.js';
 import { feistelPermutation } from '../../core/tensor/feistel.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
-import type { Block } from './messages.js';
+import type { Split } from '../../schemas/stages.js';
+import type { Source } from './config.js';
+import type { Block, BlockPart, BlockShape } from './messages.js';
 
 /** Most calib rows that a training measures. */
 const CALIB_ROWS = 65_536;
@@ -14,49 +16,82 @@ export interface TrainingData {
   readonly fit: readonly Block[];
   /** Blocks of the calib split that are measured. */
   readonly calib: readonly Block[];
-  readonly moments: Moments;
+  /** Of the fit rows, by site. */
+  readonly moments: readonly Moments[];
   /** Stored objects by key, for ranged reads. */
   readonly objects: ReadonlyMap<string, ObjectRecord>;
 }
 
-type ActivationsCommit = Pick<Commit, 'shard' | 'split' | 'objects' | 'statistics'>;
+type ActivationsCommit = Pick<Commit, 'key' | 'shard' | 'split' | 'objects' | 'statistics'>;
+
+/** What the rows are of and what their choice depends on. */
+export interface DataSelection {
+  /** The sites whose rows are fed. */
+  readonly sites: readonly Source[];
+  readonly runSeed: number;
+  /** Digest of the pinned activations: keys the choice of calib blocks. */
+  readonly snapshot: string;
+}
 
 /**
- * What a training reads. @param order run seed and snapshot digest, which key the choice of calib blocks
- * @throws DataError where the fit split has no rows or a commit's statistics are not those of activations
+ * What a training reads.
+ * @throws DataError where the fit split has no rows, a commit's statistics are not those of activations, or the rows of two
+ *   sites are not the same
  */
-export function selectTrainingData(
-  commits: readonly ActivationsCommit[],
-  order: { readonly runSeed: number; readonly snapshot: string },
-): TrainingData {
+export function selectTrainingData(commits: readonly ActivationsCommit[], selection: DataSelection): TrainingData {
   const sorted = [...commits].sort((a, b) => (a.shard < b.shard ? -1 : a.shard > b.shard ? 1 : 0));
-  const fit = sorted.filter((commit) => commit.split === 'fit');
-  if (fit.length === 0)
+  const bySite = selection.sites.map(({ activationsKey }) => sorted.filter((commit) => commit.key === activationsKey));
+  const split = (name: Split): ActivationsCommit[][] =>
+    bySite.map((own) => own.filter((commit) => commit.split === name));
+  const fit = split('fit');
+  if (fit.every((own) => own.length === 0))
     throw new DataError(
       'Expected activations of the fit split to train on, found none. Check corpus.split and the quarantine.',
     );
-  const calib = blocksOf(sorted.filter((commit) => commit.split === 'calib'));
   const objects = new Map(sorted.flatMap((commit) => commit.objects).map((object) => [object.key, object]));
   return {
-    fit: blocksOf(fit),
-    calib: chooseCalib(calib, order),
-    moments: mergeMoments(fit.map(momentsOf)),
+    fit: zipBlocks(fit.map(blocksOf), selection.sites),
+    calib: chooseCalib(zipBlocks(split('calib').map(blocksOf), selection.sites), selection),
+    moments: fit.map((own) => mergeMoments(own.map(momentsOf))),
     objects,
   };
 }
 
+/** Blocks of all sites side by side. @throws DataError where they are not cut alike */
+function zipBlocks(bySite: readonly (readonly SiteBlock[])[], sites: readonly Source[]): Block[] {
+  const [first = [], ...others] = bySite;
+  others.forEach((own, i) => {
+    const at = first.findIndex((block, n) => own[n]?.rows !== block.rows || own[n].shard !== block.shard);
+    if (at < 0 && own.length === first.length) return;
+    const shard = (at < 0 ? own[first.length] : first[at])?.shard ?? '';
+    const [a, b] = [sites[0]?.site ?? '', sites[i + 1]?.site ?? ''];
+    throw new DataError(
+      `Expected the same rows of sites ${a} and ${b}, found shard ${shard} cut differently or missing for one of them; run \`assay resume --mode errored\`, so that both have all shards.`,
+      { shard, sites: [a, b] },
+    );
+  });
+  return first.map(({ rows, shardRows }, n) => ({
+    rows,
+    shardRows,
+    parts: bySite.map((own) => (own[n] as SiteBlock).part),
+  }));
+}
+
+/** A record batch of one site. */
+interface SiteBlock extends BlockShape {
+  readonly shard: string;
+  readonly part: BlockPart;
+}
+
 /** Record batches of commits, in order. */
-function blocksOf(commits: readonly ActivationsCommit[]): Block[] {
+function blocksOf(commits: readonly ActivationsCommit[]): SiteBlock[] {
   return commits.flatMap((commit) => {
     const objects = commit.objects.filter((object) => object.table === 'activations');
     const shardRows = objects.reduce((sum, object) => sum + object.rows, 0);
     return objects.flatMap((object) =>
       object.batches.map((batch, index) => ({
-        object: object.key,
-        index,
-        batch,
-        rows: batch.rows,
-        shardRows,
+        ...{ shard: commit.shard, rows: batch.rows, shardRows },
+        part: { object: object.key, index, batch },
       })),
     );
   });

@@ -63,10 +63,10 @@ export async function* readSegments(
   yield* sortByInput(lists.flat());
 }
 
-/** The commits sorted by input, each input once. */
+/** The commits sorted by input (and key, where segments of several datasets are read together), each once. */
 export function sortByInput(commits: readonly Commit[]): Commit[] {
-  const byInput = new Map(commits.map((commit) => [commit.input, commit]));
-  return [...byInput.values()].sort((a, b) => (a.input < b.input ? -1 : 1));
+  const once = new Map(commits.map((commit) => [`${commit.input}/${commit.key}`, commit]));
+  return [...once].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, commit]) => commit);
 }
 
 function jsonOf(key: string, bytes: Uint8Array): unknown {

@@ -72,7 +72,8 @@ async function main(): Promise<void> {
   const run = await latestRevision(store, RUN);
   const dictionary = run?.dictionaries[0];
   const site = run?.sites.find((s) => s.name === dictionary?.site);
-  if (!run || !dictionary || !site)
+  const k = dictionary?.sae.k;
+  if (!run || !dictionary || !site || k === undefined)
     throw new DataError(`Expected the run "${RUN}" with a dictionary in ${store.url}. Run \`npm run demo\` first.`);
   const measured = await readMetrics(store, { run: RUN, dictionary: dictionary.name });
   const test = measured.splits.find(({ split }) => split === 'test');
@@ -82,7 +83,7 @@ async function main(): Promise<void> {
     commits: await commitsOf(store, `${RUN}/activations/${site.name}`),
     width: site.width,
     dtype: run.file.activations.dtype,
-    k: dictionary.sae.k,
+    k,
   });
   const course = await trainingCourse(store, await commitsOf(store, `${RUN}/${dictionary.name}/training`));
   await store.close();
@@ -92,7 +93,7 @@ async function main(): Promise<void> {
   const interval = lo === null || hi === null ? 'none' : `${lo.toFixed(4)} to ${hi.toFixed(4)}`;
   process.stdout.write(
     [
-      `dictionary ${dictionary.name}: ${dictionary.sae.features} features, k ${dictionary.sae.k}, ${course.steps} steps of ${dictionary.sae.batchRows} rows`,
+      `dictionary ${dictionary.name}: ${dictionary.sae.features} features, k ${k}, ${course.steps} steps of ${dictionary.sae.batchRows} rows`,
       `test FVU   ${fvu.toFixed(4)} (95 % interval ${interval}; ${test.rows} rows of ${test.documents} documents)`,
       `PCA FVU    ${baseline.fvu.toFixed(4)} (${baseline.k} components of ${baseline.fitRows} fit rows; ${baseline.testRows} test rows)`,
       `ratio      ${(fvu / baseline.fvu).toFixed(3)} (aim at most ${AIM})`,

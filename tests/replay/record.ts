@@ -115,7 +115,9 @@ async function recordPartitions({ client, save }: Recorder, stageId: string): Pr
 async function recordSuite({ client, project, save }: Recorder): Promise<void> {
   const file = path.join(project.folder, 'run.yaml');
   const text = await readFile(file, 'utf8');
-  const suite = text.replace('name: small', 'name: k-{{k}}\nmatrix: { k: [4, 16] }\nsuite: ks').replace('k: 8', 'k: "{{k}}"');
+  const suite = text
+    .replace('name: small', 'name: k-{{k}}\nmatrix: { k: [4, 16] }\nsuite: ks')
+    .replace('k: 8', 'k: "{{k}}"');
   await writeFile(path.join(project.folder, 'suite.yaml'), suite.replace('shardTokens: 4096', 'shardTokens: 2048'));
   const { workflow } = await project.json<{ workflow: string }>('run', 'suite.yaml');
   await client.workflow.getHandle(workflow).result();

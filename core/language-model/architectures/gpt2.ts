@@ -3,6 +3,7 @@
 //
 //   x_0 = W_E[ids] + W_pos;  mid = x + Attention(LN_1(x));  x' = mid + W_proj · act(W_fc · LN_2(mid));  hidden = LN_f(x_L)
 import type { GraphBuilder } from '../../onnx/builder.js';
+import { valueNamed } from '../../onnx/named-value.js';
 import type { Value } from '../../onnx/shape.js';
 import {
   type Architecture,
@@ -10,7 +11,6 @@ import {
   INITIAL_DEVIATION,
   type Initial,
   type Parameter,
-  parameterOf,
   residualInitial,
 } from '../architecture.js';
 import {
@@ -73,7 +73,7 @@ function norm(name: string, width: number): Parameter[] {
 function buildHidden(g: GraphBuilder, inputs: ForwardInputs): Value {
   const { spec, parameters, ids, kernels = 'standard' } = inputs;
   const { normEpsilon } = spec;
-  const of = (name: string): Value => parameterOf(parameters, `transformer.${name}`);
+  const of = (name: string): Value => valueNamed(parameters, `transformer.${name}`);
   const embedded = inputs.embedded ?? g.op('Gather', [of('wte.weight'), ids]);
   const mask = buildCausalMask(g, inputs);
   let x = buildStream(g, g.op('Add', [embedded, buildPositions(g, inputs)]), inputs);
@@ -83,7 +83,7 @@ function buildHidden(g: GraphBuilder, inputs: ForwardInputs): Value {
 
 /** W_pos of the positions in use [pos, d_model]. */
 function buildPositions(g: GraphBuilder, { spec, parameters, ids }: ForwardInputs): Value {
-  const table = parameterOf(parameters, POSITIONS);
+  const table = valueNamed(parameters, POSITIONS);
   const pos = g.sizeOf(ids.shape?.[1] ?? '?');
   if (pos === spec.contextTokens) return table;
   if (pos === null) return g.op('Gather', [table, positions(g, ids)]);
@@ -100,7 +100,7 @@ interface Block {
 function buildBlock(g: GraphBuilder, { inputs, mask, n, x }: Block): Value {
   const { spec, parameters, ids, kernels = 'standard' } = inputs;
   const { width, mlpWidth, heads, headWidth, normEpsilon } = spec;
-  const of = (name: string): Value => parameterOf(parameters, `transformer.h.${n}.${name}`);
+  const of = (name: string): Value => valueNamed(parameters, `transformer.h.${n}.${name}`);
   const map = (name: string, from: Value, sizes: readonly [number, number]): Value =>
     buildLinear(g, { x: from, weight: of(`${name}.weight`), bias: of(`${name}.bias`), sizes, ids });
   const normed = (name: string, from: Value): Value =>
@@ -122,8 +122,8 @@ function buildProjections(
 ): Value[] {
   const { spec, parameters, ids, kernels = 'standard' } = inputs;
   const { width } = spec;
-  const weight = parameterOf(parameters, `transformer.h.${n}.attn.c_attn.weight`);
-  const bias = parameterOf(parameters, `transformer.h.${n}.attn.c_attn.bias`);
+  const weight = valueNamed(parameters, `transformer.h.${n}.attn.c_attn.weight`);
+  const bias = valueNamed(parameters, `transformer.h.${n}.attn.c_attn.bias`);
   const cut = (whole: Value): Value[] =>
     g.ops('Split', [whole], { outputs: 3, attributes: { axis: -1, num_outputs: 3 } });
   if (kernels === 'standard') return cut(buildLinear(g, { x, weight, bias, sizes: [width, 3 * width], ids }));

@@ -6,6 +6,7 @@
 //           (Su et al. 2021, in the layout of halves)
 import type { GraphBuilder } from '../../onnx/builder.js';
 import { makeTensor } from '../../onnx/make.js';
+import { valueNamed } from '../../onnx/named-value.js';
 import type { Value } from '../../onnx/shape.js';
 import {
   type Architecture,
@@ -13,7 +14,6 @@ import {
   INITIAL_DEVIATION,
   type Initial,
   type Parameter,
-  parameterOf,
   residualInitial,
 } from '../architecture.js';
 import {
@@ -72,12 +72,12 @@ function norm(name: string, width: number): Parameter {
 
 function buildHidden(g: GraphBuilder, inputs: ForwardInputs): Value {
   const { spec, parameters, ids } = inputs;
-  const embedded = inputs.embedded ?? g.op('Gather', [parameterOf(parameters, EMBEDDING), ids]);
+  const embedded = inputs.embedded ?? g.op('Gather', [valueNamed(parameters, EMBEDDING), ids]);
   const mask = buildCausalMask(g, inputs);
   const rotary = buildRotary(g, inputs);
   let x = buildStream(g, embedded, inputs);
   for (let n = 0; n < spec.layers; n++) x = buildBlock(g, { inputs, mask, rotary, n, x });
-  const weight = parameterOf(parameters, 'model.norm.weight');
+  const weight = valueNamed(parameters, 'model.norm.weight');
   return buildRmsNorm(g, [x, weight], spec.normEpsilon);
 }
 
@@ -128,7 +128,7 @@ interface Block {
 function buildBlock(g: GraphBuilder, { inputs, mask, rotary, n, x }: Block): Value {
   const { spec, parameters, ids } = inputs;
   const { width, heads, keyValueHeads, headWidth, mlpWidth } = spec;
-  const of = (name: string): Value => parameterOf(parameters, `model.layers.${n}.${name}.weight`);
+  const of = (name: string): Value => valueNamed(parameters, `model.layers.${n}.${name}.weight`);
   const map = (name: string, from: Value, sizes: readonly [number, number]): Value =>
     buildLinear(g, { x: from, weight: of(name), transposed: true, sizes, ids });
   const normed = buildRmsNorm(g, [x, of('input_layernorm')], spec.normEpsilon);

@@ -2,13 +2,20 @@
 // of one parameter as graph nodes. Formulas are PyTorch's, including where ε stands.
 import type { GraphBuilder } from '../../onnx/builder.js';
 import type { Value } from '../../onnx/shape.js';
-import type { ParameterKind } from '../parameter-kind.js';
+
+/** Weight decay and the like treat matrices and embeddings alike, vectors (biases, norms) apart. */
+export type ParameterKind = 'matrix' | 'embedding' | 'vector';
 
 export const OPTIMISER_NAMES = ['adam', 'adamw', 'sgd'] as const;
 export type OptimiserName = (typeof OPTIMISER_NAMES)[number];
 
+/** In which order Adam's step is computed (adam.ts); the forms differ in the last bits. */
+export type AdamForm = 'folded' | 'corrected';
+
 export interface OptimiserSettings {
   readonly kind: OptimiserName;
+  /** Adam and AdamW; default folded. */
+  readonly form?: AdamForm;
   /** Adam and AdamW. */
   readonly betas: readonly [number, number];
   /** Adam and AdamW. */
@@ -52,13 +59,6 @@ export interface Optimiser {
   /** Numbers of one step, computed in float64 and fed in float32. */
   readonly factors: (settings: OptimiserSettings, step: StepNumbers) => Readonly<Record<string, number>>;
   readonly buildUpdate: (g: GraphBuilder, slot: Slot, settings: OptimiserSettings) => Updated;
-}
-
-/** The factor of a step, or the state tensor, by name. */
-export function named(values: Readonly<Record<string, Value>>, name: string): Value {
-  const value = values[name];
-  if (value === undefined) throw new TypeError(`No graph value called ${name}.`);
-  return value;
 }
 
 /** The gradient after clipping. */

@@ -2,8 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { ENCODE_OUTPUTS, ENCODE_ROWS, buildEncodeGraph } from '../../../core/dictionaries/encode-graph.js';
+import { ARCHITECTURES } from '../../../core/dictionaries/architectures.js';
+import { ENCODE_OUTPUTS, buildEncodeGraph } from '../../../core/dictionaries/encode-graph.js';
 import { addRows, emptySecondMoments, pcaFvu } from '../../../core/dictionaries/pca.js';
+import { oneSite } from '../../../core/dictionaries/sites.js';
+import { rowsFeed } from '../../../core/dictionaries/step-graph.js';
 import { asFloat32, decodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
 
@@ -23,10 +26,10 @@ describe('numbers from NumPy', () => {
   it.each(['disabled', 'all'] as const)('equal the encoder graph at optimisation %s', async (optimisation) => {
     const [first, count] = golden.rows;
     const model = buildEncodeGraph({
-      architecture: 'topk',
-      width: 32,
+      kind: ARCHITECTURES.topk,
+      sites: oneSite(32),
       features: 256,
-      k: golden.k,
+      settings: { k: golden.k },
       batchRows: count,
     });
     const session = await Session.create(model.toModelBytes(), {
@@ -35,7 +38,7 @@ describe('numbers from NumPy', () => {
       optimisation,
     });
     const feeds: Record<string, TensorValue> = {
-      [ENCODE_ROWS]: {
+      [rowsFeed(0)]: {
         dtype: 'float32',
         dims: [count, 32],
         data: x.subarray(first * 32, (first + count) * 32),

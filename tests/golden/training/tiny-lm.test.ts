@@ -14,13 +14,13 @@ import { buildModel } from '../../../core/language-model/export-model.js';
 import { stepFactors } from '../../../core/optimise/optimisers/optimisers.js';
 import type { OptimiserSettings } from '../../../core/optimise/optimisers/optimiser.js';
 import type { Schedule } from '../../../core/optimise/schedule.js';
-import { optimiserTensor, startState, stateTensors, weightsFrom } from '../../../core/language-model/state.js';
+import { startModelState, modelTensors, weightsFrom } from '../../../core/language-model/state.js';
+import { updatedName } from '../../../core/optimise/state.js';
+import { factorFeed } from '../../../core/optimise/step-loop.js';
 import {
   TRAINING_FEEDS,
   TRAINING_NUMBERS,
   buildTrainingGraph,
-  factorFeed,
-  updatedName,
   type TrainingGraphSettings,
 } from '../../../core/language-model/step-graph.js';
 import type { TensorValue } from '../../../runtime/session.js';
@@ -158,12 +158,12 @@ describe('twenty steps of AdamW', () => {
     };
     for (const [name, column] of stepFactors(ADAMW, CONSTANT, { from, count }))
       feeds[factorFeed(name)] = floats(column, [count]);
-    for (const { name, shape } of stateTensors(TINY, ADAMW))
+    for (const { name, shape } of modelTensors(TINY, ADAMW))
       feeds[name] = floats(state.get(name) as Float32Array, shape);
     return runGraph(buildTrainingGraph({ ...settings, ...other }), feeds);
   };
   const begin = (): Map<string, Float32Array> =>
-    startState(TINY, ADAMW, weightsFrom(TINY, readTinyTensors('init.safetensors')));
+    startModelState(TINY, ADAMW, weightsFrom(TINY, readTinyTensors('init.safetensors')));
 
   it.each([1, 2] as const)('loses what PyTorch loses in float64, with %i micro-batches', async (microBatches) => {
     const { loss } = await run(begin(), { from: 0, count: 20, microBatches });
@@ -195,7 +195,7 @@ describe('twenty steps of AdamW', () => {
     const state = begin();
     const bias = 'transformer.h.3.mlp.c_proj.bias';
     // Momentum without end makes the first update, and with it every number of the second step, other than finite.
-    (state.get(optimiserTensor('m', bias)) as Float32Array)[7] = Infinity;
+    (state.get(`optimiser.m.${bias}`) as Float32Array)[7] = Infinity;
     const outputs = await run(state, { from: 0, count: 2 });
     const count = modelParameters(TINY).length;
     const norms = outputs[TRAINING_NUMBERS.squaredNorms] as Float32Array;

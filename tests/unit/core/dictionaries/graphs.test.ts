@@ -1,75 +1,44 @@
 // Properties of the autoencoder graphs on small inputs: ties, thread-safe sums, clipping, AuxK's limits.
 import { describe, expect, it } from 'vitest';
 import { ARCHITECTURES } from '../../../../core/dictionaries/architectures.js';
-import { GraphBuilder } from '../../../../core/onnx/builder.js';
 import { initialParameters } from '../../../../core/dictionaries/initialise.js';
-import { stepFactors } from '../../../../core/dictionaries/schedule.js';
-import { SINCE_FIRED, startState, stateTensors, type StateArrays } from '../../../../core/dictionaries/state.js';
-import {
-  STEP_FEEDS,
-  buildStepGraph,
-  updatedName,
-  type StepGraphSettings,
-} from '../../../../core/dictionaries/step-graph.js';
+import { oneSite } from '../../../../core/dictionaries/sites.js';
+import { SINCE_FIRED, dictionaryTensors } from '../../../../core/dictionaries/state.js';
+import type { StepGraphSettings } from '../../../../core/dictionaries/step-graph.js';
+import { Tape } from '../../../../core/dictionaries/tape.js';
+import { GraphBuilder } from '../../../../core/onnx/builder.js';
+import { startState, type StateArrays } from '../../../../core/optimise/state.js';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
-import { Session, type TensorValue } from '../../../../runtime/session.js';
+import { Session } from '../../../../runtime/session.js';
+import { runSteps } from './step-run.js';
 
+const WIDTH = 8;
 const base: StepGraphSettings = {
-  architecture: 'topk',
-  width: 8,
+  kind: ARCHITECTURES.topk,
+  sites: oneSite(WIDTH),
   features: 32,
   batchRows: 16,
-  k: 3,
+  settings: { k: 3 },
   kAux: 4,
   auxWeight: 1 / 32,
   deadAfterTokens: 32,
   variance: 8,
-  adam: { betas: [0.9, 0.999], epsilon: 1e-8, clipNorm: null },
+  adam: { betas: [0.9, 0.999], epsilon: 1e-8 },
+  clipNorm: null,
   scatter: 'rows',
 };
-const plan = {
-  steps: 10,
-  lr: 1e-2,
-  warmupSteps: 0,
-  decaySteps: 0,
-  kAux: 4,
-  deadAfterTokens: 32,
-  calibSteps: [],
-};
-
 async function step(
   settings: StepGraphSettings,
   change: (state: Map<string, Float32Array | BigInt64Array>) => void = () => undefined,
   threads = 1,
 ): Promise<{ state: StateArrays; numbers: Record<string, number>; before: StateArrays }> {
   const random = new KeyedRandom('graphs');
-  const { batchRows, width } = settings;
-  const before = startState(settings, initialParameters(settings, 1, new Float64Array(width)));
+  const before = startState(dictionaryTensors(settings), initialParameters(settings, 1, [new Float64Array(WIDTH)]));
   change(before);
-  const rows = Float32Array.from({ length: batchRows * width }, () => random.nextNormal());
-  const session = await Session.create(buildStepGraph(settings).toModelBytes(), {
-    provider: 'cpu',
-    threads,
-    optimisation: 'all',
-  });
-  const { rate, correction } = stepFactors(plan, [0.9, 0.999], { from: 0, count: 1 });
-  const feeds = Object.fromEntries(
-    stateTensors(settings).map((t) => [
-      t.name,
-      { dtype: t.type, dims: t.shape, data: before.get(t.name) } as TensorValue,
-    ]),
-  );
-  feeds[STEP_FEEDS.rows] = { dtype: 'float32', dims: [1, batchRows, width], data: rows };
-  feeds[STEP_FEEDS.rate] = { dtype: 'float32', dims: [1], data: rate };
-  feeds[STEP_FEEDS.correction] = { dtype: 'float32', dims: [1], data: correction };
-  const outputs = await session.run(feeds);
-  await session.release();
-  const numbers = Object.fromEntries(Object.entries(outputs).map(([name, { data }]) => [name, Number(data[0])]));
-  return {
-    before,
-    numbers,
-    state: new Map(stateTensors(settings).map((t) => [t.name, outputs[updatedName(t.name)]?.data as Float32Array])),
-  };
+  const rows = [Float32Array.from({ length: settings.batchRows * WIDTH }, () => random.nextNormal())];
+  const { state, numbers } = await runSteps(settings, before, { rows, threads });
+  const first = Object.entries(numbers).map(([name, values]) => [name, values[0] ?? NaN]);
+  return { before, state, numbers: Object.fromEntries(first) as Record<string, number> };
 }
 
 const norm = (...arrays: readonly (Float32Array | BigInt64Array | undefined)[]): number =>
@@ -83,12 +52,18 @@ describe('selection', () => {
     [2048, 200],
   ])('of the largest of %d equal values takes the %d lowest feature ids', async (features, k) => {
     const g = new GraphBuilder('ties');
-    const z = g.input('z', 'float32', [2, features]);
-    const selection = ARCHITECTURES.topk.buildInference(
-      g,
-      { x: z, z, parameters: {} },
-      { batchRows: 2, width: 1, features, k },
+    // z = x as it stands: the unit matrix as encoder, no biases.
+    const x = g.input('x', 'float32', [2, features]);
+    const parameters = Object.fromEntries(
+      ['W_enc', 'b_enc', 'W_dec', 'b_dec'].map((name) => [
+        name,
+        g.input(name, 'float32', name.startsWith('W') ? [features, features] : [features]),
+      ]),
     );
+    const { f: selection } = ARCHITECTURES.topk.buildInference(new Tape(g), {
+      ...{ sites: oneSite(features), features, batchRows: 2, settings: { k } },
+      ...{ reads: [x], writes: [x], parameters },
+    });
     if (selection.layout !== 'pairs') throw new Error('topk selects pairs');
     g.output(selection.feature, 'feature');
     const session = await Session.create(g.toModelBytes(), {
@@ -99,8 +74,14 @@ describe('selection', () => {
     // Row 0: all equal. Row 1: the last one is larger, so it comes first and the lowest of the rest follow.
     const data = new Float32Array(2 * features).fill(1);
     data[2 * features - 1] = 2;
-    const ids = (await session.run({ z: { dtype: 'float32', dims: [2, features], data } }))['feature']
-      ?.data as BigInt64Array;
+    const matrix = new Float32Array(features * features).map((_, i) => (i % (features + 1) === 0 ? 1 : 0));
+    const [square, line] = [
+      { dtype: 'float32', dims: [features, features], data: matrix },
+      { dtype: 'float32', dims: [features], data: new Float32Array(features) },
+    ] as const;
+    const weights = { W_enc: square, b_enc: line, W_dec: square, b_dec: line };
+    const outputs = await session.run({ ...weights, x: { dtype: 'float32', dims: [2, features], data } });
+    const ids = outputs['feature']?.data as BigInt64Array;
     await session.release();
     expect(Array.from(ids.subarray(0, k), Number)).toEqual(Array.from({ length: k }, (_, i) => i));
     expect(Array.from(ids.subarray(k), Number)).toEqual([features - 1, ...Array.from({ length: k - 1 }, (_, i) => i)]);
@@ -133,7 +114,7 @@ describe('a training step', () => {
   it('clips the global norm of all gradients and reports it unclipped', async () => {
     const free = await step(base);
     const clipNorm = 0.25 * Math.sqrt(free.numbers['gradient_squares'] ?? 0);
-    const clipped = await step({ ...base, adam: { ...base.adam, clipNorm } });
+    const clipped = await step({ ...base, clipNorm });
     expect(clipped.numbers['gradient_squares']).toBe(free.numbers['gradient_squares']);
     const moments = (state: StateArrays): number =>
       norm(...['W_enc', 'b_enc', 'W_dec', 'b_dec'].map((name) => state.get(`m.${name}`)));

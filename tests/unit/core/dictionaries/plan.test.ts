@@ -1,17 +1,25 @@
-// What a training of a dictionary computes outside its graph: schedule and step factors, start values, FVU and L0, PCA,
-// and the order of firings, against closed forms and plain sorting.
+// Plans of trainings, first values, metrics, PCA and orders of rows: small numbers worked out by hand.
 import { describe, expect, it } from 'vitest';
 import { initialParameters } from '../../../../core/dictionaries/initialise.js';
-import { computeFvu, computeL0 } from '../../../../core/dictionaries/metrics.js';
+import { ARCHITECTURES } from '../../../../core/dictionaries/architectures.js';
+import { computeCalibFvu, computeFvu, computeL0, squaredMean } from '../../../../core/dictionaries/metrics.js';
 import { addRows, emptySecondMoments, leadingEigenvectors, pcaFvu } from '../../../../core/dictionaries/pca.js';
-import { learningRate, planTraining, stepFactors, type SaeSettings } from '../../../../core/dictionaries/schedule.js';
+import {
+  completeSettings,
+  dictionaryOptimiser,
+  planSteps,
+  type DictionarySettings,
+} from '../../../../core/dictionaries/settings.js';
+import { oneSite } from '../../../../core/dictionaries/sites.js';
+import { stepFactors } from '../../../../core/optimise/optimisers/optimisers.js';
+import { learningRate } from '../../../../core/optimise/schedule.js';
 import { sortPostings, tokenOrder } from '../../../../core/dictionaries/token-order.js';
 import { FiringCollector } from '../../../../core/dictionaries/collect-firings.js';
 import { floatToHalf } from '../../../../core/tensor/half.js';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
 import { trainConfig } from '../../stages/train/harness.js';
 
-const sae: SaeSettings = {
+const sae: DictionarySettings = {
   ...trainConfig('a').keyed.sae,
   tokens: 100 * 128,
   warmupSteps: 10,
@@ -21,19 +29,21 @@ const sae: SaeSettings = {
 
 describe('the plan of a training', () => {
   it('warms up linearly, stays, and falls to zero over the last fifth', () => {
-    const plan = planTraining(sae, 16);
-    const rates = [0, 4, 9, 10, 79, 80, 81, 90, 99].map((step) => learningRate(plan, step));
+    const { schedule } = planSteps(sae);
+    const rates = [0, 4, 9, 10, 79, 80, 81, 90, 99].map((step) => learningRate(schedule, step));
     [0.1, 0.5, 1, 1, 1, 1, 0.95, 0.5, 0.05].forEach((rate, i) => expect(rates[i]).toBeCloseTo(rate, 12));
   });
 
   it('feeds Adam lr / (1 − β1^t) and 1 / √(1 − β2^t) whatever the chunk', () => {
-    const plan = planTraining(sae, 16);
-    const whole = stepFactors(plan, [0.9, 0.999], { from: 0, count: 20 });
-    const part = stepFactors(plan, [0.9, 0.999], { from: 7, count: 5 });
-    expect(part.rate).toEqual(whole.rate.subarray(7, 12));
-    expect(part.correction).toEqual(whole.correction.subarray(7, 12));
-    expect(whole.rate[11]).toBeCloseTo(1 / (1 - 0.9 ** 12), 6);
-    expect(whole.correction[11]).toBeCloseTo(1 / Math.sqrt(1 - 0.999 ** 12), 4);
+    const { schedule } = planSteps(sae);
+    const factors = (range: { from: number; count: number }): Record<string, Float32Array> =>
+      Object.fromEntries(stepFactors(dictionaryOptimiser(sae), schedule, range));
+    const whole = factors({ from: 0, count: 20 });
+    const part = factors({ from: 7, count: 5 });
+    expect(part['rate']).toEqual(whole['rate']?.subarray(7, 12));
+    expect(part['correction']).toEqual(whole['correction']?.subarray(7, 12));
+    expect(whole['rate']?.[11]).toBeCloseTo(1 / (1 - 0.9 ** 12), 6);
+    expect(whole['correction']?.[11]).toBeCloseTo(1 / Math.sqrt(1 - 0.999 ** 12), 4);
   });
 
   it('fills in the defaults that the run file states', () => {
@@ -45,47 +55,47 @@ describe('the plan of a training', () => {
       deadAfterTokens: null,
       features: 4096,
     };
-    expect(planTraining(open, 17)).toMatchObject({
-      steps: 100,
-      lr: 4e-4,
-      warmupSteps: 5,
-      decaySteps: 20,
-      kAux: 8,
-      deadAfterTokens: 1280,
-    });
-    expect(planTraining({ ...open, tokens: 1e9, batchRows: 1000 }, 16)).toMatchObject({
-      steps: 1e6,
+    const complete = completeSettings(open, 17);
+    expect(complete).toMatchObject({ lr: 4e-4, warmupSteps: 5, auxK: 8, deadAfterTokens: 1280 });
+    expect(planSteps(complete)).toMatchObject({ steps: 100, kAux: 8, schedule: { decaySteps: 20 } });
+    expect(completeSettings({ ...open, tokens: 1e9, batchRows: 1000 }, 16)).toMatchObject({
       warmupSteps: 1000,
       deadAfterTokens: 1e7,
     });
+    expect(completeSettings({ ...open, architecture: 'relu' }, 17)).toMatchObject({ auxK: 0 });
   });
 
   it('measures calib at tenths of the training, each once, also when there are fewer steps than tenths', () => {
-    expect(planTraining(sae, 16).calibSteps).toEqual([0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
-    expect(planTraining({ ...sae, tokens: 3 * 128 }, 16).calibSteps).toEqual([0, 1, 2, 3]);
+    expect(planSteps(sae).calibSteps).toEqual([0, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100]);
+    expect(planSteps({ ...sae, tokens: 3 * 128 }).calibSteps).toEqual([0, 1, 2, 3]);
   });
 });
 
 describe('the start', () => {
   it('has unit decoder rows, an equal encoder, b_dec at the mean, and depends on the seed alone', () => {
-    const sizes = { architecture: 'topk', width: 16, features: 20 } as const;
+    const sizes = { kind: ARCHITECTURES.topk, sites: oneSite(16), features: 20 };
     const mean = Float64Array.from({ length: 16 }, (_, i) => i);
-    const a = initialParameters(sizes, 1, mean);
+    const a = initialParameters(sizes, 1, [mean]);
     const W = a.get('W_dec') as Float32Array;
     for (let i = 0; i < 20; i++) expect(Math.hypot(...W.subarray(16 * i, 16 * i + 16))).toBeCloseTo(1, 6);
     expect(a.get('W_enc')).toEqual(W);
     expect(a.get('b_dec')).toEqual(Float32Array.from(mean));
-    expect(initialParameters(sizes, 1, mean)).toEqual(a);
-    expect(initialParameters(sizes, 2, mean).get('W_dec')).not.toEqual(W);
+    expect(initialParameters(sizes, 1, [mean])).toEqual(a);
+    expect(initialParameters(sizes, 2, [mean]).get('W_dec')).not.toEqual(W);
   });
 });
 
 describe('metrics', () => {
   it('FVU takes the mean of the evaluated rows per dimension, not the second moment about zero', () => {
     // rows (10, 0), (12, 0) rebuilt as (10.5, 0), (11.5, 0): 0.5 / 2, although ‖x‖² is 244.
-    expect(computeFvu({ rows: 2, errSq: 0.5, xSq: 244, sumX: Float64Array.of(22, 0) })).toBeCloseTo(0.25, 12);
+    const sumX = Float64Array.of(22, 0);
+    const squares = { rows: 2, errSq: 0.5, xSq: 244 };
+    expect(squaredMean(sumX, 2)).toBe(121);
+    expect(computeFvu(squares, 121)).toBeCloseTo(0.25, 12);
+    expect(computeCalibFvu({ ...squares, sumX })).toBeCloseTo(0.25, 12);
     expect(computeL0({ rows: 2, firings: 5 })).toBe(2.5);
-    expect(computeFvu({ rows: 0, errSq: 0, xSq: 0, sumX: Float64Array.of(0) })).toBeNaN();
+    expect(computeFvu({ rows: 0, errSq: 0, xSq: 0 }, 0)).toBeNaN();
+    expect(computeCalibFvu({ rows: 0, errSq: 0, xSq: 0, sumX: Float64Array.of(0) })).toBeNaN();
   });
 });
 

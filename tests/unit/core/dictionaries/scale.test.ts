@@ -1,30 +1,34 @@
-// The input scale is the stated formula, and folding it into the weights changes neither active set nor reconstruction
-// by one bit.
+// The scale of a site, and the fold of trained weights to raw units for every kind: the active set and the reconstruction are the
+// same to the last bit.
 import { describe, expect, it } from 'vitest';
-import { ENCODE_OUTPUTS, ENCODE_ROWS, buildEncodeGraph } from '../../../../core/dictionaries/encode-graph.js';
+import type { Architecture } from '../../../../core/dictionaries/architecture.js';
+import { ARCHITECTURES } from '../../../../core/dictionaries/architectures.js';
+import { ENCODE_OUTPUTS, buildEncodeGraph } from '../../../../core/dictionaries/encode-graph.js';
 import { initialParameters } from '../../../../core/dictionaries/initialise.js';
-import { computeScale, foldToRaw, mergeMoments, type Weights } from '../../../../core/dictionaries/scale.js';
+import { computeScale, mergeMoments } from '../../../../core/dictionaries/scale.js';
+import { oneSite } from '../../../../core/dictionaries/sites.js';
+import { parametersOf } from '../../../../core/dictionaries/state.js';
+import { rowsFeed } from '../../../../core/dictionaries/step-graph.js';
+import { foldToRaw, rawFactor, type Weights } from '../../../../core/dictionaries/units.js';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
 import { Session, type TensorValue } from '../../../../runtime/session.js';
 
-const sizes = { architecture: 'topk', width: 24, features: 96 } as const;
 const batchRows = 64;
+const shapeOf = (kind: Architecture) => ({ kind, sites: oneSite(24), features: 96 });
 
-async function encodeWith(weights: Weights, x: Float32Array): Promise<Record<string, TensorValue>> {
-  const model = buildEncodeGraph({ ...sizes, batchRows, k: 5 }).toModelBytes();
+async function encodeWith(kind: Architecture, weights: Weights, x: Float32Array): Promise<Record<string, TensorValue>> {
+  const shape = shapeOf(kind);
+  const model = buildEncodeGraph({ ...shape, batchRows, settings: { k: 5 } }).toModelBytes();
   const session = await Session.create(model, { provider: 'cpu', threads: 1, optimisation: 'all' });
-  const dims: Record<string, number[]> = {
-    W_enc: [96, 24],
-    b_enc: [96],
-    W_dec: [96, 24],
-    b_dec: [24],
-  };
   const feeds = Object.fromEntries(
-    [...weights].map(([name, data]) => [name, { dtype: 'float32', dims: dims[name] ?? [], data }]),
+    parametersOf(shape).map(({ name, shape: dims }) => [
+      name,
+      { dtype: 'float32', dims, data: weights.get(name) as Float32Array } as const,
+    ]),
   );
   const outputs = await session.run({
     ...feeds,
-    [ENCODE_ROWS]: { dtype: 'float32', dims: [batchRows, 24], data: x },
+    [rowsFeed(0)]: { dtype: 'float32', dims: [batchRows, 24], data: x },
   });
   await session.release();
   return outputs;
@@ -52,39 +56,61 @@ describe('the input scale', () => {
   });
 });
 
+const CASES = Object.entries(ARCHITECTURES).flatMap(([name, kind]) =>
+  [2 ** -7, 0.5, 4, 2 ** 11].map((scale) => ({ name, kind, scale })),
+);
+
 describe('the fold to raw units', () => {
-  it.each([2 ** -7, 0.5, 4, 2 ** 11])(
-    'by scale %d changes neither active set nor reconstruction, to the last bit',
-    async (scale) => {
+  it.each(CASES)(
+    'of $name by scale $scale changes neither active set nor reconstruction, to the last bit',
+    async ({ kind, scale }) => {
       const random = new KeyedRandom('fold');
       const raw = Float32Array.from({ length: batchRows * 24 }, () => (0.4 + random.nextNormal()) / scale);
-      const trained = initialParameters(
-        sizes,
-        5,
-        Float64Array.from({ length: 24 }, () => 0.4),
-      );
-      trained.set(
-        'b_enc',
-        Float32Array.from({ length: 96 }, () => 0.3 * random.nextNormal()),
-      );
+      const shape = shapeOf(kind);
+      const mean = Float64Array.from({ length: 24 }, () => 0.4);
+      const trained = initialParameters(shape, 5, [mean]);
+      for (const [name, values] of trained)
+        trained.set(
+          name,
+          values.map((v) => v + 0.1 * random.nextNormal()),
+        );
       const inTraining = await encodeWith(
+        kind,
         trained,
         raw.map((value) => value * scale),
       );
-      const stored = await encodeWith(foldToRaw(trained, scale), raw);
+      const folded = foldToRaw(parametersOf(shape), trained, { reads: [scale], writes: [scale] });
+      const stored = await encodeWith(kind, folded, raw);
       const { feature, value, xSq, errSq } = ENCODE_OUTPUTS;
+      const fired = (inTraining[value]?.data as Float32Array).filter((v) => v > 0).length;
+      expect(fired).toBeGreaterThan(batchRows);
       expect(stored[feature]?.data).toEqual(inTraining[feature]?.data);
       const unscaled = (name: string, by: number): Float32Array =>
         (stored[name]?.data as Float32Array).map((v) => v * by);
       expect(unscaled(value, scale)).toEqual(inTraining[value]?.data);
       expect(unscaled(errSq, scale * scale)).toEqual(inTraining[errSq]?.data);
       expect(unscaled(xSq, scale * scale)).toEqual(inTraining[xSq]?.data);
+      // Every tensor moved: the fold is of matrices with the norms that training left them.
+      expect([...folded.keys()]).toEqual([...trained.keys()]);
     },
   );
 
+  it('multiplies by the units of a parameter: raw = trained · s(per) / s(of), features in units of the first site written', () => {
+    const scales = { reads: [4, 2], writes: [8, 0.5] };
+    // b_in of the second site read, W_enc of it, b_enc, W_dec to the second site written, a skip from the first to the first, a log.
+    expect(rawFactor({ of: 'input', site: 1 }, scales)).toBe(1 / 2);
+    expect(rawFactor({ of: 'feature', per: 'input' }, scales)).toBe(4 / 8);
+    expect(rawFactor({ of: 'feature' }, scales)).toBe(1 / 8);
+    expect(rawFactor({ of: 'output', site: 1 }, scales)).toBe(1 / 0.5);
+    expect(rawFactor({ of: 'output', per: 'input' }, scales)).toBe(4 / 8);
+    expect(rawFactor({ of: 'number' }, scales)).toBe(1);
+  });
+
   it('is refused where a bias would leave the range of float32', () => {
     const weights = new Map([['b_enc', Float32Array.of(1, 1.1754943508222875e-38)]]);
-    expect(() => foldToRaw(weights, 2 ** 30)).toThrow(
+    const parameters = [{ name: 'b_enc', unit: { of: 'feature' } }] as const;
+    const scales = { reads: [2 ** 30], writes: [2 ** 30] };
+    expect(() => foldToRaw(parameters, weights, scales)).toThrow(
       'Expected b_enc[1] = 1.1754943508222875e-38 to be divisible by the input scale',
     );
   });

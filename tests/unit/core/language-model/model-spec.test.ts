@@ -6,7 +6,7 @@ import { ARCHITECTURES, modelParameters } from '../../../../core/language-model/
 import { buildModel } from '../../../../core/language-model/export-model.js';
 import { initialParameters } from '../../../../core/language-model/initialise.js';
 import { ARCHITECTURE_NAMES, checkSpec, type ModelSpec } from '../../../../core/language-model/model-spec.js';
-import { startState, weightsFrom } from '../../../../core/language-model/state.js';
+import { startModelState, weightsFrom } from '../../../../core/language-model/state.js';
 import { safeTensor } from '../../../../core/tensor/safetensors.js';
 import { ADAMW, GPT2, LLAMA } from './small-models.js';
 
@@ -100,7 +100,7 @@ describe('parameters', () => {
     const weights = initialParameters(GPT2, 1);
     weights.delete('transformer.ln_f.bias');
     weights.set('transformer.wpe.weight', new Float32Array(3));
-    const start = (): unknown => startState(GPT2, ADAMW, weights);
+    const start = (): unknown => startModelState(GPT2, ADAMW, weights);
     expect(start).toThrow(InputError);
     expect(start).toThrow(
       /tied gpt2.*"transformer\.wpe\.weight" \[8, 16\] \(found 3 numbers\); "transformer\.ln_f\.bias" \[16\] \(found none\)/,

@@ -9,13 +9,13 @@ import { initialParameters } from '../../../../core/language-model/initialise.js
 import type { ModelSpec } from '../../../../core/language-model/model-spec.js';
 import { OPTIMISER_NAMES } from '../../../../core/optimise/optimisers/optimiser.js';
 import { stepFactors } from '../../../../core/optimise/optimisers/optimisers.js';
-import { startState, stateTensors } from '../../../../core/language-model/state.js';
+import { startModelState, modelTensors } from '../../../../core/language-model/state.js';
+import { updatedName } from '../../../../core/optimise/state.js';
+import { factorFeed } from '../../../../core/optimise/step-loop.js';
 import {
   TRAINING_FEEDS,
   TRAINING_NUMBERS,
   buildTrainingGraph,
-  factorFeed,
-  updatedName,
   type TrainingGraphSettings,
 } from '../../../../core/language-model/step-graph.js';
 import { encodeModel, joinChunks } from '../../../../core/onnx/codec.js';
@@ -65,7 +65,7 @@ async function train(
     warmupSteps: 0,
     finalFraction: 1,
   } as const;
-  const begin = state ?? startState(spec, optimiser, initialParameters(spec, 5));
+  const begin = state ?? startModelState(spec, optimiser, initialParameters(spec, 5));
   const feeds: Record<string, TensorValue> = {
     [TRAINING_FEEDS.tokens]: { dtype: 'int32', dims: [STEPS, BATCH, CONTEXT + 1], data: tokens },
   };
@@ -77,7 +77,7 @@ async function train(
     };
   for (const [name, data] of stepFactors(optimiser, schedule, { from: 0, count: STEPS }))
     feeds[factorFeed(name)] = { dtype: 'float32', dims: [STEPS], data };
-  for (const { name, shape } of stateTensors(spec, optimiser))
+  for (const { name, shape } of modelTensors(spec, optimiser))
     feeds[name] = { dtype: 'float32', dims: shape, data: begin.get(name) as Float32Array };
   return runModel(buildTrainingGraph(settings).toModelBytes(), feeds, optimisation);
 }
@@ -117,7 +117,7 @@ describe('a training graph', () => {
     expect(largestDifference({ loss: all['loss'] as Float32Array }, disabled)).toBeLessThan(1e-4);
     expect(Object.keys(all).sort()).toEqual(
       [
-        ...stateTensors(LLAMA, settings.optimiser).map(({ name }) => updatedName(name)),
+        ...modelTensors(LLAMA, settings.optimiser).map(({ name }) => updatedName(name)),
         ...Object.values(TRAINING_NUMBERS),
       ].sort(),
     );

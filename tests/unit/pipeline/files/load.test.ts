@@ -121,6 +121,26 @@ saes:
     ],
     ['k above features', GOOD.replace('k: 16', 'k: 4096'), 'saes[0].k: expected at most features (2048), found 4096'],
     [
+      'topk without k',
+      GOOD.replace(' k: 16,', ''),
+      'saes[0].k: expected a number, as topk needs it, found none — add k',
+    ],
+    [
+      'relu without sparsity',
+      GOOD.replace(' k: 16,', ' architecture: relu,'),
+      'saes[0].sparsity: expected a number, as relu needs it, found none — add sparsity',
+    ],
+    [
+      'a setting of another kind',
+      GOOD.replace(' k: 16,', ' architecture: relu, sparsity: 0.02, k: 16,'),
+      'saes[0].k: expected nothing for relu, found 16 — remove it; relu takes `sparsity`',
+    ],
+    [
+      'AuxK where the kind has none',
+      GOOD.replace(' k: 16,', ' architecture: relu, sparsity: 0.02, auxK: 8,'),
+      'saes[0].auxK: expected 0 for relu, which has no AuxK, found 8',
+    ],
+    [
       'a budget below one step',
       GOOD.replace('3000000', '30'),
       'saes[0].tokens: expected at least batchRows (2048), found 30',

@@ -1,7 +1,9 @@
 // The encode stage on a memory store against a brute-force encoder in float64.
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ARCHITECTURES } from '../../../../core/dictionaries/architectures.js';
 import { initialParameters } from '../../../../core/dictionaries/initialise.js';
+import { oneSite } from '../../../../core/dictionaries/sites.js';
 import { floatToHalf, floatsToHalfs, halfsToFloats } from '../../../../core/tensor/half.js';
 import { encodeSafetensors, safeTensor } from '../../../../core/tensor/safetensors.js';
 import type { EncodeConfig } from '../../../../stages/encode/config.js';
@@ -19,11 +21,9 @@ const ROWS = 2300;
 const K = 6;
 const SHARD = { name: 'p-test-00000', split: 'test', rows: ROWS, seed: 11 } as const;
 
-const parameters = initialParameters(
-  { architecture: 'topk', width: WIDTH, features: FEATURES },
-  3,
+const parameters = initialParameters({ kind: ARCHITECTURES.topk, sites: oneSite(WIDTH), features: FEATURES }, 3, [
   new Float64Array(WIDTH).fill(0.3),
-);
+]);
 parameters.set(
   'b_enc',
   Float32Array.from({ length: FEATURES }, (_, i) => (i % 5) * 0.1 - 2),
@@ -60,10 +60,10 @@ async function encode(
     },
     aux: {
       name: 'a',
-      site: 'blocks.0.hook_resid_post',
-      width: WIDTH,
+      sites: { names: ['blocks.0.hook_resid_post'], ...oneSite(WIDTH) },
+      architecture: 'topk',
       features: FEATURES,
-      k: K,
+      settings: { k: K },
       weights: stored,
       ...change,
     },
@@ -203,7 +203,9 @@ describe('encoding a shard', () => {
     await expect(encode(world, { features: FEATURES - 1 })).rejects.toThrow(
       'Expected dictionary tensor W_enc of shape [79, 16], found [80, 16]',
     );
-    await expect(encode(world, { width: 8 })).rejects.toThrow('Expected activations of width 8, found 16');
+    await expect(encode(world, { sites: { names: ['a'], ...oneSite(8) } })).rejects.toThrow(
+      'Expected activations of width 8, found 16',
+    );
   });
 });
 

@@ -25,6 +25,8 @@ export interface Dataset {
   readonly tokens: readonly Commit[];
   readonly encoded: readonly Commit[];
   readonly storedRows: number;
+  /** Length of Σ x in the counts; default 1. */
+  readonly width?: number;
   close(): Promise<void>;
 }
 

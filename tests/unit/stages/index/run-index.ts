@@ -60,7 +60,7 @@ export function stageContext(
   };
 }
 
-export function indexConfig(shape: Shape): IndexConfig {
+export function indexConfig(shape: Shape, width = 1): IndexConfig {
   const keyed = {
     encodeKey: 'e',
     topExamples: shape.k,
@@ -69,7 +69,7 @@ export function indexConfig(shape: Shape): IndexConfig {
     prepended: true,
     packing: shape.packing,
   };
-  return { keyed, aux: { name: 'd', site: 's', width: 1 } };
+  return { keyed, aux: { name: 'd', site: 's', width } };
 }
 
 /** Plans and runs the whole index or its metrics; the outputs of each item by shard name. `fetched` takes what the cache is asked for. */
@@ -78,7 +78,7 @@ export async function runIndex(
   ranges?: readonly { from: number; to: number }[] | 'metrics',
   fetched: string[] = [],
 ): Promise<Map<string, StageOutput>> {
-  const { shape, encoded, tokens } = dataset;
+  const { shape, encoded, tokens, width } = dataset;
   const segments = [await writeSegment(dataset.store, encoded)];
   const planned = planIndexItems({
     key: 'key',
@@ -102,7 +102,7 @@ export async function runIndex(
   for (const item of items) {
     const spool = join(dataset.folder, `spool-${item.shard}`);
     await mkdir(spool, { recursive: true });
-    const result = await runItem(item, indexConfig(shape), stageContext(dataset, spool, fetched));
+    const result = await runItem(item, indexConfig(shape, width), stageContext(dataset, spool, fetched));
     outputs.set(item.shard, result.outputs[0] as StageOutput);
   }
   return outputs;

@@ -8,6 +8,7 @@ import { floatsToHalfs } from '../../../../core/tensor/half.js';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
 import type { ChildContext, ChildTask } from '../../../../runtime/child/protocol.js';
 import type { Split } from '../../../../schemas/stages.js';
+import type { StoredSettings } from '../../../../schemas/dictionaries.js';
 import type { Commit, ObjectRecord } from '../../../../schemas/records.js';
 import type { StoredFile } from '../../../../schemas/stored.js';
 import type { TrainConfig } from '../../../../stages/train/config.js';
@@ -64,14 +65,18 @@ export async function makeWorld(
   options: {
     readonly dtype?: 'float16' | 'float32';
     readonly rowsOf?: (shard: ShardSpec) => Float32Array;
+    /** Sites beside the first, by the key of their activations. */
+    readonly further?: Readonly<Record<string, (shard: ShardSpec) => Float32Array>>;
   } = {},
 ): Promise<World> {
   const { dtype = 'float16', rowsOf = (shard: ShardSpec): Float32Array => makeRows(shard.seed, shard.rows) } = options;
+  const sites = { [sha256('activations')]: rowsOf, ...options.further };
   const folder = await mkdtemp(path.join(tmpdir(), 'train-test-'));
   const store = createMemoryStore();
   const commits: Commit[] = [];
-  for (const [number, shard] of shards.entries())
-    commits.push(await storeShard({ store, folder, dtype }, shard, { number, x: rowsOf(shard) }));
+  for (const [key, rows] of Object.entries(sites))
+    for (const [number, shard] of shards.entries())
+      commits.push(await storeShard({ store, folder, dtype }, shard, { number, x: rows(shard), key }));
   const segment = await writeSegment(store, [...commits].reverse());
   let spools = 0;
   return {
@@ -140,14 +145,14 @@ interface Place {
 async function storeShard(
   { store, folder, dtype }: Place,
   shard: ShardSpec,
-  { number, x }: { readonly number: number; readonly x: Float32Array },
+  { number, x, key }: { readonly number: number; readonly x: Float32Array; readonly key: string },
 ): Promise<Commit> {
   const width = x.length / shard.rows;
   const order = new KeyedRandom('permute', shard.name).permutation(shard.rows);
   const act = new Float32Array(x.length);
   order.forEach((row, i) => act.set(x.subarray(row * width, (row + 1) * width), i * width));
   const stored = dtype === 'float16' ? floatsToHalfs(act) : act;
-  const file = path.join(folder, `${shard.name}.arrow`);
+  const file = path.join(folder, `${shard.name}-${key.slice(0, 8)}.arrow`);
   const writer = await TableWriter.open({
     table: 'activations',
     path: file,
@@ -167,7 +172,7 @@ async function storeShard(
   return {
     formatVersion: 1,
     stage: 'activations',
-    key: sha256('activations'),
+    key,
     input,
     inputs: {},
     shard: shard.name,
@@ -208,7 +213,7 @@ export function sha256(text: string): string {
 }
 
 /** Settings of a small dictionary. */
-export function trainConfig(name: string, sae: Partial<TrainConfig['keyed']['sae']> = {}, width = WIDTH): TrainConfig {
+export function trainConfig(name: string, sae: Partial<StoredSettings> = {}, width = WIDTH): TrainConfig {
   return {
     keyed: {
       activationsKey: sha256('activations'),
@@ -236,6 +241,6 @@ export function trainConfig(name: string, sae: Partial<TrainConfig['keyed']['sae
         ...sae,
       },
     },
-    aux: { name, width },
+    aux: { name, widths: [width] },
   };
 }

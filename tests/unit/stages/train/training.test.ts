@@ -219,7 +219,7 @@ describe('a training that cannot go on', () => {
     );
     expect((failure as DataError).details).toMatchObject({
       tensor: 'activations',
-      site: keyed.site,
+      site: 'blocks.0.hook_resid_post',
     });
     const [key] = planTrainItem({ configs: [config], snapshot, segments: [] }).keys as [string];
     expect(await listCheckpointSteps(world.store, key)).toEqual([1]);

@@ -1,0 +1,121 @@
+// The settings of one training, its defaults, and its plan as plain numbers: how many steps, the learning rate of each, when the
+// calib split is measured. Pure functions; nothing here depends on time, checkpoints or the data.
+import { InputError } from '../../schemas/errors.js';
+import type { ArchitectureName } from '../../schemas/dictionaries.js';
+import type { OptimiserSettings } from '../optimise/optimisers/optimiser.js';
+import type { Schedule } from '../optimise/schedule.js';
+import { KIND_SETTINGS, type KindSettings } from './architecture.js';
+import { ARCHITECTURES } from './architectures.js';
+
+/** Everything that a training is told, with all defaults filled in. */
+export interface DictionarySettings extends KindSettings {
+  readonly architecture: ArchitectureName;
+  readonly features: number;
+  /** Training budget, rows. */
+  readonly tokens: number;
+  readonly batchRows: number;
+  /** Peak learning rate. */
+  readonly lr: number;
+  readonly warmupSteps: number;
+  /** Share of the steps over which the rate falls linearly to 0. */
+  readonly decayFraction: number;
+  readonly betas: readonly [number, number];
+  readonly epsilon: number;
+  /** Greatest global gradient norm; null for none. */
+  readonly clipNorm: number | null;
+  /** Most dead features that AuxK revives per row; 0 for none. */
+  readonly auxK: number;
+  readonly auxWeight: number;
+  /** Rows without firing after which a feature is dead. */
+  readonly deadAfterTokens: number;
+  readonly logEverySteps: number;
+  /** Keys the first values of parameters. */
+  readonly seed: number;
+}
+
+/** Settings whose default depends on others; null asks for it. */
+type Derived = 'lr' | 'warmupSteps' | 'auxK' | 'deadAfterTokens';
+export type OpenSettings = Omit<DictionarySettings, Derived> & { readonly [Name in Derived]: number | null };
+
+const REFERENCE_FEATURES = 16_384;
+
+/**
+ * Settings with every default filled in.
+ * lr = 2e-4 / √(features / 2^14) (dictionary_learning, sparsify); warm-up a twentieth of the steps, at most 1,000;
+ * dead after min(10 million, tokens / 10) rows; auxK half the width, 0 where the kind has no AuxK.
+ * @param width d of the site written
+ */
+export function completeSettings<Open extends OpenSettings>(
+  open: Open,
+  width: number,
+): Omit<Open, Derived> & { [Name in Derived]: number } {
+  const steps = Math.floor(open.tokens / open.batchRows);
+  const revives = ARCHITECTURES[open.architecture].buildRevival !== null;
+  return {
+    ...open,
+    lr: open.lr ?? 2e-4 / Math.sqrt(open.features / REFERENCE_FEATURES),
+    warmupSteps: open.warmupSteps ?? Math.min(1000, Math.floor(steps / 20)),
+    auxK: open.auxK ?? (revives ? Math.floor(width / 2) : 0),
+    deadAfterTokens: open.deadAfterTokens ?? Math.max(1, Math.min(1e7, Math.floor(open.tokens / 10))),
+  };
+}
+
+/** What is wrong with the settings that only some kinds use; null where nothing is. */
+export function kindProblem(
+  architecture: ArchitectureName,
+  given: KindSettings & { readonly auxK?: number | null | undefined },
+): { readonly field: string; readonly expected: string; readonly found: string; readonly remedy: string } | null {
+  const { uses, buildRevival } = ARCHITECTURES[architecture];
+  for (const field of KIND_SETTINGS) {
+    const value = given[field];
+    if (uses.includes(field) && value === undefined)
+      return { field, expected: `a number, as ${architecture} needs it`, found: 'none', remedy: `add ${field}` };
+    if (!uses.includes(field) && value !== undefined) {
+      const instead = uses.map((name) => `\`${name}\``).join(', ');
+      const remedy = `remove it; ${architecture} takes ${instead}`;
+      return { field, expected: `nothing for ${architecture}`, found: String(value), remedy };
+    }
+  }
+  if (buildRevival !== null || !given.auxK) return null;
+  const remedy = 'remove it, or write 0';
+  return { field: 'auxK', expected: `0 for ${architecture}, which has no AuxK`, found: String(given.auxK), remedy };
+}
+
+/** @throws InputError where a setting that the kind needs is missing, or one is given that it has no use for */
+export function checkKindSettings(settings: Pick<DictionarySettings, 'architecture' | 'auxK'> & KindSettings): void {
+  const problem = kindProblem(settings.architecture, settings);
+  if (problem === null) return;
+  const { field, expected, found, remedy } = problem;
+  throw new InputError(`Expected saes.${field}: ${expected}, found ${found}. ${remedy}.`, { field });
+}
+
+export interface TrainingSteps {
+  /** Training steps: floor(tokens / batchRows). */
+  readonly steps: number;
+  readonly schedule: Schedule;
+  /** Most features that AuxK revives per row; 0 for none. */
+  readonly kAux: number;
+  /** Steps done when the calib split is measured: i / 10 of the training for i = 0 … 10 (0: the untrained dictionary). */
+  readonly calibSteps: readonly number[];
+}
+
+/** The steps of a training. */
+export function planSteps(settings: DictionarySettings): TrainingSteps {
+  const { tokens, batchRows, lr, warmupSteps, decayFraction, auxK, features } = settings;
+  const steps = Math.floor(tokens / batchRows);
+  const tenths = Array.from({ length: 11 }, (_, i) => Math.round((steps * i) / 10));
+  return {
+    steps,
+    schedule: { kind: 'trapezoid', lr, steps, warmupSteps, decaySteps: Math.floor(steps * decayFraction) },
+    kAux: Math.min(auxK, features),
+    calibSteps: [...new Set(tenths)],
+  };
+}
+
+/** Adam as dictionaries are trained with it: the corrected form, no weight decay. */
+export function dictionaryOptimiser({
+  betas,
+  epsilon,
+}: Pick<DictionarySettings, 'betas' | 'epsilon'>): OptimiserSettings {
+  return { kind: 'adam', form: 'corrected', betas, epsilon, weightDecay: 0, momentum: 0, nesterov: false };
+}

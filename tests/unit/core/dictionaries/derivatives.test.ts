@@ -1,0 +1,101 @@
+// A backward by hand gives what core/autodiff gives for the same forward and loss: losses, and the gradients of all parameters.
+// With β1 = 0 the first moment after a step is the gradient itself (after projection).
+import { describe, expect, it } from 'vitest';
+import { ARCHITECTURES } from '../../../../core/dictionaries/architectures.js';
+import { initialParameters } from '../../../../core/dictionaries/initialise.js';
+import { oneSite } from '../../../../core/dictionaries/sites.js';
+import { SINCE_FIRED, dictionaryTensors, parametersOf } from '../../../../core/dictionaries/state.js';
+import { STEP_NUMBERS, type StepGraphSettings } from '../../../../core/dictionaries/step-graph.js';
+import { startState, type StateArrays } from '../../../../core/optimise/state.js';
+import { KeyedRandom } from '../../../../core/tensor/random.js';
+import { runSteps } from './step-run.js';
+
+const [WIDTH, FEATURES, B] = [12, 64, 32];
+const base: StepGraphSettings = {
+  kind: ARCHITECTURES.topk,
+  sites: oneSite(WIDTH),
+  features: FEATURES,
+  batchRows: B,
+  settings: { k: 4 },
+  kAux: 5,
+  auxWeight: 1 / 4,
+  deadAfterTokens: 64,
+  variance: 9,
+  adam: { betas: [0, 0.999], epsilon: 1e-8 },
+  clipNorm: null,
+  scatter: 'rows',
+};
+
+/** A state in the middle of a training: no two tensors equal, every third feature dead. */
+function middle(settings: StepGraphSettings): StateArrays {
+  const random = new KeyedRandom('derivatives');
+  const parameters = initialParameters(settings, 3, [new Float64Array(WIDTH).fill(0.2)]);
+  for (const name of ['W_enc', 'b_enc', 'b_dec'])
+    parameters.set(
+      name,
+      (parameters.get(name) as Float32Array).map((v) => v + 0.1 * random.nextNormal()),
+    );
+  const state = startState(dictionaryTensors(settings), parameters);
+  (state.get(SINCE_FIRED) as BigInt64Array).forEach((_, i, since) => (since[i] = i % 3 === 0 ? 64n : 0n));
+  return state;
+}
+
+const random = new KeyedRandom('derivatives', 'rows');
+const rows = [Float32Array.from({ length: B * WIDTH }, () => random.nextNormal())];
+
+/** Largest difference, relative to the largest value. */
+function distance(a: Float32Array, b: Float32Array): number {
+  const largest = a.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+  return a.reduce((most, v, i) => Math.max(most, Math.abs(v - (b[i] ?? NaN))), 0) / largest;
+}
+
+describe("topk's backward by hand", () => {
+  it.each([
+    { scatter: 'rows', kAux: 5, clipNorm: null, dead: 'some' },
+    { scatter: 'dense', kAux: 5, clipNorm: 0.01, dead: 'some' },
+    { scatter: 'rows', kAux: 40, clipNorm: null, dead: 'fewer than kAux' },
+    { scatter: 'rows', kAux: 0, clipNorm: null, dead: 'some, without AuxK' },
+  ] as const)('is reverse mode with scatter $scatter, kAux $kAux, dead $dead', async ({ scatter, kAux, clipNorm }) => {
+    const settings = { ...base, scatter, kAux, clipNorm };
+    const before = middle(settings);
+    const byHand = await runSteps(settings, before, { rows });
+    const byReverse = await runSteps({ ...settings, derivatives: 'autodiff' }, before, { rows });
+    for (const name of STEP_NUMBERS) {
+      const [a, b] = [byHand.numbers[name]?.[0] ?? NaN, byReverse.numbers[name]?.[0] ?? NaN];
+      expect(Math.abs(a - b), name).toBeLessThanOrEqual(2e-6 * Math.abs(a));
+    }
+    expect(byHand.numbers['aux']?.[0] === 0).toBe(kAux === 0);
+    for (const { name } of parametersOf(settings)) {
+      const [a, b] = [byHand, byReverse].map(({ state }) => state.get(`m.${name}`) as Float32Array);
+      expect(
+        a?.some((v) => v !== 0),
+        name,
+      ).toBe(true);
+      expect(distance(a as Float32Array, b as Float32Array), name).toBeLessThan(2e-6);
+    }
+    expect(byReverse.state.get(SINCE_FIRED)).toEqual(byHand.state.get(SINCE_FIRED));
+  });
+
+  it('is reverse mode where nothing is dead: the auxiliary loss is 0 and moves nothing', async () => {
+    const before = new Map(middle(base)).set(SINCE_FIRED, new BigInt64Array(FEATURES));
+    const byHand = await runSteps(base, before, { rows });
+    const byReverse = await runSteps({ ...base, derivatives: 'autodiff' }, before, { rows });
+    expect([byHand, byReverse].map(({ numbers }) => numbers['aux'])).toEqual([[0], [0]]);
+    for (const { name } of parametersOf(base)) {
+      const [a, b] = [byHand, byReverse].map(({ state }) => state.get(`m.${name}`) as Float32Array);
+      expect(distance(a as Float32Array, b as Float32Array), name).toBeLessThan(2e-6);
+    }
+  });
+
+  it('stays with reverse mode over ten steps of training', async () => {
+    const random10 = new KeyedRandom('derivatives', 'ten');
+    const many = [Float32Array.from({ length: 10 * B * WIDTH }, () => random10.nextNormal())];
+    const before = middle(base);
+    const byHand = await runSteps(base, before, { rows: many, steps: 10, lr: 1e-3 });
+    const byReverse = await runSteps({ ...base, derivatives: 'autodiff' }, before, { rows: many, steps: 10, lr: 1e-3 });
+    for (const { name } of parametersOf(base)) {
+      const [a, b] = [byHand, byReverse].map(({ state }) => state.get(name) as Float32Array);
+      expect(distance(a as Float32Array, b as Float32Array), name).toBeLessThan(1e-4);
+    }
+  });
+});

@@ -1,0 +1,70 @@
+// Keys of dictionaries do not move when the frame grows: digests of settings and keys as they were before there was any kind but
+// topk. A new setting must be absent where it is not used.
+import { describe, expect, it } from 'vitest';
+import { digestOf } from '../../../../core/identity/digest.js';
+import { resolveDictionary } from '../../../../pipeline/resolve/resolve-dictionary.js';
+import { runFile } from '../../../../schemas/run-file.js';
+import { encodeConfig } from '../../../../stages/encode/config.js';
+import { encodeKey } from '../../../../stages/encode/plan.js';
+import { trainConfig } from '../../../../stages/train/config.js';
+import { trainingKey } from '../../../../stages/train/plan.js';
+
+const SITE = 'blocks.2.hook_resid_post';
+const engine = { ort: '1.30.0', provider: 'cpu', threads: 1, optimisation: 'all' } as const;
+const digest = (letter: string): string => letter.repeat(64);
+
+function settingsOf(sae: object): ReturnType<typeof resolveDictionary>['sae'] {
+  const file = runFile.parse({
+    name: 'kjv',
+    model: { folder: 'm' },
+    corpus: { sources: ['c.jsonl'] },
+    activations: { hooks: [SITE] },
+    saes: [{ name: 'a', hook: SITE, features: 2048, tokens: 3_000_000, ...sae }],
+  });
+  return resolveDictionary(file.saes[0] as (typeof file.saes)[number], 128).sae;
+}
+
+describe('keys of today', () => {
+  it.each([
+    {
+      what: 'defaults',
+      sae: { k: 16 },
+      settings: 'd33ab188d6e0e247cd618879b61a47a865a5fe08f3c8e68ac0acfe4f3636e2e3',
+      key: 'd0ea7a0c2ebb102e84d3937a45dcd28dc939816ccdd702c2efe70c3b079ed086',
+    },
+    {
+      what: 'settings of its own',
+      sae: { k: 16, lr: 0.001, clipNorm: 1, auxK: 0, seed: 5, warmupSteps: 7, deadAfterTokens: 1000 },
+      settings: '5d6e41396af16c2f6b0cf2977ca9ce6772376f1c408e354c6b68d170ca2bf118',
+      key: '71f7d8f6f31bf5e73fde152769d0d7b57bbfb39ca71172d7c3a157e8ae83bc3c',
+    },
+  ])('are those recorded for a topk training with $what', ({ sae, settings, key }) => {
+    const resolved = settingsOf(sae);
+    expect(digestOf(resolved)).toBe(settings);
+    const keyed = {
+      ...{ activationsKey: digest('a'), site: SITE, dtype: 'float16', runSeed: 0, sae: resolved, engine },
+    } as const;
+    // Through the schema, as the settings come out of a stored lot.
+    const config = trainConfig.parse({ keyed, aux: { name: 'a', widths: [128] } });
+    expect(trainingKey(config, digest('b')).key).toBe(key);
+  });
+
+  it('are those recorded for an encoding', () => {
+    const config = encodeConfig.parse({
+      keyed: { dictionary: digest('c'), activationsKey: digest('a'), dtype: 'float16', engine },
+      aux: {
+        ...{ name: 'a', architecture: 'topk', features: 2048, settings: { k: 16 } },
+        sites: { names: [SITE], widths: [128], reads: [0], writes: [0] },
+        weights: { key: '', sha256: digest('c'), bytes: 0 },
+      },
+    });
+    expect(encodeKey(config).key).toBe('937e2405fafd383f34f90ecc5cd97da10826171c5a747a4fc842bff5084d8427');
+  });
+
+  it('have no field of another kind: relu has sparsity and no k, topk has k and no sparsity', () => {
+    expect(Object.keys(settingsOf({ k: 16 }))).not.toContain('sparsity');
+    const relu = settingsOf({ architecture: 'relu', sparsity: 0.02 });
+    expect(Object.keys(relu)).not.toContain('k');
+    expect(relu).toMatchObject({ sparsity: 0.02, auxK: 0 });
+  });
+});
