@@ -259,8 +259,10 @@ export class Trainer {
       });
     const given = batches(bad, bad + 1).some((of) => of.some((value) => !Number.isFinite(value)));
     const tensor = given ? 'activations' : await this.#firstBadTensor(batches(0, bad + 1), bad + 1);
-    const text = `Expected finite numbers in training step ${step}, found NaN or infinity in ${tensor}. The last checkpoint is kept; lower saes.lr or set saes.clipNorm, or store activations as float32.`;
-    return new DataError(text, { step, tensor, site: sourcesText(this.#config) });
+    const sources = sourcesText(this.#config);
+    const { architecture, features, lr, seed } = this.#config.sae;
+    const text = `Expected finite numbers in training step ${step}, found NaN or infinity in ${tensor}. The last checkpoint is kept; lower saes.lr or set saes.clipNorm, or store activations as float32. It is the dictionary of ${sources} with ${architecture}, ${features} features, lr ${lr}, seed ${seed}.`;
+    return new DataError(text, { step, tensor, site: sources });
   }
 
   async #firstBadTensor(rows: readonly Float32Array[], count: number): Promise<string> {

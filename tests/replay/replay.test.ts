@@ -51,15 +51,17 @@ describe('recorded histories', () => {
     await Worker.runReplayHistory({ workflowBundle: bundle }, read(name), id);
   });
 
-  it('cover every workflow type, a pause, partitions that continue as new, and a schedule', () => {
+  it('cover every workflow type, a pause, partitions that continue as new, a schedule, and a run that waits for another', () => {
     const types = recordings.map(
       (name) => read(name).events[0]?.workflowExecutionStartedEventAttributes?.workflowType.name,
     );
-    expect(new Set(types)).toEqual(new Set(['runWorkflow', 'stageWorkflow', 'partitionWorkflow', 'scheduledRun']));
+    const all = ['runWorkflow', 'stageWorkflow', 'partitionWorkflow', 'scheduledRun', 'leaseWorkflow', 'suiteWorkflow'];
+    expect(new Set(types)).toEqual(new Set(all));
     const find = (end: string): string[] => recordings.filter((name) => name.endsWith(`/${end}.json`)).flatMap(typesOf);
     expect(find('run-paused')).toContain('EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED');
     expect(find('stage-paused')).toContain('EVENT_TYPE_ACTIVITY_TASK_CANCEL_REQUESTED');
     expect(find('partition-continued')).toContain('EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW');
+    expect(find('run-waits')).toContain('EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_FAILED');
     expect(find('scheduled')).toContain('EVENT_TYPE_START_CHILD_WORKFLOW_EXECUTION_INITIATED');
   });
 
