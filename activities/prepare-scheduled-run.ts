@@ -1,4 +1,5 @@
 // Resolves a schedule's template for one scheduled time and stores the run; runs on the host that has the files.
+import { LAST_STAGE } from '../schemas/stages.js';
 import { runFile } from '../schemas/run-file.js';
 import { DataError } from '../schemas/errors.js';
 import type { RunInput, ScheduledInput } from '../schemas/messages.js';
@@ -32,7 +33,7 @@ export async function prepareScheduledRunActivity(
   const resolved = await resolveRun(parsed.data, {
     folder: template.folder,
     revision: 1,
-    until: 'index',
+    until: LAST_STAGE,
     limitDocuments: null,
     hostId: dependencies.hostId,
     nowMs: Date.now(),

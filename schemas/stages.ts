@@ -11,6 +11,8 @@ export const STAGES = [
   'encode',
   'index',
 ] as const;
+/** What a run does where nobody says until when: everything. */
+export const LAST_STAGE = 'index' satisfies (typeof STAGES)[number];
 export type StageName = (typeof STAGES)[number];
 
 /** Splits of a corpus, in the order in which documents are numbered. */

@@ -1,8 +1,8 @@
 // The stages, one row each. Everything that the rest of the program does for every stage is derived from this list: steps,
 // plans, estimates, queues, tolerances, child tasks, checks. What runs and what computes is loaded when it is first needed.
 import type { ChildTasks } from '../runtime/child/serve.js';
-import { TransientError, type AssayError } from '../schemas/errors.js';
-import { STAGES, type StageName } from '../schemas/stages.js';
+import { DataError, TransientError, type AssayError } from '../schemas/errors.js';
+import { LAST_STAGE, STAGES, type StageName } from '../schemas/stages.js';
 import type { ObjectRecord } from '../schemas/records.js';
 import { planActivations } from './activations/plan.js';
 import { activationsStage } from './activations/stage.js';
@@ -102,15 +102,21 @@ function row<Config, Inputs>(definition: StageDefinition<Config>, parts: StagePa
 }
 
 /** The steps of a run or training, in an order in which each comes after those that make what it reads. */
-export function stepsOf(work: Work, until: StageName = 'index'): Step[] {
+export function stepsOf(work: Work, until: StageName = LAST_STAGE): Step[] {
   const last = STAGES.indexOf(until);
   return STAGES.filter((_, i) => i <= last).flatMap((stage) => [...STAGE_TABLE[stage].steps(work)]);
 }
 
 /** Everything that the stages' compute children serve. */
 export async function childTasks(): Promise<ChildTasks> {
-  const all = await Promise.all(Object.values(STAGE_TABLE).map((stage) => stage.tasks()));
-  return Object.assign({}, ...all) as ChildTasks;
+  const all: Record<string, ChildTasks[string]> = {};
+  for (const stage of Object.values(STAGE_TABLE))
+    for (const [name, task] of Object.entries(await stage.tasks())) {
+      if (name in all)
+        throw new DataError(`Two stages serve a task named "${name}", ${stage.name} among them; rename one.`, { name });
+      all[name] = task;
+    }
+  return all;
 }
 
 /** A lot carries the version of the stage that planned it; a worker that has another leaves it to one that has the same. */

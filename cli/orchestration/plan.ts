@@ -1,4 +1,5 @@
 // plan: the dry run. Reads run file, model, sources and what the store has; writes nothing, not even a probe.
+import { LAST_STAGE } from '../../schemas/stages.js';
 import os from 'node:os';
 import path from 'node:path';
 import { planDocument } from '../../schemas/documents/runs.js';
@@ -23,7 +24,7 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
   const resolved = await resolveRun(runFile, {
     folder,
     revision: 1,
-    until: 'index',
+    until: LAST_STAGE,
     limitDocuments: null,
     hostId: os.hostname(),
     nowMs: Date.now(),

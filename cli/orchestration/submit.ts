@@ -1,4 +1,5 @@
 // run and resume: from a run file or a stored run to a living workflow, and to the exit code of how it ended.
+import { LAST_STAGE } from '../../schemas/stages.js';
 import os from 'node:os';
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
@@ -47,7 +48,7 @@ export async function run(options: RunOptions, context: CommandContext): Promise
   const base = url === runFile.store ? folder : context.io.cwd;
   const resolved = await resolveRun(runFile, {
     ...{ folder, revision: 1, hostId: os.hostname(), nowMs: Date.now() },
-    ...{ until: options.until ?? 'index', limitDocuments: options.limit ?? null },
+    ...{ until: options.until ?? LAST_STAGE, limitDocuments: options.limit ?? null },
   });
   await checkSources(resolved.run, folder);
   await checkModelRuns(resolved);

@@ -1,7 +1,7 @@
 // Suites in the store: which revision a file becomes, and the run of a member.
 import { digestOf } from '../../core/identity/digest.js';
 import { InputError } from '../../schemas/errors.js';
-import { STAGES, type StageName } from '../../schemas/stages.js';
+import { LAST_STAGE, STAGES, type StageName } from '../../schemas/stages.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { suiteRecord, type SuiteRecord } from '../../schemas/suite.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
@@ -53,7 +53,7 @@ function requestDigest({ name, template, limitDocuments, until }: SuiteRecord): 
 export async function resolveMember(suite: SuiteRecord, member: number): Promise<ResolvedWithUploads> {
   const resolved = await resolveRun(parseMember(suite.template, member), {
     ...{ folder: suite.folder, revision: 1, limitDocuments: suite.limitDocuments },
-    until: STAGES.find((stage): stage is StageName => stage === suite.until) ?? 'index',
+    until: STAGES.find((stage): stage is StageName => stage === suite.until) ?? LAST_STAGE,
     ...{ hostId: suite.hostId, nowMs: Date.now() },
   });
   return { ...resolved, run: { ...resolved.run, suite: suite.name } };

@@ -8,7 +8,7 @@
 // Fold to raw units (units.ts): f = f' / s and ‖W_dec_i‖ as trained, because relu(c z) = c relu(z) for c > 0 and the threshold 0 has no
 // unit. Rows are not brought to norm 1: dividing them by c_i and multiplying W_enc_i, b_enc_i by c_i rounds, and a z near 0 could
 // change its sign. Before the first step ‖W_dec_i‖ = 1/2 (tests/fixtures/sae/make_sae.py).
-// Departures: no sparsity warm-up. Proof: tests/golden/sae/relu-steps.test.ts, tests/unit/core/dictionaries/units.test.ts.
+// Departures: no sparsity warm-up. Proof: tests/golden/sae/relu-steps.test.ts, tests/unit/core/dictionaries/scale.test.ts.
 import {
   type Architecture,
   type Forward,

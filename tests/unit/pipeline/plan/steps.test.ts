@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findSteps, stepGraph, stepsOfRun } from '../../../../pipeline/plan/steps.js';
 import type { ResolvedRun } from '../../../../schemas/resolved-run.js';
-import { STAGES } from '../../../../schemas/stages.js';
+import { LAST_STAGE, STAGES } from '../../../../schemas/stages.js';
 import { stepOf } from '../../../../stages/step.js';
 import { STAGE_TABLE } from '../../../../stages/table.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
@@ -93,6 +93,10 @@ describe('the steps of a run', () => {
 });
 
 describe('the table of stages', () => {
+  it('has nothing after what a run does where nobody says until when', () => {
+    expect(STAGES.at(-1)).toBe(LAST_STAGE);
+  });
+
   it('has a row for every stage, under its own name, with settings that refuse what is none of theirs', () => {
     for (const stage of STAGES) {
       expect(STAGE_TABLE[stage].name).toBe(stage);

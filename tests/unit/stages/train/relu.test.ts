@@ -113,8 +113,8 @@ describe('a relu dictionary', () => {
     expect(Array.from(features.n, Number)).toEqual(counts);
     expect([...features.max].map((max, i) => ((counts[i] ?? 0) > 0 ? max : 0))).toEqual(largest);
     expect(top.feature.length).toBe(FEATURES);
-    const metrics = [...outputs.values()].find(({ statistics }) => 'splits' in statistics)?.statistics as {
-      splits: { test: { rows: number; fvu: number; l0: number } };
+    const { metrics } = outputs.get('metrics')?.statistics as {
+      metrics: { splits: { test: { rows: number; fvu: number } } };
     };
     expect(metrics.splits.test.rows).toBe(400);
     expect(metrics.splits.test.fvu).toBeLessThan(0.5);
@@ -174,7 +174,8 @@ async function tokenCommits(world: World): Promise<Commit[]> {
     const rows = SHARDS[number]?.rows ?? 0;
     const documents = rows / 50;
     const file = path.join(world.folder, `${commit.shard}.tokens.arrow`);
-    const writer = await TableWriter.open({ table: 'tokens', path: file, shard: commit.shard, metadata: null });
+    const metadata = { tokenizer: 't', split: commit.split ?? '', key: sha256('tokens') };
+    const writer = await TableWriter.open({ table: 'tokens', path: file, shard: commit.shard, metadata });
     await writer.write({
       doc: Uint32Array.from({ length: documents }, (_, d) => number * 1000 + d),
       offsets: Uint32Array.from({ length: documents + 1 }, (_, d) => 50 * d),
