@@ -8,12 +8,14 @@ export type ArchitectureName = (typeof ARCHITECTURE_NAMES)[number];
 const count = z.number().int().nonnegative();
 const positive = z.number().int().positive();
 
+/** Settings that only some kinds use. */
+export const kindFields = { k: positive.optional(), sparsity: z.number().positive().optional() };
+
 /** No defaults here: a stored setting is what was used, and enters the training's key as it stands. */
 export const storedSettings = z.strictObject({
   architecture: z.enum(ARCHITECTURE_NAMES),
   features: positive,
-  k: positive.optional(),
-  sparsity: z.number().positive().optional(),
+  ...kindFields,
   tokens: positive,
   batchRows: positive,
   lr: z.number().positive(),

@@ -7,6 +7,7 @@
 //   inference    as forward, over stored parameters
 // Gradients are core/autodiff's over forward and loss. A forward may bring a cheaper backward by hand, which must give the same
 // numbers: tests/unit/core/dictionaries/derivatives.test.ts compares the two.
+import { kindFields } from '../../schemas/dictionaries.js';
 import { InputError } from '../../schemas/errors.js';
 import type { GraphBuilder } from '../onnx/builder.js';
 import type { NamedValues } from '../onnx/named-value.js';
@@ -18,8 +19,8 @@ import type { Tape } from './tape.js';
 import type { Unit } from './units.js';
 
 /** Settings of the run file that only some kinds use. */
-export const KIND_SETTINGS = ['k', 'sparsity'] as const;
-export type KindSetting = (typeof KIND_SETTINGS)[number];
+export type KindSetting = keyof typeof kindFields;
+export const KIND_SETTINGS = Object.keys(kindFields) as readonly KindSetting[];
 export type KindSettings = { readonly [Setting in KindSetting]?: number | undefined };
 
 /** Of all settings, those that only some kinds use. */

@@ -1,7 +1,7 @@
 // Settings of the encode stage: `keyed` enters its key (whatever changes bytes, and nothing else), `aux` only says where things are;
 // and the inputs of one item.
 import { z } from 'zod';
-import { ARCHITECTURE_NAMES } from '../../schemas/dictionaries.js';
+import { ARCHITECTURE_NAMES, kindFields } from '../../schemas/dictionaries.js';
 import { engineSettings, storedFile } from '../../schemas/stored-shapes.js';
 
 const settings = z.strictObject({
@@ -32,9 +32,7 @@ export const encodeConfig = z.strictObject({
       .describe('every site once, and the places of what is read and what is written'),
     architecture: z.enum(ARCHITECTURE_NAMES),
     features: z.number().int(),
-    settings: z
-      .strictObject({ k: z.number().int().optional(), sparsity: z.number().optional() })
-      .describe('those that only some kinds use'),
+    settings: z.strictObject(kindFields).describe('those that only some kinds use'),
     weights: storedFile,
     model: z.string().optional().describe("model reference of the activations, for the files' metadata"),
   }),

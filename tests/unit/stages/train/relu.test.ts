@@ -174,7 +174,8 @@ async function tokenCommits(world: World): Promise<Commit[]> {
     const rows = SHARDS[number]?.rows ?? 0;
     const documents = rows / 50;
     const file = path.join(world.folder, `${commit.shard}.tokens.arrow`);
-    const writer = await TableWriter.open({ table: 'tokens', path: file, shard: commit.shard, metadata: {} });
+    const metadata = { tokenizer: 't', split: commit.split ?? '', key: sha256('tokens') };
+    const writer = await TableWriter.open({ table: 'tokens', path: file, shard: commit.shard, metadata });
     await writer.write({
       doc: Uint32Array.from({ length: documents }, (_, d) => number * 1000 + d),
       offsets: Uint32Array.from({ length: documents + 1 }, (_, d) => 50 * d),

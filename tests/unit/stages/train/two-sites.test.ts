@@ -1,17 +1,21 @@
 // A dictionary that reads one site and writes another through the stages: rows of both are zipped by (doc, pos), it resumes to the
 // same bytes, and it is encoded with the squares of the target. The kind is a test's own, beside the table's.
 import { readFile } from 'node:fs/promises';
+import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { floatsToHalfs, halfsToFloats } from '../../../../core/tensor/half.js';
 import { decodeSafetensors } from '../../../../core/tensor/safetensors.js';
-import type { EncodeConfig } from '../../../../stages/encode/config.js';
+import type { BatchRecord, ObjectRecord } from '../../../../schemas/records.js';
+import type { EncodeConfig, EncodeInputs } from '../../../../stages/encode/config.js';
 import { readCounts } from '../../../../stages/encode/counts-file.js';
 import { planEncodeItems } from '../../../../stages/encode/plan.js';
 import { runEncode } from '../../../../stages/encode/run.js';
-import type { StageOutput, StageResult } from '../../../../stages/stage.js';
+import type { SpoolFile, StageOutput, StageResult, WorkItem } from '../../../../stages/stage.js';
 import type { TrainConfig } from '../../../../stages/train/config.js';
 import { planTrainItem } from '../../../../stages/train/plan.js';
+import { writeRowFile } from '../../../../stages/train/row-file.js';
 import { createTrainingRun } from '../../../../stages/train/run.js';
+import { selectTrainingData } from '../../../../stages/train/training-data.js';
 import { readTable } from '../../../../storage/tables/read.js';
 import { WIDTH, makeRows, makeWorld, sha256, storeFile, trainConfig, type ShardSpec, type World } from './harness.js';
 
@@ -53,6 +57,10 @@ function config(): TrainConfig {
 }
 
 const snapshot = sha256('both snapshots');
+const SITES = [
+  { activationsKey: X, site: IN },
+  { activationsKey: Y, site: OUT },
+];
 
 async function train(world: World, stopAt = Infinity): Promise<{ result: StageResult; links: number }> {
   const settings = config();
@@ -129,29 +137,49 @@ describe('a dictionary that reads one site and writes another', () => {
     });
   });
 
-  it('is refused rows of two sites that are not the same, in training and in encoding', async () => {
-    // Other rows of the same number: the permutation is keyed by the shard, documents by its number, so other numbers are other rows.
-    const other = await makeWorld(SHARDS, {
-      further: { [Y]: (shard) => makeTargets({ ...shard, rows: shard.rows - 50 }) },
-    }).catch((error: unknown) => error);
-    // The harness writes as many rows as the shard has: it cannot even store others.
-    expect(other).toBeInstanceOf(Error);
-    const missing = await makeWorld(SHARDS, { further: { [Y]: makeTargets } });
-    const half = {
-      ...missing,
-      segments: world.segments,
-      commits: missing.commits.filter((c) => !(c.key === Y && c.shard === 'p-fit-00001')),
-    };
-    const { selectTrainingData } = await import('../../../../stages/train/training-data.js');
-    const sites = [
-      { activationsKey: X, site: IN },
-      { activationsKey: Y, site: OUT },
-    ];
-    expect(() => selectTrainingData(half.commits, { sites, runSeed: 7, snapshot })).toThrow(
+  it('is refused a shard that one site lacks, and not encoded there', () => {
+    const commits = world.commits.filter((c) => c.key !== Y || c.shard !== 'p-fit-00001');
+    expect(() => selectTrainingData(commits, { sites: SITES, runSeed: 7, snapshot })).toThrow(
       /Expected the same rows of sites blocks\.0\.ln2\.hook_normalized and blocks\.0\.hook_mlp_out, found shard p-fit-00001/,
     );
-    expect(planEncodeItems(encodeConfig('w'), half.commits).map(({ shard }) => shard)).not.toContain('p-fit-00001');
-    await missing.close();
+    expect(planEncodeItems(encodeConfig('w'), commits).map(({ shard }) => shard)).toEqual([
+      'p-fit-00000',
+      'p-calib-00000',
+      'p-test-00000',
+    ]);
+  });
+
+  it('is refused sites that hold other documents, in training and in encoding', async () => {
+    const pair: readonly ShardSpec[] = [
+      { name: 'a', split: 'fit', rows: 300, seed: 1 },
+      { name: 'b', split: 'fit', rows: 300, seed: 2 },
+    ];
+    const other = await makeWorld(pair, { further: { [Y]: makeTargets } });
+    const objectOf = (key: string, shard: string): ObjectRecord =>
+      other.commits.find((c) => c.key === key && c.shard === shard)?.objects[0] as ObjectRecord;
+    const [x, y] = [objectOf(X, 'a'), objectOf(Y, 'b')];
+    const parts = [x, y].map((object) => ({ object: object.key, index: 0, batch: object.batches[0] as BatchRecord }));
+    const source = {
+      store: other.store,
+      objects: new Map([x, y].map((object) => [object.key, object])),
+      widths: [WIDTH, D_OUT],
+      dtype: 'float16' as const,
+      signal: new AbortController().signal,
+    };
+    const file = path.join(other.folder, 'mixed.rows');
+    await expect(writeRowFile(file, [{ rows: 300, shardRows: 300, parts }], source)).rejects.toThrow(
+      /Expected the same rows \(doc, pos\) in .*, found others; the two sites were not extracted from the same tokens/,
+    );
+    const [item] = planEncodeItems(encodeConfig('w'), other.commits);
+    const mixed = {
+      ...(item as WorkItem<EncodeInputs>),
+      inputs: { activations: [[x.sha256], [y.sha256]] },
+      aux: { objects: [x, y] },
+    };
+    await expect(encodeItem(other, output, mixed)).rejects.toThrow(
+      `Expected the same rows (doc, pos) of sites ${IN} and ${OUT}, found others`,
+    );
+    await other.close();
   });
 });
 
@@ -175,12 +203,17 @@ function encodeConfig(dictionary: string): EncodeConfig {
 }
 
 async function encode(world: World, trained: StageOutput, shard: string): Promise<readonly StageOutput[]> {
-  const file = trained.files.find(({ table }) => table === 'weights');
-  if (!file) throw new Error('no weights');
+  const item = planEncodeItems(encodeConfig('w'), world.commits).find((planned) => planned.shard === shard);
+  return encodeItem(world, trained, item as WorkItem<EncodeInputs>);
+}
+
+async function encodeItem(
+  world: World,
+  trained: StageOutput,
+  item: WorkItem<EncodeInputs>,
+): Promise<readonly StageOutput[]> {
+  const file = trained.files.find(({ table }) => table === 'weights') as SpoolFile;
   const weights = await storeFile(world.store, 'all', file);
   const { keyed, aux } = encodeConfig(weights.sha256);
-  const config = { keyed, aux: { ...aux, weights } };
-  const item = planEncodeItems(config, world.commits).find((planned) => planned.shard === shard);
-  if (!item) throw new Error('no item');
-  return (await runEncode(item, config, await world.context())).outputs;
+  return (await runEncode(item, { keyed, aux: { ...aux, weights } }, await world.context())).outputs;
 }
