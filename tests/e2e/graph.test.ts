@@ -99,12 +99,12 @@ describe('two sites with four dictionaries', () => {
         await workers.at(-1)?.stop('SIGKILL');
         workers.push(await startTestWorker(project, { address: temporal.address, slots: 2 }));
       }
-      const { state } = await untilStatus(project, ({ state: now }) => now !== 'running', { seconds: 200 });
+      const { state } = await untilStatus(project, ({ state: now }) => now !== 'running', { seconds: 400 });
       expect(state).toBe('completed');
       expect(await project.digests()).toEqual(digests);
     } finally {
       await Promise.all(workers.map((worker) => worker.stop('SIGKILL')));
       await project.remove();
     }
-  }, 300_000);
+  }, 600_000);
 });

@@ -46,7 +46,7 @@ it('killed three times it gives the bytes of an undisturbed run, and of a run ov
     await workers.at(-1)?.stop('SIGKILL');
     workers.push(await worker(killed));
   }
-  const { state } = await untilStatus(killed, ({ state: now }) => now !== 'running', { seconds: 200 });
+  const { state } = await untilStatus(killed, ({ state: now }) => now !== 'running', { seconds: 400 });
   expect(state).toBe('completed');
   expect(await killed.digests()).toEqual(expected);
   await Promise.all(workers.map((one) => one.stop('SIGKILL')));
