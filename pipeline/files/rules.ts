@@ -227,7 +227,7 @@ function saeKinds(fields: Fields): Finding[] {
     if (architecture === undefined) return [];
     const names = [...KIND_SETTINGS, 'auxK'] as const;
     const given = Object.fromEntries(names.map((name) => [name, fields.get('saes', index, name) ?? undefined]));
-    const problem = kindProblem(architecture, given as Parameters<typeof kindProblem>[1]);
+    const problem = kindProblem(architecture, given);
     if (problem === null) return [];
     const { field, ...finding } = problem;
     return [{ path: ['saes', index, field], ...finding }];

@@ -176,17 +176,14 @@ export class Trainer {
   async #run(rows: readonly Float32Array[], count: number): Promise<Record<string, TensorValue>> {
     const { batchRows, widths, plan } = this;
     const range = { from: this.#step, count };
-    const factors = [...stepFactors(dictionaryOptimiser(this.#config.sae), plan.schedule, range)].map(
-      ([name, data]) => [factorFeed(name), { dtype: 'float32', dims: [count], data }] as const,
-    );
-    const sites = widths.map((width, site) => {
-      const feed = { dtype: 'float32', dims: [count, batchRows, width], data: rows[site] as Float32Array } as const;
-      return [rowsFeed(site), feed] as const;
-    });
-    return this.#session.run({
-      ...stateFeeds(this.#tensors, this.#state),
-      ...Object.fromEntries([...factors, ...sites]),
-    });
+    const feeds = stateFeeds(this.#tensors, this.#state);
+    for (const [name, data] of stepFactors(dictionaryOptimiser(this.#config.sae), plan.schedule, range))
+      feeds[factorFeed(name)] = { dtype: 'float32', dims: [count], data };
+    for (const [site, width] of widths.entries()) {
+      const data = rows[site] as Float32Array;
+      feeds[rowsFeed(site)] = { dtype: 'float32', dims: [count, batchRows, width], data };
+    }
+    return this.#session.run(feeds);
   }
 
   #logStep(numbers: Record<StepNumber, Float32Array>, i: number): void {
