@@ -1,6 +1,5 @@
 // Task queues by role, one Temporal worker each in one process, over shared compute children; SIGTERM ends with the shards in hand.
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   bundleWorkflowCode,
@@ -14,6 +13,7 @@ import type { Logger } from '../activities/dependencies.js';
 import { createActivities } from '../activities/create-activities.js';
 import { QUEUES } from '../schemas/orchestration.js';
 import { openHost } from '../pipeline/execute/host.js';
+import { packageRoot } from '../runtime/package-root.js';
 import { connectWorker } from './connect.js';
 import { createDependencies } from './dependencies.js';
 import type { WorkerOptions } from './environment.js';
@@ -84,7 +84,7 @@ async function createWorkers({ options, connection, activities }: WorkersInput):
   const workers: Worker[] = [];
   if (roles.includes('orchestrate')) {
     const workflowBundle = await bundleWorkflowCode({
-      workflowsPath: fileURLToPath(new URL('../workflows/index.js', import.meta.url)),
+      workflowsPath: path.join(packageRoot(), 'dist', 'workflows', 'index.js'),
       logger: new DefaultLogger('ERROR'),
     });
     workers.push(

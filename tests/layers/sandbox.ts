@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { packageRoot } from '../../servers/package-root.js';
+import { packageRoot } from '../../runtime/package-root.js';
 
 const CONFIGS = [
   'package.json',

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../../servers/package-root.js';
+import { packageRoot } from '../../runtime/package-root.js';
 import { BOMBS } from '../hostile/bombs.js';
 import { attempt, isIntended } from '../hostile/attempt.js';
 import { ORT_ROLE, serveLoads } from '../hostile/ort-child.js';

@@ -3,7 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { decodeModel, encodeModel, joinChunks } from '../../../core/onnx/codec.js';
-import { packageRoot } from '../../../servers/package-root.js';
+import { packageRoot } from '../../../runtime/package-root.js';
 import type { StageName } from '../../../schemas/stages.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 import { latestSnapshot, readSnapshotCommits } from '../../../storage/records/snapshots.js';

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
-import { packageRoot } from '../../../servers/package-root.js';
+import { packageRoot, programFile } from '../../../runtime/package-root.js';
+import type { TestMinio } from '../../servers/minio.js';
 
 export interface CommandResult {
   readonly code: number;
@@ -30,6 +31,17 @@ export interface ProjectOptions {
   readonly env?: Record<string, string>;
   /** Changes of the run file, merged at the top level of each section. */
   readonly run?: Record<string, unknown>;
+}
+
+/** What makes a project keep its store in the bucket, below `prefix`. */
+export function onMinio(
+  { endpoint, bucket, user, password }: Pick<TestMinio, 'endpoint' | 'bucket' | 'user' | 'password'>,
+  prefix: string,
+): Required<Pick<ProjectOptions, 'store' | 'env'>> {
+  return {
+    store: { url: `s3://${bucket}/${prefix}`, options: { endpoint, region: 'us-east-1', pathStyle: true } },
+    env: { AWS_ACCESS_KEY_ID: user, AWS_SECRET_ACCESS_KEY: password },
+  };
 }
 
 const ROOT = packageRoot();
@@ -100,7 +112,7 @@ export class Project {
 
 /** A fresh folder with corpus.jsonl, run.yaml and, where Temporal is given, `.assay/config.json`. */
 export async function createProject(options: ProjectOptions = {}): Promise<Project> {
-  if (!existsSync(path.join(ROOT, 'dist', 'cli', 'main.js')))
+  if (!existsSync(programFile('assay')))
     throw new Error('dist/ is absent: run `npm run build` before the end-to-end tests');
   const folder = await mkdtemp(path.join(tmpdir(), 'assay-e2e-'));
   const project = new Project(folder, options.env ?? {});

@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeModel, encodeModel, joinChunks } from '../../core/onnx/codec.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
-import { attempt, MAX_MS, type Outcome } from '../hostile/attempt.js';
-import { hostileSource, makeMutant } from '../hostile/samples.js';
+import { attempt, MAX_MS, type Outcome } from './attempt.js';
+import { hostileSource, makeMutant } from './samples.js';
 
 const SOURCE = hostileSource(new URL('../fixtures', import.meta.url).pathname);
 const CASES = 1500;
