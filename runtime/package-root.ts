@@ -18,10 +18,10 @@ export function packageRoot(): string {
   }
 }
 
-/** What starts as a process of its own; infra/build.mjs makes a file of few modules of each. */
-export type Program = 'assay' | 'worker' | 'child';
+/** What infra/bundle.mjs makes a file of: what starts as a process of its own, and the workflows that a worker runs. */
+export type Program = 'assay' | 'worker' | 'child' | 'workflows';
 
-/** The file that Node is started with for a program. */
+/** The file of a program. */
 export function programFile(program: Program): string {
   return path.join(packageRoot(), 'dist', 'programs', `${program}.js`);
 }
