@@ -5,7 +5,6 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { runWorkflowId } from '../../cli/orchestration/control.js';
 import type { RunInput } from '../../schemas/messages.js';
 import { LIMITS, QUEUES, WORKFLOWS } from '../../schemas/orchestration.js';
-import { openStore } from '../../storage/objects/open-store.js';
 import type { RunEvent } from '../../schemas/records.js';
 import { eventsOf, untilEvent } from './harness/events.js';
 import type { ProjectOptions } from './harness/project.js';
@@ -55,7 +54,7 @@ describe('two sites with four dictionaries', () => {
       // Stores the revision; then its workflow is started as the release before started it.
       const planned = await project.assay('run', 'run.yaml');
       expect(planned.code).toBe(0);
-      const store = await openStore(`file://${project.folder}/data`, {});
+      const store = await project.openStore();
       const workflowId = runWorkflowId(store.storeId, 'small');
       await project.assay('cancel', 'small');
       const input: RunInput = {

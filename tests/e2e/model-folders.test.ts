@@ -5,7 +5,6 @@ import path from 'node:path';
 import { stringify } from 'yaml';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { asFloat32, decodeSafetensors } from '../../core/tensor/safetensors.js';
-import { openStore } from '../../storage/objects/open-store.js';
 import { latestSnapshot, readSnapshotCommits } from '../../storage/records/snapshots.js';
 import { readActivations, readTable } from '../../storage/tables/read.js';
 import { runOf, TINY, type Project } from './harness/project.js';
@@ -101,7 +100,7 @@ async function firstSequence(family: string): Promise<{ ids: number[]; rows: Map
 
 /** The first stored object of a dataset's table. */
 async function firstObject(dataset: string, table: string): Promise<Uint8Array> {
-  const store = await openStore(`file://${project.folder}/data`);
+  const store = await project.openStore();
   try {
     const snapshot = await latestSnapshot(store, dataset);
     if (snapshot === null) throw new Error(`no dataset ${dataset}`);

@@ -4,7 +4,6 @@ import path from 'node:path';
 import { parse, stringify } from 'yaml';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { halfToFloat } from '../../core/tensor/half.js';
-import { openStore } from '../../storage/objects/open-store.js';
 import { latestSnapshot, readSnapshotCommits } from '../../storage/records/snapshots.js';
 import { readTable } from '../../storage/tables/read.js';
 import type { Project } from './harness/project.js';
@@ -153,8 +152,8 @@ describe('a run from text to features', () => {
 type Posting = readonly [doc: number, pos: number, value: number];
 
 /** All postings by feature, straight from the token-major table. */
-async function scanActs({ folder }: Project): Promise<Map<number, Posting[]>> {
-  const store = await openStore(`file://${folder}/data`);
+async function scanActs(project: Project): Promise<Map<number, Posting[]>> {
+  const store = await project.openStore();
   const snapshot = await latestSnapshot(store, 'small/sae/acts');
   if (!snapshot) throw new Error('no snapshot of acts');
   const byFeature = new Map<number, Posting[]>();

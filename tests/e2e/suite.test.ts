@@ -2,14 +2,13 @@
 // so; what they share is computed once; the suite is paused, resumed, shown and forgotten as a whole.
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { attemptRecord } from '../../schemas/records.js';
-import { openStore } from '../../storage/objects/open-store.js';
 import { listAttempts, listRuns } from '../../storage/records/runs.js';
 import { runOf, type Project } from './harness/project.js';
 import { useScene } from './harness/scene.js';
+import { ENDED, untilSuite, type SuiteStatus } from './harness/watch.js';
 import { DICTIONARY, trainedModel } from './harness/trained.js';
 import type { TestWorker } from './harness/worker.js';
 
@@ -20,12 +19,6 @@ const KILLS = 2;
 const RATES = Array.from({ length: 11 }, (_, i) => (i + 10) / 4000);
 /** A learning rate that no model survives. */
 const POISON = 100_000_000_000_000;
-
-interface SuiteStatus {
-  readonly state: string;
-  readonly counts: Readonly<Record<string, number>>;
-  readonly members: readonly { readonly run: string; readonly state: string; readonly reason: string | null }[];
-}
 
 const scene = useScene();
 let project: Project;
@@ -50,7 +43,8 @@ async function writeSuite(suite: string, { name, model, ...members }: SuiteFile)
   await writeFile(path.join(project.folder, `${suite}.yaml`), stringify(file));
 }
 
-const status = (suite: string): Promise<SuiteStatus> => project.json<SuiteStatus>('status', suite);
+const until = (suite: string, test: (status: SuiteStatus) => boolean, seconds = 60): Promise<SuiteStatus> =>
+  untilSuite(project, test, { suite, seconds });
 
 describe('a suite', () => {
   it('of twelve models with a poisoned one and two kills completes eleven, computes what they share once, and says so', async () => {
@@ -60,15 +54,11 @@ describe('a suite', () => {
     });
     expect((await project.assay('run', 'twelve.yaml', '--workers', '0')).code).toBe(0);
     for (let kill = 1; kill <= KILLS; kill++) {
-      while (((await status('twelve')).counts['completed'] ?? 0) < kill) await sleep(300);
+      await until('twelve', ({ counts }) => (counts['completed'] ?? 0) >= kill);
       await worker.stop('SIGKILL');
       worker = await scene.worker(project, { slots: 2 });
     }
-    let last = await status('twelve');
-    while (last.state === 'running' || last.state === 'unknown') {
-      await sleep(500);
-      last = await status('twelve');
-    }
+    const last = await until('twelve', ({ state }) => ENDED.includes(state), 300);
     expect(last.state).toBe('failed');
     expect(last.counts).toEqual({ completed: 11, failed: 1 });
     const bad = last.members.filter(({ state }) => state === 'failed');
@@ -96,26 +86,26 @@ describe('a suite', () => {
       ...{ matrix: { seed: [1, 2, 3] }, parallel: 1 },
     });
     expect((await project.assay('run', 'slow.yaml', '--workers', '0')).code).toBe(0);
-    while (((await status('slow')).counts['running'] ?? 0) === 0) await sleep(300);
+    await until('slow', ({ counts }) => (counts['running'] ?? 0) > 0);
     expect((await project.assay('pause', 'slow')).code).toBe(0);
-    while (((await status('slow')).counts['paused'] ?? 0) === 0) await sleep(300);
-    expect((await status('slow')).counts).toEqual({ paused: 1, waiting: 2 });
+    const paused = await until('slow', ({ counts }) => (counts['paused'] ?? 0) > 0);
+    expect(paused.counts).toEqual({ paused: 1, waiting: 2 });
     expect((await project.assay('unpause', 'slow')).code).toBe(0);
     expect((await project.assay('cancel', 'slow')).code).toBe(0);
-    const ended = await status('slow');
+    const ended = await until('slow', () => true);
     expect(ended.state).toBe('cancelled');
     expect(ended.counts).toEqual({ cancelled: 1, waiting: 2 });
     const member = await project.assay('resume', 's-3', '--workers', '0');
     expect(member.stderr).toBe('');
     expect(member.code).toBe(0);
-    while ((await status('slow')).counts['running'] !== 1) await sleep(300);
+    await until('slow', ({ counts }) => counts['running'] === 1);
     expect((await project.assay('cancel', 's-3')).code).toBe(0);
   }, 200_000);
 });
 
 /** Attempts beyond one per item over all runs, and the different keys of the stages that members share. */
 async function attemptsOf(): Promise<{ repeated: number; shared: Record<string, number> }> {
-  const store = await openStore(`file://${project.folder}/data`, {});
+  const store = await project.openStore();
   const keys = new Map<string, Set<string>>();
   const items = new Set<string>();
   let attempts = 0;

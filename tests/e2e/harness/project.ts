@@ -7,6 +7,8 @@ import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
 import { packageRoot, programFile } from '../../../runtime/package-root.js';
+import { openStore } from '../../../storage/objects/open-store.js';
+import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import type { TestMinio } from '../../servers/minio.js';
 
 export interface CommandResult {
@@ -97,6 +99,11 @@ export class Project {
     const datasets = await this.json<{ name: string; table: string; digest: string }[]>('datasets');
     const pairs = datasets.map(({ name, digest }): [string, string] => [name, digest]);
     return Object.fromEntries(pairs.sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  /** The project's store, where it is a folder, opened by the test itself. */
+  openStore(): Promise<ObjectStore> {
+    return openStore(`file://${this.folder}/data`);
   }
 
   get env(): NodeJS.ProcessEnv {
