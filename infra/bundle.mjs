@@ -13,8 +13,8 @@ export const PROGRAMS = {
 /** Programs of tests that are started hundreds of times. */
 const OF_TESTS = { 'crash-child': 'tests/crash/child.js' };
 
-/** Packages of many small files that every command reads. All others stay packages. */
-const BUNDLED = ['zod', 'commander'];
+/** Packages of many small files, without native code, that most starts read. All others stay packages. */
+const BUNDLED = ['zod', 'commander', 'yaml', 'apache-arrow', 'flatbuffers', 'tslib', '@huggingface/tokenizers'];
 
 /** Workflow code as Temporal's sandbox takes it; made here, because it takes seconds and every worker needs it. */
 export const WORKFLOWS = 'workflows';
@@ -31,7 +31,8 @@ async function bundleEntries(dist, dir) {
   const { rolldown } = await import('rolldown');
   const entries = Object.entries({ ...PROGRAMS, ...OF_TESTS });
   const input = Object.fromEntries(entries.map(([name, file]) => [name, path.join(dist, file)]));
-  const bundle = await rolldown({ input, platform: 'node', external: isPackage, cwd: dist });
+  const plugins = [arrowBundled(dist)];
+  const bundle = await rolldown({ input, platform: 'node', external: isPackage, cwd: dist, plugins });
   const { output } = await bundle.write({ dir, format: 'esm', entryFileNames: '[name].js' });
   await bundle.close();
   return output.map(({ fileName }) => fileName);
@@ -45,6 +46,23 @@ async function bundleWorkflows(dist, dir) {
   const name = `${WORKFLOWS}.js`;
   await writeFile(path.join(dir, name), code);
   return name;
+}
+
+/** Puts apache-arrow's modules in the place of the package. @throws where nothing asks for the package any more */
+function arrowBundled(dist) {
+  const folder = path.join(dist, 'storage', 'arrow');
+  let asked = false;
+  return {
+    name: 'arrow-bundled',
+    resolveId(id, importer) {
+      if (id !== './package.js' || path.dirname(importer ?? '') !== folder) return null;
+      asked = true;
+      return path.join(folder, 'package-bundled.js');
+    },
+    buildEnd() {
+      if (!asked) throw new Error('Expected storage/arrow to import ./package.js, found nothing that does.');
+    },
+  };
 }
 
 function isPackage(id) {
