@@ -6,8 +6,9 @@ import { decodeModel, encodeModel, joinChunks } from '../../core/onnx/codec.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { attempt, MAX_MS, type Outcome } from '../hostile/attempt.js';
 import { hostileSource, makeMutant } from '../hostile/samples.js';
+import { FIXTURES } from '../harness/fixtures.js';
 
-const SOURCE = hostileSource(new URL('../fixtures', import.meta.url).pathname);
+const SOURCE = hostileSource(FIXTURES);
 const CASES = 1500;
 
 describe('a damaged ONNX file', () => {
