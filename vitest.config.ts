@@ -14,6 +14,7 @@ const KINDS: readonly Kind[] = [
   { name: 'property', seconds: 30, group: 0, files: 2 },
   { name: 'replay', seconds: 30, group: 0, files: 2 },
   { name: 'golden', seconds: 120, group: 1, files: 2 },
+  { name: 'hostile', seconds: 180, group: 1, files: 2 },
   { name: 'layers', seconds: 120, group: 1, files: 2 },
   { name: 'conformance', seconds: 120, group: 2, files: 1 },
   { name: 'crash', seconds: 600, group: 2, files: 1 },

@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../servers/package-root.js';
+import { packageRoot } from '../runtime/package-root.js';
 import { AssayError, InputError } from '../schemas/errors.js';
 import type { Bench, BenchRow } from './row.js';
 import { formatTable } from './table.js';

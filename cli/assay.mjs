@@ -6,7 +6,7 @@ import module from 'node:module';
 // Newer releases of Node keep what they compiled for the next start.
 module.enableCompileCache?.();
 
-const program = new URL('../dist/cli/main.js', import.meta.url);
+const program = new URL('../dist/programs/assay.js', import.meta.url);
 if (existsSync(program)) {
   await import(program.href);
 } else {

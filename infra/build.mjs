@@ -1,8 +1,10 @@
-// Compiles the sources into dist/, and nothing when dist/ is already made of them. Removes outputs whose source is gone.
+// Compiles the sources into dist/ and bundles the programs; nothing when dist/ is already made of them. Removes outputs whose
+// source is gone.
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { PROGRAMS, WORKFLOWS, bundlePrograms } from './bundle.mjs';
 import { withLock } from './lock.mjs';
 import { ROOT, SetupError, isMain, main, runCommand } from './processes.mjs';
 
@@ -14,17 +16,19 @@ const INFO = path.join(DIST, '.tsbuildinfo');
 export async function build() {
   const sources = await listSources();
   const stamp = await stampOf(sources);
-  const outputs = sources.map(outputOfSource);
-  const whole = outputs.every((file) => existsSync(file));
+  const compiled = sources.map(outputOfSource);
+  const programs = [...Object.keys(PROGRAMS), WORKFLOWS].map((name) => path.join(DIST, 'programs', `${name}.js`));
+  const whole = [...compiled, ...programs].every((file) => existsSync(file));
   if (whole && (await readFile(STAMP, 'utf8').catch(() => '')) === stamp) return false;
   await mkdir(DIST, { recursive: true });
   // The compiler believes its own record: where outputs are missing, the record has to go as well.
   if (!whole) await rm(INFO, { force: true });
   await rm(STAMP, { force: true });
-  await removeStale(new Set(outputs));
+  await removeStale(new Set(compiled));
   const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   const code = await runCommand(process.execPath, [tsc, '-p', 'tsconfig.build.json']);
   if (code !== 0) throw new SetupError('The sources do not compile; the errors stand above.');
+  await bundlePrograms(DIST);
   await writeFile(STAMP, stamp);
   return true;
 }
@@ -42,7 +46,7 @@ async function listSources() {
 
 async function stampOf(sources) {
   const hash = createHash('sha256');
-  for (const name of ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json', ...sources]) {
+  for (const name of ['tsconfig.json', 'tsconfig.build.json', 'package-lock.json', 'infra/bundle.mjs', ...sources]) {
     const info = await stat(path.join(ROOT, name));
     hash.update(`${name} ${info.size} ${info.mtimeMs}\n`);
   }
@@ -55,6 +59,7 @@ function outputOfSource(name) {
 
 async function removeStale(outputs) {
   for (const name of await readdir(DIST, { recursive: true })) {
+    if (name.startsWith('programs')) continue; // the bundler's
     const file = path.join(DIST, name);
     const output = file.replace(/\.map$/, '');
     if (output.endsWith('.js') && !outputs.has(output)) await rm(file, { force: true });

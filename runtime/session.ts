@@ -13,6 +13,9 @@ let loaded: Ort | null = null;
 /** ONNX Runtime, loaded when first needed: commands and children without tensors do not pay for its native library. */
 export function loadOrt(): Ort {
   if (loaded === null) {
+    // Its Linux builds would report sessions to their maker and keep a database of events in the user's cache folder.
+    // eslint-disable-next-line no-restricted-properties -- written for the library, which has no other switch; nothing is read from it
+    process.env['ORT_DISABLE_TELEMETRY'] ??= '1';
     loaded = require('onnxruntime-node') as Ort;
     // Its errors arrive as exceptions; what it prints besides would mix into the logs.
     loaded.env.logLevel = 'fatal';

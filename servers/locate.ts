@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { access, constants, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { ResourceError } from '../schemas/errors.js';
-import { packageRoot } from './package-root.js';
+import { packageRoot } from '../runtime/package-root.js';
 import { SERVER_PROGRAMS, type ServerName, type ServerProgram } from './programs.js';
 
 export interface LocateOptions {

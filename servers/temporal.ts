@@ -56,9 +56,11 @@ export async function startTemporalServer(options: TemporalServerOptions): Promi
 
 function serverArgs(dbFile: string, port: string, uiPort: string): string[] {
   const attributes = ATTRIBUTES.flatMap((name) => ['--search-attribute', `${name}=Keyword`]);
+  // One partition per task queue: of several, a lone worker asks one at a time, and a task in another waits a second or two.
   return [
     ...['server', 'start-dev', '--db-filename', dbFile, '--ip', '127.0.0.1'],
     ...['--port', port, '--ui-port', uiPort, '--log-level', 'warn', ...attributes],
+    ...['Read', 'Write'].flatMap((way) => ['--dynamic-config-value', `matching.numTaskqueue${way}Partitions=1`]),
   ];
 }
 

@@ -1,9 +1,7 @@
 // Task queues by role, one Temporal worker each in one process, over shared compute children; SIGTERM ends with the shards in hand.
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
-  bundleWorkflowCode,
   DefaultLogger,
   Runtime,
   Worker,
@@ -14,6 +12,7 @@ import type { Logger } from '../activities/dependencies.js';
 import { createActivities } from '../activities/create-activities.js';
 import { QUEUES } from '../schemas/orchestration.js';
 import { openHost } from '../pipeline/execute/host.js';
+import { programFile } from '../runtime/package-root.js';
 import { connectWorker } from './connect.js';
 import { createDependencies } from './dependencies.js';
 import type { WorkerOptions } from './environment.js';
@@ -83,15 +82,11 @@ async function createWorkers({ options, connection, activities }: WorkersInput):
   const lots = { ...base, maxConcurrentActivityTaskExecutions: slots };
   const workers: Worker[] = [];
   if (roles.includes('orchestrate')) {
-    const workflowBundle = await bundleWorkflowCode({
-      workflowsPath: fileURLToPath(new URL('../workflows/index.js', import.meta.url)),
-      logger: new DefaultLogger('ERROR'),
-    });
     workers.push(
       await Worker.create({
         ...base,
         taskQueue: QUEUES.orchestrate,
-        workflowBundle,
+        workflowBundle: { codePath: programFile('workflows') },
         maxConcurrentActivityTaskExecutions: 4,
         maxCachedWorkflows: 50,
       }),

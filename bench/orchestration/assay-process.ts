@@ -1,7 +1,7 @@
 // The real command line as a process, as a user starts it.
 import { spawn } from 'node:child_process';
 import path from 'node:path';
-import { packageRoot } from '../../servers/package-root.js';
+import { packageRoot } from '../../runtime/package-root.js';
 
 export interface CommandOptions {
   readonly cwd: string;

@@ -2,7 +2,7 @@
 // `resume` finds in a store after a long run. Records only: the data objects that they name are not there, and nobody asks.
 import path from 'node:path';
 import { sha256Hex } from '../../core/identity/digest.js';
-import { packageRoot } from '../../servers/package-root.js';
+import { packageRoot } from '../../runtime/package-root.js';
 import type { Split } from '../../schemas/stages.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
 import { runFile } from '../../schemas/run-file.js';

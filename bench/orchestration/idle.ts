@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Client, Connection } from '@temporalio/client';
-import { packageRoot } from '../../servers/package-root.js';
+import { packageRoot } from '../../runtime/package-root.js';
 import { WORKFLOWS } from '../../schemas/orchestration.js';
 import { meets, type BenchRow } from '../row.js';
 import { runAssay } from './assay-process.js';

@@ -4,7 +4,7 @@ import { execFile, fork } from 'node:child_process';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { packageRoot } from '../../servers/package-root.js';
+import { packageRoot } from '../../runtime/package-root.js';
 import { meets, type BenchRow } from '../row.js';
 import { BATCH, CONTEXT, THREADS, measure, median, type Measured } from './measure.js';
 

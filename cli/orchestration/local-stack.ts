@@ -4,8 +4,8 @@ import { spawn } from 'node:child_process';
 import { mkdir, open, readdir } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { programFile } from '../../runtime/package-root.js';
 import { startMinioServer } from '../../servers/minio.js';
 import {
   endProcess,
@@ -113,7 +113,7 @@ export async function startWorker(launch: WorkerLaunch): Promise<StackProcess> {
   const options = { ...rest, folder: path.join(assayFolder(folder), 'worker') };
   const logFile = path.join(logs, `worker-${Date.now()}-${process.pid}-${Math.floor(performance.now() * 1000)}.log`);
   const log = await open(logFile, 'a');
-  const child = spawn(process.execPath, [workerMain(), JSON.stringify(options)], {
+  const child = spawn(process.execPath, [programFile('worker'), JSON.stringify(options)], {
     stdio: ['ignore', log.fd, log.fd],
     detached: true,
   });
@@ -202,8 +202,4 @@ export async function endStack(folder: string): Promise<StackProcess[]> {
 /** Compute slots of this machine for sessions of `threads` threads. */
 export function machineSlots(threads = 1): number {
   return Math.max(1, Math.floor(os.availableParallelism() / threads));
-}
-
-export function workerMain(): string {
-  return fileURLToPath(new URL('../../workers/main.js', import.meta.url));
 }

@@ -7,19 +7,12 @@ import { EXIT } from '../../schemas/exit.js';
 import { QUEUES } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import { resolveAutoProvider } from '../../runtime/devices.js';
+import { programFile } from '../../runtime/package-root.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
 import { findLocalConfig, writeLocalConfig, type LocalConfig } from '../local-config.js';
-import {
-  endStack,
-  ensureMinio,
-  ensureTemporal,
-  listStack,
-  machineSlots,
-  startWorker,
-  workerMain,
-} from './local-stack.js';
+import { endStack, ensureMinio, ensureTemporal, listStack, machineSlots, startWorker } from './local-stack.js';
 import type { UpOptions, WorkerOptions } from './requests.js';
 import { temporalAddress } from './temporal-client.js';
 
@@ -155,7 +148,7 @@ export async function worker(options: WorkerOptions, context: CommandContext): P
     ...(options.folder === undefined ? {} : { folder: path.resolve(context.io.cwd, options.folder) }),
     ...(context.environment.logLevel === 'debug' ? { logLevel: 'debug' } : {}),
   };
-  const child = spawn(process.execPath, [workerMain(), JSON.stringify(settings)], {
+  const child = spawn(process.execPath, [programFile('worker'), JSON.stringify(settings)], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   context.io.signal.addEventListener('abort', () => child.kill('SIGTERM'));

@@ -2,10 +2,10 @@
 // that work without Temporal. Leftovers of processes that died are cleared away when the next one begins.
 import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ChildPool } from '../../runtime/child/child-pool.js';
 import { endOrphans } from '../../runtime/child/orphans.js';
 import { processStart } from '../../runtime/child/process-identity.js';
+import { packageRoot, programFile } from '../../runtime/package-root.js';
 import { openLocalCache, type LocalCache } from '../../storage/cache/local-cache.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 
@@ -40,7 +40,7 @@ export async function openHost({ folder, slots, memoryBytes, cacheBytes, environ
   const endedOrphans = await endOrphans(records);
   const spoolRoot = await makeSpool(path.join(folder, 'spool'));
   const children = new ChildPool({
-    entry: fileURLToPath(new URL('../../stages/child-main.js', import.meta.url)),
+    entry: programFile('child'),
     env: { ...environment, GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' },
     memoryLimitBytes: memoryBytes,
     recordFolder: records,
@@ -75,10 +75,6 @@ async function makeSpool(root: string): Promise<string> {
 }
 
 async function ownVersion(): Promise<string> {
-  // dist/ repeats the layout of the sources, one folder below package.json.
-  for (const up of ['../../package.json', '../../../package.json']) {
-    const text = await readFile(new URL(up, import.meta.url), 'utf8').catch(() => null);
-    if (text !== null) return (JSON.parse(text) as { version: string }).version;
-  }
-  return 'unknown';
+  const text = await readFile(path.join(packageRoot(), 'package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
 }

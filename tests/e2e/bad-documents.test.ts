@@ -2,32 +2,17 @@
 import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
-import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
-import { createProject, type CommandResult, type Project } from './harness/project.js';
-import { startTestWorker, type TestWorker } from './harness/worker.js';
+import type { CommandResult, Project } from './harness/project.js';
+import { useScene } from './harness/scene.js';
 
-let temporal: TestTemporal;
-let host: Project;
-let worker: TestWorker;
+const scene = useScene();
 let project: Project;
 
 beforeAll(async () => {
-  temporal = await startTestTemporal();
-  host = await createProject({ address: temporal.address, chapters: 1 });
-  worker = await startTestWorker(host, { address: temporal.address, slots: 1 });
+  await scene.worker(await scene.project({ chapters: 1 }));
 }, 120_000);
-
-afterAll(async () => {
-  await worker.stop();
-  await host.remove();
-  await temporal.stop();
-});
-
-afterEach(async () => {
-  await project.remove();
-});
 
 const line = (id: string, text: string): string => `${JSON.stringify({ id, text, split: 'fit' })}\n`;
 
@@ -39,8 +24,7 @@ async function withParts(
   parts: Readonly<Record<string, string | Uint8Array>>,
   corpus: Record<string, unknown> = {},
 ): Promise<void> {
-  project = await createProject({
-    address: temporal.address,
+  project = await scene.project({
     chapters: 1,
     run: { corpus: { sources: Object.keys(parts), ...corpus }, saes: [] },
   });

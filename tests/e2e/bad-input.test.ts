@@ -9,7 +9,7 @@ import { parse, stringify } from 'yaml';
 import { decodeModel, encodeModel, joinChunks } from '../../core/onnx/codec.js';
 import { graphOf } from '../../core/onnx/cut.js';
 import type { ModelProto } from '../../core/onnx/proto.js';
-import { packageRoot } from '../../servers/package-root.js';
+import { packageRoot } from '../../runtime/package-root.js';
 import { createProject, runOf, type Project } from './harness/project.js';
 
 const TINY = path.join(packageRoot(), 'tests', 'fixtures', 'tiny-lm');

@@ -3,7 +3,7 @@ import { readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startTestMinio, type TestMinio } from '../servers/minio.js';
-import { createProject, type CommandResult, type Project } from './harness/project.js';
+import { createProject, onMinio, type CommandResult, type Project } from './harness/project.js';
 
 let project: Project;
 
@@ -67,17 +67,13 @@ describe('a bucket as store', () => {
   }
 
   async function withStore({ bucket, endpoint, secret }: Wrong): Promise<void> {
-    project = await createProject({
-      chapters: 2,
-      store: {
-        url: `s3://${bucket ?? minio.bucket}/bad`,
-        options: { endpoint: endpoint ?? minio.endpoint, region: 'us-east-1', pathStyle: true },
-      },
-      env: {
-        AWS_ACCESS_KEY_ID: minio.user,
-        AWS_SECRET_ACCESS_KEY: secret ?? minio.password,
-      },
-    });
+    const wrong = {
+      user: minio.user,
+      bucket: bucket ?? minio.bucket,
+      endpoint: endpoint ?? minio.endpoint,
+      password: secret ?? minio.password,
+    };
+    project = await createProject({ chapters: 2, ...onMinio(wrong, 'bad') });
   }
 
   it('that nobody serves is refused with exit code 3, operation, key and endpoint', async () => {

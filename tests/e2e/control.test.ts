@@ -3,59 +3,27 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { PROGRESS_QUERY } from '../../schemas/orchestration.js';
-import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
-import { createProject, type CommandResult, type Project, type ProjectOptions } from './harness/project.js';
+import type { Project, ProjectOptions } from './harness/project.js';
+import { succeeded, useScene } from './harness/scene.js';
 import { ENDED, progressOf, untilStatus, type Status } from './harness/watch.js';
-import { startTestWorker, type TestWorker } from './harness/worker.js';
+import type { TestWorker } from './harness/worker.js';
 
 const CHAPTERS = 120;
 /** A pause reaches work in hand with the answer to a heartbeat, every 3 s; then the shard in hand finishes. */
 const SETTLE_MS = 6000;
 
-let temporal: TestTemporal;
+const scene = useScene({ until: 'test' });
 let undisturbed: Record<string, string>;
-const workers: TestWorker[] = [];
-const projects: Project[] = [];
 
-async function project(options: ProjectOptions = {}): Promise<Project> {
-  const made = await createProject({ chapters: CHAPTERS, address: temporal.address, ...options });
-  projects.push(made);
-  return made;
-}
-
-async function worker(of: Project): Promise<TestWorker> {
-  const started = await startTestWorker(of, { address: temporal.address });
-  workers.push(started);
-  return started;
-}
-
-async function clear(): Promise<void> {
-  await Promise.all(workers.splice(0).map((one) => one.stop('SIGKILL')));
-  await Promise.all(projects.splice(0).map((one) => one.remove()));
-}
+const project = (options: ProjectOptions = {}): Promise<Project> => scene.project({ chapters: CHAPTERS, ...options });
+const worker = (of: Project): Promise<TestWorker> => scene.worker(of);
 
 beforeAll(async () => {
-  temporal = await startTestTemporal();
-  const calm = await project();
-  await worker(calm);
-  const result = await calm.assay('run', 'run.yaml', '--follow');
-  if (result.code !== 0) throw new Error(result.stderr + result.stdout);
-  undisturbed = await calm.digests();
-  await clear();
+  undisturbed = await (await scene.finished({ chapters: CHAPTERS })).digests();
+  await scene.clear();
 }, 180_000);
-
-afterEach(clear);
-
-afterAll(async () => {
-  await clear();
-  await temporal.stop();
-});
-
-function started({ code, stdout, stderr }: CommandResult): void {
-  if (code !== 0) throw new Error(stderr + stdout);
-}
 
 /** Starts the run and waits until a stage has done something and not everything. */
 async function startInto(of: Project, stage: 'activations' | 'encode'): Promise<{ workflow: string }> {
@@ -80,8 +48,8 @@ describe('pause, set and unpause', () => {
     expect(done).toBeLessThan(planned);
     expect(before.reason).toBe('paused by a user');
 
-    started(await paused.assay('set', 'small', '--window', '1', '--tolerance', '0.5'));
-    const connection = await Connection.connect({ address: temporal.address });
+    succeeded(await paused.assay('set', 'small', '--window', '1', '--tolerance', '0.5'));
+    const connection = await Connection.connect({ address: scene.temporal.address });
     const handle = new Client({ connection }).workflow.getHandle(workflow);
     expect(await handle.query(PROGRESS_QUERY)).toMatchObject({
       ...{ paused: true, window: 1, tolerance: 0.5, stage: 'activations' },
@@ -96,7 +64,7 @@ describe('pause, set and unpause', () => {
     await sleep(4000);
     expect(counts(await untilStatus(paused, () => true))).toEqual(counts(before));
 
-    started(await paused.assay('unpause', 'small'));
+    succeeded(await paused.assay('unpause', 'small'));
     const end = await untilStatus(paused, ({ state }) => ENDED.includes(state));
     expect(end.state).toBe('completed');
     expect(await paused.digests()).toEqual(undisturbed);
@@ -165,7 +133,7 @@ describe('SIGTERM of a worker', () => {
 describe('run', () => {
   it('refuses a changed file under the name of an active run', async () => {
     const changed = await project();
-    started(await changed.assay('run', 'run.yaml', '--workers', '0'));
+    succeeded(await changed.assay('run', 'run.yaml', '--workers', '0'));
     const file = path.join(changed.folder, 'run.yaml');
     const text = await readFile(file, 'utf8');
     await writeFile(file, text.replace('topExamples: 8', 'topExamples: 4'));

@@ -1,23 +1,17 @@
 // A run is a graph of steps: encoding begins while another dictionary is trained; the bytes are those of the stages one after the
 // other, and killing a worker while steps go side by side changes none of them. Runs of the release before go on as they were.
 import { Client, Connection } from '@temporalio/client';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { runWorkflowId } from '../../cli/orchestration/control.js';
 import type { RunInput } from '../../schemas/messages.js';
 import { LIMITS, QUEUES, WORKFLOWS } from '../../schemas/orchestration.js';
-import { openStore } from '../../storage/objects/open-store.js';
-import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
 import type { RunEvent } from '../../schemas/records.js';
 import { eventsOf, untilEvent } from './harness/events.js';
-import { createProject, type ProjectOptions } from './harness/project.js';
+import type { ProjectOptions } from './harness/project.js';
+import { useScene } from './harness/scene.js';
 import { untilStatus } from './harness/watch.js';
-import { startTestWorker } from './harness/worker.js';
 
-let temporal: TestTemporal;
-beforeAll(async () => {
-  temporal = await startTestTemporal();
-}, 120_000);
-afterAll(() => temporal.stop());
+const scene = useScene({ until: 'test' });
 
 const SITES = ['blocks.1.hook_resid_post', 'blocks.2.hook_resid_post'] as const;
 const sae = { features: 256, batchRows: 512, lr: 0.001 };
@@ -39,18 +33,9 @@ describe('two sites with four dictionaries', () => {
   let digests: Record<string, string>;
   let events: readonly RunEvent[];
   beforeAll(async () => {
-    const project = await createProject({ address: temporal.address, run: GRAPH });
-    const worker = await startTestWorker(project, { address: temporal.address, slots: 2 });
-    try {
-      const { code, stderr } = await project.assay('run', 'run.yaml', '--follow');
-      expect(stderr).not.toContain('failed');
-      expect(code).toBe(0);
-      digests = await project.digests();
-      events = await eventsOf(project);
-    } finally {
-      await worker.stop();
-      await project.remove();
-    }
+    const project = await scene.finished({ run: GRAPH }, { slots: 2 });
+    digests = await project.digests();
+    events = await eventsOf(project);
   }, 300_000);
 
   it('are steps of their own: encoding begins while another dictionary is trained', () => {
@@ -61,15 +46,15 @@ describe('two sites with four dictionaries', () => {
   });
 
   it('publish the bytes that the stages one after the other publish', async () => {
-    const project = await createProject({ address: temporal.address, run: GRAPH });
-    const worker = await startTestWorker(project, { address: temporal.address, slots: 2 });
-    const connection = await Connection.connect({ address: temporal.address });
+    const project = await scene.project({ run: GRAPH });
+    await scene.worker(project, { slots: 2 });
+    const connection = await Connection.connect({ address: scene.temporal.address });
     const client = new Client({ connection });
     try {
       // Stores the revision; then its workflow is started as the release before started it.
       const planned = await project.assay('run', 'run.yaml');
       expect(planned.code).toBe(0);
-      const store = await openStore(`file://${project.folder}/data`, {});
+      const store = await project.openStore();
       const workflowId = runWorkflowId(store.storeId, 'small');
       await project.assay('cancel', 'small');
       const input: RunInput = {
@@ -84,27 +69,20 @@ describe('two sites with four dictionaries', () => {
       await store.close();
     } finally {
       await connection.close();
-      await worker.stop();
-      await project.remove();
     }
   }, 300_000);
 
   it('lose no byte when a worker is killed while steps go side by side', async () => {
-    const project = await createProject({ address: temporal.address, run: GRAPH });
-    const workers = [await startTestWorker(project, { address: temporal.address, slots: 2 })];
-    try {
-      expect((await project.assay('run', 'run.yaml', '--workers', '0')).code).toBe(0);
-      for (const step of ['encode@a', 'index@a']) {
-        await untilEvent(project, 'stage-started', { step });
-        await workers.at(-1)?.stop('SIGKILL');
-        workers.push(await startTestWorker(project, { address: temporal.address, slots: 2 }));
-      }
-      const { state } = await untilStatus(project, ({ state: now }) => now !== 'running', { seconds: 400 });
-      expect(state).toBe('completed');
-      expect(await project.digests()).toEqual(digests);
-    } finally {
-      await Promise.all(workers.map((worker) => worker.stop('SIGKILL')));
-      await project.remove();
+    const project = await scene.project({ run: GRAPH });
+    let worker = await scene.worker(project, { slots: 2 });
+    expect((await project.assay('run', 'run.yaml', '--workers', '0')).code).toBe(0);
+    for (const step of ['encode@a', 'index@a']) {
+      await untilEvent(project, 'stage-started', { step });
+      await worker.stop('SIGKILL');
+      worker = await scene.worker(project, { slots: 2 });
     }
+    const { state } = await untilStatus(project, ({ state: now }) => now !== 'running', { seconds: 400 });
+    expect(state).toBe('completed');
+    expect(await project.digests()).toEqual(digests);
   }, 600_000);
 });

@@ -1,23 +1,16 @@
 // SIGKILL of worker, compute child, Temporal and MinIO in every stage: the same digests afterwards, and no more repeated than was in hand.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { KeyedRandom } from '../../core/tensor/random.js';
-import { startTestMinio, type TestMinio } from '../servers/minio.js';
-import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
 import { RUN_STAGES, runWithKills, VICTIMS, type Kill } from './harness/kill-run.js';
-import type { ProjectOptions } from './harness/project.js';
+import { onMinio } from './harness/project.js';
+import { useScene } from './harness/scene.js';
 
-let temporal: TestTemporal;
-let minio: TestMinio;
+const scene = useScene({ minio: true });
 let undisturbed: Record<string, string>;
 
 beforeAll(async () => {
-  [temporal, minio] = await Promise.all([startTestTemporal(), startTestMinio()]);
-  undisturbed = (await runWithKills([], { temporal, minio: null })).digests;
+  undisturbed = (await runWithKills([], { temporal: scene.temporal, minio: null })).digests;
 }, 300_000);
-
-afterAll(async () => {
-  await Promise.all([temporal.stop(), minio.stop()]);
-});
 
 /** Shards that one worker of two slots has in hand at most. */
 const IN_HAND = 2 * 2;
@@ -36,17 +29,12 @@ describe.each(VICTIMS)('killing %s', (victim) => {
         stage,
         delayMs: random.nextInt(stage === 'activations' ? 2500 : 900),
       }));
-      const options: ProjectOptions =
-        victim === 'minio'
-          ? {
-              store: {
-                url: `s3://${minio.bucket}/${stages.join('-')}`,
-                options: { endpoint: minio.endpoint, region: 'us-east-1', pathStyle: true },
-              },
-              env: { AWS_ACCESS_KEY_ID: minio.user, AWS_SECRET_ACCESS_KEY: minio.password },
-            }
-          : {};
-      const outcome = await runWithKills(kills, { temporal, minio }, options);
+      const { temporal, minio } = scene;
+      const outcome = await runWithKills(
+        kills,
+        { temporal, minio },
+        victim === 'minio' ? onMinio(minio, stages.join('-')) : {},
+      );
       // A kill that comes too late proves nothing: at least one of the three must strike.
       expect(outcome.happened.join('\n')).toContain(': killed');
       expect(outcome.digests).toEqual(undisturbed);

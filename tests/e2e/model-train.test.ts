@@ -7,7 +7,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { packageRoot } from '../../servers/package-root.js';
+import { packageRoot } from '../../runtime/package-root.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
 import { killIfSame } from '../../runtime/child/process-identity.js';

@@ -2,18 +2,15 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse, stringify } from 'yaml';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { halfToFloat } from '../../core/tensor/half.js';
-import { openStore } from '../../storage/objects/open-store.js';
 import { latestSnapshot, readSnapshotCommits } from '../../storage/records/snapshots.js';
 import { readTable } from '../../storage/tables/read.js';
-import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
-import { createProject, type Project } from './harness/project.js';
-import { startTestWorker, type TestWorker } from './harness/worker.js';
+import type { Project } from './harness/project.js';
+import { useScene } from './harness/scene.js';
 
-let temporal: TestTemporal;
+const scene = useScene();
 let project: Project;
-let worker: TestWorker;
 
 interface TopDocument {
   readonly n: number;
@@ -28,16 +25,9 @@ interface TopDocument {
 }
 
 beforeAll(async () => {
-  temporal = await startTestTemporal();
-  project = await createProject({ address: temporal.address });
-  worker = await startTestWorker(project, { address: temporal.address, slots: 2 });
+  project = await scene.project();
+  await scene.worker(project, { slots: 2 });
 }, 120_000);
-
-afterAll(async () => {
-  await worker.stop();
-  await project.remove();
-  await temporal.stop();
-});
 
 describe('a run from text to features', () => {
   it('completes and publishes every dataset', async () => {
@@ -162,8 +152,8 @@ describe('a run from text to features', () => {
 type Posting = readonly [doc: number, pos: number, value: number];
 
 /** All postings by feature, straight from the token-major table. */
-async function scanActs({ folder }: Project): Promise<Map<number, Posting[]>> {
-  const store = await openStore(`file://${folder}/data`);
+async function scanActs(project: Project): Promise<Map<number, Posting[]>> {
+  const store = await project.openStore();
   const snapshot = await latestSnapshot(store, 'small/sae/acts');
   if (!snapshot) throw new Error('no snapshot of acts');
   const byFeature = new Map<number, Posting[]>();

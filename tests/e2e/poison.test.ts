@@ -2,12 +2,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parse, stringify } from 'yaml';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { deadlyShard, rareTokens, writePoisonedModel, type RareToken } from './harness/poison.js';
-import { createProject, type Project, type ProjectOptions } from './harness/project.js';
+import type { Project } from './harness/project.js';
+import { useScene } from './harness/scene.js';
 import { untilStatus } from './harness/watch.js';
-import { startTestWorker, type TestWorker } from './harness/worker.js';
 
 const SITE = 'blocks.2.hook_resid_post';
 
@@ -22,51 +21,21 @@ interface Quarantine {
   }[];
 }
 
-let temporal: TestTemporal;
+const scene = useScene({ until: 'test' });
 let undisturbed: Record<string, string>;
 /** The same in every project, because the corpus is. */
 let rare: RareToken[];
-const workers: TestWorker[] = [];
-const projects: Project[] = [];
-
-async function project(options: ProjectOptions = {}): Promise<Project> {
-  const made = await createProject({ address: temporal.address, ...options });
-  projects.push(made);
-  return made;
-}
-
-async function worker(of: Project, env: Record<string, string> = {}): Promise<TestWorker> {
-  const started = await startTestWorker(of, { address: temporal.address, env });
-  workers.push(started);
-  return started;
-}
-
-async function clear(): Promise<void> {
-  await Promise.all(workers.splice(0).map((one) => one.stop('SIGKILL')));
-  await Promise.all(projects.splice(0).map((one) => one.remove()));
-}
 
 beforeAll(async () => {
-  temporal = await startTestTemporal();
-  const calm = await project();
-  await worker(calm);
-  const result = await calm.assay('run', 'run.yaml', '--follow');
-  if (result.code !== 0) throw new Error(result.stderr + result.stdout);
+  const calm = await scene.finished();
   undisturbed = await calm.digests();
   rare = await rareTokens(calm, 2);
-  await clear();
+  await scene.clear();
 }, 180_000);
-
-afterEach(clear);
-
-afterAll(async () => {
-  await clear();
-  await temporal.stop();
-});
 
 /** A project whose model gives NaN for one token in each of two shards. */
 async function poisoned(quarantinedShards: number): Promise<Project> {
-  const made = await project({ run: { tolerance: { quarantinedShards } } });
+  const made = await scene.project({ run: { tolerance: { quarantinedShards } } });
   const onnx = await writePoisonedModel(
     made,
     rare.map(({ token }) => token),
@@ -82,7 +51,7 @@ const names = (list: readonly { readonly shard: string }[]): string[] => list.ma
 describe('NaN in the activations of two shards', () => {
   it('costs those two within the tolerance: exit 0, a warning, and the place of each', async () => {
     const within = await poisoned(0.5);
-    await worker(within);
+    await scene.worker(within);
     const result = await within.assay('run', 'run.yaml', '--follow');
     expect(result.code).toBe(0);
     expect(result.stdout).toContain('Warning: 2 shards are quarantined');
@@ -104,7 +73,7 @@ describe('NaN in the activations of two shards', () => {
 
   it('pauses a run without tolerance, and unpause lets it complete', async () => {
     const strict = await poisoned(0);
-    await worker(strict);
+    await scene.worker(strict);
     const result = await strict.assay('run', 'run.yaml', '--follow');
     expect(result.code).toBe(1);
     expect(result.stdout + result.stderr).toMatch(
@@ -133,9 +102,9 @@ describe('NaN in the activations of two shards', () => {
 
 describe('a child that always dies on one shard', () => {
   it('costs that shard after two deaths; resume --mode errored brings it back', async () => {
-    const deadly = await project({ run: { tolerance: { quarantinedShards: 0.5 } } });
+    const deadly = await scene.project({ run: { tolerance: { quarantinedShards: 0.5 } } });
     const shard = rare[0]?.shard ?? '';
-    const ill = await worker(deadly, await deadlyShard(deadly, { stage: 'activations', shard }));
+    const ill = await scene.worker(deadly, { env: await deadlyShard(deadly, { stage: 'activations', shard }) });
     const result = await deadly.assay('run', 'run.yaml', '--follow');
     expect(result.code).toBe(0);
     expect(result.stdout).toContain('Warning: 1 shards are quarantined');
@@ -146,7 +115,7 @@ describe('a child that always dies on one shard', () => {
     expect(await deadly.digests()).not.toEqual(undisturbed);
 
     expect(await ill.stop()).toBe(0);
-    await worker(deadly);
+    await scene.worker(deadly);
     const nothing = await deadly.assay('resume', 'small');
     expect(nothing.stdout).toContain('nothing to resume');
     expect(nothing.stdout).toContain('--mode errored');

@@ -1,10 +1,9 @@
 // Runs that start by the clock: named by the scheduled time, in the schedule's zone, made up for days that have passed, done once.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
-import { createProject, type Project } from './harness/project.js';
+import { beforeAll, describe, expect, it } from 'vitest';
+import type { Project } from './harness/project.js';
+import { useScene } from './harness/scene.js';
 import { untilStatus } from './harness/watch.js';
-import { startTestWorker, type TestWorker } from './harness/worker.js';
 
 /** Midnight UTC in winter is 19:00 of the day before in New York: names by UTC would be a day late. */
 const ZONE = 'America/New_York';
@@ -20,25 +19,13 @@ interface Schedule {
   readonly recent: { readonly scheduledMs: number; readonly workflow: string }[];
 }
 
-let temporal: TestTemporal;
+const scene = useScene();
 let project: Project;
-let worker: TestWorker;
 
 beforeAll(async () => {
-  temporal = await startTestTemporal();
-  project = await createProject({
-    address: temporal.address,
-    chapters: 12,
-    run: { name: 'nightly-{{date}}', saes: [] },
-  });
-  worker = await startTestWorker(project, { address: temporal.address });
+  project = await scene.project({ chapters: 12, run: { name: 'nightly-{{date}}', saes: [] } });
+  await scene.worker(project);
 }, 120_000);
-
-afterAll(async () => {
-  await worker.stop();
-  await project.remove();
-  await temporal.stop();
-});
 
 const show = (): Promise<Schedule> => project.json<Schedule>('schedule', 'show', 'nightly');
 
@@ -49,9 +36,8 @@ async function runNames(): Promise<string[]> {
 
 describe('assay schedule', () => {
   it('refuses a run file whose name would be the same each night', async () => {
-    const plain = await createProject({ address: temporal.address, chapters: 2 });
+    const plain = await scene.project({ chapters: 2 });
     const result = await plain.assay(...CREATE);
-    await plain.remove();
     expect(result.code).toBe(2);
     expect(result.stderr).toContain('{{date}}');
   });

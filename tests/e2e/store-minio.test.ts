@@ -1,37 +1,23 @@
 // The conformance suite, and what only a real server shows, against MinIO on a free port of 127.0.0.1.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type MinioServer, startMinioServer } from '../../servers/minio.js';
 import { InputError, ResourceError, TransientError } from '../../schemas/errors.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { storeConformance } from '../conformance/store-conformance.js';
+import { startTestMinio, useCredentials, type TestMinio } from '../servers/minio.js';
 
-const credentials = { user: 'assay-test', password: 'assay-test-secret' };
-let folder = '';
-let server: MinioServer | null = null;
+let minio: TestMinio;
 
-async function open(url = 's3://conformance/some/prefix'): Promise<ObjectStore> {
-  return openStore(url, { storeOptions: { endpoint: server?.endpoint, region: 'us-east-1' } });
+async function open(url = `s3://${minio.bucket}/some/prefix`): Promise<ObjectStore> {
+  return openStore(url, { storeOptions: { endpoint: minio.endpoint, region: 'us-east-1' } });
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-minio-'));
-  server = await startMinioServer({
-    folder: join(folder, 'data'),
-    bucket: 'conformance',
-    ...credentials,
-  });
-  process.env['AWS_ACCESS_KEY_ID'] = credentials.user;
-  process.env['AWS_SECRET_ACCESS_KEY'] = credentials.password;
+  minio = await startTestMinio();
+  useCredentials(minio);
 }, 90_000);
 
-afterAll(async () => {
-  await server?.stop();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => minio.stop());
 
 storeConformance({
   name: 's3 (MinIO)',
@@ -42,8 +28,8 @@ storeConformance({
 
 describe('MinIO', () => {
   it('keeps two prefixes of one bucket apart', async () => {
-    const one = await open('s3://conformance/one');
-    const two = await open('s3://conformance/two');
+    const one = await open(`s3://${minio.bucket}/one`);
+    const two = await open(`s3://${minio.bucket}/two`);
     await one.putIfAbsent('a', new Uint8Array([1]));
     expect(await two.get('a')).toBeNull();
     expect(one.storeId).not.toBe(two.storeId);
@@ -63,7 +49,7 @@ describe('MinIO', () => {
       await expect(failure).rejects.toThrow(ResourceError);
       await expect(failure).rejects.toThrow(/SignatureDoesNotMatch.*read.*a\/b.*credentials/s);
     } finally {
-      process.env['AWS_SECRET_ACCESS_KEY'] = credentials.password;
+      process.env['AWS_SECRET_ACCESS_KEY'] = minio.password;
     }
   });
 

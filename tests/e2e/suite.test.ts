@@ -2,16 +2,15 @@
 // so; what they share is computed once; the suite is paused, resumed, shown and forgotten as a whole.
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { attemptRecord } from '../../schemas/records.js';
-import { openStore } from '../../storage/objects/open-store.js';
 import { listAttempts, listRuns } from '../../storage/records/runs.js';
-import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
-import { createProject, runOf, type Project } from './harness/project.js';
+import { runOf, type Project } from './harness/project.js';
+import { useScene } from './harness/scene.js';
+import { ENDED, untilSuite, type SuiteStatus } from './harness/watch.js';
 import { DICTIONARY, trainedModel } from './harness/trained.js';
-import { startTestWorker, type TestWorker } from './harness/worker.js';
+import type { TestWorker } from './harness/worker.js';
 
 /** Items that a worker of two slots has in hand at most. */
 const IN_HAND = 4;
@@ -21,60 +20,45 @@ const RATES = Array.from({ length: 11 }, (_, i) => (i + 10) / 4000);
 /** A learning rate that no model survives. */
 const POISON = 100_000_000_000_000;
 
-interface SuiteStatus {
-  readonly state: string;
-  readonly counts: Readonly<Record<string, number>>;
-  readonly members: readonly { readonly run: string; readonly state: string; readonly reason: string | null }[];
-}
-
-let temporal: TestTemporal;
+const scene = useScene();
 let project: Project;
-const workers: TestWorker[] = [];
-const work = async (): Promise<void> => {
-  workers.push(await startTestWorker(project, { address: temporal.address, slots: 2 }));
-};
+let worker: TestWorker;
 
 beforeAll(async () => {
-  temporal = await startTestTemporal();
-  project = await createProject({ address: temporal.address, chapters: 30 });
-  await work();
+  project = await scene.project({ chapters: 30 });
+  worker = await scene.worker(project, { slots: 2 });
 }, 120_000);
 
-afterAll(async () => {
-  await Promise.all(workers.map((worker) => worker.stop('SIGKILL')));
-  await temporal.stop();
-  await project.remove();
-});
+interface SuiteFile {
+  readonly name: string;
+  readonly model: Record<string, unknown>;
+  readonly matrix: Readonly<Record<string, readonly number[]>>;
+  readonly parallel: number;
+}
 
-const status = (suite: string): Promise<SuiteStatus> => project.json<SuiteStatus>('status', suite);
+/** Writes the file of a suite whose members train a model and extract one site of it. */
+async function writeSuite(suite: string, { name, model, ...members }: SuiteFile): Promise<void> {
+  const activations = { hooks: [DICTIONARY.hook], batchTokens: 2048 };
+  const file = { ...runOf({ run: { name, model, activations, saes: [] } }), ...members };
+  await writeFile(path.join(project.folder, `${suite}.yaml`), stringify(file));
+}
+
+const until = (suite: string, test: (status: SuiteStatus) => boolean, seconds = 60): Promise<SuiteStatus> =>
+  untilSuite(project, test, { suite, seconds });
 
 describe('a suite', () => {
   it('of twelve models with a poisoned one and two kills completes eleven, computes what they share once, and says so', async () => {
-    await writeFile(
-      path.join(project.folder, 'twelve.yaml'),
-      stringify({
-        ...runOf({
-          run: {
-            name: 'm-{{lr}}',
-            model: trainedModel(20, { lr: '{{lr}}' }),
-            activations: { hooks: [DICTIONARY.hook], batchTokens: 2048 },
-            saes: [],
-          },
-        }),
-        ...{ matrix: { lr: [...RATES, POISON] }, parallel: 3 },
-      }),
-    );
+    await writeSuite('twelve', {
+      ...{ name: 'm-{{lr}}', model: trainedModel(20, { lr: '{{lr}}' }) },
+      ...{ matrix: { lr: [...RATES, POISON] }, parallel: 3 },
+    });
     expect((await project.assay('run', 'twelve.yaml', '--workers', '0')).code).toBe(0);
     for (let kill = 1; kill <= KILLS; kill++) {
-      while (((await status('twelve')).counts['completed'] ?? 0) < kill) await sleep(300);
-      await workers.at(-1)?.stop('SIGKILL');
-      await work();
+      await until('twelve', ({ counts }) => (counts['completed'] ?? 0) >= kill);
+      await worker.stop('SIGKILL');
+      worker = await scene.worker(project, { slots: 2 });
     }
-    let last = await status('twelve');
-    while (last.state === 'running' || last.state === 'unknown') {
-      await sleep(500);
-      last = await status('twelve');
-    }
+    const last = await until('twelve', ({ state }) => ENDED.includes(state), 300);
     expect(last.state).toBe('failed');
     expect(last.counts).toEqual({ completed: 11, failed: 1 });
     const bad = last.members.filter(({ state }) => state === 'failed');
@@ -97,41 +81,31 @@ describe('a suite', () => {
   }, 200_000);
 
   it('gives out no run while it is paused, ends its runs when it is cancelled, and a member can be resumed alone', async () => {
-    await writeFile(
-      path.join(project.folder, 'slow.yaml'),
-      stringify({
-        ...runOf({
-          run: {
-            name: 's-{{seed}}',
-            model: trainedModel(2000, { seed: '{{seed}}' }),
-            activations: { hooks: [DICTIONARY.hook], batchTokens: 2048 },
-            saes: [],
-          },
-        }),
-        ...{ matrix: { seed: [1, 2, 3] }, parallel: 1 },
-      }),
-    );
+    await writeSuite('slow', {
+      ...{ name: 's-{{seed}}', model: trainedModel(2000, { seed: '{{seed}}' }) },
+      ...{ matrix: { seed: [1, 2, 3] }, parallel: 1 },
+    });
     expect((await project.assay('run', 'slow.yaml', '--workers', '0')).code).toBe(0);
-    while (((await status('slow')).counts['running'] ?? 0) === 0) await sleep(300);
+    await until('slow', ({ counts }) => (counts['running'] ?? 0) > 0);
     expect((await project.assay('pause', 'slow')).code).toBe(0);
-    while (((await status('slow')).counts['paused'] ?? 0) === 0) await sleep(300);
-    expect((await status('slow')).counts).toEqual({ paused: 1, waiting: 2 });
+    const paused = await until('slow', ({ counts }) => (counts['paused'] ?? 0) > 0);
+    expect(paused.counts).toEqual({ paused: 1, waiting: 2 });
     expect((await project.assay('unpause', 'slow')).code).toBe(0);
     expect((await project.assay('cancel', 'slow')).code).toBe(0);
-    const ended = await status('slow');
+    const ended = await until('slow', () => true);
     expect(ended.state).toBe('cancelled');
     expect(ended.counts).toEqual({ cancelled: 1, waiting: 2 });
     const member = await project.assay('resume', 's-3', '--workers', '0');
     expect(member.stderr).toBe('');
     expect(member.code).toBe(0);
-    while ((await status('slow')).counts['running'] !== 1) await sleep(300);
+    await until('slow', ({ counts }) => counts['running'] === 1);
     expect((await project.assay('cancel', 's-3')).code).toBe(0);
   }, 200_000);
 });
 
 /** Attempts beyond one per item over all runs, and the different keys of the stages that members share. */
 async function attemptsOf(): Promise<{ repeated: number; shared: Record<string, number> }> {
-  const store = await openStore(`file://${project.folder}/data`, {});
+  const store = await project.openStore();
   const keys = new Map<string, Set<string>>();
   const items = new Set<string>();
   let attempts = 0;

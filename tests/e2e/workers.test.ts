@@ -1,34 +1,18 @@
 // The number of workers and the kind of store change no byte of any dataset.
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { startTestMinio, type TestMinio } from '../servers/minio.js';
-import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
-import { createProject, type ProjectOptions } from './harness/project.js';
-import { startTestWorker } from './harness/worker.js';
+import { expect, it } from 'vitest';
+import { onMinio, type ProjectOptions } from './harness/project.js';
+import { succeeded, useScene } from './harness/scene.js';
 
-let temporal: TestTemporal;
-let minio: TestMinio;
-
-beforeAll(async () => {
-  [temporal, minio] = await Promise.all([startTestTemporal(), startTestMinio()]);
-}, 120_000);
-
-afterAll(async () => {
-  await Promise.all([temporal.stop(), minio.stop()]);
-});
+const scene = useScene({ minio: true });
 
 async function digestsWith(workers: number, options: ProjectOptions = {}): Promise<Record<string, string>> {
-  const project = await createProject({ ...options, address: temporal.address });
-  const started = await Promise.all(
-    Array.from({ length: workers }, () => startTestWorker(project, { address: temporal.address })),
-  );
+  const project = await scene.project(options);
+  await Promise.all(Array.from({ length: workers }, () => scene.worker(project)));
   try {
-    const result = await project.assay('run', 'run.yaml', '--follow');
-    expect(result.stderr).not.toContain('failed');
-    expect(result.code).toBe(0);
+    succeeded(await project.assay('run', 'run.yaml', '--follow'));
     return await project.digests();
   } finally {
-    await Promise.all(started.map((worker) => worker.stop()));
-    await project.remove();
+    await scene.clear();
   }
 }
 
@@ -37,13 +21,5 @@ it('1, 2 and 3 workers, a folder and MinIO give the same digests', async () => {
   expect(Object.keys(one)).toHaveLength(11);
   expect(await digestsWith(2)).toEqual(one);
   expect(await digestsWith(3)).toEqual(one);
-  const { endpoint, bucket, user, password } = minio;
-  const onMinio = await digestsWith(2, {
-    store: {
-      url: `s3://${bucket}/runs`,
-      options: { endpoint, region: 'us-east-1', pathStyle: true },
-    },
-    env: { AWS_ACCESS_KEY_ID: user, AWS_SECRET_ACCESS_KEY: password },
-  });
-  expect(onMinio).toEqual(one);
+  expect(await digestsWith(2, onMinio(scene.minio, 'runs'))).toEqual(one);
 }, 400_000);

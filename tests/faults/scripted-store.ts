@@ -2,6 +2,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { openStore } from '../../storage/objects/open-store.js';
+import { useCredentials } from '../servers/minio.js';
 import { startFaultServer, type FaultServer } from './fault-server.js';
 
 /** Short ones, so that giving up takes no time. */
@@ -27,8 +28,7 @@ export function scriptedStore(): ScriptedStore {
     throw new Error('the server runs within tests and hooks only');
   };
   beforeAll(async () => {
-    process.env['AWS_ACCESS_KEY_ID'] = 'scripted';
-    process.env['AWS_SECRET_ACCESS_KEY'] = 'scripted';
+    useCredentials({ user: 'scripted', password: 'scripted' });
     const server = await startFaultServer();
     started = { server, store: await open(server) };
   });

@@ -1,6 +1,6 @@
 // Where the fixtures of tests/fixtures lie (its README says what each is), and the names of the models among them.
 import path from 'node:path';
-import { packageRoot } from '../../servers/package-root.js';
+import { packageRoot } from '../../runtime/package-root.js';
 
 export const FIXTURES = path.join(packageRoot(), 'tests', 'fixtures');
 

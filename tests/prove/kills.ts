@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { KeyedRandom } from '../../core/tensor/random.js';
 
 import { RUN_STAGES, type RunStage, runWithKills, VICTIMS, type Kill } from '../e2e/harness/kill-run.js';
-import type { ProjectOptions } from '../e2e/harness/project.js';
+import { onMinio } from '../e2e/harness/project.js';
 import { startTestMinio } from '../servers/minio.js';
 import { startTestTemporal } from '../servers/temporal.js';
 
@@ -70,15 +70,7 @@ async function main(): Promise<boolean> {
     say(`undisturbed: ${Object.keys(undisturbed.digests).length} datasets, ${undisturbed.planned} items\n`);
     for (const [number, run] of runs.entries()) {
       const started = performance.now();
-      const options: ProjectOptions = run.minio
-        ? {
-            store: {
-              url: `s3://${minio.bucket}/kills-${number}`,
-              options: { endpoint: minio.endpoint, region: 'us-east-1', pathStyle: true },
-            },
-            env: { AWS_ACCESS_KEY_ID: minio.user, AWS_SECRET_ACCESS_KEY: minio.password },
-          }
-        : {};
+      const options = run.minio ? onMinio(minio, `kills-${number}`) : {};
       const outcome = await runWithKills(run.kills, { temporal, minio }, options);
       const struck = outcome.happened.filter((text) => text.endsWith(': killed')).length;
       const other = differing(undisturbed.digests, outcome.digests);

@@ -2,7 +2,7 @@
 // components on the same rows, the course of its training in tenths, and its dead features. Prints; reads only.
 import path from 'node:path';
 import { readMetrics } from '../../reading/metrics/read-metrics.js';
-import { packageRoot } from '../../servers/package-root.js';
+import { packageRoot } from '../../runtime/package-root.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Commit, Snapshot } from '../../schemas/records.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';

@@ -6,7 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../../servers/package-root.js';
+import { packageRoot } from '../../runtime/package-root.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { killIfSame } from '../../runtime/child/process-identity.js';
 import { DataError } from '../../schemas/errors.js';

@@ -11,7 +11,7 @@ import { decodeModel, encodeModel, joinChunks } from '../../core/onnx/codec.js';
 import { cutToTensors, graphOf } from '../../core/onnx/cut.js';
 import type { ModelProto } from '../../core/onnx/proto.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
-import { packageRoot } from '../../servers/package-root.js';
+import { packageRoot } from '../../runtime/package-root.js';
 import { probeDevices } from '../../runtime/devices.js';
 import type { Provider } from '../../runtime/provider.js';
 import { ORT_VERSION, Session, type TensorValue } from '../../runtime/session.js';

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { packageRoot } from '../../servers/package-root.js';
+import { packageRoot } from '../../runtime/package-root.js';
 import { QUEUES, SIGNALS } from '../../schemas/orchestration.js';
 import { createProject, type Project } from '../e2e/harness/project.js';
 import { progressOf, untilStatus } from '../e2e/harness/watch.js';

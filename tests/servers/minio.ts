@@ -18,6 +18,12 @@ export interface TestMinio {
   stop(): Promise<void>;
 }
 
+/** What this process opens S3 stores with from now on. */
+export function useCredentials({ user, password }: Pick<TestMinio, 'user' | 'password'>): void {
+  process.env['AWS_ACCESS_KEY_ID'] = user;
+  process.env['AWS_SECRET_ACCESS_KEY'] = password;
+}
+
 /** A server on a free port with one empty bucket in a temporary folder. */
 export async function startTestMinio(): Promise<TestMinio> {
   const scratch = await mkdtemp(path.join(tmpdir(), 'assay-minio-'));

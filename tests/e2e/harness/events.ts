@@ -1,6 +1,5 @@
 // What a run's stored events say, read from the project's store by the test itself: cheaper than a command for each look.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openStore } from '../../../storage/objects/open-store.js';
 import type { RunEvent } from '../../../schemas/records.js';
 import { readEvents } from '../../../storage/records/events.js';
 import type { Project } from './project.js';
@@ -9,7 +8,7 @@ const LOOK_MS = 100;
 
 /** The events of a run's first revision. */
 export async function eventsOf(project: Project, run = 'small'): Promise<RunEvent[]> {
-  const store = await openStore(`file://${project.folder}/data`, {});
+  const store = await project.openStore();
   try {
     return await readEvents(store, { name: run, revision: 1 });
   } finally {

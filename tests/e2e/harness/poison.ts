@@ -3,9 +3,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { decodeModel, encodeModel, joinChunks } from '../../../core/onnx/codec.js';
-import { packageRoot } from '../../../servers/package-root.js';
+import { packageRoot } from '../../../runtime/package-root.js';
 import type { StageName } from '../../../schemas/stages.js';
-import { openStore } from '../../../storage/objects/open-store.js';
 import { latestSnapshot, readSnapshotCommits } from '../../../storage/records/snapshots.js';
 import { readTable } from '../../../storage/tables/read.js';
 import type { Project } from './project.js';
@@ -33,8 +32,8 @@ export interface RareToken {
 }
 
 /** Tokens that occur in exactly one shard of the fit split and nowhere else: one for each of the first `count` such shards. */
-export async function rareTokens({ folder }: Project, count: number): Promise<RareToken[]> {
-  const store = await openStore(`file://${folder}/data`);
+export async function rareTokens(project: Project, count: number): Promise<RareToken[]> {
+  const store = await project.openStore();
   const snapshot = await latestSnapshot(store, 'small/tokens');
   if (!snapshot) throw new Error('no tokens yet');
   const shardsOf = new Map<number, Set<string>>();

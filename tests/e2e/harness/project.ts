@@ -6,7 +6,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { stringify } from 'yaml';
-import { packageRoot } from '../../../servers/package-root.js';
+import { packageRoot, programFile } from '../../../runtime/package-root.js';
+import { openStore } from '../../../storage/objects/open-store.js';
+import type { ObjectStore } from '../../../storage/objects/object-store.js';
+import type { TestMinio } from '../../servers/minio.js';
 
 export interface CommandResult {
   readonly code: number;
@@ -30,6 +33,17 @@ export interface ProjectOptions {
   readonly env?: Record<string, string>;
   /** Changes of the run file, merged at the top level of each section. */
   readonly run?: Record<string, unknown>;
+}
+
+/** What makes a project keep its store in the bucket, below `prefix`. */
+export function onMinio(
+  { endpoint, bucket, user, password }: Pick<TestMinio, 'endpoint' | 'bucket' | 'user' | 'password'>,
+  prefix: string,
+): Required<Pick<ProjectOptions, 'store' | 'env'>> {
+  return {
+    store: { url: `s3://${bucket}/${prefix}`, options: { endpoint, region: 'us-east-1', pathStyle: true } },
+    env: { AWS_ACCESS_KEY_ID: user, AWS_SECRET_ACCESS_KEY: password },
+  };
 }
 
 const ROOT = packageRoot();
@@ -87,6 +101,11 @@ export class Project {
     return Object.fromEntries(pairs.sort(([a], [b]) => (a < b ? -1 : 1)));
   }
 
+  /** The project's store, where it is a folder, opened by the test itself. */
+  openStore(): Promise<ObjectStore> {
+    return openStore(`file://${this.folder}/data`);
+  }
+
   get env(): NodeJS.ProcessEnv {
     return this.#env;
   }
@@ -100,7 +119,7 @@ export class Project {
 
 /** A fresh folder with corpus.jsonl, run.yaml and, where Temporal is given, `.assay/config.json`. */
 export async function createProject(options: ProjectOptions = {}): Promise<Project> {
-  if (!existsSync(path.join(ROOT, 'dist', 'cli', 'main.js')))
+  if (!existsSync(programFile('assay')))
     throw new Error('dist/ is absent: run `npm run build` before the end-to-end tests');
   const folder = await mkdtemp(path.join(tmpdir(), 'assay-e2e-'));
   const project = new Project(folder, options.env ?? {});

@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { packageRoot } from '../../../servers/package-root.js';
+import { programFile } from '../../../runtime/package-root.js';
 import type { Project } from './project.js';
 
 /** Workers that still run: ended with the test process, whatever becomes of it. */
@@ -36,15 +36,11 @@ export class TestWorker {
       ...(roles ? { roles } : {}),
       ...(memoryBytes === undefined ? {} : { memoryBytes }),
     };
-    this.#process = spawn(
-      process.execPath,
-      [path.join(packageRoot(), 'dist', 'workers', 'main.js'), JSON.stringify(settings)],
-      {
-        cwd: project.folder,
-        env: { ...project.env, ...options.env },
-        stdio: ['ignore', 'ignore', 'pipe'],
-      },
-    );
+    this.#process = spawn(process.execPath, [programFile('worker'), JSON.stringify(settings)], {
+      cwd: project.folder,
+      env: { ...project.env, ...options.env },
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     this.#process.stderr?.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
     started.add(this.#process);
     this.#process.once('close', () => started.delete(this.#process));

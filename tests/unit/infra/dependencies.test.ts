@@ -6,7 +6,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, expect, it } from 'vitest';
-import { packageRoot } from '../../../servers/package-root.js';
+import { packageRoot } from '../../../runtime/package-root.js';
 
 interface Package {
   readonly dependencies: Record<string, string>;

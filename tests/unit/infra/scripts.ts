@@ -1,7 +1,7 @@
 // The plain Node scripts of infra/ with the types that the tests need.
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { packageRoot } from '../../../servers/package-root.js';
+import { packageRoot } from '../../../runtime/package-root.js';
 
 interface TestReport {
   readonly testResults: readonly {

@@ -1,4 +1,4 @@
-// Where the project lies, from its sources and from dist/ alike.
+// Where the project lies and where its programs are, from the sources and from dist/ alike.
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -16,4 +16,12 @@ export function packageRoot(): string {
       });
     }
   }
+}
+
+/** What infra/bundle.mjs makes a file of: what starts as a process of its own, and the workflows that a worker runs. */
+export type Program = 'assay' | 'worker' | 'child' | 'workflows';
+
+/** The file of a program. */
+export function programFile(program: Program): string {
+  return path.join(packageRoot(), 'dist', 'programs', `${program}.js`);
 }

@@ -1,7 +1,7 @@
 // Files that are small and ask for much: each ends in seconds and in bounded memory, read or refused with words that say why.
 import { describe, expect, it } from 'vitest';
-import { attempt } from '../hostile/attempt.js';
-import { BOMBS } from '../hostile/bombs.js';
+import { attempt } from './attempt.js';
+import { BOMBS } from './bombs.js';
 
 /** On a machine with nothing else to do none takes a fifth of this. */
 const MAX_MS = 20_000;

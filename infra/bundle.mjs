@@ -1,0 +1,54 @@
+// Puts the modules of each program into few files: a start then reads a handful of them instead of hundreds, which is most of the
+// time that a short command takes. Modules that are loaded on demand stay files of their own.
+import { readdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+/** Name of each program and its entry below dist/; `runtime/package-root.ts` says where they come to lie. */
+export const PROGRAMS = {
+  assay: 'cli/main.js',
+  worker: 'workers/main.js',
+  child: 'stages/child-main.js',
+};
+
+/** Packages of many small files that every command reads. All others stay packages. */
+const BUNDLED = ['zod', 'commander'];
+
+/** Workflow code as Temporal's sandbox takes it; made here, because it takes seconds and every worker needs it. */
+export const WORKFLOWS = 'workflows';
+
+/** Bundles the compiled sources in `dist` into `dist/programs`. */
+export async function bundlePrograms(dist) {
+  const dir = path.join(dist, 'programs');
+  const made = [...(await bundleEntries(dist, dir)), await bundleWorkflows(dist, dir)];
+  await removeOthers(dir, new Set(made));
+}
+
+/** @returns the files' names */
+async function bundleEntries(dist, dir) {
+  const { rolldown } = await import('rolldown');
+  const input = Object.fromEntries(Object.entries(PROGRAMS).map(([name, file]) => [name, path.join(dist, file)]));
+  const bundle = await rolldown({ input, platform: 'node', external: isPackage, cwd: dist });
+  const { output } = await bundle.write({ dir, format: 'esm', entryFileNames: '[name].js' });
+  await bundle.close();
+  return output.map(({ fileName }) => fileName);
+}
+
+/** @returns the file's name */
+async function bundleWorkflows(dist, dir) {
+  const { DefaultLogger, bundleWorkflowCode } = await import('@temporalio/worker');
+  const workflowsPath = path.join(dist, 'workflows', 'index.js');
+  const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+  const name = `${WORKFLOWS}.js`;
+  await writeFile(path.join(dir, name), code);
+  return name;
+}
+
+function isPackage(id) {
+  if (id.startsWith('.') || path.isAbsolute(id)) return false;
+  return !BUNDLED.some((name) => id === name || id.startsWith(`${name}/`));
+}
+
+/** Files of earlier builds. */
+async function removeOthers(dir, made) {
+  for (const name of await readdir(dir)) if (!made.has(name)) await rm(path.join(dir, name), { force: true });
+}
