@@ -10,6 +10,9 @@ export const PROGRAMS = {
   child: 'stages/child-main.js',
 };
 
+/** Programs of tests that are started hundreds of times. */
+const OF_TESTS = { 'crash-child': 'tests/crash/child.js' };
+
 /** Packages of many small files that every command reads. All others stay packages. */
 const BUNDLED = ['zod', 'commander'];
 
@@ -26,7 +29,8 @@ export async function bundlePrograms(dist) {
 /** @returns the files' names */
 async function bundleEntries(dist, dir) {
   const { rolldown } = await import('rolldown');
-  const input = Object.fromEntries(Object.entries(PROGRAMS).map(([name, file]) => [name, path.join(dist, file)]));
+  const entries = Object.entries({ ...PROGRAMS, ...OF_TESTS });
+  const input = Object.fromEntries(entries.map(([name, file]) => [name, path.join(dist, file)]));
   const bundle = await rolldown({ input, platform: 'node', external: isPackage, cwd: dist });
   const { output } = await bundle.write({ dir, format: 'esm', entryFileNames: '[name].js' });
   await bundle.close();

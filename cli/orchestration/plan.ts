@@ -13,13 +13,13 @@ import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
 import { checkModelRuns } from './preflight.js';
-import { planSuite } from './suites.js';
 import { planRows, type PlanRow } from './plan-rows.js';
 import type { PlanOptions } from './requests.js';
 
 export async function plan(options: PlanOptions, context: CommandContext): Promise<number> {
   const suite = await loadSuite(path.resolve(context.io.cwd, options.file));
-  if (suite) return planSuite(suite, options.exact, context);
+  // On demand: suites are started through Temporal's client, which a plan of one run need not load.
+  if (suite) return (await import('./suites.js')).planSuite(suite, options.exact, context);
   const { runFile, folder } = await loadRunFile(path.resolve(context.io.cwd, options.file));
   const resolved = await resolveRun(runFile, {
     folder,

@@ -3,9 +3,9 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import path, { join } from 'node:path';
 import { expect } from 'vitest';
+import { packageRoot } from '../../runtime/package-root.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { listCheckpointSteps } from '../../storage/records/checkpoints.js';
 import { getData } from '../../storage/records/data-stream.js';
@@ -14,7 +14,7 @@ import { listQuarantineInputs } from '../../storage/records/quarantine.js';
 import { KEY, RUN, runSequence, TRAIN_KEY, type SequenceResult } from './commit-sequence.js';
 import { expectSoundStore } from './store-state.js';
 
-const child = fileURLToPath(new URL('../../dist/tests/crash/child.js', import.meta.url));
+const child = path.join(packageRoot(), 'dist', 'programs', 'crash-child.js');
 /** Crashes tried at once. */
 const LANES = 2;
 
