@@ -155,8 +155,8 @@ function entryFindings(name: string, list: unknown): Finding[] {
     const remedy = 'nothing else can stand in a name; a text has no {{ in it';
     return [{ path: [...path, bad], expected, found: shown(list[bad] ?? null), remedy }];
   }
-  const texts = list.map(String);
-  const twice = texts.findIndex((text, i) => texts.indexOf(text) !== i);
+  const seen = new Set<string>();
+  const twice = list.findIndex((item) => seen.size === seen.add(String(item)).size);
   if (twice < 0) return [];
   return [
     {

@@ -1,22 +1,14 @@
 // A process is killed before and after every step of the commit path on a folder: the data come out the same, nothing
 // is left lying, and no step is without a kill.
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CRASH_STEPS } from '../../storage/objects/crash-points.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import { crashEverywhere } from './crash-everywhere.js';
+import { temporaryFolder } from '../harness/temporary-folder.js';
 
-let folder = '';
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-crash-'));
-});
-
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
+const folder = temporaryFolder('crash');
 
 describe('the commit path on a folder', () => {
   it('gives the same data after a kill before and after every step, whenever it is passed', async () => {

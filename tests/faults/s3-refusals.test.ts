@@ -1,36 +1,14 @@
 // Each refusal of an S3 server becomes an error of the right class with the remedy; a store without conditional writes
 // is turned away.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { InputError, ResourceError } from '../../schemas/errors.js';
-import { openStore } from '../../storage/objects/open-store.js';
-import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
-import { failureOf } from '../conformance/failure-of.js';
-import { answers, fails, serves, startFaultServer, type FaultServer } from './fault-server.js';
+import { failureOf } from '../harness/failure-of.js';
+import { answers, fails, serves } from './fault-server.js';
+import { scriptedStore } from './scripted-store.js';
 
-const limits = { connectionMs: 500, requestMs: 300, stallMs: 300, attempts: 3 };
+const s3 = scriptedStore();
 const body = Buffer.from('some content');
-let server: FaultServer;
-let store: ObjectStore;
-
-async function open(): Promise<ObjectStore> {
-  return openStore('s3://bucket/prefix', {
-    storeOptions: { endpoint: server.endpoint, region: 'eu-west-1' },
-    limits,
-  });
-}
-
-beforeAll(async () => {
-  process.env['AWS_ACCESS_KEY_ID'] = 'scripted';
-  process.env['AWS_SECRET_ACCESS_KEY'] = 'scripted';
-  server = await startFaultServer();
-  store = await open();
-});
-
-afterAll(async () => {
-  await store.close();
-  await server.stop();
-});
 
 describe('refusals', () => {
   const cases = [
@@ -96,8 +74,8 @@ describe('refusals', () => {
     },
   ];
   it.each(cases)('says what to do about $name', async ({ answer, type, text }) => {
-    server.script(answer);
-    const error = await failureOf(store.putIfAbsent('a/b', body));
+    s3.server.script(answer);
+    const error = await failureOf(s3.store.putIfAbsent('a/b', body));
     expect(error).toBeInstanceOf(type);
     expect(error.message).toMatch(text);
     expect(error.details).toMatchObject({
@@ -108,8 +86,8 @@ describe('refusals', () => {
   });
 
   it('names a refusal of HEAD although it has no body', async () => {
-    server.script(answers(403));
-    const error = await failureOf(store.head('a/b'));
+    s3.server.script(answers(403));
+    const error = await failureOf(s3.store.head('a/b'));
     expect(error).toBeInstanceOf(ResourceError);
     expect(error.message).toMatch(/rights.*HTTP 403.*head.*a\/b/s);
   });
@@ -120,7 +98,7 @@ describe('refusals', () => {
     delete process.env['AWS_SECRET_ACCESS_KEY'];
     process.env['AWS_EC2_METADATA_DISABLED'] = 'true';
     try {
-      const error = await failureOf((await open()).get('a/b'));
+      const error = await failureOf((await s3.open()).get('a/b'));
       expect(error).toBeInstanceOf(ResourceError);
       expect(error.message).toMatch(/rights.*CredentialsProviderError.*AWS_ACCESS_KEY_ID/s);
     } finally {
@@ -131,7 +109,7 @@ describe('refusals', () => {
 
   it('refuses a store that ignores conditions, with the table of results', async () => {
     const objects = new Map<string, Buffer>();
-    server.script((request, response) => {
+    s3.server.script((request, response) => {
       const key = request.url.split('?')[0] ?? '';
       if (request.method === 'PUT') objects.set(key, request.body);
       if (request.method === 'GET') {
@@ -141,7 +119,7 @@ describe('refusals', () => {
       response.writeHead(200, { etag: '"one"', 'content-length': 0 });
       response.end();
     });
-    const error = await failureOf(assertUsableStore(store));
+    const error = await failureOf(assertUsableStore(s3.store));
     expect(error).toBeInstanceOf(ResourceError);
     expect(error.message).toMatch(/FAIL {2}racing conditional writes +16 of 16 writers won/);
     expect(error.message).toMatch(/FAIL {2}second write refused/);

@@ -1,11 +1,9 @@
-// What does work in one process, for tests: the stages' child tasks called directly, without compute children.
+// A worker's host whose children are this process: the stages' child tasks called directly.
 import path from 'node:path';
 import type { Host } from '../../pipeline/execute/host.js';
-import type { ComputeChildren } from '../../stages/stage.js';
 import { childTasks } from '../../stages/table.js';
 import { openLocalCache } from '../../storage/cache/local-cache.js';
-
-export type Tasks = Readonly<Record<string, (request: never, context: never) => Promise<unknown>>>;
+import { localChildren, type Tasks } from './local-children.js';
 
 export interface LocalOptions {
   /** What children do otherwise. */
@@ -14,26 +12,9 @@ export interface LocalOptions {
   readonly called?: string[] | undefined;
 }
 
-/** Children that work in this process. */
-export async function localChildren({ tasks = {}, called = [] }: LocalOptions = {}): Promise<ComputeChildren> {
-  const all = { ...(await childTasks()), ...tasks } as Tasks;
-  return {
-    stopAll: () => undefined,
-    call: async <Response>(...[task, request, call]: Parameters<ComputeChildren['call']>) => {
-      called.push(task);
-      const context = {
-        stop: new AbortController().signal,
-        progress: (value: unknown) => call.onProgress?.(value),
-        ask: (what: string, asked: unknown) => call.onAsk?.(what, asked),
-      };
-      return (await all[task]?.(request as never, context as never)) as Response;
-    },
-  };
-}
-
 /** A host whose children work in this process; its files lie in `folder`. */
-export async function localHost(folder: string, options: LocalOptions = {}): Promise<Host> {
-  const children = await localChildren(options);
+export async function localHost(folder: string, { tasks = {}, called = [] }: LocalOptions = {}): Promise<Host> {
+  const children = localChildren({ ...(await childTasks()), ...tasks }, called);
   return {
     children: { ...children, close: () => undefined } as unknown as Host['children'],
     slots: 2,

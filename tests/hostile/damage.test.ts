@@ -4,10 +4,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decodeModel, encodeModel, joinChunks } from '../../core/onnx/codec.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
+import { FIXTURES } from '../harness/fixtures.js';
 import { attempt, MAX_MS, type Outcome } from './attempt.js';
 import { hostileSource, makeMutant } from './samples.js';
 
-const SOURCE = hostileSource(new URL('../fixtures', import.meta.url).pathname);
+const SOURCE = hostileSource(FIXTURES);
 const CASES = 1500;
 
 describe('a damaged ONNX file', () => {

@@ -1,9 +1,10 @@
 // Each rule of .dependency-cruiser.cjs is broken once on purpose, in a copy; a rule that nothing breaks fails here too.
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { packageRoot } from '../../runtime/package-root.js';
-import { makeSandbox, type Sandbox } from './sandbox.js';
+import { temporaryFolder } from '../harness/temporary-folder.js';
+import { makeSandbox } from './sandbox.js';
 
 interface Plant {
   readonly rule: string;
@@ -97,18 +98,15 @@ const ALLOWED: Readonly<Record<string, string>> = {
 };
 
 let violations: readonly { from: string; rule: { name: string } }[];
-let sandbox: Sandbox;
+const folder = temporaryFolder('layers');
 beforeAll(async () => {
   const plants = Object.fromEntries(PLANTS.map(({ file, imports }) => [file, imports]));
-  sandbox = await makeSandbox({ ...TARGETS, ...ALLOWED, ...plants });
+  const sandbox = await makeSandbox(folder, { ...TARGETS, ...ALLOWED, ...plants });
   const { stdout } = await sandbox.run(
     ['dependency-cruiser', 'bin', 'dependency-cruise.mjs'],
     ['--config', '.dependency-cruiser.cjs', '--no-cache', '--output-type', 'json', '.'],
   );
   violations = (JSON.parse(stdout) as { summary: { violations: typeof violations } }).summary.violations;
-});
-afterAll(async () => {
-  await sandbox.remove();
 });
 
 it.each(PLANTS)('$rule catches $file', ({ rule, file }) => {

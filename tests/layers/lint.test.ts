@@ -1,6 +1,7 @@
 // Each rule of style.md that lint holds is broken once on purpose, in a copy, where it must be reported.
-import { afterAll, beforeAll, expect, it } from 'vitest';
-import { makeSandbox, type Sandbox } from './sandbox.js';
+import { beforeAll, expect, it } from 'vitest';
+import { temporaryFolder } from '../harness/temporary-folder.js';
+import { makeSandbox } from './sandbox.js';
 
 interface Plant {
   readonly what: string;
@@ -96,13 +97,13 @@ const PLANTS: readonly Plant[] = [
 ];
 
 let reported: Map<string, string[]>;
-let sandbox: Sandbox;
+const folder = temporaryFolder('layers');
 beforeAll(async () => {
   const files = PLANTS.map(({ file, code, rule }) => [
     file,
     rule === 'style/opening-comment' ? code : `// A planted file.\n${code}`,
   ]);
-  sandbox = await makeSandbox(Object.fromEntries(files) as Record<string, string>);
+  const sandbox = await makeSandbox(folder, Object.fromEntries(files) as Record<string, string>);
   const { stdout } = await sandbox.run(
     ['eslint', 'bin', 'eslint.js'],
     ['--format', 'json', ...PLANTS.map(({ file }) => file)],
@@ -114,9 +115,6 @@ beforeAll(async () => {
       messages.map(({ ruleId }) => ruleId),
     ]),
   );
-});
-afterAll(async () => {
-  await sandbox.remove();
 });
 
 it.each(PLANTS)('$what is judged by $rule', ({ file, rule }) => {

@@ -1,7 +1,6 @@
-// A small project of its own in a temporary folder, with the real project's rules: files planted there must be caught.
+// A small project of its own in a given folder, with the real project's rules: files planted there must be caught.
 import { execFile } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { packageRoot } from '../../runtime/package-root.js';
 
@@ -15,16 +14,13 @@ const CONFIGS = [
 ];
 
 export interface Sandbox {
-  readonly folder: string;
   /** Runs one of the project's tools there. */
   run(tool: readonly string[], args: readonly string[]): Promise<{ code: number; stdout: string }>;
-  remove(): Promise<void>;
 }
 
-/** The project's configuration around the given files (path → content). */
-export async function makeSandbox(files: Readonly<Record<string, string>>): Promise<Sandbox> {
+/** The project's configuration around the given files (path → content), in an empty folder. */
+export async function makeSandbox(folder: string, files: Readonly<Record<string, string>>): Promise<Sandbox> {
   const root = packageRoot();
-  const folder = await mkdtemp(path.join(tmpdir(), 'assay-layers-'));
   await Promise.all(CONFIGS.map((name) => copyFile(path.join(root, name), path.join(folder, name))));
   await symlink(path.join(root, 'node_modules'), path.join(folder, 'node_modules'));
   for (const [name, content] of Object.entries(files)) {
@@ -32,11 +28,7 @@ export async function makeSandbox(files: Readonly<Record<string, string>>): Prom
     await mkdir(path.dirname(file), { recursive: true });
     await writeFile(file, content);
   }
-  return {
-    folder,
-    run: (tool, args) => runTool(path.join(root, 'node_modules', ...tool), args, folder),
-    remove: () => rm(folder, { recursive: true, force: true }),
-  };
+  return { run: (tool, args) => runTool(path.join(root, 'node_modules', ...tool), args, folder) };
 }
 
 function runTool(script: string, args: readonly string[], cwd: string): Promise<{ code: number; stdout: string }> {

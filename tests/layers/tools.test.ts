@@ -1,11 +1,7 @@
 // Format, types and dead code: a planted mistake makes each tool fail, and a clean file does not.
-import { afterEach, expect, it } from 'vitest';
-import { makeSandbox, type Sandbox } from './sandbox.js';
-
-let sandbox: Sandbox | undefined;
-afterEach(async () => {
-  await sandbox?.remove();
-});
+import { expect, it } from 'vitest';
+import { temporaryFolderOfTest } from '../harness/temporary-folder.js';
+import { makeSandbox } from './sandbox.js';
 
 const TSC = ['typescript', 'bin', 'tsc'];
 const PRETTIER = ['prettier', 'bin', 'prettier.cjs'];
@@ -28,7 +24,7 @@ it.each([
     'TS7029',
   ],
 ])('types refuse %s', async (_what, code, error) => {
-  sandbox = await makeSandbox({
+  const sandbox = await makeSandbox(temporaryFolderOfTest('layers'), {
     'schemas/plant.ts': code,
     'schemas/other.ts': 'export type T = number;\n',
   });
@@ -41,7 +37,7 @@ it.each([
 it('format refuses a line of more than 100 characters and double quotes', async () => {
   const good = "export const text = 'fine';\n";
   const long = `export const list = [${'1000000000, '.repeat(9)}1];\n`;
-  sandbox = await makeSandbox({
+  const sandbox = await makeSandbox(temporaryFolderOfTest('layers'), {
     'schemas/good.ts': good,
     'schemas/long.ts': long,
     'schemas/quotes.ts': 'export const text = "double";\n',
@@ -52,7 +48,7 @@ it('format refuses a line of more than 100 characters and double quotes', async 
 });
 
 it('dead code is found: a file that nothing uses and an export that nobody imports', async () => {
-  sandbox = await makeSandbox({
+  const sandbox = await makeSandbox(temporaryFolderOfTest('layers'), {
     'cli/main.ts': "import { used } from './used.js';\nused();\n",
     'cli/used.ts': 'export function used(): void {}\nexport function unusedExport(): void {}\n',
     'cli/orphan.ts': 'export const orphan = 1;\n',

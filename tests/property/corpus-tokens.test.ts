@@ -6,9 +6,10 @@ import { describe, expect, it } from 'vitest';
 import { documentHash } from '../../core/corpus/document-hash.js';
 import { shardCount, shardOf } from '../../core/corpus/shard-plan.js';
 import { Tokenizer } from '../../core/corpus/tokenizer/tokenizer.js';
+import { TOKENIZER } from '../harness/fixtures.js';
 
-const tokenizerOf = (path: string): Tokenizer => new Tokenizer(readFileSync(new URL(path, import.meta.url)));
-const golden = (name: string): Tokenizer => tokenizerOf(`../golden/tokens/${name}.tokenizer.json`);
+const golden = (name: string): Tokenizer =>
+  new Tokenizer(readFileSync(new URL(`../golden/tokens/${name}.tokenizer.json`, import.meta.url)));
 const SEED = { seed: 20_261_122, numRuns: 300 };
 
 /** Texts of anything: ASCII, spaces, marks, CJK, right-to-left, emoji sequences, controls. */
@@ -67,7 +68,7 @@ describe.each(['byte-level', 'split-byte-level', 'metaspace-fallback', 'metaspac
 );
 
 describe('byte-level tokens', () => {
-  const fixture = tokenizerOf('../fixtures/tiny-lm/tokenizer.json');
+  const fixture = new Tokenizer(readFileSync(TOKENIZER));
 
   it('cover a text without gaps, and the tokens of a character share it', () => {
     fc.assert(

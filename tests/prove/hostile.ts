@@ -7,11 +7,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { packageRoot } from '../../runtime/package-root.js';
 import { BOMBS } from '../hostile/bombs.js';
 import { attempt, isIntended } from '../hostile/attempt.js';
 import { ORT_ROLE, serveLoads } from '../hostile/ort-child.js';
 import { runWorker, type WorkerNews, type WorkerPlan } from '../hostile/prove-worker.js';
+import { FIXTURES } from '../harness/fixtures.js';
 
 const ENTRY = fileURLToPath(import.meta.url);
 const WORKERS = 2;
@@ -151,7 +151,7 @@ async function main(): Promise<boolean> {
       to,
       step: WORKERS,
       seed: values.seed ?? 'assay prove hostile',
-      fixtures: path.join(packageRoot(), 'tests', 'fixtures'),
+      fixtures: FIXTURES,
       folder: path.join(folder, String(worker)),
       entry: ENTRY,
     }));

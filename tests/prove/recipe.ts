@@ -12,6 +12,7 @@ import { killIfSame } from '../../runtime/child/process-identity.js';
 import { DataError } from '../../schemas/errors.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import { listAll } from '../../storage/records/record-io.js';
+import { TINY_LM } from '../harness/fixtures.js';
 
 const SEED = 'assay prove recipe';
 const KILLS = 6;
@@ -138,7 +139,7 @@ function printCurves(reference: Reference, rows: readonly Row[]): void {
 async function main(): Promise<boolean> {
   const { values } = parseArgs({ options: { 'go-on': { type: 'boolean', default: false } } });
   if (!values['go-on']) await rm(folder, { recursive: true, force: true });
-  const text = await readFile(path.join(root, 'tests/fixtures/tiny-lm/reference.json'), 'utf8');
+  const text = await readFile(path.join(TINY_LM, 'reference.json'), 'utf8');
   const reference = JSON.parse(text) as Reference;
   const { last, kills } = await trainWithKills(reference.training.steps);
   if (last.code !== 0) throw new DataError(`Expected the training to end with 0, found ${String(last.code)}.`);

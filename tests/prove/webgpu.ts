@@ -20,11 +20,12 @@ import { makeFeeds } from '../../models/feeds.js';
 import { openModel } from '../../models/open-model.js';
 import { softwareAdapter } from '../servers/vulkan.js';
 import { expectedSteps, residentSteps } from '../unit/runtime/sgd-step.js';
+import { EXPORTS } from '../harness/fixtures.js';
 
 const STEPS = 60;
 /** Greatest |a − b| / greatest |b| that passes: what two float32 kernels of different order of summation differ by. */
 const TOLERANCE = 2e-5;
-const FIXTURES = ['gpt2.dynamo', 'gpt2.legacy', 'llama.dynamo', 'bert.dynamo', 'neox.legacy', 'gemma2.dynamo'];
+const MODELS = ['gpt2.dynamo', 'gpt2.legacy', 'llama.dynamo', 'bert.dynamo', 'neox.legacy', 'gemma2.dynamo'];
 const SITE = 'blocks.0.hook_resid_post';
 const LENGTH = 7;
 const CHILD = 'with-adapter';
@@ -80,7 +81,7 @@ async function both(
 }
 
 async function proveFixture(name: string): Promise<boolean> {
-  const file = path.join(packageRoot(), 'tests', 'fixtures', 'exports', `${name}.onnx`);
+  const file = path.join(EXPORTS, `${name}.onnx`);
   const { summary } = await openModel(file);
   const model = decodeModel(await readFile(file));
   const output = graphOf(model).output.find((info) => info.name === 'logits') ?? graphOf(model).output[0];
@@ -116,7 +117,7 @@ async function prove(): Promise<boolean | null> {
   }
   say(`ONNX Runtime ${ORT_VERSION}, webgpu loads; tolerance ${TOLERANCE}`);
   const held = [await proveSteps()];
-  for (const name of FIXTURES) held.push(await proveFixture(name));
+  for (const name of MODELS) held.push(await proveFixture(name));
   return held.every(Boolean);
 }
 

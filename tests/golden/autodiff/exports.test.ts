@@ -7,18 +7,16 @@ import { resolveSites } from '../../../core/hooks/sites.js';
 import { decodeModel } from '../../../core/onnx/codec.js';
 import { asFloat32, decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import type { TensorValue } from '../../../runtime/session.js';
-import { largestError, lossRatio, tensorOf } from './gradient-errors.js';
+import { EXPORTED, EXPORTERS, EXPORTS } from '../../harness/fixtures.js';
+import { largestError, lossRatio, tensorOf } from '../reference.js';
 import { runFixture } from './run-fixture.js';
 
-const FIXTURES = new URL('../../fixtures/exports/', import.meta.url).pathname;
-const CASES = ['gpt2', 'neox', 'llama', 'gemma2', 'bert'].flatMap((name) =>
-  ['dynamo', 'legacy'].map((exporter) => ({ name, exporter })),
-);
+const CASES = EXPORTED.flatMap((name) => EXPORTERS.map((exporter) => ({ name, exporter })));
 const BLOCKS = [0, 1].map((n) => `blocks.${n}.hook_resid_post`);
 
 describe.each(CASES)('$name.$exporter', ({ name, exporter }) => {
-  const reference = decodeSafetensors(readFileSync(`${FIXTURES}${name}.reference.safetensors`));
-  const model = decodeModel(readFileSync(`${FIXTURES}${name}.${exporter}.onnx`));
+  const reference = decodeSafetensors(readFileSync(`${EXPORTS}/${name}.reference.safetensors`));
+  const model = decodeModel(readFileSync(`${EXPORTS}/${name}.${exporter}.onnx`));
   const { sites } = resolveSites(model);
   const wrt = sites.filter((site) => BLOCKS.includes(site.name));
   const vjp = buildVjpModel(model, { outputs: [{ name: 'logits', tensor: 'logits' }], wrt });

@@ -15,10 +15,10 @@ import { asFloat32, decodeSafetensors } from '../../../core/tensor/safetensors.j
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import type { TensorValue } from '../../../runtime/session.js';
 import { buildSiteVjp } from '../../../models/vjp.js';
-import { tensorOf } from './gradient-errors.js';
+import { EXPORTS } from '../../harness/fixtures.js';
+import { tensorOf } from '../reference.js';
 import { openFixture, runFixture } from './run-fixture.js';
 
-const FIXTURES = new URL('../../fixtures/exports/', import.meta.url).pathname;
 const STREAM = 'blocks.0.hook_resid_pre';
 const HELD = [
   'blocks.*.attn.hook_pattern',
@@ -32,8 +32,8 @@ describe.each(['gpt2.dynamo', 'gpt2.legacy', 'llama.dynamo', 'llama.legacy', 'ne
   'stops at patterns, norm scales and MLP activations of %s',
   (file) => {
     it('leave the linear part, whose gradient holds for steps of any size', async () => {
-      const model = upgradeOpset(decodeModel(readFileSync(`${FIXTURES}${file}.onnx`)));
-      const reference = decodeSafetensors(readFileSync(`${FIXTURES}${file.split('.')[0] ?? ''}.reference.safetensors`));
+      const model = upgradeOpset(decodeModel(readFileSync(`${EXPORTS}/${file}.onnx`)));
+      const reference = decodeSafetensors(readFileSync(`${EXPORTS}/${file.split('.')[0] ?? ''}.reference.safetensors`));
       const all = resolveSites(model).sites;
       const held = matchSites(HELD, all).sites;
       const stream = matchSites([STREAM], all).sites;

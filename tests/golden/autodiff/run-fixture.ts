@@ -1,17 +1,17 @@
 // Runs models made from the exported fixtures on the recorded token ids, mask and cotangent.
 import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import type { ModelProto } from '../../../core/onnx/proto.js';
-import { asFloat32, asIntegers, type SafeTensor } from '../../../core/tensor/safetensors.js';
+import { asFloat32, asIntegers } from '../../../core/tensor/safetensors.js';
 import { Session, type Optimisation, type TensorValue } from '../../../runtime/session.js';
-import { tensorOf } from './gradient-errors.js';
+import { tensorOf, type Reference } from '../reference.js';
 
 export type Feeds = Readonly<Record<string, TensorValue>>;
-export type Reference = ReadonlyMap<string, SafeTensor>;
+type Tensors = Reference['tensors'];
 
 /** A session and the feeds that a fixture's reference has for it. */
 export async function openFixture(
   model: ModelProto,
-  reference: Reference,
+  reference: Tensors,
   optimisation: Optimisation = 'all',
 ): Promise<{
   run: (more?: Feeds) => Promise<Record<string, TensorValue>>;
@@ -32,7 +32,7 @@ export async function openFixture(
 /** All outputs of a model, once. */
 export async function runFixture(
   model: ModelProto,
-  reference: Reference,
+  reference: Tensors,
   optimisation: Optimisation = 'all',
 ): Promise<Record<string, TensorValue>> {
   const { run, close } = await openFixture(model, reference, optimisation);
@@ -41,7 +41,7 @@ export async function runFixture(
   return result;
 }
 
-function recorded(reference: Reference): Feeds {
+function recorded(reference: Tensors): Feeds {
   const cotangent = tensorOf(reference, 'cotangent');
   const integers = (name: string): TensorValue => {
     const tensor = tensorOf(reference, name);

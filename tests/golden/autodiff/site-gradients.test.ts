@@ -14,19 +14,15 @@ import { asFloat32, decodeSafetensors, type SafeTensor } from '../../../core/ten
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import type { TensorValue } from '../../../runtime/session.js';
 import { buildSiteVjp } from '../../../models/vjp.js';
-import { tensorOf } from './gradient-errors.js';
+import { EXPORTED, EXPORTS } from '../../harness/fixtures.js';
+import { tensorOf } from '../reference.js';
 import { openFixture, runFixture } from './run-fixture.js';
 
-const FIXTURES = new URL('../../fixtures/exports/', import.meta.url).pathname;
-const CASES = [
-  ...['gpt2', 'neox', 'llama', 'gemma2', 'bert'].map((name) => `${name}.dynamo`),
-  'llama.legacy',
-  'bert.legacy',
-];
+const CASES = [...EXPORTED.map((name) => `${name}.dynamo`), 'llama.legacy', 'bert.legacy'];
 
 describe.each(CASES)('%s', (file) => {
-  const model = upgradeOpset(decodeModel(readFileSync(`${FIXTURES}${file}.onnx`)));
-  const reference = decodeSafetensors(readFileSync(`${FIXTURES}${file.split('.')[0] ?? ''}.reference.safetensors`));
+  const model = upgradeOpset(decodeModel(readFileSync(`${EXPORTS}/${file}.onnx`)));
+  const reference = decodeSafetensors(readFileSync(`${EXPORTS}/${file.split('.')[0] ?? ''}.reference.safetensors`));
   // The path from a site that is read only cannot be moved; the last norm's normalised value has no block after it.
   const sites = resolveSites(model).sites.filter((site) => site.readOnly === null);
 

@@ -12,11 +12,11 @@ import type { ModelProto, TensorProto } from '../../../core/onnx/proto.js';
 import type { Value } from '../../../core/onnx/shape.js';
 import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
-import { largestError, lossRatio, tensorOf } from './gradient-errors.js';
+import { TINY_FILES, TINY_LM } from '../../harness/fixtures.js';
+import { largestError, lossRatio, tensorOf } from '../reference.js';
 
-const FIXTURES = new URL('../../fixtures/tiny-lm/', import.meta.url).pathname;
-const reference = decodeSafetensors(readFileSync(`${FIXTURES}reference.safetensors`));
-const parameters = decodeSafetensors(readFileSync(`${FIXTURES}model.safetensors`));
+const reference = decodeSafetensors(readFileSync(`${TINY_LM}/reference.safetensors`));
+const parameters = decodeSafetensors(readFileSync(`${TINY_LM}/model.safetensors`));
 
 /** An initializer that holds a parameter, or its transpose. */
 interface Use {
@@ -25,8 +25,8 @@ interface Use {
   readonly transposed: boolean;
 }
 
-describe.each(['model.onnx', 'model.legacy.onnx'])('all parameter gradients of %s', (file) => {
-  const model = decodeModel(readFileSync(FIXTURES + file));
+describe.each(TINY_FILES)('all parameter gradients of %s', (file) => {
+  const model = decodeModel(readFileSync(`${TINY_LM}/${file}`));
   const uses = parameterUses(graphOf(model).initializer);
   const names = [...reference.keys()].flatMap((key) => /^grad\.(.*)$/.exec(key)?.[1] ?? []);
 

@@ -7,9 +7,10 @@ import { asFloat32, decodeSafetensors } from '../../../core/tensor/safetensors.j
 import type { TensorValue } from '../../../runtime/session.js';
 import { modelEdit } from '../../../schemas/model-edits.js';
 import { runModel } from '../../../models/run-model.js';
+import { TINY_FILES, TINY_LM } from '../../harness/fixtures.js';
+import { largestError, tensorOf } from '../reference.js';
 
 const HERE = new URL('.', import.meta.url).pathname;
-const MODELS = new URL('../../fixtures/tiny-lm/', import.meta.url).pathname;
 const recorded = z
   .object({
     ids: z.array(z.array(z.number())),
@@ -25,23 +26,7 @@ const recorded = z
   .parse(JSON.parse(readFileSync(`${HERE}edits.json`, 'utf8')));
 const reference = decodeSafetensors(readFileSync(`${HERE}edits.safetensors`));
 
-function expected(name: string): Float32Array {
-  const tensor = reference.get(name);
-  if (!tensor) throw new RangeError(name);
-  return asFloat32(tensor);
-}
-
-/** max |a − b| / max |b| */
-function relativeError(a: Float32Array, b: Float32Array): number {
-  expect(a.length).toBe(b.length);
-  let difference = 0;
-  let size = 0;
-  b.forEach((value, i) => {
-    difference = Math.max(difference, Math.abs((a[i] as number) - value));
-    size = Math.max(size, Math.abs(value));
-  });
-  return difference / size;
-}
+const expected = (name: string): Float32Array => asFloat32(tensorOf(reference, name));
 
 /** The last position's logits of every row. */
 function lastLogits({ data, dims }: TensorValue): Float32Array {
@@ -54,23 +39,23 @@ function lastLogits({ data, dims }: TensorValue): Float32Array {
   return result;
 }
 
-describe.each(['model.onnx', 'model.legacy.onnx'])('edits of %s', (file) => {
+describe.each(TINY_FILES)('edits of %s', (file) => {
   it.each(recorded.cases)('$name: as PyTorch has it', async ({ name, edits, rows, blocks }) => {
     const ids = recorded.ids.slice(0, rows);
     const given = { ids: Uint32Array.from(ids.flat()), length: ids[0]?.length ?? 0 };
     for (const optimisation of ['disabled', 'all'] as const) {
-      const values = await runModel(MODELS + file, given, {
+      const values = await runModel(`${TINY_LM}/${file}`, given, {
         hooks: blocks.map((n) => `blocks.${n}.hook_resid_post`),
         logits: true,
         edits: { list: edits, folder: HERE, where: (edit) => `edits[${edit}]` },
         engine: { provider: 'cpu', threads: 1, optimisation },
       });
       const logits = lastLogits(values.get('logits') as TensorValue);
-      expect(relativeError(logits, expected(`${name}/logits`))).toBeLessThanOrEqual(5e-6);
+      expect(largestError(logits, expected(`${name}/logits`))).toBeLessThanOrEqual(5e-6);
       for (const n of blocks) {
         const site = `blocks.${n}.hook_resid_post`;
         const got = values.get(site)?.data as Float32Array;
-        expect(relativeError(got, expected(`${name}/${site}`)), site).toBeLessThanOrEqual(5e-6);
+        expect(largestError(got, expected(`${name}/${site}`)), site).toBeLessThanOrEqual(5e-6);
       }
     }
   });

@@ -1,26 +1,22 @@
 // What edits must obey in every architecture and at every site, without a reference: an edit to a site's own value changes
 // nothing, an edit to another prompt's value is seen at the site and after it, branches that are ablated leave the stream.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { encodeSafetensors, safeTensor } from '../../../core/tensor/safetensors.js';
 import type { TensorValue } from '../../../runtime/session.js';
 import type { ModelEdit } from '../../../schemas/model-edits.js';
 import { openModel } from '../../../models/open-model.js';
 import { runModel } from '../../../models/run-model.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
+import { EXPORTED_FILES, EXPORTS } from '../../harness/fixtures.js';
 
-const EXPORTS = new URL('../../fixtures/exports/', import.meta.url).pathname;
-const MODELS = ['gpt2', 'neox', 'llama', 'gemma2', 'bert'].flatMap((name) =>
-  ['dynamo', 'legacy'].map((exporter) => `${name}.${exporter}.onnx`),
-);
 const OWN = [[5, 17, 42, 3, 99, 8]];
 const OTHER = [[61, 7, 33, 12, 80, 24]];
 type Level = 'disabled' | 'all';
 
-let folder = '';
+const folder = temporaryFolder('identities');
 beforeAll(() => {
-  folder = mkdtempSync(join(tmpdir(), 'assay-identities-'));
   writeFileSync(join(folder, 'own.json'), JSON.stringify(OWN));
   writeFileSync(join(folder, 'other.json'), JSON.stringify(OTHER));
   const basis = Array.from({ length: 64 }, (_, i) => {
@@ -31,9 +27,6 @@ beforeAll(() => {
   const v = Float32Array.from({ length: 64 }, (_, i) => Math.sin(i + 1));
   const tensors = new Map([...basis, ['v', safeTensor(v, [64])] as const]);
   writeFileSync(join(folder, 'f.safetensors'), Buffer.concat(encodeSafetensors(tensors)));
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true });
 });
 
 interface Given {
@@ -46,7 +39,7 @@ interface Given {
 async function run(model: string, given: Given): Promise<ReadonlyMap<string, TensorValue>> {
   const { hooks = [], edits = [], ids = OWN, optimisation = 'all' } = given;
   const rows = { ids: Uint32Array.from(ids.flat()), length: ids[0]?.length ?? 0 };
-  return runModel(EXPORTS + model, rows, {
+  return runModel(join(EXPORTS, model), rows, {
     hooks,
     logits: true,
     edits: { list: edits, folder, where: (edit) => `edits[${edit}]` },
@@ -73,9 +66,9 @@ function relativeError(a: Float32Array, b: Float32Array): number {
   return size === 0 ? difference : difference / size;
 }
 
-describe.each(MODELS)('%s', (model) => {
+describe.each(EXPORTED_FILES)('%s', (model) => {
   const sitesOf = async (): Promise<string[]> => {
-    const { summary } = await openModel(EXPORTS + model);
+    const { summary } = await openModel(join(EXPORTS, model));
     return summary.sites.filter((site) => site.readOnly === null).map((site) => site.name);
   };
 
@@ -141,7 +134,7 @@ describe.each(MODELS)('%s', (model) => {
 });
 
 // After a norm behind the sum (BERT) the stream is not the embedding any more.
-it.each(MODELS.filter((model) => !model.startsWith('bert')))(
+it.each(EXPORTED_FILES.filter((model) => !model.startsWith('bert')))(
   '%s keeps the embedding in its stream when every branch is ablated',
   async (model) => {
     const [first, last] = ['blocks.0.hook_resid_pre', 'blocks.1.hook_resid_post'] as const;

@@ -2,30 +2,31 @@
 // Runtime's optimiser off and fully on. `table.ts` says what each family must have; sites that PyTorch's modules do not show
 // obey the identities of `identities.ts`.
 import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { resolveSites } from '../../../core/hooks/sites.js';
 import { decodeModel } from '../../../core/onnx/codec.js';
 import { openModel } from '../../../models/open-model.js';
 import { runModel } from '../../../models/run-model.js';
 import { asFloat32 } from '../../../core/tensor/safetensors.js';
-import { largestError, tensorOf } from '../autodiff/gradient-errors.js';
+import { FAMILIES } from '../../harness/fixtures.js';
+import { largestError, readReference, tensorOf } from '../reference.js';
 import { IDENTITIES, type SiteOf, type Tensor } from './identities.js';
-import { FOLDER, readReference } from './reference.js';
-import { FAMILIES } from './table.js';
+import { FAMILY_ROWS } from './table.js';
 
-const CASES = FAMILIES.flatMap((family) =>
+const CASES = FAMILY_ROWS.flatMap((family) =>
   family.exporters.map((exporter) => ({ ...family, file: `${family.name}.${exporter}.onnx` })),
 );
 
 it('the table has a row for every file in the folder', () => {
-  const files = readdirSync(FOLDER).filter((file) => file.endsWith('.onnx'));
+  const files = readdirSync(FAMILIES).filter((file) => file.endsWith('.onnx'));
   expect(CASES.map(({ file }) => file).sort()).toEqual(files.sort());
 });
 
 describe.each(CASES)('$file', ({ name, file, ...family }) => {
   const { layers, norm } = family;
   const blocks = Array.from({ length: layers }, (_, n) => `blocks.${n}.`);
-  const reference = readReference(name);
+  const reference = readReference(path.join(FAMILIES, `${name}.reference.safetensors`));
   const hooks = [...reference.tensors.keys()].filter((site) => site.startsWith('blocks.'));
   const run = async (
     optimisation: 'disabled' | 'all',
@@ -33,15 +34,15 @@ describe.each(CASES)('$file', ({ name, file, ...family }) => {
   ): Promise<ReadonlyMap<string, Tensor>> => {
     const engine = { provider: 'cpu', threads: 1, optimisation } as const;
     const options = { hooks: sites, logits: true, engine };
-    const got = await runModel(FOLDER + file, reference, options);
+    const got = await runModel(path.join(FAMILIES, file), reference, options);
     return got as ReadonlyMap<string, Tensor>;
   };
 
   it('has the sites that the table says, no others, and says why some are left out', async () => {
-    const { summary } = await openModel(FOLDER + file);
+    const { summary } = await openModel(path.join(FAMILIES, file));
     expect([summary.layers, summary.norm]).toEqual([layers, norm]);
     const found = summary.sites.map((site) => site.name);
-    const { unresolved } = resolveSites(decodeModel(readFileSync(FOLDER + file)));
+    const { unresolved } = resolveSites(decodeModel(readFileSync(path.join(FAMILIES, file))));
     for (const [n, block] of blocks.entries()) {
       const kinds = (names: readonly string[]): string[] =>
         names

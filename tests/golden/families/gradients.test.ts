@@ -1,36 +1,34 @@
 // Gradients of many architectures by the output of every block against PyTorch's (tests/fixtures/families/make_families.py), and
 // what must hold between gradients at the places of one sum; both exporters, with ONNX Runtime's optimiser off and fully on.
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { decodeModel, encodeModel, joinChunks } from '../../../core/onnx/codec.js';
-import { asFloat32, asIntegers } from '../../../core/tensor/safetensors.js';
-import { Session, type TensorValue } from '../../../runtime/session.js';
+import { decodeModel } from '../../../core/onnx/codec.js';
+import { asFloat32 } from '../../../core/tensor/safetensors.js';
 import { buildSiteVjp } from '../../../models/vjp.js';
-import { largestError, lossRatio, tensorOf } from '../autodiff/gradient-errors.js';
-import { FOLDER, readReference, type Reference } from './reference.js';
-import { FAMILIES } from './table.js';
+import { FAMILIES } from '../../harness/fixtures.js';
+import { runFixture } from '../autodiff/run-fixture.js';
+import { largestError, lossRatio, readReference, tensorOf } from '../reference.js';
+import { FAMILY_ROWS } from './table.js';
 
-const CASES = FAMILIES.flatMap((family) =>
+const CASES = FAMILY_ROWS.flatMap((family) =>
   family.exporters.map((exporter) => ({ ...family, file: `${family.name}.${exporter}.onnx` })),
 );
 
 describe.each(CASES)('$file', ({ name, file, layers, has, norm }) => {
-  const reference = readReference(name);
+  const { tensors } = readReference(path.join(FAMILIES, `${name}.reference.safetensors`));
   const posts = Array.from({ length: layers }, (_, n) => `blocks.${n}.hook_resid_post`);
   const parts = ['hook_attn_out', 'hook_resid_mid', 'hook_mlp_out'].filter((kind) => has.has(kind));
   const inside = parts.map((kind) => `blocks.0.${kind}`);
-  const model = decodeModel(readFileSync(FOLDER + file));
+  const model = decodeModel(readFileSync(path.join(FAMILIES, file)));
   const options = { outputs: ['logits'], wrt: [...posts, ...inside], stop: [] };
 
   it.each(['disabled', 'all'] as const)('equals PyTorch, optimisation %s', async (optimisation) => {
-    const bytes = joinChunks(encodeModel(buildSiteVjp(model, options)));
-    const session = await Session.create(bytes, { provider: 'cpu', threads: 1, optimisation });
-    const got = await session.run(feedsOf(session.inputs, reference));
-    await session.release();
+    const got = await runFixture(buildSiteVjp(model, options), tensors, optimisation);
     const gradient = (site: string): Float32Array => got[`grad.${site}`]?.data as Float32Array;
     for (const site of posts) {
-      const float32 = tensorOf(reference.tensors, `grad.${site}`);
-      const float64 = tensorOf(reference.tensors, `f64.grad.${site}`);
+      const float32 = tensorOf(tensors, `grad.${site}`);
+      const float64 = tensorOf(tensors, `f64.grad.${site}`);
       expect(got[`grad.${site}`]?.dims).toEqual(float32.shape);
       expect(largestError(gradient(site), asFloat32(float32)), site).toBeLessThanOrEqual(1e-5);
       expect(lossRatio(gradient(site), { float32, float64 }), site).toBeLessThanOrEqual(5);
@@ -44,16 +42,3 @@ describe.each(CASES)('$file', ({ name, file, layers, has, norm }) => {
     }
   });
 });
-
-function feedsOf(inputs: readonly string[], { tensors }: Reference): Record<string, TensorValue> {
-  const cotangent = tensorOf(tensors, 'cotangent');
-  const feeds: Record<string, TensorValue> = {
-    'cotangent.logits': { dtype: 'float32', dims: cotangent.shape, data: asFloat32(cotangent) },
-  };
-  for (const name of ['input_ids', 'attention_mask']) {
-    const tensor = tensorOf(tensors, name);
-    const data = BigInt64Array.from(asIntegers(tensor), BigInt);
-    feeds[name] = { dtype: 'int64', dims: tensor.shape, data };
-  }
-  return Object.fromEntries(Object.entries(feeds).filter(([name]) => inputs.includes(name)));
-}

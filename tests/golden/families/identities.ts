@@ -1,6 +1,6 @@
 // What the sites of one run must satisfy among themselves, for those that PyTorch's hooks do not give. Every check returns its
 // largest relative error, or null where the model lacks one of its sites.
-import { largestError } from '../autodiff/gradient-errors.js';
+import { largestError } from '../reference.js';
 import type { Family } from './table.js';
 
 export interface Tensor {

@@ -68,7 +68,7 @@ const EXPERTS = 'all of it passes through no projection';
 const THREE_PRODUCTS = 'the scores are not one product of queries and keys';
 const SEVERAL_VALUES = 'the pattern is multiplied with 2 values';
 
-export const FAMILIES: readonly Family[] = [
+export const FAMILY_ROWS: readonly Family[] = [
   family('albert', { exporters: BOTH, norm: 'post', plus: POST }),
   family('bloom', { exporters: BOTH, attention: 'biased' }),
   family('codegen', { plus: ROTARY, minus: ONE_NORM }),

@@ -1,28 +1,26 @@
 // `model vjp` of a folder: gradients at every site of the graphs that we write, those by block outputs against PyTorch's
 // (tests/fixtures/folders/make_folders.py), with ONNX Runtime's optimiser off and fully on.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { asFloat32 } from '../../../core/tensor/safetensors.js';
 import { openModel } from '../../../models/open-model.js';
 import { writeVjp } from '../../../models/vjp.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
-import { largestError, lossRatio, tensorOf } from '../autodiff/gradient-errors.js';
-import { FOLDERS, MODELS, readReference, type FolderReference } from './reference.js';
+import { FOLDERS } from '../../harness/fixtures.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
+import { largestError, lossRatio, readReference, tensorOf, type Reference } from '../reference.js';
+import { MODELS } from './models.js';
 
-const place = mkdtempSync(path.join(tmpdir(), 'assay-folder-vjp-'));
-afterAll(() => {
-  rmSync(place, { recursive: true });
-});
+const place = temporaryFolder('folder-vjp');
 
 describe.each(MODELS)('%s', (name) => {
   it.each(['disabled', 'all'] as const)('has gradients at every site, optimisation %s', async (optimisation) => {
-    const reference = readReference(name);
-    const { summary } = await openModel(FOLDERS + name);
+    const reference = readReference(path.join(FOLDERS, `${name}.reference.safetensors`));
+    const { summary } = await openModel(path.join(FOLDERS, name));
     const sites = summary.sites.map((site) => site.name);
     const out = path.join(place, `${name}.onnx`);
-    await writeVjp(FOLDERS + name, { outputs: ['logits'], wrt: sites, stop: [], out });
+    await writeVjp(path.join(FOLDERS, name), { outputs: ['logits'], wrt: sites, stop: [], out });
     const settings = { provider: 'cpu', threads: 1, optimisation } as const;
     const session = await Session.create(readFileSync(out), settings);
     const got = await session.run(feedsOf(reference));
@@ -49,7 +47,7 @@ function asFloats(value: TensorValue | undefined): Float32Array {
   return value?.data as Float32Array;
 }
 
-function feedsOf({ ids, length, tensors }: FolderReference): Record<string, TensorValue> {
+function feedsOf({ ids, length, tensors }: Reference): Record<string, TensorValue> {
   const { shape } = tensorOf(tensors, 'logits');
   const cotangent = Float32Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(i));
   const dims = [ids.length / length, length];

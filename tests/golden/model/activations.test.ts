@@ -1,9 +1,8 @@
 // The activations task of the compute child on the tiny language model against PyTorch's numbers
 // (tests/fixtures/tiny-lm/make_tiny_lm.py): a tokens file goes in, an activations file comes out.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { halfsToFloats } from '../../../core/tensor/half.js';
 import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import { ORT_VERSION } from '../../../runtime/session.js';
@@ -11,20 +10,18 @@ import { runActivationsTask, type ActivationsRequest } from '../../../stages/act
 import { runModel } from '../../../models/run-model.js';
 import { readActivations } from '../../../storage/tables/read.js';
 import { TableWriter } from '../../../storage/tables/table-writer.js';
+import { childContext } from '../../harness/local-children.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
+import { TINY_LM } from '../../harness/fixtures.js';
 
-const FIXTURES = new URL('../../fixtures/tiny-lm/', import.meta.url).pathname;
 const SITES = [0, 1, 2, 3].map((n) => `blocks.${n}.hook_resid_post`);
 const WIDTH = 128;
 const DOC = 41;
 const INPUT = 'b'.repeat(64);
 
-const reference = decodeSafetensors(readFileSync(`${FIXTURES}reference.safetensors`));
-const context = {
-  stop: new AbortController().signal,
-  progress: () => undefined,
-  ask: () => Promise.reject(new RangeError('nothing to ask')),
-};
-let folder = '';
+const reference = decodeSafetensors(readFileSync(`${TINY_LM}/reference.safetensors`));
+const context = childContext();
+const folder = temporaryFolder('activations');
 let tokens = '';
 
 /** Row 0 of the reference is token 0 and the first 63 tokens of the first test chapter. */
@@ -34,7 +31,6 @@ function rowIds(row: number): number[] {
 }
 
 beforeAll(async () => {
-  folder = mkdtempSync(path.join(tmpdir(), 'assay-activations-'));
   tokens = path.join(folder, 'tokens.arrow');
   const ids = rowIds(0).slice(1);
   const writer = await TableWriter.open({
@@ -48,16 +44,13 @@ beforeAll(async () => {
   await writer.write({ doc: Uint32Array.of(DOC), ...list });
   await writer.finish();
 });
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
 
 function request(change: Partial<ActivationsRequest['keyed']> = {}, wanted = SITES): ActivationsRequest {
   return {
     shard: 's',
     input: INPUT,
     tokens: [tokens],
-    model: { onnx: `${FIXTURES}model.onnx`, external: [] },
+    model: { onnx: `${TINY_LM}/model.onnx`, external: [] },
     keyed: {
       tokensKey: 'a'.repeat(64),
       model: { base: 'c'.repeat(64), edits: [] },
@@ -136,7 +129,7 @@ describe('the activations task', () => {
     const columns = await readActivations(output?.files[0]?.path ?? '');
     const engine = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
     const ids = Uint32Array.from(rowIds(0));
-    const values = await runModel(`${FIXTURES}model.onnx`, { ids, length: 64 }, { hooks: [site], engine });
+    const values = await runModel(`${TINY_LM}/model.onnx`, { ids, length: 64 }, { hooks: [site], engine });
     expect(values.get(site)?.dims).toEqual([1, 64, 4, 32]);
     const expected = values.get(site)?.data as Float32Array;
     const act = columns.act as Float32Array;

@@ -1,66 +1,50 @@
 // The sites of every fixture model against PyTorch's numbers (tests/fixtures/exports/make_exports.py and
 // tests/fixtures/tiny-lm/make_tiny_lm.py), with ONNX Runtime's optimiser off and fully on; sites without a reference obey their
 // equations. Further architectures: tests/golden/families.
-import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { brokenIdentities, identitiesOf } from '../../../core/hooks/identities.js';
-import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/safetensors.js';
+import { asFloat32 } from '../../../core/tensor/safetensors.js';
 import { checkSites } from '../../../models/check-sites.js';
 import { openModel } from '../../../models/open-model.js';
 import { runModel } from '../../../models/run-model.js';
+import { EXPORTED, EXPORTERS, FIXTURES, TINY_FILES } from '../../harness/fixtures.js';
+import { largestError, readReference, tensorOf } from '../reference.js';
 
-const FIXTURES = new URL('../../fixtures/', import.meta.url).pathname;
-const ARCHITECTURES = ['gpt2', 'neox', 'llama', 'gemma2', 'bert'];
 const CASES = [
-  ...ARCHITECTURES.flatMap((name) =>
-    ['dynamo', 'legacy'].map((exporter) => ({
+  ...EXPORTED.flatMap((name) =>
+    EXPORTERS.map((exporter) => ({
       model: `exports/${name}.${exporter}.onnx`,
       reference: `exports/${name}.reference.safetensors`,
     })),
   ),
-  ...['model.onnx', 'model.legacy.onnx'].map((file) => ({
+  ...TINY_FILES.map((file) => ({
     model: `tiny-lm/${file}`,
     reference: 'tiny-lm/reference.safetensors',
   })),
 ];
 
-/** max |a − b| / max |b| */
-function relativeError(a: Float32Array, b: Float32Array): number {
-  expect(a.length).toBe(b.length);
-  let difference = 0;
-  let size = 0;
-  b.forEach((value, i) => {
-    difference = Math.max(difference, Math.abs((a[i] as number) - value));
-    size = Math.max(size, Math.abs(value));
-  });
-  return difference / size;
-}
-
 describe.each(CASES)('$model', ({ model, reference }) => {
-  const expected = decodeSafetensors(readFileSync(FIXTURES + reference));
+  const { tensors: expected, ...rows } = readReference(path.join(FIXTURES, reference));
   const named = [...expected.keys()].filter((name) => /^blocks\.\d+\./.test(name));
-  const inputIds = expected.get('input_ids');
-  const ids = Uint32Array.from(inputIds ? asIntegers(inputIds) : []);
-  const length = inputIds?.shape[1] ?? 0;
   const run = (hooks: readonly string[], optimisation: 'disabled' | 'all'): ReturnType<typeof runModel> => {
     const engine = { provider: 'cpu', threads: 1, optimisation } as const;
-    return runModel(FIXTURES + model, { ids, length }, { hooks, logits: true, engine });
+    return runModel(path.join(FIXTURES, model), rows, { hooks, logits: true, engine });
   };
 
   it.each(['disabled', 'all'] as const)(
     'gives what PyTorch computed, and its sites obey their equations, optimisation %s',
     async (optimisation) => {
-      const { summary } = await openModel(FIXTURES + model);
+      const { summary } = await openModel(path.join(FIXTURES, model));
       expect(summary.unresolved).toEqual([]);
       const sites = summary.sites.map((site) => site.name);
       const got = await run(sites, optimisation);
       expect(named.length).toBeGreaterThanOrEqual(4);
       for (const name of [...named, 'logits']) {
         const value = got.get(name);
-        const right = expected.get(name);
-        if (!right) throw new RangeError(name);
+        const right = tensorOf(expected, name);
         expect(value?.dims, name).toEqual(right.shape);
-        const error = relativeError(value?.data as Float32Array, asFloat32(right));
+        const error = largestError(value?.data as Float32Array, asFloat32(right));
         expect(error, name).toBeLessThanOrEqual(name === 'logits' ? 2e-6 : 1e-6);
       }
       const values = new Map([...got].map(([name, { dims, data }]) => [name, { dims, data: data as Float32Array }]));
@@ -90,11 +74,11 @@ describe('the self-check', () => {
 
   it('finds nothing wrong in any fixture', async () => {
     for (const { model } of CASES)
-      expect(await checkSites(await openModel(FIXTURES + model), ENGINE), model).toEqual([]);
+      expect(await checkSites(await openModel(path.join(FIXTURES, model)), ENGINE), model).toEqual([]);
   });
 
   it('computes only what the wanted sites are in', async () => {
-    const opened = await openModel(`${FIXTURES}exports/gpt2.dynamo.onnx`);
+    const opened = await openModel(path.join(FIXTURES, 'exports/gpt2.dynamo.onnx'));
     expect(await checkSites(opened, ENGINE, ['hook_embed'])).toEqual([]);
     const { sites } = opened.summary;
     const wrong = sites.map((site) =>

@@ -1,6 +1,7 @@
 // Splices: an edit that returns what it was given changes nothing, whatever the site's view; what an edit returns is what the
 // site has and what comes after reads; predictions of linear parts, without a reference.
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { spliceSites, type SiteSplice } from '../../../core/hooks/splice.js';
 import { resolveSites, type Site } from '../../../core/hooks/sites.js';
@@ -11,9 +12,9 @@ import { graphOf } from '../../../core/onnx/cut.js';
 import type { ModelProto } from '../../../core/onnx/proto.js';
 import type { Value } from '../../../core/onnx/shape.js';
 import { relativeError, valuesOf } from '../../unit/core/hooks/graphs.js';
+import { FIXTURES } from '../../harness/fixtures.js';
 
-const FIXTURES = new URL('../../fixtures/', import.meta.url).pathname;
-const load = (file: string): ModelProto => decodeModel(readFileSync(FIXTURES + file));
+const load = (file: string): ModelProto => decodeModel(readFileSync(path.join(FIXTURES, file)));
 /** Between them: plain tensors, permutations, joined axes, norm operators and decomposed norms, post-norm, parallel, experts. */
 const MODELS = [
   'exports/gpt2.legacy',

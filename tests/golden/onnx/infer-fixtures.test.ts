@@ -10,12 +10,12 @@ import type { ModelProto } from '../../../core/onnx/proto.js';
 import type { Value } from '../../../core/onnx/shape.js';
 import { evaluateDim } from '../../../core/onnx/symbolic.js';
 import type { TensorValue } from '../../../runtime/session.js';
-import { FIXTURES, MODEL_FILES } from '../../unit/core/onnx/fixture-models.js';
+import { FAMILIES, MODEL_FILES } from '../../harness/fixtures.js';
 import { feedsOf, runModel } from '../../unit/core/onnx/run-model.js';
 
-const FAMILIES = readdirSync(`${FIXTURES}families`)
+const families = readdirSync(FAMILIES)
   .filter((file) => file.endsWith('.onnx'))
-  .map((file) => `${FIXTURES}families/${file}`);
+  .map((file) => `${FAMILIES}/${file}`);
 /** Tensors with an axis that stays unknown: a mixture's tokens are repeated as often as a OneHot, with two axes, says. */
 const OPEN: Readonly<Record<string, number>> = { 'families/gptoss.legacy.onnx': 6 };
 const SIZES = { batch: 2, seq: 7 };
@@ -40,7 +40,7 @@ function difference(type: Value | undefined, actual: TensorValue | undefined): s
   return wrong === true ? `${String(type.values)} is ${String(actual.data)}` : null;
 }
 
-describe.each([...MODEL_FILES, ...FAMILIES].map((file) => [file.split('/').slice(-2).join('/'), file]))(
+describe.each([...MODEL_FILES, ...families].map((file) => [file.split('/').slice(-2).join('/'), file]))(
   '%s',
   (name, file) => {
     const original = decodeModel(readFileSync(file));

@@ -9,6 +9,7 @@ import { oneSite } from '../../../core/dictionaries/sites.js';
 import { rowsFeed } from '../../../core/dictionaries/step-graph.js';
 import { asFloat32, decodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
+import { SAE } from '../../harness/fixtures.js';
 
 const read = (name: string): Buffer => readFileSync(fileURLToPath(new URL(name, import.meta.url)));
 const golden = JSON.parse(read('encode.json').toString()) as {
@@ -19,8 +20,8 @@ const golden = JSON.parse(read('encode.json').toString()) as {
   err_sq: number[];
   pca: Record<string, number>;
 };
-const x = asFloat32(decodeSafetensors(read('../../fixtures/sae/data.safetensors')).get('x') as SafeTensor);
-const weights = decodeSafetensors(read('../../fixtures/sae/topk.safetensors'));
+const x = asFloat32(decodeSafetensors(readFileSync(`${SAE}/data.safetensors`)).get('x') as SafeTensor);
+const weights = decodeSafetensors(readFileSync(`${SAE}/topk.safetensors`));
 
 describe('numbers from NumPy', () => {
   it.each(['disabled', 'all'] as const)('equal the encoder graph at optimisation %s', async (optimisation) => {

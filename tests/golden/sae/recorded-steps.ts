@@ -1,6 +1,6 @@
 // Fifty steps of a kind recorded from PyTorch (tests/fixtures/sae/make_sae.py), and the same steps by our step graph.
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
 import { expect } from 'vitest';
 import type { KindSettings } from '../../../core/dictionaries/architecture.js';
 import { ARCHITECTURES } from '../../../core/dictionaries/architectures.js';
@@ -19,9 +19,9 @@ import { factorFeed } from '../../../core/optimise/step-loop.js';
 import { asFloat32, decodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
 import type { ArchitectureName } from '../../../schemas/dictionaries.js';
+import { SAE } from '../../harness/fixtures.js';
 
-const fixture = (name: string): Buffer =>
-  readFileSync(fileURLToPath(new URL(`../../fixtures/sae/${name}`, import.meta.url)));
+const fixture = (name: string): Buffer => readFileSync(path.join(SAE, name));
 
 export interface RecordedStep {
   readonly loss: number;

@@ -2,28 +2,20 @@
 // and index-bytes.json renewed from this test's message.
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { indexStage } from '../../../stages/index/stage.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
 import { buildDataset, type Dataset } from '../../unit/stages/index/dataset.js';
 import { runIndex } from '../../unit/stages/index/run-index.js';
+import { sampleShape } from '../../unit/stages/index/shapes.js';
 
 const RECORD = join(import.meta.dirname, 'index-bytes.json');
 
+const place = temporaryFolder('index-bytes');
 let dataset: Dataset;
 beforeAll(async () => {
-  dataset = await buildDataset({
-    seed: 5,
-    shards: 4,
-    documents: 6,
-    mostTokens: 30,
-    features: 12,
-    perToken: 3,
-    k: 4,
-    contextTokens: 9,
-    packing: 'document',
-  });
+  dataset = await buildDataset(place, sampleShape({ seed: 5 }));
 });
-afterAll(() => dataset.close());
 
 it('changes its bytes only with its version', async () => {
   const found: Record<string, string> = {};

@@ -6,7 +6,10 @@ import { sha256Hex } from '../../../core/identity/digest.js';
 import { corpusStage } from '../../../stages/corpus/stage.js';
 import { tokensTasks } from '../../../stages/tokens/task.js';
 import { tokensStage } from '../../../stages/tokens/stage.js';
-import { folderWith, jsonLines, KEY, runSource, temporaryFolder } from '../../unit/stages/corpus/run-part.js';
+import { TOKENIZER } from '../../harness/fixtures.js';
+import { childContext } from '../../harness/local-children.js';
+import { temporaryFolderOfTest } from '../../harness/temporary-folder.js';
+import { folderWith, jsonLines, KEY, runSource } from '../../unit/stages/corpus/run-part.js';
 
 const recorded = JSON.parse(readFileSync(new URL('stage-bytes.json', import.meta.url), 'utf8')) as unknown;
 
@@ -18,13 +21,12 @@ it('are those recorded for the versions of the stages', async () => {
   }));
   const folder = await folderWith({ 'a.jsonl': jsonLines(documents) });
   const corpus = await runSource(folder, 'a.jsonl', { shardTokens: 500 });
-  const tokenizer = new URL('../../fixtures/tiny-lm/tokenizer.json', import.meta.url).pathname;
-  const sha256 = sha256Hex(readFileSync(tokenizer));
+  const sha256 = sha256Hex(readFileSync(TOKENIZER));
   const [shard] = corpus.statistics.shards;
   const tokens = await tokensTasks.tokens(
     {
       sources: corpus.files.filter((f) => f.shard === shard?.name).map((f) => f.path),
-      tokenizer: { path: tokenizer, sha256 },
+      tokenizer: { path: TOKENIZER, sha256 },
       key: KEY,
       config: {
         corpusKey: KEY,
@@ -34,13 +36,9 @@ it('are those recorded for the versions of the stages', async () => {
       },
       inputs: { source: [], firstDoc: 0, split: 'fit' },
       shard: shard?.name ?? '',
-      spool: await temporaryFolder(),
+      spool: temporaryFolderOfTest('tokens'),
     },
-    {
-      stop: new AbortController().signal,
-      progress: () => undefined,
-      ask: () => Promise.reject(new TypeError('nothing to ask')),
-    },
+    childContext(),
   );
   const digests = (files: typeof tokens.files): string[] => files.map((f) => `${f.table} ${f.shard ?? ''} ${f.sha256}`);
   const found = {

@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { Tokenizer } from '../../../core/corpus/tokenizer/tokenizer.js';
+import { TINY_LM, TOKENIZER } from '../../harness/fixtures.js';
 
 interface Row {
   readonly text: string;
@@ -58,9 +59,8 @@ it('differs from Python in offsets only where normalisation composes, reorders o
 });
 
 it("tokenises the tiny language model's corpus as Rust does", () => {
-  const fixture = new URL('../../fixtures/tiny-lm/', here);
-  const tokenizer = new Tokenizer(readFileSync(new URL('tokenizer.json', fixture)));
-  const corpus = gunzipSync(readFileSync(new URL('corpus.jsonl.gz', fixture))).toString();
+  const tokenizer = new Tokenizer(readFileSync(TOKENIZER));
+  const corpus = gunzipSync(readFileSync(`${TINY_LM}/corpus.jsonl.gz`)).toString();
   const texts = new Map<string, string>();
   for (const line of corpus.trim().split('\n')) {
     const { id, text } = JSON.parse(line) as { id: string; text: string };

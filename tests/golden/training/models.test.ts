@@ -9,17 +9,8 @@ import { EVALUATION, buildEvaluationGraph } from '../../../core/language-model/e
 import { buildModel } from '../../../core/language-model/export-model.js';
 import type { ModelSpec } from '../../../core/language-model/model-spec.js';
 import { weightsFrom } from '../../../core/language-model/state.js';
-import {
-  asFloat64,
-  buildGradients,
-  floats,
-  integers,
-  largestError,
-  parameterFeeds,
-  readJson,
-  readTensors,
-  runGraph,
-} from './training-run.js';
+import { asFloat64, largestError } from '../reference.js';
+import { buildGradients, floats, integers, parameterFeeds, readJson, readTensors, runGraph } from './training-run.js';
 
 const SIZES = { layers: 2, width: 32, heads: 4, keyValueHeads: 4, headWidth: 8, mlpWidth: 48 };
 const GPT2: ModelSpec = {

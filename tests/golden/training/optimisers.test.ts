@@ -5,7 +5,8 @@ import { asFloat32, type SafeTensor } from '../../../core/tensor/safetensors.js'
 import { buildClipFactor, buildGlobalNorm, buildSquaredNorms } from '../../../core/optimise/clip.js';
 import type { OptimiserName, OptimiserSettings } from '../../../core/optimise/optimisers/optimiser.js';
 import { OPTIMISERS } from '../../../core/optimise/optimisers/optimisers.js';
-import { floats, largestError, readJson, readTensors, runGraph, asFloat64 } from './training-run.js';
+import { asFloat64, largestError, tensorOf } from '../reference.js';
+import { floats, readJson, readTensors, runGraph } from './training-run.js';
 
 interface Recorded {
   readonly betas?: readonly [number, number];
@@ -95,7 +96,7 @@ describe('eight steps', () => {
       state = Object.fromEntries(Object.keys(state).map((key) => [key, outputs[`new.${key}`] as Float32Array]));
     }
     for (const { name: parameter } of PARAMETERS) {
-      const exact = asFloat64(tensors.get(`${name}.${parameter}`));
+      const exact = asFloat64(tensorOf(tensors, `${name}.${parameter}`));
       expect(largestError(state[parameter] as Float32Array, exact), parameter).toBeLessThan(1e-6);
     }
   });

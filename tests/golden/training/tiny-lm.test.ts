@@ -1,5 +1,6 @@
 // The tiny language model against PyTorch (tests/fixtures/tiny-lm/make_tiny_lm.py): logits and hidden states of the model that we
 // write, all parameter gradients, and the first twenty steps of its training.
+import { readFileSync } from 'node:fs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readSites } from '../../../core/hooks/read.js';
 import { resolveSites } from '../../../core/hooks/sites.js';
@@ -24,32 +25,30 @@ import {
   type TrainingGraphSettings,
 } from '../../../core/language-model/step-graph.js';
 import type { TensorValue } from '../../../runtime/session.js';
+import { TINY_LM } from '../../harness/fixtures.js';
+import { asFloat64, largestError, relativeL2, tensorOf } from '../reference.js';
 import {
   TINY,
-  asFloat64,
   buildGradients,
   contextsAt,
   floats,
   integers,
-  largestError,
   parameterFeeds,
-  readJson,
   readTinyTensors,
-  relativeError,
   runGraph,
   trainingStream,
 } from './training-run.js';
 
 const reference = readTinyTensors('reference.safetensors');
 const trained = weightsFrom(TINY, readTinyTensors('model.safetensors'));
-const tensor = (name: string): Float32Array => asFloat32(reference.get(name) as never);
+const tensor = (name: string): Float32Array => asFloat32(tensorOf(reference, name));
 
 describe('the trained tiny model that we write', () => {
   const model = buildModel(TINY, trained);
   const bytes = joinChunks(encodeModel(model));
 
   it.each(['disabled', 'all'] as const)('gives PyTorch’s logits at optimisation %s', async (level) => {
-    const ids = BigInt64Array.from(asIntegers(reference.get('input_ids') as never), BigInt);
+    const ids = BigInt64Array.from(asIntegers(tensorOf(reference, 'input_ids')), BigInt);
     const feeds = { input_ids: { dtype: 'int64' as const, dims: [2, 64], data: ids } };
     const { logits } = await runGraph({ toModelBytes: () => bytes }, feeds, level);
     expect(largestError(logits as Float32Array, tensor('logits'))).toBeLessThan(1e-6);
@@ -61,7 +60,7 @@ describe('the trained tiny model that we write', () => {
     const read = readSites(model, sites);
     const output = read.tensors.map((name) => makeValueInfo(name, 'float32'));
     const proto = { ...read.model, graph: { ...graphOf(read.model), output } };
-    const ids = BigInt64Array.from(asIntegers(reference.get('input_ids') as never), BigInt);
+    const ids = BigInt64Array.from(asIntegers(tensorOf(reference, 'input_ids')), BigInt);
     const feeds = { input_ids: { dtype: 'int64' as const, dims: [2, 64], data: ids } };
     const found = await runGraph({ toModelBytes: () => joinChunks(encodeModel(proto)) }, feeds);
     read.tensors.forEach((name, i) =>
@@ -82,11 +81,11 @@ interface Recorded {
     readonly steps: readonly { readonly loss: number; readonly lossFloat64: number }[];
   };
 }
-const recorded = (readJson('../../fixtures/tiny-lm/reference.json') as Recorded).first20.steps;
+const recorded = (JSON.parse(readFileSync(`${TINY_LM}/reference.json`, 'utf8')) as Recorded).first20.steps;
 
 describe('gradients of the mean next-token loss', () => {
   // Each of the two contexts is 64 tokens with 63 targets.
-  const tokens = Int32Array.from(asIntegers(reference.get('input_ids') as never));
+  const tokens = Int32Array.from(asIntegers(tensorOf(reference, 'input_ids')));
   it.each([
     { kernels: 'standard', microBatches: 1, optimisation: 'disabled' },
     { kernels: 'standard', microBatches: 2, optimisation: 'all' },
@@ -99,7 +98,7 @@ describe('gradients of the mean next-token loss', () => {
     const found = await runGraph(graph, feeds, optimisation);
     for (const { name, shape } of modelParameters(TINY)) {
       const got = found[`grad.${name}`] as Float32Array;
-      const exact = asFloat64(reference.get(`grad64.${name}`));
+      const exact = asFloat64(tensorOf(reference, `grad64.${name}`));
       const torch = tensor(`grad.${name}`);
       if (name.endsWith('c_attn.bias')) {
         // Gradients of key biases are zero by symmetry: an absolute floor for them, the bar for the others.
@@ -109,7 +108,7 @@ describe('gradients of the mean next-token loss', () => {
         for (const value of got.subarray(...keys)) expect(Math.abs(value)).toBeLessThan(1e-5 * largest);
       }
       expect(largestError(got, exact), name).toBeLessThan(1e-5);
-      expect(relativeError(got, exact), name).toBeLessThan(5 * Math.max(relativeError(torch, exact), 1e-7));
+      expect(relativeL2(got, exact), name).toBeLessThan(5 * Math.max(relativeL2(torch, exact), 1e-7));
     }
   });
 });
@@ -214,7 +213,7 @@ describe('twenty steps of AdamW', () => {
 
 describe('validation', () => {
   it('sums the nats of each context, also of a batch of any size', async () => {
-    const ids = asIntegers(reference.get('input_ids') as never);
+    const ids = asIntegers(tensorOf(reference, 'input_ids'));
     const logits = tensor('logits');
     const want = [0, 1].map((row) => {
       let nats = 0;

@@ -1,5 +1,6 @@
 // What the tests of training share: sessions over our graphs, the tiny language model's corpus as a token stream, recorded files.
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import * as library from '@huggingface/tokenizers';
@@ -10,6 +11,7 @@ import type { ModelSpec } from '../../../core/language-model/model-spec.js';
 import { GraphBuilder } from '../../../core/onnx/builder.js';
 import { decodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js';
 import { Session, type Optimisation, type TensorValue } from '../../../runtime/session.js';
+import { TINY_LM, TOKENIZER } from '../../harness/fixtures.js';
 
 /** What is used of the tokenizer library, whose own declarations do not resolve under NodeNext. */
 const { Tokenizer } = library as unknown as {
@@ -19,8 +21,6 @@ const { Tokenizer } = library as unknown as {
   ) => { encode(text: string): { readonly ids: readonly number[] } };
 };
 
-const FIXTURE = '../../fixtures/tiny-lm/';
-
 /** Tensors of a file beside this one. */
 export function readTensors(name: string): Map<string, SafeTensor> {
   return decodeSafetensors(readFileSync(fileURLToPath(new URL(name, import.meta.url))));
@@ -28,7 +28,7 @@ export function readTensors(name: string): Map<string, SafeTensor> {
 
 /** Tensors of a file of the tiny language model. */
 export function readTinyTensors(name: string): Map<string, SafeTensor> {
-  return readTensors(`${FIXTURE}${name}`);
+  return decodeSafetensors(readFileSync(path.join(TINY_LM, name)));
 }
 
 /** A text file beside this one, as JSON. */
@@ -55,10 +55,10 @@ export const TINY: ModelSpec = {
 
 /** Tokens of all chapters that are not of the test split, in file order, token 0 before each. */
 export function trainingStream(): Int32Array {
-  const tokenizer = new Tokenizer(readJson(`${FIXTURE}tokenizer.json`), {});
-  const at = fileURLToPath(new URL(`${FIXTURE}corpus.jsonl.gz`, import.meta.url));
+  const tokenizer = new Tokenizer(JSON.parse(readFileSync(TOKENIZER, 'utf8')), {});
+  const corpus = gunzipSync(readFileSync(path.join(TINY_LM, 'corpus.jsonl.gz'))).toString('utf8');
   const tokens: number[] = [];
-  for (const line of gunzipSync(readFileSync(at)).toString('utf8').trim().split('\n')) {
+  for (const line of corpus.trim().split('\n')) {
     const { split, text } = JSON.parse(line) as { split: string; text: string };
     if (split === 'test') continue;
     tokens.push(0);
@@ -142,32 +142,4 @@ export function parameterFeeds(
   return Object.fromEntries(
     modelParameters(spec).map(({ name, shape }) => [name, floats(weights.get(name) ?? new Float32Array(), shape)]),
   );
-}
-
-/** max |a − b| / max |b|. */
-export function largestError(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  if (a.length !== b.length) return NaN;
-  let [difference, size] = [0, 0];
-  for (let i = 0; i < b.length; i++) {
-    difference = Math.max(difference, Math.abs((a[i] ?? NaN) - (b[i] ?? NaN)));
-    size = Math.max(size, Math.abs(b[i] ?? NaN));
-  }
-  return difference / size;
-}
-
-/** ‖a − b‖ / ‖b‖. */
-export function relativeError(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  if (a.length !== b.length) return NaN;
-  let [difference, size] = [0, 0];
-  for (let i = 0; i < b.length; i++) {
-    difference += ((a[i] ?? NaN) - (b[i] ?? NaN)) ** 2;
-    size += (b[i] ?? NaN) ** 2;
-  }
-  return Math.sqrt(difference / size);
-}
-
-/** The values of an F64 tensor. */
-export function asFloat64(tensor: SafeTensor | undefined): Float64Array {
-  if (tensor?.dtype !== 'F64') throw new TypeError(`Expected an F64 tensor, got ${tensor?.dtype ?? 'none'}.`);
-  return new Float64Array(new Uint8Array(tensor.bytes).buffer);
 }

@@ -1,41 +1,14 @@
 // sql, export and gc over a finished run that the real stages wrote.
-import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { z } from 'zod';
+import { describe, expect, it } from 'vitest';
 import { exportDocument, gcDocument } from '../../../schemas/documents/datasets.js';
 import { sqlDocument } from '../../../schemas/documents/features.js';
-import { openStore } from '../../../storage/objects/open-store.js';
-import { runCli, type CliResult } from './harness.js';
-import { runStages, submitRun, writeRun } from './pipeline.js';
+import { finishedRun } from './finished-run.js';
 
-let folder = '';
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-cli-'));
-  const store = await openStore('file://./data', { base: folder });
-  const run = await submitRun(store, await writeRun(folder));
-  await runStages(store, run, { folder });
-  await store.close();
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
-});
-
-const cli = (...argv: string[]): Promise<CliResult> =>
-  runCli([...argv, '--store', 'data'], {
-    cwd: folder,
-    environment: { ASSAY_CACHE: join(folder, 'cache') },
-  });
-
-/** The one document that a command prints, checked. */
-async function document<S extends z.ZodType>(schema: S, ...argv: string[]): Promise<z.infer<S>> {
-  const result = await cli(...argv, '--json');
-  expect(result, result.err).toMatchObject({ code: 0, err: '' });
-  return schema.parse(result.json());
-}
+const { folder, cli, document } = finishedRun();
 
 describe('sql and export', () => {
   it('agree with each other and with acts', async () => {

@@ -1,9 +1,8 @@
 // A folder of config.json, tokenizer.json and safetensors through the program: `model inspect`, `model run`, and a run file with
 // `model.folder`, whose stored activations are the model's own values.
-import { cp, mkdtemp, readFile, rm, unlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readFile, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { checkModelRuns } from '../../../cli/orchestration/preflight.js';
 import { asFloat32, decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import { openModel } from '../../../models/open-model.js';
@@ -17,24 +16,18 @@ import { createFileStore } from '../../../storage/objects/file-store.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import { latestSnapshot, readSnapshotCommits } from '../../../storage/records/snapshots.js';
 import { readActivations, readTokensTable } from '../../../storage/tables/read.js';
-import { FIXTURES } from '../core/onnx/fixture-models.js';
+import { EXPORTS, FOLDERS } from '../../harness/fixtures.js';
 import { runCli } from './harness.js';
 import { runStages, submitRun } from './pipeline.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
 
-const FOLDERS = path.join(FIXTURES, 'folders');
 const SITE = 'blocks.1.hook_resid_post';
 const TEXTS = [
   'the cat sat on the mat',
   'one two three four five six',
   'a small boat on a wide lake and the dog ran to the house',
 ];
-let place = '';
-beforeAll(async () => {
-  place = await mkdtemp(path.join(tmpdir(), 'assay-folder-run-'));
-});
-afterAll(async () => {
-  await rm(place, { recursive: true });
-});
+const place = temporaryFolder('folder-run');
 
 /** A run file over a copy of the fixture's folder. */
 async function writeRun(name: string, contextTokens = 16): Promise<string> {
@@ -129,7 +122,7 @@ describe('commands', () => {
     });
     const { out } = await runCli(['model', 'inspect', folder]);
     expect(out).toContain("graph      written here: Gemma 3 (text), weights in the folder's safetensors");
-    const file = await runCli(['model', 'inspect', path.join(FIXTURES, 'exports/gpt2.dynamo.onnx')]);
+    const file = await runCli(['model', 'inspect', path.join(EXPORTS, 'gpt2.dynamo.onnx')]);
     expect(file.out).toContain('graph      of the file');
   });
 

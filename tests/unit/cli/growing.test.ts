@@ -1,7 +1,4 @@
 // Commands over a run that is still going on, has revisions, quarantined shards, or nobody who works on it.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   explainDocument,
@@ -24,19 +21,18 @@ import { readRunStatus } from '../../../reading/runs/run-status.js';
 import { statusText } from '../../../cli/render/run-text.js';
 import { runCli, type CliResult } from './harness.js';
 import { runStages, submitRun, writeRun } from './pipeline.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
 
-let folder = '';
+const folder = temporaryFolder('cli');
 let store: ObjectStore;
 let run: ResolvedRun;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-cli-'));
   store = await openStore('file://./data', { base: folder });
   run = await submitRun(store, await writeRun(folder));
   await runStages(store, run, { folder, until: 'encode', most: 2 });
 });
 afterAll(async () => {
   await store.close();
-  await rm(folder, { recursive: true });
 });
 
 const cli = (...argv: string[]): Promise<CliResult> => runCli([...argv, '--store', 'data'], { cwd: folder });

@@ -1,20 +1,15 @@
 // `model inspect` and `model run` on the small language model, checked against PyTorch's numbers.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import { modelInspectDocument, modelRunDocument } from '../../../schemas/documents/models.js';
 import { runCli } from './harness.js';
-import { SITE, TINY_LM } from './pipeline.js';
+import { TINY_LM, TOKENIZER } from '../../harness/fixtures.js';
+import { SITE } from './pipeline.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
 
-let folder = '';
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-cli-model-'));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
-});
+const folder = temporaryFolder('cli-model');
 
 const model = join(TINY_LM, 'model.onnx');
 
@@ -34,7 +29,7 @@ describe('model inspect', () => {
   });
 
   it('refuses a file that is no ONNX model', async () => {
-    const result = await runCli(['model', 'inspect', join(TINY_LM, 'tokenizer.json')]);
+    const result = await runCli(['model', 'inspect', TOKENIZER]);
     expect(result).toMatchObject({ code: 2, out: '' });
     expect(result.err).toContain('tokenizer.json');
   });

@@ -2,7 +2,6 @@
 import { gzipSync, gunzipSync } from 'node:zlib';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { StageName } from '../../../schemas/stages.js';
 import { loadRunFile } from '../../../pipeline/files/load.js';
 import { resolveRun } from '../../../pipeline/resolve/resolve-run.js';
@@ -11,31 +10,32 @@ import { runStepsHere } from '../../../pipeline/execute/run-steps.js';
 import { storeRun } from '../../../pipeline/plan/run-records.js';
 import { stepsOfRun } from '../../../pipeline/plan/steps.js';
 import { workOfRun } from '../../../stages/work.js';
+import { TINY_LM, TOKENIZER } from '../../harness/fixtures.js';
 import { localHost } from '../../harness/local-host.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import { appendEvent } from '../../../storage/records/events.js';
 
-export const TINY_LM = fileURLToPath(new URL('../../fixtures/tiny-lm', import.meta.url));
 export const SITE = 'blocks.2.hook_resid_post';
+
+let chapters: Promise<Buffer> | undefined;
+/** A corpus of short beginnings of chapters, compressed. */
+async function shortChapters(): Promise<Buffer> {
+  const text = gunzipSync(await readFile(path.join(TINY_LM, 'corpus.jsonl.gz'))).toString('utf8');
+  const documents = text
+    .split('\n', 28)
+    .map((line) => JSON.parse(line) as { id: string; split: string; text: string })
+    .map(({ id, split, text: whole }) => JSON.stringify({ id, split, text: whole.slice(0, 240) }));
+  return gzipSync(documents.join('\n'));
+}
 
 /** Writes a corpus of short beginnings of chapters and a run file over it; returns the run file's path. */
 export async function writeRun(folder: string, edit: (yaml: string) => string = (yaml) => yaml): Promise<string> {
   await mkdir(folder, { recursive: true });
-  const all = gunzipSync(await readFile(path.join(TINY_LM, 'corpus.jsonl.gz')))
-    .toString('utf8')
-    .split('\n');
-  const documents = all.slice(0, 28).map((line) => {
-    const document = JSON.parse(line) as { id: string; split: string; text: string };
-    return JSON.stringify({
-      id: document.id,
-      split: document.split,
-      text: document.text.slice(0, 240),
-    });
-  });
-  await writeFile(path.join(folder, 'corpus.jsonl.gz'), gzipSync(documents.join('\n')));
+  chapters ??= shortChapters();
+  await writeFile(path.join(folder, 'corpus.jsonl.gz'), await chapters);
   const yaml = `name: small
 store: file://./data
-model: { onnx: ${TINY_LM}/model.onnx, tokenizer: ${TINY_LM}/tokenizer.json, contextTokens: 32, prepend: '<|endoftext|>' }
+model: { onnx: ${TINY_LM}/model.onnx, tokenizer: ${TOKENIZER}, contextTokens: 32, prepend: '<|endoftext|>' }
 corpus: { sources: [corpus.jsonl.gz], split: { field: split }, shardTokens: 512 }
 activations: { hooks: [${SITE}], batchTokens: 512 }
 saes:

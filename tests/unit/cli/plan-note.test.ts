@@ -1,15 +1,13 @@
 // `assay plan` on a real run file: what it notes beside its result.
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { plan } from '../../../cli/orchestration/plan.js';
 import { runCli, type CliResult } from './harness.js';
 import { writeRun } from './pipeline.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
 
-let folder: string;
-beforeAll(async () => (folder = await mkdtemp(path.join(tmpdir(), 'assay-plan-'))));
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder('plan');
 
 async function planned(batchTokens: number): Promise<CliResult> {
   const own = path.join(folder, String(batchTokens));

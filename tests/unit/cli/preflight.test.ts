@@ -4,37 +4,20 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { checkRoom } from '../../../cli/orchestration/preflight.js';
-import { runFile } from '../../../schemas/run-file.js';
 import { ResourceError } from '../../../schemas/errors.js';
-import { resolveRun } from '../../../pipeline/resolve/resolve-run.js';
 import { workerBytes } from '../../../pipeline/plan/estimate.js';
 import type { ResolvedRun } from '../../../schemas/resolved-run.js';
 import { createFileStore } from '../../../storage/objects/file-store.js';
 import { openMemoryStore } from '../../../storage/objects/memory-store.js';
-import { FIXTURES } from '../core/onnx/fixture-models.js';
+import { TINY_LM } from '../../harness/fixtures.js';
+import { tinyRun } from '../../harness/tiny-run.js';
 
-const TINY = path.join(FIXTURES, 'tiny-lm');
 /** A place that does not exist in a folder that does. */
-const PLACE = path.join(TINY, 'not', 'there');
+const PLACE = path.join(TINY_LM, 'not', 'there');
 let run: ResolvedRun;
 
 beforeAll(async () => {
-  const file = runFile.parse({
-    name: 'kjv',
-    store: 'file://./data',
-    model: { onnx: 'model.onnx', tokenizer: 'tokenizer.json', contextTokens: 128 },
-    corpus: { sources: ['corpus.jsonl.gz'], split: { field: 'split' } },
-    activations: { hooks: ['blocks.2.hook_resid_post'] },
-    saes: [{ name: 'a', hook: 'blocks.2.hook_resid_post', features: 2048, k: 16, tokens: 1e6 }],
-  });
-  const settings = {
-    revision: 1,
-    until: 'index',
-    limitDocuments: null,
-    hostId: 'h',
-    nowMs: 0,
-  } as const;
-  run = (await resolveRun(file, { folder: TINY, ...settings })).run;
+  run = await tinyRun();
 });
 
 /** Answers for folders that exist and notes which were asked. */
@@ -66,7 +49,7 @@ async function refusal(work: Promise<unknown>): Promise<ResourceError> {
 
 describe('room on the disk', () => {
   it('that is too small for a local store is told with both numbers and the place, before anything is written', async () => {
-    const input = { store: createFileStore(PLACE), run, folder: TINY, workerFolder: null };
+    const input = { store: createFileStore(PLACE), run, folder: TINY_LM, workerFolder: null };
     const error = await refusal(checkRoom(input, disk(10 * 2 ** 20).free));
     expect(error.message).toMatch(
       /^Expected about \d{3,4}\.\d MB free for the store in .*not\/there, found 10\.0 MB\. Free space, .*`assay plan`/,
@@ -77,16 +60,16 @@ describe('room on the disk', () => {
 
   it('is asked of the nearest folder that exists', async () => {
     const { asked, free } = disk(1e12);
-    await checkRoom({ store: createFileStore(PLACE), run, folder: TINY, workerFolder: null }, free);
-    expect(asked).toEqual([PLACE, path.dirname(PLACE), TINY]);
+    await checkRoom({ store: createFileStore(PLACE), run, folder: TINY_LM, workerFolder: null }, free);
+    expect(asked).toEqual([PLACE, path.dirname(PLACE), TINY_LM]);
   });
 
   it('is asked of the workers too where they are on this machine, whatever the store', async () => {
     const input = {
       store: openMemoryStore('memory://room'),
       run,
-      folder: TINY,
-      workerFolder: TINY,
+      folder: TINY_LM,
+      workerFolder: TINY_LM,
     };
     const error = await refusal(checkRoom(input, disk(1000).free));
     expect(error.message).toContain("free for the workers' files in");
@@ -96,7 +79,7 @@ describe('room on the disk', () => {
   });
 
   it('is needed for about what the run stores: activations above all', async () => {
-    const input = { store: createFileStore(PLACE), run, folder: TINY, workerFolder: null };
+    const input = { store: createFileStore(PLACE), run, folder: TINY_LM, workerFolder: null };
     const { details } = await refusal(checkRoom(input, disk(0).free));
     // 1.27 million tokens of 128 halves and their keys.
     const activations = 1.27e6 * (128 * 2 + 8);

@@ -1,45 +1,22 @@
 // Commands over a finished run that the real stages wrote: what they print equals what is stored.
-import { cp, mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { z } from 'zod';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { CLI_DOCUMENTS } from '../../../schemas/documents/documents.js';
 import { datasetsDocument, describeDocument, verifyDocument } from '../../../schemas/documents/datasets.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from '../../../schemas/documents/features.js';
 import { halfToFloat } from '../../../core/tensor/half.js';
 import { datasetDigest } from '../../../core/identity/digest.js';
-import { openStore } from '../../../storage/objects/open-store.js';
 import { readTable } from '../../../storage/tables/read.js';
-import { runCli, type CliResult } from './harness.js';
-import { runStages, SITE, submitRun, writeRun } from './pipeline.js';
+import { finishedRun } from './finished-run.js';
+import { runCli } from './harness.js';
+import { SITE } from './pipeline.js';
 
-let folder = '';
+const { folder, cli, document } = finishedRun();
 let untouched: string[] = [];
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-cli-'));
-  const store = await openStore('file://./data', { base: folder });
-  const run = await submitRun(store, await writeRun(folder));
-  await runStages(store, run, { folder });
-  await store.close();
   untouched = await readdir(join(folder, 'data'), { recursive: true });
 });
-afterAll(async () => {
-  await rm(folder, { recursive: true });
-});
-
-const cli = (...argv: string[]): Promise<CliResult> =>
-  runCli([...argv, '--store', 'data'], {
-    cwd: folder,
-    environment: { ASSAY_CACHE: join(folder, 'cache') },
-  });
-
-/** The one document that a command prints, checked. */
-async function document<S extends z.ZodType>(schema: S, ...argv: string[]): Promise<z.infer<S>> {
-  const result = await cli(...argv, '--json');
-  expect(result, result.err).toMatchObject({ code: 0, err: '' });
-  return schema.parse(result.json());
-}
 
 interface Firing {
   readonly doc: number;

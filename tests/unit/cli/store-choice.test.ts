@@ -1,16 +1,15 @@
 // Which store a command means, and what the environment says.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { readEnvironment } from '../../../cli/environment.js';
 import { findLocalConfig, writeLocalConfig } from '../../../cli/local-config.js';
 import { chooseStore } from '../../../cli/store-choice.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
 
-let root = '';
+const root = temporaryFolder('store-choice');
 let inner = '';
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'assay-store-choice-'));
   inner = join(root, 'project', 'a', 'b');
   await mkdir(inner, { recursive: true });
   await writeLocalConfig(join(root, 'project'), {
@@ -18,9 +17,6 @@ beforeAll(async () => {
     store: 's3://bucket/prefix',
     storeOptions: { endpoint: 'http://127.0.0.1:9000', checksums: 'when_supported' },
   });
-});
-afterAll(async () => {
-  await rm(root, { recursive: true });
 });
 
 describe('the store that is meant', () => {

@@ -1,12 +1,11 @@
 // Server programs are found in the stated order, built or downloaded whole or not at all, and a process record never
 // means another process.
 import { execFile, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { locateServer } from '../../../servers/locate.js';
 import {
   endProcess,
@@ -17,13 +16,11 @@ import {
 } from '../../../servers/process-record.js';
 import { atLeast, SERVER_PROGRAMS } from '../../../servers/programs.js';
 import { loadScript, scriptPath } from './scripts.js';
+import { temporaryFolderOfTest } from '../../harness/temporary-folder.js';
 
 let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'assay-programs-'));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true, force: true });
+beforeEach(() => {
+  folder = temporaryFolderOfTest('programs');
 });
 
 const NEW = 'minio version RELEASE.2025-09-07T16-13-09Z';

@@ -1,18 +1,15 @@
 // The set-up scripts know an unfit Node and a broken installation, take turns by a lock that survives its holder, and
 // the last line of `npm test` never claims more than the runner's report.
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { loadScript } from './scripts.js';
+import { temporaryFolderOfTest } from '../../harness/temporary-folder.js';
 
 let folder: string;
-beforeEach(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'assay-setup-'));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true, force: true });
+beforeEach(() => {
+  folder = temporaryFolderOfTest('setup');
 });
 
 describe('Node', () => {

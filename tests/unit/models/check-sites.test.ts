@@ -1,8 +1,7 @@
 // The self-check where sites do not hold: `model inspect` lists them with the numbers, runs and plans that want them are refused.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { inspectDocument } from '../../../cli/render/model-document.js';
 import { modelText } from '../../../cli/render/model-text.js';
 import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
@@ -17,18 +16,13 @@ import { openModel } from '../../../models/open-model.js';
 import { probeModel } from '../../../models/probe-model.js';
 import { runModel } from '../../../models/run-model.js';
 import { attentionWith, transformer } from '../core/hooks/graphs.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
 
 const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
 const PATTERN = 'blocks.0.attn.hook_pattern';
 const SCORES = 'blocks.0.attn.hook_attn_scores';
 
-let folder = '';
-beforeAll(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'assay-check-'));
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
+const folder = temporaryFolder('check');
 
 function save(name: string, model: ModelProto): string {
   const file = path.join(folder, name);

@@ -1,25 +1,23 @@
 // Models that are not one flat graph: with functions of their own, and merged decoders that choose between cache and no cache.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeModel, encodeModel } from '../../../core/onnx/codec.js';
 import { graphOf } from '../../../core/onnx/cut.js';
 import { makeGraph, makeNode, makeValueInfo } from '../../../core/onnx/make.js';
 import type { FunctionProto, ModelProto } from '../../../core/onnx/proto.js';
 import { openModel } from '../../../models/open-model.js';
 import { runModel } from '../../../models/run-model.js';
-import { FIXTURES } from '../core/onnx/fixture-models.js';
+import { EXPORTS } from '../../harness/fixtures.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
 
-const PLAIN = `${FIXTURES}exports/gpt2.dynamo.onnx`;
-let folder: string;
+const PLAIN = `${EXPORTS}/gpt2.dynamo.onnx`;
+const folder = temporaryFolder('flat');
 let plain: ModelProto;
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'assay-flat-'));
   plain = decodeModel(await readFile(PLAIN));
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 /** Every LayerNormalization a call of a function of the file. */
 function withFunctions(): ModelProto {

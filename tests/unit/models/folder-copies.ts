@@ -1,14 +1,11 @@
 // Copies of the folders of tests/fixtures/folders in a place of their own, changed on purpose.
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll } from 'vitest';
 import { decodeSafetensors, encodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js';
 import { openModel } from '../../../models/open-model.js';
 import { InputError } from '../../../schemas/errors.js';
-import { FIXTURES } from '../core/onnx/fixture-models.js';
-
-export const FOLDERS = path.join(FIXTURES, 'folders');
+import { FOLDERS } from '../../harness/fixtures.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
 
 export interface Copies {
   /** A folder of the test file's own, removed at its end. */
@@ -22,10 +19,7 @@ export interface Copies {
 }
 
 export function makeCopies(): Copies {
-  const place = mkdtempSync(path.join(tmpdir(), 'assay-folders-'));
-  afterAll(() => {
-    rmSync(place, { recursive: true });
-  });
+  const place = temporaryFolder('folders');
   let made = 0;
   const copy = (name: string): string => {
     const folder = path.join(place, `${name}-${made++}`);

@@ -19,8 +19,8 @@ import { decodeSafetensors, safeTensor, type SafeTensor } from '../../../core/te
 import { writeFolderModel } from '../../../models/folder/folder-model.js';
 import { openModel } from '../../../models/open-model.js';
 import { runModel } from '../../../models/run-model.js';
-import { FIXTURES } from '../core/onnx/fixture-models.js';
-import { FOLDERS, makeCopies, refusal } from './folder-copies.js';
+import { EXPORTS, FOLDERS } from '../../harness/fixtures.js';
+import { makeCopies, refusal } from './folder-copies.js';
 
 const { place, copy, withTensors, withConfig } = makeCopies();
 
@@ -28,7 +28,7 @@ describe('which file is the model', () => {
   it('an ONNX file in the folder is taken before safetensors', async () => {
     const folder = copy('gpt2');
     expect((await openModel(folder)).summary).toMatchObject({ family: 'GPT-2', width: 32, layers: 3 });
-    cpSync(path.join(FIXTURES, 'exports/llama.dynamo.onnx'), path.join(folder, 'model.onnx'));
+    cpSync(path.join(EXPORTS, 'llama.dynamo.onnx'), path.join(folder, 'model.onnx'));
     expect((await openModel(folder)).summary).toMatchObject({ family: null, width: 64, layers: 2 });
     mkdirSync(path.join(folder, 'onnx'));
     renameSync(path.join(folder, 'model.onnx'), path.join(folder, 'onnx/model.onnx'));

@@ -1,10 +1,9 @@
 // Opening and running a model file: its summary and digest, weights beside it, and a refusal in words for each file or
 // input that cannot be used.
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../core/identity/digest.js';
 import { decodeModel, encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import { graphOf } from '../../../core/onnx/cut.js';
@@ -14,18 +13,13 @@ import { InputError } from '../../../schemas/errors.js';
 import { openModel } from '../../../models/open-model.js';
 import { probeModel } from '../../../models/probe-model.js';
 import { computeModelRun, parseIds, runModel, writeModelRun } from '../../../models/run-model.js';
-import { FIXTURES, tinyTransformer } from '../core/onnx/fixture-models.js';
+import { EXPORTS, TINY_LM } from '../../harness/fixtures.js';
+import { tinyTransformer } from '../core/onnx/fixture-models.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
 
 const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
-const GPT2 = `${FIXTURES}exports/gpt2.dynamo.onnx`;
-let folder = '';
-
-beforeAll(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'assay-model-'));
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
+const GPT2 = `${EXPORTS}/gpt2.dynamo.onnx`;
+const folder = temporaryFolder('model');
 
 function save(name: string, model: ModelProto): string {
   const file = path.join(folder, name);
@@ -74,8 +68,8 @@ const sha = (bytes: Uint8Array): string => createHash('sha256').update(bytes).di
 
 describe('opening a model', () => {
   it('tells layers, width, vocabulary, positions, inputs, versions and digest', async () => {
-    const { summary } = await openModel(`${FIXTURES}tiny-lm/model.legacy.onnx`);
-    const bytes = readFileSync(`${FIXTURES}tiny-lm/model.legacy.onnx`);
+    const { summary } = await openModel(`${TINY_LM}/model.legacy.onnx`);
+    const bytes = readFileSync(`${TINY_LM}/model.legacy.onnx`);
     expect(summary).toMatchObject({
       digest: sha(bytes),
       layers: 4,
@@ -95,7 +89,7 @@ describe('opening a model', () => {
     expect(summary.files).toEqual([
       {
         location: 'model.legacy.onnx',
-        path: `${FIXTURES}tiny-lm/model.legacy.onnx`,
+        path: `${TINY_LM}/model.legacy.onnx`,
         bytes: bytes.length,
         sha256: sha(bytes),
       },
@@ -127,7 +121,7 @@ describe('opening a model', () => {
 
 describe('a model that cannot be used', () => {
   it('is refused where there is no such file, with the nearest name', async () => {
-    expect(await refusal(openModel(`${FIXTURES}tiny-lm/modle.onnx`))).toContain('Did you mean model.onnx');
+    expect(await refusal(openModel(`${TINY_LM}/modle.onnx`))).toContain('Did you mean model.onnx');
     expect(await refusal(openModel(path.join(folder, 'none/at/all.onnx')))).toContain('No such file');
     mkdirSync(path.join(folder, 'empty'), { recursive: true });
     expect(await refusal(openModel(path.join(folder, 'empty')))).toContain(

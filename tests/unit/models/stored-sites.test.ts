@@ -1,26 +1,13 @@
 // Which sites a run file may store, and how wide they are: one vector per position, heads joined.
-import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { storedWidth } from '../../../core/hooks/sites.js';
-import { runFile } from '../../../schemas/run-file.js';
 import { openModel } from '../../../models/open-model.js';
-import { resolveRun } from '../../../pipeline/resolve/resolve-run.js';
 import type { ResolvedRun } from '../../../schemas/resolved-run.js';
-import { FIXTURES } from '../core/onnx/fixture-models.js';
+import { EXPORTS } from '../../harness/fixtures.js';
+import { tinyRun } from '../../harness/tiny-run.js';
 
 function sitesFor(hooks: readonly string[]): Promise<ResolvedRun['sites']> {
-  const file = runFile.parse({
-    name: 'kjv',
-    store: 'file://./data',
-    model: { onnx: 'model.onnx', tokenizer: 'tokenizer.json', contextTokens: 128 },
-    corpus: { sources: ['corpus.jsonl.gz'], split: { field: 'split' }, shardTokens: 1000 },
-    activations: { hooks, batchTokens: 8192 },
-    saes: [],
-    compute: { device: 'cpu' },
-  });
-  const settings = { revision: 1, limitDocuments: null, hostId: 'h', nowMs: 0 } as const;
-  const folder = path.join(FIXTURES, 'tiny-lm');
-  return resolveRun(file, { folder, until: 'activations', ...settings }).then(({ run }) => run.sites);
+  return tinyRun({ activations: { hooks }, saes: [] }, 'activations').then(({ sites }) => sites);
 }
 
 describe('activations.hooks', () => {
@@ -43,7 +30,7 @@ describe('activations.hooks', () => {
   );
 
   it('counts keys and values by their own heads', async () => {
-    const { summary } = await openModel(`${FIXTURES}exports/llama.dynamo.onnx`);
+    const { summary } = await openModel(`${EXPORTS}/llama.dynamo.onnx`);
     const width = (name: string): number | null => {
       const site = summary.sites.find((one) => one.name === `blocks.0.attn.${name}`);
       return site ? storedWidth(site) : null;

@@ -10,9 +10,13 @@ export interface Built {
   readonly objects: DictionaryObjects;
 }
 
-/** Builds, indexes and stores a dataset; with `ranges` only those are compacted. */
-export async function buildDictionary(shape: Shape, ranges?: readonly { from: number; to: number }[]): Promise<Built> {
-  const dataset = await buildDataset(shape);
+/** Builds, indexes and stores a dataset, whose files lie within `place`; with `ranges` only those are compacted. */
+export async function buildDictionary(
+  place: string,
+  shape: Shape,
+  ranges?: readonly { from: number; to: number }[],
+): Promise<Built> {
+  const dataset = await buildDataset(place, shape);
   const indexed: ObjectRecord[] = [];
   for (const [shard, output] of await runIndex(dataset, ranges))
     indexed.push(...(await store(dataset.store, shard, output.files)));

@@ -1,10 +1,9 @@
 // `sql` and the Parquet export answer as scans do, load only what a query names, write nothing, and refuse what is too
 // large.
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { ObjectRecord } from '../../../schemas/records.js';
 import { exportParquet } from '../../../reading/export/parquet.js';
 import type { TableSource } from '../../../reading/sql/load-table.js';
@@ -13,30 +12,16 @@ import { TABLE_NAMES, type TableName } from '../../../storage/tables/layouts.js'
 import { TableWriter } from '../../../storage/tables/table-writer.js';
 import { samples, type Sample } from '../../golden/tables/sample.js';
 import { allFirings, store } from '../stages/index/dataset.js';
-import type { Shape } from '../stages/index/draw.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
+import { sampleShape } from '../stages/index/shapes.js';
 import { buildDictionary, type Built } from './built-dictionary.js';
 
-const SHAPE: Shape = {
-  seed: 21,
-  shards: 3,
-  documents: 5,
-  mostTokens: 25,
-  features: 8,
-  perToken: 3,
-  k: 4,
-  contextTokens: 9,
-  packing: 'document',
-};
+const SHAPE = sampleShape({ seed: 21, shards: 3, documents: 5, mostTokens: 25, features: 8 });
 
 let built: Built;
-let folder = '';
+const folder = temporaryFolder('sql');
 beforeAll(async () => {
-  built = await buildDictionary(SHAPE);
-  folder = await mkdtemp(join(tmpdir(), 'assay-sql-'));
-});
-afterAll(async () => {
-  await built.dataset.close();
-  await rm(folder, { recursive: true });
+  built = await buildDictionary(folder, SHAPE);
 });
 
 function sources(dictionaries: readonly string[] = ['d']): TableSource[] {

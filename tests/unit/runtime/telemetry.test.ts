@@ -1,25 +1,20 @@
 // ONNX Runtime as this project loads it reports nothing: no file of its telemetry appears, where the bare library leaves some.
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { packageRoot } from '../../../runtime/package-root.js';
+import { EXPORTS } from '../../harness/fixtures.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
 
-let folder = '';
-beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'assay-telemetry-'));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
+const folder = temporaryFolder('telemetry');
 
 /** Files that appear in a fresh home and temporary folder while a process opens a session after `load`. */
 async function filesLeftBy(name: string, load: string): Promise<string[]> {
   const home = path.join(folder, name);
   await mkdir(path.join(home, 'tmp'), { recursive: true });
-  const model = path.join(packageRoot(), 'tests', 'fixtures', 'exports', 'gpt2.dynamo.onnx');
+  const model = path.join(EXPORTS, 'gpt2.dynamo.onnx');
   const code = `${load}; await (await ort.InferenceSession.create(${JSON.stringify(model)})).release();`;
   const { ORT_DISABLE_TELEMETRY: _, ...env } = process.env;
   await promisify(execFile)(process.execPath, ['--input-type=module', '-e', code], {

@@ -5,11 +5,11 @@ import { describe, expect, it } from 'vitest';
 import { describeDecoder, FAMILIES, FAMILY_NAMES, type DescribedDecoder } from '../../../../core/decoders/families.js';
 import { HARMLESS_FIELDS } from '../../../../core/decoders/harmless-fields.js';
 import { InputError } from '../../../../schemas/errors.js';
+import { FOLDERS } from '../../../harness/fixtures.js';
 
 type Config = Readonly<Record<string, unknown>>;
 
-const FOLDERS = new URL('../../../fixtures/folders/', import.meta.url).pathname;
-const saved = (name: string): Config => JSON.parse(readFileSync(`${FOLDERS}${name}/config.json`, 'utf8')) as Config;
+const saved = (name: string): Config => JSON.parse(readFileSync(`${FOLDERS}/${name}/config.json`, 'utf8')) as Config;
 
 /** The same configuration with fields changed; undefined removes one. */
 function changed(name: string, changes: Config): Config {

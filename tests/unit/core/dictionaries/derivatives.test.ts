@@ -2,13 +2,12 @@
 // With β1 = 0 the first moment after a step is the gradient itself (after projection).
 import { describe, expect, it } from 'vitest';
 import { ARCHITECTURES } from '../../../../core/dictionaries/architectures.js';
-import { initialParameters } from '../../../../core/dictionaries/initialise.js';
 import { oneSite } from '../../../../core/dictionaries/sites.js';
-import { SINCE_FIRED, dictionaryTensors, parametersOf } from '../../../../core/dictionaries/state.js';
+import { SINCE_FIRED, parametersOf } from '../../../../core/dictionaries/state.js';
 import { STEP_NUMBERS, type StepGraphSettings } from '../../../../core/dictionaries/step-graph.js';
-import { startState, type StateArrays } from '../../../../core/optimise/state.js';
+import type { StateArrays } from '../../../../core/optimise/state.js';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
-import { runSteps } from './step-run.js';
+import { middleState, runSteps } from './step-run.js';
 
 const [WIDTH, FEATURES, B] = [12, 64, 32];
 const base: StepGraphSettings = {
@@ -26,19 +25,11 @@ const base: StepGraphSettings = {
   scatter: 'rows',
 };
 
-/** A state in the middle of a training: no two tensors equal, every third feature dead. */
-function middle(settings: StepGraphSettings): StateArrays {
-  const random = new KeyedRandom('derivatives');
-  const parameters = initialParameters(settings, 3, [new Float64Array(WIDTH).fill(0.2)]);
-  for (const name of ['W_enc', 'b_enc', 'b_dec'])
-    parameters.set(
-      name,
-      (parameters.get(name) as Float32Array).map((v) => v + 0.1 * random.nextNormal()),
-    );
-  const state = startState(dictionaryTensors(settings), parameters);
-  (state.get(SINCE_FIRED) as BigInt64Array).forEach((_, i, since) => (since[i] = i % 3 === 0 ? 64n : 0n));
-  return state;
-}
+const middle = (settings: StepGraphSettings): StateArrays =>
+  middleState(settings, {
+    ...{ random: new KeyedRandom('derivatives'), by: 0.1, names: ['W_enc', 'b_enc', 'b_dec'] },
+    means: [new Float64Array(WIDTH).fill(0.2)],
+  });
 
 const random = new KeyedRandom('derivatives', 'rows');
 const rows = [Float32Array.from({ length: B * WIDTH }, () => random.nextNormal())];

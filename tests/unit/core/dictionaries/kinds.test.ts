@@ -10,6 +10,7 @@ import { oneSite } from '../../../../core/dictionaries/sites.js';
 import { ARCHITECTURE_NAMES } from '../../../../schemas/dictionaries.js';
 import { InputError } from '../../../../schemas/errors.js';
 import { saeSection } from '../../../../schemas/run-file.js';
+import { SAE } from '../../../harness/fixtures.js';
 
 const place = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
 
@@ -18,7 +19,7 @@ describe.each(ARCHITECTURE_NAMES)('the kind %s', (name) => {
 
   it('has a golden test and recorded steps', () => {
     expect(existsSync(place(`golden/sae/${name}-steps.test.ts`))).toBe(true);
-    const { kinds } = JSON.parse(readFileSync(place('fixtures/sae/steps.json'), 'utf8')) as { kinds: object };
+    const { kinds } = JSON.parse(readFileSync(`${SAE}/steps.json`, 'utf8')) as { kinds: object };
     expect(kinds).toHaveProperty(name);
   });
 

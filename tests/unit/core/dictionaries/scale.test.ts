@@ -3,36 +3,21 @@
 import { describe, expect, it } from 'vitest';
 import type { Architecture } from '../../../../core/dictionaries/architecture.js';
 import { ARCHITECTURES } from '../../../../core/dictionaries/architectures.js';
-import { ENCODE_OUTPUTS, buildEncodeGraph } from '../../../../core/dictionaries/encode-graph.js';
+import { ENCODE_OUTPUTS } from '../../../../core/dictionaries/encode-graph.js';
 import { initialParameters } from '../../../../core/dictionaries/initialise.js';
 import { computeScale, mergeMoments } from '../../../../core/dictionaries/scale.js';
 import { oneSite } from '../../../../core/dictionaries/sites.js';
 import { parametersOf } from '../../../../core/dictionaries/state.js';
-import { rowsFeed } from '../../../../core/dictionaries/step-graph.js';
 import { foldToRaw, rawFactor, type Weights } from '../../../../core/dictionaries/units.js';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
-import { Session, type TensorValue } from '../../../../runtime/session.js';
+import type { TensorValue } from '../../../../runtime/session.js';
+import { runEncoder } from './step-run.js';
 
 const batchRows = 64;
 const shapeOf = (kind: Architecture) => ({ kind, sites: oneSite(24), features: 96 });
 
-async function encodeWith(kind: Architecture, weights: Weights, x: Float32Array): Promise<Record<string, TensorValue>> {
-  const shape = shapeOf(kind);
-  const model = buildEncodeGraph({ ...shape, batchRows, settings: { k: 5 } }).toModelBytes();
-  const session = await Session.create(model, { provider: 'cpu', threads: 1, optimisation: 'all' });
-  const feeds = Object.fromEntries(
-    parametersOf(shape).map(({ name, shape: dims }) => [
-      name,
-      { dtype: 'float32', dims, data: weights.get(name) as Float32Array } as const,
-    ]),
-  );
-  const outputs = await session.run({
-    ...feeds,
-    [rowsFeed(0)]: { dtype: 'float32', dims: [batchRows, 24], data: x },
-  });
-  await session.release();
-  return outputs;
-}
+const encodeWith = (kind: Architecture, weights: Weights, x: Float32Array): Promise<Record<string, TensorValue>> =>
+  runEncoder({ ...shapeOf(kind), batchRows, settings: { k: 5 } }, weights, [x]);
 
 describe('the input scale', () => {
   it('is √d / √(mean ‖x‖²) rounded to a power of two, with the variance of scaled rows', () => {

@@ -1,10 +1,13 @@
-// Runs the step graph of any kind on given rows, for tests.
+// Runs the graphs of any kind on given rows, for tests, and the state that they start from.
+import { buildEncodeGraph, type EncodeGraphSettings } from '../../../../core/dictionaries/encode-graph.js';
+import { initialParameters } from '../../../../core/dictionaries/initialise.js';
 import { dictionaryOptimiser } from '../../../../core/dictionaries/settings.js';
-import { dictionaryTensors } from '../../../../core/dictionaries/state.js';
+import { SINCE_FIRED, dictionaryTensors, parametersOf } from '../../../../core/dictionaries/state.js';
 import { buildStepGraph, rowsFeed, type StepGraphSettings } from '../../../../core/dictionaries/step-graph.js';
 import { stepFactors } from '../../../../core/optimise/optimisers/optimisers.js';
-import { updatedName, type StateArrays } from '../../../../core/optimise/state.js';
+import { startState, updatedName, type StateArrays } from '../../../../core/optimise/state.js';
 import { factorFeed } from '../../../../core/optimise/step-loop.js';
+import type { KeyedRandom } from '../../../../core/tensor/random.js';
 import { Session, type TensorValue } from '../../../../runtime/session.js';
 
 export interface StepRun {
@@ -44,4 +47,47 @@ export async function runSteps(
     state: new Map(tensors.map((t) => [t.name, outputs[updatedName(t.name)]?.data as Float32Array])),
     numbers: Object.fromEntries(numbers.map(([name, { data }]) => [name, Array.from(data as Float32Array, Number)])),
   };
+}
+
+/** Where the noise of a state comes from, what it is added to, and the means of the sites. */
+export interface Noise {
+  readonly random: KeyedRandom;
+  readonly by: number;
+  readonly names: readonly string[];
+  readonly means: readonly Float64Array[];
+}
+
+/** A state in the middle of a training: no two tensors equal, every third feature dead. */
+export function middleState(settings: StepGraphSettings, { random, by, names, means }: Noise): StateArrays {
+  const parameters = initialParameters(settings, 3, means);
+  for (const name of names)
+    parameters.set(
+      name,
+      (parameters.get(name) as Float32Array).map((v) => v + by * random.nextNormal()),
+    );
+  const state = startState(dictionaryTensors(settings), parameters);
+  (state.get(SINCE_FIRED) as BigInt64Array).forEach((_, i, since) => (since[i] = i % 3 === 0 ? 64n : 0n));
+  return state;
+}
+
+/** What the encoder graph gives for rows [B, d] of each site. */
+export async function runEncoder(
+  settings: EncodeGraphSettings,
+  weights: ReadonlyMap<string, Float32Array>,
+  rows: readonly Float32Array[],
+): Promise<Record<string, TensorValue>> {
+  const engine = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
+  const session = await Session.create(buildEncodeGraph(settings).toModelBytes(), engine);
+  const feeds: Record<string, TensorValue> = Object.fromEntries(
+    parametersOf(settings).map(({ name, shape }) => [
+      name,
+      { dtype: 'float32', dims: shape, data: weights.get(name) as Float32Array } as const,
+    ]),
+  );
+  settings.sites.widths.forEach((width, site) => {
+    feeds[rowsFeed(site)] = { dtype: 'float32', dims: [settings.batchRows, width], data: rows[site] as Float32Array };
+  });
+  const outputs = await session.run(feeds);
+  await session.release();
+  return outputs;
 }

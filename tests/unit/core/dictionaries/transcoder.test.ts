@@ -1,16 +1,16 @@
 // The frame serves a dictionary that reads one site and writes another: gradients by core/autodiff are the finite differences of
 // a float64 implementation, it learns, and it is encoded with x_sq and err_sq of the target, unchanged by the fold to raw units.
 import { describe, expect, it } from 'vitest';
-import { ENCODE_OUTPUTS, buildEncodeGraph } from '../../../../core/dictionaries/encode-graph.js';
+import { ENCODE_OUTPUTS } from '../../../../core/dictionaries/encode-graph.js';
 import { initialParameters } from '../../../../core/dictionaries/initialise.js';
 import { checkSites, oneSite } from '../../../../core/dictionaries/sites.js';
-import { SINCE_FIRED, dictionaryTensors, parametersOf } from '../../../../core/dictionaries/state.js';
-import { rowsFeed, type StepGraphSettings } from '../../../../core/dictionaries/step-graph.js';
+import { dictionaryTensors, parametersOf } from '../../../../core/dictionaries/state.js';
+import type { StepGraphSettings } from '../../../../core/dictionaries/step-graph.js';
 import { foldToRaw } from '../../../../core/dictionaries/units.js';
 import { startState, type StateArrays } from '../../../../core/optimise/state.js';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
-import { Session, type TensorValue } from '../../../../runtime/session.js';
-import { runSteps } from './step-run.js';
+import type { TensorValue } from '../../../../runtime/session.js';
+import { middleState, runEncoder, runSteps } from './step-run.js';
 import { transcoder } from './transcoder-kind.js';
 
 const [D_IN, D_OUT, F, B, K, K_AUX] = [5, 4, 12, 16, 3, 2];
@@ -97,19 +97,12 @@ function loss(
   return { total: squares / (B * V) + (WEIGHT * left) / spread, residuals };
 }
 
-function middle(): StateArrays {
-  const random = new KeyedRandom('transcoder', 'middle');
-  const means = [new Float64Array(D_IN).fill(0.3), new Float64Array(D_OUT).fill(0.5)];
-  const parameters = initialParameters(settings, 3, means);
-  for (const name of ['W_enc', 'b_enc', 'b_dec', 'b_in', 'W_skip'])
-    parameters.set(
-      name,
-      (parameters.get(name) as Float32Array).map((v) => v + 0.2 * random.nextNormal()),
-    );
-  const state = startState(dictionaryTensors(settings), parameters);
-  (state.get(SINCE_FIRED) as BigInt64Array).forEach((_, i, since) => (since[i] = i % 3 === 0 ? 64n : 0n));
-  return state;
-}
+const means = [new Float64Array(D_IN).fill(0.3), new Float64Array(D_OUT).fill(0.5)];
+const middle = (): StateArrays =>
+  middleState(settings, {
+    ...{ random: new KeyedRandom('transcoder', 'middle'), by: 0.2, means },
+    names: ['W_enc', 'b_enc', 'b_dec', 'b_in', 'W_skip'],
+  });
 
 describe('a dictionary that reads one site and writes another', () => {
   it('has gradients by core/autodiff that are finite differences, AuxK and detached residual included', async () => {
@@ -143,7 +136,6 @@ describe('a dictionary that reads one site and writes another', () => {
 
   it('learns: the error falls by half within 200 steps', async () => {
     const rows = makeRows(2, 200 * B);
-    const means = [new Float64Array(D_IN).fill(0.3), new Float64Array(D_OUT).fill(0.5)];
     const start = startState(dictionaryTensors(settings), initialParameters(settings, 3, means));
     const { numbers } = await runSteps({ ...settings, adam: { betas: [0.9, 0.999], epsilon: 1e-8 } }, start, {
       rows,
@@ -158,8 +150,8 @@ describe('a dictionary that reads one site and writes another', () => {
     const [x, y] = makeRows(3, B);
     const trained = new Map(parametersOf(settings).map(({ name }) => [name, middle().get(name) as Float32Array]));
     const raw = foldToRaw(parametersOf(settings), trained, { reads: [sIn], writes: [sOut] });
-    const scaled = await encode(trained, [x, y]);
-    const stored = await encode(raw, [x.map((v) => v / sIn), y.map((v) => v / sOut)]);
+    const scaled = await runEncoder(settings, trained, [x, y]);
+    const stored = await runEncoder(settings, raw, [x.map((v) => v / sIn), y.map((v) => v / sOut)]);
     const of = (outputs: Record<string, TensorValue>, name: string): Float32Array =>
       outputs[name]?.data as Float32Array;
     const { feature, value, xSq, errSq } = ENCODE_OUTPUTS;
@@ -189,25 +181,4 @@ function withoutParallel(gradient: Float64Array, rows: Float64Array, width: numb
     const along = rows.subarray(from, from + width).reduce((sum, w, j) => sum + w * (gradient[from + j] ?? 0), 0);
     return value - along * (rows[at] ?? 0);
   });
-}
-
-async function encode(
-  weights: ReadonlyMap<string, Float32Array>,
-  rows: readonly Float32Array[],
-): Promise<Record<string, TensorValue>> {
-  const session = await Session.create(buildEncodeGraph(settings).toModelBytes(), {
-    ...{ provider: 'cpu', threads: 1, optimisation: 'all' },
-  });
-  const feeds: Record<string, TensorValue> = Object.fromEntries(
-    parametersOf(settings).map(({ name, shape }) => [
-      name,
-      { dtype: 'float32', dims: shape, data: weights.get(name) as Float32Array } as const,
-    ]),
-  );
-  settings.sites.widths.forEach((width, site) => {
-    feeds[rowsFeed(site)] = { dtype: 'float32', dims: [B, width], data: rows[site] as Float32Array };
-  });
-  const outputs = await session.run(feeds);
-  await session.release();
-  return outputs;
 }

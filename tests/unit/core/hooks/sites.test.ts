@@ -6,7 +6,8 @@ import { matchSites, resolveSites } from '../../../../core/hooks/sites.js';
 import { decodeModel } from '../../../../core/onnx/codec.js';
 import { graphOf } from '../../../../core/onnx/cut.js';
 import { InputError } from '../../../../schemas/errors.js';
-import { FIXTURES, MODEL_FILES, tinyTransformer, type TinyOptions } from '../onnx/fixture-models.js';
+import { MODEL_FILES, TINY_LM } from '../../../harness/fixtures.js';
+import { tinyTransformer, type TinyOptions } from '../onnx/fixture-models.js';
 
 const sitesOf = (options: TinyOptions): ReturnType<typeof resolveSites> => resolveSites(tinyTransformer(options));
 
@@ -62,7 +63,7 @@ describe('the sites of a model', () => {
   });
 
   it('let one block begin where the one before ends', () => {
-    const { sites } = resolveSites(decodeModel(readFileSync(`${FIXTURES}tiny-lm/model.onnx`)));
+    const { sites } = resolveSites(decodeModel(readFileSync(`${TINY_LM}/model.onnx`)));
     const tensor = (name: string): string | undefined => sites.find((s) => s.name === name)?.tensor;
     expect(tensor('blocks.2.hook_resid_pre')).toBe(tensor('blocks.1.hook_resid_post'));
   });

@@ -7,7 +7,7 @@ import { makeTensor } from '../../../../core/onnx/make.js';
 import type { Value } from '../../../../core/onnx/shape.js';
 import { InputError } from '../../../../schemas/errors.js';
 import { Session, type Optimisation, type TensorValue } from '../../../../runtime/session.js';
-import { FIXTURES } from './fixture-models.js';
+import { EXPORTS } from '../../../harness/fixtures.js';
 
 const SIZES = { d_model: 4, d_mlp: 6, head: 2, d_head: 2 };
 
@@ -177,7 +177,7 @@ describe('graphs inside a graph', () => {
 });
 
 describe('a foreign graph', () => {
-  const model = decodeModel(readFileSync(`${FIXTURES}exports/gpt2.dynamo.onnx`));
+  const model = decodeModel(readFileSync(`${EXPORTS}/gpt2.dynamo.onnx`));
 
   it('is appended to without a change to what it holds', async () => {
     const g = GraphBuilder.over(model);

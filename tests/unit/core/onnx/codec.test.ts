@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { decodeMessage, decodeModel, encodeMessage, encodeModel, joinChunks } from '../../../../core/onnx/codec.js';
 import { InputError } from '../../../../schemas/errors.js';
-import { MODEL_FILES, tinyTransformer } from './fixture-models.js';
+import { MODEL_FILES } from '../../../harness/fixtures.js';
+import { tinyTransformer } from './fixture-models.js';
 
 describe('the ModelProto codec', () => {
   it.each(MODEL_FILES)('writes %s back byte for byte', (file) => {

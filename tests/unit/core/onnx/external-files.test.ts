@@ -1,19 +1,19 @@
 // Weights in other files: whatever a model says of them, only files in its own folder are opened, and they are read as streams.
-import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { linkSync, mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { decodeModel, encodeModel, joinChunks } from '../../../../core/onnx/codec.js';
 import { externalReferences, relocate } from '../../../../core/onnx/external-data.js';
 import { makeExternalTensor, makeGraph, makeModel, makeNode } from '../../../../core/onnx/make.js';
 import type { ModelProto, TensorProto } from '../../../../core/onnx/proto.js';
 import { InputError } from '../../../../schemas/errors.js';
 import { hashFile, modelFiles } from '../../../../models/model-files.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
 /** sha256 of 2^29 zero bytes, from `head -c 536870912 /dev/zero | sha256sum`. */
 const ZEROS = '9acca8e8c22201155389f65abbf6bc9723edc7384ead80503839f49dcc56d767';
 
-const root = mkdtempSync(path.join(tmpdir(), 'assay-external-'));
+const root = temporaryFolder('external');
 const folder = path.join(root, 'model');
 const file = path.join(folder, 'model.onnx');
 
@@ -22,9 +22,6 @@ beforeEach(() => {
   mkdirSync(path.join(folder, 'sub'), { recursive: true });
   writeFileSync(path.join(root, 'secret.bin'), new Uint8Array(64));
   writeFileSync(path.join(folder, 'w.bin'), new Uint8Array(64));
-});
-afterAll(() => {
-  rmSync(root, { recursive: true, force: true });
 });
 
 type Entry = Readonly<Record<string, string>>;

@@ -1,16 +1,6 @@
-// Paths of all fixture models, and small transformers made by hand in the structures that resolvers must tell apart.
+// Small transformers made by hand in the structures that resolvers must tell apart.
 import { makeGraph, makeInt64, makeModel, makeNode, makeTensor, makeValueInfo } from '../../../../core/onnx/make.js';
 import type { ModelProto, NodeProto, TensorProto } from '../../../../core/onnx/proto.js';
-
-export const FIXTURES = new URL('../../../fixtures/', import.meta.url).pathname;
-
-export const MODEL_FILES: readonly string[] = [
-  ...['gpt2', 'neox', 'llama', 'gemma2', 'bert'].flatMap((name) =>
-    ['dynamo', 'legacy'].map((exporter) => `exports/${name}.${exporter}.onnx`),
-  ),
-  'tiny-lm/model.onnx',
-  'tiny-lm/model.legacy.onnx',
-].map((file) => FIXTURES + file);
 
 export interface TinyOptions {
   readonly layers?: number;

@@ -9,7 +9,7 @@ import { foldShapes } from '../../../../core/onnx/passes/fold-shapes.js';
 import { renameConsumers } from '../../../../core/onnx/passes/rename-consumers.js';
 import { opsetOf, upgradeOpset } from '../../../../core/onnx/passes/upgrade-opset.js';
 import type { GraphProto } from '../../../../core/onnx/proto.js';
-import { MODEL_FILES } from './fixture-models.js';
+import { MODEL_FILES } from '../../../harness/fixtures.js';
 import { expectSameRuns, model, op, ops } from './pass-model.js';
 import { expectSame, feedsOf, runModel } from './run-model.js';
 

@@ -1,8 +1,6 @@
 // The long-winded graph that the bench measures is the same model: same sites, same logits, several times the nodes.
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readFileSync } from 'node:fs';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { verboseGraph } from '../../../../bench/engine/verbose-graph.js';
 import { writeGpt2 } from '../../../../bench/extraction/gpt2-model.js';
 import { decodeModel, encodeModel, joinChunks } from '../../../../core/onnx/codec.js';
@@ -10,16 +8,14 @@ import { graphOf } from '../../../../core/onnx/cut.js';
 import { resolveSites } from '../../../../core/hooks/sites.js';
 import type { ModelProto } from '../../../../core/onnx/proto.js';
 import { Session } from '../../../../runtime/session.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
-const folder = mkdtempSync(path.join(tmpdir(), 'assay-verbose-'));
+const folder = temporaryFolder('verbose');
 let compact: ModelProto;
 
 beforeAll(async () => {
   const shape = { layers: 2, width: 24, heads: 3, vocab: 50, positions: 16 };
   compact = decodeModel(readFileSync(await writeGpt2(folder, shape)));
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
 });
 
 async function logits(model: ModelProto): Promise<Float32Array> {

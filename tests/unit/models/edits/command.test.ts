@@ -1,27 +1,23 @@
 // `model run --edit` as a command: what it writes, how a run becomes another one's value, and what it refuses.
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { asFloat32, decodeSafetensors, encodeSafetensors, safeTensor } from '../../../../core/tensor/safetensors.js';
 import { runCli, type CliResult } from '../../cli/harness.js';
-import { TINY_LM } from '../../cli/pipeline.js';
+import { TINY_LM } from '../../../harness/fixtures.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
 const MODEL = join(TINY_LM, 'model.onnx');
 const SITE = 'blocks.1.hook_resid_post';
 
-let folder = '';
+const folder = temporaryFolder('edit-command');
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-edit-command-'));
   await writeFile(join(folder, 'ids.json'), '[[0, 17, 5, 301, 88]]');
   await writeFile(join(folder, 'other.json'), '[[0, 900, 12, 44, 7]]');
   await writeFile(join(folder, 'longer.json'), '[[0, 900, 12, 44, 7, 1]]');
   const v = Float32Array.from({ length: 128 }, (_, i) => Math.cos(i));
   const tensors = new Map([['v', safeTensor(v, [128])]]);
   await writeFile(join(folder, 'v.safetensors'), Buffer.concat(encodeSafetensors(tensors)));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
 });
 
 function run(out: string, edits: readonly string[], ids = 'ids.json'): Promise<CliResult> {

@@ -1,11 +1,9 @@
 // A run file with edits through the pipeline's stages: values as `model run --edit` gives them, keys that follow content,
 // settings that outlive the user's files.
-import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { canonicalJson } from '../../../../core/identity/canonical-json.js';
-import { stageKey } from '../../../../core/identity/digest.js';
 import { encodeSafetensors, safeTensor } from '../../../../core/tensor/safetensors.js';
 import { activationsSettings, activationsStage, siteKeys, type SiteKey } from '../../../../stages/activations/stage.js';
 import { tokensKey } from '../../../../stages/tokens/stage.js';
@@ -22,7 +20,9 @@ import { readTable, readTokensTable } from '../../../../storage/tables/read.js';
 import { findDocument, sqlDocument } from '../../../../schemas/documents/features.js';
 import { explainRun } from '../../../../reading/runs/explain.js';
 import { runCli } from '../../cli/harness.js';
-import { runStages, submitRun, TINY_LM, writeRun } from '../../cli/pipeline.js';
+import { TINY_LM } from '../../../harness/fixtures.js';
+import { runStages, submitRun, writeRun } from '../../cli/pipeline.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
 const SITE = 'blocks.2.hook_resid_post';
 /** Tokens of a context, the prepended one counted. */
@@ -38,16 +38,14 @@ const YAML_EDITS = `
     - { site: blocks.1.hook_resid_post, op: add, value: values.safetensors#direction, factor: 4, at: ['3:7'] }
     - { site: blocks.0.attn.hook_z, op: ablate, heads: [2] }`;
 
-let folder = '';
+const folder = temporaryFolder('edited-run');
 let store: ObjectStore;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-edited-run-'));
   store = await openStore('file://./data', { base: folder });
   await writeValues(join(folder, 'values.safetensors'), 'direction');
 });
 afterAll(async () => {
   await store.close();
-  await rm(folder, { recursive: true });
 });
 
 async function writeValues(path: string, name: string): Promise<void> {

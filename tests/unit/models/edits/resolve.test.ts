@@ -1,18 +1,17 @@
 // From what a user writes to edits that fit a model: shapes, heads, positions, files; and every refusal.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { encodeSafetensors, safeTensor, type SafeTensor } from '../../../../core/tensor/safetensors.js';
 import type { EditTensor } from '../../../../core/hooks/edit-value.js';
 import type { Site } from '../../../../core/hooks/sites.js';
 import { InputError } from '../../../../schemas/errors.js';
 import type { ModelEdit } from '../../../../schemas/model-edits.js';
 import { loadEdits, resolveEdits, type EditContext } from '../../../../models/edits.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
-let folder = '';
+const folder = temporaryFolder('edits');
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-edits-'));
   const floats = (...shape: number[]): SafeTensor => {
     const count = shape.reduce((a, b) => a * b, 1);
     return safeTensor(
@@ -46,9 +45,6 @@ beforeAll(async () => {
   const copy = new Map([['other name', tensors.get('vector') as SafeTensor]]);
   await writeFile(join(folder, 'copy.safetensors'), Buffer.concat(encodeSafetensors(copy)));
   await writeFile(join(folder, 'cut.safetensors'), Buffer.concat(encodeSafetensors(tensors)).subarray(0, 900));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
 });
 
 function site(name: string, axes: Readonly<Record<string, number | string>>): Site {

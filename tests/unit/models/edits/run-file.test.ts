@@ -1,14 +1,14 @@
 // Edits in a run file: what is told about wrong ones, with file, line and field, before and after the model is opened.
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { encodeSafetensors, safeTensor } from '../../../../core/tensor/safetensors.js';
 import { InputError } from '../../../../schemas/errors.js';
 import { loadRunFile, parseRunFile } from '../../../../pipeline/files/load.js';
 import { resolveRun } from '../../../../pipeline/resolve/resolve-run.js';
 import { writeRun } from '../../cli/pipeline.js';
 import { GOOD, problems } from '../../pipeline/files/refusal.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
 /** The correct run file with these edits, the first of them on line 6. */
 const withEdits = (...edits: string[]): string =>
@@ -125,14 +125,10 @@ describe('edits of a run file', () => {
   });
 });
 
-let folder = '';
+const folder = temporaryFolder('edits-file');
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-edits-file-'));
   const tensors = new Map([['wide', safeTensor(new Float32Array(5), [5])]]);
   await writeFile(join(folder, 'f.safetensors'), Buffer.concat(encodeSafetensors(tensors)));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
 });
 
 describe('edits that do not fit the run’s model', () => {

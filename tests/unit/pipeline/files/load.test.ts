@@ -1,10 +1,10 @@
 // The run file's loader: defaults, every kind of mistake with its place and remedy, all mistakes at once.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { loadRunFile, parseRunFile } from '../../../../pipeline/files/load.js';
 import { GOOD, lines, problems, refusal } from './refusal.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
 describe('a correct run file', () => {
   it('is returned with every default filled in', () => {
@@ -203,13 +203,7 @@ saes:
 });
 
 describe('a run file on disk', () => {
-  let folder = '';
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'assay-run-file-'));
-  });
-  afterAll(async () => {
-    await rm(folder, { recursive: true });
-  });
+  const folder = temporaryFolder('run-file');
 
   it('is loaded with the folder from which its paths start', async () => {
     await writeFile(join(folder, 'run.yaml'), `\uFEFF${GOOD}`);

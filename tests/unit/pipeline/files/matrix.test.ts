@@ -1,17 +1,13 @@
 // A file with a matrix: its members, one at a time, with values of their types; and every mistake with its place and remedy.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { loadRunFile } from '../../../../pipeline/files/load.js';
 import { loadSuite, parseMember } from '../../../../pipeline/files/load-suite.js';
 import { memberCount, memberFile, memberNames, memberValues } from '../../../../pipeline/files/matrix.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'assay-matrix-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder('matrix');
 
 const GOOD = `name: r-{{seed}}-{{arm}}
 matrix: { seed: [1, 2, 3], arm: [a, b] }

@@ -1,20 +1,15 @@
 // A lot does each item once over stops, dead attempts and dying children; bad data is quarantined, other faults are
 // not.
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readdir } from 'node:fs/promises';
+import { afterAll, describe, expect, it } from 'vitest';
 import { DataError, ResourceError, TransientError } from '../../../../schemas/errors.js';
 import { runLotItems, type LotCursor, type LotOptions } from '../../../../pipeline/lot/run-lot.js';
 import type { WorkItem } from '../../../../stages/stage.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
-let spoolRoot: string;
-beforeAll(async () => {
-  spoolRoot = await mkdtemp(path.join(tmpdir(), 'assay-lot-'));
-});
+const spoolRoot = temporaryFolder('lot');
 afterAll(async () => {
   expect(await readdir(spoolRoot)).toEqual([]);
-  await rm(spoolRoot, { recursive: true, force: true });
 });
 
 const items = ['a', 'b', 'c', 'd'].map((shard): WorkItem => ({

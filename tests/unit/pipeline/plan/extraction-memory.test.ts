@@ -1,26 +1,16 @@
 // What an extraction child is said to need, by hand: small numbers, and the measured model of the formula.
-import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { runFile } from '../../../../schemas/run-file.js';
 import { extractionMemory, extractionMemoryNote } from '../../../../pipeline/plan/extraction-memory.js';
-import { resolveRun } from '../../../../pipeline/resolve/resolve-run.js';
 import type { ResolvedRun } from '../../../../schemas/resolved-run.js';
-import { FIXTURES } from '../../core/onnx/fixture-models.js';
+import { tinyRun } from '../../../harness/tiny-run.js';
 
 let tiny: ResolvedRun;
 beforeAll(async () => {
-  const file = runFile.parse({
-    name: 'kjv',
-    store: 'file://./data',
-    model: { onnx: 'model.onnx', tokenizer: 'tokenizer.json', contextTokens: 128 },
+  tiny = await tinyRun({
     corpus: { sources: ['corpus.jsonl.gz'], split: { field: 'split' }, shardTokens: 1000 },
     activations: { hooks: ['blocks.2.hook_resid_post'], batchTokens: 8192 },
-    saes: [{ name: 'a', hook: 'blocks.2.hook_resid_post', features: 2048, k: 16, tokens: 1e6 }],
     compute: { device: 'cpu' },
   });
-  const settings = { revision: 1, limitDocuments: null, hostId: 'h', nowMs: 0 } as const;
-  const folder = path.join(FIXTURES, 'tiny-lm');
-  tiny = (await resolveRun(file, { folder, until: 'index', ...settings })).run;
 });
 
 interface Change {

@@ -1,22 +1,21 @@
 // A run as a graph of steps: what waits for what, by the datasets that the stages read and make; ids, and runs of earlier releases.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { findSteps, stepGraph, stepsOfRun } from '../../../../pipeline/plan/steps.js';
 import type { ResolvedRun } from '../../../../schemas/resolved-run.js';
 import { LAST_STAGE, STAGES } from '../../../../schemas/stages.js';
 import { stepOf } from '../../../../stages/step.js';
 import { STAGE_TABLE } from '../../../../stages/table.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
-import { submitRun, TINY_LM, writeRun } from '../../cli/pipeline.js';
+import { TOKENIZER } from '../../../harness/fixtures.js';
+import { submitRun, writeRun } from '../../cli/pipeline.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
-let folder: string;
+const folder = temporaryFolder('steps');
 let run: ResolvedRun;
 const SITES = ['blocks.1.hook_resid_post', 'blocks.2.hook_resid_post'] as const;
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'assay-steps-'));
   const file = await writeRun(folder, (yaml) =>
     yaml
       .replace(/hooks: \[.*?\]/, `hooks: [${SITES.join(', ')}]`)
@@ -26,7 +25,6 @@ beforeAll(async () => {
   );
   run = await submitRun(createMemoryStore(), file);
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 const waits = (of: ResolvedRun): Record<string, string[]> => {
   const graph = stepGraph(stepsOfRun(of));
@@ -68,7 +66,7 @@ describe('the steps of a run', () => {
     const file = await writeRun(path.join(folder, 'trained'), (yaml) =>
       yaml.replace(
         /model: .*\n/,
-        `model: { tokenizer: ${TINY_LM}/tokenizer.json, contextTokens: 32, train: { model: { architecture: gpt2, layers: 3, width: 16, heads: 2 }, training: { steps: 2 } } }\n`,
+        `model: { tokenizer: ${TOKENIZER}, contextTokens: 32, train: { model: { architecture: gpt2, layers: 3, width: 16, heads: 2 }, training: { steps: 2 } } }\n`,
       ),
     );
     const trained = await submitRun(createMemoryStore(), file);

@@ -1,9 +1,8 @@
 // The rows of a shard: ids that are fed, the keyed order in which rows are stored, and the bytes of the file, from
 // memory or scratch; what the file cannot hold is refused.
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
 import type { TensorValue } from '../../../../runtime/session.js';
 import { DataError } from '../../../../schemas/errors.js';
@@ -13,6 +12,7 @@ import { batchIds, layOutShard, readShardTokens, type ShardRows } from '../../..
 import { SiteWriter, type SiteWriterOptions } from '../../../../stages/activations/site-writer.js';
 import { readActivations } from '../../../../storage/tables/read.js';
 import { TableWriter } from '../../../../storage/tables/table-writer.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
 const INPUT = 'e'.repeat(64);
 const SETTINGS = { contextTokens: 4, prependId: 0, packing: 'document', dropPositions: [0], batchTokens: 8 } as const;
@@ -21,14 +21,7 @@ const TOKENS = {
   offsets: Uint32Array.of(0, 7, 9),
   ids: Uint32Array.of(11, 12, 13, 14, 15, 16, 17, 21, 22),
 };
-let folder = '';
-
-beforeAll(() => {
-  folder = mkdtempSync(path.join(tmpdir(), 'assay-rows-'));
-});
-afterAll(() => {
-  rmSync(folder, { recursive: true });
-});
+const folder = temporaryFolder('rows');
 
 const newFolder = (): string => mkdtempSync(path.join(folder, 'spool-'));
 

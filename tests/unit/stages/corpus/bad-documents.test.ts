@@ -4,7 +4,8 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../../schemas/errors.js';
 import { compressZstd } from './zstd-file.js';
-import { folderWith, jsonLines, rejection, runPart, runSource } from './run-part.js';
+import { failureOf } from '../../../harness/failure-of.js';
+import { folderWith, jsonLines, runPart, runSource } from './run-part.js';
 
 const documents = Array.from({ length: 300 }, (_, i) => ({
   id: `doc-${i}`,
@@ -61,7 +62,7 @@ describe('a bad document', () => {
 
   it.each(cases)('with %s stops the part, naming file and line', async (...[, line, message, details]: Case) => {
     const folder = await folderWith({ 'a.jsonl': jsonLines([good]) + line });
-    const error = await rejection(runSource(folder, 'a.jsonl'));
+    const error = await failureOf(runSource(folder, 'a.jsonl'));
     expect(error).toBeInstanceOf(DataError);
     expect(error.message).toMatch(message);
     expect(error.message).toContain('corpus.onBadDocument: skip');
@@ -87,7 +88,7 @@ describe('a bad document', () => {
       Buffer.from('"}\n'),
     ]);
     const folder = await folderWith({ 'a.jsonl': lines });
-    const error = await rejection(runSource(folder, 'a.jsonl'));
+    const error = await failureOf(runSource(folder, 'a.jsonl'));
     // 23 bytes of the first line, 18 before the text, 2 of a good é.
     expect(error.message).toContain('a.jsonl:2: expected UTF-8, found byte 0xc3 at byte offset 43');
     expect(error.details).toMatchObject({ line: 2, byteOffset: 43 });
@@ -97,7 +98,7 @@ describe('a bad document', () => {
     const folder = await folderWith({
       'a.jsonl': jsonLines([{ id: 'a', text: 'x', split: 'train' }]),
     });
-    const error = await rejection(runSource(folder, 'a.jsonl', { split: { field: 'split' } }));
+    const error = await failureOf(runSource(folder, 'a.jsonl', { split: { field: 'split' } }));
     expect(error.message).toMatch(
       /a\.jsonl:1: expected field "split" of document "a" to be "fit", "calib" or "test", found "train"/,
     );
@@ -111,7 +112,7 @@ describe('a bad document', () => {
       { id: 'a', text: 'z', split: 'test' },
     ];
     const folder = await folderWith({ 'a.jsonl': jsonLines(twice) });
-    const error = await rejection(runSource(folder, 'a.jsonl', { split: { field: 'split' } }));
+    const error = await failureOf(runSource(folder, 'a.jsonl', { split: { field: 'split' } }));
     expect(error.message).toContain('found "a" on lines 1 and 3');
   });
 });
@@ -123,7 +124,7 @@ describe('a damaged part', () => {
     const whole = gzipSync(content);
     const folder = await folderWith({ 'a.jsonl.gz': whole.subarray(0, whole.length - 200) });
     for (const onBadDocument of ['fail', 'skip'] as const) {
-      const error = await rejection(runSource(folder, 'a.jsonl.gz', { onBadDocument }));
+      const error = await failureOf(runSource(folder, 'a.jsonl.gz', { onBadDocument }));
       expect(error).toBeInstanceOf(DataError);
       expect(error.message).toMatch(/a\.jsonl\.gz is truncated; .* It broke off after line \d+\./);
       expect(error.details).toMatchObject({ truncated: true, compression: 'gzip' });
@@ -135,27 +136,27 @@ describe('a damaged part', () => {
     const whole = gzipSync(content);
     whole.writeUInt32LE(1, whole.length - 8);
     const folder = await folderWith({ 'a.jsonl.gz': whole });
-    const error = await rejection(runSource(folder, 'a.jsonl.gz'));
+    const error = await failureOf(runSource(folder, 'a.jsonl.gz'));
     expect(error.message).toMatch(/a\.jsonl\.gz is damaged \(incorrect data check\)/);
   });
 
   it('that only has the name of a gzip file fails', async () => {
     const folder = await folderWith({ 'a.jsonl.gz': content });
-    const error = await rejection(runSource(folder, 'a.jsonl.gz'));
+    const error = await failureOf(runSource(folder, 'a.jsonl.gz'));
     expect(error.message).toMatch(/a\.jsonl\.gz is damaged \(incorrect header check\)/);
   });
 
   it('that is a truncated zstd file fails', async () => {
     const whole = await compressZstd(Buffer.from(content));
     const folder = await folderWith({ 'a.jsonl.zst': whole.subarray(0, whole.length - 50) });
-    const error = await rejection(runSource(folder, 'a.jsonl.zst'));
+    const error = await failureOf(runSource(folder, 'a.jsonl.zst'));
     expect(error.message).toMatch(/a\.jsonl\.zst is truncated/);
   });
 
   it('that changed since the plan fails, with both digests', async () => {
     const folder = await folderWith({ 'a.jsonl': content });
     const { part } = await runSource(folder, 'a.jsonl');
-    const error = await rejection(runPart({ ...part, digest: '0'.repeat(64) }));
+    const error = await failureOf(runPart({ ...part, digest: '0'.repeat(64) }));
     expect(error.message).toMatch(
       /Expected .*a\.jsonl as it was when the run was planned \(sha256 0000000000000000…\), found other bytes/,
     );
@@ -165,13 +166,13 @@ describe('a damaged part', () => {
   it('that is gone since the plan fails', async () => {
     const folder = await folderWith({ 'a.jsonl': content });
     const { part } = await runSource(folder, 'a.jsonl');
-    const error = await rejection(runPart({ ...part, location: path.join(folder, 'gone.jsonl') }));
+    const error = await failureOf(runPart({ ...part, location: path.join(folder, 'gone.jsonl') }));
     expect(error.message).toMatch(/gone\.jsonl, which was there when the run was planned, got ENOENT/);
   });
 
   it('without any document fails, and gives no shard where skip is set', async () => {
     const folder = await folderWith({ 'a.jsonl': '\n  \n', 'b.jsonl': '{"id":1}\n' });
-    const error = await rejection(runSource(folder, 'a.jsonl'));
+    const error = await failureOf(runSource(folder, 'a.jsonl'));
     expect(error.message).toMatch(/Expected at least one document in .*a\.jsonl, found none/);
     const { statistics } = await runSource(folder, 'b.jsonl', { onBadDocument: 'skip' });
     expect(statistics.shards).toEqual([]);

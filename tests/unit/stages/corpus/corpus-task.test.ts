@@ -1,13 +1,14 @@
 // The corpus task: documents of a part become shards in hash order, whatever the file's order and compression.
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { documentHash } from '../../../../core/corpus/document-hash.js';
 import { shardCount, shardOf } from '../../../../core/corpus/shard-plan.js';
 import { splitByHash } from '../../../../core/corpus/split-rule.js';
+import { TINY_LM } from '../../../harness/fixtures.js';
 import { compressZstd } from './zstd-file.js';
-import { folderWith, jsonLines, rejection, runSource } from './run-part.js';
+import { failureOf } from '../../../harness/failure-of.js';
+import { folderWith, jsonLines, runSource } from './run-part.js';
 
 const documents = Array.from({ length: 300 }, (_, i) => ({
   id: `doc-${i}`,
@@ -85,12 +86,8 @@ describe('the shards of a part', () => {
   });
 
   it("follow the fixture corpus' own splits", async () => {
-    const file = new URL('../../../fixtures/tiny-lm/corpus.jsonl.gz', import.meta.url);
-    const folder = path.dirname(file.pathname);
-    const { statistics } = await runSource(folder, 'corpus.jsonl.gz', {
-      split: { field: 'split' },
-    });
-    expect(readFileSync(file).length).toBeGreaterThan(0);
+    const { statistics } = await runSource(TINY_LM, 'corpus.jsonl.gz', { split: { field: 'split' } });
+    expect(readFileSync(`${TINY_LM}/corpus.jsonl.gz`).length).toBeGreaterThan(0);
     expect(statistics.documents).toBe(1189);
     // Chapter index % 20 == 7 is test, 13 is calib: of 0 … 1188 there are 60 and 59.
     expect(statistics.splits.test.documents).toBe(60);
@@ -131,9 +128,9 @@ describe('texts', () => {
       'e/b.txt': '',
       'u/a.txt': Buffer.from('line\nx\xff', 'latin1'),
     });
-    const empty = await rejection(runSource(folder, 'e'));
+    const empty = await failureOf(runSource(folder, 'e'));
     expect(empty.message).toMatch(/e\/b\.txt:1: expected field "text" to be a string that is not empty/);
-    const bytes = await rejection(runSource(folder, 'u'));
+    const bytes = await failureOf(runSource(folder, 'u'));
     expect(bytes.message).toMatch(/u\/a\.txt:2: expected UTF-8, found byte 0xff at byte offset 6/);
   });
 });

@@ -4,14 +4,16 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../../../schemas/errors.js';
 import { checkFirstRecord, listParts } from '../../../../stages/corpus/parts.js';
-import { CONFIG, rejection, runSource, temporaryFolder } from './run-part.js';
+import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
+import { failureOf } from '../../../harness/failure-of.js';
+import { CONFIG, runSource } from './run-part.js';
 
 const ROWS = `select 'doc-' || i as id, 'text é ' || i as text, i::bigint as n, 9007199254740993::bigint as big,
   [i, i + 1] as list, {'x': i::double / 4, 'y': null::varchar} as nested, date '2020-01-02' as day, 'ab'::blob as raw
   from range(5000) t(i)`;
 
 async function parquet(select: string, options: string): Promise<string> {
-  const folder = await temporaryFolder();
+  const folder = temporaryFolderOfTest('corpus');
   const connection = await (await DuckDBInstance.create(':memory:')).connect();
   await connection.run(`copy (${select}) to '${path.join(folder, 'a.parquet')}' (format parquet, ${options})`);
   connection.closeSync();
@@ -43,7 +45,7 @@ describe('a Parquet part', () => {
       "select 'a' || i as id, case when i = 2500 then null else 'x' end as text from range(3000) t(i)",
       'row_group_size 2048',
     );
-    const error = await rejection(runSource(folder, 'a.parquet'));
+    const error = await failureOf(runSource(folder, 'a.parquet'));
     expect(error.message).toMatch(
       /a\.parquet:2501: expected field "text" to be a string that is not empty, found null/,
     );
@@ -54,7 +56,7 @@ describe('a Parquet part', () => {
       "select 'a' || i as id, case when i = 7 then '\\xC3\\x28'::blob else 'x'::blob end as text from range(9) t(i)",
       'compression zstd',
     );
-    const error = await rejection(runSource(folder, 'a.parquet'));
+    const error = await failureOf(runSource(folder, 'a.parquet'));
     expect(error.message).toMatch(/a\.parquet:8: expected field "text" .*, found \{"invalidUtf8":"wyg="\}/);
   });
 
@@ -63,7 +65,7 @@ describe('a Parquet part', () => {
     const options = { baseFolder: folder, format: 'auto' } as const;
     const [part] = await listParts(['a.parquet'], options);
     if (!part) throw new TypeError('no part');
-    const error = await rejection(checkFirstRecord(part, CONFIG, options));
+    const error = await failureOf(checkFirstRecord(part, CONFIG, options));
     expect(error).toBeInstanceOf(InputError);
     expect(error.message).toMatch(/a\.parquet: expected the columns id, text, found a, content/);
     expect(error.details).toMatchObject({ missing: ['id', 'text'] });

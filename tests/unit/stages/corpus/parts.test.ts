@@ -12,7 +12,8 @@ import { checkFirstRecord, listParts } from '../../../../stages/corpus/parts.js'
 import { planParts } from '../../../../stages/corpus/plan.js';
 import type { Part } from '../../../../schemas/stored.js';
 import { openMemoryStore } from '../../../../storage/objects/memory-store.js';
-import { CONFIG, folderWith, jsonLines, rejection } from './run-part.js';
+import { failureOf } from '../../../harness/failure-of.js';
+import { CONFIG, folderWith, jsonLines } from './run-part.js';
 
 const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 const list = (folder: string, sources: string[], format: 'auto' | 'jsonl' | 'txt' = 'auto'): Promise<Part[]> =>
@@ -97,7 +98,7 @@ describe('the parts of a corpus', () => {
     ]);
     expect(await shown('s3://bucket/in/c.jsonl')).toEqual(['s3://bucket/in/c.jsonl file 10']);
     expect(await shown('s3://bucket/in/*.jsonl')).toEqual(['s3://bucket/in/c.jsonl file 10']);
-    const error = await rejection(shown('s3://bucket/nothing/'));
+    const error = await failureOf(shown('s3://bucket/nothing/'));
     expect(error).toBeInstanceOf(InputError);
     expect(error.message).toContain('s3://bucket/nothing/, there is no file of a known kind');
   });
@@ -152,7 +153,7 @@ describe('a wrong source', () => {
 
   it.each(cases)('%s is refused with its name', async (...[, files, sources, message]: Case) => {
     const folder = await folderWith(files);
-    const error = await rejection(list(folder, sources));
+    const error = await failureOf(list(folder, sources));
     expect(error).toBeInstanceOf(InputError);
     expect(error.message).toMatch(message);
     expect(error.details).toMatchObject({ field: 'corpus.sources' });
@@ -161,7 +162,7 @@ describe('a wrong source', () => {
   it('that cannot be opened is refused with its name', async () => {
     const folder = await folderWith({});
     await symlink('loop.jsonl', path.join(folder, 'loop.jsonl'));
-    const error = await rejection(list(folder, ['loop.jsonl']));
+    const error = await failureOf(list(folder, ['loop.jsonl']));
     expect(error).toBeInstanceOf(InputError);
     expect(error.message).toMatch(/loop\.jsonl, ELOOP.*; correct the path .* or its rights/);
   });
@@ -169,7 +170,7 @@ describe('a wrong source', () => {
   it('in a pattern whose folder is missing is refused', async () => {
     const folder = await folderWith({});
     await mkdir(path.join(folder, 'there'));
-    const error = await rejection(list(folder, ['gone/*.jsonl']));
+    const error = await failureOf(list(folder, ['gone/*.jsonl']));
     expect(error.message).toMatch(/gone, found no such file/);
   });
 });
@@ -188,7 +189,7 @@ describe('the first record of a part', () => {
   });
 
   it('is refused with file, line, fields and remedy, as a mistake of the input', async () => {
-    const error = await rejection(check('a.jsonl', `\n${jsonLines([{ name: 'a', content: 'x' }])}`));
+    const error = await failureOf(check('a.jsonl', `\n${jsonLines([{ name: 'a', content: 'x' }])}`));
     expect(error).toBeInstanceOf(InputError);
     expect(error.message).toMatch(
       /a\.jsonl:2: expected field "id" to be a string .*found nothing \(it has "name", "content"\); correct the file, or corpus\.id/,
@@ -196,13 +197,13 @@ describe('the first record of a part', () => {
   });
 
   it('that cannot be decompressed is a mistake of the input', async () => {
-    const error = await rejection(check('a.jsonl.gz', 'plain text'));
+    const error = await failureOf(check('a.jsonl.gz', 'plain text'));
     expect(error).toBeInstanceOf(InputError);
     expect(error.message).toMatch(/a\.jsonl\.gz is damaged/);
   });
 
   it('that is not there is a mistake of the input', async () => {
-    const error = await rejection(check('a.jsonl', '\n\n'));
+    const error = await failureOf(check('a.jsonl', '\n\n'));
     expect(error).toBeInstanceOf(InputError);
     expect(error.message).toMatch(/Expected at least one document in/);
   });
@@ -210,12 +211,12 @@ describe('the first record of a part', () => {
   it('may be bad where bad ones are skipped, if another one is good', async () => {
     const lines = jsonLines([{ id: 1 }, { id: 'a', text: 'x' }]);
     await expect(check('a.jsonl', lines, { onBadDocument: 'skip' })).resolves.toBeUndefined();
-    const error = await rejection(check('a.jsonl', jsonLines([{ id: 1 }]), { onBadDocument: 'skip' }));
+    const error = await failureOf(check('a.jsonl', jsonLines([{ id: 1 }]), { onBadDocument: 'skip' }));
     expect(error).toBeInstanceOf(InputError);
   });
 
   it('of a file that is no Parquet is a mistake of the input', async () => {
-    const error = await rejection(check('a.parquet', 'nothing of the kind'));
+    const error = await failureOf(check('a.parquet', 'nothing of the kind'));
     expect(error).toBeInstanceOf(InputError);
     expect(error.message).toMatch(/Expected a Parquet file, .*a\.parquet cannot be read as one/);
   });

@@ -1,9 +1,6 @@
 // Runs the corpus task in this process on a file or folder, for tests.
-import { mkdtemp, writeFile, mkdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { onTestFinished } from 'vitest';
-import { rm } from 'node:fs/promises';
 import { corpusTasks } from '../../../../stages/corpus/task.js';
 import { listParts } from '../../../../stages/corpus/parts.js';
 import { readCorpusStatistics, type CorpusStatistics } from '../../../../stages/corpus/statistics.js';
@@ -11,6 +8,8 @@ import type { CorpusConfig } from '../../../../stages/corpus/config.js';
 import type { Part } from '../../../../schemas/stored.js';
 import type { SpoolFile } from '../../../../stages/stage.js';
 import { readSourceTable } from '../../../../storage/tables/read.js';
+import { childContext } from '../../../harness/local-children.js';
+import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
 
 export const CONFIG: CorpusConfig['keyed'] = {
   seed: 0,
@@ -24,16 +23,9 @@ export const CONFIG: CorpusConfig['keyed'] = {
 
 export const KEY = 'k'.repeat(64);
 
-/** A folder that is removed after the test. */
-export async function temporaryFolder(): Promise<string> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'assay-corpus-'));
-  onTestFinished(() => rm(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-/** Writes files (name → content) below a new folder; returns the folder. */
+/** Writes files (name → content) below a new folder of the running test; returns the folder. */
 export async function folderWith(files: Readonly<Record<string, string | Uint8Array>>): Promise<string> {
-  const folder = await temporaryFolder();
+  const folder = temporaryFolderOfTest('corpus');
   for (const [name, content] of Object.entries(files)) {
     await mkdir(path.dirname(path.join(folder, name)), { recursive: true });
     await writeFile(path.join(folder, name), content);
@@ -61,14 +53,10 @@ export async function runSource(
 }
 
 export async function runPart(part: Part, changes: Partial<CorpusConfig['keyed']> = {}): Promise<PartResult> {
-  const spool = await temporaryFolder();
+  const spool = temporaryFolderOfTest('corpus');
   const { files, statistics } = await corpusTasks.corpus(
     { part, path: part.location, key: KEY, config: { ...CONFIG, ...changes }, spool },
-    {
-      stop: new AbortController().signal,
-      progress: () => undefined,
-      ask: () => Promise.reject(new TypeError('no')),
-    },
+    childContext(),
   );
   const shards = new Map<string, { id: string; text: string; meta: string }[]>();
   for (const file of files) {
@@ -84,14 +72,4 @@ export async function runPart(part: Part, changes: Partial<CorpusConfig['keyed']
 /** Lines of JSON. */
 export function jsonLines(values: readonly unknown[]): string {
   return values.map((value) => `${JSON.stringify(value)}\n`).join('');
-}
-
-/** What a rejected promise was rejected with. */
-export async function rejection(promise: Promise<unknown>): Promise<Error & { details: Record<string, unknown> }> {
-  try {
-    await promise;
-  } catch (error) {
-    return error as Error & { details: Record<string, unknown> };
-  }
-  throw new TypeError('Expected a rejection.');
 }

@@ -1,12 +1,12 @@
 // The counts object of an encode commit: its bytes as any safetensors reader sees them, and how near a recomputed one must be.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../../../core/identity/digest.js';
 import { readCounts, writeCounts, type ShardCounts } from '../../../../stages/encode/counts-file.js';
 import { equalWithinTolerance } from '../../../../pipeline/lot/tolerance.js';
 import type { SpoolFile } from '../../../../stages/stage.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
 const COUNTS: ShardCounts = {
   perDocument: Float64Array.of(2, 8.5, 0.25, 3, 1, 2, 0.5, 0),
@@ -15,10 +15,8 @@ const COUNTS: ShardCounts = {
 };
 const SHAPE = { documents: 2, width: 3, features: 5 };
 
-let folder: string;
+const folder = temporaryFolder('counts');
 let made = 0;
-beforeAll(async () => (folder = await mkdtemp(path.join(tmpdir(), 'assay-counts-'))));
-afterAll(() => rm(folder, { recursive: true }));
 
 async function write(change: Partial<ShardCounts> = {}): Promise<SpoolFile> {
   const file = path.join(folder, `${made++}.safetensors`);

@@ -1,6 +1,6 @@
 // The encode stage on a memory store against a brute-force encoder in float64.
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { ARCHITECTURES } from '../../../../core/dictionaries/architectures.js';
 import { initialParameters } from '../../../../core/dictionaries/initialise.js';
 import { oneSite } from '../../../../core/dictionaries/sites.js';
@@ -14,8 +14,10 @@ import { runEncode } from '../../../../stages/encode/run.js';
 import type { StageOutput } from '../../../../stages/stage.js';
 import { writeChunks } from '../../../../storage/files/local-file.js';
 import { readTable } from '../../../../storage/tables/read.js';
-import { WIDTH, makeRows, makeWorld, sha256, storeFile, type World } from '../train/harness.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
+import { WIDTH, encodeConfig, fileOf, makeRows, makeWorld, storeFile, type World } from '../train/harness.js';
 
+const place = temporaryFolder('encode');
 const FEATURES = 80;
 const ROWS = 2300;
 const K = 6;
@@ -51,23 +53,13 @@ async function encode(
     rows: FEATURES,
     batches: [],
   });
-  const config: EncodeConfig = {
-    keyed: {
-      dictionary: stored.sha256,
-      activationsKey: sha256('activations'),
-      dtype: 'float16',
-      engine: { ort: '1.30.0', provider: 'cpu', threads: 1, optimisation: 'all' },
-    },
-    aux: {
-      name: 'a',
-      sites: { names: ['blocks.0.hook_resid_post'], ...oneSite(WIDTH) },
-      architecture: 'topk',
-      features: FEATURES,
-      settings: { k: K },
-      weights: stored,
-      ...change,
-    },
-  };
+  const { keyed, aux } = encodeConfig(stored, {
+    name: 'a',
+    architecture: 'topk',
+    features: FEATURES,
+    settings: { k: K },
+  });
+  const config: EncodeConfig = { keyed, aux: { ...aux, ...change } };
   const [item] = planEncodeItems(config, world.commits);
   if (!item) throw new Error('no item');
   const result = await runEncode(item, config, await world.context());
@@ -105,11 +97,10 @@ describe('encoding a shard', () => {
   let world: World;
   let output: StageOutput;
   beforeAll(async () => {
-    world = await makeWorld([SHARD]);
+    world = await makeWorld(place, [SHARD]);
     output = await encode(world);
   });
-  afterAll(() => world.close());
-  const file = (table: string): string => output.files.find((f) => f.table === table)?.path ?? '';
+  const file = (table: string): string => fileOf(output, table);
 
   it('gives features, values and squared norms of every token, in token order', async () => {
     const { columns } = await readTable('acts', file('acts'));

@@ -1,7 +1,6 @@
 // A small encoded dataset in a store: seeded tokens and feature activations of several shards, as the tokens and encode
 // stages would have committed them; and what the index must say of it, by brute force.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { packContexts } from '../../../../core/corpus/packing.js';
 import { sha256Hex } from '../../../../core/identity/digest.js';
@@ -27,7 +26,6 @@ export interface Dataset {
   readonly storedRows: number;
   /** Length of Σ x in the counts; default 1. */
   readonly width?: number;
-  close(): Promise<void>;
 }
 
 /** A shard's run: its firings sorted by (feature, doc, pos). */
@@ -121,9 +119,9 @@ function commit(stage: 'tokens' | 'encode', shard: ShardData, rest: Pick<Commit,
   };
 }
 
-/** Builds the dataset in a memory store and a temporary folder. */
-export async function buildDataset(shape: Shape): Promise<Dataset> {
-  const folder = await mkdtemp(join(tmpdir(), 'assay-index-'));
+/** Builds the dataset in a memory store and a new folder within `place`. */
+export async function buildDataset(place: string, shape: Shape): Promise<Dataset> {
+  const folder = await mkdtemp(join(place, 'dataset-'));
   const memory = createMemoryStore();
   const at = { store: memory, folder };
   const shards = Array.from({ length: shape.shards }, (_, i) => drawShard(shape, i, i * shape.documents));
@@ -149,16 +147,7 @@ export async function buildDataset(shape: Shape): Promise<Dataset> {
     encoded.push(commit('encode', shard, { objects, statistics: { ...statistics } }));
   }
   const storedRows = shards.reduce((sum, shard) => sum + shard.acts.doc.length, 0);
-  return {
-    shape,
-    store: memory,
-    folder,
-    shards,
-    tokens,
-    encoded,
-    storedRows,
-    close: () => rm(folder, { recursive: true }),
-  };
+  return { shape, store: memory, folder, shards, tokens, encoded, storedRows };
 }
 
 /** All firings in (feature, doc, pos) order. */

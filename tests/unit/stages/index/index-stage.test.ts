@@ -5,32 +5,17 @@ import { halfToFloat } from '../../../../core/tensor/half.js';
 import { readTable } from '../../../../storage/tables/read.js';
 import type { TableColumns } from '../../../../storage/tables/layouts.js';
 import type { StageOutput } from '../../../../stages/stage.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 import { allFirings, bruteTop, buildDataset, type Dataset } from './dataset.js';
-import type { Firing, Shape } from './draw.js';
+import type { Firing } from './draw.js';
 import { runIndex } from './run-index.js';
+import { anyShape, sampleShape } from './shapes.js';
 
-const SHAPE: Shape = {
-  seed: 1,
-  shards: 5,
-  documents: 6,
-  mostTokens: 30,
-  features: 12,
-  perToken: 3,
-  k: 4,
-  contextTokens: 9,
-  packing: 'document',
-};
-
-const shapes = fc.record({
-  seed: fc.integer({ min: 0, max: 1_000_000 }),
-  shards: fc.integer({ min: 1, max: 6 }),
-  documents: fc.integer({ min: 1, max: 6 }),
-  mostTokens: fc.integer({ min: 1, max: 25 }),
-  features: fc.integer({ min: 2, max: 15 }),
-  perToken: fc.integer({ min: 1, max: 4 }),
-  k: fc.integer({ min: 1, max: 5 }),
-  contextTokens: fc.integer({ min: 2, max: 8 }),
-  packing: fc.constantFrom('document' as const, 'concatenate' as const),
+const place = temporaryFolder('index');
+const SHAPE = sampleShape({ shards: 5 });
+const shapes = anyShape({
+  ...{ shards: 6, documents: 6, mostTokens: 25 },
+  ...{ features: 15, perToken: 4, k: 5, contextTokens: 8 },
 });
 
 interface Indexed {
@@ -46,15 +31,6 @@ async function readIndex(output: StageOutput): Promise<Indexed> {
     features: (await readTable('features', path('features'))).columns,
     top: (await readTable('top', path('top'))).columns,
   };
-}
-
-async function withDataset(shape: Shape, check: (dataset: Dataset) => Promise<void>): Promise<void> {
-  const dataset = await buildDataset(shape);
-  try {
-    await check(dataset);
-  } finally {
-    await dataset.close();
-  }
 }
 
 function postingsOf(columns: TableColumns['postings']): Omit<Firing, 'token'>[] {
@@ -143,44 +119,37 @@ describe('index stage', () => {
   it('equals a brute-force scan over acts, whatever the shards, documents, features and contexts', async () => {
     await fc.assert(
       fc.asyncProperty(shapes, async (shape) => {
-        await withDataset(shape, async (dataset) => {
-          const outputs = await runIndex(dataset);
-          const output = [...outputs.values()][0] as StageOutput;
-          await expectIndex(dataset, output, { from: 0, to: shape.features });
-        });
+        const dataset = await buildDataset(place, shape);
+        const [output] = (await runIndex(dataset)).values();
+        await expectIndex(dataset, output as StageOutput, { from: 0, to: shape.features });
       }),
       { numRuns: 25, seed: 7 },
     );
   });
 
   it('gives the same rows when ranges are cut anywhere, single features included', async () => {
-    await withDataset(SHAPE, async (dataset) => {
-      const ranges = [
-        { from: 0, to: 1 },
-        { from: 1, to: 5 },
-        { from: 5, to: 11 },
-        { from: 11, to: 12 },
-      ];
-      const outputs = [...(await runIndex(dataset, ranges)).values()];
-      for (const [i, range] of ranges.entries()) await expectIndex(dataset, outputs[i] as StageOutput, range);
-    });
+    const dataset = await buildDataset(place, SHAPE);
+    const ranges = [
+      { from: 0, to: 1 },
+      { from: 1, to: 5 },
+      { from: 5, to: 11 },
+      { from: 11, to: 12 },
+    ];
+    const outputs = [...(await runIndex(dataset, ranges)).values()];
+    for (const [i, range] of ranges.entries()) await expectIndex(dataset, outputs[i] as StageOutput, range);
   });
 
   it('writes the same bytes when it runs twice', async () => {
     const digests = async (): Promise<string[]> => {
-      let found: string[] = [];
-      await withDataset(SHAPE, async (dataset) => {
-        found = [...(await runIndex(dataset)).values()].flatMap((output) => output.files.map((f) => f.sha256));
-      });
-      return found;
+      const outputs = await runIndex(await buildDataset(place, SHAPE));
+      return [...outputs.values()].flatMap((output) => output.files.map((f) => f.sha256));
     };
     expect(await digests()).toEqual(await digests());
   });
 
   it('refuses postings outside the documents whose tokens it was given', async () => {
-    await withDataset(SHAPE, async (dataset) => {
-      const wrong = { ...dataset, tokens: dataset.tokens.slice(0, 1) };
-      await expect(runIndex(wrong)).rejects.toThrow(/Expected a token at document \d+, position \d+, found none/);
-    });
+    const dataset = await buildDataset(place, SHAPE);
+    const wrong = { ...dataset, tokens: dataset.tokens.slice(0, 1) };
+    await expect(runIndex(wrong)).rejects.toThrow(/Expected a token at document \d+, position \d+, found none/);
   });
 });

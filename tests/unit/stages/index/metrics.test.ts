@@ -1,24 +1,16 @@
 // Metrics of a dictionary are their definitions over the rows of each split, read from the counts of shards alone.
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import type { DictionaryMetrics } from '../../../../stages/index/metrics.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 import { buildDataset, type Dataset } from './dataset.js';
 import { runIndex } from './run-index.js';
+import { sampleShape } from './shapes.js';
 
+const place = temporaryFolder('metrics');
 let dataset: Dataset;
 beforeAll(async () => {
-  dataset = await buildDataset({
-    seed: 3,
-    shards: 6,
-    documents: 8,
-    mostTokens: 20,
-    features: 10,
-    perToken: 3,
-    k: 4,
-    contextTokens: 9,
-    packing: 'document',
-  });
+  dataset = await buildDataset(place, sampleShape({ seed: 3, shards: 6, documents: 8, mostTokens: 20, features: 10 }));
 });
-afterAll(() => dataset.close());
 
 /** FVU, L0 and counts of one split straight from its rows; x is one-dimensional with Σx = rows, so x̄ = 1. */
 function direct(split: string): {

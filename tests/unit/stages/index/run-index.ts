@@ -1,4 +1,4 @@
-// Runs the index stage over a test dataset in this process, with messages copied as they would be between processes.
+// Runs the index stage over a test dataset in this process.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeSegment } from '../../../../storage/records/segments.js';
@@ -7,33 +7,10 @@ import type { IndexConfig, IndexInputs } from '../../../../stages/index/config.j
 import { indexTasks } from '../../../../stages/index/task.js';
 import { planIndexItems } from '../../../../stages/index/plan.js';
 import { runIndex as runItem } from '../../../../stages/index/run.js';
-import type { ComputeChildren, StageContext, StageOutput, WorkItem } from '../../../../stages/stage.js';
+import type { StageContext, StageOutput, WorkItem } from '../../../../stages/stage.js';
+import { localChildren } from '../../../harness/local-children.js';
 import type { Dataset } from './dataset.js';
 import type { Shape } from './draw.js';
-
-/** Runs tasks in this process, with messages copied as they would be between processes. */
-export const inProcess: ComputeChildren = {
-  async call<Response>(
-    task: string,
-    request: unknown,
-    call: Parameters<ComputeChildren['call']>[2],
-  ): Promise<Response> {
-    const handler = indexTasks[task as keyof typeof indexTasks] as (
-      request: unknown,
-      context: unknown,
-    ) => Promise<unknown>;
-    const ask = async (what: string, asked: unknown): Promise<unknown> =>
-      structuredClone(await call.onAsk?.(what, structuredClone(asked)));
-    return structuredClone(
-      await handler(structuredClone(request), {
-        stop: new AbortController().signal,
-        progress: () => undefined,
-        ask,
-      }),
-    ) as Response;
-  },
-  stopAll: () => undefined,
-};
 
 /** What a stage's run may use, in this process. */
 export function stageContext(
@@ -52,7 +29,7 @@ export function stageContext(
         return path;
       },
     },
-    children: inProcess,
+    children: localChildren({ ...indexTasks }),
     spool,
     signal,
     stop: signal,

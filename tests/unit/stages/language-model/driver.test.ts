@@ -1,7 +1,5 @@
 // A list of models as one training: what is done is skipped, equal models are trained once, a bad one does not end the others,
 // a dead child goes on, and the store keeps what is needed.
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { checkOnly } from '../../../../pipeline/execute/train-models.js';
@@ -23,7 +21,9 @@ import { listCheckpointSteps } from '../../../../storage/records/checkpoints.js'
 import { removeRun } from '../../../../storage/records/runs.js';
 import { latestSnapshot, listDatasets } from '../../../../storage/records/snapshots.js';
 import { runStages, submitRun, writeRun } from '../../cli/pipeline.js';
-import { inProcess, makeProject, small, TOKENIZER, type Project } from './project.js';
+import { TOKENIZER } from '../../../harness/fixtures.js';
+import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
+import { inProcess, makeProject, small, type Project } from './project.js';
 
 const documents = Array.from({ length: 24 }, (_, i) => ({
   id: `d${i}`,
@@ -214,7 +214,7 @@ describe('what is trained on', () => {
 
   it('can be the tokens of a run', async () => {
     const store = createMemoryStore();
-    const folder = await mkdtemp(path.join(tmpdir(), 'training-run-'));
+    const folder = temporaryFolderOfTest('training-run');
     const file = parseTrainingFile(
       JSON.stringify({ name: 't', tokens: 'small', model: small('m'), training: { steps: 2 } }),
       't.yaml',

@@ -9,11 +9,12 @@ import { estimateMemory } from '../../../../stages/language-model/estimate-memor
 import { WEIGHTS_FILE, detachWeights } from '../../../../stages/language-model/external-weights.js';
 import { TokenStream } from '../../../../stages/language-model/token-stream.js';
 import { parseIds, runModel } from '../../../../models/run-model.js';
-import { smallConfig, temporaryFolder } from './harness.js';
+import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
+import { smallConfig } from './harness.js';
 
 describe('a local stream', () => {
   it.each(['uint16', 'uint32'] as const)('of %s gives windows by position', async (dtype) => {
-    const file = path.join(await temporaryFolder(), 'stream');
+    const file = path.join(temporaryFolderOfTest('language-model'), 'stream');
     const ids = Array.from({ length: 50 }, (_, i) => (dtype === 'uint16' ? i : 70_000 + i));
     const values = dtype === 'uint16' ? Uint16Array.from(ids) : Uint32Array.from(ids);
     await writeFile(file, new Uint8Array(values.buffer));
@@ -33,7 +34,7 @@ describe('a local stream', () => {
   });
 
   it('that was cut short is told', async () => {
-    const file = path.join(await temporaryFolder(), 'stream');
+    const file = path.join(temporaryFolderOfTest('language-model'), 'stream');
     await writeFile(file, new Uint8Array(10));
     const stream = new TokenStream({ path: file, tokens: 50, dtype: 'uint16', weights: null });
     expect(() => {
@@ -48,7 +49,7 @@ describe('large weights', () => {
     const { model: spec } = smallConfig({ model: { vocabulary: 64, width: 16, headWidth: 8 } });
     const model = buildModel(spec, initialParameters(spec, 1));
     const { graph, data } = detachWeights(model);
-    const whole = await temporaryFolder();
+    const whole = temporaryFolderOfTest('language-model');
     const apart = path.join(whole, 'apart');
     await mkdir(apart);
     await writeFile(path.join(whole, 'model.onnx'), joinChunks(encodeModel(model)));

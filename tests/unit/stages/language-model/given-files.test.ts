@@ -1,10 +1,11 @@
 // The files that a user gives to a training: what is read from good ones, what is said of bad ones.
 import path from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { initialParameters } from '../../../../core/language-model/initialise.js';
 import { modelParameters } from '../../../../core/language-model/architectures.js';
 import { readBatches, readWeights, splitBatches } from '../../../../stages/language-model/given-files.js';
-import { smallConfig, temporaryFolder, writeTensors } from './harness.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
+import { smallConfig, writeTensors } from './harness.js';
 
 const spec = smallConfig().model;
 const weights = initialParameters(spec, 3);
@@ -17,10 +18,7 @@ const whole: Tensors = Object.fromEntries(
 );
 const NORM = 'transformer.h.0.ln_1.weight';
 
-let file = '';
-beforeAll(async () => {
-  file = path.join(await temporaryFolder(), 'init.safetensors');
-});
+const file = path.join(temporaryFolder('given-files'), 'init.safetensors');
 
 /** The whole file's tensors with some changed; undefined leaves one out. */
 async function write(changes: Record<string, Tensors[string] | undefined>): Promise<void> {

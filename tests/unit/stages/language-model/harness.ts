@@ -1,7 +1,6 @@
 // Small trainings for tests: random streams on the local disk, a model of a few hundred parameters, the child's task called in
 // this process.
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { sha256Hex } from '../../../../core/identity/digest.js';
 import { encodeSafetensors, safeTensor } from '../../../../core/tensor/safetensors.js';
@@ -14,6 +13,7 @@ import type {
   LanguageModelResponse,
 } from '../../../../stages/language-model/messages.js';
 import type { StreamFile } from '../../../../stages/language-model/token-stream.js';
+import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
 
 export const VOCABULARY = 32;
 export const CONTEXT = 8;
@@ -52,10 +52,6 @@ export function smallConfig(
   };
 }
 
-export async function temporaryFolder(): Promise<string> {
-  return mkdtemp(path.join(tmpdir(), 'language-model-'));
-}
-
 /** A stream with structure to learn: each token is the one before plus a small random step. */
 export async function writeStream(file: string, tokens: number, weights?: Float32Array): Promise<StreamFile> {
   const random = new KeyedRandom('stream', file.split('/').at(-1) ?? '', tokens);
@@ -72,12 +68,12 @@ export interface World {
   readonly request: LanguageModelRequest;
 }
 
-/** A training that is ready to run. */
+/** A training of the running test that is ready to run. */
 export async function makeWorld(
   config: Keyed = smallConfig(),
   options: { readonly tokens?: number; readonly weights?: (tokens: number) => Float32Array } = {},
 ): Promise<World> {
-  const folder = await temporaryFolder();
+  const folder = temporaryFolderOfTest('language-model');
   const tokens = options.tokens ?? 400;
   const at = (name: string): string => path.join(folder, name);
   return {

@@ -1,8 +1,6 @@
 // A training file over a few documents in a temporary folder, and its stages run in this process: real stages and records.
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Reporter } from '../../../../cli/training/reporter.js';
 import { Journal } from '../../../../pipeline/execute/journal.js';
 import { isModel, stepEventsOf } from '../../../../pipeline/execute/train-models.js';
@@ -16,11 +14,12 @@ import { parseTrainingFile } from '../../../../pipeline/files/training-file.js';
 import type { StepUnits } from '../../../../stages/step.js';
 import { stepsOf } from '../../../../stages/table.js';
 import { workOfTraining } from '../../../../stages/work.js';
-import { localHost, type Tasks } from '../../../harness/local-host.js';
+import { TOKENIZER } from '../../../harness/fixtures.js';
+import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
+import type { Tasks } from '../../../harness/local-children.js';
+import { localHost } from '../../../harness/local-host.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
 import type { ObjectStore } from '../../../../storage/objects/object-store.js';
-
-export const TOKENIZER = fileURLToPath(new URL('../../../fixtures/tiny-lm/tokenizer.json', import.meta.url));
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -51,12 +50,12 @@ export function small(name: string, more: Fields = {}): Fields {
   return { name, ...SMALL, ...more };
 }
 
-/** A resolved and stored training. `change` of a stage's tasks: what children do otherwise. */
+/** A resolved and stored training of the running test. `change` of a stage's tasks: what children do otherwise. */
 export async function makeProject(
   options: ProjectOptions,
   { store = createMemoryStore(), tasks = {} }: { store?: ObjectStore; tasks?: Tasks } = {},
 ): Promise<Project> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'training-project-'));
+  const folder = temporaryFolderOfTest('training');
   const sources: string[] = [];
   for (const [i, documents] of options.parts.entries()) {
     sources.push(`part-${i}.jsonl`);

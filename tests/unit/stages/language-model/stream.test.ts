@@ -10,7 +10,8 @@ import { spanWeights } from '../../../../stages/stream/span-weights.js';
 import { planStreamItems, streamKey, streamSources } from '../../../../stages/stream/plan.js';
 import { getCommit } from '../../../../storage/records/commits.js';
 import { getData } from '../../../../storage/records/data-stream.js';
-import { makeProject, TOKENIZER, trainUntil, type Project } from './project.js';
+import { TOKENIZER } from '../../../harness/fixtures.js';
+import { makeProject, trainUntil, type Project } from './project.js';
 
 const tokenizer = new Tokenizer(await readFile(TOKENIZER));
 

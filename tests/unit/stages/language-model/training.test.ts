@@ -6,16 +6,8 @@ import { decodeSafetensors } from '../../../../core/tensor/safetensors.js';
 import { DataError, InputError } from '../../../../schemas/errors.js';
 import type { Checkpoint } from '../../../../stages/language-model/messages.js';
 import { readTable } from '../../../../storage/tables/read.js';
+import { failureOf } from '../../../harness/failure-of.js';
 import { CONTEXT, digests, makeWorld, runInLinks, runTask, smallConfig, writeTensors } from './harness.js';
-
-async function rejection(promise: Promise<unknown>): Promise<Error> {
-  return promise.then(
-    () => {
-      throw new TypeError('expected a rejection');
-    },
-    (error: unknown) => error as Error,
-  );
-}
 
 describe('a training', () => {
   it('learns, logs the steps that it should and measures calib and test with their counts', async () => {
@@ -127,7 +119,7 @@ describe('the order of data', () => {
     const good = await runTask({ ...request, batches });
     expect(good.output?.statistics).toMatchObject({ steps: 3 });
     await write(0, 5, 1, 7, last + 1, 9);
-    const error = await rejection(runTask({ ...request, batches }));
+    const error = await failureOf(runTask({ ...request, batches }));
     expect(error).toBeInstanceOf(DataError);
     expect(error.message).toBe(
       `training.batches: expected offsets of at most ${last} (a stream of 400 tokens, contexts of 8 and their last target), found offsets[2, 0] = ${last + 1}; the offsets belong to another stream: look at training.splits, order and prepend.`,
@@ -136,7 +128,7 @@ describe('the order of data', () => {
 
   it('needs a stream of one context and its last target', async () => {
     const { request } = await makeWorld(smallConfig(), { tokens: CONTEXT });
-    const error = await rejection(runTask(request));
+    const error = await failureOf(runTask(request));
     expect(error.message).toBe(
       'Expected a training stream of more than 8 tokens (one context and its last target), found 8; give more text, or lower contextTokens.',
     );
@@ -164,7 +156,7 @@ describe('loss weights', () => {
 
   it('must not all be 0 in a step', async () => {
     const weights = (tokens: number): Float32Array => new Float32Array(tokens);
-    const error = await rejection(runTask((await makeWorld(smallConfig(), { weights })).request));
+    const error = await failureOf(runTask((await makeWorld(smallConfig(), { weights })).request));
     expect(error).toBeInstanceOf(InputError);
     expect(error.message).toContain('all 32 of step 0 are 0');
   });
@@ -176,7 +168,7 @@ describe('numbers that break', () => {
     const { request } = await makeWorld(smallConfig({ training: { schedule, clipNorm: null } }));
     const kept: Checkpoint[] = [];
     let tensors = new Map<string, { bytes: Uint8Array }>();
-    const error = await rejection(
+    const error = await failureOf(
       runTask(request, {
         onCheckpoint: async (checkpoint) => {
           kept.push(checkpoint);

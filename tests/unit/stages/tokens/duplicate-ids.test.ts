@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { DataError } from '../../../../schemas/errors.js';
 import type { Commit } from '../../../../schemas/records.js';
 import { checkDuplicateIds } from '../../../../stages/tokens/duplicate-ids.js';
-import { jsonLines, rejection } from '../corpus/run-part.js';
+import { failureOf } from '../../../harness/failure-of.js';
+import { jsonLines } from '../corpus/run-part.js';
 import { commits, many } from './corpus-commits.js';
 
 describe('equal ids in two parts', () => {
@@ -23,7 +24,7 @@ describe('equal ids in two parts', () => {
         { id: 'a-321', text: 'y' },
       ]),
     );
-    const error = await rejection(checkDuplicateIds(request(found)));
+    const error = await failureOf(checkDuplicateIds(request(found)));
     expect(error).toBeInstanceOf(DataError);
     expect(error.message).toBe(
       'Expected every document id once in the corpus, found "a-321" in part-0.jsonl and in part-2.jsonl; make the ids unique or remove one of the parts.',

@@ -5,8 +5,9 @@ import { sha256Hex } from '../../../../core/identity/digest.js';
 import { summariseTokenizer } from '../../../../core/corpus/tokenizer/summary.js';
 import { Tokenizer } from '../../../../core/corpus/tokenizer/tokenizer.js';
 import { InputError } from '../../../../schemas/errors.js';
+import { TOKENIZER } from '../../../harness/fixtures.js';
 
-const fixture = readFileSync(new URL('../../../fixtures/tiny-lm/tokenizer.json', import.meta.url));
+const fixture = readFileSync(TOKENIZER);
 
 type Json = Record<string, unknown> & { model: Record<string, unknown> };
 /** A small BPE tokenizer whose model falls back on bytes, with changes. */

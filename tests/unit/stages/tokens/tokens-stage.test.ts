@@ -17,10 +17,13 @@ import type { CorpusConfig } from '../../../../stages/corpus/config.js';
 import type { StageContext } from '../../../../stages/stage.js';
 import { openMemoryStore } from '../../../../storage/objects/memory-store.js';
 import { readTable, readTokensTable } from '../../../../storage/tables/read.js';
-import { CONFIG, folderWith, jsonLines, KEY, rejection, runSource, temporaryFolder } from '../corpus/run-part.js';
+import { failureOf } from '../../../harness/failure-of.js';
+import { CONFIG, folderWith, jsonLines, KEY, runSource } from '../corpus/run-part.js';
+import { TOKENIZER } from '../../../harness/fixtures.js';
+import { childContext, localChildren } from '../../../harness/local-children.js';
+import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
 import { commitOf, commits, many, objectsOf } from './corpus-commits.js';
 
-const TOKENIZER = new URL('../../../fixtures/tiny-lm/tokenizer.json', import.meta.url).pathname;
 const sha256 = sha256Hex(readFileSync(TOKENIZER));
 
 async function tokenise(documents: readonly unknown[], changes: Partial<TokensRequest['config']> = {}) {
@@ -41,13 +44,9 @@ async function tokenise(documents: readonly unknown[], changes: Partial<TokensRe
       },
       inputs: { source: [], firstDoc: 70, split: 'calib' },
       shard: 'shard',
-      spool: await temporaryFolder(),
+      spool: temporaryFolderOfTest('tokens'),
     },
-    {
-      stop: new AbortController().signal,
-      progress: () => undefined,
-      ask: () => Promise.reject(new TypeError('no')),
-    },
+    childContext(),
   );
   const file = (table: string): string => output.files.find((f) => f.table === table)?.path ?? '';
   return {
@@ -127,7 +126,7 @@ describe('the tokens task', () => {
   });
 
   it('stops at a document that is too long, naming it', async () => {
-    const error = await rejection(tokenise(documents, { maxDocumentTokens: 2 }));
+    const error = await failureOf(tokenise(documents, { maxDocumentTokens: 2 }));
     expect(error).toBeInstanceOf(DataError);
     expect(error.message).toMatch(
       /at most 2 tokens \(corpus\.maxDocumentTokens\), found "d\d" with \d+ \(shard shard\)/,
@@ -152,22 +151,11 @@ describe('the tokens task', () => {
 
 describe('the stages', () => {
   function context(store: ReturnType<typeof openMemoryStore>, spool: string): StageContext {
-    const tasks = { ...corpusTasks, ...tokensTasks } as Record<
-      string,
-      (request: unknown, context: unknown) => Promise<unknown>
-    >;
     const { signal } = new AbortController();
     return {
       store,
       cache: { fetch: (object) => Promise.resolve(object.key) },
-      children: {
-        call: async <T>(task: string, request: unknown) =>
-          (await tasks[task]?.(structuredClone(request), {
-            stop: signal,
-            progress: () => undefined,
-          })) as T,
-        stopAll: () => undefined,
-      },
+      children: localChildren({ ...corpusTasks, ...tokensTasks }),
       spool,
       signal,
       stop: signal,
@@ -191,7 +179,7 @@ describe('the stages', () => {
     };
     const [item] = planParts(KEY, parts);
     if (!item) throw new TypeError('no item');
-    const spool = await temporaryFolder();
+    const spool = temporaryFolderOfTest('tokens');
     const result = await createCorpusRun(open)(item, config, context(store, spool));
     const [output] = result.outputs;
     expect(result.finished).toBe(true);
@@ -211,7 +199,7 @@ describe('the stages', () => {
       onBadDocument: 'fail',
     } as const;
     const aux = { tokenizer: { key: TOKENIZER, sha256, bytes: 1 } };
-    const tokens = await runTokens(tokensItem, { keyed, aux }, context(store, await temporaryFolder()));
+    const tokens = await runTokens(tokensItem, { keyed, aux }, context(store, temporaryFolderOfTest('tokens')));
     const documents = tokens.outputs[0]?.files.find((f) => f.table === 'documents');
     const { columns } = await readTable('documents', documents?.path ?? '');
     expect([...columns.id].sort()).toEqual(['a/c.txt', 'b.txt']);
@@ -229,7 +217,7 @@ describe('the stages', () => {
       { keyed: CONFIG, aux: { parts: [] } },
       context(store, folder),
     );
-    expect((await rejection(run)).message).toMatch(
+    expect((await failureOf(run)).message).toMatch(
       /among the 0 parts of the run's configuration, found none; plan the run again/,
     );
   });

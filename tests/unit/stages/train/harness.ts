@@ -1,27 +1,30 @@
 // Stores small activations as the activations stage does and runs training and encoding against them, with the compute child's
 // tasks called in this process.
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { oneSite } from '../../../../core/dictionaries/sites.js';
 import { floatsToHalfs } from '../../../../core/tensor/half.js';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
-import type { ChildContext, ChildTask } from '../../../../runtime/child/protocol.js';
 import type { Split } from '../../../../schemas/stages.js';
 import type { StoredSettings } from '../../../../schemas/dictionaries.js';
 import type { Commit, ObjectRecord } from '../../../../schemas/records.js';
 import type { StoredFile } from '../../../../schemas/stored.js';
+import type { EncodeConfig } from '../../../../stages/encode/config.js';
 import type { TrainConfig } from '../../../../stages/train/config.js';
 import { encodeTasks } from '../../../../stages/encode/task.js';
-import type { StageContext, SpoolFile } from '../../../../stages/stage.js';
+import type { SpoolFile, StageContext, StageOutput } from '../../../../stages/stage.js';
 import { trainTasks } from '../../../../stages/train/task.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
 import type { ObjectStore } from '../../../../storage/objects/object-store.js';
 import { writeSegment } from '../../../../storage/records/segments.js';
 import { TableWriter } from '../../../../storage/tables/table-writer.js';
+import { localChildren } from '../../../harness/local-children.js';
 
 export const WIDTH = 16;
 const DIRECTIONS = 40;
+const SITE = 'blocks.0.hook_resid_post';
+export const ENGINE = { ort: '1.30.0', provider: 'cpu', threads: 1, optimisation: 'all' } as const;
 
 /** Rows made of a few of 40 random directions each, plus noise and a mean: what a dictionary can learn. */
 export function makeRows(seed: number, rows: number, width = WIDTH): Float32Array {
@@ -56,11 +59,11 @@ export interface World {
     readonly stop?: AbortSignal;
     readonly onProgress?: (step: number) => void;
   }): Promise<StageContext>;
-  close(): Promise<void>;
 }
 
-/** A store with activations of the given shards; documents of 50 rows. */
+/** A store with activations of the given shards, whose files lie in a new folder within `place`; documents of 50 rows. */
 export async function makeWorld(
+  place: string,
   shards: readonly ShardSpec[],
   options: {
     readonly dtype?: 'float16' | 'float32';
@@ -71,7 +74,7 @@ export async function makeWorld(
 ): Promise<World> {
   const { dtype = 'float16', rowsOf = (shard: ShardSpec): Float32Array => makeRows(shard.seed, shard.rows) } = options;
   const sites = { [sha256('activations')]: rowsOf, ...options.further };
-  const folder = await mkdtemp(path.join(tmpdir(), 'train-test-'));
+  const folder = await mkdtemp(path.join(place, 'world-'));
   const store = createMemoryStore();
   const commits: Commit[] = [];
   for (const [key, rows] of Object.entries(sites))
@@ -84,7 +87,6 @@ export async function makeWorld(
     folder,
     commits,
     segments: [segment],
-    close: () => rm(folder, { recursive: true, force: true }),
     async context({ stop = new AbortController().signal, onProgress } = {}) {
       const spool = path.join(folder, `spool-${spools++}`);
       await mkdir(spool, { recursive: true });
@@ -99,10 +101,6 @@ function makeContext(
   { stop, onProgress }: { readonly stop: AbortSignal; readonly onProgress: ((step: number) => void) | undefined },
 ): StageContext {
   const signal = new AbortController().signal;
-  const tasks: Readonly<Record<string, ChildTask<never, unknown>>> = {
-    ...trainTasks,
-    ...encodeTasks,
-  };
   return {
     store,
     spool,
@@ -116,23 +114,7 @@ function makeContext(
         return file;
       },
     },
-    children: {
-      stopAll: () => undefined,
-      async call<Response>(
-        task: string,
-        request: unknown,
-        call: Parameters<StageContext['children']['call']>[2],
-      ): Promise<Response> {
-        const context: ChildContext = {
-          stop: new AbortController().signal,
-          progress: (value) => call.onProgress?.(structuredClone(value)),
-          ask: async <T>(what: string, question: unknown): Promise<T> =>
-            structuredClone(await call.onAsk?.(what, structuredClone(question))) as T,
-        };
-        const handler = tasks[task] as ChildTask<unknown, unknown>;
-        return structuredClone(await handler(structuredClone(request), context)) as Response;
-      },
-    },
+    children: localChildren({ ...trainTasks, ...encodeTasks }),
   };
 }
 
@@ -208,6 +190,11 @@ function moments(x: Float32Array, width: number): Record<string, unknown> {
   return { rows: x.length / width, sumSq, sumX: Buffer.from(sumX.buffer).toString('base64') };
 }
 
+/** Where an output's file of a table lies. */
+export function fileOf(output: StageOutput | undefined, table: string): string {
+  return output?.files.find((file) => file.table === table)?.path ?? '';
+}
+
 export function sha256(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
@@ -217,10 +204,10 @@ export function trainConfig(name: string, sae: Partial<StoredSettings> = {}, wid
   return {
     keyed: {
       activationsKey: sha256('activations'),
-      site: 'blocks.0.hook_resid_post',
+      site: SITE,
       dtype: 'float16',
       runSeed: 7,
-      engine: { ort: '1.30.0', provider: 'cpu', threads: 1, optimisation: 'all' },
+      engine: ENGINE,
       sae: {
         architecture: 'topk',
         features: 64,
@@ -242,5 +229,21 @@ export function trainConfig(name: string, sae: Partial<StoredSettings> = {}, wid
       },
     },
     aux: { name, widths: [width] },
+  };
+}
+
+/** Settings of encoding the harness's activations by a stored dictionary. */
+export function encodeConfig(
+  weights: ObjectRecord,
+  aux: Pick<EncodeConfig['aux'], 'name' | 'architecture' | 'features' | 'settings'>,
+): EncodeConfig {
+  return {
+    keyed: {
+      dictionary: weights.sha256,
+      activationsKey: sha256('activations'),
+      dtype: 'float16',
+      engine: ENGINE,
+    },
+    aux: { sites: { names: [SITE], ...oneSite(WIDTH) }, weights, ...aux },
   };
 }

@@ -1,12 +1,10 @@
 // A relu dictionary through the stages: trained, encoded (a dense selection), indexed, its strongest examples looked up.
 import path from 'node:path';
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { oneSite } from '../../../../core/dictionaries/sites.js';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { floatsToHalfs, halfToFloat, halfsToFloats } from '../../../../core/tensor/half.js';
 import { asFloat32, decodeSafetensors, type SafeTensor } from '../../../../core/tensor/safetensors.js';
 import type { Commit } from '../../../../schemas/records.js';
-import type { EncodeConfig } from '../../../../stages/encode/config.js';
 import { planEncodeItems } from '../../../../stages/encode/plan.js';
 import { runEncode } from '../../../../stages/encode/run.js';
 import type { StageOutput } from '../../../../stages/stage.js';
@@ -14,10 +12,23 @@ import type { TrainConfig } from '../../../../stages/train/config.js';
 import { planTrainItem } from '../../../../stages/train/plan.js';
 import { createTrainingRun } from '../../../../stages/train/run.js';
 import { readTable } from '../../../../storage/tables/read.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 import { TableWriter } from '../../../../storage/tables/table-writer.js';
 import { runIndex } from '../index/run-index.js';
-import { WIDTH, makeRows, makeWorld, sha256, storeFile, trainConfig, type ShardSpec, type World } from './harness.js';
+import {
+  WIDTH,
+  encodeConfig,
+  fileOf,
+  makeRows,
+  makeWorld,
+  sha256,
+  storeFile,
+  trainConfig,
+  type ShardSpec,
+  type World,
+} from './harness.js';
 
+const place = temporaryFolder('relu');
 const FEATURES = 48;
 const SHARDS: readonly ShardSpec[] = [
   { name: 'p-fit-00000', split: 'fit', rows: 3000, seed: 1 },
@@ -39,21 +50,18 @@ describe('a relu dictionary', () => {
   const weights = new Map<string, Float32Array>();
 
   beforeAll(async () => {
-    world = await makeWorld(SHARDS);
+    world = await makeWorld(place, SHARDS);
     const config = reluConfig();
     const item = planTrainItem({ configs: [config], snapshot: sha256('snapshot'), segments: world.segments });
     const result = await createTrainingRun()(item, [config], await world.context());
     trained = result.outputs[0] as StageOutput;
     encoded = await encodeAll(world, trained);
-    const file = trained.files.find(({ table }) => table === 'weights');
-    for (const [name, tensor] of decodeSafetensors(await readFile(file?.path ?? '')))
+    for (const [name, tensor] of decodeSafetensors(await readFile(fileOf(trained, 'weights'))))
       weights.set(name, asFloat32(tensor));
   });
-  afterAll(() => world.close());
 
   it('learns, with its penalty in the loss, and keeps rows of its own norms', async () => {
-    const file = trained.files.find(({ table }) => table === 'training');
-    const { columns } = await readTable('training', file?.path ?? '');
+    const { columns } = await readTable('training', fileOf(trained, 'training'));
     const calib = [...columns.fvu].filter((_, i) => columns.split[i] === 'calib');
     expect(calib.at(-1)).toBeLessThan(0.5 * (calib[0] as number));
     const { variance } = trained.statistics as { variance: number };
@@ -64,7 +72,7 @@ describe('a relu dictionary', () => {
     const W_dec = weights.get('W_dec') as Float32Array;
     const norms = Array.from({ length: FEATURES }, (_, i) => Math.hypot(...W_dec.subarray(WIDTH * i, WIDTH * (i + 1))));
     expect(Math.max(...norms) - Math.min(...norms)).toBeGreaterThan(0.05);
-    const { metadata } = headerOf(await readFile(trained.files.find(({ table }) => table === 'weights')?.path ?? ''));
+    const { metadata } = headerOf(await readFile(fileOf(trained, 'weights')));
     expect(metadata).toMatchObject({ architecture: 'relu', sparsity: String(SPARSITY) });
     expect(metadata).not.toHaveProperty('k');
   });
@@ -121,10 +129,6 @@ describe('a relu dictionary', () => {
   });
 });
 
-function fileOf(output: StageOutput | undefined, table: string): string {
-  return output?.files.find((file) => file.table === table)?.path ?? '';
-}
-
 function headerOf(bytes: Uint8Array): { metadata: Record<string, string> } {
   const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length))) as Record<string, SafeTensor>;
@@ -136,22 +140,8 @@ async function encodeAll(world: World, trained: StageOutput): Promise<{ output: 
   const file = trained.files.find(({ table }) => table === 'weights');
   if (!file) throw new Error('no weights');
   const stored = await storeFile(world.store, 'all', file);
-  const config: EncodeConfig = {
-    keyed: {
-      dictionary: stored.sha256,
-      activationsKey: sha256('activations'),
-      dtype: 'float16',
-      engine: { ort: '1.30.0', provider: 'cpu', threads: 1, optimisation: 'all' },
-    },
-    aux: {
-      name: 'r',
-      sites: { names: ['blocks.0.hook_resid_post'], ...oneSite(WIDTH) },
-      architecture: 'relu',
-      features: FEATURES,
-      settings: { sparsity: SPARSITY },
-      weights: stored,
-    },
-  };
+  const settings = { sparsity: SPARSITY };
+  const config = encodeConfig(stored, { name: 'r', architecture: 'relu', features: FEATURES, settings });
   const encoded: { output: StageOutput; commit: Commit }[] = [];
   for (const [i, item] of planEncodeItems(config, world.commits).entries()) {
     const { outputs } = await runEncode(item, config, await world.context());

@@ -1,6 +1,6 @@
 // Whole trainings on a memory store: exact resume, shared reads, what is logged, what is refused.
 import { readFile } from 'node:fs/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeSafetensors, asFloat32 } from '../../../../core/tensor/safetensors.js';
 import { DataError } from '../../../../schemas/errors.js';
 import type { TrainConfig } from '../../../../stages/train/config.js';
@@ -10,8 +10,10 @@ import { planTrainItem } from '../../../../stages/train/plan.js';
 import { createTrainingRun } from '../../../../stages/train/run.js';
 import { listCheckpointSteps, latestCheckpoint } from '../../../../storage/records/checkpoints.js';
 import { readTable } from '../../../../storage/tables/read.js';
-import { WIDTH, makeRows, makeWorld, sha256, trainConfig, type ShardSpec, type World } from './harness.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
+import { WIDTH, fileOf, makeRows, makeWorld, sha256, trainConfig, type ShardSpec, type World } from './harness.js';
 
+const place = temporaryFolder('train');
 const SHARDS: readonly ShardSpec[] = [
   { name: 'p-fit-00000', split: 'fit', rows: 900, seed: 1 },
   { name: 'p-fit-00001', split: 'fit', rows: 5000, seed: 2 },
@@ -51,13 +53,12 @@ describe('a training', () => {
   let whole: StageResult;
   let world: World;
   beforeAll(async () => {
-    world = await makeWorld(SHARDS);
+    world = await makeWorld(place, SHARDS);
     whole = (await train(world, [trainConfig('a')])).result;
   });
-  afterAll(() => world.close());
 
   it('gives the same bytes when stopped after about 17 of 40 steps and resumed', async () => {
-    const other = await makeWorld(SHARDS);
+    const other = await makeWorld(place, SHARDS);
     const { result, links } = await train(other, [trainConfig('a')], { stops: [17] });
     expect(links).toBe(2);
     const [key] = planTrainItem({ configs: [trainConfig('a')], snapshot, segments: [] }).keys as [string];
@@ -66,25 +67,22 @@ describe('a training', () => {
     expect(steps[0]).toBeLessThan(40);
     expect(digests(result)).toEqual(digests(whole));
     expect(result.outputs[0]?.statistics).toEqual(whole.outputs[0]?.statistics);
-    await other.close();
   });
 
   it('gives the same bytes when it stops after every chunk', async () => {
-    const other = await makeWorld(SHARDS);
+    const other = await makeWorld(place, SHARDS);
     const { result, links } = await train(other, [trainConfig('a')], {
       stops: Array.from({ length: 60 }, (_, i) => (i === 0 ? 0 : 1)),
     });
     expect(links).toBeGreaterThan(3);
     expect(digests(result)).toEqual(digests(whole));
-    await other.close();
   });
 
   it('gives the same bytes when every link is out of time at once, and makes progress in each', async () => {
-    const other = await makeWorld(SHARDS);
+    const other = await makeWorld(place, SHARDS);
     const { result, links } = await train(other, [trainConfig('a')], { limitMs: 0 });
     expect(links).toBeGreaterThan(3);
     expect(digests(result)).toEqual(digests(whole));
-    await other.close();
   });
 
   it('gives the same bytes when another dictionary of the site shares the read, which gets its own', async () => {
@@ -95,14 +93,12 @@ describe('a training', () => {
       tokens: 96 * 90,
       seed: 9,
     });
-    const other = await makeWorld(SHARDS);
+    const other = await makeWorld(place, SHARDS);
     const alone = await train(other, [second]);
-    const fresh = await makeWorld(SHARDS);
+    const fresh = await makeWorld(place, SHARDS);
     const shared = await train(fresh, [trainConfig('a'), second], { stops: [11, 29, 41] });
     expect(shared.links).toBeGreaterThan(1);
     expect(digests(shared.result)).toEqual([...digests(whole), ...digests(alone.result)]);
-    await other.close();
-    await fresh.close();
   });
 
   it('carries remainders over super-buffers and epochs, and resumes anywhere among them', async () => {
@@ -114,31 +110,28 @@ describe('a training', () => {
       seed: i,
     }));
     const config = trainConfig('a', { tokens: 128 * 60, features: 32, k: 2 });
-    const [first, second] = [await makeWorld(many), await makeWorld(many)];
+    const [first, second] = [await makeWorld(place, many), await makeWorld(place, many)];
     const straight = await train(first, [config]);
     const cut = await train(second, [config], { stops: [1, 19, 20, 21, 23, 40, 45, 59] });
     expect(straight.links).toBe(1);
     expect(cut.links).toBeGreaterThan(5);
     expect(digests(cut.result)).toEqual(digests(straight.result));
     expect(straight.result.outputs[0]?.statistics['steps']).toBe(60);
-    await first.close();
-    await second.close();
   });
 
   it('does not depend on the order of commits in the snapshot', async () => {
     const other = await makeWorld(
+      place,
       [...SHARDS].reverse().map((shard) => shard),
       { rowsOf: (shard) => makeRows(shard.seed, shard.rows) },
     );
     // Document numbers follow the order of storing here, so only the weights are compared.
     const { result } = await train(other, [trainConfig('a')]);
     expect(digests(result)[0]?.[0]).toBe(digests(whole)[0]?.[0]);
-    await other.close();
   });
 
   it('logs every fifth step, and the calib split at each tenth with the untrained dictionary first', async () => {
-    const files = whole.outputs[0]?.files ?? [];
-    const { columns } = await readTable('training', files.find((file) => file.table === 'training')?.path ?? '');
+    const { columns } = await readTable('training', fileOf(whole.outputs[0], 'training'));
     const at = (split: string): number[] => [...columns.step].filter((_, i) => columns.split[i] === split);
     expect(at('fit')).toEqual([5, 10, 15, 20, 25, 30, 35, 40]);
     expect(at('calib')).toEqual([0, 4, 8, 12, 16, 20, 24, 28, 32, 36, 40]);
@@ -149,8 +142,7 @@ describe('a training', () => {
   });
 
   it('stores finite weights in raw units with decoder rows of unit norm', async () => {
-    const file = whole.outputs[0]?.files.find(({ table }) => table === 'weights');
-    const tensors = decodeSafetensors(await readFile(file?.path ?? ''));
+    const tensors = decodeSafetensors(await readFile(fileOf(whole.outputs[0], 'weights')));
     expect([...tensors].map(([name, { shape }]) => [name, shape])).toEqual([
       ['W_enc', [64, 16]],
       ['b_enc', [64]],
@@ -202,7 +194,7 @@ describe('a training', () => {
 
 describe('a training that cannot go on', () => {
   it('stops at NaN activations, naming step, tensor and site, and keeps the last good checkpoint', async () => {
-    const world = await makeWorld(SHARDS.slice(0, 1), {
+    const world = await makeWorld(place, SHARDS.slice(0, 1), {
       dtype: 'float32',
       rowsOf: (shard) => {
         const x = makeRows(1, shard.rows);
@@ -223,45 +215,39 @@ describe('a training that cannot go on', () => {
     });
     const [key] = planTrainItem({ configs: [config], snapshot, segments: [] }).keys as [string];
     expect(await listCheckpointSteps(world.store, key)).toEqual([1]);
-    await world.close();
   });
 
   it('names the first tensor that leaves the range when the learning rate is absurd', async () => {
-    const world = await makeWorld(SHARDS);
+    const world = await makeWorld(place, SHARDS);
     const failure = train(world, [trainConfig('a', { lr: 1e30, warmupSteps: 0 })]);
     await expect(failure).rejects.toThrow(
       /Expected finite numbers in training step [12], found NaN or infinity in (W_enc|b_enc|W_dec|loss)/,
     );
-    await world.close();
   });
 
   it('says so when the fit split does not fill a batch, is missing, or the budget is below one batch', async () => {
-    const world = await makeWorld(SHARDS.slice(0, 1));
+    const world = await makeWorld(place, SHARDS.slice(0, 1));
     await expect(train(world, [trainConfig('a', { batchRows: 1000, tokens: 5000 })])).rejects.toThrow(
       'Expected at least batchRows = 1000 rows in the fit split, found 900.',
     );
     await expect(train(world, [trainConfig('a', { tokens: 100 })])).rejects.toThrow(
       'at least one batch of 128 rows, found 100',
     );
-    const none = await makeWorld(SHARDS.slice(2));
+    const none = await makeWorld(place, SHARDS.slice(2));
     await expect(train(none, [trainConfig('a')])).rejects.toThrow('Expected activations of the fit split');
-    await world.close();
-    await none.close();
   });
 
   it('trains without a calib split, logging fit rows only', async () => {
-    const world = await makeWorld(SHARDS.slice(0, 2));
+    const world = await makeWorld(place, SHARDS.slice(0, 2));
     const { result } = await train(world, [trainConfig('a')]);
-    const file = result.outputs[0]?.files.find(({ table }) => table === 'training');
-    const { columns } = await readTable('training', file?.path ?? '');
+    const { columns } = await readTable('training', fileOf(result.outputs[0], 'training'));
     expect(new Set(columns.split)).toEqual(new Set(['fit']));
-    await world.close();
   });
 });
 
 describe('the PCA baseline of a site', () => {
   it('is fitted on fit rows, evaluated on test rows, and below the variance of the noise with all directions', async () => {
-    const world = await makeWorld(SHARDS);
+    const world = await makeWorld(place, SHARDS);
     const baseline = (k: number): Promise<PcaBaseline> =>
       computePcaBaseline({
         store: world.store,
@@ -286,6 +272,5 @@ describe('the PCA baseline of a site', () => {
         k: 1,
       }),
     ).rejects.toThrow('found 900 and 0');
-    await world.close();
   });
 });

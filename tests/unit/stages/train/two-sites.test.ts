@@ -2,7 +2,7 @@
 // same bytes, and it is encoded with the squares of the target. The kind is a test's own, beside the table's.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { floatsToHalfs, halfsToFloats } from '../../../../core/tensor/half.js';
 import { decodeSafetensors } from '../../../../core/tensor/safetensors.js';
 import type { BatchRecord, ObjectRecord } from '../../../../schemas/records.js';
@@ -17,7 +17,19 @@ import { writeRowFile } from '../../../../stages/train/row-file.js';
 import { createTrainingRun } from '../../../../stages/train/run.js';
 import { selectTrainingData } from '../../../../stages/train/training-data.js';
 import { readTable } from '../../../../storage/tables/read.js';
-import { WIDTH, makeRows, makeWorld, sha256, storeFile, trainConfig, type ShardSpec, type World } from './harness.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
+import {
+  ENGINE,
+  WIDTH,
+  fileOf,
+  makeRows,
+  makeWorld,
+  sha256,
+  storeFile,
+  trainConfig,
+  type ShardSpec,
+  type World,
+} from './harness.js';
 
 vi.mock('../../../../core/dictionaries/architectures.js', async (original) => {
   const { transcoder } = await import('../../core/dictionaries/transcoder-kind.js');
@@ -25,6 +37,7 @@ vi.mock('../../../../core/dictionaries/architectures.js', async (original) => {
   return { ARCHITECTURES: { ...ARCHITECTURES, transcoder } };
 });
 
+const place = temporaryFolder('two-sites');
 const D_OUT = 6;
 const FEATURES = 32;
 const [X, Y] = [sha256('activations'), sha256('activations of y')];
@@ -78,17 +91,13 @@ async function train(world: World, stopAt = Infinity): Promise<{ result: StageRe
   }
 }
 
-const fileOf = (output: StageOutput | undefined, table: string): string =>
-  output?.files.find((file) => file.table === table)?.path ?? '';
-
 describe('a dictionary that reads one site and writes another', () => {
   let world: World;
   let output: StageOutput;
   beforeAll(async () => {
-    world = await makeWorld(SHARDS, { further: { [Y]: makeTargets } });
+    world = await makeWorld(place, SHARDS, { further: { [Y]: makeTargets } });
     output = (await train(world)).result.outputs[0] as StageOutput;
   });
-  afterAll(() => world.close());
 
   it('learns y from x, and stores tensors of both widths in raw units', async () => {
     const { columns } = await readTable('training', fileOf(output, 'training'));
@@ -110,11 +119,10 @@ describe('a dictionary that reads one site and writes another', () => {
   });
 
   it('gives the same bytes when stopped and resumed', async () => {
-    const other = await makeWorld(SHARDS, { further: { [Y]: makeTargets } });
+    const other = await makeWorld(place, SHARDS, { further: { [Y]: makeTargets } });
     const { result, links } = await train(other, 60);
     expect(links).toBe(2);
     expect(result.outputs[0]?.files.map((file) => file.sha256)).toEqual(output.files.map((file) => file.sha256));
-    await other.close();
   });
 
   it('is encoded with x_sq, err_sq and Σx of the target', async () => {
@@ -154,7 +162,7 @@ describe('a dictionary that reads one site and writes another', () => {
       { name: 'a', split: 'fit', rows: 300, seed: 1 },
       { name: 'b', split: 'fit', rows: 300, seed: 2 },
     ];
-    const other = await makeWorld(pair, { further: { [Y]: makeTargets } });
+    const other = await makeWorld(place, pair, { further: { [Y]: makeTargets } });
     const objectOf = (key: string, shard: string): ObjectRecord =>
       other.commits.find((c) => c.key === key && c.shard === shard)?.objects[0] as ObjectRecord;
     const [x, y] = [objectOf(X, 'a'), objectOf(Y, 'b')];
@@ -179,7 +187,6 @@ describe('a dictionary that reads one site and writes another', () => {
     await expect(encodeItem(other, output, mixed)).rejects.toThrow(
       `Expected the same rows (doc, pos) of sites ${IN} and ${OUT}, found others`,
     );
-    await other.close();
   });
 });
 
@@ -189,7 +196,7 @@ function encodeConfig(dictionary: string): EncodeConfig {
       dictionary,
       activationsKeys: [X, Y],
       dtype: 'float16',
-      engine: { ort: '1.30.0', provider: 'cpu', threads: 1, optimisation: 'all' },
+      engine: ENGINE,
     },
     aux: {
       name: 't',

@@ -1,12 +1,13 @@
 // What the file driver alone does: temporary files, links, the error of each failing system call, with its remedy.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
-import { hostname, tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { InputError, ResourceError, TransientError } from '../../../../schemas/errors.js';
-import { failureOf } from '../../../conformance/failure-of.js';
+import { failureOf } from '../../../harness/failure-of.js';
 import { createFileStore } from '../../../../storage/objects/file-store.js';
+import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
 
 /** Which system calls fail, and how; empty = all work. */
 const faults = vi.hoisted(() => new Map<string, string>());
@@ -40,13 +41,12 @@ vi.mock('node:fs/promises', async (original) => {
 
 let folder = '';
 
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-file-'));
+beforeEach(() => {
+  folder = temporaryFolderOfTest('file');
 });
 
-afterEach(async () => {
+afterEach(() => {
   faults.clear();
-  await rm(folder, { recursive: true, force: true });
 });
 
 describe('the file driver', () => {

@@ -1,6 +1,5 @@
 // A commit, a quarantine and a pre-image are each written once, by whoever races, and read back whole or not at all.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../../../core/identity/digest.js';
@@ -21,7 +20,8 @@ import {
   listQuarantineInputs,
   putQuarantine,
 } from '../../../../storage/records/quarantine.js';
-import { failureOf } from '../../../conformance/failure-of.js';
+import { failureOf } from '../../../harness/failure-of.js';
+import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
 import { countCalls } from './counting-store.js';
 import { KEY, sampleCommit } from './sample-records.js';
 
@@ -101,7 +101,7 @@ describe('commits', () => {
 
 describe('commitOutput', () => {
   it('stores the files, then commits them with their shards, and does the same again', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'assay-commit-'));
+    const folder = temporaryFolderOfTest('commit');
     const store = createMemoryStore();
     const order: string[] = [];
     const watched = countCalls(
@@ -145,7 +145,6 @@ describe('commitOutput', () => {
     ]);
     const again = await commitOutput(store, { ...output, attempt: 'two' });
     expect(again).toEqual({ commit, adopted: true });
-    await rm(folder, { recursive: true });
   });
 });
 

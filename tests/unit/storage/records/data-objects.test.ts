@@ -1,27 +1,22 @@
 // Data objects lie under their digest: damage, loss and wrong sizes are noticed, and what is adopted is kept from
 // garbage collection.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { sha256Hex } from '../../../../core/identity/digest.js';
 import { DataError } from '../../../../schemas/errors.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
 import { putDataBytes, putDataFile } from '../../../../storage/records/data-objects.js';
 import { fetchDataToFile, getData, streamData } from '../../../../storage/records/data-stream.js';
 import { verifyObjects } from '../../../../storage/records/verify-objects.js';
-import { failureOf } from '../../../conformance/failure-of.js';
+import { failureOf } from '../../../harness/failure-of.js';
 import { patternBytes } from '../../../conformance/store-conformance.js';
 import { countCalls } from './counting-store.js';
 import { collect, sampleObject } from './sample-records.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
 const HOUR = 3600_000;
-let folder = '';
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-data-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('data');
 
 async function spool(name: string, content: Uint8Array) {
   const path = join(folder, name);

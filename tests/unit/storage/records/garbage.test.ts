@@ -16,7 +16,7 @@ import { putQuarantine } from '../../../../storage/records/quarantine.js';
 import { setRef } from '../../../../storage/records/refs.js';
 import { putRunDocument, removeRun } from '../../../../storage/records/runs.js';
 import { publishSnapshot } from '../../../../storage/records/snapshots.js';
-import { failureOf } from '../../../conformance/failure-of.js';
+import { failureOf } from '../../../harness/failure-of.js';
 import { collect, sampleCommit } from './sample-records.js';
 
 const DAY = 24 * 3600_000;

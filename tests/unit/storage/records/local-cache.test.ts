@@ -1,24 +1,24 @@
 // The local cache fetches once, hands out only what matches its digest, and stays within its budget.
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { hostname, tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { DataError, InputError } from '../../../../schemas/errors.js';
 import { openLocalCache } from '../../../../storage/cache/local-cache.js';
 import { createFileStore } from '../../../../storage/objects/file-store.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
 import type { ObjectStore } from '../../../../storage/objects/object-store.js';
 import { putDataBytes, type StoredData } from '../../../../storage/records/data-objects.js';
-import { failureOf } from '../../../conformance/failure-of.js';
+import { failureOf } from '../../../harness/failure-of.js';
 import { countCalls } from './counting-store.js';
+import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
 
 const never = new AbortController().signal;
 let folder = '';
 
-beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-cache-'));
+beforeEach(() => {
+  folder = temporaryFolderOfTest('cache');
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 function put(store: ObjectStore, text: string): Promise<StoredData> {
   return putDataBytes(store, { bytes: Buffer.from(text), extension: 'bin' }, { partBytes: 100 });

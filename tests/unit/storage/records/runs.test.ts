@@ -15,7 +15,7 @@ import {
 import { appendEvent, lastEvent, readEvents } from '../../../../storage/records/events.js';
 import { getRef, listRefs, setRef } from '../../../../storage/records/refs.js';
 import * as runs from '../../../../storage/records/runs.js';
-import { failureOf } from '../../../conformance/failure-of.js';
+import { failureOf } from '../../../harness/failure-of.js';
 import { countCalls } from './counting-store.js';
 import { collect } from './sample-records.js';
 

@@ -16,7 +16,7 @@ import {
   readSnapshotCommits,
   type NewSnapshot,
 } from '../../../../storage/records/snapshots.js';
-import { failureOf } from '../../../conformance/failure-of.js';
+import { failureOf } from '../../../harness/failure-of.js';
 import { countCalls } from './counting-store.js';
 import { collect, KEY, sampleCommit, sampleObject } from './sample-records.js';
 

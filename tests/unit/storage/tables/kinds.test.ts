@@ -1,9 +1,8 @@
 // A table is one row: a toy table with every kind of column is written, read whole and by single batches, cut at every border,
 // and loaded by nothing but its row. tests/golden/tables shows that other programs read the same file.
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { LEVELS, one } from '../../../../storage/tables/columns.js';
 import { LAYOUTS, TABLE_NAMES, named, table, type Layout } from '../../../../storage/tables/layouts.js';
 import { membersFromRows } from '../../../../storage/tables/row-objects.js';
@@ -13,14 +12,9 @@ import { readRows } from '../../../../storage/tables/rows-reader.js';
 import { RowsWriter } from '../../../../storage/tables/rows-writer.js';
 import type { TableFile } from '../../../../storage/tables/table-file.js';
 import { TOY, TOY_OPTIONS, toyColumns } from '../../../golden/tables/toy.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
-let folder = '';
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-kinds-'));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
-});
+const folder = temporaryFolder('kinds');
 
 let files = 0;
 async function write(pieces: readonly ReturnType<typeof toyColumns>[]): Promise<TableFile> {

@@ -1,10 +1,9 @@
 // Every table is read back as it was written: whole files, single batches, and damaged ones.
-import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
 import { DataError } from '../../../../schemas/errors.js';
 import { LAYOUTS, TABLE_NAMES, type Layout, type TableName } from '../../../../storage/tables/layouts.js';
@@ -15,14 +14,9 @@ import { readTable } from '../../../../storage/tables/read.js';
 import type { TableFile } from '../../../../storage/tables/table-file.js';
 import { RowsWriter } from '../../../../storage/tables/rows-writer.js';
 import { samples, type Sample } from '../../../golden/tables/sample.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
-let folder = '';
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-tables-'));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
-});
+const folder = temporaryFolder('tables');
 
 async function write<T extends TableName>(sample: Sample<T>, name: string): Promise<TableFile[]> {
   const path = join(folder, `${name}.arrow`);

@@ -1,10 +1,9 @@
 // Table files have the same bytes however rows come, keep to their size limits, and are read back only as what they
 // are.
-import { mkdtemp, rm, writeFile, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MAX_OBJECT_BYTES } from '../../../../schemas/stored.js';
 import { ArrowFileEncoder } from '../../../../storage/arrow/file-writer.js';
 import { tableSchema } from '../../../../storage/tables/arrow-types.js';
@@ -15,14 +14,9 @@ import { readTableOptions } from '../../../../storage/tables/file-schema.js';
 import { readTable } from '../../../../storage/tables/read.js';
 import type { TableFile } from '../../../../storage/tables/table-file.js';
 import { TableWriter } from '../../../../storage/tables/table-writer.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
-let folder = '';
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-writer-'));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true });
-});
+const folder = temporaryFolder('writer');
 
 let files = 0;
 async function write<T extends TableName>(
