@@ -68,7 +68,8 @@ export function memberFile(value: Readonly<Record<string, unknown>>, member: num
 
 /** The name of a member's run. */
 export function memberName(value: Readonly<Record<string, unknown>>, member: number): string {
-  return String(fillText(String(value['name'] ?? ''), memberValues(value['matrix'] as Matrix, member)));
+  const name = typeof value['name'] === 'string' ? value['name'] : '';
+  return String(fillText(name, memberValues(value['matrix'] as Matrix, member)));
 }
 
 function fillText(text: string, values: Readonly<Record<string, MatrixValue>>): MatrixValue {

@@ -9,10 +9,9 @@ import { parse, stringify } from 'yaml';
 import { decodeModel, encodeModel, joinChunks } from '../../core/onnx/codec.js';
 import { graphOf } from '../../core/onnx/cut.js';
 import type { ModelProto } from '../../core/onnx/proto.js';
-import { packageRoot } from '../../runtime/package-root.js';
+import { TINY_LM, TOKENIZER } from '../harness/fixtures.js';
 import { createProject, runOf, type Project } from './harness/project.js';
 
-const TINY = path.join(packageRoot(), 'tests', 'fixtures', 'tiny-lm');
 let project: Project;
 
 afterEach(async () => {
@@ -130,7 +129,7 @@ describe('a wrong model', () => {
   }
 
   async function tinyModel(change: (model: ModelProto) => ModelProto): Promise<Uint8Array> {
-    const model = decodeModel(await readFile(path.join(TINY, 'model.onnx')));
+    const model = decodeModel(await readFile(path.join(TINY_LM, 'model.onnx')));
     return joinChunks(encodeModel(change(model)));
   }
 
@@ -201,7 +200,7 @@ describe('a wrong model', () => {
 
   it('is refused where the tokenizer has more ids than it embeds, with both numbers', async () => {
     await withRun({ model: { tokenizer: 'tokenizer.json' } });
-    const tokenizer = JSON.parse(await readFile(path.join(TINY, 'tokenizer.json'), 'utf8')) as {
+    const tokenizer = JSON.parse(await readFile(TOKENIZER, 'utf8')) as {
       model: { vocab: Record<string, number> };
     };
     const { vocab } = tokenizer.model;
@@ -236,7 +235,7 @@ describe('a wrong model', () => {
 
   it('is refused by `plan` in the same words', async () => {
     await withRun({ model: { onnx: 'm.onnx' } });
-    await copyFile(path.join(TINY, 'tokenizer.json'), at('m.onnx'));
+    await copyFile(TOKENIZER, at('m.onnx'));
     const { code, stderr } = await project.assay('plan', 'run.yaml');
     expect(code).toBe(2);
     expect(stderr).toContain('m.onnx');

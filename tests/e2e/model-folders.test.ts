@@ -7,7 +7,8 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { asFloat32, decodeSafetensors } from '../../core/tensor/safetensors.js';
 import { latestSnapshot, readSnapshotCommits } from '../../storage/records/snapshots.js';
 import { readActivations, readTable } from '../../storage/tables/read.js';
-import { runOf, TINY, type Project } from './harness/project.js';
+import { FOLDERS } from '../harness/fixtures.js';
+import { runOf, type Project } from './harness/project.js';
 import { succeeded, useScene } from './harness/scene.js';
 
 const FAMILIES = ['gpt2', 'neox', 'llama', 'mistral', 'qwen2', 'qwen3', 'gemma2', 'gemma3'] as const;
@@ -25,11 +26,10 @@ let project: Project;
 
 beforeAll(async () => {
   project = await scene.project({ env: { PATH: path.dirname(process.execPath) } });
-  const folders = path.join(path.dirname(TINY), 'folders');
   for (const family of FAMILIES) {
     const model = path.join(project.folder, family);
-    await cp(path.join(folders, family), model, { recursive: true });
-    await copyFile(path.join(folders, 'tokenizer-100.json'), path.join(model, 'tokenizer.json'));
+    await cp(path.join(FOLDERS, family), model, { recursive: true });
+    await copyFile(path.join(FOLDERS, 'tokenizer-100.json'), path.join(model, 'tokenizer.json'));
   }
   const documents = Array.from({ length: 60 }, (_, i) => ({
     id: `d${i}`,

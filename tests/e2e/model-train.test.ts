@@ -1,19 +1,18 @@
 // `assay model train` as processes: two models with two children, killed at random moments, interrupted, refused; what it writes
 // opens with the other commands. No server is needed.
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { packageRoot } from '../../runtime/package-root.js';
+import { TOKENIZER } from '../harness/fixtures.js';
+import { temporaryFolder } from '../harness/temporary-folder.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
 import { killIfSame } from '../../runtime/child/process-identity.js';
 import { createProject, type CommandResult, type Project } from './harness/project.js';
 
-const TOKENIZER = path.join(packageRoot(), 'tests', 'fixtures', 'tiny-lm', 'tokenizer.json');
 const STEPS = 280;
 
 type Fields = Record<string, unknown>;
@@ -39,7 +38,7 @@ function training(changes: Fields = {}): Fields {
 }
 
 const projects: Project[] = [];
-const caches: string[] = [];
+const caches = temporaryFolder('e2e-caches');
 
 interface Place {
   readonly project: Project;
@@ -47,8 +46,7 @@ interface Place {
 }
 
 async function place(file: Fields = training()): Promise<Place> {
-  const cache = await mkdtemp(path.join(tmpdir(), 'assay-e2e-cache-'));
-  caches.push(cache);
+  const cache = path.join(caches, String(projects.length));
   const project = await createProject({ env: { ASSAY_CACHE: cache } });
   projects.push(project);
   await writeFile(path.join(project.folder, 'train.yaml'), stringify(file));
@@ -94,7 +92,6 @@ beforeAll(async () => {
 
 afterAll(async () => {
   for (const project of projects) await project.remove();
-  for (const cache of caches) await rm(cache, { recursive: true, force: true });
 });
 
 describe('killed at random moments and run again', () => {

@@ -1,7 +1,6 @@
 // Real Temporal and MinIO servers: what they hold survives SIGKILL and a restart, a taken port or a wrong program is
 // told in words, and a detached server is found and stopped through its record.
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { Connection } from '@temporalio/client';
@@ -12,16 +11,11 @@ import { startMinioServer } from '../../servers/minio.js';
 import { SEARCH_ATTRIBUTES } from '../../schemas/orchestration.js';
 import { startTemporalServer } from '../../servers/temporal.js';
 import { ResourceError } from '../../schemas/errors.js';
+import { temporaryFolder } from '../harness/temporary-folder.js';
 import { startTestMinio, type TestMinio } from '../servers/minio.js';
 import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
 
-let scratch: string;
-beforeAll(async () => {
-  scratch = await mkdtemp(path.join(tmpdir(), 'assay-servers-'));
-});
-afterAll(async () => {
-  await rm(scratch, { recursive: true, force: true });
-});
+const scratch = temporaryFolder('servers');
 
 describe('Temporal dev server', () => {
   let temporal: TestTemporal;

@@ -1,26 +1,20 @@
 // The commit path on a real S3 server, ended at every point.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CRASH_STEPS } from '../../storage/objects/crash-points.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import { crashEverywhere } from '../crash/crash-everywhere.js';
+import { temporaryFolder } from '../harness/temporary-folder.js';
 import { startTestMinio, useCredentials, type TestMinio } from '../servers/minio.js';
 
-let folder = '';
+const folder = temporaryFolder('minio-crash');
 let minio: TestMinio;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'assay-minio-crash-'));
   minio = await startTestMinio();
   useCredentials(minio);
 }, 90_000);
 
-afterAll(async () => {
-  await minio.stop();
-  await rm(folder, { recursive: true, force: true });
-});
+afterAll(() => minio.stop());
 
 describe('the commit path on MinIO', () => {
   it('gives the same data after a kill before and after every step, whenever it is passed', async () => {

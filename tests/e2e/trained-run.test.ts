@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { stringify } from 'yaml';
 import { expect, it } from 'vitest';
 import { untilEvent } from './harness/events.js';
-import { runOf, TINY, type Project } from './harness/project.js';
+import { TOKENIZER } from '../harness/fixtures.js';
+import { runOf, type Project } from './harness/project.js';
 import { useScene } from './harness/scene.js';
 import { DICTIONARY, trainedModel, trainedRun } from './harness/trained.js';
 import { untilStatus } from './harness/watch.js';
@@ -46,7 +47,7 @@ it('killed three times it gives the bytes of an undisturbed run, and of a run ov
   await writeFile(
     path.join(undisturbed.folder, 'train.yaml'),
     stringify({
-      ...{ name: 'alone', store: 'file://./data', tokenizer: path.join(TINY, 'tokenizer.json') },
+      ...{ name: 'alone', store: 'file://./data', tokenizer: TOKENIZER },
       corpus: (runOf() as { corpus: object }).corpus,
       model: { name: 'model', contextTokens: 32, ...train.model },
       training: train.training,

@@ -3,17 +3,17 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { decodeModel, encodeModel, joinChunks } from '../../../core/onnx/codec.js';
-import { packageRoot } from '../../../runtime/package-root.js';
 import type { StageName } from '../../../schemas/stages.js';
 import { latestSnapshot, readSnapshotCommits } from '../../../storage/records/snapshots.js';
 import { readTable } from '../../../storage/tables/read.js';
+import { TINY_LM } from '../../harness/fixtures.js';
 import type { Project } from './project.js';
 
 const EMBEDDING = 'm.lm_head.weight';
 
 /** Writes the tiny model with NaN as the embedding of `tokens` into the project's folder; returns its path. */
 export async function writePoisonedModel({ folder }: Project, tokens: readonly number[]): Promise<string> {
-  const source = path.join(packageRoot(), 'tests', 'fixtures', 'tiny-lm', 'model.onnx');
+  const source = path.join(TINY_LM, 'model.onnx');
   const model = decodeModel(await readFile(source));
   const weight = model.graph?.initializer.find(({ name }) => name === EMBEDDING);
   if (!model.graph || !weight?.rawData) throw new Error(`no ${EMBEDDING} in ${source}`);

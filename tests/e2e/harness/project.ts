@@ -9,6 +9,7 @@ import { stringify } from 'yaml';
 import { packageRoot, programFile } from '../../../runtime/package-root.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
+import { TINY_LM, TOKENIZER } from '../../harness/fixtures.js';
 import type { TestMinio } from '../../servers/minio.js';
 
 export interface CommandResult {
@@ -47,7 +48,6 @@ export function onMinio(
 }
 
 const ROOT = packageRoot();
-export const TINY = path.join(ROOT, 'tests', 'fixtures', 'tiny-lm');
 
 export class Project {
   readonly folder: string;
@@ -146,8 +146,8 @@ export function runOf(options: ProjectOptions = {}): Record<string, unknown> {
     store: options.store?.url ?? 'file://./data',
     ...(options.store?.options ? { storeOptions: options.store.options } : {}),
     model: {
-      onnx: path.join(TINY, 'model.onnx'),
-      tokenizer: path.join(TINY, 'tokenizer.json'),
+      onnx: path.join(TINY_LM, 'model.onnx'),
+      tokenizer: TOKENIZER,
       contextTokens: 128,
       prepend: '<|endoftext|>',
     },
@@ -182,6 +182,6 @@ export function runOf(options: ProjectOptions = {}): Record<string, unknown> {
 
 /** The first chapters of the real corpus, with some of every split. */
 async function smallCorpus(chapters: number): Promise<string> {
-  const text = gunzipSync(await readFile(path.join(TINY, 'corpus.jsonl.gz'))).toString('utf8');
+  const text = gunzipSync(await readFile(path.join(TINY_LM, 'corpus.jsonl.gz'))).toString('utf8');
   return `${text.split('\n').slice(0, chapters).join('\n')}\n`;
 }
