@@ -1,6 +1,6 @@
 // Puts the modules of each program into few files: a start then reads a handful of them instead of hundreds, which is most of the
 // time that a short command takes. Modules that are loaded on demand stay files of their own.
-import { readdir, rm, writeFile } from 'node:fs/promises';
+import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Name of each program and its entry below dist/; `runtime/package-root.ts` says where they come to lie. */
@@ -70,7 +70,13 @@ function isPackage(id) {
   return !BUNDLED.some((name) => id === name || id.startsWith(`${name}/`));
 }
 
-/** Files of earlier builds. */
+/** Processes of an earlier build may still load its files on demand. */
+const KEEP_MS = 24 * 3600_000;
+
+/** Removes files of builds before the last day. */
 async function removeOthers(dir, made) {
-  for (const name of await readdir(dir)) if (!made.has(name)) await rm(path.join(dir, name), { force: true });
+  for (const name of (await readdir(dir)).filter((one) => !made.has(one))) {
+    const file = path.join(dir, name);
+    if ((await stat(file)).mtimeMs < Date.now() - KEEP_MS) await rm(file, { force: true });
+  }
 }
