@@ -14,6 +14,7 @@ import { listQuarantineInputs } from '../../storage/records/quarantine.js';
 import type { CommandContext } from '../command.js';
 import { foldEvents, readBeat } from '../../storage/records/run-history.js';
 import { StageMeter, type StageMeasure } from './stage-meter.js';
+import { StepLines } from './step-lines.js';
 
 export interface FollowInput {
   readonly store: ObjectStore;
@@ -36,6 +37,7 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
   const { store, run, workflow, context } = input;
   const { output, io } = context;
   const meter = new StageMeter();
+  const lines = new StepLines(run);
   let seen: RunEvent | undefined;
   let events: RunEvent[] = [];
   let spokeMs = Date.now();
@@ -45,7 +47,8 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
     events = [...events, ...fresh];
     seen = fresh.at(-1) ?? seen;
     for (const event of fresh) {
-      const line = eventLine(event, meter);
+      if (event.type === 'stage-started') meter.start(event.data['stage'] as StageName, event.atMs);
+      const line = lines.of(event);
       if (line !== null) output.note(line);
     }
     const { stage, state, reason } = foldEvents(sinceStart(events));
@@ -158,22 +161,6 @@ function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
     exitCode: EXIT.failed,
     text: `${run.name} ended without saying why (its workflow was terminated). Go on with: assay resume ${run.name}`,
   };
-}
-
-function eventLine(event: RunEvent, meter: StageMeter): string | null {
-  const { data, type } = event;
-  const stage = typeof data['stage'] === 'string' ? data['stage'] : '';
-  if (type === 'stage-started') {
-    meter.start(stage as StageName, event.atMs);
-    return `${stage.padEnd(12)} ${Number(data['items'])} of ${Number(data['planned'])} to do, ${Number(data['lots'])} lots`;
-  }
-  if (type === 'stage-finished') {
-    const quarantined = Number(data['quarantined']);
-    const seconds = ((event.atMs - meter.startedMs) / 1000).toFixed(1);
-    return `${stage.padEnd(12)} done: ${Number(data['committed'])} of ${Number(data['planned'])}${quarantined > 0 ? `, ${quarantined} quarantined` : ''} in ${seconds} s`;
-  }
-  if (type === 'step-waits') return `${String(data['step']).padEnd(12)} waits for another run that does the same work`;
-  return type === 'paused' ? `paused: ${String(data['reason'])}` : type === 'unpaused' ? 'goes on' : null;
 }
 
 /** Done and planned of one stage, by one listing per key. */

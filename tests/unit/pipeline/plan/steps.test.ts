@@ -8,22 +8,14 @@ import { stepOf } from '../../../../stages/step.js';
 import { STAGE_TABLE } from '../../../../stages/table.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
 import { TOKENIZER } from '../../../harness/fixtures.js';
+import { branchedRun, SITES } from '../../cli/branched-run.js';
 import { submitRun, writeRun } from '../../cli/pipeline.js';
 import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
 const folder = temporaryFolder('steps');
 let run: ResolvedRun;
-const SITES = ['blocks.1.hook_resid_post', 'blocks.2.hook_resid_post'] as const;
-
 beforeAll(async () => {
-  const file = await writeRun(folder, (yaml) =>
-    yaml
-      .replace(/hooks: \[.*?\]/, `hooks: [${SITES.join(', ')}]`)
-      .replace(/ {2}- \{ name: dict.*\n/, (line) =>
-        ['a', 'b', 'c'].map((name, i) => line.replace('dict', name).replace(SITES[1], SITES[i === 2 ? 1 : 0])).join(''),
-      ),
-  );
-  run = await submitRun(createMemoryStore(), file);
+  run = await branchedRun(folder);
 });
 
 const waits = (of: ResolvedRun): Record<string, string[]> => {

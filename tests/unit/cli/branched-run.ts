@@ -1,0 +1,18 @@
+// A run whose steps branch: two sites, dictionaries a and b of the first, c of the second.
+import type { ResolvedRun } from '../../../schemas/resolved-run.js';
+import { createMemoryStore } from '../../../storage/objects/memory-store.js';
+import { submitRun, writeRun } from './pipeline.js';
+
+export const SITES = ['blocks.1.hook_resid_post', 'blocks.2.hook_resid_post'] as const;
+
+/** The run as it is stored; its file is written into `folder`. */
+export async function branchedRun(folder: string): Promise<ResolvedRun> {
+  const file = await writeRun(folder, (yaml) =>
+    yaml
+      .replace(/hooks: \[.*?\]/, `hooks: [${SITES.join(', ')}]`)
+      .replace(/ {2}- \{ name: dict.*\n/, (line) =>
+        ['a', 'b', 'c'].map((name, i) => line.replace('dict', name).replace(SITES[1], SITES[i === 2 ? 1 : 0])).join(''),
+      ),
+  );
+  return submitRun(createMemoryStore(), file);
+}
