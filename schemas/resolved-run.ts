@@ -87,7 +87,7 @@ export interface ResolvedRun extends Omit<Parsed, 'parts' | 'model' | 'engine' |
 /** A run's stored configuration, checked. @throws DataError that names the record where it is damaged */
 export function parseResolvedRun(value: unknown, where: string): ResolvedRun {
   const result = resolvedRun.safeParse(value);
-  if (result.success) return result.data as unknown as ResolvedRun;
+  if (result.success) return result.data;
   const issue = result.error.issues[0];
   throw new DataError(
     `The stored run configuration ${where} is damaged or of another version: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}. Run \`assay run\` with the run file again.`,

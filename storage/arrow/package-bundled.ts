@@ -1,2 +1,4 @@
 // apache-arrow's modules for the bundler (infra/bundle.mjs), which puts them into one file.
-export * as arrow from 'apache-arrow';
+import * as arrow from 'apache-arrow';
+
+export { arrow };

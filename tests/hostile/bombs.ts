@@ -1,130 +1,23 @@
 // Files made to cost memory or time, or to go round in circles: small in bytes or in ideas, large in what a careless reader
 // makes of them. Each says whether it may be read; all must end soon and in little memory.
-import { encodeModel, joinChunks } from '../../core/onnx/codec.js';
-import { makeGraph, makeInt64, makeModel, makeNode, makeTensor, makeValueInfo } from '../../core/onnx/make.js';
-import type {
-  AttributeProto,
-  FunctionProto,
-  GraphProto,
-  ModelProto,
-  NodeProto,
-  TensorProto,
-  ValueInfoProto,
-} from '../../core/onnx/proto.js';
-
-export interface Bomb {
-  readonly name: string;
-  readonly bytes: () => Uint8Array;
-  /** What the refusal says; null where the engine may also read the file (up to where it is no transformer). */
-  readonly refusal: RegExp | null;
-}
-
-const MANY = 60_000;
-const X: ValueInfoProto = makeValueInfo('x', 'float32', ['n']);
-const Y: ValueInfoProto = makeValueInfo('y', 'float32');
-const IDS = makeValueInfo('input_ids', 'int64', ['batch', 'pos']);
-const TABLE = makeTensor('wte', { dims: [8, 4], data: new Float32Array(32) });
-
-interface Parts {
-  readonly node: readonly NodeProto[];
-  readonly input?: readonly ValueInfoProto[];
-  readonly output?: readonly ValueInfoProto[];
-  readonly initializer?: readonly TensorProto[];
-  readonly valueInfo?: readonly ValueInfoProto[];
-  readonly functions?: readonly FunctionProto[];
-}
-
-function bytesOf({ functions = [], valueInfo = [], ...parts }: Parts): Uint8Array {
-  const graph = makeGraph({ input: [X], output: [Y], ...parts });
-  const model: ModelProto = { ...makeModel({ ...graph, valueInfo }), functions };
-  return joinChunks(encodeModel(model));
-}
-
-function node(opType: string, [input, output]: readonly [readonly string[], string], attributes = {}): NodeProto {
-  return makeNode(opType, { input, output: [output], attributes, name: '' });
-}
-
-function times<T>(count: number, make: (i: number) => T): T[] {
-  return Array.from({ length: count }, (_, i) => make(i));
-}
-
-/** x0 = first, x_{i+1} = op(x_i …). */
-function chain(
-  count: number,
-  [first, opType]: readonly [string, string],
-  inputs: (before: string) => string[],
-): NodeProto[] {
-  return times(count, (i) => node(opType, [inputs(i === 0 ? first : `c${i - 1}`), `c${i}`]));
-}
-
-/** A token embedding, so that the resolver starts, and then the given nodes on `e`, ending in `y`. */
-function behindEmbedding(nodes: readonly NodeProto[], initializer: readonly TensorProto[] = []): Uint8Array {
-  const embed = node('Gather', [['wte', 'input_ids'], 'e']);
-  return bytesOf({ node: [embed, ...nodes], input: [IDS], initializer: [TABLE, ...initializer] });
-}
-
-/** A graph attribute. */
-function subgraph(name: string, g: GraphProto): AttributeProto {
-  return { name, g, type: 5, floats: [], ints: [], strings: [], tensors: [], graphs: [] };
-}
-
-/** Loops in loops, `depth` deep, with a few nodes in the innermost. */
-function nestedLoops(depth: number): NodeProto {
-  let body = makeGraph({
-    node: times(20, (i) => node('Relu', [[i === 0 ? 'x' : `r${i - 1}`], `r${i}`])),
-    output: [makeValueInfo('r19', 'float32')],
-  });
-  for (let level = 0; level < depth; level++) {
-    const loop: NodeProto = {
-      ...node('Loop', [['', '', 'x'], `l${level}`]),
-      attribute: [subgraph('body', body)],
-    };
-    const input = ['i', 'cond', 'state'].map((name) => makeValueInfo(`${name}${level}`, 'float32'));
-    body = makeGraph({ node: [loop], input, output: [makeValueInfo(`l${level}`, 'float32')] });
-  }
-  return { ...node('Loop', [['', '', 'x'], 'y']), attribute: [subgraph('body', body)] };
-}
-
-function definition(name: string, calls: readonly string[]): FunctionProto {
-  const nodes = calls.map((callee, i) => ({ ...node(callee, [['a'], `o${i}`]), domain: 'own' }));
-  const lists = {
-    attribute: [],
-    attributeProto: [],
-    opsetImport: [],
-    valueInfo: [],
-    metadataProps: [],
-  };
-  return { name, domain: 'own', input: ['a'], output: ['o0'], node: nodes, ...lists };
-}
-
-/** Protobuf by hand: field `number` of wire type 2. */
-function delimited(number: number, content: Uint8Array | number[]): Uint8Array {
-  const head = [number * 8 + 2, ...varint(content.length)];
-  const all = new Uint8Array(head.length + content.length);
-  all.set(head);
-  all.set(content, head.length);
-  return all;
-}
-
-function varint(value: number): number[] {
-  const bytes: number[] = [];
-  let rest = value;
-  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
-  return [...bytes, rest];
-}
-
-function nested(levels: readonly number[], depth: number): Uint8Array {
-  let inner: Uint8Array = new Uint8Array(0);
-  for (let i = 0; i < depth; i++) inner = delimited(levels[i % levels.length] as number, inner);
-  return inner;
-}
-
-function filled(unit: readonly number[], megabytes: number): Uint8Array {
-  const all = new Uint8Array(Math.floor((megabytes * 2 ** 20) / unit.length) * unit.length);
-  all.set(unit);
-  for (let done = unit.length; done < all.length; done *= 2) all.copyWithin(done, 0, done);
-  return all;
-}
+import { makeGraph, makeInt64, makeValueInfo } from '../../core/onnx/make.js';
+import {
+  type Bomb,
+  MANY,
+  X,
+  bytesOf,
+  node,
+  times,
+  chain,
+  behindEmbedding,
+  subgraph,
+  nestedLoops,
+  definition,
+  delimited,
+  nested,
+  filled,
+} from './bomb-parts.js';
+import { TENSOR_BOMBS } from './tensor-bombs.js';
 
 const TOO_MUCH = /more messages, names and numbers than 512 MiB hold/;
 
@@ -319,134 +212,6 @@ const GRAPH_BOMBS: readonly Bomb[] = [
     name: 'a tensor that two nodes make',
     bytes: () => bytesOf({ node: [node('Relu', [['x'], 'y']), node('Neg', [['x'], 'y'])] }),
     refusal: /makes "y" again/,
-  },
-];
-
-function tensor(change: Partial<TensorProto>): Uint8Array {
-  const good = makeTensor('w', { dims: [2, 2], data: new Float32Array(4) });
-  const changed = { ...good, ...change };
-  return bytesOf({ node: [node('MatMul', [['x', 'w'], 'y'])], initializer: [changed] });
-}
-
-/** Tensors whose data, shape or type do not fit each other. */
-const TENSOR_BOMBS: readonly Bomb[] = [
-  {
-    name: 'sizes whose product overflows',
-    bytes: () => tensor({ dims: [2 ** 40, 2 ** 40] }),
-    refusal: /found 1\.2\d+e\+24 elements in tensor "w" of shape \[1099511627776, 1099511627776\]/,
-  },
-  { name: 'a negative size', bytes: () => tensor({ dims: [-2, -2] }), refusal: /found the size -2 in tensor "w"/ },
-  {
-    name: 'raw data shorter than the shape',
-    bytes: () => tensor({ rawData: new Uint8Array(15) }),
-    refusal: /Expected 16 bytes of raw data in tensor "w" of type 1 and shape \[2, 2\], found 15/,
-  },
-  {
-    name: 'a list of floats longer than the shape',
-    bytes: () => {
-      const { rawData: _, ...rest } = makeTensor('w', { dims: [2], data: new Float32Array(2) });
-      return bytesOf({ node: [node('Add', [['x', 'w'], 'y'])], initializer: [{ ...rest, floatData: [1, 2, 3] }] });
-    },
-    refusal: /Expected 2 entries in tensor "w" of type 1 and shape \[2\], found 3/,
-  },
-  {
-    name: 'an initializer of 10,000 axes',
-    bytes: () =>
-      bytesOf({
-        node: chain(20_000, ['w', 'Relu'], (x) => [x, 'x'].slice(0, 1)),
-        initializer: [{ ...makeTensor('w', { dims: new Array<number>(10_000).fill(1), data: new Float32Array(1) }) }],
-      }),
-    refusal: null,
-  },
-  {
-    name: 'an input of 100,000 axes that 10,000 additions stretch',
-    bytes: () =>
-      bytesOf({
-        node: chain(10_000, ['x', 'Add'], (x) => [x, 'wide']),
-        input: [
-          X,
-          makeValueInfo(
-            'wide',
-            'float32',
-            times(100_000, (i) => (i % 2 === 0 ? 1 : 'n')),
-          ),
-        ],
-      }),
-    refusal: null,
-  },
-  {
-    name: 'a shape of two billion axes',
-    bytes: () =>
-      bytesOf({
-        node: [
-          node('Reshape', [['x', 'to'], 'y']),
-          node('Expand', [['x', 'to'], 'z']),
-          node('Tile', [['x', 'to'], 't']),
-        ],
-        input: [X, makeValueInfo('to', 'int64', [2 ** 31 - 1])],
-      }),
-    refusal: null,
-  },
-  {
-    name: 'a vector repeated two billion times',
-    bytes: () =>
-      bytesOf({
-        node: [node('Tile', [['v', 'n'], 'y'])],
-        initializer: [makeInt64('v', [1, 2]), makeInt64('n', [2 ** 31 - 1])],
-      }),
-    refusal: null,
-  },
-  {
-    name: 'a range of nine quadrillion numbers',
-    bytes: () =>
-      bytesOf({
-        node: [node('Range', [['a', 'b', 'c'], 'y']), node('ConstantOfShape', [['d'], 'z'])],
-        initializer: [makeInt64('a', 0), makeInt64('b', 2 ** 53 - 1), makeInt64('c', 1), makeInt64('d', [2 ** 53 - 1])],
-      }),
-    refusal: null,
-  },
-  {
-    name: 'a split into two billion parts',
-    bytes: () => bytesOf({ node: [node('Split', [['x'], 'y'], { num_outputs: 2 ** 31 - 1 })] }),
-    refusal: null,
-  },
-  {
-    name: 'sizes that are sums of 50,000 names',
-    bytes: () =>
-      bytesOf({
-        node: chain(200, ['x', 'Add'], (x) => [x, 'x']),
-        input: [makeValueInfo('x', 'float32', [times(50_000, (i) => `a${i}`).join('+')])],
-      }),
-    refusal: null,
-  },
-  {
-    name: 'sizes that are products of long sums, multiplied on and on',
-    bytes: () =>
-      bytesOf({
-        node: [
-          node('Shape', [['x'], 's']),
-          node('Shape', [['z'], 't']),
-          ...chain(3000, ['s', 'Mul'], (x) => [x, 't']),
-          ...times(3000, (i) => node('Mul', [['s', 't'], `m${i}`])),
-        ],
-        input: [
-          makeValueInfo('x', 'float32', [times(24, (i) => `${'p'.repeat(40)}${i}`).join('+')]),
-          makeValueInfo('z', 'float32', [times(24, (i) => `${'q'.repeat(40)}${i}`).join('+')]),
-        ],
-      }),
-    refusal: null,
-  },
-  {
-    name: 'sizes that double 10,000 times',
-    bytes: () =>
-      bytesOf({
-        node: [
-          node('Shape', [['x'], 's']),
-          ...chain(10_000, ['s', 'Add'], (x) => [x, x]),
-          node('Reshape', [['x', 'c9999'], 'y']),
-        ],
-      }),
-    refusal: null,
   },
 ];
 

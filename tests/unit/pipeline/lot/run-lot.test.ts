@@ -69,7 +69,7 @@ const died = (): Error => new TransientError('A compute child died.', { childDie
 describe('a lot', () => {
   it('runs every item once and tells a cursor that names all of them', async () => {
     const { result, ran, cursor } = await runScript({ options: { concurrency: 2 } });
-    expect(ran).toEqual(['a', 'b', 'c', 'd']);
+    expect(ran.toSorted()).toEqual(['a', 'b', 'c', 'd']);
     expect(result).toMatchObject({ value: { done: 4, quarantined: 0, finished: true, ended: 4 } });
     expect(cursor).toMatchObject({ inHand: {}, counted: { done: 4 } });
     expect(cursor?.ended).toHaveLength(4);
