@@ -6,6 +6,10 @@ const noDefaultExport = {
   selector: 'ExportDefaultDeclaration',
   message: 'No default exports: export by name, so that one thing has one name everywhere.',
 };
+const noMock = {
+  selector: "CallExpression[callee.object.name='vi'][callee.property.name=/^(mock|doMock|hoisted)$/]",
+  message: 'Files of tests share their modules: a file that replaces one is called NAME.mocked.test.ts and runs alone.',
+};
 const noBarrel = [
   {
     selector: 'ExportAllDeclaration',
@@ -140,8 +144,12 @@ export default tseslint.config(
     files: ['tests/**/*.ts'],
     rules: {
       'max-lines-per-function': 'off',
-      'no-restricted-syntax': ['error', noDefaultExport, ...noBarrel],
+      'no-restricted-syntax': ['error', noDefaultExport, ...noBarrel, noMock],
     },
+  },
+  {
+    files: ['tests/unit/**/*.mocked.test.ts'],
+    rules: { 'no-restricted-syntax': ['error', noDefaultExport, ...noBarrel] },
   },
   {
     files: ['*.config.ts', '*.config.js'],

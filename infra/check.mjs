@@ -11,7 +11,10 @@ const STEPS = [
   [
     'tests',
     bin('vitest', 'vitest.mjs'),
-    ['run', '--reporter=dot', '--silent=passed-only', '--project=unit', '--project=property', '--project=replay'],
+    [
+      ...['run', '--reporter=dot', '--silent=passed-only'],
+      ...['unit', 'mocked', 'property', 'replay'].map((project) => `--project=${project}`),
+    ],
   ],
   [
     'lint',

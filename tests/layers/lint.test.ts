@@ -36,6 +36,18 @@ const PLANTS: readonly Plant[] = [
     code: "import { env } from 'node:process';\nexport const home = env['HOME'];\n",
     rule: 'no-restricted-imports',
   },
+  {
+    what: 'a test that replaces a module for all others',
+    file: 'tests/unit/replaces.test.ts',
+    code: "import { vi } from 'vitest';\nvi.mock('node:fs');\n",
+    rule: 'no-restricted-syntax',
+  },
+  {
+    what: 'a test that replaces a module and runs alone',
+    file: 'tests/unit/replaces.mocked.test.ts',
+    code: "import { vi } from 'vitest';\nvi.mock('node:fs');\n",
+    rule: null,
+  },
   bad('a default export', 'no-restricted-syntax', 'export default 1;\n'),
   bad('a barrel', 'no-restricted-syntax', "export * from './environment.js';\n"),
   bad('a re-export by name', 'no-restricted-syntax', "export { home } from './environment.js';\n"),
