@@ -34,6 +34,7 @@ async function showFound(options: FindOptions, context: CommandContext): Promise
   if (text === '') throw new InputError('Expected a text, found an empty one; give some words.');
   const store = await context.openStore();
   const name = await resolveDictionary(store, options.dict);
+  output.progress(`${name.run}/${name.dictionary}: loading the model`);
   // Loaded on demand: help does not need ONNX Runtime.
   const { findFeatures } = await import('../../reading/find/find.js');
   const cacheFolder = join(environment.cacheFolder, 'cache');
