@@ -24,7 +24,7 @@ const KINDS: readonly Kind[] = [
   { name: 'e2e', seconds: 900, group: 2 },
 ];
 
-/** Files of a minute and more, the longest first. */
+/** The files that take longest, in the order in which they begin. */
 const LONG = [
   ...['e2e/kills', 'e2e/control', 'e2e/graph', 'e2e/trained-run', 'e2e/suite', 'e2e/poison', 'e2e/model-folders'],
   ...['e2e/model-train', 'e2e/workers', 'e2e/bad-documents', 'e2e/store-minio-crash', 'e2e/schedule', 'e2e/pipeline'],

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { PROGRAMS, WORKFLOWS, bundlePrograms } from './bundle.mjs';
+import { PROGRAM_FILES, bundlePrograms } from './bundle.mjs';
 import { withLock } from './lock.mjs';
 import { ROOT, SetupError, isMain, main, runCommand } from './processes.mjs';
 
@@ -17,7 +17,7 @@ export async function build() {
   const sources = await listSources();
   const stamp = await stampOf(sources);
   const compiled = sources.map(outputOfSource);
-  const programs = [...Object.keys(PROGRAMS), WORKFLOWS].map((name) => path.join(DIST, 'programs', `${name}.js`));
+  const programs = PROGRAM_FILES.map((name) => path.join(DIST, 'programs', name));
   const whole = [...compiled, ...programs].every((file) => existsSync(file));
   if (whole && (await readFile(STAMP, 'utf8').catch(() => '')) === stamp) return false;
   await mkdir(DIST, { recursive: true });

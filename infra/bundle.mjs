@@ -4,7 +4,7 @@ import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Name of each program and its entry below dist/; `runtime/package-root.ts` says where they come to lie. */
-export const PROGRAMS = {
+const PROGRAMS = {
   assay: 'cli/main.js',
   worker: 'workers/main.js',
   child: 'stages/child-main.js',
@@ -13,11 +13,16 @@ export const PROGRAMS = {
 /** Programs of tests that are started hundreds of times. */
 const OF_TESTS = { 'crash-child': 'tests/crash/child.js' };
 
+/** Workflow code as Temporal's sandbox takes it; made here, because it takes seconds and every worker needs it. */
+const WORKFLOWS = 'workflows';
+
+/** The files that a whole build has in `dist/programs`, besides what they load on demand. */
+export const PROGRAM_FILES = [...Object.keys(PROGRAMS), ...Object.keys(OF_TESTS), WORKFLOWS].map(
+  (name) => `${name}.js`,
+);
+
 /** Packages of many small files, without native code, that most starts read. All others stay packages. */
 const BUNDLED = ['zod', 'commander', 'yaml', 'apache-arrow', 'flatbuffers', 'tslib', '@huggingface/tokenizers'];
-
-/** Workflow code as Temporal's sandbox takes it; made here, because it takes seconds and every worker needs it. */
-export const WORKFLOWS = 'workflows';
 
 /** Bundles the compiled sources in `dist` into `dist/programs`. */
 export async function bundlePrograms(dist) {

@@ -91,8 +91,7 @@ describe.each(EXPORTED_FILES)('%s', (model) => {
     const sites = await sitesOf();
     const plain = await run(model, { hooks: sites });
     const other = await run(model, { hooks: sites, ids: OTHER });
-    // One block of the two: their graphs are alike, and each site costs two runs.
-    for (const site of sites.filter((name) => !name.startsWith('blocks.0.'))) {
+    for (const site of sites) {
       // Without positions of its own a site is the same for every prompt (position embeddings).
       if (relativeError(floats(plain, site), floats(other, site)) === 0) continue;
       const edits: ModelEdit[] = [{ site, op: 'set', value: 'run:other.json' }];
