@@ -60,31 +60,37 @@ export function completeSettings<Open extends OpenSettings>(
   };
 }
 
-/** What is wrong with the settings that only some kinds use; null where nothing is. */
-export function kindProblem(
+export interface KindProblem {
+  readonly field: string;
+  readonly expected: string;
+  readonly found: string;
+  readonly remedy: string;
+}
+
+/** All that is wrong with the settings that only some kinds use. */
+export function kindProblems(
   architecture: ArchitectureName,
   given: KindSettings & { readonly auxK?: number | null | undefined },
-): { readonly field: string; readonly expected: string; readonly found: string; readonly remedy: string } | null {
+): KindProblem[] {
   const { uses, buildRevival } = ARCHITECTURES[architecture];
-  for (const field of KIND_SETTINGS) {
+  const problems = KIND_SETTINGS.flatMap((field): KindProblem[] => {
     const value = given[field];
-    if (uses.includes(field) && value === undefined)
-      return { field, expected: `a number, as ${architecture} needs it`, found: 'none', remedy: `add ${field}` };
-    if (!uses.includes(field) && value !== undefined) {
-      const instead = uses.map((name) => `\`${name}\``).join(', ');
-      const remedy = `remove it; ${architecture} takes ${instead}`;
-      return { field, expected: `nothing for ${architecture}`, found: String(value), remedy };
-    }
-  }
-  if (buildRevival !== null || !given.auxK) return null;
-  const remedy = 'remove it, or write 0';
-  return { field: 'auxK', expected: `0 for ${architecture}, which has no AuxK`, found: String(given.auxK), remedy };
+    if (uses.includes(field) === (value !== undefined)) return [];
+    if (value === undefined)
+      return [{ field, expected: `a number, as ${architecture} needs it`, found: 'none', remedy: `add ${field}` }];
+    const instead = uses.map((name) => `\`${name}\``).join(', ');
+    const remedy = `remove it; ${architecture} takes ${instead}`;
+    return [{ field, expected: `nothing for ${architecture}`, found: String(value), remedy }];
+  });
+  if (buildRevival !== null || !given.auxK) return problems;
+  const expected = `0 for ${architecture}, which has no AuxK`;
+  return [...problems, { field: 'auxK', expected, found: String(given.auxK), remedy: 'remove it, or write 0' }];
 }
 
 /** @throws InputError where a setting that the kind needs is missing, or one is given that it has no use for */
 export function checkKindSettings(settings: Pick<DictionarySettings, 'architecture' | 'auxK'> & KindSettings): void {
-  const problem = kindProblem(settings.architecture, settings);
-  if (problem === null) return;
+  const [problem] = kindProblems(settings.architecture, settings);
+  if (problem === undefined) return;
   const { field, expected, found, remedy } = problem;
   throw new InputError(`Expected saes.${field}: ${expected}, found ${found}. ${remedy}.`, { field });
 }

@@ -5,7 +5,7 @@ import { editFindings } from './edit-rules.js';
 import { nodeAt } from './json-schema.js';
 import type { JsonSchemaNode } from './json-schema.js';
 import { KIND_SETTINGS } from '../../core/dictionaries/architecture.js';
-import { kindProblem } from '../../core/dictionaries/settings.js';
+import { kindProblems } from '../../core/dictionaries/settings.js';
 import { nearestNames } from '../../core/text/nearest-names.js';
 import { ARCHITECTURE_NAMES } from '../../schemas/dictionaries.js';
 import { placeholderFindings } from './placeholders.js';
@@ -227,10 +227,10 @@ function saeKinds(fields: Fields): Finding[] {
     if (architecture === undefined) return [];
     const names = [...KIND_SETTINGS, 'auxK'] as const;
     const given = Object.fromEntries(names.map((name) => [name, fields.get('saes', index, name) ?? undefined]));
-    const problem = kindProblem(architecture, given);
-    if (problem === null) return [];
-    const { field, ...finding } = problem;
-    return [{ path: ['saes', index, field], ...finding }];
+    return kindProblems(architecture, given).map(({ field, ...finding }) => ({
+      ...finding,
+      path: ['saes', index, field],
+    }));
   });
 }
 

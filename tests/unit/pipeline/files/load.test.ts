@@ -88,6 +88,12 @@ saes:
     expect(refusal(text).message).toContain(remedy);
   });
 
+  it('is told of every setting that the kind of a dictionary lacks or has no use for, at once', () => {
+    const text = GOOD.replace(' k: 16,', ' architecture: relu, k: 16, auxK: 8,');
+    const fields = problems(text).map((p) => p.field);
+    expect(fields.toSorted()).toEqual(['saes[0].auxK', 'saes[0].k', 'saes[0].sparsity']);
+  });
+
   it('is told of a misspelt key and the field that is missing for it as one mistake', () => {
     expect(problems(GOOD.replace('sources:', 'source:')).map((p) => p.field)).toEqual(['corpus.source']);
   });
