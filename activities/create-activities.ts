@@ -2,6 +2,7 @@
 import { Context } from '@temporalio/activity';
 import type { ActivityDependencies } from './dependencies.js';
 import { toFailure } from './failure.js';
+import { startHeart } from './heart.js';
 import type { Activities } from './messages.js';
 import { planStageActivity } from './plan-stage.js';
 import { prepareMemberActivity } from './prepare-member.js';
@@ -23,11 +24,26 @@ export function createActivities(dependencies: ActivityDependencies): Activities
       }
     };
   return {
-    planStage: border(planStageActivity),
+    planStage: border(beating(planStageActivity)),
+    // Its heartbeats carry its cursor.
     runLot: border(runLotActivity),
-    publishStage: border(publishStageActivity),
-    recordEvent: border(recordEventActivity),
-    prepareScheduledRun: border(prepareScheduledRunActivity),
-    prepareMember: border(prepareMemberActivity),
+    publishStage: border(beating(publishStageActivity)),
+    recordEvent: border(beating(recordEventActivity)),
+    prepareScheduledRun: border(beating(prepareScheduledRunActivity)),
+    prepareMember: border(beating(prepareMemberActivity)),
+  };
+}
+
+/** The activity, with heartbeats for as long as it takes. */
+function beating<Input, Output>(
+  activity: (input: Input, dependencies: ActivityDependencies) => Promise<Output>,
+): typeof activity {
+  return async (input, dependencies) => {
+    const stopHeart = startHeart();
+    try {
+      return await activity(input, dependencies);
+    } finally {
+      stopHeart();
+    }
   };
 }

@@ -1,5 +1,4 @@
 // Does one lot: reads its items, computes and commits each, heartbeats the cursor, stops at the next shard when told to.
-import { setInterval, clearInterval } from 'node:timers';
 import { CancelledFailure, Context } from '@temporalio/activity';
 import { QUEUES } from '../schemas/orchestration.js';
 import type { LotInput, LotResult } from '../schemas/messages.js';
@@ -9,8 +8,8 @@ import { createLotWork } from '../pipeline/lot/lot-work.js';
 import { readLot } from '../pipeline/lot/manifest.js';
 import { BeatWriter } from './beat-writer.js';
 import type { ActivityDependencies } from './dependencies.js';
+import { startHeart } from './heart.js';
 
-const HEARTBEAT_MS = 3000;
 /** After a pause, a cancellation or SIGTERM shards in hand may take this long to finish; then they are released. */
 const FINISH_MS = 18_000;
 
@@ -36,10 +35,10 @@ export async function runLotActivity(input: LotInput, dependencies: ActivityDepe
 
   const beat = new BeatWriter({ store, ref, stage, lot, hostId: dependencies.hostId });
   let cursor: LotCursor = previous ?? { ended: [], inHand: {} };
-  const heart = setInterval(() => {
-    context.heartbeat(cursor);
+  const stopHeart = startHeart(() => {
     beat.tick();
-  }, HEARTBEAT_MS);
+    return cursor;
+  });
   const work = createLotWork({
     ...{ store, stage, mode, dependencies, items, ref },
     ...{ signal: abort.signal, stop: stop.signal },
@@ -68,7 +67,7 @@ export async function runLotActivity(input: LotInput, dependencies: ActivityDepe
       throw new CancelledFailure('released after a pause or cancellation');
     throw error;
   } finally {
-    clearInterval(heart);
+    stopHeart();
     clearTimeout(force);
     dependencies.stop.removeEventListener('abort', onStop);
     await beat.close();

@@ -9,7 +9,7 @@ const FINAL_ERRORS = ['InputError', 'DataError'];
 export const io: ActivityOptions = {
   taskQueue: QUEUES.orchestrate,
   startToCloseTimeout: '15 minutes',
-  heartbeatTimeout: '60 seconds',
+  heartbeatTimeout: '20 seconds',
   retry: {
     initialInterval: '1 second',
     backoffCoefficient: 2,
