@@ -20,7 +20,8 @@ export interface TestTemporal {
 export async function startTestTemporal(): Promise<TestTemporal> {
   const folder = await mkdtemp(path.join(tmpdir(), 'assay-temporal-'));
   const dbFile = path.join(folder, 'temporal.db');
-  let server = await startTemporalServer({ dbFile });
+  // Tests kill the server, not the machine.
+  let server = await startTemporalServer({ dbFile, durable: false });
   const port = Number(server.address.split(':')[1]);
   const uiPort = Number(new URL(server.uiUrl).port);
   const release = killAtExit(() => server.pid);
@@ -31,7 +32,7 @@ export async function startTestTemporal(): Promise<TestTemporal> {
     address: server.address,
     uiUrl: server.uiUrl,
     async restart() {
-      server = await startTemporalServer({ dbFile, port, uiPort });
+      server = await startTemporalServer({ dbFile, port, uiPort, durable: false });
     },
     async stop() {
       await server.stop();

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { STAGES, type StageName } from '../../../schemas/stages.js';
 import { runWorkflowId } from '../../../cli/orchestration/control.js';
-import { attemptRecord } from '../../../schemas/records.js';
+import { attemptRecord, type RunEvent } from '../../../schemas/records.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import { listAttempts } from '../../../storage/records/runs.js';
@@ -114,8 +114,9 @@ async function openProjectStore(project: Project, options: ProjectOptions, url: 
 
 /** Waits until a stage has started; false when the run is past it. */
 async function untilStage(store: ObjectStore, stage: StageName): Promise<boolean> {
+  const events: RunEvent[] = [];
   for (let waited = 0; waited < 120_000; waited += 30) {
-    const events = await readEvents(store, { name: 'small', revision: 1 }).catch(() => []);
+    events.push(...(await readEvents(store, { name: 'small', revision: 1 }, events.at(-1)).catch(() => [])));
     const about = events.filter((e) => e.data['stage'] === stage).map((e) => e.type);
     const later = events.some((e) => STAGES.indexOf(e.data['stage'] as StageName) > STAGES.indexOf(stage));
     if (about.includes('stage-finished') || later) return false;

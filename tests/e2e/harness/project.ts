@@ -151,7 +151,7 @@ export function runOf(options: ProjectOptions = {}): Record<string, unknown> {
       contextTokens: 128,
       prepend: '<|endoftext|>',
     },
-    corpus: { sources: ['corpus.jsonl'], split: { field: 'split' }, shardTokens: 4096 },
+    corpus: { sources: ['corpus.jsonl'], split: { field: 'split' }, shardTokens: 8192 },
     activations: { hooks: ['blocks.2.hook_resid_post'], batchTokens: 2048 },
     saes: [
       {

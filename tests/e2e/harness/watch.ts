@@ -23,7 +23,7 @@ export interface Status {
 
 export const ENDED: readonly string[] = ['completed', 'failed', 'cancelled'];
 
-const LOOK_MS = 100;
+const LOOK_MS = 200;
 
 /** The first status for which `test` holds, as the command says it. @throws after `seconds`, with the last status */
 export async function untilStatus(
