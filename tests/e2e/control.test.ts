@@ -10,7 +10,7 @@ import { succeeded, useScene } from './harness/scene.js';
 import { ENDED, progressOf, untilStatus, type Status } from './harness/watch.js';
 import type { TestWorker } from './harness/worker.js';
 
-const CHAPTERS = 120;
+const CHAPTERS = 80;
 /** A pause reaches work in hand with the answer to a heartbeat, every 3 s; then the shard in hand finishes. */
 const SETTLE_MS = 6000;
 

@@ -27,7 +27,7 @@ describe.each(VICTIMS)('killing %s', (victim) => {
       const kills: Kill[] = stages.map((stage) => ({
         victim,
         stage,
-        delayMs: random.nextInt(stage === 'activations' ? 2500 : 900),
+        delayMs: random.nextInt(stage === 'activations' ? 1800 : 700),
       }));
       const { temporal, minio } = scene;
       const outcome = await runWithKills(

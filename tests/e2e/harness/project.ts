@@ -123,7 +123,7 @@ export async function createProject(options: ProjectOptions = {}): Promise<Proje
     throw new Error('dist/ is absent: run `npm run build` before the end-to-end tests');
   const folder = await mkdtemp(path.join(tmpdir(), 'assay-e2e-'));
   const project = new Project(folder, options.env ?? {});
-  await writeFile(path.join(folder, 'corpus.jsonl'), await smallCorpus(options.chapters ?? 60));
+  await writeFile(path.join(folder, 'corpus.jsonl'), await smallCorpus(options.chapters ?? 40));
   await writeFile(path.join(folder, 'run.yaml'), stringify(runOf(options)));
   if (options.address !== undefined) {
     await mkdir(path.join(folder, '.assay'), { recursive: true });
@@ -139,7 +139,7 @@ export async function createProject(options: ProjectOptions = {}): Promise<Proje
   return project;
 }
 
-/** A run of about 15 seconds that has several shards in every stage. */
+/** A run of about 10 seconds that has several shards in every stage. */
 export function runOf(options: ProjectOptions = {}): Record<string, unknown> {
   const base: Record<string, unknown> = {
     name: 'small',
@@ -151,7 +151,7 @@ export function runOf(options: ProjectOptions = {}): Record<string, unknown> {
       contextTokens: 128,
       prepend: '<|endoftext|>',
     },
-    corpus: { sources: ['corpus.jsonl'], split: { field: 'split' }, shardTokens: 8192 },
+    corpus: { sources: ['corpus.jsonl'], split: { field: 'split' }, shardTokens: 6144 },
     activations: { hooks: ['blocks.2.hook_resid_post'], batchTokens: 2048 },
     saes: [
       {
@@ -159,7 +159,7 @@ export function runOf(options: ProjectOptions = {}): Record<string, unknown> {
         hook: 'blocks.2.hook_resid_post',
         features: 256,
         k: 8,
-        tokens: 40_000,
+        tokens: 20_480,
         batchRows: 512,
         lr: 0.001,
         seed: 1,
