@@ -18,26 +18,25 @@ const HALF_TOLERANCE = 1e-2;
 /** Tokens of the context: enough for masks, positions and sliding heads to matter, short enough to cost nothing. */
 const CHECK_TOKENS = 6;
 
-type Checked = Pick<OpenedModel, 'path' | 'summary' | 'model'>;
-
 /**
  * The equations among a model's sites that do not hold, of those that concern the wanted sites (all sites by default).
  * @throws as `prepareModel` and `loadModel`
  */
 export async function checkSites(
-  { path, summary, model: whole }: Checked,
+  opened: OpenedModel,
   engine: Pick<EngineConfig, 'provider' | 'threads' | 'optimisation'>,
-  wanted: readonly string[] = summary.sites.map((site) => site.name),
+  wanted: readonly string[] = opened.summary.sites.map((site) => site.name),
 ): Promise<BrokenIdentity[]> {
+  const { summary } = opened;
   const identities = identitiesOf(summary.sites.map((site) => site.name)).filter(({ sites }) =>
     sites.some((site) => wanted.includes(site)),
   );
   const names = [...new Set(identities.flatMap(({ sites }) => sites))];
   if (names.length === 0) return [];
-  const prepared = await prepareModel(placeOf({ path, summary }), names);
+  const prepared = await prepareModel(placeOf(opened), names, { read: opened });
   const model = await loadModel(prepared, engine);
   try {
-    const [rows, length] = contextShape(graphOf(whole), summary);
+    const [rows, length] = contextShape(graphOf(opened.model), summary);
     const feeds = makeFeeds(model.inputs, spreadIds(rows * length, summary.vocab), length);
     const results = await model.session.run(feeds, [...new Set(model.outputs)]);
     const values = model.sites.map(({ name }, i) => [name, results[model.outputs[i] ?? '']] as const);

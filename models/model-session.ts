@@ -28,6 +28,14 @@ export interface ModelPlace {
   readonly editValues?: Readonly<Record<string, string>>;
 }
 
+/** A model as its file was read. */
+export interface ReadModel {
+  /** The ONNX file's bytes; the model's weights are views of them. */
+  readonly bytes: Uint8Array;
+  readonly model: ModelProto;
+  readonly resolved: ModelSites;
+}
+
 /** A loaded model. */
 export interface ModelSession extends Omit<PreparedModel, 'proto' | 'externalFolder'> {
   readonly session: Session;
@@ -50,6 +58,8 @@ export interface PrepareOptions {
   readonly extra?: readonly string[];
   /** Edits that make another model of it; sites then have the edited model's values. */
   readonly edits?: Edits | undefined;
+  /** The model, where its file was read before. */
+  readonly read?: ReadModel;
 }
 
 /** Stored tensors below this stay in the graph: ORT reads shapes and constants from them when it loads a model. */
@@ -64,20 +74,18 @@ const UNREADABLE: ReadonlySet<number> = new Set([DATA_TYPE.bfloat16, DATA_TYPE.f
 export async function prepareModel(
   place: ModelPlace,
   patterns: readonly string[],
-  { extra = [], edits }: PrepareOptions = {},
+  { extra = [], edits, read }: PrepareOptions = {},
 ): Promise<PreparedModel> {
-  const file = place.content ?? (await readOnnxFile(place.onnx));
-  const model = flattenModel(decodeModel(file));
-  const resolved = resolveSites(model);
+  const { bytes, model, resolved } = read ?? (await readModel(place));
   const sites = chooseSites(patterns, resolved);
   const edited = edits ? applyEdits(model, resolved.sites, edits) : model;
-  const read = readSites(edited, sites);
-  const index = indexGraph(graphOf(read.model));
-  const wanted = [...read.tensors, ...extra].map((tensor): WantedTensor => {
+  const shown = readSites(edited, sites);
+  const index = indexGraph(graphOf(shown.model));
+  const wanted = [...shown.tensors, ...extra].map((tensor): WantedTensor => {
     const type = elementType(index, tensor);
     return type !== null && UNREADABLE.has(type) ? { tensor, castTo: 'float32' } : { tensor };
   });
-  const cut = cutToTensors(read.model, wanted);
+  const cut = cutToTensors(shown.model, wanted);
   const types = new Map(graphOf(model).input.map((i) => [i.name, i.type?.tensorType?.elemType ?? 0]));
   const inputs = cut.inputs.map((name): ModelInput => {
     const dtype = dataTypeName(types.get(name) ?? 0) ?? 'unknown';
@@ -85,8 +93,14 @@ export async function prepareModel(
     if (role === null) throw unknownInput(name);
     return { name, dtype, role };
   });
-  const { proto, externalFolder } = mapWeights(cut.model, file, place);
+  const { proto, externalFolder } = mapWeights(cut.model, bytes, place);
   return { proto, externalFolder, inputs, outputs: cut.outputs, sites };
+}
+
+async function readModel(place: ModelPlace): Promise<ReadModel> {
+  const bytes = place.content ?? (await readOnnxFile(place.onnx));
+  const model = flattenModel(decodeModel(bytes));
+  return { bytes, model, resolved: resolveSites(model) };
 }
 
 /** A session over a prepared model. @throws as Session.create */

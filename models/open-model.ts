@@ -9,7 +9,7 @@ import { resolveSites, type ModelSites, type Site, type UnresolvedSite } from '.
 import { InputError } from '../schemas/errors.js';
 import { writeFolderModel } from './folder/folder-model.js';
 import { inputRole, type ModelInput } from './feeds.js';
-import type { ModelPlace } from './model-session.js';
+import type { ModelPlace, ReadModel } from './model-session.js';
 import { locateFolder, locateModel, modelFiles, readOnnxFile, writtenFiles, type ModelFile } from './model-files.js';
 import { modelDigest } from './model-digest.js';
 
@@ -49,11 +49,8 @@ export interface ModelSummary extends ModelStructure {
   readonly family: string | null;
 }
 
-export interface OpenedModel {
+export interface OpenedModel extends ReadModel {
   readonly path: string;
-  /** The ONNX file's bytes; the model's weights are views of them. */
-  readonly bytes: Uint8Array;
-  readonly model: ModelProto;
   readonly summary: ModelSummary;
 }
 
@@ -72,16 +69,16 @@ export async function openModel(given: string): Promise<OpenedModel> {
   const model = inFile(path, () => flattenModel(decodeModel(bytes)));
   inFile(path, () => checkVersions(model));
   const files = written ? await writtenFiles(path, bytes, written.weights) : await modelFiles(path, bytes, model);
-  const structure = inFile(path, () => readStructure(model));
+  const resolved = inFile(path, () => resolveSites(model));
+  const structure = inFile(path, () => readStructure(model, resolved));
   const maxPositions = written?.maxPositions ?? structure.maxPositions;
   const identity = { digest: modelDigest(files), files, family: written?.family ?? null };
-  return { path, bytes, model, summary: { ...structure, ...identity, maxPositions } };
+  return { path, bytes, model, resolved, summary: { ...structure, ...identity, maxPositions } };
 }
 
 /** What is in a model's graph. @throws InputError where it is too new, of unknown structure, or needs unknown inputs */
-export function readStructure(model: ModelProto): ModelStructure {
+export function readStructure(model: ModelProto, resolved: ModelSites = resolveSites(model)): ModelStructure {
   const { opset, ir } = checkVersions(model);
-  const resolved = resolveSites(model);
   const inputs = neededInputs(model, resolved);
   const { tokenInput: _, ...structure } = resolved;
   const producer = [model.producerName, model.producerVersion].filter((text) => text).join(' ');

@@ -109,7 +109,7 @@ async function computeSites(
   { ids, length }: IdRows,
   { hooks, logits, edits, engine }: PassOptions,
 ): Promise<Map<string, TensorValue>> {
-  const prepared = await prepareModel(placeOf(opened), hooks, { extra: logits, edits });
+  const prepared = await prepareModel(placeOf(opened), hooks, { extra: logits, edits, read: opened });
   const { session, inputs, outputs } = await loadModel(prepared, engine);
   try {
     const results = await session.run(makeFeeds(inputs, ids, length), [...new Set(outputs)]);

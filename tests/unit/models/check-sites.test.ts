@@ -36,9 +36,10 @@ const odd = (): string =>
 
 describe('a site that breaks its equation', () => {
   it('is listed by inspect as not resolved, with the numbers; the others stay', async () => {
-    const { path: file, summary, model } = await openModel(odd());
+    const opened = await openModel(odd());
+    const { path: file, summary } = opened;
     expect(summary.sites.some((site) => site.name === PATTERN)).toBe(true);
-    const broken = await checkSites({ path: file, summary, model }, ENGINE);
+    const broken = await checkSites(opened, ENGINE);
     const document = modelInspectDocument.parse(inspectDocument(file, summary, broken));
     expect(document.unchecked).toBe(null);
     const listed = document.sites.map(({ site }) => site);
