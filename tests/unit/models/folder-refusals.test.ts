@@ -75,7 +75,23 @@ describe('refusals', () => {
       'the file at 60000: it is cut short. Copy or download it again.',
     ],
     ['cut in its header', (file) => truncateSync(file, 500), 'does not fit a file of 500 bytes'],
-    ['empty', (file) => truncateSync(file, 0), 'does not fit a file of 0 bytes'],
+    ['empty', (file) => truncateSync(file, 0), ': it is empty. Copy or download it again.'],
+    ['shorter than a length', (file) => truncateSync(file, 3), ': its 3 bytes are too few for a header. Copy or'],
+    [
+      'of tensors that overlap',
+      (file) => writeFileSync(file, Buffer.concat([headed({ a: bytesAt(0, 3), b: bytesAt(2, 4) }), Buffer.alloc(4)])),
+      'tensors "a" [0, 3) and "b" [2, 4) overlap. Copy or download it again.',
+    ],
+    [
+      'of data that no tensor has',
+      (file) => writeFileSync(file, Buffer.concat([readFileSync(file), Buffer.alloc(5)])),
+      ', belong to no tensor. Copy or download it again.',
+    ],
+    [
+      'of a type that is none',
+      (file) => writeFileSync(file, headed({ a: { dtype: 'toString', shape: [0], data_offsets: [0, 0] } })),
+      'tensor "a" has no valid dtype',
+    ],
     [
       'a pointer of git-lfs',
       (file) => writeFileSync(file, 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n'),
@@ -102,6 +118,10 @@ describe('refusals', () => {
     damage(path.join(folder, 'model.safetensors'));
     expect(await refusal(folder)).toContain(message);
   });
+
+  function bytesAt(from: number, to: number): object {
+    return { dtype: 'U8', shape: [to - from], data_offsets: [from, to] };
+  }
 
   function headed(header: object): Buffer {
     const text = Buffer.from(JSON.stringify(header));
