@@ -11,6 +11,7 @@ import type { ModelProto } from '../core/onnx/proto.js';
 import { shownName } from '../core/onnx/shown-name.js';
 import { InputError } from '../schemas/errors.js';
 import { nearestNames } from '../core/text/nearest-names.js';
+import { refuseAdapter } from './folder/adapter.js';
 
 export interface ModelFile {
   /** As the ONNX file names it; for the ONNX file itself its own name. */
@@ -42,6 +43,7 @@ export async function locateModel(given: string): Promise<string> {
     const candidate = path.resolve(given, place);
     if ((await statOrNull(candidate))?.isFile()) return candidate;
   }
+  await refuseAdapter(given);
   throw new InputError(
     `Expected ${FOLDER_PLACES.join(' or ')} in the folder "${given}", or config.json with safetensors, found neither. Export the model into it, or give the path of the .onnx file.`,
     { path: given },

@@ -7,6 +7,7 @@ import { matchTensors, type MatchedTensor } from '../../core/decoders/match-tens
 import { writeDecoder } from '../../core/decoders/write-decoder.js';
 import { encodeModel, joinChunks } from '../../core/onnx/codec.js';
 import { InputError } from '../../schemas/errors.js';
+import { refuseAdapter } from './adapter.js';
 import { readStoredTensors } from './stored-tensors.js';
 
 export interface FolderModel {
@@ -32,6 +33,7 @@ const PIECE_BYTES = 2 ** 20;
  */
 export async function writeFolderModel(folder: string): Promise<FolderModel> {
   const file = path.join(folder, 'config.json');
+  await refuseAdapter(folder);
   const decoder = await readConfig(file);
   const stored = await readStoredTensors(folder);
   const { tensors, copies } = within(folder, () => matchTensors(decoder, stored.tensors));
