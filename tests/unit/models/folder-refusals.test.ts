@@ -142,9 +142,18 @@ describe('refusals', () => {
     [
       'a tensor elsewhere',
       (folder) => point(folder, 'lm_head.weight', SHARD),
-      'Expected index and files to agree, found tensor "lm_head.weight"',
+      `Expected index and files to agree, but model-00003-of-00003.safetensors has tensor "lm_head.weight", which ${INDEX} places in ${SHARD}. Take`,
     ],
-    ['a tensor nowhere', (folder) => point(folder, 'ghost', SHARD), 'found tensor "ghost" in only one of'],
+    [
+      'a tensor that its file lacks',
+      (folder) => point(folder, 'ghost', SHARD),
+      `Expected index and files to agree, but ${INDEX} places tensor "ghost" in ${SHARD}, which has no such tensor. Take all files from one model.`,
+    ],
+    [
+      'no word of a tensor',
+      (folder) => point(folder, 'lm_head.weight', null),
+      `but model-00003-of-00003.safetensors has tensor "lm_head.weight", which ${INDEX} does not name`,
+    ],
     [
       'no JSON',
       (folder) => writeFileSync(path.join(folder, INDEX), '{'),
@@ -157,9 +166,10 @@ describe('refusals', () => {
     expect(await refusal(folder)).toContain(message);
   });
 
-  function point(folder: string, tensor: string, file: string): void {
+  function point(folder: string, tensor: string, file: string | null): void {
     const index = JSON.parse(readFileSync(path.join(folder, INDEX), 'utf8')) as { weight_map: Record<string, string> };
-    index.weight_map[tensor] = file;
+    if (file === null) delete index.weight_map[tensor];
+    else index.weight_map[tensor] = file;
     writeFileSync(path.join(folder, INDEX), JSON.stringify(index));
   }
 
