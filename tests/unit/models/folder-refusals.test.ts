@@ -167,10 +167,11 @@ describe('refusals', () => {
   });
 
   function point(folder: string, tensor: string, file: string | null): void {
-    const index = JSON.parse(readFileSync(path.join(folder, INDEX), 'utf8')) as { weight_map: Record<string, string> };
-    if (file === null) delete index.weight_map[tensor];
-    else index.weight_map[tensor] = file;
-    writeFileSync(path.join(folder, INDEX), JSON.stringify(index));
+    const at = path.join(folder, INDEX);
+    const { weight_map: map } = JSON.parse(readFileSync(at, 'utf8')) as { weight_map: Record<string, string> };
+    const rest = Object.entries(map).filter(([name]) => name !== tensor);
+    const changed = file === null ? rest : [...rest, [tensor, file]];
+    writeFileSync(at, JSON.stringify({ weight_map: Object.fromEntries(changed) as object }));
   }
 
   it('a missing tokenizer.json is answered with how to make it of what is there', async () => {
