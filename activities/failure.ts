@@ -1,11 +1,13 @@
 // The project's errors as Temporal failures: the class is the failure type, so that retry tables can name it; values travel as details.
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
+import { replacedBuild } from '../runtime/replaced-build.js';
 import { AssayError, ResourceError, TransientError } from '../schemas/errors.js';
 
 /** Attempts after which a full disk, a missing right or the like ends the run. */
 const RESOURCE_ATTEMPTS = 5;
 
-export function toFailure(error: unknown, attempt: number): Error {
+export function toFailure(thrown: unknown, attempt: number): Error {
+  const error = replacedBuild(thrown) ?? thrown;
   if (error instanceof CancelledFailure || error instanceof ApplicationFailure) return error;
   if (!(error instanceof AssayError)) {
     const unexpected = error instanceof Error ? error : new TransientError(String(error));

@@ -18,16 +18,17 @@ export async function build() {
   const stamp = await stampOf(sources);
   const compiled = sources.map(outputOfSource);
   const programs = PROGRAM_FILES.map((name) => path.join(DIST, 'programs', name));
-  const whole = [...compiled, ...programs].every((file) => existsSync(file));
-  if (whole && (await readFile(STAMP, 'utf8').catch(() => '')) === stamp) return false;
+  const before = await readFile(STAMP, 'utf8').catch(() => null);
+  const whole = before !== null && [...compiled, ...programs].every((file) => existsSync(file));
+  if (whole && before === stamp) return false;
   await mkdir(DIST, { recursive: true });
-  // The compiler believes its own record: where outputs are missing, the record has to go as well.
+  // The compiler believes its own record of outputs and errors, which holds only for a build that ended whole.
   if (!whole) await rm(INFO, { force: true });
   await rm(STAMP, { force: true });
   await removeStale(new Set(compiled));
   const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   const code = await runCommand(process.execPath, [tsc, '-p', 'tsconfig.build.json']);
-  if (code !== 0) throw new SetupError('The sources do not compile; the errors stand above.');
+  if (code !== 0) throw new SetupError('The compiler ended with errors, which stand above; mend them and build again.');
   await bundlePrograms(DIST);
   await writeFile(STAMP, stamp);
   return true;

@@ -1,6 +1,6 @@
 // Puts the modules of each program into few files: a start then reads a handful of them instead of hundreds, which is most of the
 // time that a short command takes. Modules that are loaded on demand stay files of their own.
-import { readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Name of each program and its entry below dist/; `runtime/package-root.ts` says where they come to lie. */
@@ -24,11 +24,23 @@ export const PROGRAM_FILES = [...Object.keys(PROGRAMS), ...Object.keys(OF_TESTS)
 /** Packages of many small files, without native code, that most starts read. All others stay packages. */
 const BUNDLED = ['zod', 'commander', 'yaml', 'apache-arrow', 'flatbuffers', 'tslib', '@huggingface/tokenizers'];
 
-/** Bundles the compiled sources in `dist` into `dist/programs`. */
+/** Names of the files that the latest build made. */
+const MADE = '.made.json';
+
+/** Bundles the compiled sources in `dist` into `dist/programs`. Processes that start meanwhile find the files of one build or the other. */
 export async function bundlePrograms(dist) {
   const dir = path.join(dist, 'programs');
-  const made = [...(await bundleEntries(dist, dir)), await bundleWorkflows(dist, dir)];
-  await removeOthers(dir, new Set(made));
+  const fresh = path.join(dist, 'programs.new');
+  await rm(fresh, { recursive: true, force: true });
+  await mkdir(fresh, { recursive: true });
+  await mkdir(dir, { recursive: true });
+  const made = [...(await bundleEntries(dist, fresh)), await bundleWorkflows(dist, fresh)];
+  // What entries load comes first: its names hold digests of its content, so that nothing is replaced by something else.
+  const entries = made.filter((name) => PROGRAM_FILES.includes(name));
+  for (const name of [...made.filter((one) => !entries.includes(one)), ...entries])
+    await rename(path.join(fresh, name), path.join(dir, name));
+  await rm(fresh, { recursive: true });
+  await removeUnused(dir, made);
 }
 
 /** @returns the files' names */
@@ -75,13 +87,18 @@ function isPackage(id) {
   return !BUNDLED.some((name) => id === name || id.startsWith(`${name}/`));
 }
 
-/** Processes of an earlier build may still load its files on demand. */
-const KEEP_MS = 24 * 3600_000;
+/** Processes of an earlier build may still load its files on demand for so long after the build that replaced it. */
+const KEEP_MS = 7 * 24 * 3600_000;
 
-/** Removes files of builds before the last day. */
-async function removeOthers(dir, made) {
-  for (const name of (await readdir(dir)).filter((one) => !made.has(one))) {
+/** Removes files that no build has made for a week; a file's time of change says when it fell out of use. */
+export async function removeUnused(dir, made, nowMs = Date.now()) {
+  const list = path.join(dir, MADE);
+  const before = new Set(JSON.parse(await readFile(list, 'utf8').catch(() => '[]')));
+  const kept = new Set([...made, MADE]);
+  for (const name of (await readdir(dir)).filter((one) => !kept.has(one))) {
     const file = path.join(dir, name);
-    if ((await stat(file)).mtimeMs < Date.now() - KEEP_MS) await rm(file, { force: true });
+    if (before.has(name)) await utimes(file, nowMs / 1000, nowMs / 1000);
+    else if ((await stat(file)).mtimeMs < nowMs - KEEP_MS) await rm(file, { force: true });
   }
+  await writeFile(list, JSON.stringify(made));
 }

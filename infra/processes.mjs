@@ -61,7 +61,9 @@ export async function main(body) {
   try {
     process.exitCode = (await body(process.argv.slice(2))) ?? 0;
   } catch (error) {
-    console.error(error instanceof SetupError ? `\n${error.message}` : error);
+    // A full or read-only disk is the machine's fault as well: the system's own words say which file.
+    const ofMachine = error instanceof SetupError || (typeof error?.syscall === 'string' && error.path !== undefined);
+    console.error(ofMachine ? `\n${error.message}` : error);
     process.exitCode = 1;
   }
 }

@@ -25,18 +25,20 @@ export async function up(options: UpOptions, context: CommandContext): Promise<n
   const { io, environment, output, storeOption } = context;
   const folder = await stackFolder(context);
   const known = (await findLocalConfig(io.cwd))?.config;
-  const temporal = await ensureTemporal(folder);
-  const { address } = temporal;
-  const web = temporal.info['uiUrl'] ?? '';
-  output.note(
-    `Temporal at ${temporal.address}${temporal.started ? '' : ' (was running)'}; web page ${temporal.info['uiUrl'] ?? ''}`,
-  );
+  // A store that is refused leaves nothing started.
   const store = await stackStore({
     folder,
     storeOption: storeOption ?? environment.store,
     known,
     context,
   });
+  await probe(store);
+  const temporal = await ensureTemporal(folder);
+  const { address } = temporal;
+  const web = temporal.info['uiUrl'] ?? '';
+  output.note(
+    `Temporal at ${temporal.address}${temporal.started ? '' : ' (was running)'}; web page ${temporal.info['uiUrl'] ?? ''}`,
+  );
   const config: LocalConfig = {
     ...known,
     formatVersion: 1,
@@ -44,7 +46,6 @@ export async function up(options: UpOptions, context: CommandContext): Promise<n
     temporal: { address, namespace: 'default', web },
   };
   await writeLocalConfig(folder, config);
-  await probe(store);
   const running = (await listStack(folder)).filter((p) => p.name === 'worker');
   const missing = Math.max(0, options.workers - running.length);
   const slots = Math.max(1, Math.floor(machineSlots() / Math.max(1, options.workers)));

@@ -12,7 +12,7 @@ import type { LoadedSuite } from '../../pipeline/files/load-suite.js';
 import { parseMember } from '../../pipeline/files/load-suite.js';
 import { stepsOfRun } from '../../pipeline/plan/steps.js';
 import { memberNames } from '../../pipeline/files/matrix.js';
-import { resolveMember, settleSuite } from '../../pipeline/plan/suite-records.js';
+import { refuseForeignRuns, resolveMember, settleSuite } from '../../pipeline/plan/suite-records.js';
 import { storeRun } from '../../pipeline/plan/run-records.js';
 import { readSuiteStatus } from '../../reading/runs/suite-status.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
@@ -47,6 +47,7 @@ export async function runSuite(loaded: LoadedSuite, options: RunOptions, context
   try {
     await assertUsableStore(store);
     return await withTemporal(context, async (client, at) => {
+      await refuseForeignRuns(store, record);
       const active = (name: string): Promise<boolean> => isActive(client, suiteWorkflowId(store.storeId, name));
       const { suite } = await settleSuite(store, record, active);
       await rememberStore(context, { store, storeOptions }, at);
@@ -79,6 +80,7 @@ export async function planSuite(loaded: LoadedSuite, exact: boolean, context: Co
   const base = context.storeOption === null ? loaded.folder : context.io.cwd;
   const store = await openStore(canonicalStoreUrl(context.storeOption ?? named, base), { storeOptions });
   try {
+    await refuseForeignRuns(store, record);
     const members = [];
     for (let member = 0; member < loaded.members; member++) {
       const { run } = await resolveMember(record, member);

@@ -5,9 +5,12 @@ import { LAST_STAGE, STAGES, type StageName } from '../../schemas/stages.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { suiteRecord, type SuiteRecord } from '../../schemas/suite.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { listRevisions, putRunDocument } from '../../storage/records/runs.js';
+import { latestRevision } from '../../storage/records/resolved-runs.js';
+import { listRevisions, listRuns, putRunDocument } from '../../storage/records/runs.js';
 import { readSuite } from '../../storage/records/suites.js';
 import { parseMember } from '../files/load-suite.js';
+import { memberNames } from '../files/matrix.js';
+import { sameRequest } from './run-records.js';
 import { resolveRun, type ResolvedWithUploads } from '../resolve/resolve-run.js';
 
 export interface SettledSuite {
@@ -47,6 +50,23 @@ export async function settleSuite(
 function requestDigest({ name, template, limitDocuments, until }: SuiteRecord): string {
   const { store: _store, storeOptions: _options, parallel: _parallel, ...asked } = template;
   return digestOf(JSON.parse(JSON.stringify({ name, asked, limitDocuments, until })));
+}
+
+/**
+ * Looks for runs of others under the names of a suite's members, before anything is stored. Those that ask for the same are taken over.
+ * @throws InputError as `refuseForeign`
+ */
+export async function refuseForeignRuns(store: ObjectStore, suite: SuiteRecord): Promise<void> {
+  const taken = new Set((await listRuns(store)).map(({ name }) => name));
+  let member = 0;
+  for (const name of memberNames(suite)) {
+    const latest = taken.has(name) ? await latestRevision(store, name) : null;
+    if (latest && latest.suite !== suite.name) {
+      const { run } = await resolveMember(suite, member);
+      if (!sameRequest(latest, run)) refuseForeign(suite, latest);
+    }
+    member++;
+  }
 }
 
 /** The run of a member, resolved on this machine. @throws InputError where its files do not fit */

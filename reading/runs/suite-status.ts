@@ -6,6 +6,7 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { readEvents } from '../../storage/records/events.js';
 import { mapParallel } from '../../storage/records/parallel.js';
 import { foldEvents } from '../../storage/records/run-history.js';
+import { latestRevision } from '../../storage/records/resolved-runs.js';
 import { listRevisions } from '../../storage/records/runs.js';
 
 export type SuiteStatus = z.infer<typeof suiteStatusDocument>;
@@ -22,16 +23,19 @@ export async function readSuiteStatus(
   const { name, revision } = suite;
   const events = await readEvents(store, suite);
   const { state, reason, startedMs, changedMs } = foldEvents(events);
+  // Members that never became a run.
   const refused = new Map(
     events
-      .filter(({ type }) => type === 'member-failed')
+      .filter(({ type, data }) => type === 'member-failed' && data['run'] === null)
       .map(({ data }) => [Number(data['member']), String(data['message'])] as const),
   );
   const members = await mapParallel([...names], RUNS_AT_ONCE, async (run, i): Promise<Member> => {
     const member = await readMember(store, run);
     const why = refused.get(i);
-    // A member whose files do not fit never becomes a run.
-    return member.state === 'waiting' && why !== undefined ? { ...member, state: 'failed', reason: why } : member;
+    if (why === undefined) return member;
+    // A run of that name is somebody else's then, unless the suite was resumed since.
+    const isOwn = member.state !== 'waiting' && (await latestRevision(store, run))?.suite === name;
+    return isOwn ? member : { run, state: 'failed', stage: null, reason: why };
   });
   const counts: Record<string, number> = {};
   for (const member of members) counts[member.state] = (counts[member.state] ?? 0) + 1;

@@ -51,7 +51,8 @@ const TABLE: readonly Row[] = [
     statuses: [507],
     kind: 'resource',
     expected: 'room in the store',
-    remedy: 'free space or raise the quota (`assay gc --apply`), then `assay resume`',
+    remedy:
+      'free space or raise the quota (`assay gc --apply`), then go on (a run: `assay resume`; else the same command again)',
   },
   {
     codes: ['NotImplemented', 'UnsupportedOperation'],

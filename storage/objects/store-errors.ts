@@ -31,7 +31,7 @@ export function fileError(error: unknown, call: StoreCall): unknown {
   const seen = `${call.operation} of ${call.key} in ${call.url}`;
   if (FULL.has(code)) {
     return new ResourceError(
-      `Expected room for an object, the disk or quota is full (${code}) during ${seen}; free space there (\`assay gc --apply\`), then \`assay resume\`.`,
+      `Expected room for an object, the disk or quota is full (${code}) during ${seen}; free space there (\`assay gc --apply\`), then go on (a run: \`assay resume\`; else the same command again).`,
       details,
       options,
     );
@@ -52,13 +52,20 @@ export function fileError(error: unknown, call: StoreCall): unknown {
   }
   if (MACHINE.has(code)) {
     return new ResourceError(
-      `Expected the file system to answer, it failed (${code}: ${error.message}) during ${seen}; check the disk and the limits of open files, then try again.`,
+      `Expected the file system to answer, it failed (${error.message}) during ${seen}; check the disk and the limits of open files, then try again.`,
+      details,
+      options,
+    );
+  }
+  if (code === 'ENOENT') {
+    return new TransientError(
+      `Expected the store's folders to be there and to take files, found none (${error.message}) during ${seen}; see whether somebody removed them and whether the disk is mounted and writable, then try again.`,
       details,
       options,
     );
   }
   return new TransientError(
-    `Expected the file system to answer, it failed (${code}: ${error.message}) during ${seen}; try again.`,
+    `Expected the file system to answer, it failed (${error.message}) during ${seen}; try again.`,
     details,
     options,
   );

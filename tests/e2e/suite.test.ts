@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { attemptRecord } from '../../schemas/records.js';
 import { listAttempts, listRuns } from '../../storage/records/runs.js';
 import { runOf, type Project } from './harness/project.js';
-import { useScene } from './harness/scene.js';
+import { succeeded, useScene } from './harness/scene.js';
 import { ENDED, untilSuite, type SuiteStatus } from './harness/watch.js';
 import { DICTIONARY, trainedModel } from './harness/trained.js';
 import type { TestWorker } from './harness/worker.js';
@@ -100,6 +100,31 @@ describe('a suite', () => {
     expect(member.code).toBe(0);
     await until('slow', ({ counts }) => counts['running'] === 1);
     expect((await project.assay('cancel', 's-3')).code).toBe(0);
+  }, 200_000);
+
+  it('takes no name of another run: refused before anything is stored, and told where the other run came later', async () => {
+    const file = { name: 'own-{{seed}}', model: trainedModel(200, { seed: '{{seed}}' }), parallel: 1 };
+    const other = async (name: string): Promise<void> => {
+      const activations = { hooks: [DICTIONARY.hook], batchTokens: 2048 };
+      const run = runOf({ run: { name, model: trainedModel(20, { seed: 7 }), activations, saes: [] } });
+      await writeFile(path.join(project.folder, 'other.yaml'), stringify(run));
+      succeeded(await project.assay('run', 'other.yaml', '--workers', '0'));
+      expect((await project.assay('cancel', name)).code).toBe(0);
+    };
+    await writeSuite('ours', { ...file, matrix: { seed: [1, 2] } });
+    expect((await project.assay('run', 'ours.yaml', '--workers', '0')).code).toBe(0);
+    await other('own-2');
+    const last = await until('ours', ({ state }) => ENDED.includes(state), 120);
+    expect(last.counts).toEqual({ completed: 1, failed: 1 });
+    expect(last.members[1]?.reason).toContain('found that "own-2" is a run of its own with other settings');
+
+    await writeSuite('theirs', { ...file, matrix: { seed: [2, 3] } });
+    for (const command of ['run', 'plan']) {
+      const refused = await project.assay(command, 'theirs.yaml');
+      expect(refused.code).toBe(2);
+      expect(refused.stderr).toContain('Expected the runs of suite "theirs" to have names of their own');
+    }
+    expect((await project.assay('status', 'theirs')).code).toBe(2);
   }, 200_000);
 });
 

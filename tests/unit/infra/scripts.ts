@@ -19,6 +19,9 @@ interface Scripts {
       options: { folder: string; pollMs?: number },
     ) => Promise<T>;
   };
+  readonly 'bundle.mjs': {
+    readonly removeUnused: (folder: string, made: readonly string[], nowMs?: number) => Promise<void>;
+  };
   readonly 'setup.mjs': {
     readonly checkNode: (version: string) => void;
     readonly packagesMatch: (root: string) => Promise<boolean>;

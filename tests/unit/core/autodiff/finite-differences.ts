@@ -45,37 +45,59 @@ interface Prepared {
   readonly wrt: readonly string[];
 }
 
-/** Largest difference between reverse mode and finite differences, relative to the largest gradient (at least 1). */
-export async function ruleError(
-  rule: RuleCase,
-  optimisation: Optimisation,
-  knowledge: Knowledge,
-): Promise<{ error: number; tensor: string }> {
-  const prepared = prepare(rule, knowledge);
-  const settings = { provider: 'cpu', threads: 1, optimisation } as const;
-  const forward = await Session.create(bytesOf(prepared.forward), settings);
-  const first = await forward.run(prepared.feeds, prepared.outputs);
+/** What finite differences say of a case. */
+export interface Reference {
+  readonly cotangents: Readonly<Record<string, TensorValue>>;
+  /** Entry by entry, for each input that is differentiated. */
+  readonly gradients: ReadonlyMap<string, readonly number[]>;
+}
+
+/** The gradients of Σ cotangent · y by finite differences. What a file tells of shapes, and the optimiser, change none of them. */
+export async function numericGradients(rule: RuleCase): Promise<Reference> {
+  const { forward: model, feeds, outputs, wrt } = prepare(rule, 'sizes');
+  const forward = await Session.create(bytesOf(model), { provider: 'cpu', threads: 1, optimisation: 'disabled' });
+  const first = await forward.run(feeds, outputs);
   const draw = generator(7);
   const cotangents = Object.fromEntries(
-    prepared.outputs.map((name) => {
+    outputs.map((name) => {
       const { data, dtype } = first[name] as TensorValue;
       return [`cotangent.${name}`, floats(dtype as 'float64', [data.length], () => draw(-1, 1))];
     }),
   );
-  const backward = await Session.create(bytesOf(gradientModel(prepared)), settings);
-  const got = await backward.run({ ...prepared.feeds, ...cotangents });
-  const loss = async (feeds: Record<string, TensorValue>): Promise<number> => {
-    const y = await forward.run(feeds, prepared.outputs);
+  const loss = async (at: Record<string, TensorValue>): Promise<number> => {
+    const y = await forward.run(at, outputs);
     let sum = 0;
-    for (const name of prepared.outputs) {
+    for (const name of outputs) {
       const c = cotangents[`cotangent.${name}`]?.data as Float64Array;
       c.forEach((weight, i) => (sum += weight * Number(y[name]?.data[i])));
     }
     return sum;
   };
+  const gradients = new Map<string, readonly number[]>();
+  const h = rule.dtype === 'float32' ? 0.05 : 1e-3;
+  for (const tensor of wrt) gradients.set(tensor, await differences(loss, feeds, { tensor, h }));
+  await forward.release();
+  return { cotangents, gradients };
+}
+
+export interface Variant {
+  readonly optimisation: Optimisation;
+  readonly knowledge: Knowledge;
+}
+
+/** Largest difference between reverse mode and finite differences, relative to the largest gradient (at least 1). */
+export async function ruleError(
+  rule: RuleCase,
+  { cotangents, gradients }: Reference,
+  { optimisation, knowledge }: Variant,
+): Promise<{ error: number; tensor: string }> {
+  const prepared = prepare(rule, knowledge);
+  const settings = { provider: 'cpu', threads: 1, optimisation } as const;
+  const backward = await Session.create(bytesOf(gradientModel(prepared)), settings);
+  const got = await backward.run({ ...prepared.feeds, ...cotangents });
+  await backward.release();
   let worst = { error: 0, tensor: '' };
-  for (const tensor of prepared.wrt) {
-    const numeric = await differences(loss, prepared.feeds, { tensor, h: rule.dtype === 'float32' ? 0.05 : 1e-3 });
+  for (const [tensor, numeric] of gradients) {
     const analytic = got[`grad.${tensor}`] as TensorValue;
     const { dims } = prepared.feeds[tensor] as TensorValue;
     if (JSON.stringify(analytic.dims) !== JSON.stringify(dims)) return { error: Infinity, tensor };
@@ -85,7 +107,6 @@ export async function ruleError(
       if (!(error <= worst.error)) worst = { error, tensor };
     });
   }
-  await Promise.all([forward.release(), backward.release()]);
   return worst;
 }
 

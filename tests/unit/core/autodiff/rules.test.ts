@@ -9,7 +9,7 @@ import { GATHERING_CASES } from './cases/gathering.js';
 import { MOVEMENT_CASES } from './cases/movement.js';
 import { PRODUCT_CASES } from './cases/products.js';
 import { REDUCTION_CASES } from './cases/reductions.js';
-import { ruleError, type Knowledge } from './finite-differences.js';
+import { numericGradients, ruleError, type Knowledge } from './finite-differences.js';
 
 const CASES = [
   ATTENTION_CASES,
@@ -25,9 +25,10 @@ const KNOWLEDGE: readonly Knowledge[] = ['sizes', 'ranks', 'nothing'];
 describe('derivative rules equal finite differences', () => {
   const named = CASES.map((rule) => ({ name: `${rule.operator}, ${rule.what}`, rule }));
   it.each(named)('$name', async ({ rule }) => {
+    const reference = await numericGradients(rule);
     for (const knowledge of rule.knowledge ?? KNOWLEDGE) {
       for (const optimisation of ['disabled', 'all'] as const) {
-        const { error, tensor } = await ruleError(rule, optimisation, knowledge);
+        const { error, tensor } = await ruleError(rule, reference, { optimisation, knowledge });
         const at = `${tensor}, ${knowledge} known, optimisation ${optimisation}`;
         expect(error, at).toBeLessThanOrEqual(TOLERANCE[rule.dtype ?? 'float64']);
       }

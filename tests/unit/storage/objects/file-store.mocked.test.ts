@@ -113,7 +113,8 @@ describe('the file driver', () => {
     ['open', 'EDQUOT', ResourceError, /quota.*EDQUOT.*a\/b/s],
     ['open', 'EACCES', ResourceError, /allowed.*EACCES.*create.*a\/b.*owner or mode/s],
     ['open', 'EMFILE', ResourceError, /EMFILE.*create.*a\/b.*open files/s],
-    ['link', 'ENOSPC', ResourceError, /full \(ENOSPC\).*a\/b/s],
+    ['link', 'ENOSPC', ResourceError, /full \(ENOSPC\).*a\/b.*a run: `assay resume`; else the same command/s],
+    ['open', 'ENOENT', TransientError, /folders to be there.*ENOENT.*create.*a\/b.*mounted and writable/s],
     ['link', 'ESTALE', TransientError, /ESTALE.*create.*a\/b.*try again/s],
   ] as const)('names operation, key and remedy where %s fails with %s', async (...row) => {
     const [call, code, type, text] = row;
