@@ -53,6 +53,11 @@ export async function checkSites(
 export function requireIdentities(path: string, broken: readonly BrokenIdentity[]): void {
   const [first] = broken;
   if (first === undefined) return;
+  if (first.notFinite !== undefined)
+    throw new InputError(
+      `${path}: the model gives NaN or infinity at site ${first.notFinite} for a context of ordinary token ids, so that its sites cannot be checked. Its weights hold such values, or its activations overflow their type. Check the weights (copy or download them again, or save them as float32).`,
+      { path, ...first },
+    );
   throw new InputError(
     `${path}: sites ${first.sites.join(', ')} cannot be trusted: ${brokenText(first)}. This structure is not supported; \`assay model inspect\` lists the sites that are certain.`,
     { path, ...first },

@@ -11,17 +11,17 @@ export interface ModelInput {
   readonly role: InputRole;
 }
 
-const ROLES: Readonly<Record<string, InputRole>> = {
-  attention_mask: 'mask',
-  position_ids: 'positions',
-  token_type_ids: 'types',
-};
+const ROLES: ReadonlyMap<string, InputRole> = new Map([
+  ['attention_mask', 'mask'],
+  ['position_ids', 'positions'],
+  ['token_type_ids', 'types'],
+]);
 const FED_TYPES = ['int64', 'int32', 'float32', 'bool'] as const;
 type FedType = (typeof FED_TYPES)[number];
 
 /** What an input other than the tokens is for, by its name; null where it is not known or of a type that cannot be fed. */
 export function inputRole(name: string, dtype: string): InputRole | null {
-  return isFedType(dtype) ? (ROLES[name] ?? null) : null;
+  return isFedType(dtype) ? (ROLES.get(name) ?? null) : null;
 }
 
 /**

@@ -11,6 +11,8 @@ import type { ModelProto } from '../core/onnx/proto.js';
 import { shownName } from '../core/onnx/shown-name.js';
 import { InputError } from '../schemas/errors.js';
 import { nearestNames } from '../core/text/nearest-names.js';
+import { refuseAdapter } from './folder/adapter.js';
+import { isPlainFile } from './folder/plain-file.js';
 
 export interface ModelFile {
   /** As the ONNX file names it; for the ONNX file itself its own name. */
@@ -30,18 +32,22 @@ const MAX_LOCATION = 1024;
 const MAX_UNUSED_BYTES = 2 ** 36;
 /** Where a Hugging Face-style folder has its model, in order of preference. */
 const FOLDER_PLACES: readonly string[] = ['model.onnx', path.join('onnx', 'model.onnx')];
+/** Files of a folder as Hugging Face saves models: no model by themselves. */
+const FOLDER_FILE = /^config\.json$|\.safetensors(\.index\.json)?$/;
 /** What a graph that was written in memory is called among its model's files. */
 const WRITTEN_NAME = 'model.onnx';
 
 /** The ONNX file that a path means: the file itself, or `model.onnx` / `onnx/model.onnx` in a folder. @throws InputError */
 export async function locateModel(given: string): Promise<string> {
   const info = await statOrNull(given);
+  if (info?.isFile() && FOLDER_FILE.test(path.basename(given))) throw fileOfFolder(given);
   if (info?.isFile()) return path.resolve(given);
   if (!info?.isDirectory()) throw await missingFile(given);
   for (const place of FOLDER_PLACES) {
     const candidate = path.resolve(given, place);
     if ((await statOrNull(candidate))?.isFile()) return candidate;
   }
+  await refuseAdapter(given);
   throw new InputError(
     `Expected ${FOLDER_PLACES.join(' or ')} in the folder "${given}", or config.json with safetensors, found neither. Export the model into it, or give the path of the .onnx file.`,
     { path: given },
@@ -55,7 +61,7 @@ export async function locateModel(given: string): Promise<string> {
 export async function locateFolder(given: string): Promise<string | null> {
   if (!(await statOrNull(given))?.isDirectory()) return null;
   for (const place of FOLDER_PLACES) if ((await statOrNull(path.resolve(given, place)))?.isFile()) return null;
-  return (await statOrNull(path.resolve(given, 'config.json')))?.isFile() ? path.resolve(given) : null;
+  return (await isPlainFile(path.resolve(given, 'config.json'))) ? path.resolve(given) : null;
 }
 
 /** The files of a model whose graph was written in memory: the graph, then its weights in the order given. */
@@ -195,6 +201,13 @@ function outside(location: string, onnxPath: string, how: string): InputError {
   return new InputError(
     `Expected external weights inside the folder of "${onnxPath}", found "${shownName(location)}" outside it (${how}). Copy the file beside the model and export or save the model with that name.`,
     { path: onnxPath, location: shownName(location) },
+  );
+}
+
+function fileOfFolder(given: string): InputError {
+  return new InputError(
+    `Expected an .onnx file or a model's folder, found "${given}", one file of such a folder. Give the folder: "${path.dirname(given)}".`,
+    { path: given },
   );
 }
 

@@ -20,10 +20,13 @@ export const inspectModel = defineCommand({
 async function inspect({ file }: { readonly file: string }, context: CommandContext): Promise<number> {
   const { openModel } = await import('../../models/open-model.js');
   const { checkSites } = await import('../../models/check-sites.js');
-  const opened = await openModel(resolve(context.io.cwd, file));
+  const { missingTokenizer } = await import('../../models/folder/tokenizer-file.js');
+  const place = resolve(context.io.cwd, file);
+  const opened = await openModel(place);
   const check = await checkSites(opened, ENGINE).catch(reasonOf);
   const document = inspectDocument(opened.path, opened.summary, check);
-  context.output.result(modelInspectDocument, document, () => modelText(document));
+  const tokenizer = await missingTokenizer(place);
+  context.output.result(modelInspectDocument, document, () => modelText(document, tokenizer));
   return EXIT.done;
 }
 

@@ -50,6 +50,8 @@ export function inspectDocument(
   };
 }
 
-function breach({ equation, error, tolerance }: BrokenIdentity): string {
+function breach({ equation, error, tolerance, notFinite }: BrokenIdentity): string {
+  if (notFinite !== undefined)
+    return `not checked: the model gives NaN or infinity at ${notFinite} (weights that hold it, or an overflow)`;
   return `breaks ${equation}: error ${error.toPrecision(3)}, allowed ${tolerance}`;
 }

@@ -4,8 +4,11 @@ import type { modelInspectDocument } from '../../schemas/documents/models.js';
 import { countText } from './quantities.js';
 import { textTable } from './text-table.js';
 
-/** The model's head, its sites, and what was not resolved. */
-export function modelText(model: z.infer<typeof modelInspectDocument>): string {
+/**
+ * The model's head, its sites, and what was not resolved.
+ * @param tokenizer what a folder without a tokenizer lacks; null where it lacks nothing
+ */
+export function modelText(model: z.infer<typeof modelInspectDocument>, tokenizer: string | null = null): string {
   const known = (value: number | null): string => String(value ?? 'not found');
   const head = [
     model.file,
@@ -20,6 +23,7 @@ export function modelText(model: z.infer<typeof modelInspectDocument>): string {
     `inputs     ${model.inputs.join(', ')}`,
     `outputs    ${model.outputs.join(', ')}`,
     `opset      ${model.opset}${model.producer === '' ? '' : `, written by ${model.producer}`}`,
+    ...(tokenizer === null ? [] : [`tokenizer  ${tokenizer}`]),
     ...(model.unchecked === null ? [] : [`not checked ${model.unchecked}`]),
   ];
   const columns = [{ title: 'site' }, { title: 'axes' }, { title: 'shape' }, { title: 'tensor' }];

@@ -1,5 +1,6 @@
 // Reads config.json field by field and remembers which were read: a field that nobody asked for and that is not known to be
 // without effect is refused by name, so that no setting that could change values is ignored in silence.
+import { shownName } from '../onnx/shown-name.js';
 import { InputError } from '../../schemas/errors.js';
 import { HARMLESS_FIELDS } from './harmless-fields.js';
 
@@ -7,6 +8,8 @@ import { HARMLESS_FIELDS } from './harmless-fields.js';
 export const EXPORT_ADVICE =
   'Export the model with torch.onnx into this folder as model.onnx instead (docs/engine.md, "Folders")';
 
+/** Most unknown fields that a message lists. */
+const MANY = 30;
 /** Largest size, count or position that a configuration may state. */
 const MAX_COUNT = 2 ** 31 - 1;
 
@@ -14,6 +17,7 @@ const MAX_COUNT = 2 ** 31 - 1;
 export class ConfigFields {
   readonly #values: ReadonlyMap<string, unknown>;
   readonly #read = new Set<string>();
+  readonly #inner: ConfigFields[] = [];
   /** Where the object lies in the file: empty, or `rope_parameters.` */
   readonly #prefix: string;
 
@@ -45,9 +49,20 @@ export class ConfigFields {
 
   /** A whole number of at least 1. @throws InputError where it is none, or missing without a default */
   count(name: string, otherwise?: number): number {
-    const value = this.take(name) ?? otherwise;
-    if (Number.isInteger(value) && (value as number) >= 1 && (value as number) <= MAX_COUNT) return value as number;
-    throw this.wrong(name, 'a whole number of at least 1');
+    return this.#whole(name, 1, otherwise);
+  }
+
+  /** A whole number of at least 0. */
+  index(name: string, otherwise: number): number {
+    return this.#whole(name, 0, otherwise);
+  }
+
+  #whole(name: string, least: number, otherwise?: number): number {
+    const expected = `a whole number of at least ${least}`;
+    const value = this.#given(name, otherwise, expected);
+    if (!Number.isInteger(value) || (value as number) < least) throw this.wrong(name, expected);
+    if ((value as number) <= MAX_COUNT) return value as number;
+    throw this.wrong(name, `a whole number of at most ${MAX_COUNT}`);
   }
 
   /** As `count`, null where missing or null. */
@@ -57,7 +72,7 @@ export class ConfigFields {
 
   /** A number above 0. @throws InputError where it is none, or missing without a default */
   positive(name: string, otherwise?: number): number {
-    const value = this.take(name) ?? otherwise;
+    const value = this.#given(name, otherwise, 'a number above 0');
     if (typeof value === 'number' && value > 0 && Number.isFinite(value)) return value;
     throw this.wrong(name, 'a number above 0');
   }
@@ -69,17 +84,36 @@ export class ConfigFields {
 
   /** true or false. */
   flag(name: string, otherwise: boolean): boolean {
-    const value = this.take(name) ?? otherwise;
+    const value = this.#given(name, otherwise, 'true or false');
     if (typeof value === 'boolean') return value;
     throw this.wrong(name, 'true or false');
   }
 
   /** One of some texts. */
   choice<T extends string>(name: string, allowed: readonly T[], otherwise?: T): T {
-    const value = this.take(name) ?? otherwise;
+    const expected = `one of ${allowed.join(', ')}`;
+    const value = this.#given(name, otherwise, expected);
     const found = allowed.find((one) => one === value);
     if (found !== undefined) return found;
-    throw this.wrong(name, `one of ${allowed.join(', ')}`, EXPORT_ADVICE);
+    throw this.wrong(name, expected, EXPORT_ADVICE);
+  }
+
+  /** The value, or the family's own where the field is missing. null is no value: to transformers 4 it is false or fails. */
+  #given(name: string, otherwise: unknown, expected: string): unknown {
+    const value = this.take(name);
+    if (value !== null) return value;
+    if (!this.states(name)) return otherwise;
+    const advice = otherwise === undefined ? '' : `, or remove the field where it is to be ${shown(otherwise)}`;
+    throw this.wrong(name, expected, `Give the value that the model was trained with${advice}`);
+  }
+
+  /** The fields of an object in a field, null where missing or null; what it holds is finished with the fields around it. */
+  object(name: string): ConfigFields | null {
+    const value = this.take(name);
+    if (value === null) return null;
+    const inner = new ConfigFields(value, `${this.#prefix}${name}.`);
+    this.#inner.push(inner);
+    return inner;
   }
 
   /** Accepts a field only with one of these values (or missing, or null): others would change the model's values. */
@@ -98,16 +132,27 @@ export class ConfigFields {
     for (const name of names) this.#read.add(name);
   }
 
-  /** @throws InputError for the first field that nobody read and that is not known to be without effect */
+  /** @throws InputError with every field that nobody read and that is not known to be without effect, those of objects inside too */
   finish(): void {
-    for (const [name, value] of this.#values) {
-      if (this.#read.has(name) || value === null) continue;
-      if (this.#prefix === '' && HARMLESS_FIELDS.has(name)) continue;
-      throw new InputError(
-        `Expected known fields, found ${this.#prefix}${name} = ${shown(value)}, which could change the model's values. Where it has no effect on them, remove it from config.json. Else: ${EXPORT_ADVICE}.`,
-        { field: this.#prefix + name, value },
-      );
-    }
+    const unknown = this.#unread();
+    const [first] = unknown;
+    if (first === undefined) return;
+    const listed = unknown.slice(0, MANY).map(({ field, value }) => `${shownName(field)} = ${shown(value)}`);
+    if (unknown.length > MANY) listed.push(`${unknown.length - MANY} more`);
+    const advice =
+      unknown.length === 1 ? 'Where it has no effect on them, remove it' : 'Remove those that have no effect on them';
+    throw new InputError(
+      `Expected known fields, found ${joined(listed)}, which could change the model's values. ${advice} from config.json. Else: ${EXPORT_ADVICE}.`,
+      { ...first, fields: unknown.map(({ field }) => field) },
+    );
+  }
+
+  #unread(): { readonly field: string; readonly value: unknown }[] {
+    const own = [...this.#values]
+      .filter(([name, value]) => !this.#read.has(name) && value !== null)
+      .filter(([name]) => this.#prefix !== '' || !HARMLESS_FIELDS.has(name))
+      .map(([name, value]) => ({ field: this.#prefix + name, value }));
+    return [...own, ...this.#inner.flatMap((inner) => inner.#unread())];
   }
 
   /** An error about one field. */
@@ -124,4 +169,9 @@ export class ConfigFields {
 export function shown(value: unknown): string {
   const text = value === undefined ? 'nothing' : JSON.stringify(value);
   return text.length <= 120 ? text : `${text.slice(0, 117)}...`;
+}
+
+/** `a, b and c`. */
+function joined(parts: readonly string[]): string {
+  return parts.length < 2 ? parts.join('') : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1) ?? ''}`;
 }

@@ -39,9 +39,9 @@ export interface DescribedDecoder extends Decoder {
 }
 
 /** What to do about folders of models that hold a text model among others. */
-const PARTS: Readonly<Record<string, string>> = {
-  gemma3: 'This is the model with images: load it as Gemma3ForCausalLM and save that with save_pretrained',
-};
+const PARTS: ReadonlyMap<unknown, string> = new Map([
+  ['gemma3', 'This is the model with images: load it as Gemma3ForCausalLM and save that with save_pretrained'],
+]);
 
 /** The decoder that a config.json describes. @throws InputError for what we do not write or do not know, by its field's name */
 export function describeDecoder(config: unknown): DescribedDecoder {
@@ -50,7 +50,7 @@ export function describeDecoder(config: unknown): DescribedDecoder {
   const name = FAMILY_NAMES.find((one) => one === type);
   if (name === undefined)
     throw new InputError(
-      `Expected model_type ${FAMILY_NAMES.join(', ')} in config.json, found ${shown(type)}. ${PARTS[String(type)] ?? EXPORT_ADVICE}.`,
+      `Expected model_type ${FAMILY_NAMES.join(', ')} in config.json, found ${shown(type)}. ${PARTS.get(type) ?? EXPORT_ADVICE}.`,
       { field: 'model_type', value: type },
     );
   const family = FAMILIES[name];
@@ -62,10 +62,11 @@ export function describeDecoder(config: unknown): DescribedDecoder {
 }
 
 /** Classifiers and the like have other outputs than logits over tokens. */
-function checkClass(fields: ConfigFields, { architectures }: Family): void {
-  const given = fields.take('architectures');
-  const names: readonly unknown[] = Array.isArray(given) ? given : [];
-  const wrong = names.find((name) => !architectures.includes(String(name)));
+function checkClass(fields: ConfigFields, { architectures, oldArchitectures = [] }: Family): void {
+  const given = fields.take('architectures') ?? [];
+  const names: readonly unknown[] = Array.isArray(given) ? given : [given];
+  const known: readonly unknown[] = [...architectures, ...oldArchitectures];
+  const wrong = names.find((name) => !known.includes(name));
   if (wrong === undefined) return;
   throw new InputError(
     `Expected architectures ${architectures.join(' or ')}, found ${shown(wrong)}, which may compute something else. ${EXPORT_ADVICE}.`,

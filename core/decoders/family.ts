@@ -17,6 +17,8 @@ export interface Family {
   readonly modelType: string;
   /** The class with logits, and the one without, whose names of tensors lack `prefix`. */
   readonly architectures: readonly [withLogits: string, without: string];
+  /** The same classes as the first conversions spelt them. */
+  readonly oldArchitectures?: readonly string[];
   readonly prefix: string;
   /** The unembedding's tensor, where the embedding is not it. */
   readonly unembedding: string;

@@ -80,7 +80,7 @@ function storedNames(
 
 function fitting(row: TensorRow, name: string, found: StoredTensor | undefined): MatchedTensor {
   const { dtype, shape, file, offset, bytes } = found as StoredTensor;
-  if (!(dtype in WEIGHT_TYPES))
+  if (!Object.hasOwn(WEIGHT_TYPES, dtype))
     throw new InputError(
       `Expected weights of the types ${Object.keys(WEIGHT_TYPES).join(', ')}, found ${dtype} in tensor "${name}" (${file}). Save the model without quantisation, or export it with torch.onnx.`,
       { tensor: name, file, dtype },

@@ -22,6 +22,8 @@ export interface BrokenIdentity {
   readonly equation: string;
   readonly error: number;
   readonly tolerance: number;
+  /** The first of the sites whose values are no numbers: then the equation says nothing about the structure. */
+  readonly notFinite?: string;
 }
 
 /** One equation over named sites. */
@@ -102,8 +104,16 @@ export function brokenIdentities(
     if (own.length < sites.length) return [];
     const found = error(own);
     // NaN is no small error.
-    return found <= tolerance ? [] : [{ sites, equation, error: found, tolerance }];
+    if (found <= tolerance) return [];
+    const notFinite = sites.find((site, i) => !holdsNumbers(site, own[i]));
+    return [{ sites, equation, error: found, tolerance, ...(notFinite !== undefined && { notFinite }) }];
   });
+}
+
+/** Whether a site holds numbers alone. A score may be −∞: that is how a mask hides a position. */
+function holdsNumbers(site: string, value: SiteValue | undefined): boolean {
+  const masked = site.endsWith('attn.hook_attn_scores');
+  return value?.data.every((one) => Number.isFinite(one) || (masked && one === -Infinity)) ?? true;
 }
 
 function sum(total: string, parts: readonly string[], unless: readonly string[] = []): IdentityKind {

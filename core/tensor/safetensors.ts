@@ -1,5 +1,6 @@
 // The safetensors container (Hugging Face, format 0.4): 8-byte header length, JSON header, tensors back to back.
 import { DataError } from '../../schemas/errors.js';
+import { layoutFault, type DataRange } from './safetensors-layout.js';
 
 export type SafetensorsDtype =
   'F64' | 'F32' | 'F16' | 'BF16' | 'I64' | 'I32' | 'I16' | 'I8' | 'U64' | 'U32' | 'U16' | 'U8' | 'BOOL';
@@ -72,24 +73,28 @@ export function asIntegers(tensor: SafeTensor): number[] {
 
 /** Names and tensors of a file. @throws DataError where header, ranges or sizes do not agree. */
 export function decodeSafetensors(file: Uint8Array): Map<string, SafeTensor> {
-  if (file.length < 8) throw damaged(`expected at least 8 bytes, found ${file.length}`);
+  if (file.length < 8)
+    throw damaged(file.length === 0 ? 'it is empty' : `its ${file.length} bytes are too few for a header`);
   const headerBytes = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
   if (headerBytes > MAX_HEADER_BYTES || 8 + headerBytes > file.length)
     throw damaged(`header length ${headerBytes} does not fit a file of ${file.length} bytes`);
   const header = parseHeader(file.subarray(8, 8 + headerBytes));
   const tensors = new Map<string, SafeTensor>();
+  const ranges: DataRange[] = [];
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const { dtype, shape, data_offsets: offsets } = entry;
     const size = BYTES[dtype] * shape.reduce((a, b) => a * b, 1);
     const start = 8 + headerBytes + offsets[0];
     const end = 8 + headerBytes + offsets[1];
-    if (end - start !== size || end > file.length)
-      throw damaged(
-        `tensor "${name}" ${dtype} [${shape.join(', ')}] needs ${size} bytes, its range holds ${end - start}`,
-      );
+    const needs = `tensor "${name}" ${dtype} [${shape.join(', ')}] needs ${size} bytes`;
+    if (end - start !== size) throw damaged(`${needs}, its range holds ${end - start}`);
+    if (end > file.length) throw damaged(`${needs}, the last of them ${end - file.length} after the end of the file`);
     tensors.set(name, { dtype, shape, bytes: file.subarray(start, end) });
+    ranges.push({ name, from: offsets[0], to: offsets[1] });
   }
+  const fault = layoutFault(ranges, file.length - 8 - headerBytes);
+  if (fault !== null) throw damaged(fault);
   return tensors;
 }
 
@@ -121,12 +126,6 @@ interface HeaderEntry {
   readonly data_offsets: readonly [number, number];
 }
 
-interface UncheckedEntry {
-  readonly dtype: SafetensorsDtype;
-  readonly shape: unknown;
-  readonly data_offsets: readonly unknown[];
-}
-
 function parseHeader(bytes: Uint8Array): Record<string, HeaderEntry> {
   let header: unknown;
   try {
@@ -134,17 +133,24 @@ function parseHeader(bytes: Uint8Array): Record<string, HeaderEntry> {
   } catch (error) {
     throw damaged(`its header is not JSON (${(error as Error).message})`);
   }
-  for (const [name, value] of Object.entries(header as Record<string, Partial<UncheckedEntry>>)) {
-    if (name === '__metadata__') continue;
-    const fine =
-      value.dtype !== undefined &&
-      value.dtype in BYTES &&
-      Array.isArray(value.shape) &&
-      Array.isArray(value.data_offsets) &&
-      value.data_offsets.length === 2;
-    if (!fine) throw damaged(`tensor "${name}" has no valid dtype, shape and data_offsets`);
+  if (typeof header !== 'object' || header === null || Array.isArray(header))
+    throw damaged('its header is no JSON object');
+  for (const [name, value] of Object.entries(header)) {
+    if (name === '__metadata__' || isEntry(value)) continue;
+    throw damaged(`tensor "${name}" has no valid dtype, shape and data_offsets`);
   }
   return header as Record<string, HeaderEntry>;
+}
+
+function isEntry(value: unknown): value is HeaderEntry {
+  const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
+  const known = typeof dtype === 'string' && Object.hasOwn(BYTES, dtype);
+  return known && areSizes(shape) && areSizes(offsets) && offsets.length === 2;
+}
+
+/** Whether it is a list of whole numbers from 0. */
+function areSizes(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((one) => Number.isSafeInteger(one) && (one as number) >= 0);
 }
 
 function damaged(what: string): DataError {

@@ -7,6 +7,7 @@ import { matchTensors, type MatchedTensor } from '../../core/decoders/match-tens
 import { writeDecoder } from '../../core/decoders/write-decoder.js';
 import { encodeModel, joinChunks } from '../../core/onnx/codec.js';
 import { InputError } from '../../schemas/errors.js';
+import { refuseAdapter } from './adapter.js';
 import { readStoredTensors } from './stored-tensors.js';
 
 export interface FolderModel {
@@ -32,6 +33,7 @@ const PIECE_BYTES = 2 ** 20;
  */
 export async function writeFolderModel(folder: string): Promise<FolderModel> {
   const file = path.join(folder, 'config.json');
+  await refuseAdapter(folder);
   const decoder = await readConfig(file);
   const stored = await readStoredTensors(folder);
   const { tensors, copies } = within(folder, () => matchTensors(decoder, stored.tensors));
@@ -82,8 +84,12 @@ async function requireEqual(
   const places = [one, other].map((tensor) => ({ ...tensor, path: paths.get(tensor.file) ?? '' }));
   const [a, b] = places as [(typeof places)[number], (typeof places)[number]];
   if (a.dtype === b.dtype && (await sameBytes(a, b))) return;
+  const found =
+    a.dtype === b.dtype
+      ? `"${one.name}" and "${other.name}" differ`
+      : `"${one.name}" is stored as ${a.dtype} and "${other.name}" as ${b.dtype}: no copy of it`;
   throw new InputError(
-    `${folder}: tie_word_embeddings says that the embedding is the unembedding, but "${one.name}" and "${other.name}" differ. Set it to false in config.json where the model has both; else remove "${other.name}" from the weights.`,
+    `${folder}: tie_word_embeddings says that the embedding is the unembedding, but ${found}. Set it to false in config.json where the model has both; else remove "${other.name}" from the weights.`,
     { path: folder, tensors: [one.name, other.name] },
   );
 }

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { StoredTensor } from '../../core/decoders/match-tensors.js';
 import { shownName } from '../../core/onnx/shown-name.js';
+import { layoutFault, type DataRange } from '../../core/tensor/safetensors-layout.js';
 import { InputError } from '../../schemas/errors.js';
 
 /** Largest header: the limit of the format's own library. */
@@ -42,6 +43,7 @@ export async function readSafetensorsHeader(
   const { text, start, bytes } = await readHeaderText(file);
   const header = parseHeader(file, text);
   const tensors = new Map<string, StoredTensor>();
+  const ranges: DataRange[] = [];
   for (const [tensor, entry] of Object.entries(header)) {
     if (tensor === '__metadata__') continue;
     const { dtype, shape, from, to } = checkEntry(file, tensor, entry);
@@ -51,7 +53,10 @@ export async function readSafetensorsHeader(
         `tensor "${shownName(tensor)}" ends at byte ${start + to}, the file at ${bytes}: it is cut short`,
       );
     tensors.set(tensor, { dtype, shape, file: name, offset: start + from, bytes: to - from });
+    ranges.push({ name: tensor, from, to });
   }
+  const fault = layoutFault(ranges, bytes - start);
+  if (fault !== null) throw damaged(file, fault);
   return tensors;
 }
 
@@ -68,7 +73,9 @@ async function readHeaderText(
     const { size } = await handle.stat();
     const lead = Buffer.alloc(LENGTH_BYTES);
     await handle.read(lead, 0, LENGTH_BYTES, 0);
-    const length = size < LENGTH_BYTES ? -1 : Number(lead.readBigUInt64LE());
+    if (size < LENGTH_BYTES)
+      throw damaged(file, size === 0 ? 'it is empty' : `its ${size} bytes are too few for a header`);
+    const length = Number(lead.readBigUInt64LE());
     if (length < 2 || length > MAX_HEADER_BYTES || LENGTH_BYTES + length > size)
       throw damaged(file, pointerText(lead) ?? `a header of ${length} bytes does not fit a file of ${size} bytes`);
     const header = Buffer.alloc(length);
@@ -107,7 +114,7 @@ interface Entry {
 
 function checkEntry(file: string, tensor: string, entry: unknown): Entry {
   const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
-  const bits = typeof dtype === 'string' ? BITS[dtype] : undefined;
+  const bits = typeof dtype === 'string' && Object.hasOwn(BITS, dtype) ? BITS[dtype] : undefined;
   const sizes = numbers(shape);
   const [from, to, ...rest] = numbers(offsets) ?? [];
   if (bits === undefined || sizes === null || from === undefined || to === undefined || rest.length > 0)

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { StoredTensor } from '../../core/decoders/match-tensors.js';
 import { shownName } from '../../core/onnx/shown-name.js';
 import { InputError } from '../../schemas/errors.js';
+import { isPlainFile } from './plain-file.js';
 import { readSafetensorsHeader } from './safetensors-header.js';
 
 const SINGLE = 'model.safetensors';
@@ -21,27 +22,28 @@ export interface StoredTensors {
 
 /** @throws InputError where there are none, or index and files do not agree */
 export async function readStoredTensors(folder: string): Promise<StoredTensors> {
-  if (await isFile(path.join(folder, SINGLE))) {
+  if (await isPlainFile(path.join(folder, SINGLE))) {
     const file = await realpath(path.join(folder, SINGLE));
     const tensors = await readSafetensorsHeader(file, SINGLE);
     return { tensors, paths: new Map([[SINGLE, file]]) };
   }
-  if (!(await isFile(path.join(folder, INDEX)))) throw await noWeights(folder);
+  if (!(await isPlainFile(path.join(folder, INDEX)))) throw await noWeights(folder);
   const map = await readIndex(path.join(folder, INDEX));
   const tensors = new Map<string, StoredTensor>();
   const paths = new Map<string, string>();
   for (const name of [...new Set(map.values())].sort()) {
     const at = path.join(folder, name);
-    if (!(await isFile(at))) throw missingShard(folder, name);
+    if (!(await isPlainFile(at))) throw missingShard(folder, name);
     const file = await realpath(at);
     paths.set(name, file);
     for (const [tensor, stored] of await readSafetensorsHeader(file, name)) {
-      if (map.get(tensor) !== name) throw misplaced(name, tensor, map.get(tensor));
+      if (map.get(tensor) !== name) throw disagree([tensor, name], misplaced(name, tensor, map.get(tensor)));
       tensors.set(tensor, stored);
     }
   }
   const lost = [...map].find(([tensor]) => !tensors.has(tensor));
-  if (lost) throw misplaced(lost[1], lost[0], undefined);
+  if (lost)
+    throw disagree(lost, `${INDEX} places tensor "${shownName(lost[0])}" in ${lost[1]}, which has no such tensor`);
   return { tensors, paths };
 }
 
@@ -82,12 +84,16 @@ function missingShard(folder: string, name: string): InputError {
   );
 }
 
-function misplaced(name: string, tensor: string, place: string | undefined): InputError {
-  const said = place === undefined ? 'nowhere' : `in ${place}`;
-  return new InputError(
-    `Expected index and files to agree, found tensor "${shownName(tensor)}" ${place === undefined ? 'in only one of' : 'elsewhere than'} ${INDEX} (${said}) and ${name}. Take all files from one model.`,
-    { tensor, file: name },
-  );
+function misplaced(name: string, tensor: string, place: string | undefined): string {
+  const said = place === undefined ? `which ${INDEX} does not name` : `which ${INDEX} places in ${place}`;
+  return `${name} has tensor "${shownName(tensor)}", ${said}`;
+}
+
+function disagree([tensor, file]: readonly [string, string], what: string): InputError {
+  return new InputError(`Expected index and files to agree, but ${what}. Take all files from one model.`, {
+    tensor,
+    file,
+  });
 }
 
 /** What lies in the folder instead, and how safetensors are made of it. */
@@ -107,8 +113,4 @@ async function noWeights(folder: string): Promise<InputError> {
     `Expected ${SINGLE} or ${INDEX} beside config.json in "${folder}", found ${found}. ${advice}.`,
     { path: folder, found },
   );
-}
-
-async function isFile(file: string): Promise<boolean> {
-  return (await stat(file).catch(() => null))?.isFile() ?? false;
 }

@@ -20,7 +20,7 @@ export function createNormaliser(config: unknown): Normaliser {
   if (config === null || config === undefined) return (input) => input;
   if (!isFields(config)) throw unsupported('the normalizer', JSON.stringify(config), SUPPORTED);
   const type = stringField(config, 'type');
-  if (type in FORMS) return unicodeForm(type as Form);
+  if (Object.hasOwn(FORMS, type)) return unicodeForm(type as Form);
   switch (type) {
     case 'Sequence':
       return inTurn(listField(config, 'normalizers').map(createNormaliser));

@@ -1,11 +1,11 @@
 // Gemma 3, text (Gemma Team 2025), as transformers' Gemma3ForCausalLM stores and computes it: Gemma 2 with norms over each head's
 // queries and keys instead of caps, five layers with a sliding window to one without, and other rotary positions for each kind.
 import { InputError } from '../../../schemas/errors.js';
-import { ConfigFields } from '../config-fields.js';
+import { shown, type ConfigFields } from '../config-fields.js';
 import type { LayerSpec, Rotary } from '../decoder-spec.js';
 import { readSizes, ROTARY_BUFFERS, type Family, type Sizes } from '../family.js';
 import { readLayerKinds, readLayers, windowOf, type LayerKind } from '../layer-kinds.js';
-import { rotaryFrom } from '../rotary-settings.js';
+import { refuseBoth, rotaryFrom } from '../rotary-settings.js';
 import { describeGemma, gemmaScale, readWindow } from './gemma2.js';
 
 const HEAD_WIDTH = 256;
@@ -57,33 +57,26 @@ function readWindows(fields: ConfigFields, sizes: Sizes): readonly LayerSpec[] {
 /** Both kinds: two objects in `rope_parameters`; or rope_theta with rope_scaling, and rope_local_base_freq without it. */
 function readRotaries(fields: ConfigFields, sizes: Sizes): Readonly<Record<LayerKind, Rotary>> {
   const common = { ...sizes, shareField: null, share: 1 };
-  const nested = fields.take('rope_parameters');
   const [full, local] = [
     { ...common, baseField: 'rope_theta', base: BASES.full_attention },
     { ...common, baseField: 'rope_local_base_freq', base: BASES.sliding_attention },
   ];
-  if (nested === null) {
-    const scaling = fields.take('rope_scaling');
-    const stretch = scaling === null ? null : new ConfigFields(scaling, 'rope_scaling.');
-    return {
-      full_attention: rotaryFrom(fields, stretch, full),
-      sliding_attention: rotaryFrom(fields, null, local),
-    };
-  }
-  if (fields.take('rope_scaling') !== null)
-    throw new InputError(
-      'Expected rope_parameters or rope_scaling, found both. Remove the one that the model was not trained with from config.json.',
-      { field: 'rope_scaling' },
-    );
-  const both = new ConfigFields(nested, 'rope_parameters.');
-  const part = (kind: LayerKind): ConfigFields | null => {
-    const settings = both.take(kind);
-    return settings === null ? null : new ConfigFields(settings, `rope_parameters.${kind}.`);
+  refuseBoth(fields);
+  const both = fields.object('rope_parameters');
+  const stretch = both ? null : fields.object('rope_scaling');
+  if (stretch) refuseOldName(stretch);
+  return {
+    full_attention: rotaryFrom(fields, both ? both.object('full_attention') : stretch, full),
+    sliding_attention: rotaryFrom(fields, both?.object('sliding_attention') ?? null, local),
   };
-  const found = {
-    full_attention: rotaryFrom(fields, part('full_attention'), full),
-    sliding_attention: rotaryFrom(fields, part('sliding_attention'), local),
-  };
-  both.finish();
-  return found;
+}
+
+/** transformers 5 passes over `type` here, and 4 fails: what a folder with it computes is not known. */
+function refuseOldName(stretch: ConfigFields): void {
+  const kind = stretch.take('type');
+  if (kind === null || kind === 'default' || stretch.has('rope_type')) return;
+  throw new InputError(
+    `Expected rope_scaling.rope_type in this family, found rope_scaling.type = ${shown(kind)}, which transformers does not apply. Spell it rope_type in config.json where it was meant, else remove rope_scaling.`,
+    { field: 'rope_scaling.type', value: kind },
+  );
 }

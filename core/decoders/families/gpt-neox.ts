@@ -28,6 +28,7 @@ function describe(fields: ConfigFields): Decoder {
     base: 10_000,
     shareField: 'rotary_pct',
     share: 0.25,
+    copies: { base: 'rope_theta', share: 'partial_rotary_factor' },
   });
   const layer = { window: null, rotary, scoreScale: plainScale(sizes) };
   const spec: DecoderSpec = {

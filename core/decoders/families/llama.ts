@@ -17,6 +17,7 @@ export const LLAMA: Family = {
   title: 'Llama',
   modelType: 'llama',
   architectures: ['LlamaForCausalLM', 'LlamaModel'],
+  oldArchitectures: ['LLaMAForCausalLM', 'LLaMAModel'],
   prefix: 'model.',
   unembedding: 'lm_head.weight',
   buffers: ROTARY_BUFFERS,

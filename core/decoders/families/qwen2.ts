@@ -53,9 +53,7 @@ function readWindows(fields: ConfigFields, sizes: Sizes): readonly LayerSpec[] {
   fields.only('use_mrope', [false]);
   const stated = fields.states('sliding_window') ? fields.optionalCount('sliding_window') : 4096;
   const window = fields.flag('use_sliding_window', false) ? stated : null;
-  const first = fields.has('max_window_layers') ? Number(fields.take('max_window_layers')) : 28;
-  if (!Number.isInteger(first) || first < 0) throw fields.wrong('max_window_layers', 'a whole number of at least 0');
-  fields.ignore('max_window_layers');
+  const first = fields.index('max_window_layers', 28);
   const kinds = readLayerKinds(fields, readLayers(fields), (n) =>
     window !== null && n >= first ? 'sliding_attention' : 'full_attention',
   );

@@ -124,6 +124,20 @@ describe('commands', () => {
     expect(out).toContain("graph      written here: Gemma 3 (text), weights in the folder's safetensors");
     const file = await runCli(['model', 'inspect', path.join(EXPORTS, 'gpt2.dynamo.onnx')]);
     expect(file.out).toContain('graph      of the file');
+    expect(file.out).not.toContain('tokenizer');
+  });
+
+  it('model inspect says where a folder has no tokenizer.json for a run', async () => {
+    const note = 'tokenizer  no tokenizer.json in this folder: a run needs one, here or in model.tokenizer.';
+    const folder = path.join(place, 'no-tokenizer');
+    await cp(path.join(FOLDERS, 'gpt2'), folder, { recursive: true });
+    expect((await runCli(['model', 'inspect', folder])).out).not.toContain(note);
+    await unlink(path.join(folder, 'tokenizer.json'));
+    expect((await runCli(['model', 'inspect', folder])).out).toContain(`${note}\n`);
+    await writeFile(path.join(folder, 'tokenizer.model'), '');
+    expect((await runCli(['model', 'inspect', folder])).out).toContain(
+      `${note} Its folder has tokenizer.model instead; make tokenizer.json of it once`,
+    );
   });
 
   it('model run writes the values of a folder', async () => {

@@ -9,7 +9,7 @@ import { graphOf } from '../../../core/onnx/cut.js';
 import { makeValueInfo } from '../../../core/onnx/make.js';
 import type { Site } from '../../../core/hooks/sites.js';
 import { spliceSites } from '../../../core/hooks/splice.js';
-import type { ModelProto } from '../../../core/onnx/proto.js';
+import type { ModelProto, TensorProto } from '../../../core/onnx/proto.js';
 import { modelInspectDocument } from '../../../schemas/documents/models.js';
 import { checkSites } from '../../../models/check-sites.js';
 import { openModel } from '../../../models/open-model.js';
@@ -71,6 +71,28 @@ describe('a site that breaks its equation', () => {
       probeModel(opened, { sites, contextTokens: 4, engine: ENGINE });
     await plan([PATTERN, 'blocks.0.hook_resid_post']);
     await expect(plan([PATTERN, SCORES])).rejects.toThrow('cannot be trusted: expected pattern = softmax(scores)');
+  });
+});
+
+describe('a model that gives NaN', () => {
+  it.each<[string, number]>([
+    ['NaN', NaN],
+    ['infinity', Infinity],
+  ])('is told so, and not that its structure is not supported: a weight of %s', async (_, bad) => {
+    const model = transformer();
+    const [embedding, ...others] = graphOf(model).initializer;
+    const rawData = new Uint8Array(new Float32Array(16 * 8).fill(bad).buffer);
+    const initializer = [{ ...(embedding as TensorProto), rawData }, ...others];
+    const file = save(`bad-${bad}.onnx`, { ...model, graph: { ...graphOf(model), initializer } });
+    const rows = { ids: Uint32Array.of(1, 2, 3), length: 3 };
+    await expect(runModel(file, rows, { hooks: ['*.*.hook_resid_*'], engine: ENGINE })).rejects.toThrow(
+      /onnx: the model gives NaN or infinity at site blocks\.\d\.\S+ for a context of ordinary token ids, so that its sites cannot be checked\. Its weights hold such values, or its activations overflow their type\. Check the weights/,
+    );
+    const opened = await openModel(file);
+    const { unresolved } = inspectDocument(file, opened.summary, await checkSites(opened, ENGINE));
+    expect(unresolved.map(({ reason }) => reason)).toContainEqual(
+      expect.stringMatching(/^not checked: the model gives NaN or infinity at blocks\./),
+    );
   });
 });
 

@@ -75,7 +75,23 @@ describe('refusals', () => {
       'the file at 60000: it is cut short. Copy or download it again.',
     ],
     ['cut in its header', (file) => truncateSync(file, 500), 'does not fit a file of 500 bytes'],
-    ['empty', (file) => truncateSync(file, 0), 'does not fit a file of 0 bytes'],
+    ['empty', (file) => truncateSync(file, 0), ': it is empty. Copy or download it again.'],
+    ['shorter than a length', (file) => truncateSync(file, 3), ': its 3 bytes are too few for a header. Copy or'],
+    [
+      'of tensors that overlap',
+      (file) => writeFileSync(file, Buffer.concat([headed({ a: bytesAt(0, 3), b: bytesAt(2, 4) }), Buffer.alloc(4)])),
+      'tensors "a" [0, 3) and "b" [2, 4) overlap. Copy or download it again.',
+    ],
+    [
+      'of data that no tensor has',
+      (file) => writeFileSync(file, Buffer.concat([readFileSync(file), Buffer.alloc(5)])),
+      ', belong to no tensor. Copy or download it again.',
+    ],
+    [
+      'of a type that is none',
+      (file) => writeFileSync(file, headed({ a: { dtype: 'toString', shape: [0], data_offsets: [0, 0] } })),
+      'tensor "a" has no valid dtype',
+    ],
     [
       'a pointer of git-lfs',
       (file) => writeFileSync(file, 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n'),
@@ -103,6 +119,10 @@ describe('refusals', () => {
     expect(await refusal(folder)).toContain(message);
   });
 
+  function bytesAt(from: number, to: number): object {
+    return { dtype: 'U8', shape: [to - from], data_offsets: [from, to] };
+  }
+
   function headed(header: object): Buffer {
     const text = Buffer.from(JSON.stringify(header));
     const lead = Buffer.alloc(8);
@@ -122,9 +142,18 @@ describe('refusals', () => {
     [
       'a tensor elsewhere',
       (folder) => point(folder, 'lm_head.weight', SHARD),
-      'Expected index and files to agree, found tensor "lm_head.weight"',
+      `Expected index and files to agree, but model-00003-of-00003.safetensors has tensor "lm_head.weight", which ${INDEX} places in ${SHARD}. Take`,
     ],
-    ['a tensor nowhere', (folder) => point(folder, 'ghost', SHARD), 'found tensor "ghost" in only one of'],
+    [
+      'a tensor that its file lacks',
+      (folder) => point(folder, 'ghost', SHARD),
+      `Expected index and files to agree, but ${INDEX} places tensor "ghost" in ${SHARD}, which has no such tensor. Take all files from one model.`,
+    ],
+    [
+      'no word of a tensor',
+      (folder) => point(folder, 'lm_head.weight', null),
+      `but model-00003-of-00003.safetensors has tensor "lm_head.weight", which ${INDEX} does not name`,
+    ],
     [
       'no JSON',
       (folder) => writeFileSync(path.join(folder, INDEX), '{'),
@@ -137,10 +166,12 @@ describe('refusals', () => {
     expect(await refusal(folder)).toContain(message);
   });
 
-  function point(folder: string, tensor: string, file: string): void {
-    const index = JSON.parse(readFileSync(path.join(folder, INDEX), 'utf8')) as { weight_map: Record<string, string> };
-    index.weight_map[tensor] = file;
-    writeFileSync(path.join(folder, INDEX), JSON.stringify(index));
+  function point(folder: string, tensor: string, file: string | null): void {
+    const at = path.join(folder, INDEX);
+    const { weight_map: map } = JSON.parse(readFileSync(at, 'utf8')) as { weight_map: Record<string, string> };
+    const rest = Object.entries(map).filter(([name]) => name !== tensor);
+    const changed = file === null ? rest : [...rest, [tensor, file]];
+    writeFileSync(at, JSON.stringify({ weight_map: Object.fromEntries(changed) as object }));
   }
 
   it('a missing tokenizer.json is answered with how to make it of what is there', async () => {

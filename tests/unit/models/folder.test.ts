@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   symlinkSync,
+  unlinkSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -51,6 +52,15 @@ describe('which file is the model', () => {
     );
     renameSync(path.join(folder, 'pytorch_model.bin'), path.join(folder, 'adapter_model.safetensors'));
     expect(await refusal(folder)).toContain('merge it into its model (merge_and_unload)');
+  });
+
+  it('an adapter beside the weights is not passed over, nor one alone', async () => {
+    const folder = copy('llama');
+    writeFileSync(path.join(folder, 'adapter_config.json'), '{}');
+    const message = `Expected the weights of one whole model in "${folder}", found adapter_config.json: transformers attaches that adapter to the model, and it is not read here. Merge it into its model (merge_and_unload) and save that with save_pretrained; or remove adapter_config.json where the model without it is meant.`;
+    expect(await refusal(folder)).toBe(message);
+    unlinkSync(path.join(folder, 'config.json'));
+    expect(await refusal(folder)).toBe(message);
   });
 });
 
