@@ -82,10 +82,8 @@ describe('a suite over a folder of each family', () => {
 
 /** The first sequence of the run's tokens, and the stored row of each of its positions. */
 async function firstSequence(family: string): Promise<{ ids: number[]; rows: Map<number, Float32Array> }> {
-  const [tokens, activations] = await Promise.all([
-    firstObject(`of-${family}/tokens`, 'tokens'),
-    firstObject(`of-${family}/activations/${SITE}`, 'activations'),
-  ]);
+  const { shard, bytes: tokens } = await firstObject(`of-${family}/tokens`, 'tokens');
+  const { bytes: activations } = await firstObject(`of-${family}/activations/${SITE}`, 'activations', shard);
   const { columns } = await readTable('tokens', tokens);
   const ids = [...columns.ids.subarray(0, Math.min(CONTEXT, columns.offsets[1] ?? 0))];
   const stored = await readActivations(activations);
@@ -98,15 +96,21 @@ async function firstSequence(family: string): Promise<{ ids: number[]; rows: Map
   return { ids, rows };
 }
 
-/** The first stored object of a dataset's table. */
-async function firstObject(dataset: string, table: string): Promise<Uint8Array> {
+/** The first stored object of a dataset's table, of that shard where one is given. */
+async function firstObject(
+  dataset: string,
+  table: string,
+  shard?: string,
+): Promise<{ readonly shard: string; readonly bytes: Uint8Array }> {
   const store = await project.openStore();
   try {
     const snapshot = await latestSnapshot(store, dataset);
     if (snapshot === null) throw new Error(`no dataset ${dataset}`);
     for await (const commit of readSnapshotCommits(store, snapshot)) {
+      if (shard !== undefined && commit.shard !== shard) continue;
       const object = commit.objects.find((one) => one.table === table);
-      if (object !== undefined) return (await store.get(object.key)) ?? new Uint8Array();
+      if (object !== undefined)
+        return { shard: commit.shard, bytes: (await store.get(object.key)) ?? new Uint8Array() };
     }
     throw new Error(`no ${table} in ${dataset}`);
   } finally {
