@@ -1,11 +1,10 @@
 // `npm run bench`: measures the rows asked for, prints them as a table (or as JSON) and keeps them in
-// bench/results.json with the machine's name. Never a test: a slow machine is no mistake.
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import os from 'node:os';
+// bench/ with the machine's name. Never a test: a slow machine is no mistake.
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { packageRoot } from '../runtime/package-root.js';
 import { AssayError, InputError } from '../schemas/errors.js';
+import { byRow, keepRows } from './keep.js';
 import type { Bench, BenchRow } from './row.js';
 import { formatTable } from './table.js';
 
@@ -32,12 +31,6 @@ const BENCHES: readonly {
   { rows: ['engine'], load: async () => (await import('./engine/engine.js')).benchEngine },
 ];
 
-interface Results {
-  readonly machine: { readonly cpu: string; readonly cores: number; readonly node: string };
-  readonly date: string;
-  readonly rows: readonly BenchRow[];
-}
-
 /** @throws InputError for a row that no bench measures */
 function parseRows(text: string | undefined): readonly BenchRow['row'][] {
   const known = BENCHES.flatMap((bench) => bench.rows);
@@ -51,7 +44,7 @@ function parseRows(text: string | undefined): readonly BenchRow['row'][] {
 
 const USAGE = `npm run bench -- [--rows ROWS] [--json]
 
-Measures rows of the table of speeds and keeps them in bench/results.json. Exit code 1 where a bar is missed.
+Measures rows of the table of speeds and keeps them in bench/, by machine. Exit code 1 where a bar is missed.
   --rows  which, by commas: ${BENCHES.flatMap(({ rows }) => rows).join(', ')}; all by default
   --json  the rows as JSON
 
@@ -83,35 +76,10 @@ async function main(): Promise<void> {
     rows.push(...measured.filter(({ row }) => wanted.includes(row)));
   }
   rows.sort(byRow);
-  await keep(rows);
+  const file = await keepRows(path.join(packageRoot(), 'bench'), rows);
+  process.stderr.write(`kept in ${path.relative(process.cwd(), file)}\n`);
   process.stdout.write(`${options.json ? JSON.stringify(rows, null, 2) : formatTable(rows)}\n`);
   if (rows.some(({ met }) => met === false)) process.exitCode = 1;
-}
-
-/** Numbered rows first, by number. */
-function byRow({ row: a }: BenchRow, { row: b }: BenchRow): number {
-  if (typeof a === 'number' && typeof b === 'number') return a - b;
-  return Number(typeof a === 'string') - Number(typeof b === 'string');
-}
-
-/** Writes the rows into bench/results.json; rows of other benches measured on the same machine stay. */
-async function keep(rows: readonly BenchRow[]): Promise<void> {
-  const file = path.join(packageRoot(), 'bench', 'results.json');
-  const machine = {
-    cpu: os.cpus()[0]?.model.trim() ?? 'unknown',
-    cores: os.cpus().length,
-    node: process.versions.node,
-  };
-  const before = await readFile(file, 'utf8').then(
-    (text) => JSON.parse(text) as Results,
-    () => null,
-  );
-  const same = before?.machine.cpu === machine.cpu && before.machine.cores === machine.cores;
-  const others = same ? before.rows.filter((old) => !rows.some(({ row }) => row === old.row)) : [];
-  const all = [...others, ...rows].sort(byRow);
-  const results: Results = { machine, date: new Date().toISOString(), rows: all };
-  await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify(results, null, 2)}\n`);
 }
 
 try {

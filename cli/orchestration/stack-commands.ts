@@ -25,7 +25,7 @@ export async function up(options: UpOptions, context: CommandContext): Promise<n
   const { io, environment, output, storeOption } = context;
   const folder = await stackFolder(context);
   const known = (await findLocalConfig(io.cwd))?.config;
-  // A store that is refused leaves nothing started.
+  // The store first: where it is refused, neither Temporal nor a worker is started.
   const store = await stackStore({
     folder,
     storeOption: storeOption ?? environment.store,

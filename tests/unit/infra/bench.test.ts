@@ -1,7 +1,11 @@
-// The bars of the bench: which values meet them, and how the table marks one that does not.
+// The bars of the bench: which values meet them, how the table marks one that does not, and that no machine's figures cost another's.
+import { readFile, readdir } from 'node:fs/promises';
+import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { keepRows } from '../../../bench/keep.js';
 import { meets } from '../../../bench/row.js';
 import { formatTable } from '../../../bench/table.js';
+import { temporaryFolderOfTest } from '../../harness/temporary-folder.js';
 
 describe('bars', () => {
   it.each([
@@ -30,4 +34,29 @@ it('the table aligns its columns and marks a missed bar', () => {
     '6    pipeline / bare loop  1235   <= 5     MISSED  2 threads',
     '6    pipeline / bare loop  3.00                    2 threads',
   ]);
+});
+
+it('rows are kept by machine: those of others stay as they were, and other rows of the same one too', async () => {
+  const folder = temporaryFolderOfTest('bench');
+  const row = (number: number, value: number) =>
+    ({ row: number, what: 'w', value, must: null, met: null, conditions: '' }) as const;
+  const one = { cpu: 'Some(R) CPU 7', cores: 2, node: '20.0.0' };
+  const read = async (file: string): Promise<number[][]> => {
+    const { rows } = JSON.parse(await readFile(file, 'utf8')) as { rows: { row: number; value: number }[] };
+    return rows.map(({ row: number, value }) => [number, value]);
+  };
+  const first = await keepRows(folder, [row(1, 10), row(9, 90)], one);
+  await keepRows(folder, [row(1, 11)], { ...one, node: '22.0.0' });
+  const other = await keepRows(folder, [row(9, 5)], { ...one, cpu: 'Other CPU' });
+  await keepRows(folder, [row(6, 4)], { ...one, cpu: 'Other CPU' });
+  expect(await read(first)).toEqual([
+    [1, 11],
+    [9, 90],
+  ]);
+  expect(await read(other)).toEqual([
+    [6, 4],
+    [9, 5],
+  ]);
+  expect((await readdir(folder)).sort()).toEqual(['results-other-cpu-2.json', 'results.json']);
+  expect(path.basename(first)).toBe('results.json');
 });

@@ -3,7 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { toFailure } from '../../../activities/failure.js';
 import { replacedBuild } from '../../../runtime/replaced-build.js';
-import { TransientError } from '../../../schemas/errors.js';
+import { ResourceError } from '../../../schemas/errors.js';
 import { temporaryFolder } from '../../harness/temporary-folder.js';
 import { packageRoot } from '../../../runtime/package-root.js';
 
@@ -18,14 +18,15 @@ const missing = (file: string): Promise<unknown> =>
 describe('a program file that is not there any more', () => {
   it('is said with the remedy', async () => {
     const error = replacedBuild(await missing(`${packageRoot()}/dist/programs/run-of-an-old-build.js`));
-    expect(error).toBeInstanceOf(TransientError);
+    expect(error).toBeInstanceOf(ResourceError);
     expect(error?.message).toContain('a newer build has replaced them; start the process anew');
     expect(error?.message).toContain('`assay down`, then `assay up`');
   });
 
-  it('lets an activity be tried elsewhere, however often', async () => {
+  it('lets an activity be tried elsewhere, then ends the run with the remedy', async () => {
     const thrown = await missing(`${packageRoot()}/dist/programs/run-of-an-old-build.js`);
-    expect(toFailure(thrown, 100)).toMatchObject({ type: 'TransientError', nonRetryable: false });
+    expect(toFailure(thrown, 1)).toMatchObject({ type: 'ResourceError', nonRetryable: false });
+    expect(toFailure(thrown, 5)).toMatchObject({ type: 'ResourceError', nonRetryable: true });
   });
 
   it('is another fault where a module outside the programs is missing', async () => {
