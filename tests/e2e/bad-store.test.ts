@@ -36,6 +36,15 @@ describe('a folder as store', () => {
     expect(code).toBe(2);
   });
 
+  it('that is refused lets `up` start no server', async () => {
+    project = await createProject({ chapters: 2 });
+    await writeFile(path.join(project.folder, 'data'), 'mine');
+    const { code, stderr } = await project.assay('up', '--workers', '0');
+    expect(stderr).toMatch(/something else in the way \(ENOTDIR|EEXIST\).*choose an empty folder/s);
+    expect(code).toBe(2);
+    expect(await readdir(project.folder)).not.toContain('.assay');
+  });
+
   it('stays without run, commits and data where Temporal does not answer (exit code 3)', async () => {
     project = await createProject({
       chapters: 2,

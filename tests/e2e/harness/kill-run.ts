@@ -62,10 +62,9 @@ export async function runWithKills(
   };
   const happened: string[] = [];
   try {
-    const started = await project.assay('run', 'run.yaml');
-    if (started.code !== 0) throw new Error(`run did not start: ${started.stderr}`);
-    const config = await project.json<{ store: string; workflow: string }>('run', 'run.yaml');
-    const store = await openProjectStore(project, options, config.store);
+    // Watched from before its start: the first stage is over before the command that started it has ended.
+    const store = await openProjectStore(project, options);
+    const started = project.start('run', 'run.yaml').ended;
     for (const kill of kills) {
       const reached = await untilStage(store, kill.stage);
       if (!reached) {
@@ -75,6 +74,8 @@ export async function runWithKills(
       await sleep(kill.delayMs);
       happened.push(await killOne(kill, crew, servers));
     }
+    const { code, stderr } = await started;
+    if (code !== 0) throw new Error(`run did not start: ${stderr}`);
     await finish(crew, store);
     const events = await readEvents(store, { name: 'small', revision: 1 });
     const finished = events.filter((e) => e.type === 'stage-finished');
@@ -103,13 +104,15 @@ interface Crew {
   readonly workers: TestWorker[];
 }
 
-async function openProjectStore(project: Project, options: ProjectOptions, url: string): Promise<ObjectStore> {
+async function openProjectStore(project: Project, options: ProjectOptions): Promise<ObjectStore> {
   // The test process reads MinIO with the project's credentials.
   for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY']) {
     const value = project.env[name];
     if (value !== undefined) process.env[name] = value;
   }
-  return openStore(url, { storeOptions: options.store?.options as never });
+  return openStore(options.store?.url ?? `file://${project.folder}/data`, {
+    storeOptions: options.store?.options as never,
+  });
 }
 
 /** Waits until a stage has started; false when the run is past it. */
@@ -132,7 +135,7 @@ async function killOne(kill: Kill, crew: Crew, { temporal, minio }: KillServers)
     workers.at(-1)?.kill();
     workers.push(await startTestWorker(project, { address: temporal.address, slots: 2 }));
   } else if (kill.victim === 'child') {
-    const [pid] = (await workers.at(-1)?.childPids()) ?? [];
+    const pid = await untilChild(workers.at(-1));
     if (pid === undefined) return `child in ${kill.stage}: no child was running`;
     try {
       process.kill(pid, 'SIGKILL');
@@ -147,6 +150,16 @@ async function killOne(kill: Kill, crew: Crew, { temporal, minio }: KillServers)
     await minio.restart();
   }
   return `${kill.victim} in ${kill.stage} after ${kill.delayMs} ms: killed`;
+}
+
+/** The pid of a worker's compute child; children begin with the first lot. */
+async function untilChild(worker: TestWorker | undefined): Promise<number | undefined> {
+  for (let waited = 0; waited < 5000; waited += 20) {
+    const [pid] = (await worker?.childPids()) ?? [];
+    if (pid !== undefined) return pid;
+    await sleep(20);
+  }
+  return undefined;
 }
 
 /** Waits for the run's end; resumes it where its workflow has ended otherwise. */
