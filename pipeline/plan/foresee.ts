@@ -33,13 +33,20 @@ export async function foreseeSteps(
     const left = await planWork(store, units, mode);
     known.set(step.id, left);
     if (left.todo.length > 0) continue;
-    for (const unit of units.datasets) found.set(unit.dataset, await published(store, units, unit, run.revision));
+    for (const unit of units.datasets)
+      found.set(unit.dataset, await published(store, { units, unit, revision: run.revision }));
   }
   return known;
 }
 
+interface Publishing {
+  readonly units: StepUnits;
+  readonly unit: DatasetUnit;
+  readonly revision: number;
+}
+
 /** The snapshot that publishing the unit would make, without the segments that it would write. */
-async function published(store: ObjectStore, units: StepUnits, unit: DatasetUnit, revision: number): Promise<Pinned> {
+async function published(store: ObjectStore, { units, unit, revision }: Publishing): Promise<Pinned> {
   const { stage } = units;
   const { dataset, key, tables, group } = unit;
   const planned = units.groups.find((own) => own.group === group)?.units ?? [];
