@@ -11,6 +11,7 @@ const RESULTS = path.join(ROOT, 'tests', 'prove', 'results');
 
 /** The proofs: scripts of tests/prove with the servers that each starts. */
 export const PROOFS = {
+  chaos: { does: 'an hour of kills, cancels, full disks and collections changes no digest', servers: ['temporal'] },
   hostile: { does: '100,000 damaged models end in a value or an error of ours', servers: [] },
   kills: { does: 'a hundred seeded kills change no digest', servers: ['temporal', 'minio'] },
   pca: { does: "the demo's dictionary beside PCA; run the demo first", servers: [] },
@@ -24,7 +25,8 @@ const OPTIONS = {
   '--victim=': 'kills: those of one victim',
   '--cases=': 'hostile: that many cases only',
   '--from=': 'hostile: from this case on',
-  '--seed=': 'hostile: other cases',
+  '--seed=': 'hostile, chaos: other ones',
+  '--minutes=': 'chaos: that long',
   '--go-on': 'recipe: go on with what is there',
 };
 
