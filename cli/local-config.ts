@@ -1,5 +1,5 @@
 // `.assay/config.json`, written by `up` and `run`: which store and which Temporal the commands of a folder mean.
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../schemas/errors.js';
@@ -36,13 +36,44 @@ export interface FoundConfig {
 
 const NAME = join('.assay', 'config.json');
 
-/** The nearest `.assay/config.json` in `start` or a folder above it; null where there is none. @throws InputError where it is damaged */
+/**
+ * The nearest `.assay/config.json` in `start` or a folder above it that is this user's or root's; null where there is none.
+ * @throws InputError where it is damaged
+ */
 export async function findLocalConfig(start: string): Promise<FoundConfig | null> {
-  for (let folder = start; ; folder = dirname(folder)) {
-    const text = await readFile(join(folder, NAME), 'utf8').catch(() => null);
-    if (text !== null) return { config: parseConfig(text, join(folder, NAME)), folder };
-    if (folder === parse(folder).root) return null;
+  for (const folder of upwards(start)) {
+    const file = join(folder, NAME);
+    const text = (await ownerOf(file)) === 'ours' ? await readFile(file, 'utf8').catch(() => null) : null;
+    if (text !== null) return { config: parseConfig(text, file), folder };
   }
+  return null;
+}
+
+/**
+ * Configurations of other users that `findLocalConfig` passes over: they would choose the store and the Temporal server that this
+ * user's commands write to and start programs for.
+ */
+export async function foreignConfigs(start: string, me = process.getuid?.()): Promise<string[]> {
+  const found: string[] = [];
+  for (const folder of upwards(start)) {
+    const owner = await ownerOf(join(folder, NAME), me);
+    if (owner === 'ours') return found;
+    if (owner === 'foreign') found.push(join(folder, NAME));
+  }
+  return found;
+}
+
+function upwards(start: string): string[] {
+  const folders = [start];
+  for (let folder = start; folder !== parse(folder).root;) folders.push((folder = dirname(folder)));
+  return folders;
+}
+
+async function ownerOf(file: string, me = process.getuid?.()): Promise<'ours' | 'foreign' | 'none'> {
+  const info = await stat(file).catch(() => null);
+  if (info === null) return 'none';
+  // Where the system knows no users, every file is ours.
+  return me === undefined || info.uid === me || info.uid === 0 ? 'ours' : 'foreign';
 }
 
 /** Writes (or replaces, in one step) the configuration of a folder. */

@@ -9,6 +9,7 @@ import type { CommandContext, CommandDefinition } from './command.js';
 import { readEnvironment } from './environment.js';
 import { reportError } from './errors.js';
 import type { Io } from './io.js';
+import { foreignConfigs } from './local-config.js';
 import { createOutput } from './output.js';
 import { chooseStore, openChosenStore, type StoreChoice } from './store-choice.js';
 
@@ -121,6 +122,8 @@ async function runBody(
   const storeOption = options.store ?? null;
   const choose = (): Promise<StoreChoice> =>
     chooseStore({ option: storeOption, environment: environment.store, cwd: io.cwd });
+  for (const file of await foreignConfigs(io.cwd))
+    output.note(`${file} is another user's and is passed over; take it over with chown, or name --store.`);
   let store: Promise<ObjectStore> | null = null;
   const context: CommandContext = {
     io,
