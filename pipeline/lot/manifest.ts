@@ -43,7 +43,19 @@ export interface ManifestContent {
   readonly lots: readonly (readonly PlannedItem[])[];
   readonly configs: readonly unknown[];
   readonly datasets: readonly DatasetPlan[];
-  readonly inputs: readonly (readonly PlannedInput[])[];
+  /** Lists of planned inputs, as `putInputs` stored them. */
+  readonly inputs: readonly (readonly StoredFile[])[];
+}
+
+/** Stores a list of planned inputs in chunks; equal lists give equal references. */
+export function putInputs(store: ObjectStore, inputs: readonly PlannedInput[]): Promise<StoredFile[]> {
+  return Promise.all(cut(inputs, INPUTS_PER_CHUNK).map((part) => putJson(store, part)));
+}
+
+/** A list that `putInputs` stored. @throws DataError where a chunk is missing or damaged */
+export async function getInputs(store: ObjectStore, chunks: readonly StoredFile[]): Promise<PlannedInput[]> {
+  const parts = await Promise.all(chunks.map((part) => getJson(store, part)));
+  return (parts as PlannedInput[][]).flat();
 }
 
 /** Writes a manifest; equal content gives an equal reference. */
@@ -53,9 +65,6 @@ export async function writeManifest(
 ): Promise<{ readonly ref: StoredFile; readonly lots: number }> {
   await initZstd();
   const chunks = await Promise.all(cut(content.lots, LOTS_PER_CHUNK).map((lots) => putJson(store, lots)));
-  const inputs = await Promise.all(
-    content.inputs.map((list) => Promise.all(cut(list, INPUTS_PER_CHUNK).map((part) => putJson(store, part)))),
-  );
   const index: ManifestIndex = {
     formatVersion: 1,
     lots: content.lots.length,
@@ -63,7 +72,7 @@ export async function writeManifest(
     chunks,
     configs: content.configs,
     datasets: content.datasets,
-    inputs,
+    inputs: content.inputs,
   };
   return { ref: await putJson(store, index), lots: content.lots.length };
 }
@@ -97,10 +106,7 @@ export async function readDatasets(
   inputsOf: (list: number) => Promise<PlannedInput[]>;
 }> {
   const index = await readIndex(store, manifest);
-  const inputsOf = async (list: number): Promise<PlannedInput[]> => {
-    const parts = await Promise.all((index.inputs[list] ?? []).map((part) => getJson(store, part)));
-    return (parts as PlannedInput[][]).flat();
-  };
+  const inputsOf = (list: number): Promise<PlannedInput[]> => getInputs(store, index.inputs[list] ?? []);
   return { datasets: index.datasets, inputsOf };
 }
 

@@ -1,4 +1,5 @@
 // The plan of a run before and after its steps are planned: which datasets it will publish, under which keys as far as they are known.
+import type { StoredFile } from '../../schemas/stored.js';
 import type { PlanRecord } from '../../storage/records/plan-record.js';
 import type { Step, StepUnits } from '../../stages/step.js';
 import type { Work } from '../../stages/work.js';
@@ -14,15 +15,23 @@ export function initialPlan(work: Pick<Work, 'name' | 'revision'>, steps: readon
   return { formatVersion: 1, run: work.name, revision: work.revision, stages };
 }
 
-/** The plan with the numbers of what was planned filled in. */
-export function withUnits(plan: PlanRecord, units: StepUnits): PlanRecord {
+/**
+ * The plan with what was planned filled in.
+ * @param inputs by group, where its planned inputs are stored
+ */
+export function withUnits(
+  plan: PlanRecord,
+  units: StepUnits,
+  inputs: ReadonlyMap<string, readonly StoredFile[]>,
+): PlanRecord {
   const stages = plan.stages.map((entry) => {
     const unit =
       entry.stage === units.stage ? units.datasets.find((dataset) => dataset.dataset === entry.dataset) : undefined;
     const items = units.groups.find((group) => group.group === unit?.group)?.units;
     if (!unit || !items) return entry;
     const size = items.reduce((sum, { item }) => sum + item.size, 0);
-    return { ...entry, tables: [...unit.tables], key: unit.key, planned: items.length, size };
+    const lists = [...(inputs.get(unit.group) ?? [])];
+    return { ...entry, tables: [...unit.tables], key: unit.key, planned: items.length, size, inputs: lists };
   });
   return { ...plan, stages };
 }

@@ -3,20 +3,23 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { sha256Hex } from '../../../../core/identity/digest.js';
-import { ResourceError } from '../../../../schemas/errors.js';
+import { DataError, ResourceError } from '../../../../schemas/errors.js';
 import type { Commit } from '../../../../schemas/records.js';
-import { applyGarbage, planGarbage } from '../../../../storage/gc/collect-garbage.js';
+import { collectGarbage, planGarbage, type Collected } from '../../../../storage/gc/collect-garbage.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
 import type { ObjectStore } from '../../../../storage/objects/object-store.js';
 import { putCheckpoint } from '../../../../storage/records/checkpoints.js';
 import { putCommit } from '../../../../storage/records/commits.js';
 import { putDataBytes, type StoredData } from '../../../../storage/records/data-objects.js';
+import { appendEvent } from '../../../../storage/records/events.js';
 import { putKeyPreimage } from '../../../../storage/records/key-preimages.js';
 import { putQuarantine } from '../../../../storage/records/quarantine.js';
 import { setRef } from '../../../../storage/records/refs.js';
 import { putRunDocument, removeRun } from '../../../../storage/records/runs.js';
+import { keepSchedule, releaseSchedule } from '../../../../storage/records/schedule-roots.js';
 import { publishSnapshot } from '../../../../storage/records/snapshots.js';
 import { failureOf } from '../../../harness/failure-of.js';
+import { watchedStore } from '../../../harness/watched-store.js';
 import { collect, sampleCommit } from './sample-records.js';
 
 const DAY = 24 * 3600_000;
@@ -47,8 +50,19 @@ class World {
     await putRunDocument(this.store, { name, revision: 1 }, { document: 'plan', schema: z.unknown(), value });
   }
 
+  /** All keys but those of collections' marks. */
   async keys(): Promise<string[]> {
-    return (await collect(this.store.list(''))).map((info) => info.key);
+    const keys = (await collect(this.store.list(''))).map((info) => info.key);
+    return keys.filter((one) => !one.startsWith('collections/'));
+  }
+
+  /** A collection at NOW; the clock goes back afterwards. */
+  async collectNow(store = this.store): Promise<Collected> {
+    const before = this.nowMs;
+    this.nowMs = NOW;
+    return collectGarbage(store).finally(() => {
+      this.nowMs = before;
+    });
   }
 
   /** Keys removed by a collection now. */
@@ -56,7 +70,7 @@ class World {
     const before = await this.keys();
     const plan = await planGarbage(this.store, { nowMs: NOW });
     expect(await this.keys()).toEqual(before);
-    const { removed } = await applyGarbage(this.store, plan, { activeRuns: [] });
+    const { removed } = await this.collectNow();
     const after = await this.keys();
     const gone = before.filter((key) => !after.includes(key));
     expect(gone.length).toBe(removed);
@@ -98,16 +112,15 @@ describe('garbage collection', () => {
     const kinds = keys.map((k) => (k.endsWith('parts.json') ? 'parts' : k.split('/')[0]));
     expect(kinds).toEqual(['commits', 'commits', 'parts', 'data', 'data', 'data', 'data']);
     const order: string[] = [];
-    const watched = Object.assign(Object.create(world.store) as ObjectStore, {
+    const watched = watchedStore(world.store, {
       head: (k: string) => world.store.head(k),
       delete: async (k: string) => {
         await new Promise((resolve) => setTimeout(resolve, k.startsWith('commits/') ? 20 : 0));
-        order.push(k);
+        if (!k.startsWith('collections/')) order.push(k);
         await world.store.delete(k);
       },
     });
-    const plan = await planGarbage(world.store, { nowMs: NOW });
-    await applyGarbage(watched, plan, { activeRuns: [] });
+    await world.collectNow(watched);
     expect(order.slice(0, 2).every((k) => k.startsWith('commits/'))).toBe(true);
     expect(order[2]).toMatch(/parts\.json$/);
   });
@@ -133,13 +146,14 @@ describe('garbage collection', () => {
   it('spares what was adopted between plan and removal', async () => {
     const world = new World();
     const orphan = await world.data('orphan');
-    const plan = await planGarbage(world.store, { nowMs: NOW });
-    world.nowMs = NOW;
-    await world.data('orphan');
-    expect(await applyGarbage(world.store, plan, { activeRuns: [] })).toEqual({
-      removed: 0,
-      spared: 1,
+    // The store in which somebody stores the same content just before the collector looks at it for the last time.
+    const meanwhile = watchedStore(world.store, {
+      head: async (k: string) => {
+        if (k === orphan.key) await world.store.touch(k);
+        return world.store.head(k);
+      },
     });
+    expect(await world.collectNow(meanwhile)).toMatchObject({ removed: 0, spared: 1 });
     expect(await world.keys()).toEqual([orphan.key]);
   });
 
@@ -263,13 +277,114 @@ describe('garbage collection', () => {
     expect(gone[0]).toContain(`quarantine/tokens/${key('dead')}/`);
   });
 
-  it('refuses to remove anything while a run is active, naming it', async () => {
+  it('refuses to remove anything while a revision of a run is active, naming it', async () => {
     const world = new World();
     await world.data('orphan');
-    const plan = await planGarbage(world.store, { nowMs: NOW });
-    const error = await failureOf(applyGarbage(world.store, plan, { activeRuns: ['a', 'b'] }));
+    const say = (revision: number, type: string): Promise<unknown> =>
+      appendEvent(world.store, { name: 'a', revision }, { type, data: {}, atMs: 1 });
+    await say(1, 'started');
+    for (const type of ['started', 'failed']) await say(2, type);
+    const before = await world.keys();
+    const error = await failureOf(world.collectNow());
     expect(error).toBeInstanceOf(ResourceError);
-    expect(error.message).toMatch(/no active run.*found a, b.*assay cancel/s);
-    expect(await world.keys()).toHaveLength(1);
+    expect(error.message).toMatch(/no active run.*found a; .*assay cancel/s);
+    expect(await world.keys()).toEqual(before);
+    await say(1, 'cancelled');
+    expect(await world.collectNow()).toMatchObject({ removed: 1 });
+  });
+
+  it('keeps the last complete snapshot of a dataset while a newer one grows', async () => {
+    const world = new World();
+    const { store } = world;
+    const commit = await world.commit('tokens', key('live'), await world.data('one'));
+    await world.run('r', []);
+    for (const [revision, complete] of [
+      [1, false],
+      [1, true],
+      [2, false],
+      [3, false],
+    ] as const) {
+      await publishSnapshot(store, {
+        ...{ dataset: 'r/tokens', stage: 'tokens', key: key('live'), tables: ['t'], commits: [commit] },
+        ...{ planned: 1, quarantined: 0, revision, complete },
+      });
+    }
+    const versions = (await world.collected()).filter((k) => k.startsWith('snapshots/'));
+    expect(versions).toEqual(['snapshots/r/tokens/000000000001.json', 'snapshots/r/tokens/000000000003.json']);
+  });
+
+  it('keeps the template of a schedule until the schedule is let go', async () => {
+    const world = new World();
+    const template = await world.data('a run file');
+    await keepSchedule(world.store, 'one', { schedule: 'nightly', template });
+    expect(await world.collected()).toEqual([]);
+    await releaseSchedule(world.store, 'one', 'nightly');
+    expect(await world.collected()).toEqual([template.key]);
+  });
+});
+
+describe('a record that is in use and cannot be read', () => {
+  /** One run with everything that a walk reads; the keys of all of its records. */
+  async function wholeRun(world: World): Promise<string[]> {
+    const { store } = world;
+    const preimage = { stage: 'encode', stageVersion: 1, config: {}, inputs: null };
+    const encodeKey = await putKeyPreimage(store, preimage);
+    const commit = await world.commit('encode', encodeKey, await world.large('large'));
+    await publishSnapshot(store, {
+      ...{ dataset: 'r/d/acts', stage: 'encode', key: encodeKey, tables: ['t'], commits: [commit] },
+      ...{ planned: 1, quarantined: 0, revision: 1, complete: true },
+    });
+    await world.commit('encode', encodeKey, await world.data('in no segment'));
+    const list = await putDataBytes(store, { bytes: Buffer.from('["x"]'), extension: 'json' });
+    const template = await world.data('template');
+    await keepSchedule(store, 'one', { schedule: 'nightly', template });
+    await setRef(store, 'best', { list: list.sha256 });
+    await putCheckpoint(store, { key: encodeKey.replace(/./, 'f'), step: 1, chunks: [], state: {} });
+    const { stage, input, inputs, shard, split } = sampleCommit(1);
+    await putQuarantine(store, {
+      ...{ formatVersion: 1, stage, input, inputs, shard, split, key: encodeKey, errorClass: 'DataError', message: 'm' },
+      ...{ details: {}, attempts: 1, run: 'r', revision: 1, atMs: 1 },
+    });
+    await world.run('r', [encodeKey, encodeKey.replace(/./, 'f')]);
+    // A commit that stands in a sound segment is not read from its own record.
+    const covered = `commits/encode/${commit.key}/${commit.input}.json`;
+    const keys = await world.keys();
+    return keys.filter((k) => k !== covered && (!k.startsWith('data/') || /\.(json|zst)$/.test(k)));
+  }
+
+  it('ends the collection before anything is removed, and is named, whatever kind of record it is', async () => {
+    const whole = new World();
+    const records = await wholeRun(whole);
+    const kinds = new Set(records.map((k) => (k.split('.').slice(1).join('.') || '') + k.split('/')[0]));
+    expect([...kinds].sort()).toEqual([
+      ...['jsoncheckpoints', 'jsoncommits', 'jsondata', 'jsonkeys', 'jsonquarantine', 'jsonrefs', 'jsonruns'],
+      ...['jsonschedules', 'jsonsnapshots', 'parts.jsondata', 'zstdata'],
+    ]);
+    expect((await whole.collected()).length).toBe(0);
+    for (const record of records) {
+      for (const damage of ['', '{"a":1', 'null']) {
+        const world = new World();
+        await wholeRun(world);
+        await world.data('orphan');
+        await world.store.put(record, Buffer.from(damage));
+        const before = await world.keys();
+        const error = await failureOf(world.collectNow());
+        expect(error, `${record} as ${damage}`).toBeInstanceOf(DataError);
+        expect(error.message).toContain(record);
+        expect(await world.keys()).toEqual(before);
+      }
+    }
+  });
+
+  it('is told with all others of its kind at once, and a missing segment counts as damaged', async () => {
+    const world = new World();
+    const records = await wholeRun(world);
+    const segment = records.find((k) => k.endsWith('.zst')) ?? '';
+    await world.store.delete(segment);
+    await world.store.put('refs/best/000000000001.json', Buffer.from('?'));
+    const error = await failureOf(world.collectNow());
+    expect(error.message).toMatch(/found 2 that cannot be read/);
+    expect(error.message).toContain(segment);
+    expect(error.message).toContain('refs/best/000000000001.json');
   });
 });

@@ -1,0 +1,162 @@
+// A run that begins while garbage is collected loses nothing: every order of the requests of a plan, which takes old commits into
+// use, and of a collector, which may die or be taken for dead at any moment, is played. The same search finds the loss where the
+// plan does not look for the collector's mark.
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { stageKey } from '../../../../core/identity/digest.js';
+import { ResourceError } from '../../../../schemas/errors.js';
+import type { Commit } from '../../../../schemas/records.js';
+import { publish, datasetsOf } from '../../../../pipeline/execute/publish.js';
+import { recordPlan } from '../../../../pipeline/execute/record-plan.js';
+import { initialPlan, withUnits } from '../../../../pipeline/plan/plan-record.js';
+import { adoptWork, planWork } from '../../../../pipeline/plan/plan-work.js';
+import type { Step, StepUnits } from '../../../../stages/step.js';
+import type { WorkItem } from '../../../../stages/stage.js';
+import { initZstd } from '../../../../storage/arrow/zstd.js';
+import { collectGarbage } from '../../../../storage/gc/collect-garbage.js';
+import type { ObjectStore } from '../../../../storage/objects/object-store.js';
+import { EXPIRY_MS } from '../../../../storage/records/collection-mark.js';
+import { commitKey } from '../../../../storage/records/key-layout.js';
+import { putCommit } from '../../../../storage/records/commits.js';
+import { putDataBytes } from '../../../../storage/records/data-objects.js';
+import { putKeyPreimage } from '../../../../storage/records/key-preimages.js';
+import { writePlan } from '../../../../storage/records/plan-record.js';
+import { latestSnapshot, readSnapshotCommits } from '../../../../storage/records/snapshots.js';
+import { playAll, type Ended, type Search } from '../../../harness/interleavings.js';
+import { collect, sampleCommit } from '../../storage/records/sample-records.js';
+
+vi.mock('../../../../storage/records/collection-clock.js', async () => {
+  const { playedClock } = await import('../../../harness/interleavings.js');
+  return playedClock;
+});
+
+const NOW = 1_800_000_000_000;
+const DAY = 24 * 3600_000;
+const RUN = { name: 'r', revision: 1 };
+const PREIMAGE = { stage: 'tokens', stageVersion: 1, config: { a: 1 }, inputs: null };
+const KEY = stageKey(PREIMAGE);
+const CONTENT = Buffer.from('what an earlier run has made');
+const COMMIT = sampleCommit(1, { key: KEY, objects: [] });
+
+const step: Step = {
+  ...{ id: 'tokens', stage: 'tokens', subject: null, reads: [] },
+  makes: [{ dataset: 'r/tokens', tables: ['tokens'], key: KEY }],
+};
+const item: WorkItem = {
+  ...{ stage: 'tokens', keys: [KEY], input: COMMIT.input, inputs: COMMIT.inputs, shard: COMMIT.shard, split: 'fit' },
+  ...{ size: 1, aux: {} },
+};
+const units: StepUnits = {
+  stage: 'tokens',
+  groups: [{ group: 'tokens', units: [{ item, config: {} }] }],
+  datasets: [{ dataset: 'r/tokens', tables: ['tokens'], key: KEY, group: 'tokens' }],
+  preimages: [PREIMAGE],
+};
+
+/** What the run does where the commit is not there. */
+async function commit(store: ObjectStore): Promise<Commit> {
+  const stored = await putDataBytes(store, { bytes: CONTENT, extension: 'arrow' });
+  const object = { table: 'tokens', shard: COMMIT.shard, rows: 1, batches: [], ...stored };
+  return (await putCommit(store, { ...COMMIT, objects: [object] })).commit;
+}
+
+async function planAndPublish(store: ObjectStore): Promise<void> {
+  await recordPlan(store, { work: RUN, steps: [step], units });
+  const { todo } = await adoptWork(store, units, { mode: 'missing' });
+  if (todo.length > 0) await commit(store);
+  await publish(store, { stage: 'tokens', revision: 1, as: 'whole', datasets: datasetsOf(units) });
+}
+
+/** As releases before marks did it. */
+async function planWithoutLook(store: ObjectStore): Promise<void> {
+  await putKeyPreimage(store, PREIMAGE);
+  await writePlan(store, withUnits(initialPlan(RUN, [step]), units, new Map()));
+  const { todo } = await planWork(store, units, 'missing');
+  if (todo.length > 0) await commit(store);
+  await publish(store, { stage: 'tokens', revision: 1, as: 'whole', datasets: datasetsOf(units) });
+}
+
+/** Prefixes that the plan does not touch, and records that only the collector removes and it has listed. */
+function isPrivate(actor: string, operation: string, key: string): boolean {
+  if (/^(refs|schedules|checkpoints|quarantine|probe)\//.test(key)) return true;
+  return actor === 'collector' && operation === 'get' && !key.startsWith('runs/');
+}
+
+function search(plan: (store: ObjectStore) => Promise<void>, check: Search['check'], extra: Partial<Search> = {}): Search {
+  return {
+    startMs: NOW - 3 * DAY,
+    ageMs: 3 * DAY,
+    // An earlier run that was removed has made the commit; the new one is stored and has planned nothing.
+    fill: async (store) => {
+      await putKeyPreimage(store, PREIMAGE);
+      await commit(store);
+      await writePlan(store, initialPlan({ name: 'other', revision: 1 }, []));
+    },
+    actors: [
+      { name: 'plan', run: plan },
+      { name: 'collector', run: (store) => collectGarbage(store), mayDie: true },
+    ],
+    isPrivate,
+    looksAnew: (actor, operation, key) => actor === 'collector' && operation === 'list' && key === 'data/',
+    wakes: (key) => key.startsWith('collections/'),
+    tickMs: EXPIRY_MS,
+    ticks: 2,
+    check,
+    ...extra,
+  };
+}
+
+/** What the published dataset names and the store does not hold. */
+async function lostOf({ store }: Pick<Ended, 'store'>): Promise<string[]> {
+  const snapshot = await latestSnapshot(store, 'r/tokens');
+  if (snapshot === null) return ['the snapshot'];
+  const commits = await collect(readSnapshotCommits(store, snapshot));
+  const keys = commits.flatMap((one) => [commitKey(one), ...one.objects.map((object) => object.key)]);
+  const there = await Promise.all(keys.map((key) => store.head(key)));
+  return keys.filter((_, i) => there[i] === null);
+}
+
+beforeAll(async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: NOW });
+  await initZstd();
+});
+afterAll(() => {
+  vi.useRealTimers();
+});
+
+describe('a plan beside a collection', () => {
+  it('loses nothing, in whatever order their requests meet and whenever the collector dies or stalls', async () => {
+    const ends = new Map<string, number>();
+    const found = await playAll(
+      search(planAndPublish, async (end) => {
+        const plan = end.outcomes.get('plan');
+        expect(plan, end.course.join(', ')).toMatchObject({ status: 'fulfilled' });
+        expect(await lostOf(end), end.course.join(', ')).toEqual([]);
+        const collector = end.outcomes.get('collector');
+        const how = typeof collector === 'object' ? collector.status : String(collector);
+        ends.set(how, (ends.get(how) ?? 0) + 1);
+        if (typeof collector === 'object' && collector.status === 'rejected')
+          expect(collector.reason).toBeInstanceOf(ResourceError);
+      }),
+    );
+    console.log(found, ends);
+    expect(ends.get('fulfilled')).toBeGreaterThan(0);
+    expect(ends.get('rejected')).toBeGreaterThan(0);
+    expect(ends.get('dead')).toBeGreaterThan(0);
+  });
+
+  it('would lose what it counts as done if it did not look for the mark', async () => {
+    let lost = 0;
+    const extra = { actors: [{ name: 'plan', run: planWithoutLook }, { name: 'collector', run: collectGarbage }] };
+    await playAll(
+      search(
+        planWithoutLook,
+        async (end) => {
+          if ((end.outcomes.get('plan') as { status?: string }).status !== 'fulfilled') return;
+          if ((await lostOf(end)).length > 0) lost++;
+        },
+        extra,
+      ),
+    );
+    expect(lost).toBeGreaterThan(0);
+  });
+});
