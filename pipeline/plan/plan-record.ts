@@ -4,6 +4,8 @@ import type { PlanRecord } from '../../storage/records/plan-record.js';
 import type { Step, StepUnits } from '../../stages/step.js';
 import type { Work } from '../../stages/work.js';
 
+type PlanEntry = PlanRecord['stages'][number];
+
 /** The plan before anything is known but names and the keys that follow from the settings. */
 export function initialPlan(work: Pick<Work, 'name' | 'revision'>, steps: readonly Step[]): PlanRecord {
   const stages = steps.flatMap(({ stage, id, makes }) =>
@@ -24,7 +26,13 @@ export function withUnits(
   units: StepUnits,
   inputs: ReadonlyMap<string, readonly StoredFile[]>,
 ): PlanRecord {
-  const stages = plan.stages.map((entry) => {
+  const named = new Set(plan.stages.map(({ dataset }) => dataset));
+  // A plan of an earlier release may lack some: the plan must name everything that the run takes into use.
+  const missing = units.datasets.filter(({ dataset }) => !named.has(dataset));
+  const added = missing.map(({ dataset, tables, key }): PlanEntry => ({
+    ...{ stage: units.stage, dataset, tables: [...tables], key, planned: null, size: null },
+  }));
+  const stages = [...plan.stages, ...added].map((entry) => {
     const unit =
       entry.stage === units.stage ? units.datasets.find((dataset) => dataset.dataset === entry.dataset) : undefined;
     const items = units.groups.find((group) => group.group === unit?.group)?.units;
