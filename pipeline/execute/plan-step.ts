@@ -10,6 +10,7 @@ import type { PinnedReader, PlannedUnit, Step, StepUnits } from '../../stages/st
 import { STAGE_TABLE } from '../../stages/table.js';
 import { workOfRun } from '../../stages/work.js';
 import type { WaitOptions } from '../../storage/records/collection-mark.js';
+import { readStoreId } from '../../storage/records/identity.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { cutLots } from '../lot/cut-lots.js';
 import { writeManifest, type PlannedItem } from '../lot/manifest.js';
@@ -50,7 +51,7 @@ export async function planStep(input: PlanStepInput): Promise<StagePlanned> {
   return {
     ...{ stageVersion: row.version, manifest: manifest.ref, lots: manifest.lots },
     ...{ items: left.todo.length, planned: left.planned, queue: queueOf(run, units.stage), chained: row.chained },
-    leases: mode === 'all' ? [] : leasesOf(store, units, left),
+    leases: mode === 'all' ? [] : leasesOf(await readStoreId(store), units, left),
   };
 }
 
@@ -63,10 +64,10 @@ export function queueOf(run: ResolvedRun, stage: StageName): string {
 }
 
 /** Names under which something is to do: no other run may work under them meanwhile, or the work is done twice. */
-function leasesOf(store: ObjectStore, { stage, lease }: StepUnits, { todo }: StepWork): string[] {
+function leasesOf(storeId: string, { stage, lease }: StepUnits, { todo }: StepWork): string[] {
   if (todo.length === 0) return [];
   const names = lease === undefined ? new Set(todo.flatMap(({ item }) => item.keys)) : [lease];
-  return [...names].sort().map((name) => `lease/${store.storeId}/${stage}/${name}`);
+  return [...names].sort().map((name) => `lease/${storeId}/${stage}/${name}`);
 }
 
 async function refuse(at: {

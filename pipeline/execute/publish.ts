@@ -8,7 +8,7 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { listCommits, readCommits } from '../../storage/records/commits.js';
 import { listQuarantineInputs } from '../../storage/records/quarantine.js';
 import { knownCommits, publishSnapshot } from '../../storage/records/snapshots.js';
-import type { PlannedInput } from '../lot/manifest.js';
+import type { PlannedInput } from '../../storage/records/planned-inputs.js';
 
 export interface Publication {
   readonly stage: StageName;

@@ -1,12 +1,11 @@
 // Names what a step counts on, in the order that a collection of garbage beside it demands (storage/records/collection-mark.ts):
 // first the run's stored plan, so that everything under its keys is in use; then a look for a collection; then the rest.
-import type { PlannedInput } from '../lot/manifest.js';
-import { putInputs } from '../lot/manifest.js';
 import type { StoredFile } from '../../schemas/stored.js';
 import type { Step, StepUnits } from '../../stages/step.js';
 import type { Work } from '../../stages/work.js';
 import { untilCollected, type WaitOptions } from '../../storage/records/collection-mark.js';
 import { putKeyPreimage } from '../../storage/records/key-preimages.js';
+import { putInputs, type PlannedInput } from '../../storage/records/planned-inputs.js';
 import { readPlan, writePlan } from '../../storage/records/plan-record.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { initialPlan, withUnits } from '../plan/plan-record.js';

@@ -1,14 +1,12 @@
 // The stored list of what a stage has to do: lots of work items in chunks, so that a lot activity reads a few kilobytes, not the whole plan.
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { DataError } from '../../schemas/errors.js';
-import { initZstd, zstdCompress, zstdDecompress } from '../../storage/arrow/zstd.js';
-import { putDataBytes } from '../../storage/records/data-objects.js';
-import { getData } from '../../storage/records/data-stream.js';
+import { getJson, putJson } from '../../storage/records/data-json.js';
+import { getInputs, type PlannedInput } from '../../storage/records/planned-inputs.js';
 import type { StoredFile } from '../../schemas/stored.js';
 import type { WorkItem } from '../../stages/stage.js';
 
 const LOTS_PER_CHUNK = 50;
-const INPUTS_PER_CHUNK = 20_000;
 
 /** A dataset that a stage publishes: which commits under which key make it. */
 export interface DatasetPlan {
@@ -18,9 +16,6 @@ export interface DatasetPlan {
   /** Which list of planned inputs it has (several datasets of a stage share one). */
   readonly inputs: number;
 }
-
-/** One planned item, as publishing needs it. */
-export type PlannedInput = readonly [input: string, split: string | null];
 
 interface ManifestIndex {
   readonly formatVersion: 1;
@@ -45,17 +40,6 @@ export interface ManifestContent {
   readonly datasets: readonly DatasetPlan[];
   /** Lists of planned inputs, as `putInputs` stored them. */
   readonly inputs: readonly (readonly StoredFile[])[];
-}
-
-/** Stores a list of planned inputs in chunks; equal lists give equal references. */
-export function putInputs(store: ObjectStore, inputs: readonly PlannedInput[]): Promise<StoredFile[]> {
-  return Promise.all(cut(inputs, INPUTS_PER_CHUNK).map((part) => putJson(store, part)));
-}
-
-/** A list that `putInputs` stored. @throws DataError where a chunk is missing or damaged */
-export async function getInputs(store: ObjectStore, chunks: readonly StoredFile[]): Promise<PlannedInput[]> {
-  const parts = await Promise.all(chunks.map((part) => getJson(store, part)));
-  return (parts as PlannedInput[][]).flat();
 }
 
 /** Writes a manifest; equal content gives an equal reference. */
@@ -112,19 +96,6 @@ export async function readDatasets(
 
 async function readIndex(store: ObjectStore, manifest: StoredFile): Promise<ManifestIndex> {
   return (await getJson(store, manifest)) as ManifestIndex;
-}
-
-/** Stores a JSON value, zstd-compressed, under its content's digest. */
-export async function putJson(store: ObjectStore, value: unknown): Promise<StoredFile> {
-  await initZstd();
-  const bytes = zstdCompress(new TextEncoder().encode(JSON.stringify(value)));
-  return putDataBytes(store, { bytes, extension: 'json.zst' });
-}
-
-/** A JSON value stored by `putJson`, verified. @throws DataError where it is missing or damaged */
-export async function getJson(store: ObjectStore, ref: StoredFile): Promise<unknown> {
-  await initZstd();
-  return JSON.parse(new TextDecoder().decode(zstdDecompress(await getData(store, ref))));
 }
 
 function cut<T>(list: readonly T[], size: number): T[][] {

@@ -41,3 +41,9 @@ export async function writePlan(store: ObjectStore, plan: PlanRecord): Promise<v
   const key = planKey({ name: plan.run, revision: plan.revision });
   await store.put(key, encodeRecord(key, plan, planRecord));
 }
+
+/** Stores a first plan; one that is there stays, since it may say more by now. */
+export async function createPlan(store: ObjectStore, plan: PlanRecord): Promise<void> {
+  const key = planKey({ name: plan.run, revision: plan.revision });
+  await store.putIfAbsent(key, encodeRecord(key, plan, planRecord));
+}

@@ -2,6 +2,7 @@
 // long as the schedule is there.
 import { z } from 'zod';
 import type { ObjectStore } from '../objects/object-store.js';
+import type { ScheduledInput } from '../../schemas/messages.js';
 import { escapeSegment } from './key-layout.js';
 import { createRecord } from './record-io.js';
 
@@ -17,6 +18,11 @@ export type ScheduleRoot = Omit<z.infer<typeof scheduleRootRecord>, 'formatVersi
 /** @param name of the record among those of the schedule's id: several Temporal servers may know one id */
 function rootKey(schedule: string, name: string): string {
   return `schedules/${escapeSegment(schedule)}/${escapeSegment(name)}.json`;
+}
+
+/** Name of a schedule's record; one of an earlier release has none until it starts its next run. */
+export function rootOf(input: Pick<ScheduledInput, 'root' | 'template'>): string {
+  return input.root ?? input.template.sha256;
 }
 
 /** Keeps what the schedule uses. Safe to repeat. */

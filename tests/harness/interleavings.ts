@@ -83,6 +83,9 @@ function missing(): never {
   throw new RangeError('The played clock was asked outside of a course.');
 }
 
+const ROUNDS = 40;
+const MOST_ROUNDS = 10_000;
+
 const MUTATING = new Set(['put', 'putIfAbsent', 'delete', 'touch']);
 
 class Course {
@@ -142,7 +145,7 @@ class Course {
   /** Answers what concerns nobody else, until every actor waits for something that does. */
   async settle(): Promise<void> {
     for (;;) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await this.#quiet();
       const own = this.#players.find(
         ({ actor, requests: [next], outcome }) =>
           outcome === null && next && this.#search.isPrivate(actor.name, next.operation, next.key),
@@ -150,6 +153,17 @@ class Course {
       if (!own) return;
       await this.#answer(own);
     }
+  }
+
+  /** Waits until everybody has asked for something or is done. Their code between two requests is microtasks alone. */
+  async #quiet(): Promise<void> {
+    const isBusy = ({ requests, outcome }: Playing): boolean => requests.length === 0 && outcome === null;
+    for (let round = 0; this.#players.some(isBusy); round++) {
+      if (round < MOST_ROUNDS) await null;
+      else await new Promise((resolve) => setImmediate(resolve));
+    }
+    // Requests that are made beside the first one.
+    for (let round = 0; round < ROUNDS; round++) await null;
   }
 
   /** Equal for courses that cannot go on differently. */
