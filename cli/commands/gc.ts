@@ -7,7 +7,7 @@ import { garbageText } from '../render/dataset-text.js';
 
 export const gc = defineCommand({
   arguments: '',
-  description: 'list what no run and no ref needs any more; objects younger than 24 hours are spared',
+  description: 'list what no run, no ref and no schedule needs any more; objects younger than 24 hours are spared',
   examples: [
     ['assay gc', 'only look'],
     ['assay gc --apply', 'delete it; refused while a run is active'],

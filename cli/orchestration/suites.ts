@@ -161,7 +161,13 @@ async function startSuite(
     ref: { store: { url: store.url, options: storeOptions }, run: name, revision },
     ...{ storeId, members, parallel, mode, hostQueue: QUEUES.host(suite.hostId) },
   };
-  const joined = await startOrJoin(client, { type: WORKFLOWS.suite, store, workflowId, input, attributes: { run: name } });
+  const joined = await startOrJoin(client, {
+    type: WORKFLOWS.suite,
+    store,
+    workflowId,
+    input,
+    attributes: { run: name },
+  });
   await ensureWorkers({ client, at, context, revision: first, workflowId, workers: start.workers });
   const web = workflowPage(at, workflowId);
   const started = { run: name, revision, workflow: workflowId, store: store.url, joined, web };

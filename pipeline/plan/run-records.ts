@@ -55,11 +55,7 @@ export async function storeUploads(store: ObjectStore, uploads: readonly Upload[
  * stands for the revision: this one, or one that asks for the same and was stored first.
  * @throws InputError where another file got the revision at the same moment
  */
-export async function storeRun(
-  store: ObjectStore,
-  run: ResolvedRun,
-  uploads: readonly Upload[],
-): Promise<ResolvedRun> {
+export async function storeRun(store: ObjectStore, run: ResolvedRun, uploads: readonly Upload[]): Promise<ResolvedRun> {
   await storeUploads(store, uploads);
   const { record, created } = await claimRevision(store, run, 'config');
   const standing = created ? run : parseResolvedRun(record, `runs/${run.name}/${run.revision}/config.json`);

@@ -130,7 +130,10 @@ function gaveUp(store: ObjectStore, key: string, error: unknown): TransientError
   );
 }
 
-async function refuseActive(store: ObjectStore, done?: { readonly removed: number; readonly of: number }): Promise<void> {
+async function refuseActive(
+  store: ObjectStore,
+  done?: { readonly removed: number; readonly of: number },
+): Promise<void> {
   const activeRuns = await listActiveRuns(store);
   if (activeRuns.length === 0) return;
   const begun = done && done.removed > 0 ? ` ${done.removed} of ${done.of} objects were removed before.` : '';

@@ -3,7 +3,13 @@
 import { z } from 'zod';
 import { sha256Hex } from '../../core/identity/digest.js';
 import { DataError } from '../../schemas/errors.js';
-import { checkpointRecord, commitRecord, quarantineRecord, snapshotRecord, type Commit } from '../../schemas/records.js';
+import {
+  checkpointRecord,
+  commitRecord,
+  quarantineRecord,
+  snapshotRecord,
+  type Commit,
+} from '../../schemas/records.js';
 import { initZstd, zstdDecompress } from '../arrow/zstd.js';
 import type { ObjectStore } from '../objects/object-store.js';
 import { partsRecord } from '../records/data-stream.js';

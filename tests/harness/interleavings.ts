@@ -127,7 +127,8 @@ class Course {
     const onTheWay = alive.some(({ requests }) => requests.some(({ operation }) => operation === 'delete'));
     const sleeping = alive.some(({ requests: [next] }) => next?.operation === 'sleep');
     if (sleeping && !onTheWay && (this.#ticks < this.#search.ticks || ready.length === 0)) choices.push('tick');
-    if (!someoneDied) choices.push(...alive.filter(({ actor }) => actor.mayDie).map(({ actor }) => `death of ${actor.name}`));
+    if (!someoneDied)
+      choices.push(...alive.filter(({ actor }) => actor.mayDie).map(({ actor }) => `death of ${actor.name}`));
     return choices;
   }
 
@@ -176,7 +177,11 @@ class Course {
         hash.update(typeof outcome === 'string' ? outcome : outcome.status);
         continue;
       }
-      const asleep = requests.map(({ operation, key, since }) => [operation, key, since !== null && since < this.changes]);
+      const asleep = requests.map(({ operation, key, since }) => [
+        operation,
+        key,
+        since !== null && since < this.changes,
+      ]);
       hash.update(JSON.stringify([history, asleep]));
     }
     return hash.digest('base64');
@@ -203,7 +208,11 @@ class Course {
         if (typeof value !== 'function') return value;
         if (name === 'list') return (prefix: string, options?: object) => this.#list(playing, prefix, options);
         return (key: string, ...rest: unknown[]) =>
-          this.#ask(playing, { operation: String(name), key }, () => Reflect.apply(value, real, [key, ...rest]) as Promise<unknown>);
+          this.#ask(
+            playing,
+            { operation: String(name), key },
+            () => Reflect.apply(value, real, [key, ...rest]) as Promise<unknown>,
+          );
       },
     });
   }

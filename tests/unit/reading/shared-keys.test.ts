@@ -31,7 +31,14 @@ async function sharedStore(): Promise<ObjectStore> {
 }
 
 async function plan(store: ObjectStore, own: Partial<PlanRecord['stages'][number]>): Promise<void> {
-  const entry = { stage: 'tokens', dataset: 'mine/tokens', tables: ['tokens'], key: KEY, planned: null, size: null } as const;
+  const entry = {
+    stage: 'tokens',
+    dataset: 'mine/tokens',
+    tables: ['tokens'],
+    key: KEY,
+    planned: null,
+    size: null,
+  } as const;
   const stages = [{ ...entry, tables: [...entry.tables], ...own }];
   await writePlan(store, { formatVersion: 1, run: RUN.name, revision: RUN.revision, stages });
 }

@@ -93,7 +93,11 @@ interface Troubles {
   readonly content?: Buffer;
 }
 
-function search(plan: (store: ObjectStore, content?: Buffer) => Promise<void>, check: Search['check'], troubles: Troubles = {}): Search {
+function search(
+  plan: (store: ObjectStore, content?: Buffer) => Promise<void>,
+  check: Search['check'],
+  troubles: Troubles = {},
+): Search {
   return {
     startMs: NOW - 3 * DAY,
     ageMs: 3 * DAY,
@@ -153,8 +157,7 @@ describe('a plan beside a collection', () => {
     'loses nothing: %s',
     async (_, troubles, expected) => {
       const ends = new Set<string>();
-      const { courses, states } = await playAll(search(planAndPublish, (end) => assertNothingLost(end, ends), troubles));
-      console.log(courses, states);
+      await playAll(search(planAndPublish, (end) => assertNothingLost(end, ends), troubles));
       expect([...ends].sort()).toEqual(expected);
     },
     240_000,

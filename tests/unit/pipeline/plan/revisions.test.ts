@@ -12,7 +12,7 @@ import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
 import { readPlan, writePlan } from '../../../../storage/records/plan-record.js';
 import { readResolvedRun } from '../../../../storage/records/resolved-runs.js';
 import { failureOf } from '../../../harness/failure-of.js';
-import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
+import { temporaryFolder } from '../../../harness/temporary-folder.js';
 import { writeRun } from '../../cli/pipeline.js';
 
 let one: ResolvedWithUploads;
@@ -26,7 +26,7 @@ async function resolved(folder: string, k: number, nowMs: number): Promise<Resol
 }
 
 beforeAll(async () => {
-  const folder = temporaryFolderOfTest('revisions');
+  const folder = temporaryFolder('revisions');
   one = await resolved(`${folder}/one`, 4, 1);
   other = await resolved(`${folder}/other`, 8, 2);
 });

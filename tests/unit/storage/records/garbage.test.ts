@@ -342,7 +342,17 @@ describe('a record that is in use and cannot be read', () => {
     await putCheckpoint(store, { key: encodeKey.replace(/./, 'f'), step: 1, chunks: [], state: {} });
     const { stage, input, inputs, shard, split } = sampleCommit(1);
     await putQuarantine(store, {
-      ...{ formatVersion: 1, stage, input, inputs, shard, split, key: encodeKey, errorClass: 'DataError', message: 'm' },
+      ...{
+        formatVersion: 1,
+        stage,
+        input,
+        inputs,
+        shard,
+        split,
+        key: encodeKey,
+        errorClass: 'DataError',
+        message: 'm',
+      },
       ...{ details: {}, attempts: 1, run: 'r', revision: 1, atMs: 1 },
     });
     await world.run('r', [encodeKey, encodeKey.replace(/./, 'f')]);
