@@ -7,13 +7,13 @@ import { openStore } from '../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 
 /** What a workflow's memo says of its store. */
-export interface WorkflowStore {
+interface WorkflowStore {
   readonly url: string;
   readonly options: StoreOptionsMessage;
 }
 
 /** The store that a memo names; null for workflows that were started without one. */
-export function storeOfMemo(memo: Readonly<Record<string, unknown>> | undefined): WorkflowStore | null {
+function storeOfMemo(memo: Readonly<Record<string, unknown>> | undefined): WorkflowStore | null {
   const store = memo?.['store'];
   if (typeof store !== 'object' || store === null) return null;
   const { url, options } = store as Partial<WorkflowStore>;

@@ -33,9 +33,9 @@ const PREFIX = 'collections/';
 /** Without a new sign for this long, a collector is taken for dead. */
 export const EXPIRY_MS = 120_000;
 /** From breaking a mark to its end. */
-export const GRACE_MS = 60_000;
+const GRACE_MS = 60_000;
 /** For this long after it has seen its mark unbroken a collector removes things. */
-export const HELD_MS = 20_000;
+const HELD_MS = 20_000;
 /** Longest request of a removal. */
 export const REQUEST_MS = 20_000;
 /** Signs of life come this often. */
@@ -53,7 +53,7 @@ const markRecord = z.strictObject({
 const noteRecord = z.strictObject({ formatVersion: z.literal(1), by: z.string(), atMs: z.number() });
 
 /** A mark that stands. */
-export interface StandingMark {
+interface StandingMark {
   readonly n: number;
   readonly key: string;
   /** When it was created and when its collector last gave a sign of life, by the store's clock. */
@@ -94,7 +94,7 @@ export async function untilCollected(store: ObjectStore, options: WaitOptions = 
 }
 
 /** The mark that stands, or null: one listing. */
-export async function findMark(store: ObjectStore, options: CallOptions = {}): Promise<StandingMark | null> {
+async function findMark(store: ObjectStore, options: CallOptions = {}): Promise<StandingMark | null> {
   const infos = await listAll(store, PREFIX, { signal: options.signal });
   const mark = infos.findLast(({ key }) => numberOf(PREFIX, key) !== null);
   if (mark === undefined) return null;

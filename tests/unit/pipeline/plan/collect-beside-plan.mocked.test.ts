@@ -32,7 +32,7 @@ const NOW = 1_800_000_000_000;
 const DAY = 24 * 3600_000;
 const RUN = { name: 'r', revision: 1 };
 const KEY = sha256Hex('key');
-const CONTENT = Buffer.from('what an earlier run has made');
+const CONTENT: Buffer = Buffer.from('what an earlier run has made');
 const COMMIT = sampleCommit(1, { key: KEY, objects: [] });
 
 const step: Step = {

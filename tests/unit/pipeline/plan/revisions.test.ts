@@ -10,6 +10,7 @@ import { storeRun } from '../../../../pipeline/plan/run-records.js';
 import { withUnits } from '../../../../pipeline/plan/plan-record.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
 import { readPlan, writePlan } from '../../../../storage/records/plan-record.js';
+import { listAll } from '../../../../storage/records/record-io.js';
 import { readResolvedRun } from '../../../../storage/records/resolved-runs.js';
 import { failureOf } from '../../../harness/failure-of.js';
 import { temporaryFolder } from '../../../harness/temporary-folder.js';
@@ -70,8 +71,11 @@ describe('a revision', () => {
   it('is of one kind: a run and a suite do not both get it', async () => {
     const store = createMemoryStore();
     const revision = { name: 'small', revision: 1 };
-    await claimRevision(store, { ...revision }, 'suite');
-    const error = await failureOf(settleRun(store, one, nobody).then(() => storeRun(store, one.run, one.uploads)));
+    await claimRevision(store, revision, 'suite');
+    const error = await failureOf(storeRun(store, one.run, one.uploads));
     expect(error).toBeInstanceOf(InputError);
+    expect(error.message).toContain('revision 1 of "small"');
+    const documents = (await listAll(store, 'runs/')).map(({ key }) => key);
+    expect(documents).toEqual(['runs/small/1/suite.json']);
   });
 });
