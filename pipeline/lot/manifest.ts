@@ -47,7 +47,6 @@ export async function writeManifest(
   store: ObjectStore,
   content: ManifestContent,
 ): Promise<{ readonly ref: StoredFile; readonly lots: number }> {
-  await initZstd();
   const chunks = await Promise.all(cut(content.lots, LOTS_PER_CHUNK).map((lots) => putJson(store, lots)));
   const index: ManifestIndex = {
     formatVersion: 1,

@@ -105,10 +105,12 @@ async function removeAll(
     const info = await store.head(key);
     if (info === null || info.modifiedMs > wanted.olderThanMs) return 0;
     await collection.hold();
-    await store.delete(key, { signal: AbortSignal.timeout(REQUEST_MS) }).catch((error: unknown) => {
+    try {
+      await store.delete(key, { signal: AbortSignal.timeout(REQUEST_MS) });
+    } catch (error) {
       removal.unsure = true;
       throw error instanceof AssayError ? error : gaveUp(store, key, error);
-    });
+    }
     return 1;
   };
   const outcomes = await mapParallel(wanted.keys, REQUESTS_AT_ONCE, async (key) => {
