@@ -1,85 +1,21 @@
 // Garbage collection removes exactly what no run reaches, in an order that a crash cannot hurt, and nothing young or in
 // use.
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
-import { sha256Hex } from '../../../../core/identity/digest.js';
-import { DataError, ResourceError } from '../../../../schemas/errors.js';
-import type { Commit } from '../../../../schemas/records.js';
-import { collectGarbage, planGarbage, type Collected } from '../../../../storage/gc/collect-garbage.js';
-import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
-import type { ObjectStore } from '../../../../storage/objects/object-store.js';
+import { ResourceError } from '../../../../schemas/errors.js';
+import { planGarbage } from '../../../../storage/gc/collect-garbage.js';
 import { putCheckpoint } from '../../../../storage/records/checkpoints.js';
-import { putCommit } from '../../../../storage/records/commits.js';
-import { putDataBytes, type StoredData } from '../../../../storage/records/data-objects.js';
+import { putDataBytes } from '../../../../storage/records/data-objects.js';
 import { appendEvent } from '../../../../storage/records/events.js';
 import { putKeyPreimage } from '../../../../storage/records/key-preimages.js';
 import { putQuarantine } from '../../../../storage/records/quarantine.js';
 import { setRef } from '../../../../storage/records/refs.js';
-import { putRunDocument, removeRun } from '../../../../storage/records/runs.js';
+import { removeRun } from '../../../../storage/records/runs.js';
 import { keepSchedule, releaseSchedule } from '../../../../storage/records/schedule-roots.js';
 import { publishSnapshot } from '../../../../storage/records/snapshots.js';
 import { failureOf } from '../../../harness/failure-of.js';
 import { watchedStore } from '../../../harness/watched-store.js';
-import { collect, sampleCommit } from './sample-records.js';
-
-const DAY = 24 * 3600_000;
-const NOW = Date.now();
-
-/** A store whose clock is set by hand. */
-class World {
-  nowMs = NOW - 3 * DAY;
-  readonly store: ObjectStore = createMemoryStore(() => this.nowMs);
-
-  async data(text: string): Promise<StoredData> {
-    return putDataBytes(this.store, { bytes: Buffer.from(text), extension: 'arrow' });
-  }
-
-  async large(text: string): Promise<StoredData> {
-    return putDataBytes(this.store, { bytes: Buffer.from(text), extension: 'bin' }, { partBytes: 4 });
-  }
-
-  async commit(stage: Commit['stage'], key: string, object: StoredData): Promise<Commit> {
-    const record = { table: 't', shard: 's', rows: 1, batches: [], ...object };
-    const input = sha256Hex(`${key} ${object.key}`);
-    const { commit } = await putCommit(this.store, sampleCommit(1, { stage, key, input, objects: [record] }));
-    return commit;
-  }
-
-  async run(name: string, keys: readonly string[], more: unknown = null): Promise<void> {
-    const value = { keys: [...keys], more };
-    await putRunDocument(this.store, { name, revision: 1 }, { document: 'plan', schema: z.unknown(), value });
-  }
-
-  /** All keys but those of collections' marks. */
-  async keys(): Promise<string[]> {
-    const keys = (await collect(this.store.list(''))).map((info) => info.key);
-    return keys.filter((one) => !one.startsWith('collections/'));
-  }
-
-  /** A collection at NOW; the clock goes back afterwards. */
-  async collectNow(store = this.store): Promise<Collected> {
-    const before = this.nowMs;
-    this.nowMs = NOW;
-    return collectGarbage(store).finally(() => {
-      this.nowMs = before;
-    });
-  }
-
-  /** Keys removed by a collection now. */
-  async collected(): Promise<string[]> {
-    const before = await this.keys();
-    const plan = await planGarbage(this.store, { nowMs: NOW });
-    expect(await this.keys()).toEqual(before);
-    const { removed } = await this.collectNow();
-    const after = await this.keys();
-    const gone = before.filter((key) => !after.includes(key));
-    expect(gone.length).toBe(removed);
-    expect(new Set(gone)).toEqual(new Set(plan.keys));
-    return gone;
-  }
-}
-
-const key = (name: string): string => sha256Hex(`key ${name}`);
+import { DAY, key, NOW, World } from './garbage-world.js';
+import { sampleCommit } from './sample-records.js';
 
 describe('garbage collection', () => {
   it('removes exactly the commits and objects that no run reaches, and counts them', async () => {
@@ -320,81 +256,5 @@ describe('garbage collection', () => {
     expect(await world.collected()).toEqual([]);
     await releaseSchedule(world.store, 'one', 'nightly');
     expect(await world.collected()).toEqual([template.key]);
-  });
-});
-
-describe('a record that is in use and cannot be read', () => {
-  /** One run with everything that a walk reads; the keys of all of its records. */
-  async function wholeRun(world: World): Promise<string[]> {
-    const { store } = world;
-    const preimage = { stage: 'encode', stageVersion: 1, config: {}, inputs: null };
-    const encodeKey = await putKeyPreimage(store, preimage);
-    const commit = await world.commit('encode', encodeKey, await world.large('large'));
-    await publishSnapshot(store, {
-      ...{ dataset: 'r/d/acts', stage: 'encode', key: encodeKey, tables: ['t'], commits: [commit] },
-      ...{ planned: 1, quarantined: 0, revision: 1, complete: true },
-    });
-    await world.commit('encode', encodeKey, await world.data('in no segment'));
-    const list = await putDataBytes(store, { bytes: Buffer.from('["x"]'), extension: 'json' });
-    const template = await world.data('template');
-    await keepSchedule(store, 'one', { schedule: 'nightly', template });
-    await setRef(store, 'best', { list: list.sha256 });
-    await putCheckpoint(store, { key: encodeKey.replace(/./, 'f'), step: 1, chunks: [], state: {} });
-    const { stage, input, inputs, shard, split } = sampleCommit(1);
-    await putQuarantine(store, {
-      ...{
-        formatVersion: 1,
-        stage,
-        input,
-        inputs,
-        shard,
-        split,
-        key: encodeKey,
-        errorClass: 'DataError',
-        message: 'm',
-      },
-      ...{ details: {}, attempts: 1, run: 'r', revision: 1, atMs: 1 },
-    });
-    await world.run('r', [encodeKey, encodeKey.replace(/./, 'f')]);
-    // A commit that stands in a sound segment is not read from its own record.
-    const covered = `commits/encode/${commit.key}/${commit.input}.json`;
-    const keys = await world.keys();
-    return keys.filter((k) => k !== covered && (!k.startsWith('data/') || /\.(json|zst)$/.test(k)));
-  }
-
-  it('ends the collection before anything is removed, and is named, whatever kind of record it is', async () => {
-    const whole = new World();
-    const records = await wholeRun(whole);
-    const kinds = new Set(records.map((k) => (k.split('.').slice(1).join('.') || '') + k.split('/')[0]));
-    expect([...kinds].sort()).toEqual([
-      ...['jsoncheckpoints', 'jsoncommits', 'jsondata', 'jsonkeys', 'jsonquarantine', 'jsonrefs', 'jsonruns'],
-      ...['jsonschedules', 'jsonsnapshots', 'parts.jsondata', 'zstdata'],
-    ]);
-    expect((await whole.collected()).length).toBe(0);
-    for (const record of records) {
-      for (const damage of ['', '{"a":1', 'null']) {
-        const world = new World();
-        await wholeRun(world);
-        await world.data('orphan');
-        await world.store.put(record, Buffer.from(damage));
-        const before = await world.keys();
-        const error = await failureOf(world.collectNow());
-        expect(error, `${record} as ${damage}`).toBeInstanceOf(DataError);
-        expect(error.message).toContain(record);
-        expect(await world.keys()).toEqual(before);
-      }
-    }
-  });
-
-  it('is told with all others of its kind at once, and a missing segment counts as damaged', async () => {
-    const world = new World();
-    const records = await wholeRun(world);
-    const segment = records.find((k) => k.endsWith('.zst')) ?? '';
-    await world.store.delete(segment);
-    await world.store.put('refs/best/000000000001.json', Buffer.from('?'));
-    const error = await failureOf(world.collectNow());
-    expect(error.message).toMatch(/found 2 that cannot be read/);
-    expect(error.message).toContain(segment);
-    expect(error.message).toContain('refs/best/000000000001.json');
   });
 });
