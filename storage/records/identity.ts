@@ -37,6 +37,6 @@ export async function claimStoreId(store: ObjectStore): Promise<string> {
 }
 
 async function hasRuns(store: ObjectStore): Promise<boolean> {
-  for await (const _ of store.list('runs/')) return true;
-  return false;
+  const first = await store.list('runs/')[Symbol.asyncIterator]().next();
+  return first.done !== true;
 }
