@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { Client, Connection } from '@temporalio/client';
 import { TransientError } from '../../schemas/errors.js';
+import { channelArgsFor, proxyFor } from '../../schemas/proxies.js';
 import { temporalCredentials } from '../../schemas/temporal-environment.js';
 import type { CommandContext } from '../command.js';
 import { findLocalConfig } from '../local-config.js';
@@ -50,15 +51,30 @@ async function connect(at: TemporalAddress, { io }: CommandContext): Promise<Con
     return await Connection.connect({
       address: at.address,
       connectTimeout: '5 seconds',
+      channelArgs: channelArgsFor(at.address),
       ...credentials,
     });
   } catch (error) {
-    throw new TransientError(
-      `No Temporal server answers at ${at.address}. Start one with \`assay up\`, or set TEMPORAL_ADDRESS.`,
-      { address: at.address },
-      { cause: error },
-    );
+    throw noAnswer(at.address, io.environment, error);
   }
+}
+
+/** Says that nobody answers, and names the proxy that the question went through. */
+export function noAnswer(
+  address: string,
+  variables: Readonly<Record<string, string | undefined>>,
+  cause: unknown,
+): TransientError {
+  const proxy = proxyFor(address, variables);
+  const start = 'Start one with `assay up`, or set TEMPORAL_ADDRESS.';
+  if (proxy === null)
+    return new TransientError(`No Temporal server answers at ${address}. ${start}`, { address }, { cause });
+  const { url, variable } = proxy;
+  return new TransientError(
+    `No Temporal server answers at ${address} through the proxy ${url} of ${variable}. Where no proxy is wanted, name the host in no_proxy. ${start}`,
+    { address, proxy: url, variable },
+    { cause },
+  );
 }
 
 /** The web page of a workflow, where the server's page is known. */
