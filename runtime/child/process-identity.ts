@@ -1,12 +1,15 @@
 // Which process a pid meant: pid and start time together, so that a recycled pid is never mistaken for the old process.
-import { readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile, readlink } from 'node:fs/promises';
 
 /** Start time of a live process in clock ticks since boot (Linux) or '' where the system does not tell; null when there is none. */
 export async function processStart(pid: number): Promise<string | null> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     // The command name (field 2) may hold spaces and parentheses: count fields after the last ")".
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // A zombie has ended; only its parent has not asked yet.
+    return fields[0] === 'Z' ? null : (fields[19] ?? '');
   } catch {
     try {
       process.kill(pid, 0);
@@ -14,6 +17,17 @@ export async function processStart(pid: number): Promise<string | null> {
     } catch {
       return null;
     }
+  }
+}
+
+/** What the pids of this process are counted in: the machine since it was started, and its space of pids; '' where the system does not tell. */
+export async function pidSpace(): Promise<string> {
+  try {
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    const space = await readlink('/proc/self/ns/pid');
+    return createHash('sha256').update(`${boot.trim()} ${space}`).digest('hex').slice(0, 12);
+  } catch {
+    return '';
   }
 }
 
