@@ -1,4 +1,5 @@
 // Builds what activities need: stores by URL, over what does the work in this process.
+import type { NativeConnection } from '@temporalio/worker';
 import type { ActivityDependencies, Logger } from '../activities/dependencies.js';
 import type { Host } from '../pipeline/execute/host.js';
 import type { StoreOptionsMessage } from '../schemas/messages.js';
@@ -6,6 +7,8 @@ import { openStore } from '../storage/objects/open-store.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 
 export interface DependenciesInput {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
   readonly host: Host;
   readonly hostId: string;
   readonly stop: AbortSignal;
@@ -16,7 +19,7 @@ export interface DependenciesInput {
 const ITEMS_IN_HAND = 2;
 
 export function createDependencies(input: DependenciesInput): ActivityDependencies & { close(): Promise<void> } {
-  const { host, hostId, stop, log } = input;
+  const { host, hostId, stop, log, connection, namespace } = input;
   const stores = new Map<string, Promise<ObjectStore>>();
   const open = (url: string, storeOptions: StoreOptionsMessage): Promise<ObjectStore> => {
     const known = stores.get(url);
@@ -28,6 +31,15 @@ export function createDependencies(input: DependenciesInput): ActivityDependenci
   };
   return {
     openStore: open,
+    isPolled: async (queue) => {
+      const { pollers } = await connection.workflowService.describeTaskQueue({
+        namespace,
+        taskQueue: { name: queue },
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- TASK_QUEUE_TYPE_ACTIVITY
+        taskQueueType: 2,
+      });
+      return pollers.length > 0;
+    },
     cacheFor: (store) => host.cacheFor(store),
     children: host.children,
     spoolRoot: host.spoolRoot,
