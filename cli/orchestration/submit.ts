@@ -1,5 +1,5 @@
 // run and resume: from a run file or a stored run to a living workflow, and to the exit code of how it ended.
-import { LAST_STAGE } from '../../schemas/stages.js';
+import { LAST_STAGE, type StageName } from '../../schemas/stages.js';
 import os from 'node:os';
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
@@ -14,21 +14,23 @@ import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { runInputOf, settleRun } from '../../pipeline/execute/submit.js';
 import { remainingWork } from '../../pipeline/plan/run-records.js';
+import { stepsOfRun } from '../../pipeline/plan/steps.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
-import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
+import { openChosenStore } from '../store-choice.js';
 import { differences } from '../../reading/runs/explain.js';
 import { findRun } from '../../storage/records/run-history.js';
 import { findSuite } from '../../storage/records/suites.js';
 import { isActive, runWorkflowId } from './control.js';
 import { followRun } from './follow.js';
 import type { ResumeOptions, RunOptions } from './requests.js';
-import { ensureWorkers } from './run-workers.js';
+import { createVigil, ensureWorkers, type WorkersWanted } from './run-workers.js';
+import { queuesOf } from './served-queues.js';
 import { checkModelRuns, checkRoom, checkSources } from './preflight.js';
 import { stackFolder } from './stack-commands.js';
-import { localStoreOptions, rememberStore } from './run-store.js';
+import { rememberStore } from './run-store.js';
 import { startOrJoin } from './start-workflow.js';
 import { memberNotBegun, resumeSuite, runSuite } from './suites.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
@@ -44,8 +46,6 @@ export async function run(options: RunOptions, context: CommandContext): Promise
   if (suite) return runSuite(suite, options, context);
   const loaded = await loadRunFile(path.resolve(context.io.cwd, options.file));
   const { runFile, folder } = loaded;
-  const url = context.storeOption ?? context.environment.store ?? runFile.store;
-  const base = url === runFile.store ? folder : context.io.cwd;
   const resolved = await resolveRun(runFile, {
     ...{ folder, revision: 1, hostId: os.hostname(), nowMs: Date.now() },
     ...{ until: options.until ?? LAST_STAGE, limitDocuments: options.limit ?? null },
@@ -54,8 +54,9 @@ export async function run(options: RunOptions, context: CommandContext): Promise
   await checkModelRuns(resolved);
   const note = extractionMemoryNote(resolved.run);
   if (note !== null) context.output.note(note);
-  const storeOptions = runFile.storeOptions ?? (await localStoreOptions(context, canonicalStoreUrl(url, base)));
-  const store = await openStore(canonicalStoreUrl(url, base), { storeOptions });
+  const choice = await context.chooseFileStore({ file: runFile, folder });
+  const { options: storeOptions } = choice;
+  const store = await openChosenStore(choice, context.output);
   try {
     await checkRoom({
       ...{ store, run: resolved.run, folder },
@@ -88,6 +89,7 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
   const suite = await findSuite(store, options.run);
   if (suite) return resumeSuite(suite, options, context);
   const revision = (await memberNotBegun(store, options.run)) ?? (await storedRun(store, options.run));
+  let stages: readonly StageName[] | undefined;
   if (options.mode !== 'all') {
     const left = await remainingWork(store, revision, options.mode);
     if (left.complete)
@@ -96,6 +98,7 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
         run: revision,
         quarantined: left.steps.reduce((n, { work }) => n + (work?.quarantined ?? 0), 0),
       });
+    stages = left.steps.flatMap(({ stage, work }) => (work?.todo.length === 0 ? [] : [stage]));
   }
   return withTemporal(context, (client, at) =>
     startAndFollow({ store, options: storeOptions }, revision, {
@@ -105,6 +108,7 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
       mode: options.mode,
       follow: options.follow,
       workers: options.workers,
+      ...(stages === undefined ? {} : { stages }),
     }),
   );
 }
@@ -163,6 +167,8 @@ interface StartOptions {
   readonly mode: ResumeMode;
   readonly follow: boolean;
   readonly workers: number | undefined;
+  /** Stages that are still to do; all of the run's by default. */
+  readonly stages?: readonly StageName[];
 }
 
 async function startAndFollow(target: StoreTarget, revision: ResolvedRun, options: StartOptions): Promise<number> {
@@ -171,10 +177,11 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
   const workflowId = runWorkflowId(store.storeId, revision.name);
   const input = runInputOf(revision, { url: store.url, options: target.options }, mode);
   const joined = await startWorkflow(client, { workflowId, input, revision });
-  await ensureWorkers({
-    ...{ client, at, context, revision, workflowId },
-    workers: options.workers,
-  });
+  const wanted: WorkersWanted = {
+    ...{ client, at, context, revision, workflowId, workers: options.workers },
+    queues: queuesOf(revision, options.stages ?? stepsOfRun(revision).map(({ stage }) => stage)),
+  };
+  await ensureWorkers(wanted);
   const web = workflowPage(at, workflowId);
   const started = {
     run: revision.name,
@@ -184,7 +191,7 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
     joined,
     web,
   };
-  const text = `${joined ? 'joined' : 'started'} ${revision.name} (revision ${revision.revision}) in ${store.url}${web === null ? '' : `\nweb page: ${web}`}`;
+  const text = `${joined ? 'joined' : 'started'} ${revision.name} (revision ${revision.revision})${web === null ? '' : `\nweb page: ${web}`}`;
   if (!options.follow) {
     context.output.result(
       startedDocument,
@@ -199,6 +206,7 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
     run: revision,
     workflow: client.workflow.getHandle(workflowId),
     context,
+    vigil: createVigil(wanted),
   });
   context.output.result(startedDocument, { ...started, state: end.state }, () => end.text);
   return end.exitCode;
