@@ -13,7 +13,7 @@ import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { runInputOf, settleRun } from '../../pipeline/execute/submit.js';
-import { remainingWork } from '../../pipeline/plan/run-records.js';
+import { remainingWork, type RemainingWork } from '../../pipeline/plan/run-records.js';
 import { stepsOfRun } from '../../pipeline/plan/steps.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
@@ -68,6 +68,12 @@ export async function run(options: RunOptions, context: CommandContext): Promise
       const { run: revision, before, same } = await settleRun(store, resolved, active);
       if (before && !same) context.output.note(whatChanged(before, revision));
       await rememberStore(context, { store, storeOptions }, at);
+      let stages: readonly StageName[] | undefined;
+      if (same && !(await active(revision.name))) {
+        const left = await remainingWork(store, revision, 'missing');
+        if (left.complete) return sayNothingLeft(context, { store, run: revision, left, what: 'do' });
+        stages = openStages(left);
+      }
       return startAndFollow({ store, options: storeOptions }, revision, {
         client,
         at,
@@ -75,6 +81,7 @@ export async function run(options: RunOptions, context: CommandContext): Promise
         mode: 'missing',
         follow: options.follow,
         workers: options.workers,
+        ...(stages === undefined ? {} : { stages }),
       });
     });
   } finally {
@@ -92,13 +99,8 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
   let stages: readonly StageName[] | undefined;
   if (options.mode !== 'all') {
     const left = await remainingWork(store, revision, options.mode);
-    if (left.complete)
-      return sayNothingLeft(context, {
-        store,
-        run: revision,
-        quarantined: left.steps.reduce((n, { work }) => n + (work?.quarantined ?? 0), 0),
-      });
-    stages = left.steps.flatMap(({ stage, work }) => (work?.todo.length === 0 ? [] : [stage]));
+    if (left.complete) return sayNothingLeft(context, { store, run: revision, left, what: 'resume' });
+    stages = openStages(left);
   }
   return withTemporal(context, (client, at) =>
     startAndFollow({ store, options: storeOptions }, revision, {
@@ -113,6 +115,11 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
   );
 }
 
+/** The stages that are not known to be done. */
+function openStages({ steps }: RemainingWork): StageName[] {
+  return steps.flatMap(({ stage, work }) => (work?.todo.length === 0 ? [] : [stage]));
+}
+
 async function storedRun(store: ObjectStore, name: string): Promise<ResolvedRun> {
   await findRun(store, name);
   return (await latestRevision(store, name)) as ResolvedRun;
@@ -121,10 +128,12 @@ async function storedRun(store: ObjectStore, name: string): Promise<ResolvedRun>
 interface Finished {
   readonly store: ObjectStore;
   readonly run: ResolvedRun;
-  readonly quarantined: number;
+  readonly left: RemainingWork;
+  readonly what: 'do' | 'resume';
 }
 
-function sayNothingLeft(context: CommandContext, { store, run, quarantined }: Finished): number {
+function sayNothingLeft(context: CommandContext, { store, run, left, what }: Finished): number {
+  const quarantined = left.steps.reduce((n, { work }) => n + (work?.quarantined ?? 0), 0);
   const workflow = runWorkflowId(store.storeId, run.name);
   const note =
     quarantined > 0
@@ -141,7 +150,7 @@ function sayNothingLeft(context: CommandContext, { store, run, quarantined }: Fi
       state: 'completed',
       web: null,
     },
-    () => `${run.name}: everything is done, nothing to resume.${note}`,
+    () => `${run.name}: everything is done, nothing to ${what}.${note}`,
   );
   return EXIT.done;
 }

@@ -2,13 +2,15 @@
 import { createHash } from 'node:crypto';
 import { readFile, readlink } from 'node:fs/promises';
 
-/** Start time of a live process in clock ticks since boot (Linux) or '' where the system does not tell; null when there is none. */
+/**
+ * Start time of a live process in clock ticks since boot (Linux) or '' where the system does not tell; null when there is none. A
+ * process that has ended and that nobody has waited for yet (a zombie) is none.
+ */
 export async function processStart(pid: number): Promise<string | null> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     // The command name (field 2) may hold spaces and parentheses: count fields after the last ")".
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    // A zombie has ended; only its parent has not asked yet.
     return fields[0] === 'Z' ? null : (fields[19] ?? '');
   } catch {
     try {
