@@ -7,7 +7,7 @@ import { PROGRESS_QUERY, QUEUES } from '../../schemas/orchestration.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { CommandContext } from '../command.js';
 import { machineSlots, startWorker, type WorkerLaunch } from './local-stack.js';
-import { queueStates, remedyFor, type QueueState } from './served-queues.js';
+import { queueStates, remedyFor, type Asked, type QueueState } from './served-queues.js';
 import { stackFolder } from './stack-commands.js';
 import type { TemporalAddress } from './temporal-client.js';
 
@@ -146,6 +146,16 @@ export async function ensureAnswer({ client, at, context, run, workflowId, start
   context.output.note(
     `nobody served the queue ${QUEUES.orchestrate}: started a worker that ends with the run, pid ${pid}`,
   );
+}
+
+/** Says which of the queues nobody serves: what was asked for begins when somebody does. */
+export async function noteUnserved(
+  who: string,
+  { client, at, context }: Pick<Asked, 'client'> & Pick<WorkersWanted, 'at' | 'context'>,
+  queues: readonly string[],
+): Promise<void> {
+  const states = await queueStates({ client, at, folder: await stackFolder(context), workflowId: '' }, queues);
+  for (const { queue, served } of states) if (!served) context.output.note(unservedNote(who, { queue, waiting: null }));
 }
 
 const VIGIL_MS = 10_000;

@@ -21,7 +21,8 @@ import type { CommandContext } from '../command.js';
 import { openChosenStore } from '../store-choice.js';
 import type { OverlapPolicy, ScheduleActions, ScheduleBackfillOptions, ScheduleCreateOptions } from './requests.js';
 import { calendarText, twiceNamed } from './schedule-times.js';
-import { refusalOf, withTemporal } from './temporal-client.js';
+import { noteUnserved } from './run-workers.js';
+import { refusalOf, temporalAddress, withTemporal } from './temporal-client.js';
 
 const OVERLAP: Readonly<Record<OverlapPolicy, ScheduleOverlapPolicy>> = {
   skip: ScheduleOverlapPolicy.SKIP,
@@ -48,7 +49,11 @@ export const schedules: ScheduleActions = {
   pause: (id, context) =>
     act({ id, action: 'pause' }, context, (handle) => handle.pause('paused with assay schedule pause')),
   unpause: (id, context) => act({ id, action: 'unpause' }, context, (handle) => handle.unpause()),
-  trigger: (id, context) => act({ id, action: 'trigger' }, context, (handle) => handle.trigger()),
+  trigger: (id, context) =>
+    act({ id, action: 'trigger' }, context, async (handle) => {
+      await handle.trigger();
+      await noteWaiting(handle, context);
+    }),
   delete: (id, context) => act({ id, action: 'delete' }, context, (handle) => handle.delete()),
   backfill: backfillSchedule,
 };
@@ -73,9 +78,12 @@ async function createSchedule(options: ScheduleCreateOptions, context: CommandCo
       hostQueue: QUEUES.host(os.hostname()),
       template,
     };
-    const next = await withTemporal(context, (client) =>
-      createOnce(client, id, { options: scheduleOptions(options, input, runFile.name), asked: whenText(options) }),
-    );
+    const next = await withTemporal(context, async (client, at) => {
+      const asked = whenText(options);
+      const first = await createOnce(client, id, { options: scheduleOptions(options, input, runFile.name), asked });
+      await noteUnserved(`schedule ${id}`, { client, at, context }, [QUEUES.orchestrate, input.hostQueue]);
+      return first;
+    });
     const twice = twiceNamed(runFile.name, options, Date.now());
     if (twice !== null) context.output.note(twice);
     return say(
@@ -178,12 +186,26 @@ async function backfillSchedule(options: ScheduleBackfillOptions, context: Comma
       end: new Date(end),
       overlap: ScheduleOverlapPolicy.BUFFER_ALL,
     });
+    await noteWaiting(handle, context);
     return say(
       context,
       { id, action: 'backfill', times },
       `schedule ${id} starts ${times.length} runs, one after the other: ${times.map((ms) => new Date(ms).toISOString()).join(', ')}`,
     );
   });
+}
+
+/** Names the queues that nobody serves: that of workflows, and that of the host that has the files. */
+async function noteWaiting(handle: ScheduleHandle, context: CommandContext): Promise<void> {
+  const { action } = await handle.describe();
+  const [input] = (action.args ?? []) as ScheduledInput[];
+  const queues = [QUEUES.orchestrate, ...(input === undefined ? [] : [input.hostQueue])];
+  const at = await temporalAddress(context);
+  await noteUnserved(
+    `schedule ${handle.scheduleId.slice(PREFIX.length)}`,
+    { client: handle.client, at, context },
+    queues,
+  );
 }
 
 /** Starts of the schedule take this mode from now on, until another backfill names another one. */

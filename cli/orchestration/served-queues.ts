@@ -73,7 +73,7 @@ export async function serves(
 }
 
 export interface Asked {
-  readonly client: Client;
+  readonly client: Pick<Client, 'workflowService'>;
   readonly at: Pick<TemporalAddress, 'address' | 'namespace'>;
   /** Folder of the local stack. */
   readonly folder: string;

@@ -16,16 +16,20 @@ import { runCli, type CliResult } from './harness.js';
 const played = vi.hoisted(() => ({ created: [] as unknown[], refusal: null as Error | null }));
 vi.mock('../../../cli/orchestration/temporal-client.js', async (original) => ({
   ...(await original<object>()),
-  withTemporal: (_: unknown, body: (client: unknown) => Promise<unknown>) =>
-    body({
-      schedule: {
-        create: (options: unknown) => {
-          if (played.refusal !== null) return Promise.reject(played.refusal);
-          played.created.push(options);
-          return Promise.resolve({ describe: () => Promise.resolve({ info: { nextActionTimes: [new Date(0)] } }) });
+  withTemporal: (_: unknown, body: (client: unknown, at: unknown) => Promise<unknown>) =>
+    body(
+      {
+        workflowService: { describeTaskQueue: () => Promise.resolve({ pollers: [] }) },
+        schedule: {
+          create: (options: unknown) => {
+            if (played.refusal !== null) return Promise.reject(played.refusal);
+            played.created.push(options);
+            return Promise.resolve({ describe: () => Promise.resolve({ info: { nextActionTimes: [new Date(0)] } }) });
+          },
         },
       },
-    }),
+      { address: '127.0.0.1:1', namespace: 'default' },
+    ),
 }));
 
 const root = temporaryFolder('schedules');
@@ -70,6 +74,12 @@ describe('schedule create', () => {
     await writeLocalConfig(folder, { formatVersion: 1, store: 'file://./store', storeOptions });
     await create();
     expect(created().action.args).toMatchObject([{ ref: { store: { options: storeOptions } } }]);
+  });
+
+  it('names the queues that nobody serves', async () => {
+    const { err } = await create();
+    expect(err).toContain('schedule iv waits: nobody serves the queue assay-orchestrate;');
+    expect(err).toContain('schedule iv waits: nobody serves the queue assay-host-');
   });
 
   it('remembers when it starts, as the user said it', async () => {
