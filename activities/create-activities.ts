@@ -3,6 +3,7 @@ import { Context } from '@temporalio/activity';
 import type { ActivityDependencies } from './dependencies.js';
 import { toFailure } from './failure.js';
 import { startHeart } from './heart.js';
+import { isQueueServedActivity } from './is-queue-served.js';
 import type { Activities } from './messages.js';
 import { planStageActivity } from './plan-stage.js';
 import { prepareMemberActivity } from './prepare-member.js';
@@ -29,6 +30,7 @@ export function createActivities(dependencies: ActivityDependencies): Activities
     runLot: border(runLotActivity),
     publishStage: border(beating(publishStageActivity)),
     recordEvent: border(beating(recordEventActivity)),
+    isQueueServed: border(beating(isQueueServedActivity)),
     prepareScheduledRun: border(beating(prepareScheduledRunActivity)),
     prepareMember: border(beating(prepareMemberActivity)),
   };

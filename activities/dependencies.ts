@@ -14,6 +14,8 @@ export interface Logger {
 export interface ActivityDependencies {
   /** An open store; one per URL and options for the life of the process. */
   openStore(url: string, options: StoreOptionsMessage): Promise<ObjectStore>;
+  /** Whether anybody has polled a queue of activities lately. */
+  isPolled(queue: string): Promise<boolean>;
   cacheFor(store: ObjectStore): LocalCache;
   readonly children: ComputeChildren;
   /** Folder for the files of items in hand. */

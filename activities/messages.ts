@@ -33,6 +33,8 @@ export interface Activities {
     readonly type: string;
     readonly data: Record<string, unknown>;
   }): Promise<void>;
+  /** Whether anybody has polled a queue of activities within the last five minutes. */
+  isQueueServed(input: { readonly queue: string }): Promise<boolean>;
   /** Resolves a schedule's template for one scheduled time and stores the run; null when that run is already complete. */
   prepareScheduledRun(input: {
     readonly schedule: ScheduledInput;

@@ -10,7 +10,7 @@ import { readEnvironment } from './environment.js';
 import { reportError } from './errors.js';
 import type { Io } from './io.js';
 import { createOutput } from './output.js';
-import { chooseStore, openChosenStore, type StoreChoice } from './store-choice.js';
+import { chooseFileStore, chooseStore, openChosenStore, requireStore, type StoreChoice } from './store-choice.js';
 
 interface GlobalOptions {
   readonly json?: boolean;
@@ -119,8 +119,14 @@ async function runBody(
   const environment = readEnvironment(io.environment);
   const output = createOutput(io, { json: options.json ?? false, colour: environment.colour });
   const storeOption = options.store ?? null;
-  const choose = (): Promise<StoreChoice> =>
-    chooseStore({ option: storeOption, environment: environment.store, cwd: io.cwd });
+  const hints = { option: storeOption, environment: environment.store, cwd: io.cwd };
+  const choose = (): Promise<StoreChoice> => chooseStore(hints);
+  const openExisting = async (): Promise<ObjectStore> => {
+    const choice = await choose();
+    const opened = await openChosenStore(choice, output);
+    await requireStore(opened, choice);
+    return opened;
+  };
   let store: Promise<ObjectStore> | null = null;
   const context: CommandContext = {
     io,
@@ -128,7 +134,8 @@ async function runBody(
     output,
     storeOption,
     chooseStore: choose,
-    openStore: () => (store ??= choose().then(openChosenStore)),
+    chooseFileStore: (file) => chooseFileStore(hints, file),
+    openStore: () => (store ??= openExisting()),
   };
   try {
     return await body(context);

@@ -20,9 +20,17 @@ export const LIMITS = {
   staleBeatMs: 60_000,
   snapshotMs: 30_000,
   sameHostMs: 10_000,
+  /** A lot that nobody has taken for so long: is its queue served at all? */
+  startMs: 20 * 60_000,
+  /** Temporal remembers a poll for five minutes; between two looks less passes. */
+  serveLookMs: 4 * 60_000,
+  serveLooks: 10,
+  /** What only one host can do waits so long for its worker. */
+  hostStartMs: 60 * 60_000,
   leaseRetryMs: 20_000,
   membersPerContinueAsNew: 200,
   memberRetryMs: 15_000,
+  joinRetryMs: 10 * 60_000,
 } as const;
 
 /** Workflow types, signals and queries, as clients name them. */

@@ -1,4 +1,5 @@
 // Builds what activities need: stores by URL and options, over what does the work in this process.
+import type { NativeConnection } from '@temporalio/worker';
 import { canonicalJson } from '../core/identity/canonical-json.js';
 import type { ActivityDependencies, Logger } from '../activities/dependencies.js';
 import type { Host } from '../pipeline/execute/host.js';
@@ -7,6 +8,8 @@ import { openStore } from '../storage/objects/open-store.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 
 export interface DependenciesInput {
+  readonly connection: NativeConnection;
+  readonly namespace: string;
   readonly host: Host;
   readonly hostId: string;
   readonly stop: AbortSignal;
@@ -17,7 +20,7 @@ export interface DependenciesInput {
 const ITEMS_IN_HAND = 2;
 
 export function createDependencies(input: DependenciesInput): ActivityDependencies & { close(): Promise<void> } {
-  const { host, hostId, stop, log } = input;
+  const { host, hostId, stop, log, connection, namespace } = input;
   const stores = new Map<string, Promise<ObjectStore>>();
   const open = (url: string, storeOptions: StoreOptionsMessage): Promise<ObjectStore> => {
     // One address with other options (an endpoint, a region) is another store.
@@ -31,6 +34,15 @@ export function createDependencies(input: DependenciesInput): ActivityDependenci
   };
   return {
     openStore: open,
+    isPolled: async (queue) => {
+      const { pollers } = await connection.workflowService.describeTaskQueue({
+        namespace,
+        taskQueue: { name: queue },
+        // eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- TASK_QUEUE_TYPE_ACTIVITY
+        taskQueueType: 2,
+      });
+      return pollers.length > 0;
+    },
     cacheFor: (store) => host.cacheFor(store),
     children: host.children,
     spoolRoot: host.spoolRoot,

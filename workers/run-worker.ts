@@ -1,4 +1,5 @@
 // Task queues by role, one Temporal worker each in one process, over shared compute children; SIGTERM ends with the shards in hand.
+import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -11,7 +12,9 @@ import {
 import type { Logger } from '../activities/dependencies.js';
 import { createActivities } from '../activities/create-activities.js';
 import { QUEUES } from '../schemas/orchestration.js';
+import { identityText } from '../schemas/worker-identity.js';
 import { openHost } from '../pipeline/execute/host.js';
+import { pidSpace, processStart } from '../runtime/child/process-identity.js';
 import { programFile } from '../runtime/package-root.js';
 import { connectWorker } from './connect.js';
 import { createDependencies } from './dependencies.js';
@@ -36,7 +39,10 @@ export async function runWorker(options: WorkerOptions, log: Logger): Promise<vo
   if (host.endedOrphans.length > 0)
     log.warn({ pids: host.endedOrphans }, 'ended compute children whose worker had died');
   const stop = new AbortController();
-  const dependencies = createDependencies({ host, hostId, stop: stop.signal, log });
+  const dependencies = createDependencies({
+    ...{ host, hostId, stop: stop.signal, log },
+    ...{ connection, namespace: options.namespace },
+  });
   const workers = await createWorkers({
     options,
     connection,
@@ -51,7 +57,7 @@ export async function runWorker(options: WorkerOptions, log: Logger): Promise<vo
     for (const worker of workers) worker.shutdown();
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutdown(signal));
-  if (options.exitWithRun !== null) void watchRun(options, () => shutdown('the run has ended'), log);
+  if (options.exitWithRun !== null) void watchRun(options, connection, log).then(() => shutdown('the run has ended'));
 
   log.info({ roles: options.roles, slots: options.slots, address: options.address }, 'worker ready');
   try {
@@ -74,6 +80,7 @@ async function createWorkers({ options, connection, activities }: WorkersInput):
   const base = {
     connection,
     namespace,
+    identity: await ownIdentity(options),
     activities,
     shutdownGraceTime: GRACE_MS,
     shutdownForceTime: FORCE_MS,
@@ -100,4 +107,10 @@ async function createWorkers({ options, connection, activities }: WorkersInput):
     workers.push(await Worker.create({ ...lots, taskQueue: QUEUES.host(hostId) }));
   }
   return workers;
+}
+
+/** Under this name the worker polls: whoever waits for it can prove whether it lives. */
+async function ownIdentity({ exitWithRun }: WorkerOptions): Promise<string> {
+  const [machine, start] = await Promise.all([pidSpace(), processStart(process.pid)]);
+  return identityText({ pid: process.pid, host: os.hostname(), machine, start: start ?? '', until: exitWithRun });
 }

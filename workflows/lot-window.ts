@@ -1,9 +1,8 @@
 // A bounded window of lot activities over a range of lots. Lots that stop early are given out again; a pause stops what is in hand
 // at the next shard and gives nothing out.
-import { ActivityFailure, CancellationScope, condition, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import type { LotInput, LotResult } from '../schemas/messages.js';
-import { LIMITS } from '../schemas/orchestration.js';
-import { lotActivity } from './options.js';
+import { LotCalls } from './lot-calls.js';
 import type { Control } from './signals.js';
 
 export interface WindowInput {
@@ -39,6 +38,7 @@ export async function runLotWindow(
 ): Promise<WindowResult> {
   let next = input.from;
   let failure: unknown = null;
+  const calls = new LotCalls(input.queue);
   const again: Share[] = [];
   const pending = new Map<number, CancellationScope>();
   const cancelled = (): boolean => CancellationScope.current().consideredCancelled;
@@ -48,7 +48,7 @@ export async function runLotWindow(
     const scope = new CancellationScope();
     pending.set(lot, scope);
     void scope
-      .run(() => callLot(input, share))
+      .run(() => calls.call({ ...input.lot, lot, from: share.from }, share.hostQueue))
       .then((result) => {
         onLot(result);
         const { finished, ended, hostQueue } = result;
@@ -90,21 +90,4 @@ export async function runLotWindow(
 
 function allCancelled(pending: ReadonlyMap<number, CancellationScope>): boolean {
   return [...pending.values()].every((scope) => scope.consideredCancelled);
-}
-
-/** The next link of a chain prefers the host that has its state; after LIMITS.sameHostMs any worker may have it. */
-async function callLot(input: WindowInput, { lot, from, hostQueue }: Share): Promise<LotResult> {
-  const request: LotInput = { ...input.lot, lot, from };
-  if (hostQueue !== null) {
-    try {
-      return await lotActivity(hostQueue, LIMITS.sameHostMs)(request);
-    } catch (error) {
-      const waitedTooLong =
-        error instanceof ActivityFailure &&
-        error.cause instanceof TimeoutFailure &&
-        error.cause.timeoutType === 'SCHEDULE_TO_START';
-      if (!waitedTooLong) throw error;
-    }
-  }
-  return lotActivity(input.queue)(request);
 }

@@ -111,13 +111,14 @@ async function runMember({ input, runs, counts }: Working, member: number): Prom
   const { ref, mode } = input;
   let name: string | null = null;
   try {
-    for (;;) {
+    // Longer each time: a run of days would fill the history.
+    for (let pauseMs: number = LIMITS.memberRetryMs; ; pauseMs = Math.min(LIMITS.joinRetryMs, pauseMs * 2)) {
       const prepared = await prepareMemberOn(input.hostQueue)({ ref, member, mode });
       name = prepared.run;
       if (!prepared.input) break;
       if (await runOnce(input, prepared.input, runs)) break;
       // Somebody else runs it: what is left is asked again when that may have ended.
-      await sleep(LIMITS.memberRetryMs);
+      await sleep(pauseMs);
     }
     counts.completed++;
   } catch (error) {

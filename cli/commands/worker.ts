@@ -20,7 +20,11 @@ export const worker = defineCommand({
       )
       .option('--slots <n>', 'compute children at once (default: one per core)', wholeNumber(1))
       .option('--memory <mb>', 'ceiling of one compute child, MB (default: 80 % of memory / cores)', wholeNumber(64))
-      .option('--folder <path>', 'folder of cache and spool files');
+      .option('--folder <path>', 'folder of cache and spool files')
+      .option(
+        '--host <name>',
+        'host whose local corpus files it reads, where they lie here too (default: this machine)',
+      );
   },
   request: (_, flags: WorkerOptions) => flags,
   run: async (request, context) => (await import('../orchestration/stack-commands.js')).worker(request, context),

@@ -11,6 +11,7 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { findSuite } from '../../storage/records/suites.js';
 import { readStoreId } from '../../storage/records/identity.js';
 import type { SetOptions, TellOptions } from './requests.js';
+import { ensureAnswer, type AnswerWanted } from './run-workers.js';
 import { withTemporal } from './temporal-client.js';
 import { assertSameStore } from './workflow-store.js';
 
@@ -48,7 +49,7 @@ export async function isActive(client: Client, store: ObjectStore, workflowId: s
 }
 
 export async function pause(options: TellOptions, context: CommandContext): Promise<number> {
-  await tell(options.run, context, (handle) => handle.signal(SIGNALS.pause, 'paused by a user'));
+  await signal(options.run, context, (handle) => handle.signal(SIGNALS.pause, 'paused by a user'));
   return say(
     context,
     { run: options.run, action: 'pause' },
@@ -57,7 +58,7 @@ export async function pause(options: TellOptions, context: CommandContext): Prom
 }
 
 export async function unpause(options: TellOptions, context: CommandContext): Promise<number> {
-  await tell(options.run, context, (handle) => handle.signal(SIGNALS.unpause));
+  await signal(options.run, context, (handle) => handle.signal(SIGNALS.unpause));
   return say(context, { run: options.run, action: 'unpause' }, `${options.run} goes on.`);
 }
 
@@ -66,7 +67,7 @@ export async function set(options: SetOptions, context: CommandContext): Promise
   if (window === undefined && tolerance === undefined) {
     throw new InputError('Expected --window or --tolerance, found neither; see `assay help set`.');
   }
-  await tell(run, context, (handle) => handle.signal(SIGNALS.limits, { window, tolerance }));
+  await signal(run, context, (handle) => handle.signal(SIGNALS.limits, { window, tolerance }));
   return say(
     context,
     {
@@ -82,8 +83,9 @@ export async function set(options: SetOptions, context: CommandContext): Promise
 const CANCEL_WAIT_MS = 60_000;
 
 export async function cancel(options: TellOptions, context: CommandContext): Promise<number> {
-  const ended = await tell(options.run, context, async (handle) => {
+  const ended = await tell(options.run, context, async (handle, ensure) => {
     await handle.cancel();
+    await ensure({ start: true });
     const deadline = Date.now() + CANCEL_WAIT_MS;
     while (Date.now() < deadline) {
       if ((await handle.describe()).status.name !== 'RUNNING') return true;
@@ -96,25 +98,39 @@ export async function cancel(options: TellOptions, context: CommandContext): Pro
     { run: options.run, action: 'cancel' },
     ended
       ? `${options.run} is cancelled; what is committed stays. Go on with: assay resume ${options.run}`
-      : `${options.run} is asked to end and has not within ${CANCEL_WAIT_MS / 1000} s; it ends as soon as a worker answers. Is one there (assay doctor)?`,
+      : `${options.run} is asked to end and has not within ${CANCEL_WAIT_MS / 1000} s: what is in hand has not let go yet. Look at it with: assay status ${options.run}`,
   );
+}
+
+/** A signal is kept until a worker takes it; where none is there, that is said. */
+async function signal(
+  run: string,
+  context: CommandContext,
+  send: (handle: WorkflowHandle) => Promise<void>,
+): Promise<void> {
+  await tell(run, context, async (handle, ensure) => {
+    await send(handle);
+    await ensure({ start: false });
+  });
 }
 
 async function tell<Answer>(
   run: string,
   context: CommandContext,
-  send: (handle: WorkflowHandle) => Promise<Answer>,
+  send: (handle: WorkflowHandle, ensure: (how: Pick<AnswerWanted, 'start'>) => Promise<void>) => Promise<Answer>,
 ): Promise<Answer> {
   const store = await context.openStore();
   const id = await workflowIdOf(store, run);
-  return withTemporal(context, async (client) => {
+  return withTemporal(context, async (client, at) => {
     if (!(await isActive(client, store, id))) {
       throw new InputError(
         `Run "${run}" is not active in ${store.url}. \`assay runs\` lists the runs, \`assay resume ${run}\` starts it again.`,
         { run },
       );
     }
-    return send(client.workflow.getHandle(id));
+    return send(client.workflow.getHandle(id), ({ start }) =>
+      ensureAnswer({ client, at, context, run, workflowId: id, start }),
+    );
   });
 }
 

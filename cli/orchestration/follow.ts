@@ -20,6 +20,8 @@ export interface FollowInput {
   readonly run: ResolvedRun;
   readonly workflow: WorkflowHandle;
   readonly context: CommandContext;
+  /** Looks after the queues that the run needs. */
+  readonly vigil: () => Promise<void>;
 }
 
 export interface RunEnd {
@@ -80,6 +82,7 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
         text: `${run.name} goes on without this terminal. Follow it with: assay resume ${run.name} --follow; stop it with: assay cancel ${run.name}`,
       };
     }
+    await input.vigil();
     await sleep(POLL_MS);
   }
 }

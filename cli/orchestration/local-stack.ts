@@ -17,6 +17,7 @@ import {
 import { findRecordedServer } from '../../servers/server-process.js';
 import { startTemporalServer } from '../../servers/temporal.js';
 import { InputError, ResourceError } from '../../schemas/errors.js';
+import { QUEUES } from '../../schemas/orchestration.js';
 
 export interface StackProcess {
   readonly name: string;
@@ -100,7 +101,10 @@ export interface WorkerLaunch {
   readonly device: 'cpu' | 'cuda' | 'webgpu';
   /** Compute children of the worker. */
   readonly slots: number;
+  /** All by default. */
   readonly roles?: readonly string[];
+  /** Host whose files it serves; this machine by default. */
+  readonly hostId?: string;
   /** Workflow after whose end the worker shuts down. */
   readonly exitWithRun?: string;
 }
@@ -125,7 +129,7 @@ export async function startWorker(launch: WorkerLaunch): Promise<StackProcess> {
     pid: child.pid,
     start,
     address: launch.address,
-    info: { logFile, role: 'worker' },
+    info: { logFile, role: 'worker', queues: queuesOfLaunch(launch).join(' '), until: launch.exitWithRun ?? '' },
   };
   await writeProcessRecord(recordFile(folder, `worker-${child.pid}`), record);
   await untilReady(child.pid, logFile);
@@ -136,6 +140,22 @@ export async function startWorker(launch: WorkerLaunch): Promise<StackProcess> {
     info: record.info,
     started: true,
   };
+}
+
+function queuesOfLaunch({ roles = WORKER_ROLES, device, hostId = os.hostname() }: WorkerLaunch): string[] {
+  return queuesServed(roles, device, hostId);
+}
+
+export const WORKER_ROLES: readonly string[] = ['orchestrate', 'io', 'compute'];
+
+/** The queues that a worker polls. */
+export function queuesServed(roles: readonly string[], device: string, hostId: string): string[] {
+  return [
+    ...(roles.includes('orchestrate') ? [QUEUES.orchestrate] : []),
+    ...(roles.includes('io') ? [QUEUES.io] : []),
+    ...(roles.includes('compute') ? [QUEUES.compute(device)] : []),
+    ...(roles.includes('io') || roles.includes('compute') ? [QUEUES.host(hostId)] : []),
+  ];
 }
 
 const READY_MS = 90_000;

@@ -9,8 +9,8 @@ import { loadRunFile } from '../../pipeline/files/load.js';
 import { loadSuite } from '../../pipeline/files/load-suite.js';
 import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
-import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
+import { openChosenStore } from '../store-choice.js';
 import { checkModelRuns } from './preflight.js';
 import { missingBytes, planRows, type PlanRow } from './plan-rows.js';
 import type { PlanOptions } from './requests.js';
@@ -30,11 +30,7 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
   });
   const { run } = resolved;
   await checkModelRuns(resolved);
-  const url = canonicalStoreUrl(
-    context.storeOption ?? runFile.store,
-    context.storeOption === null ? folder : context.io.cwd,
-  );
-  const store = await openStore(url, { storeOptions: runFile.storeOptions });
+  const store = await openChosenStore(await context.chooseFileStore({ file: runFile, folder }), context.output);
   try {
     const rows = await planRows(store, run, { exact: options.exact, folder });
     context.output.result(planDocument, { run: run.name, exact: options.exact, stages: rows }, () =>

@@ -58,6 +58,8 @@ export interface WorkerOptions {
   readonly memory: number | undefined;
   /** Folder of cache and spool files; undefined: the user's cache folder. */
   readonly folder: string | undefined;
+  /** Host whose local files it serves; undefined: this machine. */
+  readonly host: string | undefined;
 }
 
 export const OVERLAP_POLICIES = ['skip', 'buffer-one', 'buffer-all', 'cancel-other', 'allow-all'] as const;

@@ -1,5 +1,5 @@
 // run and resume: from a run file or a stored run to a living workflow, and to the exit code of how it ended.
-import { LAST_STAGE } from '../../schemas/stages.js';
+import { LAST_STAGE, type StageName } from '../../schemas/stages.js';
 import os from 'node:os';
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
@@ -14,11 +14,12 @@ import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { runInputOf, settleRun } from '../../pipeline/execute/submit.js';
 import { remainingWork, type RemainingWork } from '../../pipeline/plan/run-records.js';
+import { stepsOfRun } from '../../pipeline/plan/steps.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
-import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
+import { openChosenStore } from '../store-choice.js';
 import { differences } from '../../reading/runs/explain.js';
 import { claimStoreId, readStoreId } from '../../storage/records/identity.js';
 import { findRun } from '../../storage/records/run-history.js';
@@ -26,10 +27,11 @@ import { findSuite } from '../../storage/records/suites.js';
 import { isActive, runWorkflowId } from './control.js';
 import { followRun } from './follow.js';
 import type { ResumeOptions, RunOptions } from './requests.js';
-import { ensureWorkers } from './run-workers.js';
+import { createVigil, ensureWorkers, type WorkersWanted } from './run-workers.js';
+import { queuesOf } from './served-queues.js';
 import { checkModelRuns, checkRoom, checkSources } from './preflight.js';
 import { stackFolder } from './stack-commands.js';
-import { localStoreOptions, rememberStore } from './run-store.js';
+import { rememberStore } from './run-store.js';
 import { startOrJoin } from './start-workflow.js';
 import { memberNotBegun, resumeSuite, runSuite } from './suites.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
@@ -45,8 +47,6 @@ export async function run(options: RunOptions, context: CommandContext): Promise
   if (suite) return runSuite(suite, options, context);
   const loaded = await loadRunFile(path.resolve(context.io.cwd, options.file));
   const { runFile, folder } = loaded;
-  const url = context.storeOption ?? context.environment.store ?? runFile.store;
-  const base = url === runFile.store ? folder : context.io.cwd;
   const resolved = await resolveRun(runFile, {
     ...{ folder, revision: 1, hostId: os.hostname(), nowMs: Date.now() },
     ...{ until: options.until ?? LAST_STAGE, limitDocuments: options.limit ?? null },
@@ -55,8 +55,9 @@ export async function run(options: RunOptions, context: CommandContext): Promise
   await checkModelRuns(resolved);
   const note = extractionMemoryNote(resolved.run);
   if (note !== null) context.output.note(note);
-  const storeOptions = runFile.storeOptions ?? (await localStoreOptions(context, canonicalStoreUrl(url, base)));
-  const store = await openStore(canonicalStoreUrl(url, base), { storeOptions });
+  const choice = await context.chooseFileStore({ file: runFile, folder });
+  const { options: storeOptions } = choice;
+  const store = await openChosenStore(choice, context.output);
   try {
     await checkRoom({
       ...{ store, run: resolved.run, folder },
@@ -69,9 +70,11 @@ export async function run(options: RunOptions, context: CommandContext): Promise
       const { run: revision, before, same } = await settleRun(store, resolved, active);
       if (before && !same) context.output.note(whatChanged(before, revision));
       await rememberStore(context, { store, storeOptions }, at);
+      let stages: readonly StageName[] | undefined;
       if (same && !(await active(revision.name))) {
         const left = await remainingWork(store, revision, 'missing');
         if (left.complete) return sayNothingLeft(context, { store, run: revision, left, what: 'do' });
+        stages = openStages(left);
       }
       return startAndFollow({ store, options: storeOptions }, revision, {
         client,
@@ -80,6 +83,7 @@ export async function run(options: RunOptions, context: CommandContext): Promise
         mode: 'missing',
         follow: options.follow,
         workers: options.workers,
+        ...(stages === undefined ? {} : { stages }),
       });
     });
   } finally {
@@ -94,9 +98,11 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
   const suite = await findSuite(store, options.run);
   if (suite) return resumeSuite(suite, options, context);
   const revision = (await memberNotBegun(store, options.run)) ?? (await storedRun(store, options.run));
+  let stages: readonly StageName[] | undefined;
   if (options.mode !== 'all') {
     const left = await remainingWork(store, revision, options.mode);
     if (left.complete) return sayNothingLeft(context, { store, run: revision, left, what: 'resume' });
+    stages = openStages(left);
   }
   return withTemporal(context, (client, at) =>
     startAndFollow({ store, options: storeOptions }, revision, {
@@ -106,8 +112,14 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
       mode: options.mode,
       follow: options.follow,
       workers: options.workers,
+      ...(stages === undefined ? {} : { stages }),
     }),
   );
+}
+
+/** The stages that are not known to be done. */
+function openStages({ steps }: RemainingWork): StageName[] {
+  return steps.flatMap(({ stage, work }) => (work?.todo.length === 0 ? [] : [stage]));
 }
 
 async function storedRun(store: ObjectStore, name: string): Promise<ResolvedRun> {
@@ -166,6 +178,8 @@ interface StartOptions {
   readonly mode: ResumeMode;
   readonly follow: boolean;
   readonly workers: number | undefined;
+  /** Stages that are still to do; all of the run's by default. */
+  readonly stages?: readonly StageName[];
 }
 
 async function startAndFollow(target: StoreTarget, revision: ResolvedRun, options: StartOptions): Promise<number> {
@@ -174,10 +188,11 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
   const workflowId = runWorkflowId(await claimStoreId(store), revision.name);
   const input = runInputOf(revision, { url: store.url, options: target.options }, mode);
   const joined = await startWorkflow(client, { workflowId, input, revision, store });
-  await ensureWorkers({
-    ...{ client, at, context, revision, workflowId },
-    workers: options.workers,
-  });
+  const wanted: WorkersWanted = {
+    ...{ client, at, context, revision, workflowId, workers: options.workers },
+    queues: queuesOf(revision, options.stages ?? stepsOfRun(revision).map(({ stage }) => stage)),
+  };
+  await ensureWorkers(wanted);
   const web = workflowPage(at, workflowId);
   const started = {
     run: revision.name,
@@ -187,7 +202,7 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
     joined,
     web,
   };
-  const text = `${joined ? 'joined' : 'started'} ${revision.name} (revision ${revision.revision}) in ${store.url}${web === null ? '' : `\nweb page: ${web}`}`;
+  const text = `${joined ? 'joined' : 'started'} ${revision.name} (revision ${revision.revision})${web === null ? '' : `\nweb page: ${web}`}`;
   if (!options.follow) {
     context.output.result(
       startedDocument,
@@ -202,6 +217,7 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
     run: revision,
     workflow: client.workflow.getHandle(workflowId),
     context,
+    vigil: createVigil(wanted),
   });
   context.output.result(startedDocument, { ...started, state: end.state }, () => end.text);
   return end.exitCode;

@@ -15,7 +15,6 @@ import { memberNames } from '../../pipeline/files/matrix.js';
 import { refuseForeignRuns, resolveMember, settleSuite } from '../../pipeline/plan/suite-records.js';
 import { storeRun } from '../../pipeline/plan/run-records.js';
 import { readSuiteStatus } from '../../reading/runs/suite-status.js';
-import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import { claimStoreId } from '../../storage/records/identity.js';
@@ -23,13 +22,15 @@ import { hasEnded } from '../../storage/records/run-history.js';
 import { listRevisions } from '../../storage/records/runs.js';
 import { listSuites } from '../../storage/records/suites.js';
 import type { CommandContext } from '../command.js';
+import { openChosenStore } from '../store-choice.js';
 import type { ResumeOptions, RunOptions } from './requests.js';
 import { suiteLine, suitePlanText } from '../render/suite-text.js';
 import { isActive, suiteWorkflowId } from './control.js';
 import { missingBytes, planRows } from './plan-rows.js';
 import { checkModelRuns, checkSources } from './preflight.js';
-import { localStoreOptions, rememberStore } from './run-store.js';
-import { ensureWorkers } from './run-workers.js';
+import { rememberStore } from './run-store.js';
+import { createVigil, ensureWorkers, type WorkersWanted } from './run-workers.js';
+import { queuesOf } from './served-queues.js';
 import { startOrJoin } from './start-workflow.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
 
@@ -41,10 +42,9 @@ export async function runSuite(loaded: LoadedSuite, options: RunOptions, context
   await checkSources(first.run, loaded.folder);
   await checkModelRuns(first);
   const { file } = first.run;
-  const url = context.storeOption ?? context.environment.store ?? file.store;
-  const base = url === file.store ? loaded.folder : context.io.cwd;
-  const storeOptions = file.storeOptions ?? (await localStoreOptions(context, canonicalStoreUrl(url, base)));
-  const store = await openStore(canonicalStoreUrl(url, base), { storeOptions });
+  const choice = await context.chooseFileStore({ file, folder: loaded.folder });
+  const { options: storeOptions } = choice;
+  const store = await openChosenStore(choice, context.output);
   try {
     await assertUsableStore(store);
     return await withTemporal(context, async (client, at) => {
@@ -78,9 +78,8 @@ export async function resumeSuite(
 /** `assay plan SUITE.yaml`: one run after the other. */
 export async function planSuite(loaded: LoadedSuite, exact: boolean, context: CommandContext): Promise<number> {
   const record = recordOf(loaded, { limit: null, until: null });
-  const { store: named, storeOptions } = parseMember(loaded.template, 0);
-  const base = context.storeOption === null ? loaded.folder : context.io.cwd;
-  const store = await openStore(canonicalStoreUrl(context.storeOption ?? named, base), { storeOptions });
+  const choice = await context.chooseFileStore({ file: parseMember(loaded.template, 0), folder: loaded.folder });
+  const store = await openChosenStore(choice, context.output);
   try {
     await refuseForeignRuns(store, record);
     const members = [];
@@ -168,10 +167,15 @@ async function startSuite(
     input,
     attributes: { run: name },
   });
-  await ensureWorkers({ client, at, context, revision: first, workflowId, workers: start.workers });
+  const stages = stepsOfRun(first).map(({ stage }) => stage);
+  const wanted: WorkersWanted = {
+    ...{ client, at, context, revision: first, workflowId, workers: start.workers, places: [suite.folder] },
+    queues: [...new Set([...queuesOf(first, stages), QUEUES.host(suite.hostId)])],
+  };
+  await ensureWorkers(wanted);
   const web = workflowPage(at, workflowId);
   const started = { run: name, revision, workflow: workflowId, store: store.url, joined, web };
-  const text = `${joined ? 'joined' : 'started'} suite ${name} (${members} runs, ${parallel} at once) in ${store.url}${web === null ? '' : `\nweb page: ${web}`}`;
+  const text = `${joined ? 'joined' : 'started'} suite ${name} (${members} runs, ${parallel} at once)${web === null ? '' : `\nweb page: ${web}`}`;
   if (!start.follow) {
     context.output.result(
       startedDocument,
@@ -181,7 +185,9 @@ async function startSuite(
     return EXIT.done;
   }
   context.output.note(text);
-  const end = await followSuite(store, suite, { workflow: client.workflow.getHandle(workflowId), context });
+  const end = await followSuite(store, suite, {
+    ...{ workflow: client.workflow.getHandle(workflowId), context, vigil: createVigil(wanted) },
+  });
   context.output.result(startedDocument, { ...started, state: end.state }, () => end.text);
   return end.exitCode;
 }
@@ -191,7 +197,11 @@ const POLL_MS = 1000;
 async function followSuite(
   store: ObjectStore,
   suite: SuiteRecord,
-  { workflow, context }: { readonly workflow: WorkflowHandle; readonly context: CommandContext },
+  {
+    workflow,
+    context,
+    vigil,
+  }: { readonly workflow: WorkflowHandle; readonly context: CommandContext; readonly vigil: () => Promise<void> },
 ): Promise<{
   readonly state: 'completed' | 'failed' | 'running' | 'cancelled';
   readonly text: string;
@@ -225,6 +235,7 @@ async function followSuite(
       const text = `${name} goes on without this terminal. Follow it with: assay resume ${name} --follow; stop it with: assay cancel ${name}`;
       return { state: 'running', text, exitCode: EXIT.interrupted };
     }
+    await vigil();
     await sleep(POLL_MS, undefined, { signal: io.signal }).catch(() => undefined);
   }
 }

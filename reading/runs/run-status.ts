@@ -10,7 +10,8 @@ import { readEvents } from '../../storage/records/events.js';
 import type { RunRevision } from '../../storage/records/key-layout.js';
 import { mapParallel } from '../../storage/records/parallel.js';
 import { latestSnapshots } from '../datasets/pinned.js';
-import { foldEvents, readBeat } from '../../storage/records/run-history.js';
+import { readBeat } from '../../storage/records/run-history.js';
+import { liveHistory } from '../../stages/live-history.js';
 import { countPlanned, type PlannedEntry, type PlannedRecords } from './planned-records.js';
 
 export type RunStatus = z.infer<typeof statusDocument>;
@@ -26,7 +27,7 @@ export async function readRunStatus(store: ObjectStore, run: RunRevision, nowMs 
     readBeat(store, run),
     latestSnapshots(store, run.name),
   ]);
-  const { state, reason, startedMs, changedMs } = foldEvents(events);
+  const { state, reason, startedMs, changedMs } = await liveHistory(events);
   const beatAgeSeconds = beat === null ? null : Math.max(0, (nowMs - beat.atMs) / 1000);
   const silentMs = nowMs - Math.max(beat?.atMs ?? 0, changedMs ?? 0);
   const own = snapshots.filter((snapshot) => snapshot.revision === run.revision);

@@ -1,5 +1,6 @@
 // Which process a pid meant: pid and start time together, so that a recycled pid is never mistaken for the old process.
-import { readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile, readlink } from 'node:fs/promises';
 
 /**
  * Start time of a live process in clock ticks since boot (Linux) or '' where the system does not tell; null when there is none. A
@@ -18,6 +19,17 @@ export async function processStart(pid: number): Promise<string | null> {
     } catch {
       return null;
     }
+  }
+}
+
+/** What the pids of this process are counted in: the machine since it was started, and its space of pids; '' where the system does not tell. */
+export async function pidSpace(): Promise<string> {
+  try {
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    const space = await readlink('/proc/self/ns/pid');
+    return createHash('sha256').update(`${boot.trim()} ${space}`).digest('hex').slice(0, 12);
+  } catch {
+    return '';
   }
 }
 

@@ -67,7 +67,12 @@ export interface RunHistory {
   readonly stage: z.infer<typeof stageName> | null;
   readonly startedMs: number | null;
   readonly changedMs: number | null;
+  /** The process that does all of it, where one does (a training without Temporal). */
+  readonly process: RecordedProcess | null;
 }
+
+const recordedProcess = z.object({ pid: count, host: z.string(), machine: z.string(), start: z.string() });
+export type RecordedProcess = z.infer<typeof recordedProcess>;
 
 const ENDED: readonly RunState[] = ['completed', 'failed', 'cancelled'];
 
@@ -91,6 +96,7 @@ export function foldEvents(events: readonly RunEvent[]): RunHistory {
     stage,
     startedMs: events[0]?.atMs ?? null,
     changedMs: events.at(-1)?.atMs ?? null,
+    process: recordedProcess.safeParse(events.findLast(({ type }) => type === 'started')?.data['process']).data ?? null,
   };
 }
 

@@ -46,16 +46,19 @@ describe('assay schedule', () => {
 
   it('creates, lists and shows a schedule with its next starts', async () => {
     const created = await project.assay(...CREATE);
-    expect(created.stderr).toBe('');
+    expect(created.stderr).toMatch(/^store file:.*\n$/);
     expect(created.code).toBe(0);
     const listed = await project.json<Schedule[]>('schedule', 'list');
     expect(listed.map(({ id }) => id)).toEqual(['nightly']);
     const { nextMs, ...rest } = await show();
-    expect(rest).toMatchObject({ run: 'nightly-{{date}}', timeZone: ZONE, paused: false });
+    expect(rest).toMatchObject({ run: 'nightly-{{date}}', when: ['0 19 * * *'], timeZone: ZONE, paused: false });
     const hours = nextMs.map((ms) =>
       new Intl.DateTimeFormat('en', { timeZone: ZONE, hour: 'numeric', hour12: false }).format(ms),
     );
     expect(new Set(hours)).toEqual(new Set(['19']));
+    const wrong = await project.assay('schedule', 'create', 'run.yaml', '--cron', '61 * * * *', '--id', 'wrong');
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain('Expected times that Temporal takes, found 61 * * * *:');
     const again = await project.assay(...CREATE);
     expect(again.code).toBe(2);
     expect(again.stderr).toContain('There is a schedule "nightly" already');
