@@ -120,7 +120,7 @@ async function removeAll(
       return 0;
     });
   });
-  if (failures.length > 0) throw failures[0];
+  if (failures.length > 0) throw failures[0] as Error;
   return outcomes.reduce<number>((sum, one) => sum + one, 0);
 }
 

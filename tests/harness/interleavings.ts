@@ -68,7 +68,10 @@ export const playedClock = {
   sleepFor: (): Promise<void> => {
     const { course, playing } = current.getStore() ?? missing();
     return new Promise((wake) => {
-      const answer = (): Promise<void> => Promise.resolve(wake());
+      const answer = (): Promise<void> => {
+        wake();
+        return Promise.resolve();
+      };
       playing.requests.push({ operation: 'sleep', key: '', since: course.changes, answer });
     });
   },
@@ -160,11 +163,11 @@ class Course {
   async #quiet(): Promise<void> {
     const isBusy = ({ requests, outcome }: Playing): boolean => requests.length === 0 && outcome === null;
     for (let round = 0; this.#players.some(isBusy); round++) {
-      if (round < MOST_ROUNDS) await null;
+      if (round < MOST_ROUNDS) await Promise.resolve();
       else await new Promise((resolve) => setImmediate(resolve));
     }
     // Requests that are made beside the first one.
-    for (let round = 0; round < ROUNDS; round++) await null;
+    for (let round = 0; round < ROUNDS; round++) await Promise.resolve();
   }
 
   /** Equal for courses that cannot go on differently. */
