@@ -47,7 +47,7 @@ export async function runLotWindow(
     const { lot } = share;
     const scope = new CancellationScope();
     pending.set(lot, scope);
-    void scope
+    scope
       .run(() => callLot(input, share))
       .then((result) => {
         onLot(result);
@@ -58,7 +58,8 @@ export async function runLotWindow(
         if (isCancellation(error)) again.push({ ...share, hostQueue: null });
         else failure ??= error;
       })
-      .finally(() => pending.delete(lot));
+      .finally(() => pending.delete(lot))
+      .catch(() => undefined);
   };
   const hasWork = (): boolean => again.length > 0 || (next < input.to && next - input.from < input.budget);
   const mayGive = (): boolean => failure === null && !control.paused && hasWork() && pending.size < control.window;

@@ -3,6 +3,7 @@ import { type ChildWorkflowHandle, condition, setHandler, CancellationScope } fr
 import type { LotInput, LotResult, RunInput, StagePlanned } from '../schemas/messages.js';
 import { LIMITS } from '../schemas/orchestration.js';
 import type { StageName } from '../schemas/stages.js';
+import { Background } from './background.js';
 import { runLotWindow } from './lot-window.js';
 import { publishStage, recordEvent } from './options.js';
 import type { partitionWorkflow } from './partition.js';
@@ -30,12 +31,15 @@ interface Working {
   readonly control: Control;
   readonly partitions: ChildWorkflowHandle<typeof partitionWorkflow>[];
   readonly total: { done: number; quarantined: number; different: number };
+  /** What signals and counts have begun. */
+  readonly background: Background;
 }
 
 export async function stageWorkflow(input: StageInput): Promise<StageResult> {
   const total = { done: 0, quarantined: 0, different: 0 };
   const partitions: Working['partitions'] = [];
-  const working: Working = { input, control: listen(input, partitions, total), partitions, total };
+  const control = listen(input, partitions, total);
+  const working: Working = { input, control, partitions, total, background: new Background() };
   answerQueries(working);
   const count = counter(working);
   setHandler(reportSignal, count);
@@ -46,7 +50,8 @@ export async function stageWorkflow(input: StageInput): Promise<StageResult> {
   try {
     await runLots(working, count);
     // Too many quarantined shards in the last lots: the next stage waits for the user too.
-    await working.control.untilUnpaused();
+    await control.untilUnpaused();
+    await working.background.settled();
   } finally {
     ended = true;
     await publishing;
@@ -86,6 +91,7 @@ function counter({
   input,
   control,
   total,
+  background,
 }: Working): (result: Pick<LotResult, 'done' | 'quarantined' | 'different'>) => void {
   const { run, stage, planned } = input;
   return (result) => {
@@ -95,12 +101,9 @@ function counter({
     const allowed = Math.ceil(control.tolerance * planned.planned);
     if (total.quarantined - control.accepted <= allowed || control.paused) return;
     const reason = `${total.quarantined} of ${planned.planned} shards of stage ${stage} are quarantined, more than the ${allowed} that the tolerance ${control.tolerance} allows`;
-    void control.pause(reason);
-    void recordEvent({
-      ref: run.ref,
-      type: 'paused',
-      data: { stage, reason, quarantined: total.quarantined, allowed },
-    });
+    background.add(control.pause(reason));
+    const data = { stage, reason, quarantined: total.quarantined, allowed };
+    background.add(recordEvent({ ref: run.ref, type: 'paused', data }));
   };
 }
 

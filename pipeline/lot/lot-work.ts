@@ -13,7 +13,8 @@ import { STAGE_TABLE } from '../../stages/table.js';
 import type { ComputeChildren, StageContext, StageOutput, WorkItem } from '../../stages/stage.js';
 import type { LocalCache } from '../../storage/cache/local-cache.js';
 import { compareWithCommit } from './compare.js';
-import type { LotCursor, LotWork } from './run-lot.js';
+import type { LotCursor } from './cursor.js';
+import type { LotWork } from './run-lot.js';
 
 export interface LotWorkInput {
   readonly store: ObjectStore;

@@ -173,17 +173,17 @@ async function cutSegments(store: ObjectStore, cut: Cut): Promise<Segment[]> {
   return segments;
 }
 
-/** Inputs by segment, per store: a segment's content never changes, so each is read at most once per process. */
-const inputsBySegment = new WeakMap<ObjectStore, Map<string, readonly string[]>>();
+/** Inputs by segment, per store id: a segment's content never changes, so each is read at most once per process. */
+const inputsBySegment = new Map<string, Map<string, readonly string[]>>();
 
 async function inputsOf(store: ObjectStore, segment: Segment): Promise<readonly string[]> {
-  const held = inputsBySegment.get(store)?.get(segment.sha256);
+  const held = inputsBySegment.get(store.storeId)?.get(segment.sha256);
   return held ?? remember(store, segment.sha256, await readSegment(store, segment));
 }
 
 function remember(store: ObjectStore, sha256: string, commits: readonly Commit[]): readonly string[] {
-  const held = inputsBySegment.get(store) ?? new Map<string, readonly string[]>();
-  inputsBySegment.set(store, held);
+  const held = inputsBySegment.get(store.storeId) ?? new Map<string, readonly string[]>();
+  inputsBySegment.set(store.storeId, held);
   const inputs = commits.map((commit) => commit.input);
   held.set(sha256, inputs);
   return inputs;
