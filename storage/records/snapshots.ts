@@ -24,10 +24,14 @@ export interface NewSnapshot extends CallOptions {
   readonly quarantined: number;
   readonly revision: number;
   readonly complete: boolean;
+  /** Says what is there while a step goes on. It never takes the place of a snapshot that says more of the same. */
+  readonly growing?: boolean;
 }
 
 /**
- * The snapshot that now stands for the dataset: the latest one where it says the same already, else a new version.
+ * The snapshot that now stands for the dataset: the latest one where it says the same already or this one comes too late (another
+ * writer has gone further meanwhile), else a new version. Each version is created once and after what stands before it was seen, so
+ * this holds however writers interleave.
  * @throws InputError where a commit belongs to another stage or key
  */
 export async function publishSnapshot(store: ObjectStore, next: NewSnapshot): Promise<Snapshot> {
@@ -36,7 +40,7 @@ export async function publishSnapshot(store: ObjectStore, next: NewSnapshot): Pr
   const totals = totalsOf(next.tables, commits);
   const { signal } = next;
   const earlier = await latestSnapshot(store, next.dataset);
-  if (earlier !== null && saysTheSame(earlier, next, totals)) return earlier;
+  if (earlier !== null && (saysTheSame(earlier, next, totals) || isLate(earlier, next))) return earlier;
   const segments = await cutSegments(store, { next, commits, earlier });
   for (let version = (earlier?.version ?? 0) + 1; ; version++) {
     const value: Snapshot = {
@@ -60,6 +64,7 @@ export async function publishSnapshot(store: ObjectStore, next: NewSnapshot): Pr
       createRecord(store, { key, value, schema: snapshotRecord, signal }),
     );
     if (outcome.created) return value;
+    if (isLate(outcome.record, next)) return outcome.record;
   }
 }
 
@@ -116,6 +121,13 @@ function totalsOf(tables: readonly string[], commits: readonly Commit[]): Totals
     totals.digests[table] = datasetDigest(objects);
   }
   return totals;
+}
+
+/** Whether what stands is of a later revision or, where the next one is growing, has all of its plan or more commits. */
+function isLate(standing: Snapshot, { revision, growing, key, commits }: NewSnapshot): boolean {
+  if (standing.revision !== revision) return standing.revision > revision;
+  if (growing !== true || standing.key !== key) return false;
+  return standing.complete || standing.commits > new Set(commits.map(({ input }) => input)).size;
 }
 
 function saysTheSame(earlier: Snapshot, next: NewSnapshot, totals: Totals): boolean {
