@@ -15,12 +15,17 @@ export const LIMITS = {
   lotsPerPartition: 1000,
   partitions: 100,
   lotsPerContinueAsNew: 500,
+  /** Links of the chains of a stage after which its history begins anew. */
+  linksPerContinueAsNew: 500,
   trainLinkMs: 5 * 60_000,
   beatMs: 15_000,
   staleBeatMs: 60_000,
   snapshotMs: 30_000,
   sameHostMs: 10_000,
   leaseRetryMs: 20_000,
+  /** What is asked again and again is asked more rarely in time, so that no history grows without end. */
+  retryGrowth: 1.5,
+  longestRetryMs: 10 * 60_000,
   membersPerContinueAsNew: 200,
   memberRetryMs: 15_000,
 } as const;

@@ -111,13 +111,17 @@ async function runMember({ input, runs, counts }: Working, member: number): Prom
   const { ref, mode } = input;
   let name: string | null = null;
   try {
-    for (;;) {
+    for (
+      let pauseMs: number = LIMITS.memberRetryMs;
+      ;
+      pauseMs = Math.min(pauseMs * LIMITS.retryGrowth, LIMITS.longestRetryMs)
+    ) {
       const prepared = await prepareMemberOn(input.hostQueue)({ ref, member, mode });
       name = prepared.run;
       if (!prepared.input) break;
       if (await runOnce(input, prepared.input, runs)) break;
       // Somebody else runs it: what is left is asked again when that may have ended.
-      await sleep(LIMITS.memberRetryMs);
+      await sleep(pauseMs);
     }
     counts.completed++;
   } catch (error) {
