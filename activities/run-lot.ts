@@ -63,7 +63,7 @@ export async function runLotActivity(input: LotInput, dependencies: ActivityDepe
 }
 
 async function doLot(input: LotInput, dependencies: ActivityDependencies, inHand: InHand): Promise<LotCounts> {
-  const { ref, stage, lot, mode } = input;
+  const { ref, stage, lot, mode, noProgressSeconds } = input;
   const { info, heartbeat } = Context.current();
   const { stop, release } = inHand;
   const store = await dependencies.openStore(ref.store.url, ref.store.options);
@@ -73,6 +73,7 @@ async function doLot(input: LotInput, dependencies: ActivityDependencies, inHand
   const work = createLotWork({
     ...{ store, stage, mode, dependencies, items, ref, stop },
     ...{ signal: release, log: dependencies.log, recomputation: info.workflowExecution?.runId ?? '' },
+    ...(noProgressSeconds === undefined ? {} : { noProgressMs: noProgressSeconds * 1000 }),
     onProgress: (progress) => beat.update(progress),
     onCursor: (next) => {
       inHand.cursor = next;

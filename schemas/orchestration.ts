@@ -21,6 +21,11 @@ export const LIMITS = {
   beatMs: 15_000,
   staleBeatMs: 60_000,
   snapshotMs: 30_000,
+  /**
+   * How long a compute child may report nothing: `plain` in plain work, multiples of it in one call of ONNX Runtime, which cannot
+   * report (a graph that is compiled, a step of a wide dictionary).
+   */
+  noProgressMs: { plain: 5 * 60_000, phases: { work: 1, load: 12, compute: 12 } },
   sameHostMs: 10_000,
   leaseRetryMs: 20_000,
   /** What is asked again and again is asked more rarely in time, so that no history grows without end. */

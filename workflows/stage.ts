@@ -17,7 +17,7 @@ import { runPartitions, tellAll, type Bounds } from './run-partitions.js';
 import { Control, limitsSignal, pauseSignal, progressQuery, reportSignal, unpauseSignal } from './signals.js';
 
 export interface StageInput {
-  readonly run: Pick<RunInput, 'ref' | 'mode' | 'window' | 'tolerance'>;
+  readonly run: Pick<RunInput, 'ref' | 'mode' | 'window' | 'tolerance' | 'noProgressSeconds'>;
   readonly stage: StageName;
   readonly planned: StagePlanned;
   readonly paused: boolean;
@@ -133,6 +133,7 @@ async function runLots(
     stageVersion,
     manifest,
     mode: run.mode,
+    ...(run.noProgressSeconds === undefined ? {} : { noProgressSeconds: run.noProgressSeconds }),
   };
   const bounds: Bounds = input.bounds ?? { lotsPerPartition: LIMITS.lotsPerPartition };
   if (lots > bounds.lotsPerPartition) {
