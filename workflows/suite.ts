@@ -8,6 +8,7 @@ import {
   setHandler,
   sleep,
   startChild,
+  workflowInfo,
   type ChildWorkflowHandle,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
@@ -40,7 +41,12 @@ export async function suiteWorkflow(input: SuiteInput): Promise<SuiteResult> {
     ...{ done: counts.completed, quarantined: counts.failed },
   }));
   try {
-    if (input.from === undefined) await recordEvent({ ref, type: 'started', data: { members, mode } });
+    if (input.from === undefined)
+      await recordEvent({
+        ref,
+        type: 'started',
+        data: { members, mode, execution: workflowInfo().firstExecutionRunId },
+      });
     const next = await runWindow(working);
     if (next < members) {
       const { paused, reason, window } = control;

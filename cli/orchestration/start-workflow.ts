@@ -10,8 +10,14 @@ export interface WorkflowToStart {
   readonly attributes: Readonly<Partial<Record<keyof typeof SEARCH_ATTRIBUTES, string | undefined>>>;
 }
 
-/** Whether it runs already. */
-export async function startOrJoin(client: Client, start: WorkflowToStart): Promise<boolean> {
+export interface StartedWorkflow {
+  /** Whether it ran already. */
+  readonly joined: boolean;
+  /** The execution: what is told of another one under the same id is not told of it. */
+  readonly runId: string;
+}
+
+export async function startOrJoin(client: Client, start: WorkflowToStart): Promise<StartedWorkflow> {
   const { type, workflowId, input, attributes } = start;
   const pairs = Object.entries(attributes).flatMap(([name, value]) => {
     const key = defineSearchAttributeKey(
@@ -21,7 +27,7 @@ export async function startOrJoin(client: Client, start: WorkflowToStart): Promi
     return value === undefined ? [] : [{ key, value }];
   });
   try {
-    await client.workflow.start(type, {
+    const handle = await client.workflow.start(type, {
       workflowId,
       taskQueue: QUEUES.orchestrate,
       args: [input],
@@ -29,9 +35,11 @@ export async function startOrJoin(client: Client, start: WorkflowToStart): Promi
       workflowIdConflictPolicy: 'FAIL',
       typedSearchAttributes: new TypedSearchAttributes(pairs),
     });
-    return false;
+    return { joined: false, runId: handle.firstExecutionRunId };
   } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return true;
-    throw error;
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    const { raw, runId } = await client.workflow.getHandle(workflowId).describe();
+    // One that continued as new is known by its first execution.
+    return { joined: true, runId: raw.workflowExecutionInfo?.firstRunId ?? runId };
   }
 }

@@ -29,7 +29,7 @@ import { ensureWorkers } from './run-workers.js';
 import { checkModelRuns, checkRoom, checkSources } from './preflight.js';
 import { stackFolder } from './stack-commands.js';
 import { localStoreOptions, rememberStore } from './run-store.js';
-import { startOrJoin } from './start-workflow.js';
+import { startOrJoin, type StartedWorkflow } from './start-workflow.js';
 import { memberNotBegun, resumeSuite, runSuite } from './suites.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
 
@@ -170,7 +170,7 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
   const { store } = target;
   const workflowId = runWorkflowId(store.storeId, revision.name);
   const input = runInputOf(revision, { url: store.url, options: target.options }, mode);
-  const joined = await startWorkflow(client, { workflowId, input, revision });
+  const { joined, runId } = await startWorkflow(client, { workflowId, input, revision });
   await ensureWorkers({
     ...{ client, at, context, revision, workflowId },
     workers: options.workers,
@@ -197,7 +197,8 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
   const end = await followRun({
     store,
     run: revision,
-    workflow: client.workflow.getHandle(workflowId),
+    workflow: client.workflow.getHandle(workflowId, runId),
+    execution: { runId, joined },
     context,
   });
   context.output.result(startedDocument, { ...started, state: end.state }, () => end.text);
@@ -210,8 +211,7 @@ interface WorkflowStart {
   readonly revision: ResolvedRun;
 }
 
-/** Whether it runs already. */
-function startWorkflow(client: Client, { workflowId, input, revision }: WorkflowStart): Promise<boolean> {
+function startWorkflow(client: Client, { workflowId, input, revision }: WorkflowStart): Promise<StartedWorkflow> {
   const model = 'trained' in revision.model ? 'trained' : revision.model.reference.base.slice(0, 16);
   const attributes = { run: revision.name, model, owner: revision.file.owner };
   return startOrJoin(client, { type: WORKFLOWS.run, workflowId, input, attributes });

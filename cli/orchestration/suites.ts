@@ -18,6 +18,7 @@ import { readSuiteStatus } from '../../reading/runs/suite-status.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
+import { readEvents } from '../../storage/records/events.js';
 import { hasEnded } from '../../storage/records/run-history.js';
 import { listRevisions } from '../../storage/records/runs.js';
 import { listSuites } from '../../storage/records/suites.js';
@@ -159,7 +160,12 @@ async function startSuite(
     ref: { store: { url: store.url, options: storeOptions }, run: name, revision },
     ...{ storeId: store.storeId, members, parallel, mode, hostQueue: QUEUES.host(suite.hostId) },
   };
-  const joined = await startOrJoin(client, { type: WORKFLOWS.suite, workflowId, input, attributes: { run: name } });
+  const { joined, runId } = await startOrJoin(client, {
+    type: WORKFLOWS.suite,
+    workflowId,
+    input,
+    attributes: { run: name },
+  });
   await ensureWorkers({ client, at, context, revision: first, workflowId, workers: start.workers });
   const web = workflowPage(at, workflowId);
   const started = { run: name, revision, workflow: workflowId, store: store.url, joined, web };
@@ -173,17 +179,31 @@ async function startSuite(
     return EXIT.done;
   }
   context.output.note(text);
-  const end = await followSuite(store, suite, { workflow: client.workflow.getHandle(workflowId), context });
+  const end = await followSuite(store, suite, { workflow: client.workflow.getHandle(workflowId), runId, context });
   context.output.result(startedDocument, { ...started, state: end.state }, () => end.text);
   return end.exitCode;
 }
 
 const POLL_MS = 1000;
 
+interface FollowedSuite {
+  readonly workflow: WorkflowHandle;
+  /** First execution of the workflow that is followed. */
+  readonly runId: string;
+  readonly context: CommandContext;
+}
+
+/** Whether the suite's latest events are of that execution: how an earlier one ended says nothing of it. */
+async function toldOf(store: ObjectStore, suite: SuiteRecord, runId: string): Promise<boolean> {
+  const started = (await readEvents(store, suite)).findLast(({ type }) => type === 'started');
+  const execution = started?.data['execution'];
+  return execution === runId || (started !== undefined && execution === undefined);
+}
+
 async function followSuite(
   store: ObjectStore,
   suite: SuiteRecord,
-  { workflow, context }: { readonly workflow: WorkflowHandle; readonly context: CommandContext },
+  { workflow, runId, context }: FollowedSuite,
 ): Promise<{
   readonly state: 'completed' | 'failed' | 'running' | 'cancelled';
   readonly text: string;
@@ -193,7 +213,8 @@ async function followSuite(
   const { name } = suite;
   const told = new Set<string>();
   for (;;) {
-    const closed = (await workflow.describe()).status.name !== 'RUNNING';
+    const { status: now, raw } = await workflow.describe();
+    const closed = now.name !== 'RUNNING' || (raw.workflowExecutionInfo?.firstRunId ?? runId) !== runId;
     const status = await readSuiteStatus(store, suite, memberNames(suite));
     for (const { run, state, reason } of status.members) {
       if (!hasEnded(state === 'waiting' ? 'unknown' : state) || told.has(run)) continue;
@@ -204,7 +225,7 @@ async function followSuite(
     if (closed) {
       output.progress(null);
       const failed = (status.counts['failed'] ?? 0) + (status.counts['cancelled'] ?? 0);
-      const good = status.state === 'completed';
+      const good = status.state === 'completed' && (await toldOf(store, suite, runId));
       const remedy = failed > 0 ? `Mend the cause, then: assay resume ${name}` : `Go on with: assay resume ${name}`;
       return {
         state: good ? 'completed' : status.state === 'cancelled' ? 'cancelled' : 'failed',

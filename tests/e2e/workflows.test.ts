@@ -1,8 +1,10 @@
 // What workflows promise beyond what a short run shows, with activities that do nothing: chains of any length begin their history anew
 // and lose nothing by it.
+import { Context } from '@temporalio/activity';
+import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../activities/messages.js';
-import type { LotInput, LotResult } from '../../schemas/messages.js';
+import type { LotInput, LotResult, RunInput } from '../../schemas/messages.js';
 import { PROGRESS_QUERY, QUEUES, SIGNALS } from '../../schemas/orchestration.js';
 import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
 import type { StageInput } from '../../workflows/stage.js';
@@ -11,7 +13,19 @@ import { LOT_QUEUE, startStubWorker, type StubWorker } from './harness/stub-work
 let temporal: TestTemporal;
 let worker: StubWorker;
 let lots: LotInput[];
+const told: Parameters<Activities['recordEvent']>[0][] = [];
 let runLot: (input: LotInput) => Promise<LotResult>;
+
+/** An activity that does nothing until it is told to end. */
+async function untilCancelled(): Promise<never> {
+  const context = Context.current();
+  const heart = setInterval(() => context.heartbeat(), 200);
+  try {
+    return await context.cancelled;
+  } finally {
+    clearInterval(heart);
+  }
+}
 
 beforeAll(async () => {
   temporal = await startTestTemporal();
@@ -20,7 +34,11 @@ beforeAll(async () => {
       lots.push(input);
       return runLot(input);
     },
-    recordEvent: () => Promise.resolve(),
+    recordEvent: (event) => {
+      told.push(event);
+      return Promise.resolve();
+    },
+    planStage: untilCancelled,
   };
   worker = await startStubWorker(temporal.address, activities);
 }, 60_000);
@@ -54,12 +72,17 @@ async function executions(workflowId: string, first: string): Promise<number[]> 
   const lengths: number[] = [];
   let runId: string | null = first;
   while (runId !== null) {
-    const history = await worker.client.workflow.getHandle(workflowId, runId).fetchHistory();
-    const events = history.events ?? [];
+    const handle: WorkflowHandle = worker.client.workflow.getHandle(workflowId, runId);
+    const events: NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']> =
+      (await handle.fetchHistory()).events ?? [];
     lengths.push(events.length);
     runId = events.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? null;
   }
   return lengths;
+}
+
+async function until(test: () => unknown): Promise<void> {
+  while (!(await test())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
 
 describe('a stage whose lots are chains', () => {
@@ -98,9 +121,6 @@ describe('a stage whose lots are chains', () => {
     };
     const options = { taskQueue: QUEUES.orchestrate, workflowId: 'paused-chain', args: [stageOf(1, 2)] };
     const handle = await worker.client.workflow.start('stageWorkflow', options);
-    const until = async (test: () => unknown): Promise<void> => {
-      while (!(await test())) await new Promise((resolve) => setTimeout(resolve, 50));
-    };
     await until(() => held !== null);
     await handle.signal(SIGNALS.pause, 'for a while');
     (held as unknown as () => void)();
@@ -111,5 +131,41 @@ describe('a stage whose lots are chains', () => {
     await latest.signal(SIGNALS.unpause);
     expect(await handle.result()).toMatchObject({ done: 1 });
     expect(made).toBe(4);
+  }, 60_000);
+});
+
+describe('a run that is ended from outside', () => {
+  it('is told to have failed, by its guard; one that is cancelled tells its own end and leaves no guard', async () => {
+    const { ref } = stageOf(1, 1).run;
+    const input: RunInput = {
+      ref,
+      steps: [{ id: 'corpus', stage: 'corpus', after: [] }],
+      mode: 'missing',
+      window: 1,
+      tolerance: 0,
+    };
+    const ends = (): unknown[] =>
+      told.filter(({ type }) => type !== 'started').map(({ type, onlyIfOpen }) => [type, onlyIfOpen]);
+    const begin = async (workflowId: string): Promise<WorkflowHandle & { readonly firstExecutionRunId: string }> => {
+      told.length = 0;
+      const handle = await worker.client.workflow.start('runWorkflow', {
+        taskQueue: QUEUES.orchestrate,
+        workflowId,
+        args: [input],
+      });
+      await until(async () => (await handle.describe()).raw.pendingChildren?.length === 1);
+      return handle;
+    };
+    const terminated = await begin('terminated');
+    await terminated.terminate();
+    await until(() => told.length === 2);
+    expect(ends()).toEqual([['failed', terminated.firstExecutionRunId]]);
+
+    const cancelled = await begin('cancelled');
+    await cancelled.cancel();
+    await expect(cancelled.result()).rejects.toThrow();
+    const guard = worker.client.workflow.getHandle(`cancelled/guard/${cancelled.firstExecutionRunId}`);
+    await guard.result();
+    expect(ends()).toEqual([['cancelled', undefined]]);
   }, 60_000);
 });

@@ -22,9 +22,15 @@ export async function startStubWorker(address: string, activities: Partial<Activ
   installed = true;
   const connection = await NativeConnection.connect({ address });
   const workflowBundle = await bundleSources();
+  const base = {
+    connection,
+    activities,
+    maxHeartbeatThrottleInterval: '200ms',
+    shutdownForceTime: '2 seconds',
+  } as const;
   const all = [
-    await Worker.create({ connection, taskQueue: QUEUES.orchestrate, workflowBundle, activities }),
-    await Worker.create({ connection, taskQueue: LOT_QUEUE, activities }),
+    await Worker.create({ ...base, taskQueue: QUEUES.orchestrate, workflowBundle }),
+    await Worker.create({ ...base, taskQueue: LOT_QUEUE }),
   ];
   const running = Promise.all(all.map((worker) => worker.run()));
   const client = new Client({ connection: await Connection.connect({ address }) });
