@@ -2,6 +2,7 @@
 import { expect, it } from 'vitest';
 import { recordEventActivity } from '../../../activities/record-event.js';
 import type { ActivityDependencies } from '../../../activities/dependencies.js';
+import { boundStore } from '../../../storage/objects/bound-store.js';
 import { createMemoryStore } from '../../../storage/objects/memory-store.js';
 import { appendEvent, readEvents } from '../../../storage/records/events.js';
 
@@ -15,7 +16,7 @@ async function guarded(before: readonly string[], between?: string): Promise<str
   for (const type of before) await put(type);
   let pending = between;
   const racing = {
-    ...store,
+    ...boundStore(store, new AbortController().signal),
     putIfAbsent: async (...call: Parameters<typeof store.putIfAbsent>) => {
       const type = pending;
       pending = undefined;
