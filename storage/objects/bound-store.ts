@@ -15,7 +15,7 @@ export function boundStore(store: ObjectStore, bound: AbortSignal): ObjectStore 
   const driverChecks = store.driverChecks?.bind(store);
   return {
     url: store.url,
-    storeId: store.storeId,
+    addressId: store.addressId,
     get: async (key, options) => store.get(key, withSignal(options)),
     getRange: async (key, ...[offset, length, options]) => store.getRange(key, offset, length, withSignal(options)),
     head: async (key, options) => store.head(key, withSignal(options)),

@@ -69,7 +69,7 @@ it.each([
 ] as const)('%s ends within 2 s of its cancellation, whatever it waits for', async (name, input) => {
   const never = (): Promise<never> => new Promise(() => undefined);
   const dependencies = {
-    openStore: () => Promise.resolve({ url: 'memory://1', storeId: 'a', get: never, list: never, head: never }),
+    openStore: () => Promise.resolve({ url: 'memory://1', addressId: 'a', get: never, list: never, head: never }),
     log: { debug() {}, info() {}, warn() {}, error() {} },
   };
   const activities = createActivities(dependencies as unknown as ActivityDependencies);

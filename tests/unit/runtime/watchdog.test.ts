@@ -2,7 +2,7 @@
 // together with its worker, and one long call of ONNX Runtime go on.
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ComputeChild } from '../../../runtime/child/compute-child.js';
 import { Watchdog, type NoProgress } from '../../../runtime/child/watchdog.js';
 import { DataError, TransientError } from '../../../schemas/errors.js';
@@ -78,9 +78,10 @@ describe('the watchdog', () => {
 describe('a compute child', () => {
   const folder = temporaryFolder('watchdog');
   const entry = path.join(folder, 'child.mjs');
-  writeFileSync(
-    entry,
-    `process.send({ type: 'ready', pid: process.pid });
+  beforeAll(() =>
+    writeFileSync(
+      entry,
+      `process.send({ type: 'ready', pid: process.pid });
 process.on('disconnect', () => process.exit(0));
 const spin = (ms) => { for (const end = Date.now() + ms; Date.now() < end;); };
 process.on('message', ({ type, id, task }) => {
@@ -94,6 +95,7 @@ process.on('message', ({ type, id, task }) => {
   end();
 });
 `,
+    ),
   );
   const children: ComputeChild[] = [];
   afterAll(() => children.forEach((child) => child.close()));
