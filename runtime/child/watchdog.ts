@@ -9,6 +9,9 @@ export type Phase = keyof typeof LIMITS.noProgressMs.phases;
 /** A child whose loop beats and which reports no work for so many times its allowance waits for what never comes. */
 const IDLE_FACTOR = 12;
 
+/** A child that got less of a processor than one part in so many waited; on a crowded machine one that computes gets little too. */
+const BUSY_SHARE = 20;
+
 export interface NoProgress {
   readonly seconds: number;
   readonly phase: Phase;
@@ -73,6 +76,6 @@ export class Watchdog {
     const silent = this.#silentMs >= allowedMs;
     if (!silent && this.#idleMs < IDLE_FACTOR * allowedMs) return null;
     const seconds = Math.round((silent ? this.#silentMs : this.#idleMs) / 1000);
-    return { seconds, phase: this.#phase, busy: silent && (this.#busyMs ?? 0) > this.#silentMs / 4 };
+    return { seconds, phase: this.#phase, busy: silent && (this.#busyMs ?? 0) > this.#silentMs / BUSY_SHARE };
   }
 }
