@@ -32,6 +32,8 @@ export interface Activities {
     readonly ref: RunRef;
     readonly type: string;
     readonly data: Record<string, unknown>;
+    /** Only while this execution is the run's latest and has told no end. */
+    readonly onlyIfOpen?: string;
   }): Promise<void>;
   /** Whether anybody has polled a queue of activities within the last five minutes. */
   isQueueServed(input: { readonly queue: string }): Promise<boolean>;

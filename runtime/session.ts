@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import type { InferenceSession as OrtSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { DataError, InputError, ResourceError } from '../schemas/errors.js';
+import { inPhase } from './child/phase.js';
 import { DeviceTensor } from './device-tensor.js';
 import type { Provider } from './provider.js';
 
@@ -94,7 +95,8 @@ export class Session {
    */
   static async create(model: Uint8Array, settings: SessionSettings): Promise<Session> {
     try {
-      const session = await loadOrt().InferenceSession.create(model, sessionOptions(settings));
+      const options = sessionOptions(settings);
+      const session = await inPhase('load', () => loadOrt().InferenceSession.create(model, options));
       return new Session(session, settings);
     } catch (error) {
       throw creationError(error, settings);
@@ -129,7 +131,7 @@ export class Session {
     );
     let results: OrtSession.OnnxValueMapType;
     try {
-      results = await this.#session.run(Object.fromEntries(tensors), [...outputs]);
+      results = await inPhase('compute', () => this.#session.run(Object.fromEntries(tensors), [...outputs]));
     } catch (error) {
       throw runError(error, feeds);
     }

@@ -163,6 +163,11 @@ export const runFile = z.strictObject({
         .max(1)
         .default(0.01)
         .describe('share of planned shards that may be quarantined before the run pauses'),
+      noProgressSeconds: positive
+        .optional()
+        .describe(
+          'seconds in which plain work on a shard must report something, twelve times as many for one call of ONNX Runtime; a shard that hangs is quarantined; default 300',
+        ),
     })
     .default({ quarantinedShards: 0.01 }),
   compute: z

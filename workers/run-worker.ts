@@ -85,8 +85,8 @@ async function createWorkers({ options, connection, activities }: WorkersInput):
     shutdownGraceTime: GRACE_MS,
     shutdownForceTime: FORCE_MS,
     // Pause and cancellation reach an activity only with a heartbeat's answer.
-    maxHeartbeatThrottleInterval: '3 seconds',
-    defaultHeartbeatThrottleInterval: '3 seconds',
+    maxHeartbeatThrottleInterval: '2 seconds',
+    defaultHeartbeatThrottleInterval: '2 seconds',
   } as const satisfies Partial<TemporalWorkerOptions>;
   const lots = { ...base, maxConcurrentActivityTaskExecutions: slots };
   const workers: Worker[] = [];

@@ -13,6 +13,7 @@ import {
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { RunInput, RunResult, RunStep, StageFinished, StagePlanned } from '../schemas/messages.js';
 import { SEARCH_ATTRIBUTES } from '../schemas/orchestration.js';
+import { guardThis } from './guard.js';
 import { Leases } from './lease.js';
 import { planStage, publishStage, recordEvent } from './options.js';
 import { rootCause } from './root-cause.js';
@@ -51,27 +52,37 @@ export async function runWorkflow(input: RunInput): Promise<RunResult> {
   const control = listen(input, current);
   const running: Running = { input, control, leases: new Leases(), current, total };
   answerQueries(running);
+  let release = (): Promise<void> => Promise.resolve();
   try {
     await recordEvent({
       ref,
       type: 'started',
-      data: { stages: stagesOf(steps), mode, workflow: workflowInfo().workflowId },
+      data: { stages: stagesOf(steps), mode, ...thisExecution() },
     });
+    release = await guardThis(ref);
     await runSteps(
       steps,
       () => control.paused,
       (step) => runStep(running, step),
     );
     await recordEvent({ ref, type: 'completed', data: { ...total } });
+    await release();
     return total;
   } catch (error) {
     const type = isCancellation(error) ? 'cancelled' : 'failed';
     const cause = rootCause(error);
     const data = { stage: current.step?.stage ?? null, error: cause.type, message: cause.message };
     await CancellationScope.nonCancellable(() => recordEvent({ ref, type, data }));
+    await release();
     if (type === 'cancelled') throw error;
     throw ApplicationFailure.nonRetryable(cause.message, cause.type);
   }
+}
+
+/** Names this execution, so that what is told of it is never taken for what is told of another under its id. */
+function thisExecution(): { workflow: string; execution: string } {
+  const { workflowId, firstExecutionRunId } = workflowInfo();
+  return { workflow: workflowId, execution: firstExecutionRunId };
 }
 
 function stagesOf(steps: readonly RunStep[]): string[] {
@@ -179,13 +190,14 @@ async function runPlanned(running: Running, step: RunStep, planned: StagePlanned
 
 async function runLots(running: Running, { id, stage }: RunStep, planned: StagePlanned): Promise<void> {
   const { input, control, current, total } = running;
-  const { ref, mode } = input;
+  const { ref, mode, noProgressSeconds } = input;
+  const patience = noProgressSeconds === undefined ? {} : { noProgressSeconds };
   const { tolerance, paused } = control;
   const others = [...current.open.values()].filter((child) => child !== null).length;
   const window = Math.max(1, Math.floor(control.window / (others + 1)));
   const child = await startChild(stageWorkflow, {
     workflowId: `${workflowInfo().workflowId}/${id}`,
-    args: [{ run: { ref, mode, window, tolerance }, stage, planned, paused }],
+    args: [{ run: { ref, mode, window, tolerance, ...patience }, stage, planned, paused }],
   });
   await shareWindow(running, () => current.open.set(id, child));
   const counts = await child.result().finally(() => current.open.set(id, null));

@@ -9,7 +9,11 @@ import { runWorkflow } from './run.js';
 /** The run's result; null where its work was done already, or by the run of that name that was active: that one is joined. */
 export async function scheduledRun(input: ScheduledInput): Promise<RunResult | null> {
   const scheduledMs = scheduledTime().getTime();
-  for (let pauseMs: number = LIMITS.memberRetryMs; ; pauseMs = Math.min(LIMITS.joinRetryMs, pauseMs * 2)) {
+  for (
+    let pauseMs: number = LIMITS.memberRetryMs;
+    ;
+    pauseMs = Math.min(pauseMs * LIMITS.retryGrowth, LIMITS.longestRetryMs)
+  ) {
     const prepared = await prepareOn(input.hostQueue)({ schedule: input, scheduledMs });
     if (prepared === null) return null;
     const run = await startRun(input.storeId, prepared);

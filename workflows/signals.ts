@@ -29,15 +29,15 @@ export const progressQuery = defineQuery<Progress>('progress');
 /** Pause state and limits of one workflow, changed by signals; `onChange` forwards them to children. */
 export class Control {
   paused: boolean;
-  reason: string | null = null;
+  reason: string | null;
   window: number;
   tolerance: number;
   /** Quarantined shards that an unpause accepted; counting starts anew above them. */
-  accepted = 0;
+  accepted: number;
   readonly #onPause: (reason: string) => Promise<void>;
 
   constructor(
-    start: { window: number; tolerance: number; paused?: boolean },
+    start: { window: number; tolerance: number; paused?: boolean; reason?: string | null; accepted?: number },
     hooks: {
       onPause?: (reason: string) => Promise<void>;
       onUnpause?: () => Promise<void>;
@@ -47,6 +47,8 @@ export class Control {
     this.window = start.window;
     this.tolerance = start.tolerance;
     this.paused = start.paused ?? false;
+    this.reason = start.reason ?? null;
+    this.accepted = start.accepted ?? 0;
     this.#onPause = hooks.onPause ?? (() => Promise.resolve());
     setHandler(pauseSignal, (reason) => this.pause(reason));
     setHandler(unpauseSignal, async () => {

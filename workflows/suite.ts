@@ -8,6 +8,7 @@ import {
   setHandler,
   sleep,
   startChild,
+  workflowInfo,
   type ChildWorkflowHandle,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
@@ -40,7 +41,12 @@ export async function suiteWorkflow(input: SuiteInput): Promise<SuiteResult> {
     ...{ done: counts.completed, quarantined: counts.failed },
   }));
   try {
-    if (input.from === undefined) await recordEvent({ ref, type: 'started', data: { members, mode } });
+    if (input.from === undefined)
+      await recordEvent({
+        ref,
+        type: 'started',
+        data: { members, mode, execution: workflowInfo().firstExecutionRunId },
+      });
     const next = await runWindow(working);
     if (next < members) {
       const { paused, reason, window } = control;
@@ -112,7 +118,11 @@ async function runMember({ input, runs, counts }: Working, member: number): Prom
   let name: string | null = null;
   try {
     // Longer each time: a run of days would fill the history.
-    for (let pauseMs: number = LIMITS.memberRetryMs; ; pauseMs = Math.min(LIMITS.joinRetryMs, pauseMs * 2)) {
+    for (
+      let pauseMs: number = LIMITS.memberRetryMs;
+      ;
+      pauseMs = Math.min(pauseMs * LIMITS.retryGrowth, LIMITS.longestRetryMs)
+    ) {
       const prepared = await prepareMemberOn(input.hostQueue)({ ref, member, mode });
       name = prepared.run;
       if (!prepared.input) break;

@@ -74,6 +74,7 @@ export async function benchExtraction(
 
 const CONTEXT_OF_CHILD = {
   stop: new AbortController().signal,
+  alive: () => undefined,
   progress: (): void => undefined,
   ask: (): Promise<never> => Promise.reject(new RangeError('the bench answers nothing')),
 };

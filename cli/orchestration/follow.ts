@@ -13,12 +13,15 @@ import { countPlanned } from '../../reading/runs/planned-records.js';
 import type { CommandContext } from '../command.js';
 import { foldEvents, readBeat } from '../../storage/records/run-history.js';
 import { StageMeter, type StageMeasure } from './stage-meter.js';
+import type { StartedWorkflow } from './start-workflow.js';
 import { StepLines } from './step-lines.js';
 
 export interface FollowInput {
   readonly store: ObjectStore;
   readonly run: ResolvedRun;
+  /** The execution that is followed, and no other under its id. */
   readonly workflow: WorkflowHandle;
+  readonly execution: StartedWorkflow;
   readonly context: CommandContext;
   /** Looks after the queues that the run needs. */
   readonly vigil: () => Promise<void>;
@@ -35,7 +38,7 @@ const POLL_MS = 500;
 const QUIET_MS = 10_000;
 
 export async function followRun(input: FollowInput): Promise<RunEnd> {
-  const { store, run, workflow, context } = input;
+  const { store, run, workflow, execution, context } = input;
   const { output, io } = context;
   const meter = new StageMeter();
   const lines = new StepLines(run);
@@ -47,12 +50,13 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
     const fresh = await readEvents(store, run, seen);
     events = [...events, ...fresh];
     seen = fresh.at(-1) ?? seen;
-    for (const event of fresh) {
+    const own = eventsOf(execution, events);
+    for (const event of fresh.filter((one) => own.includes(one))) {
       if (event.type === 'stage-started') meter.start(event.data['stage'] as StageName, event.atMs);
       const line = lines.of(event);
       if (line !== null) output.note(line);
     }
-    const { stage, state, reason } = foldEvents(sinceStart(events));
+    const { stage, state, reason } = foldEvents(own);
     if (state === 'paused' && reason !== null && !reason.startsWith('paused by')) {
       return {
         state,
@@ -61,7 +65,7 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
       };
     }
     if (closed) {
-      const end = endOf(run, await settled(store, run, events));
+      const end = endOf(run, eventsOf(execution, await settled(store, run, events)));
       return end.state === 'running' || end.state === 'unknown'
         ? { ...end, text: await howItEnded(run, workflow) }
         : end;
@@ -87,10 +91,15 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
   }
 }
 
-/** Events of the latest start: a resumed run is not judged by how it ended before. */
-function sinceStart(events: readonly RunEvent[]): readonly RunEvent[] {
-  const start = events.findLastIndex((event) => event.type === 'started');
-  return start < 0 ? events : events.slice(start);
+/** Events of one execution: a resumed run is not judged by how it ended before, not even where the new one tells nothing. */
+function eventsOf({ runId, joined }: StartedWorkflow, events: readonly RunEvent[]): readonly RunEvent[] {
+  // Executions that an earlier release started do not name themselves; they can only be joined.
+  const isOwn = ({ type, data }: RunEvent): boolean =>
+    type === 'started' && (data['execution'] === runId || (joined && data['execution'] === undefined));
+  const start = events.findLastIndex(isOwn);
+  if (start < 0) return [];
+  const next = events.findIndex(({ type }, i) => i > start && type === 'started');
+  return events.slice(start, next < 0 ? undefined : next);
 }
 
 async function isClosed(workflow: WorkflowHandle): Promise<boolean> {
@@ -129,7 +138,7 @@ async function howItEnded(run: ResolvedRun, workflow: WorkflowHandle): Promise<s
 }
 
 function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
-  const { state, reason } = foldEvents(sinceStart(events));
+  const { state, reason } = foldEvents(events);
   const data = events.at(-1)?.data ?? {};
   if (state === 'completed') {
     const quarantined = events
@@ -156,7 +165,7 @@ function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
     return {
       state,
       exitCode: EXIT.failed,
-      text: `${run.name} failed in stage ${String(data['stage'])}: ${reason ?? ''}\nWhat is committed stays; mend the cause, then: assay resume ${run.name}`,
+      text: `${run.name} failed${typeof data['stage'] === 'string' ? ` in stage ${data['stage']}` : ''}: ${reason ?? ''}\nWhat is committed stays; mend the cause, then: assay resume ${run.name}`,
     };
   return {
     state,

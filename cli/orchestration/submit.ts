@@ -32,7 +32,7 @@ import { queuesOf } from './served-queues.js';
 import { checkModelRuns, checkRoom, checkSources } from './preflight.js';
 import { stackFolder } from './stack-commands.js';
 import { rememberStore } from './run-store.js';
-import { startOrJoin } from './start-workflow.js';
+import { startOrJoin, type StartedWorkflow } from './start-workflow.js';
 import { memberNotBegun, resumeSuite, runSuite } from './suites.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
 
@@ -187,7 +187,7 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
   const { store } = target;
   const workflowId = runWorkflowId(await claimStoreId(store), revision.name);
   const input = runInputOf(revision, { url: store.url, options: target.options }, mode);
-  const joined = await startWorkflow(client, { workflowId, input, revision, store });
+  const { joined, runId } = await startWorkflow(client, { workflowId, input, revision, store });
   const wanted: WorkersWanted = {
     ...{ client, at, context, revision, workflowId, workers: options.workers },
     queues: queuesOf(revision, options.stages ?? stepsOfRun(revision).map(({ stage }) => stage)),
@@ -215,7 +215,8 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
   const end = await followRun({
     store,
     run: revision,
-    workflow: client.workflow.getHandle(workflowId),
+    workflow: client.workflow.getHandle(workflowId, runId),
+    execution: { runId, joined },
     context,
     vigil: createVigil(wanted),
   });
@@ -230,8 +231,10 @@ interface WorkflowStart {
   readonly revision: ResolvedRun;
 }
 
-/** Whether it runs already. */
-function startWorkflow(client: Client, { workflowId, input, revision, store }: WorkflowStart): Promise<boolean> {
+function startWorkflow(
+  client: Client,
+  { workflowId, input, revision, store }: WorkflowStart,
+): Promise<StartedWorkflow> {
   const model = 'trained' in revision.model ? 'trained' : revision.model.reference.base.slice(0, 16);
   const attributes = { run: revision.name, model, owner: revision.file.owner };
   return startOrJoin(client, { type: WORKFLOWS.run, store, workflowId, input, attributes });

@@ -17,6 +17,7 @@ import { storeRun } from '../../pipeline/plan/run-records.js';
 import { readSuiteStatus } from '../../reading/runs/suite-status.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
+import { readEvents } from '../../storage/records/events.js';
 import { claimStoreId } from '../../storage/records/identity.js';
 import { hasEnded } from '../../storage/records/run-history.js';
 import { listRevisions } from '../../storage/records/runs.js';
@@ -160,7 +161,7 @@ async function startSuite(
     ref: { store: { url: store.url, options: storeOptions }, run: name, revision },
     ...{ storeId, members, parallel, mode, hostQueue: QUEUES.host(suite.hostId) },
   };
-  const joined = await startOrJoin(client, {
+  const { joined, runId } = await startOrJoin(client, {
     type: WORKFLOWS.suite,
     store,
     workflowId,
@@ -186,7 +187,7 @@ async function startSuite(
   }
   context.output.note(text);
   const end = await followSuite(store, suite, {
-    ...{ workflow: client.workflow.getHandle(workflowId), context, vigil: createVigil(wanted) },
+    ...{ workflow: client.workflow.getHandle(workflowId), runId, context, vigil: createVigil(wanted) },
   });
   context.output.result(startedDocument, { ...started, state: end.state }, () => end.text);
   return end.exitCode;
@@ -194,14 +195,25 @@ async function startSuite(
 
 const POLL_MS = 1000;
 
+interface FollowedSuite {
+  readonly workflow: WorkflowHandle;
+  /** First execution of the workflow that is followed. */
+  readonly runId: string;
+  readonly context: CommandContext;
+  readonly vigil: () => Promise<void>;
+}
+
+/** Whether the suite's latest events are of that execution: how an earlier one ended says nothing of it. */
+async function toldOf(store: ObjectStore, suite: SuiteRecord, runId: string): Promise<boolean> {
+  const started = (await readEvents(store, suite)).findLast(({ type }) => type === 'started');
+  const execution = started?.data['execution'];
+  return execution === runId || (started !== undefined && execution === undefined);
+}
+
 async function followSuite(
   store: ObjectStore,
   suite: SuiteRecord,
-  {
-    workflow,
-    context,
-    vigil,
-  }: { readonly workflow: WorkflowHandle; readonly context: CommandContext; readonly vigil: () => Promise<void> },
+  { workflow, runId, context, vigil }: FollowedSuite,
 ): Promise<{
   readonly state: 'completed' | 'failed' | 'running' | 'cancelled';
   readonly text: string;
@@ -211,7 +223,8 @@ async function followSuite(
   const { name } = suite;
   const told = new Set<string>();
   for (;;) {
-    const closed = (await workflow.describe()).status.name !== 'RUNNING';
+    const { status: now, raw } = await workflow.describe();
+    const closed = now.name !== 'RUNNING' || (raw.workflowExecutionInfo?.firstRunId ?? runId) !== runId;
     const status = await readSuiteStatus(store, suite, memberNames(suite));
     for (const { run, state, reason } of status.members) {
       if (!hasEnded(state === 'waiting' ? 'unknown' : state) || told.has(run)) continue;
@@ -222,7 +235,7 @@ async function followSuite(
     if (closed) {
       output.progress(null);
       const failed = (status.counts['failed'] ?? 0) + (status.counts['cancelled'] ?? 0);
-      const good = status.state === 'completed';
+      const good = status.state === 'completed' && (await toldOf(store, suite, runId));
       const remedy = failed > 0 ? `Mend the cause, then: assay resume ${name}` : `Go on with: assay resume ${name}`;
       return {
         state: good ? 'completed' : status.state === 'cancelled' ? 'cancelled' : 'failed',

@@ -14,7 +14,7 @@ export interface Publication {
   readonly stage: StageName;
   readonly revision: number;
   /**
-   * growing: never complete; whole: every planned item is committed or quarantined, else it is refused; found: complete where
+   * growing: never complete, and never in the place of what says more; whole: every planned item is committed or quarantined, else it is refused; found: complete where
    * that is so, and a dataset without any commit is left out.
    */
   readonly as: 'growing' | 'whole' | 'found';
@@ -50,8 +50,9 @@ export async function publish(store: ObjectStore, publication: Publication): Pro
     const whole = commits.length + quarantined === planned.length;
     if (as === 'whole' && !whole) throw missingCommits(dataset, found);
     const rest = { planned: planned.length, quarantined, revision, complete: whole && as !== 'growing' };
+    const growing = as === 'growing';
     if (as !== 'found' || commits.length > 0)
-      await publishSnapshot(store, { dataset, stage, key, tables, commits, ...rest });
+      await publishSnapshot(store, { dataset, stage, key, tables, commits, growing, ...rest });
     if (counted.has(key)) continue;
     counted.add(key);
     total.planned += planned.length;

@@ -49,12 +49,14 @@ export function runInputOf(
   target: { readonly url: string; readonly options: StoreOptionsMessage },
   mode: ResumeMode,
 ): RunInput {
+  const { quarantinedShards, noProgressSeconds } = run.file.tolerance;
   return {
     ref: { store: target, run: run.name, revision: run.revision },
     steps: stepGraph(stepsOfRun(run)),
     mode,
     window: LIMITS.window,
-    tolerance: run.file.tolerance.quarantinedShards,
+    tolerance: quarantinedShards,
+    ...(noProgressSeconds === undefined ? {} : { noProgressSeconds }),
   };
 }
 

@@ -44,6 +44,20 @@ export async function residentBytes(pid: number): Promise<number | null> {
   }
 }
 
+/** Linux counts processor time in hundredths of a second, whatever the kernel's own tick. */
+const TICK_MS = 10;
+
+/** Processor time that a process has used, all threads, milliseconds; null where the system does not tell. */
+export async function processorMs(pid: number): Promise<number | null> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
+  } catch {
+    return null;
+  }
+}
+
 /** Kills a recorded process if it is still the same one. Returns whether it was. */
 export async function killIfSame(pid: number, start: string, signal: NodeJS.Signals): Promise<boolean> {
   if ((await processStart(pid)) !== start) return false;

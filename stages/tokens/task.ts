@@ -48,6 +48,7 @@ const runTokens: ChildTask<TokensRequest, ChildOutput> = async (request, context
     for (const source of request.sources) {
       const { id, text, meta } = await readSourceTable(source);
       for (let i = 0; i < id.length; i++) {
+        context.alive();
         work.add(id[i] ?? '', text[i] ?? '', meta[i] ?? '');
         if (!work.isFull) continue;
         await work.flush();

@@ -17,6 +17,8 @@ export interface NewEvent {
   readonly atMs: number;
   /** The latest event where the caller knows it; saves a listing. */
   readonly after?: RunEvent | undefined;
+  /** Not appended where another writer's event, which came in between, is one of these. */
+  readonly unless?: (other: RunEvent) => boolean;
 }
 
 /** The event as it stands at the end of the chain; numbers start at 1. */
@@ -35,6 +37,7 @@ export async function appendEvent(store: ObjectStore, run: RunRevision, next: Ne
     const key = numberedKey(prefix, value.n);
     const outcome = await crashStep('event.put', () => createRecord(store, { key, value, schema: eventRecord }));
     if (outcome.created) return value;
+    if (next.unless?.(outcome.record)) return outcome.record;
     last = outcome.record;
   }
 }

@@ -27,10 +27,14 @@ export interface NewSnapshot extends CallOptions {
   readonly quarantined: number;
   readonly revision: number;
   readonly complete: boolean;
+  /** Says what is there while a step goes on. It never takes the place of a snapshot that says more of the same. */
+  readonly growing?: boolean;
 }
 
 /**
- * The snapshot that now stands for the dataset: the latest one where it says the same already, else a new version.
+ * The snapshot that now stands for the dataset: the latest one where it says the same already or this one comes too late (another
+ * writer has gone further meanwhile), else a new version. Each version is created once and after what stands before it was seen, so
+ * this holds however writers interleave.
  * @throws InputError where a commit belongs to another stage or key; DataError for a complete one in which something is missing
  */
 export async function publishSnapshot(store: ObjectStore, next: NewSnapshot): Promise<Snapshot> {
@@ -40,7 +44,7 @@ export async function publishSnapshot(store: ObjectStore, next: NewSnapshot): Pr
   const totals = totalsOf(next.tables, commits);
   const { signal } = next;
   const earlier = await latestSnapshot(store, next.dataset);
-  if (earlier !== null && saysTheSame(earlier, next, totals)) return earlier;
+  if (earlier !== null && (saysTheSame(earlier, next, totals) || isLate(earlier, next))) return earlier;
   const segments = await cutSegments(store, { next, commits, earlier });
   for (let version = (earlier?.version ?? 0) + 1; ; version++) {
     const value: Snapshot = {
@@ -64,6 +68,7 @@ export async function publishSnapshot(store: ObjectStore, next: NewSnapshot): Pr
       createRecord(store, { key, value, schema: snapshotRecord, signal }),
     );
     if (outcome.created) return value;
+    if (isLate(outcome.record, next)) return outcome.record;
   }
 }
 
@@ -131,6 +136,13 @@ function totalsOf(tables: readonly string[], commits: readonly Commit[]): Totals
   return totals;
 }
 
+/** Whether what stands is of a later revision or, where the next one is growing, has all of its plan or more commits. */
+function isLate(standing: Snapshot, { revision, growing, key, commits }: NewSnapshot): boolean {
+  if (standing.revision !== revision) return standing.revision > revision;
+  if (growing !== true || standing.key !== key) return false;
+  return standing.complete || standing.commits > new Set(commits.map(({ input }) => input)).size;
+}
+
 function saysTheSame(earlier: Snapshot, next: NewSnapshot, totals: Totals): boolean {
   return (
     earlier.key === next.key &&
@@ -196,17 +208,17 @@ function versionOf({ attempt, committedMs, objects }: Commit): string {
 /** Versions by input, of a segment. */
 type SegmentContent = ReadonlyMap<string, string>;
 
-/** Per store and segment: its content never changes, so each is read at most once per process. */
-const contents = new WeakMap<ObjectStore, Map<string, SegmentContent>>();
+/** Per address and segment: its content never changes, so each is read at most once per process. */
+const contents = new Map<string, Map<string, SegmentContent>>();
 
 async function contentOf(store: ObjectStore, segment: Segment): Promise<SegmentContent> {
-  const held = contents.get(store)?.get(segment.sha256);
+  const held = contents.get(store.addressId)?.get(segment.sha256);
   return held ?? remember(store, segment.sha256, await readSegment(store, segment));
 }
 
 function remember(store: ObjectStore, sha256: string, commits: readonly Commit[]): SegmentContent {
-  const held = contents.get(store) ?? new Map<string, SegmentContent>();
-  contents.set(store, held);
+  const held = contents.get(store.addressId) ?? new Map<string, SegmentContent>();
+  contents.set(store.addressId, held);
   const content = new Map(commits.map((commit) => [commit.input, sha256Hex(versionOf(commit))]));
   held.set(sha256, content);
   return content;
