@@ -2,12 +2,13 @@
 import { ApplicationFailure, CancelledFailure } from '@temporalio/activity';
 import { replacedBuild } from '../runtime/replaced-build.js';
 import { AssayError, ResourceError, TransientError } from '../schemas/errors.js';
+import { systemError } from '../schemas/system-errors.js';
 
 /** Attempts after which a full disk, a missing right or the like ends the run. */
 const RESOURCE_ATTEMPTS = 5;
 
 export function toFailure(thrown: unknown, attempt: number): Error {
-  const error = replacedBuild(thrown) ?? thrown;
+  const error = replacedBuild(thrown) ?? systemError(thrown) ?? thrown;
   if (error instanceof CancelledFailure || error instanceof ApplicationFailure) return error;
   if (!(error instanceof AssayError)) {
     const unexpected = error instanceof Error ? error : new TransientError(String(error));

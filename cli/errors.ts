@@ -3,6 +3,7 @@ import { CommanderError } from 'commander';
 import { errorDocument } from '../schemas/documents/error.js';
 import { EXIT } from '../schemas/exit.js';
 import { AssayError } from '../schemas/errors.js';
+import { systemError } from '../schemas/system-errors.js';
 import { replacedBuild } from '../runtime/replaced-build.js';
 import type { Io } from './io.js';
 
@@ -14,7 +15,7 @@ export interface ErrorReportOptions {
 
 /** Prints the error; returns the exit code that it means. */
 export function reportError(thrown: unknown, io: Io, options: ErrorReportOptions): number {
-  const error = replacedBuild(thrown) ?? thrown;
+  const error = replacedBuild(thrown) ?? systemError(thrown) ?? thrown;
   // Commander has printed its own message (and help) already.
   if (error instanceof CommanderError) return reportUsage(error, io, options);
   if (io.signal.aborted && !(error instanceof AssayError)) {

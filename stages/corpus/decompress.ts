@@ -3,6 +3,7 @@ import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { Decompress } from 'fzstd';
 import { AssayError, DataError } from '../../schemas/errors.js';
+import { isMachineFault } from '../../schemas/system-errors.js';
 import type { Compression } from './formats.js';
 
 const CHUNK_BYTES = 1 << 18;
@@ -56,7 +57,7 @@ async function* unzstd(stored: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
 }
 
 function readError(error: unknown, compression: Compression, name: string): unknown {
-  if (error instanceof AssayError) return error;
+  if (error instanceof AssayError || isMachineFault(error)) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   const details = { file: name, compression, code };
   // zlib names its errors Z_…, the zstd decoder numbers them; other names come from the file system.

@@ -4,6 +4,7 @@ import { parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet';
 import type { AsyncBuffer, FileMetaData } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { AssayError, DataError } from '../../schemas/errors.js';
+import { isMachineFault } from '../../schemas/system-errors.js';
 import type { RawRecord } from './raw-record.js';
 import type { StoredBytes } from './stored-bytes.js';
 
@@ -86,7 +87,7 @@ function plain(value: unknown): unknown {
 }
 
 function damaged(name: string, error: unknown): unknown {
-  if (error instanceof AssayError) return error;
+  if (error instanceof AssayError || isMachineFault(error)) return error;
   const { message, code } = error as NodeJS.ErrnoException;
   return new DataError(
     `Expected a Parquet file, ${name} cannot be read as one (${message}); copy or write it again and start the run anew.`,
