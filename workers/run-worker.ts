@@ -51,7 +51,10 @@ export async function runWorker(options: WorkerOptions, log: Logger): Promise<vo
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutdown(signal));
   if (options.exitWithRun !== null)
     watchRun(options, () => shutdown('the run has ended'), log).catch((error: unknown) => {
-      log.error({ err: error }, 'cannot watch the run that this worker was started for: it goes on until it is stopped');
+      log.error(
+        { err: error },
+        'cannot watch the run that this worker was started for: it goes on until it is stopped',
+      );
     });
 
   log.info({ roles: options.roles, slots: options.slots, address: options.address }, 'worker ready');

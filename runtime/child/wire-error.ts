@@ -1,5 +1,6 @@
 // Errors across the border of a process: class, message, details and the system's code survive, so that a DataError stays a
 // DataError and a full disk stays a full disk. What nobody foresaw is no error of the data.
+import { withoutQuotations } from '../../core/text/outgoing.js';
 import { AssayError, DataError, InputError, ResourceError, TransientError } from '../../schemas/errors.js';
 import { systemError } from '../../schemas/system-errors.js';
 import type { WireError } from './protocol.js';
@@ -33,7 +34,7 @@ export function decodeError(wire: WireError): AssayError {
 
 function unexpected({ name, message, details }: WireError): ResourceError {
   return new ResourceError(
-    `Expected the compute child to do its task, it failed with an error that nobody foresaw (${name}: ${message}). No shard is quarantined for it. If it stays after another try, look at the worker's log and its installation, and report it; then \`assay resume\`.`,
+    `Expected the compute child to do its task, it failed with an error that nobody foresaw (${name}: ${withoutQuotations(message)}). No shard is quarantined for it. If it stays after another try, look at the worker's log and its installation, and report it; then \`assay resume\`.`,
     { ...details, unexpected: name },
   );
 }

@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { Decompress } from 'fzstd';
+import { withoutQuotations } from '../../core/text/outgoing.js';
 import { AssayError, DataError } from '../../schemas/errors.js';
 import { isMachineFault } from '../../schemas/system-errors.js';
 import type { Compression } from './formats.js';
@@ -68,7 +69,7 @@ function readError(error: unknown, compression: Compression, name: string): unkn
   if (compression === 'none') return error;
   const truncated = /unexpected (end of file|EOF)/i.test(message);
   return new DataError(
-    `Expected a whole ${compression} file, ${name} is ${truncated ? 'truncated' : `damaged (${message})`}; copy or compress it again and start the run anew.`,
+    `Expected a whole ${compression} file, ${name} is ${truncated ? 'truncated' : `damaged (${withoutQuotations(message)})`}; copy or compress it again and start the run anew.`,
     { ...details, truncated },
     { cause: error },
   );

@@ -1,6 +1,7 @@
 // Reads and writes the small JSON records of a store: canonical text on disk, parsed by schema on every read back.
 import { type z } from 'zod';
 import { canonicalJson } from '../../core/identity/canonical-json.js';
+import { withoutQuotations } from '../../core/text/outgoing.js';
 import { FORMAT_VERSION } from '../../schemas/stored.js';
 import { DataError } from '../../schemas/errors.js';
 import { crashStep } from '../objects/crash-points.js';
@@ -20,7 +21,7 @@ export function decodeRecord<T>(key: string, bytes: Uint8Array, schema: z.ZodTyp
     value = JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch (error) {
     throw new DataError(
-      `Expected JSON in ${key}, found ${bytes.length} bytes that are none (${String(error)}); the record is damaged: restore it, or delete it and \`assay resume\`.`,
+      `Expected JSON in ${key}, found ${bytes.length} bytes that are none (${withoutQuotations(String(error))}); the record is damaged: restore it, or delete it and \`assay resume\`.`,
       { key },
       { cause: error },
     );
