@@ -7,9 +7,10 @@ const FULL: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
 const REFUSED: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
 /** The machine fails or has run out of something. */
 const MACHINE: ReadonlySet<string> = new Set([
-  ...['EIO', 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'ENODEV', 'ENXIO', 'ENOBUFS', 'ENOLCK'],
-  ...['EBUSY', 'ESTALE', 'EREMOTEIO', 'ETXTBSY', 'EUCLEAN', 'ENOLINK', 'ENOTCONN'],
+  ...['EIO', 'EMFILE', 'ENFILE', 'ENOMEM', 'ENODEV', 'ENXIO', 'ENOBUFS', 'ENOLCK', 'EUCLEAN'],
 ]);
+/** The machine is busy, or a network file system was away for a moment. */
+const BUSY: ReadonlySet<string> = new Set(['EAGAIN', 'EBUSY', 'ESTALE', 'EREMOTEIO', 'ENOLINK']);
 const NETWORK = /^(ECONN\w+|ETIMEDOUT|EPIPE|ENOTFOUND|EAI_\w+|E(NET|HOST)UNREACH|ENETDOWN|EADDRNOTAVAIL)$/;
 /** What JavaScript says where memory runs out. */
 const NO_MEMORY = /^array buffer allocation failed|out of memory/i;
@@ -35,7 +36,7 @@ export function isRefused(code: string): boolean {
 
 /** Whether the machine is to blame, not what was read: a full disk, a failing one, too few handles, no memory. */
 export function isMachineFault(error: unknown): boolean {
-  if (isSystemError(error)) return FULL.has(error.code) || MACHINE.has(error.code);
+  if (isSystemError(error)) return [FULL, MACHINE, BUSY].some((codes) => codes.has(error.code));
   return error instanceof Error && isOutOfMemory(error);
 }
 

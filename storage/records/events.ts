@@ -35,7 +35,9 @@ export async function appendEvent(store: ObjectStore, run: RunRevision, next: Ne
       data,
     };
     const key = numberedKey(prefix, value.n);
-    const outcome = await crashStep('event.put', () => createRecord(store, { key, value, schema: eventRecord }));
+    const outcome = await crashStep('event.put', () =>
+      createRecord(store, { key, value, schema: eventRecord, urgent: true }),
+    );
     if (outcome.created) return value;
     last = outcome.record;
   }

@@ -5,7 +5,7 @@ import { withoutQuotations } from '../../core/text/outgoing.js';
 import { FORMAT_VERSION } from '../../schemas/stored.js';
 import { DataError } from '../../schemas/errors.js';
 import { crashStep } from '../objects/crash-points.js';
-import type { CallOptions, ObjectInfo, ObjectStore } from '../objects/object-store.js';
+import type { CallOptions, ObjectInfo, ObjectStore, PutOptions } from '../objects/object-store.js';
 
 /** A record as stored bytes: canonical JSON, so that equal records are equal bytes. @throws DataError unless it fits */
 export function encodeRecord<T>(key: string, value: T, schema: z.ZodType<T>): Uint8Array {
@@ -44,7 +44,7 @@ export async function readRecord<T>(store: ObjectStore, key: string, schema: z.Z
   return bytes === null ? null : decodeRecord(key, bytes, schema);
 }
 
-export interface NewRecord<T> extends CallOptions {
+export interface NewRecord<T> extends PutOptions {
   readonly key: string;
   readonly value: T;
   readonly schema: z.ZodType<T>;
@@ -58,10 +58,10 @@ export async function createRecord<T>(
   store: ObjectStore,
   record: NewRecord<T>,
 ): Promise<{ readonly record: T; readonly created: boolean }> {
-  const { key, value, schema, signal } = record;
+  const { key, value, schema, signal, urgent } = record;
   const bytes = encodeRecord(key, value, schema);
   for (;;) {
-    if ((await store.putIfAbsent(key, bytes, { signal })) === 'created') {
+    if ((await store.putIfAbsent(key, bytes, { signal, urgent })) === 'created') {
       return { record: value, created: true };
     }
     const standing = await crashStep('record.adopt', () => store.get(key, { signal }));

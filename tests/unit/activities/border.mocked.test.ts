@@ -53,7 +53,7 @@ const CASES: readonly (readonly [what: string, line: string, changes: object])[]
 async function leaves(error: unknown): Promise<{ readonly failure: Uint8Array; readonly log: string }> {
   const lines: string[] = [];
   const dependencies = {
-    openStore: () => Promise.reject(error),
+    openStore: () => Promise.reject(error instanceof Error ? error : new TypeError(String(error))),
     log: createLog({ level: 'debug', hostId: 'h' }, (line) => lines.push(line)),
   };
   const activities = createActivities(dependencies as unknown as ActivityDependencies);
