@@ -6,6 +6,11 @@ import { InputError } from '../schemas/errors.js';
 
 export const ROLES = ['orchestrate', 'io', 'compute'] as const;
 
+/** Ceiling of a compute child where none is given: 80 % of the memory, shared by the cores. */
+export function defaultChildBytes(): number {
+  return Math.floor((os.totalmem() * 0.8) / Math.max(1, os.availableParallelism()));
+}
+
 export const workerOptions = z.strictObject({
   address: z.string().describe('Temporal front end, host:port'),
   namespace: z.string().default('default'),
@@ -15,12 +20,7 @@ export const workerOptions = z.strictObject({
     .default([...ROLES]),
   device: z.enum(['cpu', 'cuda', 'webgpu']).default('cpu'),
   slots: z.number().int().positive().describe('compute children at once').default(os.availableParallelism()),
-  memoryBytes: z
-    .number()
-    .int()
-    .positive()
-    .describe('ceiling of one compute child')
-    .default(Math.floor((os.totalmem() * 0.8) / Math.max(1, os.availableParallelism()))),
+  memoryBytes: z.number().int().positive().describe('ceiling of one compute child').default(defaultChildBytes()),
   folder: z
     .string()
     .describe('cache, spool files and process records')

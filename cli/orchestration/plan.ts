@@ -8,10 +8,12 @@ import { stepGraph, stepsOfRun } from '../../pipeline/plan/steps.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
 import { loadSuite } from '../../pipeline/files/load-suite.js';
+import { childMemoryNotes } from '../../pipeline/plan/child-memory.js';
 import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
+import { defaultChildBytes } from '../../workers/environment.js';
 import { checkModelRuns } from './preflight.js';
 import { planRows, type PlanRow } from './plan-rows.js';
 import type { PlanOptions } from './requests.js';
@@ -41,8 +43,9 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
     context.output.result(planDocument, { run: run.name, exact: options.exact, stages: rows }, () =>
       render(run, rows, options.exact),
     );
-    const note = extractionMemoryNote(run);
-    if (note !== null) context.output.note(note);
+    const memory = childMemoryNotes(run, defaultChildBytes());
+    if (run.dictionaries.length > 0) context.output.note(memory.said);
+    for (const note of [extractionMemoryNote(run), memory.warning]) if (note !== null) context.output.note(note);
     return EXIT.done;
   } finally {
     await store.close();

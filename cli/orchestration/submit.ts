@@ -9,6 +9,7 @@ import { WORKFLOWS } from '../../schemas/orchestration.js';
 import type { ResumeMode, RunInput, StoreOptionsMessage } from '../../schemas/messages.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
 import { loadSuite } from '../../pipeline/files/load-suite.js';
+import { childMemoryNotes } from '../../pipeline/plan/child-memory.js';
 import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
@@ -22,6 +23,7 @@ import type { CommandContext } from '../command.js';
 import { differences } from '../../reading/runs/explain.js';
 import { findRun } from '../../storage/records/run-history.js';
 import { findSuite } from '../../storage/records/suites.js';
+import { defaultChildBytes } from '../../workers/environment.js';
 import { isActive, runWorkflowId } from './control.js';
 import { followRun } from './follow.js';
 import type { ResumeOptions, RunOptions } from './requests.js';
@@ -52,8 +54,8 @@ export async function run(options: RunOptions, context: CommandContext): Promise
   });
   await checkSources(resolved.run, folder);
   await checkModelRuns(resolved);
-  const note = extractionMemoryNote(resolved.run);
-  if (note !== null) context.output.note(note);
+  const memory = childMemoryNotes(resolved.run, defaultChildBytes());
+  for (const note of [extractionMemoryNote(resolved.run), memory.warning]) if (note !== null) context.output.note(note);
   const storeOptions = runFile.storeOptions ?? (await localStoreOptions(context, canonicalStoreUrl(url, base)));
   const store = await openStore(canonicalStoreUrl(url, base), { storeOptions });
   try {
