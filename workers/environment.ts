@@ -2,14 +2,10 @@
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import { defaultChildBytes } from '../pipeline/plan/child-ceiling.js';
 import { InputError } from '../schemas/errors.js';
 
 export const ROLES = ['orchestrate', 'io', 'compute'] as const;
-
-/** Ceiling of a compute child where none is given: 80 % of the memory, shared by the cores. */
-export function defaultChildBytes(): number {
-  return Math.floor((os.totalmem() * 0.8) / Math.max(1, os.availableParallelism()));
-}
 
 export const workerOptions = z.strictObject({
   address: z.string().describe('Temporal front end, host:port'),
