@@ -1,4 +1,5 @@
 // sql, export and gc over a finished run that the real stages wrote.
+import type { Dirent } from 'node:fs';
 import { readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asyncBufferFromFile, parquetReadObjects } from 'hyparquet';
@@ -73,7 +74,9 @@ describe('gc', () => {
     expect((await cli('rm', 'small')).out).toContain('assay gc --apply');
     expect((await document(gcDocument, 'gc')).keys).toEqual([]);
     const data = join(folder, 'data');
-    const files = (await readdir(data, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile());
+    // The room that the store keeps for events is no object.
+    const isObject = (entry: Dirent): boolean => entry.isFile() && entry.name !== 'reserve';
+    const files = (await readdir(data, { recursive: true, withFileTypes: true })).filter(isObject);
     const old = Date.now() / 1000 - 25 * 3600;
     for (const file of files) await utimes(join(file.parentPath, file.name), old, old);
     const garbage = await document(gcDocument, 'gc');
@@ -82,6 +85,6 @@ describe('gc', () => {
     const applied = await document(gcDocument, 'gc', '--apply');
     expect(applied).toMatchObject({ applied: true, removed: files.length, spared: 0 });
     const left = await readdir(data, { recursive: true, withFileTypes: true });
-    expect(left.filter((entry) => entry.isFile())).toEqual([]);
+    expect(left.filter(isObject)).toEqual([]);
   });
 });
