@@ -1,6 +1,6 @@
 // Runs a model on token ids and returns (or writes) the named sites: what `assay model run` does. Everything at once in this
 // process; the pipeline's own extraction is `stages/activations`.
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { EditTensor } from '../core/hooks/edit-value.js';
 import { matchSites } from '../core/hooks/sites.js';
 import { canonicalJson } from '../core/identity/canonical-json.js';
@@ -16,6 +16,7 @@ import { checkSites, requireIdentities } from './check-sites.js';
 import { makeFeeds } from './feeds.js';
 import { loadModel, prepareModel } from './model-session.js';
 import { openModel, placeOf, type OpenedModel } from './open-model.js';
+import { writeChunks } from '../storage/files/local-file.js';
 
 export interface RunModelOptions {
   /** Site names or patterns. */
@@ -191,7 +192,7 @@ export async function writeModelRun(file: string, { ids, length }: IdRows, { val
     }
     tensors.set(name, safeTensor(data, dims));
   }
-  await writeFile(file, Buffer.concat(encodeSafetensors(tensors, { model: canonicalJson(model) })));
+  await writeChunks(file, encodeSafetensors(tensors, { model: canonicalJson(model) }));
 }
 
 function checkRows({ ids, length }: IdRows, { summary }: OpenedModel): void {

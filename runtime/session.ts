@@ -223,7 +223,9 @@ function isTensorDtype(type: string): type is TensorDtype {
   return (TENSOR_DTYPES as readonly string[]).includes(type);
 }
 
-const OUT_OF_MEMORY = /bad alloc|failed to allocate|out of memory|cannot allocate/i;
+const OUT_OF_MEMORY = /bad.?alloc|failed to allocate|out of memory|cannot allocate/i;
+/** What a device or the system says of itself: the values are not to blame. */
+const DEVICE_FAILED = /\bCUDA (error|failure)|\bCU(DNN|BLAS|RAND)\w* (error|failure)|device (was )?lost|input\/output error|no space left/i;
 
 /** ORT's message as one line without its full stop. */
 function messageOf(error: unknown): string {
@@ -254,6 +256,10 @@ function runError(error: unknown, feeds: Feeds): Error {
   const options = { cause: error };
   if (OUT_OF_MEMORY.test(message)) {
     const text = `Expected enough memory for a forward pass over ${shapes.join(', ')}, ONNX Runtime says: ${message}. Lower activations.batchTokens.`;
+    return new ResourceError(text, details, options);
+  }
+  if (DEVICE_FAILED.test(message)) {
+    const text = `Expected the device to do a forward pass over ${shapes.join(', ')}, ONNX Runtime says: ${message}. Look at the device and its driver, then \`assay resume\`.`;
     return new ResourceError(text, details, options);
   }
   const text = `Expected a forward pass over ${shapes.join(', ')} to succeed, ONNX Runtime says: ${message}.`;

@@ -162,7 +162,9 @@ export const runFile = z.strictObject({
         .min(0)
         .max(1)
         .default(0.01)
-        .describe('share of planned shards that may be quarantined before the run pauses'),
+        .describe(
+          'share of planned shards that may be quarantined before the run pauses, rounded down to whole shards',
+        ),
       noProgressSeconds: positive
         .optional()
         .describe(

@@ -2,6 +2,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import { defaultChildBytes } from '../pipeline/plan/child-ceiling.js';
 import { InputError } from '../schemas/errors.js';
 
 export const ROLES = ['orchestrate', 'io', 'compute'] as const;
@@ -15,12 +16,7 @@ export const workerOptions = z.strictObject({
     .default([...ROLES]),
   device: z.enum(['cpu', 'cuda', 'webgpu']).default('cpu'),
   slots: z.number().int().positive().describe('compute children at once').default(os.availableParallelism()),
-  memoryBytes: z
-    .number()
-    .int()
-    .positive()
-    .describe('ceiling of one compute child')
-    .default(Math.floor((os.totalmem() * 0.8) / Math.max(1, os.availableParallelism()))),
+  memoryBytes: z.number().int().positive().describe('ceiling of one compute child').default(defaultChildBytes()),
   folder: z
     .string()
     .describe('cache, spool files and process records')

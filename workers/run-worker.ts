@@ -57,7 +57,16 @@ export async function runWorker(options: WorkerOptions, log: Logger): Promise<vo
     for (const worker of workers) worker.shutdown();
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutdown(signal));
-  if (options.exitWithRun !== null) void watchRun(options, connection, log).then(() => shutdown('the run has ended'));
+  if (options.exitWithRun !== null)
+    watchRun(options, connection, log).then(
+      () => shutdown('the run has ended'),
+      (error: unknown) => {
+        log.error(
+          { err: error },
+          'cannot watch the run that this worker was started for: it goes on until it is stopped',
+        );
+      },
+    );
 
   log.info({ roles: options.roles, slots: options.slots, address: options.address }, 'worker ready');
   try {

@@ -38,6 +38,8 @@ interface Running {
 interface Current {
   /** The step that was begun last. */
   step: RunStep | null;
+  /** The step that failed first. */
+  failed: RunStep | null;
   /** Steps that are under way, by their ids, with their stage workflow once it has started. */
   readonly open: Map<string, StageHandle | null>;
   /** One plan at a time: each adds to the run's stored plan. */
@@ -47,7 +49,7 @@ interface Current {
 export async function runWorkflow(input: RunInput): Promise<RunResult> {
   const { ref, mode } = input;
   const steps = stepsOf(input);
-  const current: Current = { step: null, open: new Map(), planning: Promise.resolve() };
+  const current: Current = { step: null, failed: null, open: new Map(), planning: Promise.resolve() };
   const total = { done: 0, quarantined: 0, different: 0 };
   const control = listen(input, current);
   const running: Running = { input, control, leases: new Leases(), current, total };
@@ -71,11 +73,14 @@ export async function runWorkflow(input: RunInput): Promise<RunResult> {
   } catch (error) {
     const type = isCancellation(error) ? 'cancelled' : 'failed';
     const cause = rootCause(error);
-    const data = { stage: current.step?.stage ?? null, error: cause.type, message: cause.message };
-    await CancellationScope.nonCancellable(() => recordEvent({ ref, type, data }));
+    const step = current.failed ?? current.step;
+    const where = { stage: step?.stage ?? null, step: step?.id ?? null };
+    const data = { ...where, error: cause.type, message: cause.message, details: cause.details };
+    // Where the event cannot be stored, the run still ends with what it failed of, not with that.
+    await CancellationScope.nonCancellable(() => recordEvent({ ref, type, data }).catch(() => undefined));
     await release();
     if (type === 'cancelled') throw error;
-    throw ApplicationFailure.nonRetryable(cause.message, cause.type);
+    throw ApplicationFailure.nonRetryable(cause.message, cause.type, { ...where, ...cause.details });
   }
 }
 
@@ -157,6 +162,9 @@ async function runStep(running: Running, step: RunStep): Promise<void> {
     } finally {
       await CancellationScope.nonCancellable(() => held.release());
     }
+  } catch (error) {
+    if (!isCancellation(error)) current.failed ??= step;
+    throw error;
   } finally {
     current.open.delete(id);
   }

@@ -59,7 +59,9 @@ export async function suiteWorkflow(input: SuiteInput): Promise<SuiteResult> {
     return counts;
   } catch (error) {
     if (!isCancellation(error)) throw error;
-    await CancellationScope.nonCancellable(() => recordEvent({ ref, type: 'cancelled', data: { ...counts } }));
+    await CancellationScope.nonCancellable(() =>
+      recordEvent({ ref, type: 'cancelled', data: { ...counts } }).catch(() => undefined),
+    );
     throw error;
   }
 }
@@ -134,9 +136,11 @@ async function runMember({ input, runs, counts }: Working, member: number): Prom
   } catch (error) {
     if (isCancellation(error) && CancellationScope.current().consideredCancelled) throw error;
     counts.failed++;
-    const { type, message } = rootCause(error);
-    const data = { member, run: name, error: type, message };
-    await CancellationScope.nonCancellable(() => recordEvent({ ref, type: 'member-failed', data }));
+    const { type, message, details } = rootCause(error);
+    const data = { member, run: name, error: type, message, details };
+    await CancellationScope.nonCancellable(() =>
+      recordEvent({ ref, type: 'member-failed', data }).catch(() => undefined),
+    );
   }
 }
 

@@ -67,7 +67,7 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
     if (closed) {
       const end = endOf(run, eventsOf(execution, await settled(store, run, events)));
       return end.state === 'running' || end.state === 'unknown'
-        ? { ...end, text: await howItEnded(run, workflow) }
+        ? { ...end, state: 'failed', text: await howItEnded(run, workflow) }
         : end;
     }
     if (stage !== null) {

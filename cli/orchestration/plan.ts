@@ -7,6 +7,8 @@ import { EXIT } from '../../schemas/exit.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
 import { loadSuite } from '../../pipeline/files/load-suite.js';
+import { defaultChildBytes } from '../../pipeline/plan/child-ceiling.js';
+import { childMemoryNotes } from '../../pipeline/plan/child-memory.js';
 import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import type { CommandContext } from '../command.js';
@@ -36,8 +38,9 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
     context.output.result(planDocument, { run: run.name, exact: options.exact, stages: rows }, () =>
       render(run, rows, options.exact),
     );
-    const note = extractionMemoryNote(run);
-    if (note !== null) context.output.note(note);
+    const memory = childMemoryNotes(run, defaultChildBytes());
+    if (run.dictionaries.length > 0) context.output.note(memory.said);
+    for (const note of [extractionMemoryNote(run), memory.warning]) if (note !== null) context.output.note(note);
     return EXIT.done;
   } finally {
     await store.close();

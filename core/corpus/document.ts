@@ -70,8 +70,8 @@ export function parseDocument(
   const split = 'field' in splitRule ? fields[splitRule.field] : splitByHash(splitRule, rule.splitSeed, id);
   if (!isSplit(split)) {
     const field = 'field' in splitRule ? splitRule.field : '';
-    const problem = `expected field "${field}" of document "${id}" to be "fit", "calib" or "test", found ${shown(split)}`;
-    return { reason: 'badSplit', problem, details: { id, field, value: split } };
+    const problem = `expected field "${field}" of document "${id}" to be "fit", "calib" or "test", found ${kindOf(split)}`;
+    return { reason: 'badSplit', problem, details: { id, field, excerpt: shown(split) } };
   }
   return { id, text, meta: metaOf(fields, rule), split };
 }
@@ -84,7 +84,24 @@ export function isBad(parsed: SourceDocument | BadRecord): parsed is BadRecord {
 const LONE_SURROGATE = /\p{Cs}/u;
 const SHOWN = 80;
 
-/** A value as it is shown in a message: its JSON, cut after 80 characters. */
+/** Texts that are shown as they are: a label, which no document's text is. */
+const LABEL = /^[\w.-]{1,24}$/;
+
+/** What a value is, for messages: they go into histories and logs, where a document's text has no place. */
+export function kindOf(value: unknown): string {
+  if (value === undefined) return 'nothing';
+  if (value === '') return 'an empty string';
+  if (typeof value === 'string') {
+    return LABEL.test(value) ? JSON.stringify(value) : `a string of ${Buffer.byteLength(value)} bytes`;
+  }
+  if (typeof value === 'number' || typeof value === 'bigint') return `the number ${String(value).slice(0, SHOWN)}`;
+  if (value === null || typeof value === 'boolean') return JSON.stringify(value);
+  if (typeof value !== 'object') return typeof value;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return 'invalidUtf8' in value ? 'bytes that are not UTF-8' : 'an object';
+}
+
+/** A value as the terminal of whoever has it may show it: its JSON, cut after 80 characters. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
   const text = typeof value === 'bigint' ? value.toString() : JSON.stringify(value);
@@ -105,12 +122,12 @@ function bad(
     found === undefined
       ? ` (it has ${Object.keys(fields)
           .slice(0, 20)
-          .map((name) => `"${name}"`)
+          .map((name) => `"${name.slice(0, SHOWN)}"`)
           .join(', ')})`
       : '';
   return {
     reason,
-    problem: `expected field "${field}" to be ${expected}, found ${shown(found)}${has}`,
-    details: { field, value: found === undefined ? null : shown(found) },
+    problem: `expected field "${field}" to be ${expected}, found ${kindOf(found)}${has}`,
+    details: { field, ...(found !== undefined && { excerpt: shown(found) }) },
   };
 }

@@ -2,6 +2,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { DataError, ResourceError, TransientError } from '../../schemas/errors.js';
 import { LIMITS } from '../../schemas/orchestration.js';
+import { systemError } from '../../schemas/system-errors.js';
 import { forgetChild, recordChild } from './orphans.js';
 import { processorMs, residentBytes } from './process-identity.js';
 import type { FromChild, ToChild } from './protocol.js';
@@ -56,15 +57,15 @@ export class ComputeChild {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    this.#ready = new Promise((resolve, reject) => {
+    const started = new Promise<void>((resolve, reject) => {
       this.#process.once('message', () => resolve());
-      this.#process.once('exit', (code, signal) => reject(died(code, signal, 'before it was ready')));
-      this.#process.once('error', reject);
+      this.#process.once('exit', (code, signal) => reject(this.#deathNote ?? notStarted(code, signal)));
+      this.#process.once('error', (error) => reject(systemError(error) ?? error));
     });
+    this.#ready = Promise.all([started, this.#recorded()]).then(() => undefined);
     this.#ready.catch(() => undefined);
     this.#process.on('message', (message: FromChild) => this.#receive(message));
     this.#process.on('exit', (code, signal) => this.#exited(code, signal));
-    if (this.#process.pid !== undefined) void recordChild(options.recordFolder, this.#process.pid);
     this.#watch = setInterval(() => void this.#check(), CHECK_MS);
     this.#watch.unref();
   }
@@ -146,8 +147,22 @@ export class ComputeChild {
 
   #exited(code: number | null, signal: NodeJS.Signals | null): void {
     clearInterval(this.#watch);
-    if (this.#process.pid !== undefined) void forgetChild(this.#options.recordFolder, this.#process.pid);
-    this.#current?.reject(this.#deathNote ?? died(code, signal, 'during a task'));
+    // A record that stays names a process that is gone: the next worker sees that by its start time.
+    if (this.#process.pid !== undefined)
+      forgetChild(this.#options.recordFolder, this.#process.pid).catch(() => undefined);
+    this.#current?.reject(this.#deathNote ?? died(code, signal));
+  }
+
+  /** A child that cannot be recorded (a full disk) is not used: nobody would end it if this process died. */
+  async #recorded(): Promise<void> {
+    if (this.#process.pid === undefined) return;
+    try {
+      await recordChild(this.#options.recordFolder, this.#process.pid);
+    } catch (error) {
+      const known = systemError(error) ?? error;
+      this.kill(known as Error);
+      throw known;
+    }
   }
 
   async #check(): Promise<void> {
@@ -191,9 +206,18 @@ function megabytes(bytes: number): number {
   return Math.round(bytes / 2 ** 20);
 }
 
-function died(code: number | null, signal: string | null, when: string): TransientError {
+/** No shard is to blame for a child that never began. */
+function notStarted(code: number | null, signal: string | null): ResourceError {
   const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-  return new TransientError(`A compute child died (${how}) ${when}.`, {
+  return new ResourceError(
+    `Expected a compute child to start, it ended before it was ready (${how}); look at what it wrote to the worker's log, at memory and disk, then \`assay resume\`.`,
+    { code, signal },
+  );
+}
+
+function died(code: number | null, signal: string | null): TransientError {
+  const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+  return new TransientError(`A compute child died (${how}) during a task.`, {
     childDied: true,
     code,
     signal,

@@ -2,7 +2,9 @@
 import { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { Decompress } from 'fzstd';
+import { withoutQuotations } from '../../core/text/outgoing.js';
 import { AssayError, DataError } from '../../schemas/errors.js';
+import { isMachineFault } from '../../schemas/system-errors.js';
 import type { Compression } from './formats.js';
 
 const CHUNK_BYTES = 1 << 18;
@@ -56,7 +58,7 @@ async function* unzstd(stored: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8A
 }
 
 function readError(error: unknown, compression: Compression, name: string): unknown {
-  if (error instanceof AssayError) return error;
+  if (error instanceof AssayError || isMachineFault(error)) return error;
   const { code, message } = error as NodeJS.ErrnoException;
   const details = { file: name, compression, code };
   // zlib names its errors Z_…, the zstd decoder numbers them; other names come from the file system.
@@ -67,7 +69,7 @@ function readError(error: unknown, compression: Compression, name: string): unkn
   if (compression === 'none') return error;
   const truncated = /unexpected (end of file|EOF)/i.test(message);
   return new DataError(
-    `Expected a whole ${compression} file, ${name} is ${truncated ? 'truncated' : `damaged (${message})`}; copy or compress it again and start the run anew.`,
+    `Expected a whole ${compression} file, ${name} is ${truncated ? 'truncated' : `damaged (${withoutQuotations(message)})`}; copy or compress it again and start the run anew.`,
     { ...details, truncated },
     { cause: error },
   );

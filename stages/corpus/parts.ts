@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { isBad, parseDocument, type DocumentRule } from '../../core/corpus/document.js';
-import { AssayError, InputError } from '../../schemas/errors.js';
+import { AssayError, DataError, InputError } from '../../schemas/errors.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import type { Part } from '../../schemas/stored.js';
 import { formatOf, KNOWN_NAMES, type Format } from './formats.js';
@@ -181,7 +181,7 @@ export async function checkFirstRecord(
       { file: part.location },
     );
   } catch (error) {
-    if (!(error instanceof AssayError) || error instanceof InputError || error.exitCode === 3) throw error;
+    if (!(error instanceof DataError)) throw error;
     throw new InputError(error.message, error.details, { cause: error });
   }
 }

@@ -3,7 +3,9 @@ import { isUtf8 } from 'node:buffer';
 import { parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet';
 import type { AsyncBuffer, FileMetaData } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
+import { withoutQuotations } from '../../core/text/outgoing.js';
 import { AssayError, DataError } from '../../schemas/errors.js';
+import { isMachineFault } from '../../schemas/system-errors.js';
 import type { RawRecord } from './raw-record.js';
 import type { StoredBytes } from './stored-bytes.js';
 
@@ -86,10 +88,10 @@ function plain(value: unknown): unknown {
 }
 
 function damaged(name: string, error: unknown): unknown {
-  if (error instanceof AssayError) return error;
+  if (error instanceof AssayError || isMachineFault(error)) return error;
   const { message, code } = error as NodeJS.ErrnoException;
   return new DataError(
-    `Expected a Parquet file, ${name} cannot be read as one (${message}); copy or write it again and start the run anew.`,
+    `Expected a Parquet file, ${name} cannot be read as one (${withoutQuotations(message)}); copy or write it again and start the run anew.`,
     { file: name, code },
     { cause: error },
   );

@@ -1,5 +1,6 @@
 // Segments: many commits in one data object (a zstd-compressed JSON array), so that a pinned list of commits is read by
 // a few requests. Readers get commits sorted by input, whatever the segments were cut like.
+import { withoutQuotations } from '../../core/text/outgoing.js';
 import { z } from 'zod';
 import { canonicalJson } from '../../core/identity/canonical-json.js';
 import { DataError } from '../../schemas/errors.js';
@@ -77,7 +78,7 @@ function jsonOf(key: string, bytes: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch (error) {
-    throw damaged(key, String(error));
+    throw damaged(key, withoutQuotations(String(error)));
   }
 }
 

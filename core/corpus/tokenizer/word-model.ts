@@ -292,8 +292,8 @@ function refuse(config: Fields, field: string, refused: (value: unknown) => bool
 function misaligned(word: string, tokens: readonly string[]): DataError {
   const shown = word.length > 60 ? `${word.slice(0, 60)}…` : word;
   return new DataError(
-    `Expected the tokenizer's tokens to spell the text ${JSON.stringify(shown)}, got ${JSON.stringify(tokens.slice(0, 20))}; ` +
+    `Expected the tokenizer's tokens to spell the text of a word of ${word.length} characters, got ${tokens.length} tokens that spell another; ` +
       'offsets cannot be given for this tokenizer: use another, and report this one.',
-    { text: shown, tokens: tokens.slice(0, 20) },
+    { excerpt: JSON.stringify({ text: shown, tokens: tokens.slice(0, 20) }) },
   );
 }

@@ -4,6 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { DataError, ResourceError, TransientError } from '../../../../schemas/errors.js';
 import type { LotCursor } from '../../../../pipeline/lot/cursor.js';
+import { decodeError, encodeError } from '../../../../runtime/child/wire-error.js';
 import { runLotItems, type LotOptions } from '../../../../pipeline/lot/run-lot.js';
 import type { WorkItem } from '../../../../stages/stage.js';
 import { temporaryFolder } from '../../../harness/temporary-folder.js';
@@ -145,5 +146,23 @@ describe('a lot', () => {
     expect(ran).toEqual(['c', 'd']);
     expect(quarantined).toMatchObject([{ shard: 'b', attempts: 5 }]);
     expect(quarantined[0]?.message).toContain('The worker died 5 times');
+  });
+});
+
+describe('errors that no shard is to blame for', () => {
+  it.each([
+    ['a full disk', Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })],
+    ['too many open files', Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' })],
+    ['a failing disk', Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' })],
+    ['an error that nobody foresaw', new TypeError('x is not a function')],
+  ])('%s in a compute child quarantines nothing and ends the lot with its reason', async (_, thrown) => {
+    const { result, quarantined } = await runScript({
+      fails: (shard) => (shard === 'b' ? decodeError(structuredClone(encodeError(thrown))) : null),
+    });
+    expect(quarantined).toEqual([]);
+    expect(result).toMatchObject({ status: 'rejected' });
+    const reason: unknown = result.status === 'rejected' ? result.reason : null;
+    expect(reason).toBeInstanceOf(ResourceError);
+    expect((reason as Error).message).toContain((thrown as { code?: string }).code ?? thrown.message);
   });
 });
