@@ -3,7 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { digestOf } from '../../core/identity/digest.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Part } from '../../schemas/stored.js';
-import { decompress } from './decompress.js';
+import { decompress } from './compression/decompress.js';
 import type { PartFile } from './part-files.js';
 import type { RawRecord } from './raw-record.js';
 import { readJsonLines } from './read-jsonl.js';
