@@ -39,6 +39,8 @@ export interface ResolvedWithUploads {
   readonly model: ModelSummary | null;
   /** The model's edits with their tensors. */
   readonly edits: ResolvedEdits;
+  /** What is to be said of the sources: what was left out, ids that were made. */
+  readonly notes: readonly string[];
 }
 
 /** @throws InputError that names the file or field that does not fit */
@@ -46,10 +48,13 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
   const { folder } = options;
   const places = modelPlaces(file, folder);
   const tokenizer = await openTokenizer(places.tokenizer, file.model.prepend);
+  const notes: string[] = [];
   const parts: readonly Part[] = await listParts(file.corpus.sources, {
     openSource: sourceOpener(file),
     baseFolder: folder,
     format: file.corpus.format,
+    idField: file.corpus.id,
+    onNote: (note) => notes.push(note),
   });
   const engine = await resolveEngine(file.compute);
   const corpus = {
@@ -85,7 +90,7 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
     }),
   };
   const uploads = [...source.uploads, tokenizer.upload, ...values];
-  return { run, uploads, model: source.summary, edits };
+  return { run, uploads, model: source.summary, edits, notes };
 }
 
 interface SourceParts {

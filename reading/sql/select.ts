@@ -7,7 +7,7 @@ import { LAYOUTS } from '../../storage/tables/layouts.js';
 import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
 import { exactDuckValue } from './exact-values.js';
 import { estimateBytes, loadTable, type LoadedTable, type TableSource } from './load-table.js';
-import { queryNames, type QueryNames } from './query-names.js';
+import { queryNames, type QueryNames, type TableReference } from './query-names.js';
 import { quoted } from './quoted.js';
 
 export interface SqlOptions {
@@ -104,7 +104,9 @@ async function parse(connection: DuckDBConnection, sql: string): Promise<QueryNa
 function resolveTables(names: QueryNames, tables: readonly TableSource[]): TableSource[] {
   const found = new Set<TableSource>();
   for (const { schema, name } of names.tables) {
-    const candidates = tables.filter((source) => source.table === name && (schema === '' || source.schema === schema));
+    const fitting = tables.filter((source) => isNamed(source, { schema, name }));
+    const exact = fitting.filter((source) => source.schema === schema);
+    const candidates = exact.length > 0 ? exact : fitting;
     const own =
       candidates.find((source) => source.schema === MAIN_SCHEMA) ??
       (candidates.length === 1 ? candidates[0] : undefined);
@@ -120,9 +122,15 @@ function resolveTables(names: QueryNames, tables: readonly TableSource[]): Table
   return [...found];
 }
 
+/** Names of SQL have no case, as DuckDB has it. */
+function isNamed(source: TableSource, { schema, name }: TableReference): boolean {
+  const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
+  return same(source.table, name) && (schema === '' || same(source.schema, schema));
+}
+
 function columnsOf({ table }: TableSource, names: QueryNames): string[] {
   const all = LAYOUTS[table].columns.map((spec) => spec.name);
-  return names.wholeRows ? all : all.filter((name) => names.words.has(name));
+  return names.wholeRows ? all : all.filter((name) => names.words.has(name.toLowerCase()));
 }
 
 function checkSize(
