@@ -64,6 +64,7 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
   const source = await openSourceModel({ file, folder, places, tokenizer, corpus, engine });
   const { structure } = source;
   checkVocabulary(tokenizer, structure, places);
+  checkDropTokens(file, tokenizer);
   checkContext(file, structure, source.summary?.family ?? null);
   const sites = selectSites(file, structure);
   const edits = await editsOf(file, structure, folder);
@@ -212,6 +213,15 @@ function checkVocabulary({ summary }: OpenedTokenizer, model: ModelStructure, pl
   throw new InputError(
     `The tokenizer ${places.tokenizer} has ${summary.vocabSize} token ids, the model ${places.model ?? 'that the run trains'} embeds only ${model.vocab}. Give the tokenizer that belongs to the model.`,
     { tokenizer: summary.vocabSize, model: model.vocab },
+  );
+}
+
+function checkDropTokens(file: RunFile, { summary }: OpenedTokenizer): void {
+  const beyond = file.activations.dropTokens?.find((id) => id >= summary.vocabSize);
+  if (beyond === undefined) return;
+  throw new InputError(
+    `activations.dropTokens: expected token ids below ${summary.vocabSize}, found ${beyond}; give ids of this tokenizer.`,
+    { field: 'activations.dropTokens', id: beyond, vocabSize: summary.vocabSize },
   );
 }
 
