@@ -1,5 +1,6 @@
 // What commands print. With --json exactly one document on stdout; otherwise text for people; logs always on stderr.
 import type { z } from 'zod';
+import { exactJson } from '../core/text/exact-json.js';
 import type { Io } from './io.js';
 
 export interface Output {
@@ -47,7 +48,7 @@ export function createOutput(io: Io, options: { readonly json: boolean; readonly
 }
 
 function jsonText(document: unknown, indent: boolean): string {
-  return JSON.stringify(document, null, indent ? 2 : undefined);
+  return exactJson(document, indent ? 2 : 0);
 }
 
 function ending(text: string): string {

@@ -10,6 +10,7 @@ import { loadSuite } from '../../pipeline/files/load-suite.js';
 import { defaultChildBytes } from '../../pipeline/plan/child-ceiling.js';
 import { childMemoryNotes } from '../../pipeline/plan/child-memory.js';
 import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
+import { emptySplitsNote } from '../../pipeline/plan/split-note.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import type { CommandContext } from '../command.js';
 import { openChosenStore } from '../store-choice.js';
@@ -39,8 +40,14 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
       render(run, rows, options.exact),
     );
     const memory = childMemoryNotes(run, defaultChildBytes());
-    if (run.dictionaries.length > 0) context.output.note(memory.said);
-    for (const note of [extractionMemoryNote(run), memory.warning]) if (note !== null) context.output.note(note);
+    const notes = [
+      ...resolved.notes,
+      await emptySplitsNote(run, folder),
+      run.dictionaries.length > 0 ? memory.said : null,
+      extractionMemoryNote(run),
+      memory.warning,
+    ];
+    for (const note of notes) if (note !== null) context.output.note(note);
     return EXIT.done;
   } finally {
     await store.close();

@@ -53,10 +53,11 @@ export async function run(options: RunOptions, context: CommandContext): Promise
     ...{ folder, revision: 1, hostId: os.hostname(), nowMs: Date.now() },
     ...{ until: options.until ?? LAST_STAGE, limitDocuments: options.limit ?? null },
   });
-  await checkSources(resolved.run, folder);
+  const notes = await checkSources(resolved, folder);
   await checkModelRuns(resolved);
   const memory = childMemoryNotes(resolved.run, defaultChildBytes());
-  for (const note of [extractionMemoryNote(resolved.run), memory.warning]) if (note !== null) context.output.note(note);
+  for (const note of [...notes, extractionMemoryNote(resolved.run), memory.warning])
+    if (note !== null) context.output.note(note);
   const choice = await context.chooseFileStore({ file: runFile, folder });
   const { options: storeOptions } = choice;
   const store = await openChosenStore(choice, context.output);

@@ -1,6 +1,7 @@
 // How the rows of a query look to a person. Pure.
 import type { z } from 'zod';
 import type { sqlDocument } from '../../schemas/documents/features.js';
+import { exactJson, NumberLiteral } from '../../core/text/exact-json.js';
 import { oneLine } from './highlight.js';
 import { textTable } from './text-table.js';
 
@@ -8,7 +9,7 @@ const MOST_CHARACTERS = 80;
 
 /** A table with long values cut; --json has them whole. */
 export function sqlText({ columns, rows }: z.infer<typeof sqlDocument>): string {
-  const right = columns.map((_, c) => rows.every((row) => typeof row[c] === 'number' || row[c] === null));
+  const right = columns.map((_, c) => rows.every((row) => isNumber(row[c]) || row[c] === null));
   const heads = columns.map(({ name }, c) => ({ title: name, right: right[c] ?? false }));
   const count = `${rows.length} ${rows.length === 1 ? 'row' : 'rows'}`;
   return [
@@ -20,8 +21,12 @@ export function sqlText({ columns, rows }: z.infer<typeof sqlDocument>): string 
   ].join('\n');
 }
 
+function isNumber(value: unknown): boolean {
+  return typeof value === 'number' || value instanceof NumberLiteral;
+}
+
 function cellText(value: unknown): string {
-  const text = value === null ? 'null' : typeof value === 'string' ? value : JSON.stringify(value);
+  const text = value === null ? 'null' : typeof value === 'string' ? value : exactJson(value);
   const line = oneLine(text);
   return line.length > MOST_CHARACTERS ? `${line.slice(0, MOST_CHARACTERS - 1)}…` : line;
 }

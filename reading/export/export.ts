@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { exportDocument } from '../../schemas/documents/datasets.js';
 import { InputError } from '../../schemas/errors.js';
 import type { Snapshot } from '../../schemas/records.js';
-import { exportParquet } from './parquet.js';
+import { exportParquet, targetError } from './parquet.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { isTableName } from '../../storage/tables/layouts.js';
 import { snapshotObjects } from '../datasets/pinned.js';
@@ -24,7 +24,9 @@ export async function exportTables(
     );
   }
   const objects = await snapshotObjects(store, snapshot);
-  await mkdir(to.folder, { recursive: true });
+  await mkdir(to.folder, { recursive: true }).catch((error: unknown) => {
+    throw targetError(error, to.folder);
+  });
   const files: z.infer<typeof exportDocument>['files'] = [];
   for (const table of tables) {
     const path = join(to.folder, `${table}.parquet`);

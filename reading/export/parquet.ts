@@ -1,8 +1,8 @@
 // Writes a table as one Parquet file (zstd) by DuckDB, so that other programs can prune and query it. The rows go through
 // a database file beside the target, so that memory does not grow with the table.
-import { rm } from 'node:fs/promises';
+import { rename, rm } from 'node:fs/promises';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { InputError } from '../../schemas/errors.js';
+import { AssayError, InputError, ResourceError } from '../../schemas/errors.js';
 import type { ObjectRecord } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
@@ -30,15 +30,33 @@ export interface Exported {
  * @throws InputError where no object is of the table
  */
 export async function exportParquet(request: ExportRequest): Promise<Exported> {
-  const { store, table, path, signal } = request;
+  const { table, path } = request;
   const objects = request.objects.filter((object) => object.table === table);
   if (objects.length === 0)
     throw new InputError(
       `Expected objects of table "${table}" to export, got none; \`assay datasets\` lists what there is.`,
       { table },
     );
-  const database = `${path}.duckdb`;
+  const [database, partial] = [`${path}.duckdb`, `${path}.part`];
   await removeDatabase(database);
+  try {
+    const exported = await copyThrough(database, partial, { ...request, objects });
+    await rename(partial, path);
+    return exported;
+  } catch (error) {
+    throw targetError(error, path);
+  } finally {
+    await removeDatabase(database);
+    await rm(partial, { force: true });
+  }
+}
+
+/** Loads the objects into the database and copies them to the file. */
+async function copyThrough(
+  database: string,
+  path: string,
+  { store, objects, table, signal }: ExportRequest,
+): Promise<Exported> {
   const instance = await DuckDBInstance.create(database, {
     threads: '2',
     preserve_insertion_order: 'true',
@@ -52,16 +70,34 @@ export async function exportParquet(request: ExportRequest): Promise<Exported> {
       { schema: 'main', table, objects },
       { columns, read: { store, counters: cost, signal } },
     );
-    await connection.run(`copy ${quoted(table)} to '${path.replaceAll("'", "''")}' (format parquet, compression zstd)`);
+    await connection.run(
+      `copy ${quoted(table)} to '${path.replaceAll("'", "''")}' (format parquet, compression zstd, use_tmp_file false)`,
+    );
     return { rows: loaded.rows, columns: loaded.columns, cost };
   } finally {
     connection.closeSync();
     instance.closeSync();
-    await removeDatabase(database);
   }
+}
+
+/** What the system or DuckDB says of a place that cannot be written; other errors as they are. */
+export function targetError(error: unknown, path: string): unknown {
+  if (error instanceof AssayError || !(error instanceof Error)) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (/ENOSPC|EDQUOT|No space left|Out of space|Could not write|disk quota/i.test(`${code ?? ''} ${message}`)) {
+    const text = `Expected room for ${path} and, while it is written, for its rows beside it, the disk is full (${message.trim()}); free some, or give --out on another disk.`;
+    return new ResourceError(text, { path, code }, { cause: error });
+  }
+  if (code === undefined && !message.startsWith('IO Error')) return error;
+  return new InputError(
+    `Expected a folder that can be written for ${path}, it cannot (${message.trim()}); give another one with --out.`,
+    { path, code },
+    { cause: error },
+  );
 }
 
 async function removeDatabase(path: string): Promise<void> {
   await rm(path, { force: true });
   await rm(`${path}.wal`, { force: true });
+  await rm(`${path}.tmp`, { force: true, recursive: true });
 }

@@ -1,12 +1,13 @@
 // Answers one SELECT over a run's tables: loads only the tables and columns that it names into a DuckDB database of its
 // own, which can reach neither files nor network, and runs it there. Reads only.
-import { DuckDBInstance, type DuckDBConnection, type JS } from '@duckdb/node-api';
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api';
 import { InputError, ResourceError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { LAYOUTS } from '../../storage/tables/layouts.js';
 import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
+import { exactDuckValue } from './exact-values.js';
 import { estimateBytes, loadTable, type LoadedTable, type TableSource } from './load-table.js';
-import { queryNames, type QueryNames } from './query-names.js';
+import { queryNames, type QueryNames, type TableReference } from './query-names.js';
 import { quoted } from './quoted.js';
 
 export interface SqlOptions {
@@ -22,7 +23,7 @@ export interface SqlOptions {
 
 export interface SqlAnswer {
   readonly columns: readonly { readonly name: string; readonly type: string }[];
-  /** Values as JSON knows them; integers beyond 2^53 as text. */
+  /** Values for `exactJson`. */
   readonly rows: readonly (readonly unknown[])[];
   readonly loaded: readonly LoadedTable[];
   readonly cost: ReadCounters;
@@ -103,7 +104,9 @@ async function parse(connection: DuckDBConnection, sql: string): Promise<QueryNa
 function resolveTables(names: QueryNames, tables: readonly TableSource[]): TableSource[] {
   const found = new Set<TableSource>();
   for (const { schema, name } of names.tables) {
-    const candidates = tables.filter((source) => source.table === name && (schema === '' || source.schema === schema));
+    const fitting = tables.filter((source) => isNamed(source, { schema, name }));
+    const exact = fitting.filter((source) => source.schema === schema);
+    const candidates = exact.length > 0 ? exact : fitting;
     const own =
       candidates.find((source) => source.schema === MAIN_SCHEMA) ??
       (candidates.length === 1 ? candidates[0] : undefined);
@@ -119,9 +122,15 @@ function resolveTables(names: QueryNames, tables: readonly TableSource[]): Table
   return [...found];
 }
 
+/** Names of SQL have no case, as DuckDB has it. */
+function isNamed(source: TableSource, { schema, name }: TableReference): boolean {
+  const same = (a: string, b: string): boolean => a.toLowerCase() === b.toLowerCase();
+  return same(source.table, name) && (schema === '' || same(source.schema, schema));
+}
+
 function columnsOf({ table }: TableSource, names: QueryNames): string[] {
   const all = LAYOUTS[table].columns.map((spec) => spec.name);
-  return names.wholeRows ? all : all.filter((name) => names.words.has(name));
+  return names.wholeRows ? all : all.filter((name) => names.words.has(name.toLowerCase()));
 }
 
 function checkSize(
@@ -159,7 +168,7 @@ async function answer(
     const reader = await connection.runAndReadAll(sql);
     const types = reader.columnTypes();
     const columns = reader.columnNames().map((name, i) => ({ name, type: String(types[i]) }));
-    return { columns, rows: reader.getRowsJS().map((row) => row.map(toJson)) };
+    return { columns, rows: reader.getRows().map((row) => row.map(exactDuckValue)) };
   } catch (error) {
     throw failed(error, tables);
   }
@@ -178,18 +187,6 @@ function failed(error: unknown, tables: readonly TableSource[]): InputError | Re
   return new InputError(`The query is wrong: ${message}\nTables: ${known.join('; ')}.`, {
     tables: known,
   });
-}
-
-/** A value as JSON knows it. */
-function toJson(value: JS): unknown {
-  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
-  if (value instanceof Date) return value.toISOString();
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
-  if (Array.isArray(value)) return value.map(toJson);
-  if (typeof value === 'object' && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, toJson(item)]));
-  return value;
 }
 
 function fullName({ schema, table }: TableSource): string {
