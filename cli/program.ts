@@ -10,6 +10,7 @@ import { readEnvironment } from './environment.js';
 import { reportError } from './errors.js';
 import type { Io } from './io.js';
 import { createOutput } from './output.js';
+import type { TextSink } from './terminal/sink.js';
 import { chooseStore, openChosenStore, type StoreChoice } from './store-choice.js';
 
 interface GlobalOptions {
@@ -74,8 +75,8 @@ export async function createProgram(io: Io, names: readonly CommandName[], start
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      getOutHelpWidth: () => io.stdout.columns,
-      getErrHelpWidth: () => io.stderr.columns,
+      getOutHelpWidth: () => helpWidth(io.stdout),
+      getErrHelpWidth: () => helpWidth(io.stderr),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
@@ -86,6 +87,12 @@ export async function createProgram(io: Io, names: readonly CommandName[], start
     addCommand(program, { name, command: commands[i] as CommandDefinition }, start);
   });
   return program;
+}
+
+const HELP_COLUMNS = 100;
+
+function helpWidth({ columns }: TextSink): number {
+  return Number.isFinite(columns) ? columns : HELP_COLUMNS;
 }
 
 function addCommand(program: Command, { name, command }: Omit<Call, 'request'>, start: Start): void {
@@ -117,7 +124,7 @@ async function runBody(
   options: GlobalOptions,
 ): Promise<number> {
   const environment = readEnvironment(io.environment);
-  const output = createOutput(io, { json: options.json ?? false, colour: environment.colour });
+  const output = createOutput(io, { json: options.json ?? false });
   const storeOption = options.store ?? null;
   const choose = (): Promise<StoreChoice> =>
     chooseStore({ option: storeOption, environment: environment.store, cwd: io.cwd });

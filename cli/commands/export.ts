@@ -6,7 +6,7 @@ import { EXIT } from '../../schemas/exit.js';
 import { pinDataset } from '../../reading/datasets/pinned.js';
 import { defineCommand, type CommandContext } from '../command.js';
 import { growingText } from '../render/dataset-text.js';
-import { bytesText, countText } from '../render/quantities.js';
+import { bytesText, counted } from '../render/quantities.js';
 
 interface ExportOptions {
   readonly dataset: string;
@@ -40,7 +40,7 @@ async function exportDataset(options: ExportOptions, context: CommandContext): P
   const files = await exportTables(store, snapshot, { folder, signal: io.signal });
   const document = { dataset: snapshot.dataset, snapshot: snapshot.version, folder, files };
   output.result(exportDocument, document, () =>
-    files.map(({ path, rows, bytes }) => `${path}  ${countText(rows)} rows, ${bytesText(bytes)}`).join('\n'),
+    files.map(({ path, rows, bytes }) => `${path}  ${counted(rows, 'row')}, ${bytesText(bytes)}`).join('\n'),
   );
   if (!snapshot.complete) output.note(`The dataset is ${growingText(snapshot)}.`);
   return EXIT.done;

@@ -12,6 +12,9 @@ import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
+import { countText } from '../render/quantities.js';
+import { textTable, type TextColumn } from '../terminal/table.js';
+import type { Text } from '../terminal/text.js';
 import { checkModelRuns } from './preflight.js';
 import { planRows, type PlanRow } from './plan-rows.js';
 import type { PlanOptions } from './requests.js';
@@ -49,12 +52,19 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
   }
 }
 
-function render(run: ResolvedRun, rows: readonly PlanRow[], exact: boolean): string {
+function render(run: ResolvedRun, rows: readonly PlanRow[], exact: boolean): Text {
   const before = stepBefore(run);
-  const head = ['stage', 'dataset', 'planned', 'cached', 'missing', 'lots', 'bytes', 'time'];
+  const numbers = (title: string, spare = 0): TextColumn => ({ title, right: true, spare });
+  const head = [
+    { title: 'stage', spare: 2 },
+    { title: 'dataset' },
+    ...[numbers('planned'), numbers('cached', 1), numbers('missing'), numbers('lots', 3)],
+    ...[numbers('bytes'), numbers('time')],
+  ];
   const body = rows.map((row) => [
     row.stage,
-    row.dataset,
+    // All are datasets of the run that is planned.
+    row.dataset.slice(run.name.length + 1),
     count(row.planned, before(row.step)),
     count(row.cached, before(row.step)),
     count(row.missing, before(row.step)),
@@ -62,19 +72,12 @@ function render(run: ResolvedRun, rows: readonly PlanRow[], exact: boolean): str
     row.bytes === null ? '' : megabytes(row.bytes),
     row.seconds === null ? '' : `${Math.ceil(row.seconds)} s`,
   ]);
-  const table = [head, ...body];
-  const widths = head.map((_, column) => Math.max(...table.map((cells) => (cells[column] ?? '').length)));
-  const lines = table.map((cells) =>
-    cells
-      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join('  '),
-  );
   const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
   return [
-    ...lines,
+    textTable(head, body),
     '',
     `${exact ? 'Counted' : 'Estimated from the sizes of the corpus files'}; about ${Math.ceil(seconds)} s of work on this machine. Nothing was written.`,
-  ].join('\n');
+  ];
 }
 
 /** The stage of the last step that a step waits for. */
@@ -85,7 +88,7 @@ function stepBefore(run: ResolvedRun): (step: string) => string {
 }
 
 function count(value: number | null, after: string): string {
-  return value === null ? `known after ${after}` : value.toLocaleString('en-US');
+  return value === null ? `known after ${after}` : countText(value);
 }
 
 function megabytes(bytes: number): string {

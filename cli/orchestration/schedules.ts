@@ -19,6 +19,7 @@ import { loadRunFile } from '../../pipeline/files/load.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
 import type { OverlapPolicy, ScheduleActions, ScheduleBackfillOptions, ScheduleCreateOptions } from './requests.js';
+import { counted } from '../render/quantities.js';
 import { withTemporal } from './temporal-client.js';
 
 const OVERLAP: Readonly<Record<OverlapPolicy, ScheduleOverlapPolicy>> = {
@@ -157,7 +158,7 @@ async function backfillSchedule(options: ScheduleBackfillOptions, context: Comma
     return say(
       context,
       { id, action: 'backfill', times },
-      `schedule ${id} starts ${times.length} runs, one after the other: ${times.map((ms) => new Date(ms).toISOString()).join(', ')}`,
+      `schedule ${id} starts ${counted(times.length, 'run')}, one after the other: ${times.map((ms) => new Date(ms).toISOString()).join(', ')}`,
     );
   });
 }

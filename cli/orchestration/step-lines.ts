@@ -2,6 +2,7 @@
 // steps each is called by its own name.
 import { stepsOfRun } from '../../pipeline/plan/steps.js';
 import type { RunEvent } from '../../schemas/records.js';
+import { counted } from '../render/quantities.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 
 export class StepLines {
@@ -23,7 +24,7 @@ export class StepLines {
     switch (type) {
       case 'stage-started':
         this.#startedMs.set(step, atMs);
-        return `${name} ${Number(data['items'])} of ${Number(data['planned'])} to do, ${Number(data['lots'])} lots`;
+        return `${name} ${Number(data['items'])} of ${Number(data['planned'])} to do, ${counted(Number(data['lots']), 'lot')}`;
       case 'stage-finished': {
         const quarantined = Number(data['quarantined']);
         const bad = quarantined > 0 ? `, ${quarantined} quarantined` : '';

@@ -30,6 +30,7 @@ import { checkModelRuns, checkSources } from './preflight.js';
 import { localStoreOptions, rememberStore } from './run-store.js';
 import { ensureWorkers } from './run-workers.js';
 import { startOrJoin } from './start-workflow.js';
+import { counted } from '../render/quantities.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
 
 /** `assay run SUITE.yaml` */
@@ -163,7 +164,7 @@ async function startSuite(
   await ensureWorkers({ client, at, context, revision: first, workflowId, workers: start.workers });
   const web = workflowPage(at, workflowId);
   const started = { run: name, revision, workflow: workflowId, store: store.url, joined, web };
-  const text = `${joined ? 'joined' : 'started'} suite ${name} (${members} runs, ${parallel} at once) in ${store.url}${web === null ? '' : `\nweb page: ${web}`}`;
+  const text = `${joined ? 'joined' : 'started'} suite ${name} (${counted(members, 'run')}, ${parallel} at once) in ${store.url}${web === null ? '' : `\nweb page: ${web}`}`;
   if (!start.follow) {
     context.output.result(
       startedDocument,

@@ -1,13 +1,14 @@
 // How the rows of a query look to a person. Pure.
 import type { z } from 'zod';
 import type { sqlDocument } from '../../schemas/documents/features.js';
-import { oneLine } from './highlight.js';
-import { textTable } from './text-table.js';
+import { oneLine } from '../terminal/printable.js';
+import type { Text } from '../terminal/text.js';
+import { textTable } from '../terminal/table.js';
 
 const MOST_CHARACTERS = 80;
 
 /** A table with long values cut; --json has them whole. */
-export function sqlText({ columns, rows }: z.infer<typeof sqlDocument>): string {
+export function sqlText({ columns, rows }: z.infer<typeof sqlDocument>): Text {
   const right = columns.map((_, c) => rows.every((row) => typeof row[c] === 'number' || row[c] === null));
   const heads = columns.map(({ name }, c) => ({ title: name, right: right[c] ?? false }));
   const count = `${rows.length} ${rows.length === 1 ? 'row' : 'rows'}`;
@@ -17,7 +18,7 @@ export function sqlText({ columns, rows }: z.infer<typeof sqlDocument>): string 
       rows.map((row) => row.map(cellText)),
     ),
     `(${count})`,
-  ].join('\n');
+  ];
 }
 
 function cellText(value: unknown): string {

@@ -74,7 +74,6 @@ describe('the environment', () => {
       temporalAddress: null,
       temporalNamespace: 'default',
       cacheFolder: '/c',
-      colour: true,
     });
   });
 
