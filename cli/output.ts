@@ -1,5 +1,6 @@
 // What commands print. With --json exactly one document on stdout; otherwise text for people; logs always on stderr.
 import type { z } from 'zod';
+import { exactJson } from '../core/text/exact-json.js';
 import type { Io } from './io.js';
 import { counted } from './render/quantities.js';
 import type { LiveLine } from './terminal/live-line.js';
@@ -72,5 +73,5 @@ function createLooks({ stdout }: Io): { next(text: Text): void; last(text: Text)
 }
 
 function jsonText(document: unknown, indent: boolean): string {
-  return JSON.stringify(document, null, indent ? 2 : undefined);
+  return exactJson(document, indent ? 2 : 0);
 }

@@ -1,7 +1,6 @@
 // How many columns text takes, and how it is cut and wrapped to fit. Knows plain text only: no escapes, no line breaks. Pure.
 import truncated from 'fast-string-truncated-width';
 
- 
 const PLAIN = /^[\x20-\x7e]*$/;
 
 /** Columns that a text takes: East Asian wide characters and emoji two, combining marks none. */

@@ -1,5 +1,6 @@
 // What a record must be to count as a document: the checks, and the words in which a bad one is reported.
 import type { Split } from '../../schemas/stages.js';
+import { exactJson } from '../text/exact-json.js';
 import { isSplit, splitByHash, type SplitRule } from './split-rule.js';
 
 /** Why a record is no document; the keys under which skipped records are counted. */
@@ -87,13 +88,13 @@ const SHOWN = 80;
 /** A value as it is shown in a message: its JSON, cut after 80 characters. */
 export function shown(value: unknown): string {
   if (value === undefined) return 'nothing';
-  const text = typeof value === 'bigint' ? value.toString() : JSON.stringify(value);
+  const text = exactJson(value);
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
 }
 
 function metaOf(fields: Readonly<Record<string, unknown>>, rule: DocumentRule): string {
   const own = [rule.idField, rule.textField, 'field' in rule.split ? rule.split.field : ''];
-  return JSON.stringify(Object.fromEntries(Object.entries(fields).filter(([name]) => !own.includes(name))));
+  return exactJson(Object.fromEntries(Object.entries(fields).filter(([name]) => !own.includes(name))));
 }
 
 function bad(

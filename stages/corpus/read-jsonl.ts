@@ -1,6 +1,7 @@
 // JSON lines as records: lines are cut from bytes, so that a broken one is named by line and byte.
 import { isUtf8 } from 'node:buffer';
 import { shown, type BadRecord } from '../../core/corpus/document.js';
+import { parseExactJson } from '../../core/text/parse-exact-json.js';
 import { DataError } from '../../schemas/errors.js';
 import type { RawRecord } from './raw-record.js';
 
@@ -105,7 +106,7 @@ function parseLine(bytes: Buffer, line: number, offset: number): RawRecord | nul
   const text = bytes.toString('utf8', hasMark ? 3 : 0);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseExactJson(text);
   } catch (error) {
     if (text.trim() === '') return null;
     const problem = `expected a JSON object on the line, found ${shown(text)} (${(error as Error).message})`;
