@@ -16,6 +16,8 @@ export interface CommandContext {
   chooseStore(): Promise<StoreChoice>;
   /** The store that is meant, opened once and closed when the command has ended. */
   openStore(): Promise<ObjectStore>;
+  /** The whole program, with every command. */
+  program(): Promise<Command>;
 }
 
 /** One command: what it is called with, what that asks for, and who does it. The table of commands gives it its name. */
