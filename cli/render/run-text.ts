@@ -66,12 +66,14 @@ function stageTable(status: RunStatus): TextTable {
     if (line) line.names.push(name);
     else lines.set(group, { stage, names: [name], done, planned, quarantined });
   }
+  const some = [...lines.values()].some(({ quarantined }) => quarantined > 0);
   const columns = [
     { title: 'stage' },
     { title: 'done', right: true },
     { title: 'planned', right: true },
-    { title: '', right: true },
-    { title: 'quarantined', right: true },
+    { title: '', right: true, spare: 1 },
+    // Nothing is lost where all are 0.
+    { title: 'quarantined', right: true, spare: some ? 0 : 2 },
     { title: 'datasets' },
   ];
   const rows = [...lines.values()].map((line) => [
