@@ -4,7 +4,6 @@ import os from 'node:os';
 import path from 'node:path';
 import { planDocument } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
-import { stepGraph, stepsOfRun } from '../../pipeline/plan/steps.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
 import { loadSuite } from '../../pipeline/files/load-suite.js';
@@ -12,11 +11,11 @@ import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
-import { countText } from '../render/quantities.js';
+import { counted, countText } from '../render/quantities.js';
 import { textTable, type TextColumn } from '../terminal/table.js';
 import type { Text } from '../terminal/text.js';
 import { checkModelRuns } from './preflight.js';
-import { planRows, type PlanRow } from './plan-rows.js';
+import { missingBytes, planRows, type PlanRow } from './plan-rows.js';
 import type { PlanOptions } from './requests.js';
 
 export async function plan(options: PlanOptions, context: CommandContext): Promise<number> {
@@ -53,7 +52,6 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
 }
 
 function render(run: ResolvedRun, rows: readonly PlanRow[], exact: boolean): Text {
-  const before = stepBefore(run);
   const numbers = (title: string, spare = 0): TextColumn => ({ title, right: true, spare });
   const head = [
     { title: 'stage', spare: 2 },
@@ -65,30 +63,32 @@ function render(run: ResolvedRun, rows: readonly PlanRow[], exact: boolean): Tex
     row.stage,
     // All are datasets of the run that is planned.
     row.dataset.slice(run.name.length + 1),
-    count(row.planned, before(row.step)),
-    count(row.cached, before(row.step)),
-    count(row.missing, before(row.step)),
-    count(row.lots, before(row.step)),
+    count(row.planned, row),
+    count(row.cached, row),
+    count(row.missing, row),
+    count(row.lots, row),
     row.bytes === null ? '' : megabytes(row.bytes),
     row.seconds === null ? '' : `${Math.ceil(row.seconds)} s`,
   ]);
   const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
+  const total = ['', 'total', '', '', '', '', megabytes(missingBytes(rows)), `${Math.ceil(seconds)} s`];
+  const quarantined = rows.reduce((sum, row) => sum + (row.quarantined ?? 0), 0);
   return [
-    textTable(head, body),
+    textTable(head, [...body, total]),
     '',
+    ...(rows.every(({ known }) => known) ? [] : ['~ estimated; ? known after the steps before it.']),
+    ...(quarantined === 0
+      ? []
+      : [
+          `${counted(quarantined, 'quarantined shard')} ${quarantined === 1 ? 'is' : 'are'} left out: assay resume ${run.name} --mode errored tries again.`,
+        ]),
     `${exact ? 'Counted' : 'Estimated from the sizes of the corpus files'}; about ${Math.ceil(seconds)} s of work on this machine. Nothing was written.`,
   ];
 }
 
-/** The stage of the last step that a step waits for. */
-function stepBefore(run: ResolvedRun): (step: string) => string {
-  const graph = stepGraph(stepsOfRun(run));
-  const byId = new Map(graph.map(({ id, after }) => [id, graph[after.at(-1) ?? -1]?.stage ?? 'now']));
-  return (step) => byId.get(step) ?? 'now';
-}
-
-function count(value: number | null, after: string): string {
-  return value === null ? `known after ${after}` : countText(value);
+function count(value: number | null, { known }: PlanRow): string {
+  if (value === null) return '?';
+  return `${known || value === 0 ? '' : '~'}${countText(value)}`;
 }
 
 function megabytes(bytes: number): string {

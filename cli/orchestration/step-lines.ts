@@ -24,6 +24,7 @@ export class StepLines {
     switch (type) {
       case 'stage-started':
         this.#startedMs.set(step, atMs);
+        if (Number(data['items']) === 0) return `${name} nothing to do (${Number(data['planned'])} planned)`;
         return `${name} ${Number(data['items'])} of ${Number(data['planned'])} to do, ${counted(Number(data['lots']), 'lot')}`;
       case 'stage-finished': {
         const quarantined = Number(data['quarantined']);
@@ -46,6 +47,10 @@ export class StepLines {
     const startedMs = this.#startedMs.get(step);
     return startedMs === undefined ? '' : ` in ${((atMs - startedMs) / 1000).toFixed(1)} s`;
   }
+}
+
+function counted(n: number, thing: string): string {
+  return `${n} ${thing}${n === 1 ? '' : 's'}`;
 }
 
 function textOf(value: unknown): string | null {

@@ -13,13 +13,14 @@ import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { runInputOf, settleRun } from '../../pipeline/execute/submit.js';
-import { remainingWork } from '../../pipeline/plan/run-records.js';
+import { remainingWork, type RemainingWork } from '../../pipeline/plan/run-records.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
 import { differences } from '../../reading/runs/explain.js';
+import { claimStoreId, readStoreId } from '../../storage/records/identity.js';
 import { findRun } from '../../storage/records/run-history.js';
 import { findSuite } from '../../storage/records/suites.js';
 import { isActive, runWorkflowId } from './control.js';
@@ -64,10 +65,15 @@ export async function run(options: RunOptions, context: CommandContext): Promise
     });
     await assertUsableStore(store);
     return await withTemporal(context, async (client, at) => {
-      const active = (name: string): Promise<boolean> => isActive(client, runWorkflowId(store.storeId, name));
+      const storeId = await claimStoreId(store);
+      const active = (name: string): Promise<boolean> => isActive(client, store, runWorkflowId(storeId, name));
       const { run: revision, before, same } = await settleRun(store, resolved, active);
       if (before && !same) context.output.note(whatChanged(before, revision));
       await rememberStore(context, { store, storeOptions }, at);
+      if (same && !(await active(revision.name))) {
+        const left = await remainingWork(store, revision, 'missing');
+        if (left.complete) return sayNothingLeft(context, { store, run: revision, left, what: 'do' });
+      }
       return startAndFollow({ store, options: storeOptions }, revision, {
         client,
         at,
@@ -91,12 +97,7 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
   const revision = (await memberNotBegun(store, options.run)) ?? (await storedRun(store, options.run));
   if (options.mode !== 'all') {
     const left = await remainingWork(store, revision, options.mode);
-    if (left.complete)
-      return sayNothingLeft(context, {
-        store,
-        run: revision,
-        quarantined: left.steps.reduce((n, { work }) => n + (work?.quarantined ?? 0), 0),
-      });
+    if (left.complete) return sayNothingLeft(context, { store, run: revision, left, what: 'resume' });
   }
   return withTemporal(context, (client, at) =>
     startAndFollow({ store, options: storeOptions }, revision, {
@@ -118,11 +119,13 @@ async function storedRun(store: ObjectStore, name: string): Promise<ResolvedRun>
 interface Finished {
   readonly store: ObjectStore;
   readonly run: ResolvedRun;
-  readonly quarantined: number;
+  readonly left: RemainingWork;
+  readonly what: 'do' | 'resume';
 }
 
-function sayNothingLeft(context: CommandContext, { store, run, quarantined }: Finished): number {
-  const workflow = runWorkflowId(store.storeId, run.name);
+async function sayNothingLeft(context: CommandContext, { store, run, left, what }: Finished): Promise<number> {
+  const quarantined = left.steps.reduce((n, { work }) => n + (work?.quarantined ?? 0), 0);
+  const workflow = runWorkflowId(await readStoreId(store), run.name);
   const note =
     quarantined > 0
       ? ` ${counted(quarantined, 'shard')} ${quarantined === 1 ? 'is' : 'are'} quarantined: assay quarantine ${run.name}; try again with --mode errored.`
@@ -138,7 +141,7 @@ function sayNothingLeft(context: CommandContext, { store, run, quarantined }: Fi
       state: 'completed',
       web: null,
     },
-    () => `${run.name}: everything is done, nothing to resume.${note}`,
+    () => `${run.name}: everything is done, nothing to ${what}.${note}`,
   );
   return EXIT.done;
 }
@@ -169,9 +172,9 @@ interface StartOptions {
 async function startAndFollow(target: StoreTarget, revision: ResolvedRun, options: StartOptions): Promise<number> {
   const { client, at, context, mode } = options;
   const { store } = target;
-  const workflowId = runWorkflowId(store.storeId, revision.name);
+  const workflowId = runWorkflowId(await claimStoreId(store), revision.name);
   const input = runInputOf(revision, { url: store.url, options: target.options }, mode);
-  const joined = await startWorkflow(client, { workflowId, input, revision });
+  const joined = await startWorkflow(client, { workflowId, input, revision, store });
   await ensureWorkers({
     ...{ client, at, context, revision, workflowId },
     workers: options.workers,
@@ -206,14 +209,15 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
 }
 
 interface WorkflowStart {
+  readonly store: ObjectStore;
   readonly workflowId: string;
   readonly input: RunInput;
   readonly revision: ResolvedRun;
 }
 
 /** Whether it runs already. */
-function startWorkflow(client: Client, { workflowId, input, revision }: WorkflowStart): Promise<boolean> {
+function startWorkflow(client: Client, { workflowId, input, revision, store }: WorkflowStart): Promise<boolean> {
   const model = 'trained' in revision.model ? 'trained' : revision.model.reference.base.slice(0, 16);
   const attributes = { run: revision.name, model, owner: revision.file.owner };
-  return startOrJoin(client, { type: WORKFLOWS.run, workflowId, input, attributes });
+  return startOrJoin(client, { type: WORKFLOWS.run, store, workflowId, input, attributes });
 }
