@@ -67,6 +67,12 @@ const activations = z
       .array(z.number().int().nonnegative())
       .default([0])
       .describe('positions within a context, the prepended token counted, that are computed but not stored'),
+    dropTokens: z
+      .array(z.number().int().nonnegative())
+      .optional()
+      .describe(
+        'token ids that are computed but not stored, wherever they stand in a text (special tokens); default none',
+      ),
     batchTokens: positive.default(8192).describe('tokens per forward pass'),
   })
   .describe('Which activations to keep.');

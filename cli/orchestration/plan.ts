@@ -8,6 +8,7 @@ import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
 import { loadSuite } from '../../pipeline/files/load-suite.js';
 import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
+import { emptySplitsNote } from '../../pipeline/plan/split-note.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
@@ -43,6 +44,9 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
     context.output.result(planDocument, { run: run.name, exact: options.exact, stages: rows }, () =>
       render(run, rows, options.exact),
     );
+    for (const said of resolved.notes) context.output.note(said);
+    const split = await emptySplitsNote(run, folder);
+    if (split !== null) context.output.note(split);
     const note = extractionMemoryNote(run);
     if (note !== null) context.output.note(note);
     return EXIT.done;

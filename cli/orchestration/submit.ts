@@ -52,8 +52,9 @@ export async function run(options: RunOptions, context: CommandContext): Promise
     ...{ folder, revision: 1, hostId: os.hostname(), nowMs: Date.now() },
     ...{ until: options.until ?? LAST_STAGE, limitDocuments: options.limit ?? null },
   });
-  await checkSources(resolved.run, folder);
+  const notes = await checkSources(resolved, folder);
   await checkModelRuns(resolved);
+  for (const said of notes) context.output.note(said);
   const note = extractionMemoryNote(resolved.run);
   if (note !== null) context.output.note(note);
   const storeOptions = runFile.storeOptions ?? (await localStoreOptions(context, canonicalStoreUrl(url, base)));

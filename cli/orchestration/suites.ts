@@ -39,8 +39,9 @@ export async function runSuite(loaded: LoadedSuite, options: RunOptions, context
   const record = recordOf(loaded, { limit: options.limit ?? null, until: options.until ?? null });
   // The first run stands for all in what can be said before anything is written.
   const first = await resolveMember(record, 0);
-  await checkSources(first.run, loaded.folder);
+  const notes = await checkSources(first, loaded.folder);
   await checkModelRuns(first);
+  for (const said of notes) context.output.note(said);
   const { file } = first.run;
   const url = context.storeOption ?? context.environment.store ?? file.store;
   const base = url === file.store ? loaded.folder : context.io.cwd;

@@ -38,6 +38,14 @@ export function metricsText(entries: readonly MetricsEntry[]): Text {
   return [...blocks, `In brackets: ${methods.join('; ')}.`];
 }
 
+/** What is to be said beside metrics where nothing was left to test on; null where each dictionary has a test split. */
+export function untestedNote(entries: readonly MetricsEntry[]): string | null {
+  const untested = entries.filter(({ splits }) => (splits.find(({ split }) => split === 'test')?.documents ?? 0) === 0);
+  if (untested.length === 0) return null;
+  const names = untested.map(({ dictionary }) => dictionary).join(', ');
+  return `No number of ${names} was measured on documents that nothing was fitted to: the split test is empty. Give the run more documents, or other shares in corpus.split.`;
+}
+
 /** `0.1792 (0.1767 to 0.1817)` */
 function measured({ value, lo, hi }: Metric): string {
   if (value === null) return 'none';

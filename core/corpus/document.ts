@@ -1,6 +1,7 @@
 // What a record must be to count as a document: the checks, and the words in which a bad one is reported.
 import type { Split } from '../../schemas/stages.js';
-import { exactJson } from '../text/exact-json.js';
+import { exactJson, NumberLiteral } from '../text/exact-json.js';
+import { fieldAt, withoutFields } from './field-path.js';
 import { isSplit, splitByHash, type SplitRule } from './split-rule.js';
 
 /** Why a record is no document; the keys under which skipped records are counted. */
@@ -42,21 +43,26 @@ export interface DocumentRule {
 /** Longest id, in UTF-8 bytes: it stands in messages and in every row of `documents`. */
 const MAX_ID_BYTES = 4096;
 
-/** The document in a record, or what is wrong with it. */
+/**
+ * The document in a record, or what is wrong with it.
+ * @param madeId the id of a record without one, where records may have none
+ */
 export function parseDocument(
   fields: Readonly<Record<string, unknown>>,
   rule: DocumentRule,
+  madeId?: string,
 ): SourceDocument | BadRecord {
   const { idField, textField, split: splitRule } = rule;
-  const id = fields[idField];
+  const found = fieldAt(fields, idField);
+  const id = idOf(found) ?? madeId;
   if (typeof id !== 'string' || id === '' || Buffer.byteLength(id) > MAX_ID_BYTES) {
     return bad('badId', idField, {
-      expected: `a string of 1 to ${MAX_ID_BYTES} bytes`,
-      found: id,
+      expected: `a string of 1 to ${MAX_ID_BYTES} bytes or a number`,
+      found,
       fields,
     });
   }
-  const text = fields[textField];
+  const text = fieldAt(fields, textField);
   if (typeof text !== 'string' || text === '') {
     return bad('badText', textField, {
       expected: 'a string that is not empty',
@@ -68,13 +74,21 @@ export function parseDocument(
     const problem = `expected text that Unicode can encode, found half of a surrogate pair in document "${id}"`;
     return { reason: 'loneSurrogate', problem, details: { id } };
   }
-  const split = 'field' in splitRule ? fields[splitRule.field] : splitByHash(splitRule, rule.splitSeed, id);
+  const split = 'field' in splitRule ? fieldAt(fields, splitRule.field) : splitByHash(splitRule, rule.splitSeed, id);
   if (!isSplit(split)) {
     const field = 'field' in splitRule ? splitRule.field : '';
     const problem = `expected field "${field}" of document "${id}" to be "fit", "calib" or "test", found ${shown(split)}`;
     return { reason: 'badSplit', problem, details: { id, field, value: split } };
   }
   return { id, text, meta: metaOf(fields, rule), split };
+}
+
+/** An id as text: numbers with all their digits. Undefined where there is none; anything else comes back as it is. */
+function idOf(found: unknown): unknown {
+  if (typeof found === 'number') return Number.isFinite(found) ? exactJson(found) : found;
+  if (typeof found === 'bigint') return found.toString();
+  if (found instanceof NumberLiteral) return found.text;
+  return found ?? undefined;
 }
 
 /** Whether `parseDocument` found something wrong. */
@@ -94,7 +108,7 @@ export function shown(value: unknown): string {
 
 function metaOf(fields: Readonly<Record<string, unknown>>, rule: DocumentRule): string {
   const own = [rule.idField, rule.textField, 'field' in rule.split ? rule.split.field : ''];
-  return exactJson(Object.fromEntries(Object.entries(fields).filter(([name]) => !own.includes(name))));
+  return exactJson(withoutFields(fields, own));
 }
 
 function bad(

@@ -39,6 +39,8 @@ export interface ResolvedWithUploads {
   readonly model: ModelSummary | null;
   /** The model's edits with their tensors. */
   readonly edits: ResolvedEdits;
+  /** What is to be said of the sources: what was left out, ids that were made. */
+  readonly notes: readonly string[];
 }
 
 /** @throws InputError that names the file or field that does not fit */
@@ -46,10 +48,13 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
   const { folder } = options;
   const places = modelPlaces(file, folder);
   const tokenizer = await openTokenizer(places.tokenizer, file.model.prepend);
+  const notes: string[] = [];
   const parts: readonly Part[] = await listParts(file.corpus.sources, {
     openSource: sourceOpener(file),
     baseFolder: folder,
     format: file.corpus.format,
+    idField: file.corpus.id,
+    onNote: (note) => notes.push(note),
   });
   const engine = await resolveEngine(file.compute);
   const corpus = {
@@ -59,6 +64,7 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
   const source = await openSourceModel({ file, folder, places, tokenizer, corpus, engine });
   const { structure } = source;
   checkVocabulary(tokenizer, structure, places);
+  checkDropTokens(file, tokenizer);
   checkContext(file, structure, source.summary?.family ?? null);
   const sites = selectSites(file, structure);
   const edits = await editsOf(file, structure, folder);
@@ -85,7 +91,7 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
     }),
   };
   const uploads = [...source.uploads, tokenizer.upload, ...values];
-  return { run, uploads, model: source.summary, edits };
+  return { run, uploads, model: source.summary, edits, notes };
 }
 
 interface SourceParts {
@@ -207,6 +213,15 @@ function checkVocabulary({ summary }: OpenedTokenizer, model: ModelStructure, pl
   throw new InputError(
     `The tokenizer ${places.tokenizer} has ${summary.vocabSize} token ids, the model ${places.model ?? 'that the run trains'} embeds only ${model.vocab}. Give the tokenizer that belongs to the model.`,
     { tokenizer: summary.vocabSize, model: model.vocab },
+  );
+}
+
+function checkDropTokens(file: RunFile, { summary }: OpenedTokenizer): void {
+  const beyond = file.activations.dropTokens?.find((id) => id >= summary.vocabSize);
+  if (beyond === undefined) return;
+  throw new InputError(
+    `activations.dropTokens: expected token ids below ${summary.vocabSize}, found ${beyond}; give ids of this tokenizer.`,
+    { field: 'activations.dropTokens', id: beyond, vocabSize: summary.vocabSize },
   );
 }
 

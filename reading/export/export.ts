@@ -5,7 +5,7 @@ import type { z } from 'zod';
 import type { exportDocument } from '../../schemas/documents/datasets.js';
 import { InputError } from '../../schemas/errors.js';
 import type { Snapshot } from '../../schemas/records.js';
-import { exportParquet } from './parquet.js';
+import { exportParquet, targetError } from './parquet.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { isTableName, LAYOUTS, type TableName } from '../../storage/tables/layouts.js';
 import { snapshotObjects } from '../datasets/pinned.js';
@@ -25,7 +25,9 @@ export async function exportTables(
   }
   for (const table of tables) checkSort(table, to.sort);
   const objects = await snapshotObjects(store, snapshot);
-  await makeFolder(to.folder);
+  await mkdir(to.folder, { recursive: true }).catch((error: unknown) => {
+    throw targetError(error, to.folder);
+  });
   const files: z.infer<typeof exportDocument>['files'] = [];
   for (const table of tables) {
     const path = join(to.folder, `${table}.parquet`);
@@ -45,15 +47,4 @@ function checkSort(table: TableName, sort: readonly string[]): void {
     `Expected columns of table "${table}" to sort by, found "${wrong}"; there are ${known.join(', ')}.`,
     { table, column: wrong, columns: known },
   );
-}
-
-async function makeFolder(folder: string): Promise<void> {
-  try {
-    await mkdir(folder, { recursive: true });
-  } catch (error) {
-    throw new InputError(
-      `Expected a folder to write to, found that ${folder} cannot be made: ${(error as Error).message}; give another --out.`,
-      { folder },
-    );
-  }
 }

@@ -35,16 +35,33 @@ export interface Exported {
  * @throws InputError where no object is of the table
  */
 export async function exportParquet(request: ExportRequest): Promise<Exported> {
-  const { store, table, path, signal } = request;
+  const { table, path } = request;
   const objects = request.objects.filter((object) => object.table === table);
   if (objects.length === 0)
     throw new InputError(
       `Expected objects of table "${table}" to export, got none; \`assay datasets\` lists what there is.`,
       { table },
     );
-  const database = `${path}.duckdb`;
-  const partial = `${path}.partial`;
+  const [database, partial] = [`${path}.duckdb`, `${path}.part`];
   await removeDatabase(database);
+  try {
+    const exported = await copyThrough(database, partial, { ...request, objects });
+    await rename(partial, path);
+    return exported;
+  } catch (error) {
+    throw targetError(error, path);
+  } finally {
+    await removeDatabase(database);
+    await rm(partial, { force: true });
+  }
+}
+
+/** Loads the objects into the database and copies them to the file. */
+async function copyThrough(
+  database: string,
+  path: string,
+  { store, objects, table, sort, signal }: ExportRequest,
+): Promise<Exported> {
   const instance = await DuckDBInstance.create(database, {
     threads: '2',
     preserve_insertion_order: 'true',
@@ -58,16 +75,11 @@ export async function exportParquet(request: ExportRequest): Promise<Exported> {
       { schema: 'main', table, objects },
       { columns, read: { store, counters: cost, signal } },
     );
-    await copyTo(connection, table, { path: partial, sort: request.sort ?? [] });
-    await rename(partial, path);
+    await copyTo(connection, table, { path, sort: sort ?? [] });
     return { rows: loaded.rows, columns: loaded.columns, cost };
-  } catch (error) {
-    throw error instanceof AssayError || signal?.aborted ? error : notWritten(path, error);
   } finally {
     connection.closeSync();
     instance.closeSync();
-    await removeDatabase(database);
-    await rm(partial, { force: true });
   }
 }
 
@@ -80,7 +92,9 @@ async function copyTo(connection: DuckDBConnection, table: TableName, { path, so
   const rows = sort.length === 0 ? quoted(table) : `(from ${quoted(table)} order by ${sort.map(quoted).join(', ')})`;
   const fixed = LAYOUTS[table].columns.some(({ shape }) => shape === 'fixed');
   const metadata = fixed ? `, kv_metadata {'ARROW:schema': '${await arrowSchema(connection, table)}'}` : '';
-  await connection.run(`copy ${rows} to '${path.replaceAll("'", "''")}' (format parquet, compression zstd${metadata})`);
+  await connection.run(
+    `copy ${rows} to '${path.replaceAll("'", "''")}' (format parquet, compression zstd, use_tmp_file false${metadata})`,
+  );
 }
 
 /** Parquet knows no lists of a fixed width; pyarrow and polars take them from Arrow's schema, which pyarrow keeps under this name too. */
@@ -93,16 +107,24 @@ async function arrowSchema(connection: DuckDBConnection, table: TableName): Prom
   return Buffer.concat(new ArrowStreamEncoder(new arrow.Schema(fields)).begin()).toString('base64');
 }
 
-function notWritten(path: string, error: unknown): ResourceError {
-  const why = error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error);
-  return new ResourceError(`Expected to write ${path}, got: ${why}; make room, or give a folder that may be written.`, {
-    path,
-  });
+/** What the system or DuckDB says of a place that cannot be written; other errors as they are. */
+export function targetError(error: unknown, path: string): unknown {
+  if (error instanceof AssayError || !(error instanceof Error)) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (/ENOSPC|EDQUOT|No space left|Out of space|Could not write|disk quota/i.test(`${code ?? ''} ${message}`)) {
+    const text = `Expected room for ${path} and, while it is written, for its rows beside it, the disk is full (${message.trim()}); free some, or give --out on another disk.`;
+    return new ResourceError(text, { path, code }, { cause: error });
+  }
+  if (code === undefined && !message.startsWith('IO Error')) return error;
+  return new InputError(
+    `Expected a folder that can be written for ${path}, it cannot (${message.trim()}); give another one with --out.`,
+    { path, code },
+    { cause: error },
+  );
 }
 
 async function removeDatabase(path: string): Promise<void> {
   await rm(path, { force: true });
   await rm(`${path}.wal`, { force: true });
-  // Where DuckDB sorts more than it holds in memory.
-  await rm(`${path}.tmp`, { recursive: true, force: true });
+  await rm(`${path}.tmp`, { force: true, recursive: true });
 }

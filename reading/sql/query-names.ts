@@ -10,7 +10,7 @@ export interface TableReference {
 
 export interface QueryNames {
   readonly tables: readonly TableReference[];
-  /** Every word of the query that could be a column, in small letters: SQL does not tell them apart. */
+  /** Every word of the query that could be a column, in small letters: names of SQL have no case. */
   readonly words: ReadonlySet<string>;
   /** The query asks for whole rows (`*`, SUMMARIZE, a natural join, a table's name as a value): all columns are needed. */
   readonly wholeRows: boolean;
@@ -33,7 +33,7 @@ export function queryNames(tree: unknown): QueryNames {
     }
     if (type === 'STAR' || type === 'SHOW_REF' || node['ref_type'] === 'NATURAL') whole.add(type);
     const path = node['column_names'];
-    if (type === 'COLUMN_REF' && Array.isArray(path) && path.length === 1) single.add(textOf(path[0]));
+    if (type === 'COLUMN_REF' && Array.isArray(path) && path.length === 1) single.add(textOf(path[0]).toLowerCase());
     for (const value of Object.values(node)) {
       for (const word of Array.isArray(value) ? value : [value])
         if (typeof word === 'string') words.add(word.toLowerCase());

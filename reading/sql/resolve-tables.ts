@@ -69,7 +69,9 @@ function sourceOf(reference: TableReference, tables: readonly TableSource[], mea
   return one(reference, [...new Set([...ofDictionary, ...ofRun])]);
 }
 
-function one({ name }: TableReference, candidates: readonly TableSource[]): TableSource | null {
+function one({ schema: spelt, name }: TableReference, fitting: readonly TableSource[]): TableSource | null {
+  const exact = fitting.filter(({ schema }) => schema === spelt);
+  const candidates = exact.length > 0 ? exact : fitting;
   const main = candidates.filter(({ schema }) => schema === MAIN_SCHEMA);
   const [only = null, another] = main.length > 0 ? main : candidates;
   if (another === undefined) return only;

@@ -13,6 +13,7 @@ export const activationsConfig = z.strictObject({
       prependId: z.number().int().nullable(),
       packing: z.enum(['document', 'concatenate']),
       dropPositions: z.array(z.number().int()).readonly(),
+      dropTokens: z.array(z.number().int()).readonly().optional().describe('absent: none'),
       dtype: z.enum(['float16', 'float32']),
       batchTokens: z.number().int(),
       engine: engineSettings,

@@ -1,8 +1,10 @@
 // Parquet rows as records, one row group in memory at a time. `line` is the row, counted from 1.
+import { gunzipSync } from 'node:zlib';
 import { parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet';
-import type { AsyncBuffer, FileMetaData } from 'hyparquet';
+import type { AsyncBuffer, Compressors, FileMetaData } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { AssayError, DataError } from '../../schemas/errors.js';
+import { ZstdReader } from './compression/zstd-reader.js';
 import { exactColumns, PARSERS } from './parquet-values.js';
 import type { RawRecord } from './raw-record.js';
 import type { StoredBytes } from './stored-bytes.js';
@@ -17,6 +19,7 @@ const BATCH_ROWS = 4096;
 export async function* readParquet(bytes: StoredBytes, name: string): AsyncGenerator<RawRecord[], void, undefined> {
   const file = asyncBuffer(bytes);
   const { metadata, fieldsOf } = exactColumns(await readMetadata(bytes, name));
+  const codecs = checkedCodecs(name);
   let rowStart = 0;
   for (const group of metadata.row_groups) {
     const rowEnd = rowStart + Number(group.num_rows);
@@ -24,7 +27,7 @@ export async function* readParquet(bytes: StoredBytes, name: string): AsyncGener
     const onComplete = (read: Record<string, unknown>[]): void => {
       rows = read;
     };
-    const where = { file, metadata, compressors, parsers: PARSERS, rowStart, rowEnd };
+    const where = { file, metadata, compressors: checkedCodecs(name), parsers: PARSERS, rowStart, rowEnd };
     await parquetRead({ ...where, rowFormat: 'object', onComplete }).catch((error: unknown) => {
       throw damaged(name, error);
     });
@@ -36,14 +39,49 @@ export async function* readParquet(bytes: StoredBytes, name: string): AsyncGener
   }
 }
 
-/** Names of a Parquet file's columns and its number of rows. @throws DataError where its end cannot be read */
-export async function readParquetShape(
+export interface ParquetHead {
+  readonly columns: readonly string[];
+  /** The column that holds a field, by its name or the first part of its path; null where there is none. */
+  readonly columnOf: (field: string) => string | null;
+  readonly records: readonly RawRecord[];
+}
+
+/** The first rows of a Parquet file, of the columns that hold the wanted fields. @throws DataError where it cannot be read */
+export async function readParquetHead(
   bytes: StoredBytes,
   name: string,
-): Promise<{ readonly columns: readonly string[]; readonly rows: number }> {
-  const metadata = await readMetadata(bytes, name);
-  const columns = parquetSchema(metadata).children.map((child) => child.element.name);
-  return { columns, rows: Number(metadata.num_rows) };
+  { rows, wanted }: { readonly rows: number; readonly wanted?: readonly string[] },
+): Promise<ParquetHead> {
+  const { metadata, fieldsOf } = exactColumns(await readMetadata(bytes, name));
+  const names = parquetSchema(metadata).children.map((child) => child.element.name);
+  const columnOf = (field: string): string | null =>
+    names.includes(field) ? field : (names.find((column) => field.startsWith(`${column}.`)) ?? null);
+  const columns = wanted && [...new Set(wanted.map(columnOf).filter((column) => column !== null))];
+  const rowEnd = Math.min(rows, Number(metadata.num_rows));
+  let found: Record<string, unknown>[] = [];
+  if (rowEnd > 0 && columns?.length !== 0) {
+    const onComplete = (read: Record<string, unknown>[]): void => {
+      found = read;
+    };
+    const where = { file: asyncBuffer(bytes), metadata, compressors: checkedCodecs(name), parsers: PARSERS, rowEnd };
+    await parquetRead({ ...where, ...(columns && { columns }), rowFormat: 'object', onComplete }).catch(
+      (error: unknown) => {
+        throw damaged(name, error);
+      },
+    );
+  }
+  return { columns: names, columnOf, records: found.map((row, i) => ({ line: i + 1, fields: fieldsOf(row) })) };
+}
+
+/** The library's codecs, with those that state a checksum of their content read by what compares it. */
+function checkedCodecs(name: string): Compressors {
+  const ZSTD = (page: Uint8Array): Uint8Array => {
+    const reader = new ZstdReader(`a page of ${name}`);
+    const content = [...reader.push(page)];
+    reader.finish();
+    return Buffer.concat(content);
+  };
+  return { ...compressors, ZSTD, GZIP: (page) => gunzipSync(page) };
 }
 
 function asyncBuffer(bytes: StoredBytes): AsyncBuffer {

@@ -10,6 +10,7 @@ import type { ChildTask } from '../../runtime/child/protocol.js';
 import type { CorpusConfig } from './config.js';
 import type { Part } from '../../schemas/stored.js';
 import type { ChildOutput, SpoolFile } from '../stage.js';
+import { madeId } from './first-record.js';
 import { localPartFiles } from './part-files.js';
 import { readRecords } from './read-records.js';
 import { SpoolBuckets, type SpooledDocument } from './spool-buckets.js';
@@ -94,7 +95,7 @@ async function spoolDocuments(work: PartWork, onProgress: (rows: number) => void
   let taken = 0;
   for await (const { file, records } of readRecords({ part, files, ...rule })) {
     for (const record of records) {
-      const parsed = 'bad' in record ? record.bad : parseDocument(record.fields, rule);
+      const parsed = 'bad' in record ? record.bad : parseDocument(record.fields, rule, madeId(part, record.line));
       if (isBad(parsed)) work.reject(parsed, file, record.line);
       else {
         const counts = work.counts[parsed.split];

@@ -1,10 +1,11 @@
 // `sql` and the Parquet export answer as scans do, load only what a query names, write nothing, and refuse what is too
 // large.
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdtemp, readdir, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { exactJson } from '../../../core/text/exact-json.js';
+import { InputError } from '../../../schemas/errors.js';
 import type { ObjectRecord } from '../../../schemas/records.js';
 import { exportParquet } from '../../../reading/export/parquet.js';
 import type { TableSource } from '../../../reading/sql/load-table.js';
@@ -95,6 +96,12 @@ describe('sql', () => {
   ])('gives %s as %s, without loss', async (value, expected) => {
     const { rows } = await ask(`select ${value} as v`);
     expect(exactJson(rows[0]?.[0])).toBe(expected);
+  });
+
+  it('takes names of tables and columns in any case, as DuckDB does', async () => {
+    const wanted = await ask('select feature, n from features order by feature');
+    expect((await ask('select Feature, N from FEATURES order by feature')).rows).toEqual(wanted.rows);
+    expect((await ask('select "FEATURE", f.N from "D".Features f order by 1')).rows).toEqual(wanted.rows);
   });
 
   it('keeps nested columns, nulls and 64-bit counts', async () => {
@@ -231,6 +238,26 @@ describe('parquet export', () => {
       exported.add(sample.table);
     }
     expect(exported).toEqual(new Set(TABLE_NAMES));
+  });
+
+  const exportTo = (path: string): Promise<unknown> =>
+    exportParquet({ store: built.dataset.store, objects: built.objects.indexed, table: 'postings', path });
+
+  it('says that the disk is full, and leaves nothing of what it had begun', async () => {
+    const target = join(await mkdtemp(join(folder, 'full-')), 'p.parquet');
+    await symlink('/dev/full', `${target}.part`);
+    await expect(exportTo(target)).rejects.toThrow(/^Expected room for .*p\.parquet and/);
+    expect(await readdir(dirname(target))).toEqual([]);
+  });
+
+  it('says that a place cannot be written, as a mistake of the command', async () => {
+    const file = join(folder, 'a-file');
+    await writeFile(file, '');
+    const error = await exportTo(join(file, 'p.parquet')).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(InputError);
+    expect((error as Error).message).toMatch(
+      /^Expected a folder that can be written for .*; give another one with --out\.$/,
+    );
   });
 
   it('says when there is nothing to export', async () => {

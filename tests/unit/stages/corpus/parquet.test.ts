@@ -1,9 +1,12 @@
 // Parquet rows become documents; DuckDB writes the files.
 import { DuckDBInstance } from '@duckdb/node-api';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { inflateRawSync, type InflateRaw } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../../../schemas/errors.js';
-import { checkFirstRecord, listParts } from '../../../../stages/corpus/parts.js';
+import { checkFirstRecord } from '../../../../stages/corpus/first-record.js';
+import { listParts } from '../../../../stages/corpus/parts.js';
 import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
 import { failureOf } from '../../../harness/failure-of.js';
 import { CONFIG, runSource } from './run-part.js';
@@ -68,7 +71,7 @@ describe('a Parquet part', () => {
     const error = await failureOf(checkFirstRecord(part, CONFIG, options));
     expect(error).toBeInstanceOf(InputError);
     expect(error.message).toMatch(/a\.parquet: expected the columns id, text, found a, content/);
-    expect(error.details).toMatchObject({ missing: ['id', 'text'] });
+    expect(error.details).toMatchObject({ missing: ['text'] });
   });
 });
 
@@ -114,6 +117,30 @@ describe('values of a Parquet part', () => {
       null: null,
       bin: { invalidUtf8: '//4=' },
     });
+  });
+});
+
+describe('a damaged page of a Parquet part', () => {
+  it('with gzip pages is refused by its checksum', async () => {
+    const folder = await parquet(ROWS, 'compression gzip');
+    const bytes = await readFile(path.join(folder, 'a.parquet'));
+    const content = bytes.indexOf(Buffer.from([0x1f, 0x8b])) + 10;
+    const { engine } = inflateRawSync(bytes.subarray(content), { info: true }) as unknown as { engine: InflateRaw };
+    const checksum = content + engine.bytesWritten;
+    bytes[checksum] = (bytes[checksum] ?? 0) ^ 1;
+    await writeFile(path.join(folder, 'a.parquet'), bytes);
+    const error = await failureOf(runSource(folder, 'a.parquet'));
+    expect(error.message).toMatch(/cannot be read as one \(incorrect data check\)/);
+  });
+
+  it('with zstd pages is refused by what its frame states', async () => {
+    const folder = await parquet(ROWS, 'compression zstd');
+    const bytes = await readFile(path.join(folder, 'a.parquet'));
+    const descriptor = bytes.indexOf(Buffer.from([0x28, 0xb5, 0x2f, 0xfd])) + 4;
+    bytes[descriptor] = (bytes[descriptor] ?? 0) ^ 8;
+    await writeFile(path.join(folder, 'a.parquet'), bytes);
+    const error = await failureOf(runSource(folder, 'a.parquet'));
+    expect(error.message).toMatch(/a page of .*a\.parquet is damaged \(a reserved bit/);
   });
 });
 
