@@ -21,6 +21,8 @@ export interface CommandContext {
    * @throws InputError where there is none
    */
   openStore(): Promise<ObjectStore>;
+  /** The whole program, with every command. */
+  program(): Promise<Command>;
 }
 
 /** One command: what it is called with, what that asks for, and who does it. The table of commands gives it its name. */

@@ -42,7 +42,7 @@ function reportUsage(error: CommanderError, io: Io, options: ErrorReportOptions)
 }
 
 function writeDocument(io: Io, error: { class: string; message: string; details: Record<string, unknown> }): void {
-  io.stdout.write(`${JSON.stringify(errorDocument.parse({ error }))}\n`);
+  io.stdout.writeDocument(`${JSON.stringify(errorDocument.parse({ error }))}\n`);
 }
 
 function describeError(error: unknown): {

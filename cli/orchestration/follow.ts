@@ -12,8 +12,10 @@ import { lastEvent, readEvents } from '../../storage/records/events.js';
 import { countPlanned } from '../../reading/runs/planned-records.js';
 import type { CommandContext } from '../command.js';
 import { foldEvents, readBeat } from '../../storage/records/run-history.js';
+import { liveLineText } from '../terminal/live-line.js';
 import { StageMeter, type StageMeasure } from './stage-meter.js';
 import type { StartedWorkflow } from './start-workflow.js';
+import { counted } from '../render/quantities.js';
 import { StepLines } from './step-lines.js';
 
 export interface FollowInput {
@@ -73,9 +75,9 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
     if (stage !== null) {
       const line = meter.line(await measure(store, run, stage), await readBeat(store, run));
       output.progress(line);
-      if (!io.stderr.isTTY && Date.now() - spokeMs > QUIET_MS) {
+      if (!io.stderr.live && Date.now() - spokeMs > QUIET_MS) {
         spokeMs = Date.now();
-        output.note(line);
+        output.note(liveLineText(line));
       }
     }
     if (io.signal.aborted) {
@@ -149,10 +151,12 @@ function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
       return {
         state,
         exitCode: EXIT.failed,
-        text: `${run.name}: ${different} recomputed shards differ from their commits (nothing was replaced). \`assay logs ${run.name}\` has the details.`,
+        text: `${run.name}: ${counted(different, 'recomputed shard')} ${different === 1 ? 'differs from its commit' : 'differ from their commits'} (nothing was replaced). \`assay logs ${run.name}\` has the details.`,
       };
     const warning =
-      quarantined > 0 ? ` Warning: ${quarantined} shards are quarantined (assay quarantine ${run.name}).` : '';
+      quarantined > 0
+        ? ` Warning: ${counted(quarantined, 'shard')} ${quarantined === 1 ? 'is' : 'are'} quarantined (assay quarantine ${run.name}).`
+        : '';
     return { state, exitCode: EXIT.done, text: `${run.name} is complete.${warning}` };
   }
   if (state === 'cancelled')

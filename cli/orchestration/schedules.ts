@@ -24,6 +24,7 @@ import { keepSchedule, releaseSchedule, rootOf } from '../../storage/records/sch
 import type { CommandContext } from '../command.js';
 import { openChosenStore } from '../store-choice.js';
 import type { OverlapPolicy, ScheduleActions, ScheduleBackfillOptions, ScheduleCreateOptions } from './requests.js';
+import { counted } from '../render/quantities.js';
 import { calendarText, twiceNamed } from './schedule-times.js';
 import { noteUnserved } from './run-workers.js';
 import { refusalOf, temporalAddress, withTemporal } from './temporal-client.js';
@@ -214,7 +215,7 @@ async function backfillSchedule(options: ScheduleBackfillOptions, context: Comma
     return say(
       context,
       { id, action: 'backfill', times },
-      `schedule ${id} starts ${times.length} runs, one after the other: ${times.map((ms) => new Date(ms).toISOString()).join(', ')}`,
+      `schedule ${id} starts ${counted(times.length, 'run')}, one after the other: ${times.map((ms) => new Date(ms).toISOString()).join(', ')}`,
     );
   });
 }

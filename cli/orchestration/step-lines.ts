@@ -2,6 +2,7 @@
 // steps each is called by its own name.
 import { stepsOfRun } from '../../pipeline/plan/steps.js';
 import type { RunEvent } from '../../schemas/records.js';
+import { counted } from '../render/quantities.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 
 export class StepLines {

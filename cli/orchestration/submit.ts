@@ -36,6 +36,7 @@ import { stackFolder } from './stack-commands.js';
 import { rememberStore } from './run-store.js';
 import { startOrJoin, type StartedWorkflow } from './start-workflow.js';
 import { memberNotBegun, resumeSuite, runSuite } from './suites.js';
+import { counted } from '../render/quantities.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
 
 interface StoreTarget {
@@ -142,7 +143,7 @@ async function sayNothingLeft(context: CommandContext, { store, run, left, what 
   const workflow = runWorkflowId(await readStoreId(store), run.name);
   const note =
     quarantined > 0
-      ? ` ${quarantined} shards are quarantined: assay quarantine ${run.name}; try them again with --mode errored.`
+      ? ` ${counted(quarantined, 'shard')} ${quarantined === 1 ? 'is' : 'are'} quarantined: assay quarantine ${run.name}; try again with --mode errored.`
       : '';
   context.output.result(
     startedDocument,
@@ -166,7 +167,7 @@ function whatChanged(before: ResolvedRun, now: ResolvedRun): string {
   );
   const old = new Set(before.parts.map((part) => part.digest));
   const added = now.parts.filter((part) => !old.has(part.digest)).length;
-  if (added > 0) fields.push(`  ${added} new parts of the corpus`);
+  if (added > 0) fields.push(`  ${counted(added, 'new part')} of the corpus`);
   return [
     `revision ${now.revision} of ${now.name}; changed against revision ${before.revision}:`,
     ...fields,

@@ -33,6 +33,7 @@ import { rememberStore } from './run-store.js';
 import { createVigil, ensureWorkers, type WorkersWanted } from './run-workers.js';
 import { queuesOf } from './served-queues.js';
 import { startOrJoin } from './start-workflow.js';
+import { counted } from '../render/quantities.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
 
 /** `assay run SUITE.yaml` */
@@ -177,7 +178,7 @@ async function startSuite(
   await ensureWorkers(wanted);
   const web = workflowPage(at, workflowId);
   const started = { run: name, revision, workflow: workflowId, store: store.url, joined, web };
-  const text = `${joined ? 'joined' : 'started'} suite ${name} (${members} runs, ${parallel} at once)${web === null ? '' : `\nweb page: ${web}`}`;
+  const text = `${joined ? 'joined' : 'started'} suite ${name} (${counted(members, 'run')}, ${parallel} at once)${web === null ? '' : `\nweb page: ${web}`}`;
   if (!start.follow) {
     context.output.result(
       startedDocument,

@@ -1,14 +1,15 @@
 // How a model looks to a person. Pure.
 import type { z } from 'zod';
 import type { modelInspectDocument } from '../../schemas/documents/models.js';
+import { textTable } from '../terminal/table.js';
+import type { Block, Text } from '../terminal/text.js';
 import { countText } from './quantities.js';
-import { textTable } from './text-table.js';
 
 /**
  * The model's head, its sites, and what was not resolved.
  * @param tokenizer what a folder without a tokenizer lacks; null where it lacks nothing
  */
-export function modelText(model: z.infer<typeof modelInspectDocument>, tokenizer: string | null = null): string {
+export function modelText(model: z.infer<typeof modelInspectDocument>, tokenizer: string | null = null): Text {
   const known = (value: number | null): string => String(value ?? 'not found');
   const head = [
     model.file,
@@ -28,11 +29,11 @@ export function modelText(model: z.infer<typeof modelInspectDocument>, tokenizer
   ];
   const columns = [{ title: 'site' }, { title: 'axes' }, { title: 'shape' }, { title: 'tensor' }];
   const rows = model.sites.map((s) => [s.site, s.axes.join(' '), s.shape.join(' '), s.tensor]);
-  return [...head, '', textTable(columns, rows), ...unresolvedText(model.unresolved)].join('\n');
+  return [...head, '', textTable(columns, rows), ...unresolvedText(model.unresolved)];
 }
 
 /** What was not resolved, blocks with one reason together. */
-function unresolvedText(unresolved: readonly { site: string; reason: string }[]): string[] {
+function unresolvedText(unresolved: readonly { site: string; reason: string }[]): Block[] {
   if (unresolved.length === 0) return [];
   const groups = new Map<string, { site: string; reason: string; blocks: string[] }>();
   for (const { site, reason } of unresolved) {

@@ -1,8 +1,9 @@
 // Finds which tables and columns a query names, in DuckDB's own syntax tree of it (json_serialize_sql). Pure. Prefers to
 // name too much: a column that is loaded in vain costs time, one that is missing costs the answer.
 
-/** A table as the query spells it; `schema` is '' where it is not qualified. */
+/** A table as the query spells it; `catalog` and `schema` are '' where it is not qualified. */
 export interface TableReference {
+  readonly catalog: string;
   readonly schema: string;
   readonly name: string;
 }
@@ -25,7 +26,8 @@ export function queryNames(tree: unknown): QueryNames {
   visit(tree, (node) => {
     const type = node['type'];
     if (type === 'BASE_TABLE') {
-      const reference = { schema: textOf(node['schema_name']), name: textOf(node['table_name']) };
+      const [catalog, schema, name] = [node['catalog_name'], node['schema_name'], node['table_name']].map(textOf);
+      const reference = { catalog: catalog ?? '', schema: schema ?? '', name: name ?? '' };
       tables.set(JSON.stringify(reference), reference);
       rowNames.add(reference.name.toLowerCase()).add(textOf(node['alias']).toLowerCase());
     }
@@ -40,7 +42,7 @@ export function queryNames(tree: unknown): QueryNames {
   return {
     tables: [...tables.values()],
     words,
-    wholeRows: whole.size > 0 || [...single].some((name) => rowNames.has(name)),
+    wholeRows: whole.size > 0 || [...single].some((name) => rowNames.has(name.toLowerCase())),
   };
 }
 

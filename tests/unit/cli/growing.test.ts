@@ -22,6 +22,7 @@ import { putQuarantine } from '../../../storage/records/quarantine.js';
 import { latestSnapshot } from '../../../storage/records/snapshots.js';
 import { readRunStatus } from '../../../reading/runs/run-status.js';
 import { statusText } from '../../../cli/render/run-text.js';
+import { layoutText } from '../../../cli/terminal/text.js';
 import { runCli, type CliResult } from './harness.js';
 import { runStages, submitRun, writeRun } from './pipeline.js';
 import { temporaryFolder } from '../../harness/temporary-folder.js';
@@ -139,8 +140,9 @@ describe('status', () => {
     await store.put('runs/small/1/beat.json', Buffer.from(JSON.stringify(beat)));
     const later = await readRunStatus(store, run, Date.now() + 70_000);
     expect(later.signOfLife).toBe(false);
-    expect(statusText(later)).toContain('warning: no sign of life for 170 s');
-    expect(statusText(later)).toContain('(in hand: rows 7)');
+    const shown = layoutText(statusText(later), { columns: Infinity, colour: false });
+    expect(shown).toContain('warning: no sign of life for 170 s');
+    expect(shown).toContain('(in hand: rows 7)');
     expect((await status()).signOfLife).toBe(true);
   });
 

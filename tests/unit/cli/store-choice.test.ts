@@ -128,7 +128,6 @@ describe('the environment', () => {
       temporalAddress: null,
       temporalNamespace: 'default',
       cacheFolder: '/c',
-      colour: true,
     });
   });
 

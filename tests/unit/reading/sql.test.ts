@@ -9,7 +9,6 @@ import { InputError } from '../../../schemas/errors.js';
 import type { ObjectRecord } from '../../../schemas/records.js';
 import { exportParquet } from '../../../reading/export/parquet.js';
 import type { TableSource } from '../../../reading/sql/load-table.js';
-import { runSql, type SqlAnswer } from '../../../reading/sql/select.js';
 import { TABLE_NAMES, type TableName } from '../../../storage/tables/layouts.js';
 import { TableWriter } from '../../../storage/tables/table-writer.js';
 import { samples, type Sample } from '../../golden/tables/sample.js';
@@ -17,6 +16,7 @@ import { allFirings, store } from '../stages/index/dataset.js';
 import { temporaryFolder } from '../../harness/temporary-folder.js';
 import { sampleShape } from '../stages/index/shapes.js';
 import { buildDictionary, type Built } from './built-dictionary.js';
+import { runSql, type SqlAnswer } from './run-sql.js';
 
 const SHAPE = sampleShape({ seed: 21, shards: 3, documents: 5, mostTokens: 25, features: 8 });
 
