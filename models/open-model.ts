@@ -5,6 +5,7 @@ import { flattenModel } from '../core/onnx/passes/flatten-model.js';
 import { cutToTensors, graphOf } from '../core/onnx/cut.js';
 import { dataTypeName } from '../core/onnx/data-type.js';
 import type { GraphProto, ModelProto } from '../core/onnx/proto.js';
+import type { ModelOutputs } from '../core/hooks/model-outputs.js';
 import { resolveSites, type ModelSites, type Site, type UnresolvedSite } from '../core/hooks/sites.js';
 import { InputError } from '../schemas/errors.js';
 import { writeFolderModel } from './folder/folder-model.js';
@@ -34,6 +35,8 @@ export interface ModelStructure {
   /** Inputs that the sites need. */
   readonly inputs: readonly ModelInput[];
   readonly outputs: readonly string[];
+  /** Which of the outputs is the model's result, and which need more of it. */
+  readonly results: ModelOutputs;
   readonly opset: number;
   readonly ir: number;
   readonly producer: string;

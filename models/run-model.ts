@@ -15,12 +15,13 @@ import { NO_EDITS, resolveEdits, type ResolvedEdits } from './edits.js';
 import { checkSites, requireIdentities } from './check-sites.js';
 import { makeFeeds } from './feeds.js';
 import { loadModel, prepareModel } from './model-session.js';
+import { splitHooks, type NamedOutput } from './named-outputs.js';
 import { openModel, placeOf, type OpenedModel } from './open-model.js';
 
 export interface RunModelOptions {
-  /** Site names or patterns. */
+  /** Names or patterns of sites; `logits` and names of the model's outputs stand for those. */
   readonly hooks: readonly string[];
-  /** Also write `logits` (the model's first output). */
+  /** Also `logits`. */
   readonly logits?: boolean;
   /** Edits that make another model of it. */
   readonly edits?: GivenEdits;
@@ -43,7 +44,7 @@ export interface IdRows {
 }
 
 export interface ModelRun {
-  /** The sites' values (and logits), by name, in the model's order. */
+  /** The values of the sites in the model's order, then of its outputs, by name. */
   readonly values: ReadonlyMap<string, TensorValue>;
   /** The model that gave them, edits included. */
   readonly model: ModelReference;
@@ -84,12 +85,12 @@ export function parseIds(text: string): IdRows {
 export async function computeModelRun(given: string, rows: IdRows, options: RunModelOptions): Promise<ModelRun> {
   const opened = await openModel(given);
   checkRows(rows, opened);
-  const { sites } = matchSites(options.hooks, opened.summary.sites);
+  const { hooks, outputs } = splitHooks([...options.hooks, ...(options.logits ? ['logits'] : [])], opened.summary);
+  const { sites } = matchSites(hooks, opened.summary.sites);
   const wanted = sites.map((site) => site.name);
   requireIdentities(opened.path, await checkSites(opened, options.engine, wanted));
   const edits = await editsFor(opened, rows, options);
-  const logits = options.logits ? opened.summary.outputs.slice(0, 1) : [];
-  const values = await computeSites(opened, rows, { ...options, logits, edits });
+  const values = await computeSites(opened, rows, { ...options, hooks, outputs, edits });
   return { values, model: { base: opened.summary.digest, edits: edits.list } };
 }
 
@@ -99,21 +100,21 @@ export async function runModel(given: string, rows: IdRows, options: RunModelOpt
 }
 
 interface PassOptions extends Pick<RunModelOptions, 'hooks' | 'engine'> {
-  /** The model's output that is wanted as `logits`, or none. */
-  readonly logits: readonly string[];
+  readonly outputs: readonly NamedOutput[];
   readonly edits: ResolvedEdits;
 }
 
 async function computeSites(
   opened: OpenedModel,
   { ids, length }: IdRows,
-  { hooks, logits, edits, engine }: PassOptions,
+  { hooks, outputs: own, edits, engine }: PassOptions,
 ): Promise<Map<string, TensorValue>> {
-  const prepared = await prepareModel(placeOf(opened), hooks, { extra: logits, edits, read: opened });
+  const extra = own.map(({ tensor }) => tensor);
+  const prepared = await prepareModel(placeOf(opened), hooks, { extra, edits, read: opened });
   const { session, inputs, outputs } = await loadModel(prepared, engine);
   try {
     const results = await session.run(makeFeeds(inputs, ids, length), [...new Set(outputs)]);
-    const names = [...prepared.sites.map((site) => site.name), ...logits.map(() => 'logits')];
+    const names = [...prepared.sites.map((site) => site.name), ...own.map(({ name }) => name)];
     return new Map(names.map((name, i) => [name, results[outputs[i] ?? ''] as TensorValue]));
   } finally {
     await session.release();
@@ -155,7 +156,7 @@ async function otherRun(
 ): Promise<ReadonlyMap<string, TensorValue>> {
   const rows = parseIds(await readIdsFile(file));
   checkRows(rows, opened);
-  return computeSites(opened, rows, { ...options, logits: [], edits: NO_EDITS });
+  return computeSites(opened, rows, { ...options, outputs: [], edits: NO_EDITS });
 }
 
 function asTensor(site: string, value: TensorValue | undefined): EditTensor {

@@ -8,6 +8,7 @@ import type { ModelProto } from '../onnx/proto.js';
 import type { Dim } from '../onnx/shape.js';
 import { describeBlock, describeModel, type BlockParts, type ModelParts } from './parts.js';
 import type { Found } from './found.js';
+import type { ModelOutputs } from './model-outputs.js';
 import { positionLimit } from './position-table.js';
 import { findResidualStream } from './residual-stream.js';
 import { siteGraph, type SiteGraph } from './site-graph.js';
@@ -104,6 +105,8 @@ export interface ModelSites {
   readonly dMlp: number | null;
   /** Tokens that fit where a learned position table is visible; null where none is. */
   readonly maxPositions: number | null;
+  /** Which output is the model's result. */
+  readonly results: ModelOutputs;
   /** Graph input with token ids. */
   readonly tokenInput: string;
   readonly norm: 'pre' | 'post';
@@ -134,6 +137,7 @@ export function resolveSites(model: ModelProto, index: GraphIndex = indexGraph(g
     dHead: commonSize(sites, '.attn.hook_z', 3),
     dMlp: commonSize(sites, '.mlp.hook_post', 2),
     maxPositions: positionLimit(index, stream.intake),
+    results: stream.outputs,
     tokenInput: stream.embedding.input,
     norm: stream.norm,
     sites,

@@ -20,6 +20,11 @@ export const modelInspectDocument = z.strictObject({
   norm: z.enum(['pre', 'post']),
   inputs: z.array(z.string()),
   outputs: z.array(z.string()),
+  result: z.string().describe('the output up to which the blocks are read'),
+  logits: z.string().nullable().describe('the output that `logits` names; null where none is certain'),
+  beyond: z
+    .array(z.strictObject({ output: z.string(), products: count.describe('matrix products that the result lacks') }))
+    .describe('outputs that need more of the model than the result: it has no sites there'),
   opset: count,
   producer: z.string(),
   heads: count.nullable().describe('attention heads; null where not found or not the same everywhere'),
