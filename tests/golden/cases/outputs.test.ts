@@ -92,7 +92,7 @@ describe('an early exit', () => {
   });
 });
 
-it('logits is refused where no output is it for certain, and an output is taken by its name', async () => {
+it('logits is refused where no output is it for certain, and an output is taken by its name', () => {
   const model = transformer();
   const graph = graphOf(model);
   const [logits] = graph.output;
