@@ -19,7 +19,9 @@ export interface ModelStructure {
   readonly layers: number;
   /** Width of the residual stream. */
   readonly width: number;
-  /** Rows of the token embedding. */
+  /** The smallest token id; 0 but where the model shifts ids before its table. */
+  readonly firstId: number;
+  /** Token ids are below this: the rows of the token embedding, and what ids are shifted by. */
   readonly vocab: number;
   /** Tokens that fit, where a learned position table is visible or config.json says it; null where neither is. */
   readonly maxPositions: number | null;

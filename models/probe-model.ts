@@ -35,7 +35,7 @@ export async function probeModel(opened: Pick<OpenedModel, 'path' | 'summary'>, 
     throw inFile(path, error);
   });
   try {
-    const feeds = makeFeeds(model.inputs, spreadIds(options.contextTokens, summary.vocab), options.contextTokens);
+    const feeds = makeFeeds(model.inputs, spreadIds(options.contextTokens, summary), options.contextTokens);
     let values: Record<string, TensorValue>;
     try {
       values = await model.session.run(feeds, [...new Set(model.outputs)]);

@@ -196,7 +196,7 @@ export async function writeModelRun(file: string, { ids, length }: IdRows, { val
 }
 
 function checkRows({ ids, length }: IdRows, { summary }: OpenedModel): void {
-  checkIds(ids, summary.vocab);
+  checkIds(ids, summary);
   if (summary.maxPositions === null || length <= summary.maxPositions) return;
   throw new InputError(
     `Expected rows of at most ${summary.maxPositions} ids (what the model's positions allow), found ${length}. Cut the rows.`,
@@ -204,12 +204,13 @@ function checkRows({ ids, length }: IdRows, { summary }: OpenedModel): void {
   );
 }
 
-function checkIds(ids: Uint32Array, vocab: number): void {
-  const at = ids.findIndex((id) => id >= vocab);
+function checkIds(ids: Uint32Array, { firstId, vocab }: OpenedModel['summary']): void {
+  const at = ids.findIndex((id) => id < firstId || id >= vocab);
   if (at < 0) return;
+  const range = firstId === 0 ? `below ${vocab}` : `from ${firstId} to ${vocab - 1}`;
   throw new InputError(
-    `Expected token ids below ${vocab} (the rows of the model's embedding), found ${ids[at] ?? 0} at place ${at}.`,
-    { id: ids[at], vocab, at },
+    `Expected token ids ${range} (the rows of the model's embedding), found ${ids[at] ?? 0} at place ${at}.`,
+    { id: ids[at], firstId, vocab, at },
   );
 }
 

@@ -17,6 +17,7 @@ export function inspectDocument(
 ): Document {
   const broken = typeof check === 'string' ? [] : check;
   const { digest, layers, width, vocab, maxPositions, norm, opset, producer } = summary;
+  const { firstId } = summary;
   const { heads, kvHeads, dHead, dMlp } = summary;
   const reasons = new Map(broken.flatMap((one) => one.sites.map((site) => [site, breach(one)])));
   return {
@@ -25,7 +26,8 @@ export function inspectDocument(
     digest,
     layers,
     width,
-    vocabulary: vocab,
+    vocabulary: vocab - firstId,
+    firstId,
     positions: maxPositions,
     norm,
     inputs: summary.inputs.map((input) => input.name),

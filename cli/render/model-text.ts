@@ -18,7 +18,7 @@ export function modelText(model: z.infer<typeof modelInspectDocument>, tokenizer
     `width      ${model.width}`,
     `heads      ${known(model.heads)} of ${known(model.dHead)}, keys and values ${known(model.kvHeads)}`,
     `mlp width  ${known(model.dMlp)}`,
-    `vocabulary ${countText(model.vocabulary)}`,
+    `vocabulary ${countText(model.vocabulary)}${model.firstId === 0 ? '' : `, ids ${model.firstId} to ${model.firstId + model.vocabulary - 1}`}`,
     `positions  ${model.positions ?? 'no table found'}`,
     `inputs     ${model.inputs.join(', ')}`,
     `outputs    ${model.outputs.join(', ')}`,

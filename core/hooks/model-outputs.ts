@@ -41,7 +41,7 @@ export function findOutputs(graph: SiteGraph, embedding: TokenEmbedding): ModelO
   const names = graph.index.graph.output.map((info) => info.name ?? '');
   const candidates = names.flatMap((name) => candidateOf(graph, embedding, name) ?? []);
   if (candidates.length === 0) throw noOutput(names);
-  const { result, logits } = choose(candidates, embedding.vocab);
+  const { result, logits } = choose(candidates, embedding.rows);
   const known = new Set(result.nodes);
   const beyond = candidates.flatMap(({ name, nodes }): OutputBeyond[] => {
     const products = nodes.filter((at) => !known.has(at) && isProduct(graph, at)).length;
@@ -52,7 +52,7 @@ export function findOutputs(graph: SiteGraph, embedding: TokenEmbedding): ModelO
 
 function choose(
   candidates: readonly Candidate[],
-  vocab: number,
+  rows: number,
 ): { readonly result: Candidate; readonly logits: Candidate | null } {
   const named = candidates.find(({ name }) => name === 'logits');
   if (named) return { result: named, logits: named };
@@ -60,7 +60,7 @@ function choose(
   const eligible = perToken.length > 0 ? perToken : candidates;
   const most = Math.max(...eligible.map(({ attention }) => attention));
   const deepest = eligible.filter(({ attention }) => attention === most);
-  const wide = deepest.filter(({ width }) => width === vocab);
+  const wide = deepest.filter(({ width }) => width === rows);
   const [first] = wide;
   if (first) return { result: first, logits: wide.length === 1 ? first : null };
   const longest = Math.max(...deepest.map(({ nodes }) => nodes.length));

@@ -97,6 +97,8 @@ const AFTER: readonly SiteKind<ModelParts>[] = [
 export interface ModelSites {
   readonly layers: number;
   readonly width: number;
+  /** Token ids are at least `firstId` and below `vocab`. */
+  readonly firstId: number;
   readonly vocab: number;
   /** Attention heads, of queries and of keys, and the widths of one and of the MLP; null where not known or not equal in all blocks. */
   readonly heads: number | null;
@@ -131,6 +133,7 @@ export function resolveSites(model: ModelProto, index: GraphIndex = indexGraph(g
   return {
     layers: stream.blocks.length,
     width: stream.width,
+    firstId: stream.embedding.firstId,
     vocab: stream.embedding.vocab,
     heads: commonSize(sites, '.attn.hook_pattern', 1),
     kvHeads: commonSize(sites, '.attn.hook_k', 2),

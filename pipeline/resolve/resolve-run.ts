@@ -203,6 +203,11 @@ function modelPlaces(file: RunFile, folder: string): ModelPlaces {
 }
 
 function checkVocabulary({ summary }: OpenedTokenizer, model: ModelStructure, places: ModelPlaces): void {
+  if (model.firstId > 0)
+    throw new InputError(
+      `The model ${places.model ?? 'that the run trains'} takes token ids from ${model.firstId} on (it shifts them before its table), the tokenizer ${places.tokenizer} counts them from 0. Export the model so that it takes the tokenizer's ids.`,
+      { firstId: model.firstId },
+    );
   if (summary.vocabSize <= model.vocab) return;
   throw new InputError(
     `The tokenizer ${places.tokenizer} has ${summary.vocabSize} token ids, the model ${places.model ?? 'that the run trains'} embeds only ${model.vocab}. Give the tokenizer that belongs to the model.`,

@@ -14,6 +14,7 @@ export const modelInspectDocument = z.strictObject({
   layers: count,
   width: count,
   vocabulary: count,
+  firstId: count.describe('the smallest token id; 0 but where the model shifts ids before its table'),
   positions: count
     .nullable()
     .describe('tokens that fit; null where no position table is visible and no config.json says it'),
