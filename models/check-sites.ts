@@ -37,7 +37,9 @@ export async function checkSites(
   const model = await loadModel(prepared, engine);
   try {
     const [rows, length] = contextShape(graphOf(opened.model), summary);
-    const feeds = makeFeeds(model.inputs, spreadIds(rows * length, summary), length);
+    // The equations hold whatever positions are counted from.
+    const inputs = model.inputs.map((input) => ({ ...input, start: input.start ?? 0 }));
+    const feeds = makeFeeds(inputs, { ids: spreadIds(rows * length, summary), length });
     const results = await model.session.run(feeds, [...new Set(model.outputs)]);
     const values = model.sites.map(({ name }, i) => [name, results[model.outputs[i] ?? '']] as const);
     return brokenAmong(identities, values);

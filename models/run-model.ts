@@ -13,7 +13,7 @@ import type { EngineConfig, ModelReference } from '../schemas/stored.js';
 import { RUN_PREFIX } from './edit-form.js';
 import { NO_EDITS, resolveEdits, type ResolvedEdits } from './edits.js';
 import { checkSites, requireIdentities } from './check-sites.js';
-import { makeFeeds } from './feeds.js';
+import { makeFeeds, type InputRows } from './feeds.js';
 import { loadModel, prepareModel } from './model-session.js';
 import { splitHooks, type NamedOutput } from './named-outputs.js';
 import { openModel, placeOf, type OpenedModel } from './open-model.js';
@@ -37,11 +37,8 @@ export interface GivenEdits {
   readonly where: (edit: number) => string;
 }
 
-/** Token ids, row-major, all rows of one length. */
-export interface IdRows {
-  readonly ids: Uint32Array;
-  readonly length: number;
-}
+/** Token ids, row-major, all rows of one length; with a mask and positions of their own where given. */
+export type IdRows = InputRows;
 
 export interface ModelRun {
   /** The values of the sites in the model's order, then of its outputs, by name. */
@@ -106,14 +103,14 @@ interface PassOptions extends Pick<RunModelOptions, 'hooks' | 'engine'> {
 
 async function computeSites(
   opened: OpenedModel,
-  { ids, length }: IdRows,
+  rows: IdRows,
   { hooks, outputs: own, edits, engine }: PassOptions,
 ): Promise<Map<string, TensorValue>> {
   const extra = own.map(({ tensor }) => tensor);
   const prepared = await prepareModel(placeOf(opened), hooks, { extra, edits, read: opened });
   const { session, inputs, outputs } = await loadModel(prepared, engine);
   try {
-    const results = await session.run(makeFeeds(inputs, ids, length), [...new Set(outputs)]);
+    const results = await session.run(makeFeeds(inputs, rows), [...new Set(outputs)]);
     const names = [...prepared.sites.map((site) => site.name), ...own.map(({ name }) => name)];
     return new Map(names.map((name, i) => [name, results[outputs[i] ?? ''] as TensorValue]));
   } finally {

@@ -29,6 +29,7 @@ export function inspectDocument(
     vocabulary: vocab - firstId,
     firstId,
     positions: maxPositions,
+    positionStart: summary.inputs.find(({ role }) => role === 'positions')?.start ?? null,
     norm,
     inputs: summary.inputs.map((input) => input.name),
     outputs: [...summary.outputs],

@@ -19,7 +19,7 @@ export function modelText(model: z.infer<typeof modelInspectDocument>, tokenizer
     `heads      ${known(model.heads)} of ${known(model.dHead)}, keys and values ${known(model.kvHeads)}`,
     `mlp width  ${known(model.dMlp)}`,
     `vocabulary ${countText(model.vocabulary)}${model.firstId === 0 ? '' : `, ids ${model.firstId} to ${model.firstId + model.vocabulary - 1}`}`,
-    `positions  ${model.positions ?? 'no table found'}`,
+    `positions  ${model.positions ?? 'no table found'}${(model.positionStart ?? 0) === 0 ? '' : `, counted from ${model.positionStart ?? 0}`}`,
     `inputs     ${model.inputs.join(', ')}`,
     `outputs    ${model.outputs.join(', ')}`,
     ...resultText(model),

@@ -9,7 +9,7 @@ import type { Dim } from '../onnx/shape.js';
 import { describeBlock, describeModel, type BlockParts, type ModelParts } from './parts.js';
 import type { Found } from './found.js';
 import type { ModelOutputs } from './model-outputs.js';
-import { positionLimit } from './position-table.js';
+import { positionLimit, positionRows, type PositionRows } from './position-table.js';
 import { findResidualStream } from './residual-stream.js';
 import { siteGraph, type SiteGraph } from './site-graph.js';
 import type { SiteView } from './site-view.js';
@@ -107,6 +107,8 @@ export interface ModelSites {
   readonly dMlp: number | null;
   /** Tokens that fit where a learned position table is visible; null where none is. */
   readonly maxPositions: number | null;
+  /** The table whose rows an input of positions picks; null where there is none. */
+  readonly positionRows: PositionRows | null;
   /** Which output is the model's result. */
   readonly results: ModelOutputs;
   /** Graph input with token ids. */
@@ -140,6 +142,7 @@ export function resolveSites(model: ModelProto, index: GraphIndex = indexGraph(g
     dHead: commonSize(sites, '.attn.hook_z', 3),
     dMlp: commonSize(sites, '.mlp.hook_post', 2),
     maxPositions: positionLimit(index, stream.intake),
+    positionRows: positionRows(index, stream.intake),
     results: stream.outputs,
     tokenInput: stream.embedding.input,
     norm: stream.norm,

@@ -18,6 +18,9 @@ export const modelInspectDocument = z.strictObject({
   positions: count
     .nullable()
     .describe('tokens that fit; null where no position table is visible and no config.json says it'),
+  positionStart: count
+    .nullable()
+    .describe('first number of positions that the model takes as an input; null where it takes none or does not tell'),
   norm: z.enum(['pre', 'post']),
   inputs: z.array(z.string()),
   outputs: z.array(z.string()),
