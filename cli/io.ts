@@ -5,6 +5,8 @@ import { terminalSettings } from './environment.js';
 import { createSink, type SinkTarget, type TextSink } from './terminal/sink.js';
 
 export interface Io {
+  /** All of standard input as text; for a path or a text of `-`. */
+  readonly stdin: () => Promise<string>;
   readonly stdout: TextSink;
   readonly stderr: TextSink;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -20,6 +22,10 @@ export function processIo(signal: AbortSignal): Io {
   // Nobody sees progress and notes any more: no reason to stop.
   process.stderr.on('error', () => undefined);
   return {
+    stdin: async () => {
+      const { text } = await import('node:stream/consumers');
+      return text(process.stdin);
+    },
     stdout: createSink(streamTarget(process.stdout), settings),
     stderr: createSink({ ...plainTarget(process.stderr), drained: () => Promise.resolve(true) }, settings),
     environment: process.env,

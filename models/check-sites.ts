@@ -37,7 +37,9 @@ export async function checkSites(
   const model = await loadModel(prepared, engine);
   try {
     const [rows, length] = contextShape(graphOf(opened.model), summary);
-    const feeds = makeFeeds(model.inputs, spreadIds(rows * length, summary.vocab), length);
+    // The equations hold whatever positions are counted from.
+    const inputs = model.inputs.map((input) => ({ ...input, start: input.start ?? 0 }));
+    const feeds = makeFeeds(inputs, { ids: spreadIds(rows * length, summary), length });
     const results = await model.session.run(feeds, [...new Set(model.outputs)]);
     const values = model.sites.map(({ name }, i) => [name, results[model.outputs[i] ?? '']] as const);
     return brokenAmong(identities, values);
@@ -97,6 +99,10 @@ function contextShape(
 }
 
 /** Ids spread over the vocabulary by the golden ratio: no two equal in a short context, and the same every time. */
-export function spreadIds(length: number, vocab: number): Uint32Array {
-  return Uint32Array.from({ length }, (_, i) => Math.floor((((i + 1) * 0.6180339887) % 1) * vocab));
+export function spreadIds(
+  length: number,
+  { firstId, vocab }: { readonly firstId: number; readonly vocab: number },
+): Uint32Array {
+  const rows = vocab - firstId;
+  return Uint32Array.from({ length }, (_, i) => firstId + Math.floor((((i + 1) * 0.6180339887) % 1) * rows));
 }

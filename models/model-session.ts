@@ -11,12 +11,13 @@ import { cutToTensors, elementType, graphOf, type WantedTensor } from '../core/o
 import { DATA_TYPE, dataTypeName } from '../core/onnx/data-type.js';
 import { referStoredWeights, relocate } from '../core/onnx/external-data.js';
 import { indexGraph } from '../core/onnx/graph-index.js';
-import type { ModelProto } from '../core/onnx/proto.js';
+import type { GraphProto, ModelProto, NodeProto } from '../core/onnx/proto.js';
 import { Session, type SessionSettings } from '../runtime/session.js';
 import { InputError } from '../schemas/errors.js';
 import { nearestNames } from '../core/text/nearest-names.js';
 import { inputRole, type ModelInput } from './feeds.js';
 import { readOnnxFile } from './model-files.js';
+import { positionStart } from './position-start.js';
 
 /** Where a model's files lie on this machine; not necessarily under the names that the ONNX file uses. */
 export interface ModelPlace {
@@ -47,6 +48,8 @@ export interface PreparedModel {
   readonly proto: Uint8Array;
   readonly externalFolder: string;
   readonly inputs: readonly ModelInput[];
+  /** The first node that computes in bfloat16; null where none does. */
+  readonly bfloat16: string | null;
   /** Sites that the patterns name, in the model's order. */
   readonly sites: readonly Site[];
   /** The session's output for each site and then for each extra tensor. */
@@ -58,6 +61,8 @@ export interface PrepareOptions {
   readonly extra?: readonly string[];
   /** Edits that make another model of it; sites then have the edited model's values. */
   readonly edits?: Edits | undefined;
+  /** The first number of a context's positions, where it is known before; left out: asked of the model. */
+  readonly positionStart?: number | null;
   /** The model, where its file was read before. */
   readonly read?: ReadModel;
 }
@@ -74,7 +79,7 @@ const UNREADABLE: ReadonlySet<number> = new Set([DATA_TYPE.bfloat16, DATA_TYPE.f
 export async function prepareModel(
   place: ModelPlace,
   patterns: readonly string[],
-  { extra = [], edits, read }: PrepareOptions = {},
+  { extra = [], edits, read, positionStart: told }: PrepareOptions = {},
 ): Promise<PreparedModel> {
   const { bytes, model, resolved } = read ?? (await readModel(place));
   const sites = chooseSites(patterns, resolved);
@@ -87,14 +92,15 @@ export async function prepareModel(
   });
   const cut = cutToTensors(shown.model, wanted);
   const types = new Map(graphOf(model).input.map((i) => [i.name, i.type?.tensorType?.elemType ?? 0]));
+  const start = told === undefined ? await positionStart(model, resolved, place) : told;
   const inputs = cut.inputs.map((name): ModelInput => {
     const dtype = dataTypeName(types.get(name) ?? 0) ?? 'unknown';
     const role = name === resolved.tokenInput ? 'tokens' : inputRole(name, dtype);
     if (role === null) throw unknownInput(name);
-    return { name, dtype, role };
+    return role === 'positions' ? { name, dtype, role, start } : { name, dtype, role };
   });
   const { proto, externalFolder } = mapWeights(cut.model, bytes, place);
-  return { proto, externalFolder, inputs, outputs: cut.outputs, sites };
+  return { proto, externalFolder, inputs, bfloat16: bfloat16Node(graphOf(cut.model)), outputs: cut.outputs, sites };
 }
 
 async function readModel(place: ModelPlace): Promise<ReadModel> {
@@ -103,13 +109,30 @@ async function readModel(place: ModelPlace): Promise<ReadModel> {
   return { bytes, model, resolved: resolveSites(model) };
 }
 
-/** A session over a prepared model. @throws as Session.create */
+/** A node that reads or makes bfloat16, other than to turn stored weights into another type. */
+function bfloat16Node({ initializer, node }: GraphProto): string | null {
+  const half = new Set(initializer.filter(({ dataType }) => dataType === DATA_TYPE.bfloat16).map(({ name }) => name));
+  const makes = ({ opType, attribute }: NodeProto): boolean =>
+    opType === 'Cast' && attribute.some(({ name, i }) => name === 'to' && Number(i) === DATA_TYPE.bfloat16);
+  const found = node.find((one) => makes(one) || (one.opType !== 'Cast' && one.input.some((name) => half.has(name))));
+  return found ? `${found.opType ?? ''} "${found.name ?? found.output[0] ?? ''}"` : null;
+}
+
+function noBfloat16(node: string): InputError {
+  return new InputError(
+    `Expected a model that computes in float32 or float16, found bfloat16 (${node}): ONNX Runtime has no arithmetic of it on the CPU. Export the model with .float(), or take the folder with its safetensors, whose bfloat16 weights are read as float32.`,
+    { node },
+  );
+}
+
+/** A session over a prepared model. @throws as Session.create, and InputError for a type that the device cannot compute in */
 export async function loadModel(
   prepared: PreparedModel,
   engine: Pick<SessionSettings, 'provider' | 'threads' | 'optimisation'>,
 ): Promise<ModelSession> {
   const { provider, threads, optimisation } = engine;
   const { proto, externalFolder, ...rest } = prepared;
+  if (rest.bfloat16 !== null && provider === 'cpu') throw noBfloat16(rest.bfloat16);
   const session = await Session.create(proto, { provider, threads, optimisation, externalFolder });
   return { ...rest, session, release: () => session.release() };
 }

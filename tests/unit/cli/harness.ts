@@ -16,6 +16,8 @@ export interface CliResult {
 }
 
 export interface CliOptions {
+  /** What comes on standard input. */
+  readonly stdin?: string;
   readonly cwd?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly isTTY?: boolean;
@@ -55,6 +57,7 @@ export function stringIo(texts: { out: string; err: string }, options: CliOption
       terminalSettings(options.environment ?? {}),
     );
   return {
+    stdin: () => Promise.resolve(options.stdin ?? ''),
     stdout: sink('out'),
     stderr: sink('err'),
     environment: options.environment ?? {},
