@@ -115,7 +115,8 @@ async function createOnce(client: Client, id: string, { options, asked }: Schedu
         { id },
         { cause: error },
       );
-    const refusal = refusalOf(error);
+    // The client throws what the server said of the times as a TypeError.
+    const refusal = error instanceof TypeError ? error.message : refusalOf(error);
     if (refusal === null) throw error;
     throw new InputError(
       `Expected times that Temporal takes, found ${asked}: ${refusal}. --cron has five fields, minute hour day month weekday, as in "0 2 * * *".`,
