@@ -1,4 +1,5 @@
 // schedule …: Temporal keeps the schedules; each starts `scheduledRun` with a stored template of the run file.
+import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import path from 'node:path';
 import {
@@ -15,8 +16,11 @@ import { EXIT } from '../../schemas/exit.js';
 import { QUEUES, WORKFLOWS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { ScheduledInput } from '../../schemas/messages.js';
-import { putJson } from '../../pipeline/lot/manifest.js';
+import { putJson } from '../../storage/records/data-json.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
+import { openStore } from '../../storage/objects/open-store.js';
+import { claimStoreId } from '../../storage/records/identity.js';
+import { keepSchedule, releaseSchedule, rootOf } from '../../storage/records/schedule-roots.js';
 import type { CommandContext } from '../command.js';
 import { openChosenStore } from '../store-choice.js';
 import type { OverlapPolicy, ScheduleActions, ScheduleBackfillOptions, ScheduleCreateOptions } from './requests.js';
@@ -54,7 +58,7 @@ export const schedules: ScheduleActions = {
       await handle.trigger();
       await noteWaiting(handle, context);
     }),
-  delete: (id, context) => act({ id, action: 'delete' }, context, (handle) => handle.delete()),
+  delete: (id, context) => act({ id, action: 'delete' }, context, deleteSchedule),
   backfill: backfillSchedule,
 };
 
@@ -69,20 +73,27 @@ async function createSchedule(options: ScheduleCreateOptions, context: CommandCo
   try {
     const id = options.id ?? runFile.name.replace(/[-_.]?\{\{\w+\}\}/g, '');
     const template = await putJson(store, { file: runFile, folder });
+    const root = randomUUID();
+    await keepSchedule(store, root, { schedule: id, template });
     const input: ScheduledInput = {
-      storeId: store.storeId,
+      storeId: await claimStoreId(store),
       ref: { store: { url, options: storeOptions } },
       schedule: id,
       timeZone: options.timeZone,
       mode: 'missing',
       hostQueue: QUEUES.host(os.hostname()),
-      template,
+      ...{ template, root },
     };
     const next = await withTemporal(context, async (client, at) => {
       const asked = whenText(options);
       const first = await createOnce(client, id, { options: scheduleOptions(options, input, runFile.name), asked });
-      await noteUnserved(`schedule ${id}`, { client, at, context }, [QUEUES.orchestrate, input.hostQueue]);
+      // The schedule is there: what is only told may fail, the template must stay.
+      const queues = [QUEUES.orchestrate, input.hostQueue];
+      await noteUnserved(`schedule ${id}`, { client, at, context }, queues).catch(() => undefined);
       return first;
+    }).catch(async (error: unknown) => {
+      await releaseSchedule(store, root, id);
+      throw error;
     });
     const twice = twiceNamed(runFile.name, options, Date.now());
     if (twice !== null) context.output.note(twice);
@@ -91,6 +102,21 @@ async function createSchedule(options: ScheduleCreateOptions, context: CommandCo
       { id, action: 'create' },
       `schedule ${id} starts runs named ${runFile.name}, ${next}. Look at it with: assay schedule show ${id}`,
     );
+  } finally {
+    await store.close();
+  }
+}
+
+/** First the schedule, then what keeps its template: a template without a schedule is garbage, the other way round is a loss. */
+async function deleteSchedule(handle: ScheduleHandle): Promise<void> {
+  const { action } = await handle.describe();
+  const [input] = (action.args ?? []) as ScheduledInput[];
+  await handle.delete();
+  if (!input) return;
+  const { url, options } = input.ref.store;
+  const store = await openStore(url, { storeOptions: options });
+  try {
+    await releaseSchedule(store, rootOf(input), input.schedule);
   } finally {
     await store.close();
   }
@@ -106,7 +132,9 @@ interface ScheduleToCreate {
 async function createOnce(client: Client, id: string, { options, asked }: ScheduleToCreate): Promise<string> {
   try {
     const handle = await client.schedule.create(options);
-    const [first] = (await handle.describe()).info.nextActionTimes;
+    const described = await handle.describe().catch(() => null);
+    if (described === null) return 'at the times given';
+    const [first] = described.info.nextActionTimes;
     return first === undefined ? `but ${asked} names no time to come` : `first at ${first.toISOString()}`;
   } catch (error) {
     if (error instanceof ScheduleAlreadyRunning)
