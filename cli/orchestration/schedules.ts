@@ -88,7 +88,9 @@ async function createSchedule(options: ScheduleCreateOptions, context: CommandCo
     const next = await withTemporal(context, async (client, at) => {
       const asked = whenText(options);
       const first = await createOnce(client, id, { options: scheduleOptions(options, input, runFile.name), asked });
-      await noteUnserved(`schedule ${id}`, { client, at, context }, [QUEUES.orchestrate, input.hostQueue]);
+      // The schedule is there: what is only told may fail, the template must stay.
+      const queues = [QUEUES.orchestrate, input.hostQueue];
+      await noteUnserved(`schedule ${id}`, { client, at, context }, queues).catch(() => undefined);
       return first;
     }).catch(async (error: unknown) => {
       await releaseSchedule(store, root, id);
@@ -131,7 +133,9 @@ interface ScheduleToCreate {
 async function createOnce(client: Client, id: string, { options, asked }: ScheduleToCreate): Promise<string> {
   try {
     const handle = await client.schedule.create(options);
-    const [first] = (await handle.describe()).info.nextActionTimes;
+    const described = await handle.describe().catch(() => null);
+    if (described === null) return 'at the times given';
+    const [first] = described.info.nextActionTimes;
     return first === undefined ? `but ${asked} names no time to come` : `first at ${first.toISOString()}`;
   } catch (error) {
     if (error instanceof ScheduleAlreadyRunning)
@@ -140,7 +144,8 @@ async function createOnce(client: Client, id: string, { options, asked }: Schedu
         { id },
         { cause: error },
       );
-    const refusal = refusalOf(error);
+    // The client throws what the server said of the times as a TypeError.
+    const refusal = error instanceof TypeError ? error.message : refusalOf(error);
     if (refusal === null) throw error;
     throw new InputError(
       `Expected times that Temporal takes, found ${asked}: ${refusal}. --cron has five fields, minute hour day month weekday, as in "0 2 * * *".`,

@@ -87,10 +87,14 @@ describe('schedule create', () => {
     expect(created().memo).toMatchObject({ when: '0 2 * * 1-5', timeZone: 'Europe/Berlin' });
   });
 
-  it('calls times that Temporal refuses the mistake of whoever gave them', async () => {
-    played.refusal = new TypeError('Failed to create schedule', {
-      cause: grpcError(status.INVALID_ARGUMENT, 'Minute is not in range [0-59]'),
-    });
+  it.each([
+    ['as its client throws it', () => new TypeError('Minute is not in range [0-59]')],
+    [
+      'as a server answers it',
+      () => new RangeError('x', { cause: grpcError(status.INVALID_ARGUMENT, 'Minute is not in range [0-59]') }),
+    ],
+  ])('calls times that Temporal refuses the mistake of whoever gave them, %s', async (_, refusal) => {
+    played.refusal = refusal();
     const result = await create({ cron: '61 * * * *' });
     expect(result.code).toBe(2);
     expect(result.err).toContain(

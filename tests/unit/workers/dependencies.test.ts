@@ -1,4 +1,5 @@
 // A worker's stores: one per URL and options, so that two endpoints under one URL are two stores.
+import type { NativeConnection } from '@temporalio/worker';
 import { describe, expect, it } from 'vitest';
 import type { Host } from '../../../pipeline/execute/host.js';
 import { createDependencies } from '../../../workers/dependencies.js';
@@ -8,7 +9,11 @@ const log = { debug: () => undefined, info: () => undefined, warn: () => undefin
 describe('the stores of a worker', () => {
   it('are others with other options, and the same with the same', async () => {
     const host = { children: {}, close: () => Promise.resolve() } as unknown as Host;
-    const dependencies = createDependencies({ host, hostId: 'here', stop: new AbortController().signal, log });
+    const connection = {} as unknown as NativeConnection;
+    const dependencies = createDependencies({
+      ...{ host, hostId: 'here', stop: new AbortController().signal, log },
+      ...{ connection, namespace: 'default' },
+    });
     const open = (port: number, more: object = {}): ReturnType<typeof dependencies.openStore> =>
       dependencies.openStore('s3://bucket/a', { endpoint: `http://127.0.0.1:${port}`, ...more });
     const [one, two, again] = [await open(9), await open(10), await open(9, { region: undefined })];
