@@ -1,19 +1,21 @@
 // What the rows of the site table ask of a model and of a block: each place as a tensor with a view, as absent, or with the
 // reason why it is not certain. Puts the structures' answers together and decides nothing by name.
 import type { Dim } from '../onnx/shape.js';
-import { findAttention, type Laid, type StreamSizes } from './attention.js';
+import { findAttention, type Laid } from './attention.js';
+import { isFeature, isMoved, isUnknownAtom, rootOf } from './axis-labels.js';
 import { branchNorms, normOver } from './branch-norms.js';
 import type { Branch } from './branches.js';
 import { findHeadVectors } from './heads.js';
-import type { Atom, Layout } from './layout.js';
+import type { Layout } from './layout.js';
 import { findMlp } from './mlp.js';
 import type { Norm } from './norms.js';
 import { positionTable } from './position-table.js';
 import type { ResidualStream, StreamBlock } from './residual-stream.js';
 import { readNames } from '../onnx/graph-index.js';
-import { PASS, shapeOf, type SiteGraph } from './site-graph.js';
+import { PASS, shapeOf } from './site-graph.js';
 import { locate, viewCost, type Located, type NormView } from './site-view.js';
 import type { Found } from './found.js';
+import { holdsTokens, tokenText, type LaidGraph } from './token-axes.js';
 
 export interface NormParts {
   readonly scale: Found;
@@ -59,18 +61,12 @@ export interface AttentionParts {
 const NO_NORM: NormParts = { scale: null, normalized: null };
 
 interface Context {
-  readonly graph: SiteGraph;
+  readonly graph: LaidGraph;
   readonly stream: ResidualStream;
-  readonly sizes: StreamSizes;
 }
 
-function contextOf(graph: SiteGraph, stream: ResidualStream): Context {
-  const [batch = '?batch', pos = '?pos'] = shapeOf(graph, stream.embedding.tensor) ?? [];
-  return { graph, stream, sizes: { batch, pos } };
-}
-
-export function describeModel(graph: SiteGraph, stream: ResidualStream): ModelParts {
-  const context = contextOf(graph, stream);
+export function describeModel(graph: LaidGraph, stream: ResidualStream): ModelParts {
+  const context = { graph, stream };
   const { embedding, outlet, blocks } = stream;
   const table = positionTable(graph.index, stream.intake);
   const last = blocks.at(-1)?.post ?? '';
@@ -82,22 +78,24 @@ export function describeModel(graph: SiteGraph, stream: ResidualStream): ModelPa
   };
 }
 
-/** A position table's rows: [pos, d] or [1, pos, d] or [batch, pos, d]. */
-function positionSite({ graph, stream, sizes }: Context, tensor: string): Found {
+/** A position table's rows, in the axes of the sum that they are added in. */
+function positionSite({ graph, stream }: Context, tensor: string): Found {
   const shape = shapeOf(graph, tensor);
-  const [d = stream.width, pos = sizes.pos, batch = 1] = [...(shape ?? [])].reverse();
-  if (shape === null || shape.length < 2 || shape.length > 3) return 'its shape is not known';
-  const axis = (label: string, size: Dim): readonly Atom[] => (size === 1 ? [] : [{ label, size }]);
-  const layout: Layout = [axis('batch', batch), axis('pos', pos), axis('d_model', d)];
-  return best(
-    [{ tensor, layout: shape.length === 3 ? layout : layout.slice(1) }],
-    ['batch', 'pos', 'd_model'],
-    stream.embedding.tensor,
-  );
+  const sums = (graph.index.consumersOf.get(tensor) ?? []).map((i) => graph.index.graph.node[i]?.output[0] ?? '');
+  const [sum = null] = sums.flatMap((name) => graph.axes.layoutOf(name) ?? []);
+  const layout = sums.map((name) => graph.axes.layoutOf(name)).find((one) => one !== null);
+  if (shape === null || layout === undefined || sum === null) return 'its shape is not known';
+  const offset = layout.length - shape.length;
+  const held = shape.map((size, i): Layout[number] => (size === 1 ? [] : (layout[i + offset] ?? [])));
+  const moved = graph.axes.movedBy(held);
+  if (moved !== null) return moved;
+  const named = featuresAs(held, 'd_model');
+  if (offset < 0 || named === null || named.flat().some(isUnknownAtom)) return `its axes are not known`;
+  return best([{ tensor, layout: named }], ['batch', 'pos', 'd_model'], stream.embedding.input);
 }
 
-export function describeBlock(graph: SiteGraph, stream: ResidualStream, block: StreamBlock): BlockParts {
-  const context = contextOf(graph, stream);
+export function describeBlock(graph: LaidGraph, stream: ResidualStream, block: StreamBlock): BlockParts {
+  const context = { graph, stream };
   const { attention, mlp } = block;
   const norms = { attention: attention && branchNorms(graph, attention), mlp: mlp && branchNorms(graph, mlp) };
   const [first, second] = block.norms.map(({ links, sum }) => normOver(graph, links, sum));
@@ -187,11 +185,10 @@ function mlpInput(context: Context, mlp: Branch, attention: Branch | null): Foun
   return { ...found, readOnly, readers: reads.map((i) => graph.node[i]?.output[0] ?? '') };
 }
 
-/** A tensor [batch, pos, width], or with its first axes joined; a Reshape of it that is so by itself is preferred. */
+/** A tensor of vectors, one per row and position, in whatever axes; a Reshape that opens joined ones is preferred. */
 function vectors(context: Context, tensor: string, width: Dim = context.stream.width): Found {
   const own = layoutOfVectors(context, tensor, width);
-  if (typeof own === 'string') return own;
-  return nearest(context, [{ tensor, layout: own }, ...reshaped(context.graph, { tensor, layout: own })]);
+  return typeof own === 'string' ? own : nearest(context, [{ tensor, layout: own }, ...opened(context, tensor, width)]);
 }
 
 /** As `vectors`, in the tensor itself. */
@@ -201,27 +198,43 @@ function vectorsIn(context: Context, tensor: string, width: Dim): Found {
 }
 
 function nearest({ stream }: Context, places: readonly Laid[]): Found {
-  return best(places, ['batch', 'pos', 'last'], stream.embedding.tensor);
+  return best(places, ['batch', 'pos', 'last'], stream.embedding.input);
 }
 
-function layoutOfVectors({ graph, sizes }: Context, tensor: string, width: Dim): Layout | string {
-  const rank = shapeOf(graph, tensor)?.length ?? 3;
-  const batch = { label: 'batch', size: sizes.batch };
-  const pos = { label: 'pos', size: sizes.pos };
-  const last = width === 1 ? [] : [{ label: 'last', size: width }];
-  if (rank === 3) return [[batch], [pos], last];
-  return rank === 2 ? [[batch, pos], last] : `tensor "${tensor}" has ${rank} axes`;
+/** Where rows, positions and the vectors of that width lie in a tensor; of width 1, the axis of the vectors is passed over. */
+function layoutOfVectors({ graph }: Context, tensor: string, width: Dim): Layout | string {
+  const { axes } = graph;
+  const found = axes.layoutOf(tensor);
+  const unknown = `the axes of "${tensor}" cannot be followed from the token ids`;
+  if (found === null) return unknown;
+  const moved = axes.movedBy(found);
+  if (moved !== null) return moved;
+  const layout = width === 1 ? [...found.slice(0, -1), []] : found;
+  const named = holdsTokens(layout, axes.ids) ? featuresAs(layout, 'last') : null;
+  if (named === null) return unknown;
+  const held = named.flat().reduce((size, { label, size: own }) => size * (rootOf(label) === 'last' ? Number(own) : 1), 1);
+  return typeof width === 'number' && held !== width ? `"${tensor}" has vectors of ${held} numbers` : named;
 }
 
-/** Reshapes of a joint tensor to three axes that are its only reader. */
-function reshaped(graph: SiteGraph, { tensor, layout }: Laid): Laid[] {
-  if (layout.length !== 2) return [];
+/** The layout with its features, in the order in which they arose, under one name; null where they arose in several places. */
+function featuresAs(layout: Layout, name: string): Layout | null {
+  const roots = new Set(layout.flat().filter(isFeature).map(({ label }) => rootOf(label)));
+  if (roots.size > 1) return null;
+  return layout.map((axis) =>
+    axis.map((one) => (isFeature(one) ? { label: one.label.replace(rootOf(one.label), name), size: one.size } : one)),
+  );
+}
+
+/** The only reader of a joint tensor, where it is an operator that opens it to three axes. */
+function opened(context: Context, tensor: string, width: Dim): Laid[] {
+  const { graph } = context;
+  if (shapeOf(graph, tensor)?.length !== 2) return [];
   const readers = graph.index.consumersOf.get(tensor) ?? [];
   const [only] = readers.map((i) => graph.index.graph.node[i]);
   const output = only?.output[0] ?? '';
   const isOpened = readers.length === 1 && PASS.has(only?.opType ?? '') && shapeOf(graph, output)?.length === 3;
-  const [joint, last] = layout;
-  return isOpened ? [{ tensor: output, layout: [...(joint ?? []).map((one) => [one]), last ?? []] }] : [];
+  const layout = isOpened ? layoutOfVectors(context, output, width) : '';
+  return typeof layout === 'string' ? [] : [{ tensor: output, layout }];
 }
 
 function hidden(context: Context, place: { readonly tensor: string } | string): Found {
@@ -231,11 +244,12 @@ function hidden(context: Context, place: { readonly tensor: string } | string): 
 }
 
 function attentionParts(context: Context, branch: Branch): AttentionParts {
-  const { graph, sizes, stream } = context;
-  const like = stream.embedding.tensor;
-  const { scores, pattern, z, q, k, v } = findAttention(graph, branch, sizes);
+  const { graph, stream } = context;
+  const like = stream.embedding.input;
+  const { scores, pattern, z, q, k, v } = findAttention(graph, branch);
   const pairs = ['batch', 'head', 'query_pos', 'key_pos'];
-  const at = (place: Laid | string): Found => (typeof place === 'string' ? place : best([place], pairs, like));
+  const at = (place: Laid | string): Found =>
+    typeof place === 'string' ? place : best(certain(graph, [place]), pairs, like);
   const queries = heads(context, branch, { operand: q, role: 'head' });
   const keys = heads(context, branch, { operand: k, role: 'kv_head' });
   return {
@@ -246,7 +260,7 @@ function attentionParts(context: Context, branch: Branch): AttentionParts {
     rotK: keys.rotated,
     scores: at(scores),
     pattern: at(pattern),
-    z: typeof z === 'string' ? z : best(z, ['batch', 'pos', 'head', 'd_head'], like),
+    z: typeof z === 'string' ? z : best(certain(graph, z), ['batch', 'pos', 'head', 'd_head'], like),
   };
 }
 
@@ -260,12 +274,26 @@ function heads(
   if (typeof found === 'string') return { projected: found, rotated: null };
   const axes = ['batch', 'pos', role, 'd_head'];
   const named = (places: readonly Laid[]): Laid[] =>
-    places.map(({ tensor, layout }) => ({ tensor, layout: renamed(layout, role) }));
-  const like = stream.embedding.tensor;
+    certain(graph, places).map(({ tensor, layout }) => ({ tensor, layout: renamed(layout, role) }));
+  const like = stream.embedding.input;
   return {
     projected: best(named(found.projected), axes, like),
     rotated: found.rotated.length === 0 ? null : best(named(found.rotated), axes, like),
   };
+}
+
+/** The places whose layout, found from the attention's core, agrees with the one that was followed from the token ids. */
+function certain({ axes }: LaidGraph, places: readonly Laid[]): Laid[] {
+  return places.filter(({ tensor, layout }) => {
+    const followed = axes.layoutOf(tensor);
+    if (followed === null || followed.flat().some(isUnknownAtom)) return true;
+    const own = layout.map((axis) =>
+      axis.map(({ label, size }) => ({ label: label.replace(/^(query|key)_pos/, 'pos'), size })),
+    );
+    // A sink's column stands beside the keys for a while.
+    const moved = followed.flat().some((one) => isMoved(one) && !one.label.startsWith('key'));
+    return !moved && tokenText(own) === tokenText(followed);
+  });
 }
 
 function renamed(layout: Layout, role: string): Layout {

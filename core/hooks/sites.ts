@@ -12,6 +12,7 @@ import { positionLimit } from './position-table.js';
 import { findResidualStream } from './residual-stream.js';
 import { siteGraph, type SiteGraph } from './site-graph.js';
 import type { SiteView } from './site-view.js';
+import { followTokens } from './token-axes.js';
 
 export interface Site {
   /** TransformerLens spelling, e.g. `blocks.2.hook_resid_post`. */
@@ -114,8 +115,9 @@ export interface ModelSites {
 
 /** The sites of a model and what its structure tells. @throws InputError for a structure whose stream is not known */
 export function resolveSites(model: ModelProto, index: GraphIndex = indexGraph(graphOf(model))): ModelSites {
-  const graph = siteGraph(model, index);
-  const stream = findResidualStream(graph);
+  const plain = siteGraph(model, index);
+  const stream = findResidualStream(plain);
+  const graph = followTokens(plain, stream.embedding);
   const found = new SiteList(graph);
   const whole = describeModel(graph, stream);
   for (const kind of BEFORE) found.add(kind.name, kind.axes, kind.find(whole));
