@@ -86,7 +86,7 @@ export async function computeModelRun(given: string, rows: IdRows, options: RunM
   checkRows(rows, opened);
   const { sites } = matchSites(options.hooks, opened.summary.sites);
   const wanted = sites.map((site) => site.name);
-  requireIdentities(opened.path, await checkSites(opened, options.engine, wanted));
+  requireIdentities(opened.path, await checkSites(opened, options.engine, { wanted }));
   const edits = await editsFor(opened, rows, options);
   const logits = options.logits ? opened.summary.outputs.slice(0, 1) : [];
   const values = await computeSites(opened, rows, { ...options, logits, edits });

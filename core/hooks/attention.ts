@@ -8,11 +8,12 @@ import { readAttributes } from '../onnx/attributes.js';
 import type { NodeProto } from '../onnx/proto.js';
 import type { Dim } from '../onnx/shape.js';
 import { isFeature, rootOf } from './axis-labels.js';
+import { scalesBy } from './bias.js';
 import { isOverActivations, type Branch } from './branches.js';
 import { pathBetween, type ChainLink, type DataPath } from './data-path.js';
 import { atom, layoutAfter, layoutBefore, movementOf, type Atom, type Layout } from './layout.js';
 import { byLetter, contractedLetters, LETTERED, productLetters, type ProductLetters } from './product-letters.js';
-import { isLastAxis, PRODUCTS, shapeOf } from './site-graph.js';
+import { isLastAxis, PRODUCTS, scalarOf, shapeOf } from './site-graph.js';
 import type { LaidGraph } from './token-axes.js';
 
 /** A tensor with its layout. */
@@ -30,13 +31,19 @@ export interface Attention {
   readonly q: Laid | string;
   readonly k: Laid | string;
   readonly v: Laid | string;
+  /** How the scores are made of q · kᵀ: a multiple, perhaps capped at `cap` by tanh, then masked; null: otherwise. */
+  readonly tie: ScoreTie | null;
+}
+
+export interface ScoreTie {
+  readonly cap: number | null;
 }
 
 /** The attention of a branch. */
 export function findAttention(graph: LaidGraph, branch: Branch): Attention {
   const softmax = theSoftmax(graph, branch.path);
   if (typeof softmax === 'string')
-    return { ...without(softmax), scores: softmax, pattern: softmax, z: softmax, v: softmax };
+    return { ...without(softmax), scores: softmax, pattern: softmax, z: softmax, v: softmax, tie: null };
   const read = softmax.input[0] ?? '';
   const path = pathBetween(graph.index, branch.source, read);
   const at = path?.chain.findLastIndex(({ node }) => isActivationProduct(node, path)) ?? -1;
@@ -45,13 +52,14 @@ export function findAttention(graph: LaidGraph, branch: Branch): Attention {
   const product = path?.chain[at];
   if (product) refuseMeetingRows(graph, product.node);
   const layout = scoresLayout(graph, scores);
-  if (typeof layout === 'string') return { ...without(layout), scores: layout, pattern: layout, z: layout, v: layout };
+  if (typeof layout === 'string')
+    return { ...without(layout), scores: layout, pattern: layout, z: layout, v: layout, tie: null };
   const before = after.slice(0, after.findIndex(({ tensor }) => tensor === scores) + 1);
   const operands = product
     ? operandsOf(graph, { product, before, layout })
     : without('the scores are not one product of queries and keys');
   const rest = afterSoftmax(graph, { softmax, branch, layout });
-  return { scores: { tensor: scores, layout }, ...rest, ...operands };
+  return { scores: { tensor: scores, layout }, ...rest, ...operands, tie: product ? tieOf(graph, before) : null };
 }
 
 function without(reason: string): Pick<Attention, 'q' | 'k'> {
@@ -176,6 +184,26 @@ function operandsOf(graph: LaidGraph, { product, before, layout }: Product): Pic
   });
   return { q: operand(q), k: operand(k) };
 }
+
+/** Whether links from the product to the scores only scale, cap and mask; masks do not depend on the tokens. */
+function tieOf(graph: LaidGraph, links: readonly ChainLink[]): ScoreTie | null {
+  let cap: number | null = null;
+  for (const [i, { node, region, from }] of links.entries()) {
+    const operator = node.opType ?? '';
+    const others = node.input.filter((name) => name !== from);
+    if (region.length > 0 || others.some((name) => graph.axes.reaches(name))) return null;
+    if (movementOf(graph, node) === 'view' || MASKS.has(operator)) continue;
+    if (scalesBy(graph, node, from)) continue;
+    if (operator !== 'Tanh' || cap !== null) return null;
+    const next = links[i + 1]?.node;
+    cap = next?.opType === 'Mul' ? next.input.reduce<number | null>((found, name) => found ?? scalarOf(graph, name), null) : null;
+    if (cap === null) return null;
+  }
+  return { cap };
+}
+
+/** Operators by which a mask or a bias of positions joins the scores. */
+const MASKS = new Set(['Add', 'Where', 'Max', 'Min']);
 
 interface GivenProduct {
   readonly letters: ProductLetters;

@@ -1,7 +1,7 @@
 // What the rows of the site table ask of a model and of a block: each place as a tensor with a view, as absent, or with the
 // reason why it is not certain. Puts the structures' answers together and decides nothing by name.
 import type { Dim } from '../onnx/shape.js';
-import { findAttention, type Laid } from './attention.js';
+import { findAttention, type Laid, type ScoreTie } from './attention.js';
 import { isFeature, isMoved, isUnknownAtom, rootOf } from './axis-labels.js';
 import { branchNorms, normOver } from './branch-norms.js';
 import type { Branch } from './branches.js';
@@ -56,6 +56,8 @@ export interface AttentionParts {
   readonly scores: Found;
   readonly pattern: Found;
   readonly z: Found;
+  /** The sites whose product the scores are, where they are one. */
+  readonly tie: (ScoreTie & { readonly q: string; readonly k: string }) | null;
 }
 
 const NO_NORM: NormParts = { scale: null, normalized: null };
@@ -82,15 +84,14 @@ export function describeModel(graph: LaidGraph, stream: ResidualStream): ModelPa
 function positionSite({ graph, stream }: Context, tensor: string): Found {
   const shape = shapeOf(graph, tensor);
   const sums = (graph.index.consumersOf.get(tensor) ?? []).map((i) => graph.index.graph.node[i]?.output[0] ?? '');
-  const [sum = null] = sums.flatMap((name) => graph.axes.layoutOf(name) ?? []);
   const layout = sums.map((name) => graph.axes.layoutOf(name)).find((one) => one !== null);
-  if (shape === null || layout === undefined || sum === null) return 'its shape is not known';
+  if (shape === null || layout === undefined) return 'its shape is not known';
   const offset = layout.length - shape.length;
   const held = shape.map((size, i): Layout[number] => (size === 1 ? [] : (layout[i + offset] ?? [])));
   const moved = graph.axes.movedBy(held);
   if (moved !== null) return moved;
   const named = featuresAs(held, 'd_model');
-  if (offset < 0 || named === null || named.flat().some(isUnknownAtom)) return `its axes are not known`;
+  if (offset < 0 || named === null || named.flat().some(isUnknownAtom)) return 'its axes are not known';
   return best([{ tensor, layout: named }], ['batch', 'pos', 'd_model'], stream.embedding.input);
 }
 
@@ -246,7 +247,7 @@ function hidden(context: Context, place: { readonly tensor: string } | string): 
 function attentionParts(context: Context, branch: Branch): AttentionParts {
   const { graph, stream } = context;
   const like = stream.embedding.input;
-  const { scores, pattern, z, q, k, v } = findAttention(graph, branch);
+  const { scores, pattern, z, q, k, v, tie } = findAttention(graph, branch);
   const pairs = ['batch', 'head', 'query_pos', 'key_pos'];
   const at = (place: Laid | string): Found =>
     typeof place === 'string' ? place : best(certain(graph, [place]), pairs, like);
@@ -260,23 +261,36 @@ function attentionParts(context: Context, branch: Branch): AttentionParts {
     rotK: keys.rotated,
     scores: at(scores),
     pattern: at(pattern),
+    tie: tie && queries.tied && keys.tied ? { ...tie, q: tiedSite('q', queries), k: tiedSite('k', keys) } : null,
     z: typeof z === 'string' ? z : best(certain(graph, z), ['batch', 'pos', 'head', 'd_head'], like),
   };
+}
+
+function tiedSite(name: string, { rotated }: HeadSites): string {
+  return rotated === null ? `attn.hook_${name}` : `attn.hook_rot_${name}`;
+}
+
+interface HeadSites {
+  readonly projected: Found;
+  readonly rotated: Found;
+  /** Whether the operand of the product is a multiple of them. */
+  readonly tied: boolean;
 }
 
 function heads(
   { graph, stream }: Context,
   branch: Branch,
   { operand, role }: { operand: Laid | string; role: 'head' | 'kv_head' },
-): { projected: Found; rotated: Found } {
-  if (typeof operand === 'string') return { projected: operand, rotated: null };
+): HeadSites {
+  if (typeof operand === 'string') return { projected: operand, rotated: null, tied: false };
   const found = findHeadVectors(graph, branch.source, operand);
-  if (typeof found === 'string') return { projected: found, rotated: null };
+  if (typeof found === 'string') return { projected: found, rotated: null, tied: false };
   const axes = ['batch', 'pos', role, 'd_head'];
   const named = (places: readonly Laid[]): Laid[] =>
     certain(graph, places).map(({ tensor, layout }) => ({ tensor, layout: renamed(layout, role) }));
   const like = stream.embedding.input;
   return {
+    tied: found.tied,
     projected: best(named(found.projected), axes, like),
     rotated: found.rotated.length === 0 ? null : best(named(found.rotated), axes, like),
   };
@@ -311,5 +325,6 @@ function best(places: readonly Laid[], axes: readonly string[], like: string): F
 }
 
 function allUnknown(reason: string): AttentionParts {
-  return { q: reason, k: reason, v: reason, rotQ: null, rotK: null, scores: reason, pattern: reason, z: reason };
+  const all = { q: reason, k: reason, v: reason, scores: reason, pattern: reason, z: reason };
+  return { ...all, rotQ: null, rotK: null, tie: null };
 }

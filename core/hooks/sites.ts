@@ -1,6 +1,7 @@
 // The named places of a model, one row per kind. A new kind of site is one more row; how it is found is asked of the structure's
 // own file (attention.ts, heads.ts, mlp.ts, norms.ts …). Values are those of the unprocessed weights: nothing is folded or
 // centred. What is not certain is left out, with the reason.
+import type { BlockSite, OuterSite } from './site-names.js';
 import { sitePattern } from './site-pattern.js';
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import { graphOf } from '../onnx/cut.js';
@@ -38,8 +39,8 @@ export interface UnresolvedSite {
   readonly reason: string;
 }
 
-interface SiteKind<Parts> {
-  readonly name: string;
+interface SiteKind<Parts, Name extends string> {
+  readonly name: Name;
   readonly axes: readonly string[];
   readonly find: (parts: Parts) => Found;
 }
@@ -52,12 +53,12 @@ const SCALE = ['batch', 'pos', 'scale'];
 const HIDDEN = ['batch', 'pos', 'd_mlp'];
 
 /** `hook_embed` is the table's row itself, before any scaling or norm that a model applies. */
-const BEFORE: readonly SiteKind<ModelParts>[] = [
+const BEFORE: readonly SiteKind<ModelParts, OuterSite>[] = [
   { name: 'hook_embed', axes: STREAM, find: (m) => m.embed },
   { name: 'hook_pos_embed', axes: STREAM, find: (m) => m.posEmbed },
 ];
 
-const BLOCK: readonly SiteKind<BlockParts>[] = [
+const BLOCK: readonly SiteKind<BlockParts, BlockSite>[] = [
   { name: 'hook_resid_pre', axes: STREAM, find: (b) => b.pre },
   { name: 'ln1.hook_scale', axes: SCALE, find: (b) => b.ln1.before.scale },
   { name: 'ln1.hook_normalized', axes: STREAM, find: (b) => b.ln1.before.normalized },
@@ -89,7 +90,7 @@ const BLOCK: readonly SiteKind<BlockParts>[] = [
   { name: 'hook_resid_post', axes: STREAM, find: (b) => b.post },
 ];
 
-const AFTER: readonly SiteKind<ModelParts>[] = [
+const AFTER: readonly SiteKind<ModelParts, OuterSite>[] = [
   { name: 'ln_final.hook_scale', axes: SCALE, find: (m) => m.lnFinal.scale },
   { name: 'ln_final.hook_normalized', axes: STREAM, find: (m) => m.lnFinal.normalized },
 ];
@@ -111,6 +112,16 @@ export interface ModelSites {
   /** In the order of the model: embedding, then block by block, then the final norm. */
   readonly sites: readonly Site[];
   readonly unresolved: readonly UnresolvedSite[];
+  /** Scores that are a multiple of a product of two sites, by names. */
+  readonly scoreTies: readonly NamedTie[];
+}
+
+/** scores = scale · q · kᵀ + mask, or with the product capped at `cap` by tanh. */
+export interface NamedTie {
+  readonly scores: string;
+  readonly q: string;
+  readonly k: string;
+  readonly cap: number | null;
 }
 
 /** The sites of a model and what its structure tells. @throws InputError for a structure whose stream is not known */
@@ -120,9 +131,13 @@ export function resolveSites(model: ModelProto, index: GraphIndex = indexGraph(g
   const graph = followTokens(plain, stream.embedding);
   const found = new SiteList(graph);
   const whole = describeModel(graph, stream);
+  const scoreTies: NamedTie[] = [];
   for (const kind of BEFORE) found.add(kind.name, kind.axes, kind.find(whole));
   stream.blocks.forEach((block, n) => {
     const parts = describeBlock(graph, stream, block);
+    const { tie } = parts.attention;
+    const at = (name: string): string => `blocks.${n}.${name}`;
+    if (tie) scoreTies.push({ scores: at('attn.hook_attn_scores'), q: at(tie.q), k: at(tie.k), cap: tie.cap });
     for (const kind of BLOCK) found.add(`blocks.${n}.${kind.name}`, kind.axes, kind.find(parts));
   });
   for (const kind of AFTER) found.add(kind.name, kind.axes, kind.find(whole));
@@ -140,6 +155,7 @@ export function resolveSites(model: ModelProto, index: GraphIndex = indexGraph(g
     norm: stream.norm,
     sites,
     unresolved,
+    scoreTies,
   };
 }
 

@@ -13,6 +13,8 @@ import { shapeOf, type SiteGraph } from './site-graph.js';
 export interface TokenAxes {
   /** The layout of a tensor that is computed from the embedding; null where it is none, or nothing is known of it. */
   layoutOf(tensor: string): Layout | null;
+  /** Whether a tensor is computed from the token ids (their number and length left out). */
+  reaches(tensor: string): boolean;
   /** Why a layout does not have the positions of the ids, in words; null where it has. */
   movedBy(layout: Layout): string | null;
   /** Sizes of the axes of the ids. */
@@ -31,7 +33,7 @@ export function followTokens(graph: SiteGraph, embedding: Pick<TokenEmbedding, '
   const rank = shapeOf(graph, embedding.input)?.length ?? 2;
   const before = new Walk(graph, { start: embedding.input, layout: rank === 2 ? ids : null, prefix: 'e' });
   const made = graph.index.producerOf.get(embedding.tensor) ?? -1;
-  before.follow(0, made + 1);
+  before.follow(0, graph.index.graph.node.length);
   const walk = new Walk(graph, {
     start: embedding.tensor,
     layout: before.layouts.get(embedding.tensor) ?? null,
@@ -40,6 +42,7 @@ export function followTokens(graph: SiteGraph, embedding: Pick<TokenEmbedding, '
   walk.follow(made + 1, graph.index.graph.node.length);
   const axes: TokenAxes = {
     ids: { batch, pos },
+    reaches: (tensor) => walk.layouts.has(tensor) || before.layouts.has(tensor),
     layoutOf: (tensor) => sharpened(graph, walk.layouts, tensor),
     movedBy: (layout) => (layout.flat().some(isMoved) ? movedText(walk.firstMove ?? before.firstMove) : null),
   };
