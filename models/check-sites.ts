@@ -10,15 +10,7 @@ import { InputError } from '../schemas/errors.js';
 import type { TensorValue } from '../runtime/session.js';
 import type { EngineConfig } from '../schemas/stored.js';
 import { makeFeeds } from './feeds.js';
-import {
-  beyondReach,
-  changedToken,
-  CheckRun,
-  joined,
-  placeOfChange,
-  wrongShapes,
-  type Change,
-} from './check-run.js';
+import { beyondReach, changedToken, CheckRun, joined, placeOfChange, wrongShapes, type Change } from './check-run.js';
 import { loadModel, prepareModel, type ModelSession } from './model-session.js';
 import { probeStreams, type ProbedModel } from './probe-streams.js';
 import { placeOf, type OpenedModel } from './open-model.js';

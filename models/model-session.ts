@@ -81,9 +81,9 @@ export async function prepareModel(
   const { bytes, model, resolved } = read ?? (await readModel(place));
   const sites = chooseSites(patterns, resolved);
   const edited = edits ? applyEdits(model, resolved.sites, edits) : model;
-  const shown = readSites(edited, sites);
+  const shown = readSites(edited, [...sites, ...extra.map((output) => outputSite(output, resolved))]);
   const index = indexGraph(graphOf(shown.model));
-  const wanted = [...shown.tensors, ...extra].map((tensor): WantedTensor => {
+  const wanted = shown.tensors.map((tensor): WantedTensor => {
     const type = elementType(index, tensor);
     return type !== null && UNREADABLE.has(type) ? { tensor, castTo: 'float32' } : { tensor };
   });
@@ -98,6 +98,22 @@ export async function prepareModel(
   });
   const { proto, externalFolder } = mapWeights(cut.model, bytes, place);
   return { proto, externalFolder, inputs, outputs: cut.outputs, sites };
+}
+
+/** An output of the model's own as a site: in [batch, pos, …] where its axes are known, else as it is. */
+function outputSite(output: string, { turnedOutputs }: ModelSites): Site {
+  const turned = turnedOutputs.find(({ name }) => name === output);
+  const plain = {
+    name: output,
+    tensor: output,
+    axes: [],
+    sizes: [],
+    width: 0,
+    view: null,
+    readers: null,
+    readOnly: null,
+  };
+  return turned ?? plain;
 }
 
 /** The model in `place` and its sites. @throws InputError for a damaged model and an unknown structure */

@@ -44,7 +44,8 @@ export async function probeModel(opened: Pick<OpenedModel, 'path' | 'summary'>, 
     }
     await checkAxes(opened, { read, options });
     const found = model.sites.map((site, i) => [site, values[model.outputs[i] ?? '']] as const);
-    for (const [site, value] of found) checkSizes(path, site, { dims: value?.dims ?? [], tokens: options.contextTokens });
+    for (const [site, value] of found)
+      checkSizes(path, site, { dims: value?.dims ?? [], tokens: options.contextTokens });
     // An edited model need not obey them.
     if (options.edits !== undefined && options.edits.list.length > 0) return;
     const identities = identitiesOf(summary.sites.map((site) => site.name));

@@ -49,6 +49,7 @@ export function probeStreams(
 
 function added(g: GraphBuilder, value: Value, { input, width }: Probe): Value {
   const given = g.input(input, 'float32', value.shape ?? ['?rows', '?positions', width]);
-  const change = value.dtype === 'float32' ? given : g.op('Cast', [given], { attributes: { to: DATA_TYPE[value.dtype] } });
+  const change =
+    value.dtype === 'float32' ? given : g.op('Cast', [given], { attributes: { to: DATA_TYPE[value.dtype] } });
   return g.op('Add', [value, change]);
 }

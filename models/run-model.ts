@@ -114,10 +114,22 @@ async function computeSites(
   try {
     const results = await session.run(makeFeeds(inputs, ids, length), [...new Set(outputs)]);
     const names = [...prepared.sites.map((site) => site.name), ...logits.map(() => 'logits')];
-    return new Map(names.map((name, i) => [name, results[outputs[i] ?? ''] as TensorValue]));
+    const values = new Map(names.map((name, i) => [name, results[outputs[i] ?? ''] as TensorValue]));
+    const shown = values.get('logits')?.dims;
+    if (shown?.length === 3) checkLogits(opened.path, shown, [ids.length / length, length]);
+    return values;
   } finally {
     await session.release();
   }
+}
+
+/** @throws InputError where logits are not one vector per row and position of the ids */
+function checkLogits(path: string, dims: readonly number[], [rows, length]: readonly [number, number]): void {
+  if (dims[0] === rows && dims[1] === length) return;
+  throw new InputError(
+    `${path}: expected logits [batch, pos, …] of sizes [${rows}, ${length}, …] for ${rows} rows of ${length} ids, the model gives [${dims.join(', ')}]: its positions are not those of the ids. Run it without --logits.`,
+    { path, dims, rows, length },
+  );
 }
 
 async function editsFor(

@@ -107,9 +107,17 @@ function scoresLayout(graph: LaidGraph, scores: string): Layout | string {
   const moved = graph.axes.movedBy(found);
   if (moved !== null) return moved;
   const [last] = found.at(-1) ?? [];
-  const tokens = found.flat().filter((one) => !isFeature(one)).map(({ label }) => label);
+  const tokens = found
+    .flat()
+    .filter((one) => !isFeature(one))
+    .map(({ label }) => label);
   const wanted = graph.axes.ids.batch === 1 ? ['key', 'pos'] : ['batch', 'key', 'pos'];
-  if (tokens.toSorted().join() !== wanted.join() || last === undefined || found.at(-1)?.length !== 1 || !isPosition(last))
+  if (
+    tokens.toSorted().join() !== wanted.join() ||
+    last === undefined ||
+    found.at(-1)?.length !== 1 ||
+    !isPosition(last)
+  )
     return uncertain;
   const heads = headLabels(found);
   return found.map((axis) =>
@@ -126,7 +134,10 @@ function isPosition({ label }: Atom): boolean {
 
 /** Names of the parts that the heads are in: in the order of one projection's output, else as they lie in the tensor. */
 function headLabels(layout: Layout): ReadonlyMap<string, string> {
-  const parts = layout.flat().filter(isFeature).map(({ label }) => label);
+  const parts = layout
+    .flat()
+    .filter(isFeature)
+    .map(({ label }) => label);
   const alike = new Set(parts.map(rootOf)).size === 1;
   const ordered = alike ? parts.toSorted((a, b) => (a < b ? -1 : 1)) : parts;
   return new Map(ordered.map((label, i) => [label, ordered.length === 1 ? 'head' : `head.${i}`]));
@@ -196,7 +207,10 @@ function tieOf(graph: LaidGraph, links: readonly ChainLink[]): ScoreTie | null {
     if (scalesBy(graph, node, from)) continue;
     if (operator !== 'Tanh' || cap !== null) return null;
     const next = links[i + 1]?.node;
-    cap = next?.opType === 'Mul' ? next.input.reduce<number | null>((found, name) => found ?? scalarOf(graph, name), null) : null;
+    cap =
+      next?.opType === 'Mul'
+        ? next.input.reduce<number | null>((found, name) => found ?? scalarOf(graph, name), null)
+        : null;
     if (cap === null) return null;
   }
   return { cap };
@@ -301,7 +315,8 @@ function valuesOf(graph: LaidGraph, links: readonly ChainLink[], pattern: Laid):
     return { v: reason, z: reason };
   }
   const size = shape[own.indexOf(d)] ?? 1;
-  const held = (letter: string): Layout[number] => (letter === d ? atom('d_head', size) : asPositions(of.get(letter) ?? []));
+  const held = (letter: string): Layout[number] =>
+    letter === d ? atom('d_head', size) : asPositions(of.get(letter) ?? []);
   return {
     v: { tensor: values, layout: own.map((letter, i) => (shape[i] === 1 ? [] : held(letter))) },
     z: viewsAfter(graph, links, letters.out.map(held)),

@@ -111,7 +111,10 @@ export function settle(layout: Layout): Layout | null {
 }
 
 /** The axis after an operator that keeps, adds or moves some of its places. */
-export function movedAxis(axis: Axis, { size, fresh }: { readonly size: Dim; readonly fresh: (size: Dim) => Axis }): Axis {
+export function movedAxis(
+  axis: Axis,
+  { size, fresh }: { readonly size: Dim; readonly fresh: (size: Dim) => Axis },
+): Axis {
   const tokens = axis.filter(isToken);
   const [token] = tokens;
   if (token === undefined) return axis.some(isUnknownAtom) ? axisOf(UNKNOWN, size) : fresh(size);

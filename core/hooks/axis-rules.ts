@@ -4,7 +4,18 @@ import { readAttributes } from '../onnx/attributes.js';
 import type { Attributes } from '../onnx/operators/operator.js';
 import type { NodeProto } from '../onnx/proto.js';
 import type { Dim } from '../onnx/shape.js';
-import { axisOf, broadcast, isFeature, isToken, layoutOf, meet, movedAxis, OUTSIDE, UNKNOWN, type Axis } from './axis-labels.js';
+import {
+  axisOf,
+  broadcast,
+  isFeature,
+  isToken,
+  layoutOf,
+  meet,
+  movedAxis,
+  OUTSIDE,
+  UNKNOWN,
+  type Axis,
+} from './axis-labels.js';
 import { layoutAfter, type Layout } from './layout.js';
 import { contractedLetters, productLetters } from './product-letters.js';
 import { axesOf, integersOf, shapeOf, type SiteGraph } from './site-graph.js';
@@ -82,7 +93,8 @@ const padded = one((call) => {
   const { graph, node, inputs } = call;
   const rank = inputs[0]?.length ?? 0;
   const pads = readAttributes(node).ints('pads') ?? integersOf(graph, node.input[1] ?? '');
-  const axes = (node.input[3] ?? '') === '' ? Array.from({ length: rank }, (_, i) => i) : integersOf(graph, node.input[3] ?? '');
+  const axes =
+    (node.input[3] ?? '') === '' ? Array.from({ length: rank }, (_, i) => i) : integersOf(graph, node.input[3] ?? '');
   if (pads === null || axes === null) return null;
   const places = axes.map((axis) => (axis < 0 ? axis + rank : axis));
   return resized(call, (axis) => {
@@ -98,7 +110,9 @@ const expanded = one(({ graph, node, inputs, fresh }) => {
   const [before, after] = [shapeOf(graph, node.input[0] ?? ''), shapeOf(graph, node.output[0] ?? '')];
   if (!layout || before === null || after === null) return null;
   const offset = after.length - layout.length;
-  return after.map((size, i) => (i < offset || (before[i - offset] === 1 && size !== 1) ? fresh(size) : (layout[i - offset] ?? [])));
+  return after.map((size, i) =>
+    i < offset || (before[i - offset] === 1 && size !== 1) ? fresh(size) : (layout[i - offset] ?? []),
+  );
 });
 
 const split: AxisRule = (call) => {
@@ -108,7 +122,9 @@ const split: AxisRule = (call) => {
   return node.output.map((output) => {
     const shape = shapeOf(graph, output);
     if (!layout || at === null || shape?.length !== layout.length) return null;
-    return changed(layout, (axis, i) => (i === at && node.output.length > 1 ? movedAxis(axis, { size: shape[i] as Dim, fresh }) : axis));
+    return changed(layout, (axis, i) =>
+      i === at && node.output.length > 1 ? movedAxis(axis, { size: shape[i] as Dim, fresh }) : axis,
+    );
   });
 };
 
@@ -138,7 +154,9 @@ const gathered = one((call) => {
   const taken = data[at] ?? [];
   const sizes = index.map((axis, i) => axis[0]?.size ?? shape?.[at + i] ?? 1);
   const places = changed(index, (axis, i) =>
-    taken.some(isToken) && axis.length > 0 && !axis.some(isToken) ? movedAxis(taken, { size: sizes[i] as Dim, fresh }) : axis,
+    taken.some(isToken) && axis.length > 0 && !axis.some(isToken)
+      ? movedAxis(taken, { size: sizes[i] as Dim, fresh })
+      : axis,
   );
   return [...data.slice(0, at), ...places, ...data.slice(at + 1)];
 });
@@ -180,7 +198,10 @@ function keepsAxes(node: NodeProto): boolean {
   return readAttributes(node).int('keepdims', 1) === 1;
 }
 
-function without(layout: Layout, { gone, keep }: { readonly gone: (i: number) => boolean; readonly keep: boolean }): Layout {
+function without(
+  layout: Layout,
+  { gone, keep }: { readonly gone: (i: number) => boolean; readonly keep: boolean },
+): Layout {
   return layout.flatMap((axis, i) => (gone(i) ? (keep ? [[]] : []) : [axis]));
 }
 
@@ -324,8 +345,12 @@ export function fitting(layout: Layout, shape: readonly Dim[] | null): Layout | 
   if (shape.length !== layout.length) return null;
   return layout.map((axis, i) => {
     const size = shape[i] as Dim;
-    const held = axis.every((atom) => typeof atom.size === 'number') ? axis.reduce((n, atom) => n * Number(atom.size), 1) : null;
+    const held = axis.every((atom) => typeof atom.size === 'number')
+      ? axis.reduce((n, atom) => n * Number(atom.size), 1)
+      : null;
     if (typeof size !== 'number' || held === null || held === size) return axis;
-    return axis.length === 1 && !axis.some(isToken) ? [{ label: axis[0]?.label ?? UNKNOWN, size }] : axisOf(UNKNOWN, size);
+    return axis.length === 1 && !axis.some(isToken)
+      ? [{ label: axis[0]?.label ?? UNKNOWN, size }]
+      : axisOf(UNKNOWN, size);
   });
 }

@@ -113,7 +113,8 @@ function differenceError({ data, dims }: SiteValue, made: Float64Array, cap: num
   const size = dims.slice(1).reduce((a, b) => a * b, 1);
   const limit = cap === null ? MASKED : 0.9 * cap;
   const open = (i: number): boolean => Math.abs(data[i] as number) < limit;
-  const value = (i: number): number => (cap === null ? (data[i] as number) : cap * Math.atanh((data[i] as number) / cap));
+  const value = (i: number): number =>
+    cap === null ? (data[i] as number) : cap * Math.atanh((data[i] as number) / cap);
   const pairs: [difference: number, product: number][] = [];
   let largest = 0;
   for (let i = 0; i + size < data.length; i++) {

@@ -20,7 +20,8 @@ export interface SiteHint {
 export function siteHint(name: string, { sites, layers, unresolved = [] }: KnownSites): SiteHint {
   const expression = sitePattern(name);
   const missing = unresolved.find(({ site }) => expression.test(site));
-  if (missing) return { text: `${missing.site} cannot be told from the model's structure: ${missing.reason}`, nearest: [] };
+  if (missing)
+    return { text: `${missing.site} cannot be told from the model's structure: ${missing.reason}`, nearest: [] };
   const names = sites.map((site) => site.name);
   const nearest = nearestSites(name, names, layers);
   if (nearest.length > 0) return { text: `nearest: ${nearest.join(', ')}`, nearest };

@@ -95,6 +95,12 @@ function positionSite({ graph, stream }: Context, tensor: string): Found {
   return best([{ tensor, layout: named }], ['batch', 'pos', 'd_model'], stream.embedding.input);
 }
 
+/** An output of the model that has a vector per row and position, as such: [batch, pos, …]. */
+export function describeOutput(graph: LaidGraph, stream: ResidualStream, output: string): Found {
+  const width = shapeOf(graph, output)?.at(-1);
+  return width === undefined ? 'its shape is not known' : vectors({ graph, stream }, output, width);
+}
+
 export function describeBlock(graph: LaidGraph, stream: ResidualStream, block: StreamBlock): BlockParts {
   const context = { graph, stream };
   const { attention, mlp } = block;
@@ -213,13 +219,20 @@ function layoutOfVectors({ graph }: Context, tensor: string, width: Dim): Layout
   const layout = width === 1 ? [...found.slice(0, -1), []] : found;
   const named = holdsTokens(layout, axes.ids) ? featuresAs(layout, 'last') : null;
   if (named === null) return unknown;
-  const held = named.flat().reduce((size, { label, size: own }) => size * (rootOf(label) === 'last' ? Number(own) : 1), 1);
+  const held = named
+    .flat()
+    .reduce((size, { label, size: own }) => size * (rootOf(label) === 'last' ? Number(own) : 1), 1);
   return typeof width === 'number' && held !== width ? `"${tensor}" has vectors of ${held} numbers` : named;
 }
 
 /** The layout with its features, in the order in which they arose, under one name; null where they arose in several places. */
 function featuresAs(layout: Layout, name: string): Layout | null {
-  const roots = new Set(layout.flat().filter(isFeature).map(({ label }) => rootOf(label)));
+  const roots = new Set(
+    layout
+      .flat()
+      .filter(isFeature)
+      .map(({ label }) => rootOf(label)),
+  );
   if (roots.size > 1) return null;
   return layout.map((axis) =>
     axis.map((one) => (isFeature(one) ? { label: one.label.replace(rootOf(one.label), name), size: one.size } : one)),

@@ -41,7 +41,13 @@ function matrixLetters(
   const before = (operand: number): string[] => lead.slice(rank - (operand - 2));
   const a = turnLeft ? ['k', 'm'] : ['m', 'k'];
   const b = turnRight ? ['n', 'k'] : ['k', 'n'];
-  return { operands: [[...before(left), ...a], [...before(right), ...b]], out: [...lead, 'm', 'n'] };
+  return {
+    operands: [
+      [...before(left), ...a],
+      [...before(right), ...b],
+    ],
+    out: [...lead, 'm', 'n'],
+  };
 }
 
 function equationLetters(text: string, ranks: readonly [number, number]): ProductLetters | null {

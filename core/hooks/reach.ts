@@ -69,7 +69,14 @@ function reachTest(
 }
 
 /** Sites of a block that are computed position by position from the stream before it. */
-const FROM_STREAM = ['hook_resid_pre', 'attn.hook_q', 'attn.hook_k', 'attn.hook_v', 'attn.hook_rot_q', 'attn.hook_rot_k'];
+const FROM_STREAM = [
+  'hook_resid_pre',
+  'attn.hook_q',
+  'attn.hook_k',
+  'attn.hook_v',
+  'attn.hook_rot_q',
+  'attn.hook_rot_k',
+];
 const NORM_BEFORE = ['ln1.hook_scale', 'ln1.hook_normalized'];
 /** Sites of a parallel block's MLP, which reads the stream before the block. */
 const FROM_PARALLEL = /^(mlp\.|ln2|hook_mlp_)/;

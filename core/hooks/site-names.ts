@@ -31,12 +31,7 @@ export const BLOCK_SITES = [
   'hook_resid_post',
 ] as const;
 
-export const OUTER_SITES = [
-  'hook_embed',
-  'hook_pos_embed',
-  'ln_final.hook_scale',
-  'ln_final.hook_normalized',
-] as const;
+export const OUTER_SITES = ['hook_embed', 'hook_pos_embed', 'ln_final.hook_scale', 'ln_final.hook_normalized'] as const;
 
 export type BlockSite = (typeof BLOCK_SITES)[number];
 export type OuterSite = (typeof OUTER_SITES)[number];

@@ -7,13 +7,13 @@ import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import { graphOf } from '../onnx/cut.js';
 import type { ModelProto } from '../onnx/proto.js';
 import type { Dim } from '../onnx/shape.js';
-import { describeBlock, describeModel, type BlockParts, type ModelParts } from './parts.js';
+import { describeBlock, describeModel, describeOutput, type BlockParts, type ModelParts } from './parts.js';
 import type { Found } from './found.js';
 import { positionLimit } from './position-table.js';
-import { findResidualStream } from './residual-stream.js';
+import { findResidualStream, type ResidualStream } from './residual-stream.js';
 import { siteGraph, type SiteGraph } from './site-graph.js';
 import type { SiteView } from './site-view.js';
-import { followTokens } from './token-axes.js';
+import { followTokens, type LaidGraph } from './token-axes.js';
 
 export interface Site {
   /** TransformerLens spelling, e.g. `blocks.2.hook_resid_post`. */
@@ -112,6 +112,8 @@ export interface ModelSites {
   /** In the order of the model: embedding, then block by block, then the final norm. */
   readonly sites: readonly Site[];
   readonly unresolved: readonly UnresolvedSite[];
+  /** The model's own outputs that lie in other axes than [batch, pos, …], as they are to be seen. */
+  readonly turnedOutputs: readonly Site[];
   /** Scores that are a multiple of a product of two sites, by names. */
   readonly scoreTies: readonly NamedTie[];
 }
@@ -155,8 +157,16 @@ export function resolveSites(model: ModelProto, index: GraphIndex = indexGraph(g
     norm: stream.norm,
     sites,
     unresolved,
+    turnedOutputs: turnedOutputs(graph, stream),
     scoreTies,
   };
+}
+
+function turnedOutputs(graph: LaidGraph, stream: ResidualStream): Site[] {
+  const found = new SiteList(graph);
+  for (const { name = '' } of graph.index.graph.output)
+    found.add(name, ['batch', 'pos', 'last'], describeOutput(graph, stream, name));
+  return found.sites.filter(({ view }) => view !== null);
 }
 
 class SiteList {

@@ -50,7 +50,8 @@ export function followTokens(graph: SiteGraph, embedding: Pick<TokenEmbedding, '
 }
 
 function movedText(node: NodeProto | null): string {
-  const at = node === null ? '' : `: node "${node.name ?? ''}" (${node.opType ?? ''}) adds to them, drops some or moves them`;
+  const at =
+    node === null ? '' : `: node "${node.name ?? ''}" (${node.opType ?? ''}) adds to them, drops some or moves them`;
   return `its positions or rows are not those of the token ids${at}`;
 }
 
@@ -135,9 +136,10 @@ function sharpened(graph: SiteGraph, layouts: ReadonlyMap<string, Layout | null>
 /** Whether a layout has every row and position of the ids once, and nothing of it is unknown. */
 export function holdsTokens(layout: Layout, { batch, pos }: TokenAxes['ids']): boolean {
   const tokens = layout.flat().filter((one) => isToken(one) || isUnknownAtom(one));
-  const has = (root: string, size: Dim): boolean =>
-    size === 1 || tokens.some(({ label }) => rootOf(label) === root);
-  return has('batch', batch) && has('pos', pos) && tokens.every(({ label }) => ['batch', 'pos'].includes(rootOf(label)));
+  const has = (root: string, size: Dim): boolean => size === 1 || tokens.some(({ label }) => rootOf(label) === root);
+  return (
+    has('batch', batch) && has('pos', pos) && tokens.every(({ label }) => ['batch', 'pos'].includes(rootOf(label)))
+  );
 }
 
 /** The tokens' axes of a layout in one text, to compare two layouts by. */

@@ -175,7 +175,9 @@ function saeHooks(fields: Fields): Finding[] {
     const found = shown(hook);
     if (hook.includes('*')) {
       const expected = 'one site: a dictionary reads one, a pattern can name several';
-      return [{ path, expected, found, remedy: `name one, e.g. ${hook.replaceAll('*', '0')}; one entry per dictionary` }];
+      return [
+        { path, expected, found, remedy: `name one, e.g. ${hook.replaceAll('*', '0')}; one entry per dictionary` },
+      ];
     }
     if (hooks.some((pattern) => sitePattern(pattern).test(hook))) return [];
     const expected = `one of activations.hooks (${hooks.join(', ')})`;

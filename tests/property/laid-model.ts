@@ -16,8 +16,17 @@ export interface ModelLayout {
   readonly stream: 'bpd' | 'pbd';
   /** The MLP's tensors with rows and positions joined. */
   readonly joinedMlp: boolean;
+  /** The logits in the order of the stream. */
+  readonly ownLogits?: boolean;
   readonly attention:
-    | { readonly by: 'Einsum'; readonly q: string; readonly k: string; readonly v: string; readonly scores: string; readonly z: string }
+    | {
+        readonly by: 'Einsum';
+        readonly q: string;
+        readonly k: string;
+        readonly v: string;
+        readonly scores: string;
+        readonly z: string;
+      }
     | { readonly by: 'MatMul'; readonly lead: 'bh' | 'hb'; readonly joined: boolean; readonly turned: boolean };
 }
 
@@ -51,7 +60,8 @@ class LaidModel {
       x = g.op('Add', [x, this.#attention(this.#norm(x), ids)]);
       x = g.op('Add', [x, this.#mlp(this.#norm(x))]);
     }
-    g.output(this.#turn(this.#project(this.#norm(x), VOCAB), this.#layout.stream, 'bpd'), 'logits');
+    const logits = this.#project(this.#norm(x), VOCAB);
+    g.output(this.#layout.ownLogits ? logits : this.#turn(logits, this.#layout.stream, 'bpd'), 'logits');
     return g.toModel();
   }
 
@@ -106,9 +116,7 @@ class LaidModel {
     };
     const swap = (y: Value): Value => (joined ? this.#turn(y, 'abc', 'acb') : this.#turn(y, 'abcd', 'abdc'));
     const [left, right, values] = [laid(q), laid(k), laid(v)];
-    const product = turned
-      ? swap(g.op('MatMul', [right, swap(left)]))
-      : g.op('MatMul', [left, swap(right)]);
+    const product = turned ? swap(g.op('MatMul', [right, swap(left)])) : g.op('MatMul', [left, swap(right)]);
     const z = g.op('MatMul', [this.#softmax(this.#scaled(product)), values]);
     const apart = joined ? g.op('Reshape', [z, lead === 'bh' ? shape(-1, HEADS) : shape(HEADS, -1)]) : z;
     return this.#turn(apart, `${lead}pe`, open);

@@ -65,13 +65,17 @@ describe('the sites of a model in any order of axes', () => {
 describe('positions that are not those of the tokens', () => {
   const axis = { attributes: { axis: 1 } };
   it.each<[string, (g: GraphBuilder, x: Value) => Value]>([
-    ['with others put before them', (g, x) => g.op('Concat', [g.op('Slice', [x, g.integers(0), g.integers(1), g.integers(1)]), x], axis)],
+    [
+      'with others put before them',
+      (g, x) => g.op('Concat', [g.op('Slice', [x, g.integers(0), g.integers(1), g.integers(1)]), x], axis),
+    ],
     ['turned round', (g, x) => g.op('Slice', [x, g.integers(-1), g.integers(-100), g.integers(1), g.integers(-1)])],
     ['shifted by one', (g, x) => g.op('Pad', [x, g.integers(0, 1, 0, 0, -1, 0)])],
     [
       'rolled',
       (g, x) => {
-        const part = (from: number, to: number): Value => g.op('Slice', [x, g.integers(from), g.integers(to), g.integers(1)]);
+        const part = (from: number, to: number): Value =>
+          g.op('Slice', [x, g.integers(from), g.integers(to), g.integers(1)]);
         return g.op('Concat', [part(1, 1000), part(0, 1)], axis);
       },
     ],
@@ -79,7 +83,8 @@ describe('positions that are not those of the tokens', () => {
   ])('are refused: %s', (_, move) => {
     const { sites, unresolved } = resolveSites(laidModel(PLAIN, move));
     expect(sites.map(({ name }) => name)).toEqual(['hook_embed']);
-    for (const { reason } of unresolved) expect(reason).toMatch(/not those of the token ids|cannot be followed|told apart/);
+    for (const { reason } of unresolved)
+      expect(reason).toMatch(/not those of the token ids|cannot be followed|told apart/);
   });
 
   it('are refused where rows meet: the model reads its ids as [pos, batch]', () => {

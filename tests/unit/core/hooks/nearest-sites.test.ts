@@ -26,7 +26,11 @@ describe('a name that is no site', () => {
       'blocks.1.attn.hook_z',
       "blocks.1.attn.hook_z cannot be told from the model's structure: no product follows",
     ],
-    ['as a pattern over such has it too', 'blocks.*.attn.hook_z', "blocks.1.attn.hook_z cannot be told from the model's"],
+    [
+      'as a pattern over such has it too',
+      'blocks.*.attn.hook_z',
+      "blocks.1.attn.hook_z cannot be told from the model's",
+    ],
   ])('%s', (_, name, text) => {
     expect(hint(name).startsWith(text), hint(name)).toBe(true);
   });
@@ -38,6 +42,7 @@ describe('the names of sites', () => {
     for (const name of names) expect(isSiteName(name), name).toBe(true);
     for (const kind of [...BLOCK_SITES, ...OUTER_SITES]) expect(kind).toMatch(/hook_/);
     for (const name of ['blocks.*.hook_resid_post', 'blocks.12.*']) expect(isSiteName(name), name).toBe(true);
-    for (const name of ['blocks.2.hook_resid_psot', 'transformer.h.1', 'blocks.x.hook_q']) expect(isSiteName(name)).toBe(false);
+    for (const name of ['blocks.2.hook_resid_psot', 'transformer.h.1', 'blocks.x.hook_q'])
+      expect(isSiteName(name)).toBe(false);
   });
 });
