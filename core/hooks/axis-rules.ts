@@ -1,9 +1,9 @@
 // What an operator does to the axes of its operands: one rule per operator, where the axes of the token ids are in its first
 // result. An operator without a rule gives a result of which nothing is known; no rule guesses.
 import { readAttributes } from '../onnx/attributes.js';
-import type { Attributes } from '../onnx/operators/operator.js';
 import type { NodeProto } from '../onnx/proto.js';
 import type { Dim } from '../onnx/shape.js';
+import { axisAttribute, changed, resized, type AxisCall, type AxisRule } from './axis-call.js';
 import {
   axisOf,
   broadcast,
@@ -16,22 +16,9 @@ import {
   UNKNOWN,
   type Axis,
 } from './axis-labels.js';
+import { attended, gemm, product, projected } from './axis-products.js';
 import { layoutAfter, type Layout } from './layout.js';
-import { contractedLetters, productLetters } from './product-letters.js';
 import { axesOf, integersOf, shapeOf, type SiteGraph } from './site-graph.js';
-
-/** A node with what is known of its operands. */
-export interface AxisCall {
-  readonly graph: SiteGraph;
-  readonly node: NodeProto;
-  /** Layouts of the operands: those that do not come from the ids are OUTSIDE; null where not even the rank is known. */
-  readonly inputs: readonly (Layout | null)[];
-  /** A feature axis of its own. */
-  readonly fresh: (size: Dim) => Axis;
-}
-
-/** Layouts of the node's outputs; null where nothing is known. One that is left out is like null. */
-type AxisRule = (call: AxisCall) => readonly (Layout | null)[];
 
 /** The rule of an operator; null where there is none. */
 export function axisRule(operator: string): AxisRule | null {
@@ -54,29 +41,6 @@ const regrouped = one(({ graph, node, inputs }) => {
   const [layout] = inputs;
   return layout ? layoutAfter(graph, { node, tensor: node.output[0] ?? '' }, layout) : null;
 });
-
-function axisAttribute({ node, inputs }: AxisCall, otherwise: number): number | null {
-  const rank = inputs[0]?.length;
-  const axis = readAttributes(node).int('axis', otherwise);
-  return rank === undefined ? null : axis < 0 ? axis + rank : axis;
-}
-
-/** The layout with some axes changed. */
-function changed(layout: Layout, change: (axis: Axis, i: number) => Axis): Layout {
-  return layout.map(change);
-}
-
-/** Axes whose places are kept, cut off, or repeated, by what the sizes say. */
-function resized(call: AxisCall, keeps: (axis: number, before: Dim, after: Dim) => boolean): Layout | null {
-  const { graph, node, inputs, fresh } = call;
-  const [before, after] = [shapeOf(graph, node.input[0] ?? ''), shapeOf(graph, node.output[0] ?? '')];
-  const [layout] = inputs;
-  if (!layout || before?.length !== layout.length || after?.length !== layout.length) return null;
-  return changed(layout, (axis, i) => {
-    const [from, to] = [before[i] as Dim, after[i] as Dim];
-    return keeps(i, from, to) ? axis : movedAxis(axis, { size: to, fresh });
-  });
-}
 
 const sliced = one((call) => {
   const { graph, node } = call;
@@ -215,48 +179,6 @@ const oneHot = one((call) => {
   return [...index.slice(0, at), fresh(shape?.[at] ?? '?'), ...index.slice(at)];
 });
 
-/** Products: letters of the result from the operands. Rows of the ids may not meet: what is summed over them is not known. */
-const product = one(({ node, inputs }) => {
-  const [a, b] = inputs;
-  const letters = a && b ? productLetters(node, [a.length, b.length]) : null;
-  if (!a || !b || letters === null) return null;
-  const [left, right] = letters.operands;
-  const axes = (letter: string): readonly Axis[] => [a[left.indexOf(letter)] ?? [], b[right.indexOf(letter)] ?? []];
-  const summed = contractedLetters(letters).flatMap((letter) => axes(letter).flat());
-  if (summed.some(({ label }) => label.startsWith('batch'))) return null;
-  return letters.out.map((letter) => broadcast([[axes(letter)[0] ?? []], [axes(letter)[1] ?? []]])[0] ?? []);
-});
-
-/** x · W with W stored in another form, of N columns: all axes but the last stay. */
-const projected = one(({ graph, node, inputs, fresh }) => {
-  const [layout] = inputs;
-  const size = shapeOf(graph, node.output[0] ?? '')?.at(-1);
-  return layout && size !== undefined ? [...layout.slice(0, -1), fresh(size)] : null;
-});
-
-const gemm = one(({ node, inputs }) => {
-  const [a, b] = inputs;
-  if (a?.length !== 2 || b?.length !== 2) return null;
-  const attributes = readAttributes(node);
-  const [rows, summed] = turned(attributes, 'transA', a);
-  const [, columns] = turned(attributes, 'transB', b);
-  if (summed.some(({ label }) => label.startsWith('batch'))) return null;
-  return [rows, columns];
-});
-
-function turned(attributes: Attributes, flag: string, [first = [], second = []]: Layout): readonly [Axis, Axis] {
-  return attributes.int(flag, 0) === 1 ? [second, first] : [first, second];
-}
-
-/** Attention as one operator reads [batch, pos, width] or [batch, head, pos, d_head], and attends along pos. */
-const attended = one(({ graph, node, inputs, fresh }) => {
-  const [query] = inputs;
-  const size = shapeOf(graph, node.output[0] ?? '')?.at(-1);
-  const pos = query?.[query.length - 2];
-  const fits = pos?.length === 1 && pos.every(({ label }) => label.startsWith('pos'));
-  return query && fits && size !== undefined && query.length >= 3 ? [...query.slice(0, -1), fresh(size)] : null;
-});
-
 /** Rows put into a tensor: axes behind the coordinates are those of the rows; a coordinate counts features or is not known. */
 const scattered = one((call) => {
   const { graph, node, inputs, fresh } = call;
@@ -321,10 +243,10 @@ const RULES: ReadonlyMap<string, AxisRule> = new Map([
   ...rules('ReduceSumSquare ReduceLogSum', reduced),
   ...rules('ArgMax ArgMin', reducedAxis),
   ...rules('OneHot', oneHot),
-  ...rules('MatMul FusedMatMul Einsum', product),
-  ...rules('MatMulInteger MatMulNBits', projected),
-  ...rules('Gemm', gemm),
-  ...rules('Attention MultiHeadAttention GroupQueryAttention', attended),
+  ...rules('MatMul MatMulInteger FusedMatMul Einsum', one(product)),
+  ...rules('MatMulNBits', one(projected)),
+  ...rules('Gemm', one(gemm)),
+  ...rules('Attention MultiHeadAttention GroupQueryAttention', one(attended)),
   ...rules('ScatterND', scattered),
   ...rules('ScatterElements', scatteredElements),
 ]);

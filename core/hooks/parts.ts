@@ -1,8 +1,8 @@
 // What the rows of the site table ask of a model and of a block: each place as a tensor with a view, as absent, or with the
 // reason why it is not certain. Puts the structures' answers together and decides nothing by name.
 import type { Dim } from '../onnx/shape.js';
-import { findAttention, type Laid, type ScoreTie } from './attention.js';
-import { isFeature, isMoved, isUnknownAtom, rootOf } from './axis-labels.js';
+import { findAttention, type Laid } from './attention.js';
+import { isMoved, isUnknownAtom } from './axis-labels.js';
 import { branchNorms, normOver } from './branch-norms.js';
 import type { Branch } from './branches.js';
 import { findHeadVectors } from './heads.js';
@@ -12,10 +12,12 @@ import type { Norm } from './norms.js';
 import { positionTable } from './position-table.js';
 import type { ResidualStream, StreamBlock } from './residual-stream.js';
 import { readNames } from '../onnx/graph-index.js';
-import { PASS, shapeOf } from './site-graph.js';
-import { locate, viewCost, type Located, type NormView } from './site-view.js';
+import type { ScoreTie } from './scores.js';
+import { shapeOf } from './site-graph.js';
+import type { NormView } from './site-view.js';
 import type { Found } from './found.js';
-import { holdsTokens, tokenText, type LaidGraph } from './token-axes.js';
+import { tokenText, type LaidGraph } from './token-axes.js';
+import { best, featuresAs, vectors, vectorsIn, type VectorContext } from './vectors.js';
 
 export interface NormParts {
   readonly scale: Found;
@@ -62,11 +64,6 @@ export interface AttentionParts {
 
 const NO_NORM: NormParts = { scale: null, normalized: null };
 
-interface Context {
-  readonly graph: LaidGraph;
-  readonly stream: ResidualStream;
-}
-
 export function describeModel(graph: LaidGraph, stream: ResidualStream): ModelParts {
   const context = { graph, stream };
   const { embedding, outlet, blocks } = stream;
@@ -81,7 +78,7 @@ export function describeModel(graph: LaidGraph, stream: ResidualStream): ModelPa
 }
 
 /** A position table's rows, in the axes of the sum that they are added in. */
-function positionSite({ graph, stream }: Context, tensor: string): Found {
+function positionSite({ graph, stream }: VectorContext, tensor: string): Found {
   const shape = shapeOf(graph, tensor);
   const sums = (graph.index.consumersOf.get(tensor) ?? []).map((i) => graph.index.graph.node[i]?.output[0] ?? '');
   const layout = sums.map((name) => graph.axes.layoutOf(name)).find((one) => one !== null);
@@ -138,20 +135,20 @@ export function describeBlock(graph: LaidGraph, stream: ResidualStream, block: S
   };
 }
 
-function normBefore(context: Context, norm: Norm | null, after: Norm | null): NormParts {
+function normBefore(context: VectorContext, norm: Norm | null, after: Norm | null): NormParts {
   if (norm) return normParts(context, norm);
   if (after) return NO_NORM;
   const reason = 'no norm of a known form lies between the stream and the branch';
   return { scale: reason, normalized: reason };
 }
 
-function normAfter(context: Context, norm: Norm | null | undefined): NormParts {
+function normAfter(context: VectorContext, norm: Norm | null | undefined): NormParts {
   if (norm) return normParts(context, norm);
   const reason = 'the norm after the addition has no known form';
   return { scale: reason, normalized: reason };
 }
 
-function normParts(context: Context, norm: Norm): NormParts {
+function normParts(context: VectorContext, norm: Norm): NormParts {
   const { parts } = norm;
   if (parts === null) {
     const tensor = norm.node.output[0] ?? '';
@@ -178,7 +175,7 @@ function insideNorm(found: Found, part: NormView['part']): Found {
   return { ...found, sizes: [...sizes.slice(0, -1), last], view: { kind: 'norm', part, shown } };
 }
 
-function mlpInput(context: Context, mlp: Branch, attention: Branch | null): Found {
+function mlpInput(context: VectorContext, mlp: Branch, attention: Branch | null): Found {
   const { source, path } = mlp;
   const found = vectors(context, source);
   if (found === null || typeof found === 'string') return found;
@@ -192,72 +189,13 @@ function mlpInput(context: Context, mlp: Branch, attention: Branch | null): Foun
   return { ...found, readOnly, readers: reads.map((i) => graph.node[i]?.output[0] ?? '') };
 }
 
-/** A tensor of vectors, one per row and position, in whatever axes; a Reshape that opens joined ones is preferred. */
-function vectors(context: Context, tensor: string, width: Dim = context.stream.width): Found {
-  const own = layoutOfVectors(context, tensor, width);
-  return typeof own === 'string' ? own : nearest(context, [{ tensor, layout: own }, ...opened(context, tensor, width)]);
-}
-
-/** As `vectors`, in the tensor itself. */
-function vectorsIn(context: Context, tensor: string, width: Dim): Found {
-  const layout = layoutOfVectors(context, tensor, width);
-  return typeof layout === 'string' ? layout : nearest(context, [{ tensor, layout }]);
-}
-
-function nearest({ stream }: Context, places: readonly Laid[]): Found {
-  return best(places, ['batch', 'pos', 'last'], stream.embedding.input);
-}
-
-/** Where rows, positions and the vectors of that width lie in a tensor; of width 1, the axis of the vectors is passed over. */
-function layoutOfVectors({ graph }: Context, tensor: string, width: Dim): Layout | string {
-  const { axes } = graph;
-  const found = axes.layoutOf(tensor);
-  const unknown = `the axes of "${tensor}" cannot be followed from the token ids`;
-  if (found === null) return unknown;
-  const moved = axes.movedBy(found);
-  if (moved !== null) return moved;
-  const layout = width === 1 ? [...found.slice(0, -1), []] : found;
-  const named = holdsTokens(layout, axes.ids) ? featuresAs(layout, 'last') : null;
-  if (named === null) return unknown;
-  const held = named
-    .flat()
-    .reduce((size, { label, size: own }) => size * (rootOf(label) === 'last' ? Number(own) : 1), 1);
-  return typeof width === 'number' && held !== width ? `"${tensor}" has vectors of ${held} numbers` : named;
-}
-
-/** The layout with its features, in the order in which they arose, under one name; null where they arose in several places. */
-function featuresAs(layout: Layout, name: string): Layout | null {
-  const roots = new Set(
-    layout
-      .flat()
-      .filter(isFeature)
-      .map(({ label }) => rootOf(label)),
-  );
-  if (roots.size > 1) return null;
-  return layout.map((axis) =>
-    axis.map((one) => (isFeature(one) ? { label: one.label.replace(rootOf(one.label), name), size: one.size } : one)),
-  );
-}
-
-/** The only reader of a joint tensor, where it is an operator that opens it to three axes. */
-function opened(context: Context, tensor: string, width: Dim): Laid[] {
-  const { graph } = context;
-  if (shapeOf(graph, tensor)?.length !== 2) return [];
-  const readers = graph.index.consumersOf.get(tensor) ?? [];
-  const [only] = readers.map((i) => graph.index.graph.node[i]);
-  const output = only?.output[0] ?? '';
-  const isOpened = readers.length === 1 && PASS.has(only?.opType ?? '') && shapeOf(graph, output)?.length === 3;
-  const layout = isOpened ? layoutOfVectors(context, output, width) : '';
-  return typeof layout === 'string' ? [] : [{ tensor: output, layout }];
-}
-
-function hidden(context: Context, place: { readonly tensor: string } | string): Found {
+function hidden(context: VectorContext, place: { readonly tensor: string } | string): Found {
   if (typeof place === 'string') return place;
   const { tensor } = place;
   return vectors(context, tensor, shapeOf(context.graph, tensor)?.at(-1) ?? '?');
 }
 
-function attentionParts(context: Context, branch: Branch): AttentionParts {
+function attentionParts(context: VectorContext, branch: Branch): AttentionParts {
   const { graph, stream } = context;
   const like = stream.embedding.input;
   const { scores, pattern, z, q, k, v, tie } = findAttention(graph, branch);
@@ -291,7 +229,7 @@ interface HeadSites {
 }
 
 function heads(
-  { graph, stream }: Context,
+  { graph, stream }: VectorContext,
   branch: Branch,
   { operand, role }: { operand: Laid | string; role: 'head' | 'kv_head' },
 ): HeadSites {
@@ -325,16 +263,6 @@ function certain({ axes }: LaidGraph, places: readonly Laid[]): Laid[] {
 
 function renamed(layout: Layout, role: string): Layout {
   return layout.map((axis) => axis.map(({ label, size }) => ({ label: label.replace(/^head/, role), size })));
-}
-
-/** The place whose view costs least; the first among equals. */
-function best(places: readonly Laid[], axes: readonly string[], like: string): Found {
-  let least: Located | null = null;
-  for (const place of places) {
-    const located = locate({ ...place, like }, axes);
-    if (located && (least === null || viewCost(located.view) < viewCost(least.view))) least = located;
-  }
-  return least ?? 'its axes cannot be followed';
 }
 
 function allUnknown(reason: string): AttentionParts {

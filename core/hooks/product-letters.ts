@@ -17,6 +17,7 @@ export const LETTERED: ReadonlySet<string> = new Set(['MatMul', 'Einsum', 'Fused
 export function productLetters(node: NodeProto, ranks: readonly [number, number]): ProductLetters | null {
   switch (node.opType) {
     case 'MatMul':
+    case 'MatMulInteger':
       return matrixLetters(ranks, [false, false]);
     case 'FusedMatMul': {
       const attributes = readAttributes(node);
