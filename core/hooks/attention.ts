@@ -63,6 +63,7 @@ function without(reason: string): Pick<Attention, 'q' | 'k'> {
 function theSoftmax(graph: LaidGraph, path: DataPath): NodeProto | string {
   const nodes = path.nodes.map((i) => graph.index.graph.node[i] as NodeProto);
   const fused = nodes.find((node) => (node.opType ?? '').includes('Attention'));
+  if (fused) refuseMeetingRows(graph, fused);
   if (fused) return `the operator ${fused.opType ?? ''} hides what is inside attention`;
   const found = nodes.filter((node) => node.opType === 'Softmax' && isOverActivations(graph, path, node));
   const [softmax] = found;

@@ -62,19 +62,26 @@ function headLabels(layout: Layout): ReadonlyMap<string, string> {
 
 /** @throws InputError where attention runs along the first axis of the token ids, which are rows to us */
 export function refuseMeetingRows(graph: LaidGraph, node: NodeProto): void {
-  const operands = node.input.slice(0, 2).map((name) => graph.axes.layoutOf(name));
-  const [a, b] = operands;
-  const letters = a && b ? productLetters(node, [a.length, b.length]) : null;
-  if (!a || !b || letters === null) return;
-  const rows = [a, b].map((layout, i) => {
-    const at = layout.findIndex((axis) => axis.some(({ label }) => rootOf(label) === 'batch'));
-    return letters.operands[i as 0 | 1][at];
-  });
-  if (rows[0] === undefined || rows[1] === undefined || rows[0] === rows[1]) return;
+  const [a, b] = node.input.slice(0, 2).map((name) => graph.axes.layoutOf(name));
+  if (!a) return;
+  const isOperator = (node.opType ?? '').includes('Attention');
+  const meets = isOperator ? holdsRows(a.at(-2) ?? []) : b && rowsMeet(node, [a, b]);
+  if (!meets) return;
   throw new InputError(
     `Expected attention among the positions of one row of the token ids [batch, pos], found node "${node.name ?? ''}" (${node.opType ?? ''}), in which the rows meet: the model reads its ids as [pos, batch]. Export it with ids [batch, pos], e.g. with a forward that transposes them first.`,
     { node: node.name, operator: node.opType },
   );
+}
+
+/** Whether rows of one operand are multiplied with other rows of the other. */
+function rowsMeet(node: NodeProto, layouts: readonly [Layout, Layout]): boolean {
+  const letters = productLetters(node, [layouts[0].length, layouts[1].length]);
+  const [left, right] = layouts.map((layout, i) => letters?.operands[i as 0 | 1][layout.findIndex(holdsRows)]);
+  return left !== undefined && right !== undefined && left !== right;
+}
+
+function holdsRows(axis: readonly Atom[]): boolean {
+  return axis.some(({ label }) => rootOf(label) === 'batch');
 }
 
 /** Whether links from the product to the scores only scale, cap and mask; masks do not depend on the tokens. */
