@@ -42,32 +42,13 @@ function parseRows(text: string | undefined): readonly BenchRow['row'][] {
   });
 }
 
-const USAGE = `npm run bench -- [--rows ROWS] [--json]
-
-Measures rows of the table of speeds and keeps them in bench/, by machine. Exit code 1 where a bar is missed.
-  --rows  which, by commas: ${BENCHES.flatMap(({ rows }) => rows).join(', ')}; all by default
-  --json  the rows as JSON
-
-Examples
-  npm run bench -- --rows 1        extraction against a bare session
-  npm run bench -- --rows 7,9      resuming, and time without work on the demo`;
-
-function parseOptions(): { readonly json: boolean; readonly help: boolean; readonly rows?: string } {
-  const flag = { type: 'boolean', default: false } as const;
-  try {
-    const { values } = parseArgs({ options: { json: flag, help: flag, rows: { type: 'string' } } });
-    return values;
-  } catch (error) {
-    throw new InputError(`${(error as Error).message}\n\n${USAGE}`);
-  }
+function parseOptions(): { readonly json: boolean; readonly rows?: string } {
+  // `infra/bench.mjs` has answered --help and mistakes.
+  return parseArgs({ options: { json: { type: 'boolean', default: false }, rows: { type: 'string' } } }).values;
 }
 
 async function main(): Promise<void> {
   const options = parseOptions();
-  if (options.help) {
-    process.stdout.write(`${USAGE}\n`);
-    return;
-  }
   const wanted = parseRows(options.rows);
   const rows: BenchRow[] = [];
   for (const bench of BENCHES.filter((b) => b.rows.some((row) => wanted.includes(row)))) {

@@ -68,7 +68,8 @@ async function removeStale(outputs) {
 }
 
 if (isMain(import.meta.url)) {
-  await main(async () => {
+  const does = 'Compiles the sources into dist/ where they changed.';
+  await main({ command: 'npm run build', does }, async () => {
     console.log((await withLock('setup', build)) ? 'built dist/' : 'dist/ is up to date');
   });
 }

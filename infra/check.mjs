@@ -76,4 +76,13 @@ function capture(script, args) {
   });
 }
 
-if (isMain(import.meta.url)) await main(check);
+if (isMain(import.meta.url)) {
+  await main(
+    {
+      command: 'npm run check [-- STEP…]',
+      does: 'Everything that a change must pass before it is shown: all steps, or those named.',
+      names: Object.fromEntries(STEPS.map(([name, script]) => [name, path.basename(script).replace(/\..*/, '')])),
+    },
+    check,
+  );
+}

@@ -120,4 +120,12 @@ function seconds(ms) {
   return `${(ms / 1000).toFixed(0)} s`;
 }
 
-if (isMain(import.meta.url)) await main(demo);
+if (isMain(import.meta.url)) {
+  await main(
+    {
+      command: 'npm run demo',
+      does: 'Sets up what is missing, starts a local stack, runs examples/kjv/run.yaml, shows what was found and stops the stack.',
+    },
+    demo,
+  );
+}

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readArguments } from './arguments.mjs';
 
 /** The folder of package.json. */
 export const ROOT = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -38,11 +39,15 @@ export function outputOf(command, args) {
   });
 }
 
-/** Start time of a live process in clock ticks since boot; '' where the system does not tell, null when there is none. */
+/**
+ * Start time of a live process in clock ticks since boot; '' where the system does not tell, null when there is none. One that has
+ * ended and that nobody has waited for yet (a zombie) is none: a server that `assay down` ended may be one for seconds.
+ */
 export function startOf(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? null : (fields[19] ?? '');
   } catch {
     try {
       process.kill(pid, 0);
@@ -56,10 +61,25 @@ export function startOf(pid) {
 /** A mistake of the machine or of the checkout: shown as its text alone, without a stack. */
 export class SetupError extends Error {}
 
-/** Runs a script's main function; its errors become one message and exit code 1. */
-export async function main(body) {
+/**
+ * Runs a script's main function; its errors become one message and exit code 1. Help and mistakes on the command line are answered
+ * before it is called (exit codes 0 and 2).
+ * @param usage as `readArguments` takes it
+ * @param body is given the names and flags
+ */
+export async function main(usage, body) {
+  const given = readArguments(process.argv.slice(2), usage);
+  if (given.help !== undefined) {
+    console.log(given.help);
+    return;
+  }
+  if (given.mistake !== undefined) {
+    console.error(given.mistake);
+    process.exitCode = 2;
+    return;
+  }
   try {
-    process.exitCode = (await body(process.argv.slice(2))) ?? 0;
+    process.exitCode = (await body(given.names, given.flags)) ?? 0;
   } catch (error) {
     // A full or read-only disk is the machine's fault as well: the system's own words say which file.
     const ofMachine = error instanceof SetupError || (typeof error?.syscall === 'string' && error.path !== undefined);

@@ -1,40 +1,58 @@
 // `npm run prove [NAME…]`: runs the long proofs of tests/prove and keeps their output, with commit and machine, under
 // tests/prove/results. Exit code 1 when one fails.
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { describeCommit, describeMachine } from './machine.mjs';
 import { ROOT, SetupError, isMain, main, runCommand } from './processes.mjs';
 import { setUp } from './setup.mjs';
 
-const SCRIPTS = path.join(ROOT, 'dist', 'tests', 'prove');
 const RESULTS = path.join(ROOT, 'tests', 'prove', 'results');
 
-async function prove(wanted) {
-  await setUp({ servers: ['temporal', 'minio'] });
-  const files = (await readdir(SCRIPTS).catch(() => [])).filter((file) => file.endsWith('.js'));
-  const names = files.map((file) => file.replace(/\.js$/, '')).sort();
-  const unknown = wanted.filter((name) => !names.includes(name));
-  if (unknown.length > 0 || names.length === 0) {
-    throw new SetupError(
-      `Expected names of proofs in tests/prove (${names.join(', ') || 'none there'}), got ${unknown.join(', ') || 'none'}.`,
-    );
-  }
+/** The proofs: scripts of tests/prove with the servers that each starts. */
+export const PROOFS = {
+  chaos: { does: 'an hour of kills, cancels, full disks and collections changes no digest', servers: ['temporal'] },
+  hostile: { does: '100,000 damaged models end in a value or an error of ours', servers: [] },
+  kills: { does: 'a hundred seeded kills change no digest', servers: ['temporal', 'minio'] },
+  pca: { does: "the demo's dictionary beside PCA; run the demo first", servers: [] },
+  recipe: { does: 'the recorded recipe of a language model, with kills', servers: [] },
+  webgpu: { does: 'webgpu computes what the CPU computes', servers: [] },
+};
+
+/** Options of single proofs; a run with one shows its output and records nothing. */
+const OPTIONS = {
+  '--runs=': 'kills: that many runs only',
+  '--victim=': 'kills: those of one victim',
+  '--cases=': 'hostile: that many cases only',
+  '--from=': 'hostile: from this case on',
+  '--seed=': 'hostile, chaos: other ones',
+  '--minutes=': 'chaos: that long',
+  '--go-on': 'recipe: go on with what is there',
+};
+
+async function prove(wanted, flags) {
+  const names = wanted.length > 0 ? [...new Set(wanted)] : Object.keys(PROOFS);
+  const options = Object.entries(flags).flatMap(([flag, value]) => (value === true ? [flag] : [flag, value]));
+  if (options.length > 0 && names.length !== 1)
+    throw new SetupError('Expected one proof beside its options, found several.');
+  await setUp({ servers: [...new Set(names.flatMap((name) => PROOFS[name].servers))] });
   await mkdir(RESULTS, { recursive: true });
   const failed = [];
-  for (const name of wanted.length > 0 ? wanted : names) {
-    if ((await runProof(name)) !== 0) failed.push(name);
+  for (const name of names) {
+    if ((await runProof(name, options)) !== 0) failed.push(name);
   }
   console.log(failed.length === 0 ? 'all proofs hold' : `failed: ${failed.join(', ')}`);
   return failed.length === 0 ? 0 : 1;
 }
 
-async function runProof(name) {
+const SCRIPTS = path.join(ROOT, 'dist', 'tests', 'prove');
+
+async function runProof(name, options) {
   const start = Date.now();
-  const out = createWriteStream(path.join(RESULTS, `${name}.txt`));
+  const out = options.length > 0 ? null : createWriteStream(path.join(RESULTS, `${name}.txt`));
   const show = (text) => {
     process.stdout.write(text);
-    out.write(text);
+    out?.write(text);
   };
   const head = {
     proof: name,
@@ -47,7 +65,7 @@ async function runProof(name) {
       .map(([key, value]) => `${key}: ${value}\n`)
       .join('') + '\n',
   );
-  const code = await runCommand(process.execPath, [path.join(SCRIPTS, `${name}.js`)], {
+  const code = await runCommand(process.execPath, [path.join(SCRIPTS, `${name}.js`), ...options], {
     stdio: ['ignore', 'pipe', 'pipe'],
     onStart: (child) => {
       child.stdout.on('data', show);
@@ -55,8 +73,18 @@ async function runProof(name) {
     },
   });
   show(`\nexit code ${code} after ${((Date.now() - start) / 1000).toFixed(0)} s\n`);
-  await new Promise((resolve) => out.end(resolve));
+  await new Promise((resolve) => (out ? out.end(resolve) : resolve()));
   return code;
 }
 
-if (isMain(import.meta.url)) await main(prove);
+if (isMain(import.meta.url)) {
+  await main(
+    {
+      command: 'npm run prove [-- NAME…] [OPTION]',
+      does: 'Runs the long proofs (all, or those named) and keeps their output in tests/prove/results.',
+      names: Object.fromEntries(Object.entries(PROOFS).map(([name, { does }]) => [name, does])),
+      options: OPTIONS,
+    },
+    prove,
+  );
+}

@@ -5,7 +5,8 @@ import { ROOT, isMain, main } from './processes.mjs';
 import { setUp } from './setup.mjs';
 
 if (isMain(import.meta.url)) {
-  await main(async () => {
+  const does = 'Writes the JSON Schemas of the run file and the training file into schemas/json-schema.';
+  await main({ command: 'npm run schemas', does }, async () => {
     await setUp();
     const compiled = (name) => import(pathToFileURL(path.join(ROOT, 'dist', 'pipeline', 'files', name)).href);
     const { runFileJsonSchema, writeJsonSchema } = await compiled('json-schema.js');

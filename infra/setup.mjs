@@ -80,8 +80,13 @@ async function step(name, body) {
 }
 
 if (isMain(import.meta.url)) {
-  await main(async (args) => {
-    await setUp({ servers: args.includes('--servers') ? ['temporal', 'minio'] : ['temporal'] });
+  const usage = {
+    command: 'npm run setup [-- --servers]',
+    does: 'Installs the packages, compiles, and obtains the Temporal server; does only what is missing.',
+    options: { '--servers': 'also MinIO, which the tests use' },
+  };
+  await main(usage, async (_names, flags) => {
+    await setUp({ servers: flags['--servers'] ? ['temporal', 'minio'] : ['temporal'] });
     console.log('ready: try `npx assay --help`');
   });
 }

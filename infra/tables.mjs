@@ -15,7 +15,8 @@ export function withTable(page, table) {
 }
 
 if (isMain(import.meta.url)) {
-  await main(async () => {
+  const does = 'Writes the table of operators into docs/engine.md.';
+  await main({ command: 'npm run tables', does }, async () => {
     await setUp();
     const module = path.join(ROOT, 'dist', 'core', 'autodiff', 'support-table.js');
     const { operatorTable } = await import(pathToFileURL(module).href);

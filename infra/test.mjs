@@ -95,7 +95,12 @@ function runVitest(args) {
 }
 
 if (isMain(import.meta.url)) {
-  await main(async (args) => {
+  const usage = {
+    command: 'npm test [-- FILE… and options of vitest]',
+    does: 'Sets up what is missing, starts real servers and runs every test, or those of the files named.',
+    names: null,
+  };
+  await main(usage, async (args) => {
     try {
       return await runTests(args);
     } catch (error) {

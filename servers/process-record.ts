@@ -16,11 +16,10 @@ export interface ProcessRecord {
   readonly info: Readonly<Record<string, string>>;
 }
 
-/** Start time of a live process, or null when there is none; a zombie is none. */
+/** Start time of a live process, or null when there is none. */
 export async function startTimeOf(pid: number): Promise<string | null> {
   const start = await processStart(pid);
-  if (start === '') return startByPs(pid);
-  return start !== null && (await isZombie(pid)) ? null : start;
+  return start === '' ? startByPs(pid) : start;
 }
 
 /** Whether the recorded process still lives. */
@@ -84,11 +83,6 @@ function parseRecord(text: string): ProcessRecord | null {
   } catch {
     return null;
   }
-}
-
-async function isZombie(pid: number): Promise<boolean> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
-  return stat.slice(stat.lastIndexOf(')') + 2).startsWith('Z');
 }
 
 function startByPs(pid: number): Promise<string | null> {

@@ -26,6 +26,8 @@ export async function runWorker(options: WorkerOptions, log: Logger): Promise<vo
   const folder = path.resolve(options.folder);
   Runtime.install({
     logger: new DefaultLogger('WARN', (entry) => log.warn({ ...entry.meta }, entry.message)),
+    // What Temporal's core says goes through the same lines: it would print text between them.
+    telemetryOptions: { logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } } },
     shutdownSignals: [],
   });
   const connection = await connectWorker(options.address);

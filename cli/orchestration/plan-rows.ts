@@ -4,13 +4,12 @@ import type { z } from 'zod';
 import { type planDocument } from '../../schemas/documents/runs.js';
 import { estimateSteps } from '../../pipeline/plan/estimate.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
-import { remainingWork, sameRequest } from '../../pipeline/plan/run-records.js';
-import { planWork, type StepWork } from '../../pipeline/plan/plan-work.js';
-import { planSteps, stepsOfRun } from '../../pipeline/plan/steps.js';
-import type { StageName } from '../../schemas/stages.js';
-import type { Step } from '../../stages/step.js';
-import { workOfRun } from '../../stages/work.js';
+import { foreseeSteps } from '../../pipeline/plan/foresee.js';
+import type { StepWork } from '../../pipeline/plan/plan-work.js';
+import { sameRequest } from '../../pipeline/plan/run-records.js';
+import { stepsOfRun } from '../../pipeline/plan/steps.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
+import type { StageName } from '../../schemas/stages.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { listCommitInputs } from '../../storage/records/commits.js';
 
@@ -23,26 +22,25 @@ export interface PlanRowsOptions {
   readonly folder: string;
 }
 
-/** One row per dataset of the run, step by step. Bytes and seconds are those of the whole step's missing share, said once. */
+/**
+ * One row per dataset of the run, step by step. A step whose inputs lie in the store whole is planned as the run will plan it;
+ * the others are estimated. Bytes and seconds are those of the whole step's missing share, said once.
+ */
 export async function planRows(store: ObjectStore, run: ResolvedRun, options: PlanRowsOptions): Promise<PlanRow[]> {
   const estimates = await estimateSteps(run, options);
   const stored = await latestRevision(store, run.name);
-  const same = stored !== null && sameRequest(stored, run) ? stored : null;
-  const left = same ? await remainingWork(store, same, 'missing') : null;
+  const same = stored !== null && sameRequest(stored, run) ? stored : run;
+  const foreseen = await foreseeSteps(store, same, 'missing');
   const rows: PlanRow[] = [];
-  for (const entry of stepsOfRun(run)) {
-    const { stage, id: step, makes } = entry;
-    const work = left?.steps.find(({ id }) => id === step)?.work ?? (await planFirst(store, run, entry));
+  for (const { id: step, stage, makes } of stepsOfRun(run)) {
+    const work = foreseen.get(step);
     const estimate = estimates.get(step) ?? { items: null, bytes: null, seconds: null };
+    const share = !work ? 1 : work.planned === 0 ? 0 : work.todo.length / work.planned;
     for (const [i, { dataset, key }] of makes.entries()) {
-      const planned = work?.planned ?? estimate.items;
-      const cached = work?.committed ?? (await nothingUnder(store, stage, key));
-      const missing = planned === null || cached === null ? null : Math.max(0, planned - cached);
-      const share = planned === null || missing === null || planned === 0 ? 1 : missing / planned;
+      const counts = work ? countsOf(work) : guess(estimate.items, await isNothingUnder(store, stage, key));
       const first = i === 0 ? estimate : { bytes: null, seconds: null };
       rows.push({
-        ...{ stage, step, dataset, key, planned, cached, missing },
-        lots: missing === null ? null : lotsOf(missing),
+        ...{ stage, step, dataset, key, known: work !== undefined, ...counts },
         bytes: first.bytes === null ? null : Math.round(first.bytes * share),
         seconds: first.seconds === null ? null : first.seconds * share,
       });
@@ -51,17 +49,20 @@ export async function planRows(store: ObjectStore, run: ResolvedRun, options: Pl
   return rows;
 }
 
-/** What is left of a step that reads nothing: it can be planned before anything is stored. */
-async function planFirst(store: ObjectStore, run: ResolvedRun, step: Step): Promise<StepWork | null> {
-  if (step.reads.length > 0) return null;
-  const units = await planSteps(workOfRun(run), [step], () => Promise.resolve(null));
-  return units && planWork(store, units, 'missing');
+type Counts = Pick<PlanRow, 'planned' | 'cached' | 'quarantined' | 'missing' | 'lots'>;
+
+/** Where something lies under the key it may be another corpus's: nobody can say before the steps before it are done. */
+function guess(planned: number | null, nothingThere: boolean): Counts {
+  if (planned === null || !nothingThere) return { planned, cached: null, quarantined: null, missing: null, lots: null };
+  return { planned, cached: 0, quarantined: 0, missing: planned, lots: lotsOf(planned) };
 }
 
-/** 0 where nothing lies under the key; null where something does, since it may be another corpus's. */
-async function nothingUnder(store: ObjectStore, stage: StageName, key: string | null): Promise<0 | null> {
-  if (key === null) return null;
-  return (await listCommitInputs(store, stage, key)).size === 0 ? 0 : null;
+async function isNothingUnder(store: ObjectStore, stage: StageName, key: string | null): Promise<boolean> {
+  return key !== null && (await listCommitInputs(store, stage, key)).size === 0;
+}
+
+function countsOf({ planned, committed, quarantined, todo }: StepWork): Counts {
+  return { planned, cached: committed, quarantined, missing: todo.length, lots: lotsOf(todo.length) };
 }
 
 /** Bytes that the missing work is likely to store. */

@@ -4,7 +4,6 @@ import os from 'node:os';
 import path from 'node:path';
 import { planDocument } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
-import { stepGraph, stepsOfRun } from '../../pipeline/plan/steps.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
 import { loadSuite } from '../../pipeline/files/load-suite.js';
@@ -13,7 +12,7 @@ import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
 import { checkModelRuns } from './preflight.js';
-import { planRows, type PlanRow } from './plan-rows.js';
+import { missingBytes, planRows, type PlanRow } from './plan-rows.js';
 import type { PlanOptions } from './requests.js';
 
 export async function plan(options: PlanOptions, context: CommandContext): Promise<number> {
@@ -50,42 +49,41 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
 }
 
 function render(run: ResolvedRun, rows: readonly PlanRow[], exact: boolean): string {
-  const before = stepBefore(run);
   const head = ['stage', 'dataset', 'planned', 'cached', 'missing', 'lots', 'bytes', 'time'];
   const body = rows.map((row) => [
     row.stage,
     row.dataset,
-    count(row.planned, before(row.step)),
-    count(row.cached, before(row.step)),
-    count(row.missing, before(row.step)),
-    count(row.lots, before(row.step)),
+    count(row.planned, row),
+    count(row.cached, row),
+    count(row.missing, row),
+    count(row.lots, row),
     row.bytes === null ? '' : megabytes(row.bytes),
     row.seconds === null ? '' : `${Math.ceil(row.seconds)} s`,
   ]);
-  const table = [head, ...body];
+  const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
+  const total = ['total', '', '', '', '', '', megabytes(missingBytes(rows)), `${Math.ceil(seconds)} s`];
+  const table = [head, ...body, total];
   const widths = head.map((_, column) => Math.max(...table.map((cells) => (cells[column] ?? '').length)));
   const lines = table.map((cells) =>
     cells
       .map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join('  '),
   );
-  const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
+  const quarantined = rows.reduce((sum, row) => sum + (row.quarantined ?? 0), 0);
   return [
     ...lines,
     '',
+    ...(rows.every(({ known }) => known) ? [] : ['~ estimated; ? known after the steps before it.']),
+    ...(quarantined === 0
+      ? []
+      : [`${quarantined} quarantined shards are left out: assay resume ${run.name} --mode errored tries them again.`]),
     `${exact ? 'Counted' : 'Estimated from the sizes of the corpus files'}; about ${Math.ceil(seconds)} s of work on this machine. Nothing was written.`,
   ].join('\n');
 }
 
-/** The stage of the last step that a step waits for. */
-function stepBefore(run: ResolvedRun): (step: string) => string {
-  const graph = stepGraph(stepsOfRun(run));
-  const byId = new Map(graph.map(({ id, after }) => [id, graph[after.at(-1) ?? -1]?.stage ?? 'now']));
-  return (step) => byId.get(step) ?? 'now';
-}
-
-function count(value: number | null, after: string): string {
-  return value === null ? `known after ${after}` : value.toLocaleString('en-US');
+function count(value: number | null, { known }: PlanRow): string {
+  if (value === null) return '?';
+  return `${known || value === 0 ? '' : '~'}${value.toLocaleString('en-US')}`;
 }
 
 function megabytes(bytes: number): string {

@@ -23,7 +23,8 @@ export class StepLines {
     switch (type) {
       case 'stage-started':
         this.#startedMs.set(step, atMs);
-        return `${name} ${Number(data['items'])} of ${Number(data['planned'])} to do, ${Number(data['lots'])} lots`;
+        if (Number(data['items']) === 0) return `${name} nothing to do (${Number(data['planned'])} planned)`;
+        return `${name} ${Number(data['items'])} of ${Number(data['planned'])} to do, ${counted(Number(data['lots']), 'lot')}`;
       case 'stage-finished': {
         const quarantined = Number(data['quarantined']);
         const bad = quarantined > 0 ? `, ${quarantined} quarantined` : '';
@@ -45,6 +46,10 @@ export class StepLines {
     const startedMs = this.#startedMs.get(step);
     return startedMs === undefined ? '' : ` in ${((atMs - startedMs) / 1000).toFixed(1)} s`;
   }
+}
+
+function counted(n: number, thing: string): string {
+  return `${n} ${thing}${n === 1 ? '' : 's'}`;
 }
 
 function textOf(value: unknown): string | null {

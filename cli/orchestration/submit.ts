@@ -13,7 +13,7 @@ import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { runInputOf, settleRun } from '../../pipeline/execute/submit.js';
-import { remainingWork } from '../../pipeline/plan/run-records.js';
+import { remainingWork, type RemainingWork } from '../../pipeline/plan/run-records.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
@@ -67,6 +67,10 @@ export async function run(options: RunOptions, context: CommandContext): Promise
       const { run: revision, before, same } = await settleRun(store, resolved, active);
       if (before && !same) context.output.note(whatChanged(before, revision));
       await rememberStore(context, { store, storeOptions }, at);
+      if (same && !(await active(revision.name))) {
+        const left = await remainingWork(store, revision, 'missing');
+        if (left.complete) return sayNothingLeft(context, { store, run: revision, left, what: 'do' });
+      }
       return startAndFollow({ store, options: storeOptions }, revision, {
         client,
         at,
@@ -90,12 +94,7 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
   const revision = (await memberNotBegun(store, options.run)) ?? (await storedRun(store, options.run));
   if (options.mode !== 'all') {
     const left = await remainingWork(store, revision, options.mode);
-    if (left.complete)
-      return sayNothingLeft(context, {
-        store,
-        run: revision,
-        quarantined: left.steps.reduce((n, { work }) => n + (work?.quarantined ?? 0), 0),
-      });
+    if (left.complete) return sayNothingLeft(context, { store, run: revision, left, what: 'resume' });
   }
   return withTemporal(context, (client, at) =>
     startAndFollow({ store, options: storeOptions }, revision, {
@@ -117,10 +116,12 @@ async function storedRun(store: ObjectStore, name: string): Promise<ResolvedRun>
 interface Finished {
   readonly store: ObjectStore;
   readonly run: ResolvedRun;
-  readonly quarantined: number;
+  readonly left: RemainingWork;
+  readonly what: 'do' | 'resume';
 }
 
-function sayNothingLeft(context: CommandContext, { store, run, quarantined }: Finished): number {
+function sayNothingLeft(context: CommandContext, { store, run, left, what }: Finished): number {
+  const quarantined = left.steps.reduce((n, { work }) => n + (work?.quarantined ?? 0), 0);
   const workflow = runWorkflowId(store.storeId, run.name);
   const note =
     quarantined > 0
@@ -137,7 +138,7 @@ function sayNothingLeft(context: CommandContext, { store, run, quarantined }: Fi
       state: 'completed',
       web: null,
     },
-    () => `${run.name}: everything is done, nothing to resume.${note}`,
+    () => `${run.name}: everything is done, nothing to ${what}.${note}`,
   );
   return EXIT.done;
 }

@@ -85,7 +85,7 @@ export async function planSuite(loaded: LoadedSuite, exact: boolean, context: Co
     for (let member = 0; member < loaded.members; member++) {
       const { run } = await resolveMember(record, member);
       const rows = await planRows(store, run, { exact, folder: loaded.folder });
-      const missing = new Map(rows.map((row) => [row.step, row.missing]));
+      const missing = new Map(rows.map((row) => [row.step, row.missing ?? row.planned]));
       members.push({
         run: run.name,
         steps: stepsOfRun(run).length,

@@ -122,5 +122,10 @@ async function faultOf(program, file) {
 }
 
 if (isMain(import.meta.url)) {
-  await main((args) => obtainServers(args.length > 0 ? args : ['temporal', 'minio']));
+  const usage = {
+    command: 'node infra/servers/obtain.mjs [NAME…]',
+    does: 'Obtains server programs: all, or those named. Needs a compiled dist/.',
+    names: { temporal: 'the Temporal server', minio: 'MinIO, an S3-compatible store' },
+  };
+  await main(usage, (names) => obtainServers(names.length > 0 ? names : Object.keys(usage.names)));
 }

@@ -45,6 +45,37 @@ export function findCredentials(text: string): CredentialFinding[] {
   return [...byLine.values()].sort((a, b) => a.offset - b.offset);
 }
 
+interface HiddenFinding {
+  readonly path: readonly (string | number)[];
+  readonly kind: string;
+}
+
+/**
+ * What looks like a credential in the plain data of a text: what escapes (`http:\/\/`, `\u0070assword`) or a break of lines hide in
+ * the text itself. The data may hold itself.
+ */
+export function findHiddenCredentials(data: unknown): HiddenFinding[] {
+  const found: HiddenFinding[] = [];
+  const seen = new Set<unknown>();
+  const open: { readonly path: HiddenFinding['path']; readonly value: unknown }[] = [{ path: [], value: data }];
+  for (let next = open.pop(); next; next = open.pop()) {
+    const { path, value } = next;
+    if (typeof value === 'string') {
+      const [first] = findCredentials(value);
+      if (first) found.push({ path, kind: first.kind });
+    }
+    if (typeof value !== 'object' || value === null || seen.has(value)) continue;
+    seen.add(value);
+    for (const [name, inside] of Object.entries(value)) {
+      const at = [...path, Array.isArray(value) ? Number(name) : name];
+      const [inName] = Array.isArray(value) ? [] : findCredentials(`${name}:`);
+      if (inName) found.push({ path: at, kind: inName.kind });
+      else open.push({ path: at, value: inside });
+    }
+  }
+  return found;
+}
+
 function leading(match: string): number {
   return match.length - match.replace(/^[\s{,?&]*(?:- *)?/, '').length;
 }

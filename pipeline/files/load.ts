@@ -4,7 +4,7 @@ import { dirname, extname, resolve } from 'node:path';
 import type { z } from 'zod';
 import { runFile } from '../../schemas/run-file.js';
 import type { RunFile } from '../../schemas/run-file.js';
-import { findCredentials } from './credentials.js';
+import { findCredentials, findHiddenCredentials } from './credentials.js';
 import { runFileJsonSchema } from './json-schema.js';
 import type { JsonSchemaNode } from './json-schema.js';
 import type { Purpose } from './placeholders.js';
@@ -88,10 +88,7 @@ export function parseFile<Shape extends z.ZodType>(text: string, kind: FileKind<
 /** A file's plain data, with what is wrong with its text. */
 export function readDocument(text: string, file: string, schemaName = 'run-file'): SourceDocument {
   const document = parseSource(text, file);
-  const problems: Problem[] = [
-    ...document.problems,
-    ...credentialProblems(text, { file, schemaName }, document.position),
-  ];
+  const problems: Problem[] = [...document.problems, ...credentialProblems(text, { file, schemaName }, document)];
   if (extname(file) === '.json' && problems.length === 0) problems.push(...jsonProblems(text, file));
   return { ...document, problems, value: withoutSchemaField(document.value) };
 }
@@ -119,16 +116,20 @@ function withoutSchemaField(value: unknown): unknown {
 function credentialProblems(
   text: string,
   { file, schemaName }: Pick<FileKind<z.ZodType>, 'file' | 'schemaName'>,
-  position: SourceDocument['position'],
+  { value, position, locate }: SourceDocument,
 ): Problem[] {
-  return findCredentials(text).map(({ offset, kind }) => ({
-    file,
-    ...position(offset),
-    field: '',
+  const words = {
     expected: `no credentials in a ${schemaName.replace('-', ' ')}`,
-    found: kind,
     remedy:
       "remove it; credentials come from the environment (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY) or the SDK's own chain",
+  };
+  const inText = findCredentials(text).map(({ offset, kind }) => ({
+    ...{ file, ...position(offset), field: '', ...words, found: kind },
+  }));
+  if (inText.length > 0) return inText;
+  return findHiddenCredentials(value).map(({ path, kind }) => ({
+    ...locate({ path, ...words, found: kind }),
+    field: '',
   }));
 }
 

@@ -62,12 +62,37 @@ export interface Difference {
   readonly after: unknown;
 }
 
-/** Fields (`config.seed`, `config.sae.k` …) in which two values differ, in the order of their names. */
+/**
+ * Fields (`config.seed`, `saes[dict].k` …) in which two values differ, in the order of their names. Lists of things with names of
+ * their own are compared thing by thing, other lists as a whole.
+ */
 export function differences(before: unknown, after: unknown, path = ''): Difference[] {
   if (canonicalJson(before ?? null) === canonicalJson(after ?? null)) return [];
+  const [old, now] = [byName(before), byName(after)];
+  if (old && now) {
+    const inside = inFields(old, now, (name) => `${path}[${name}]`);
+    // The same things in another order.
+    if (inside.length > 0) return inside;
+  }
   if (!isRecord(before) || !isRecord(after)) return [{ field: path, before: before ?? null, after: after ?? null }];
+  return inFields(before, after, (name) => (path === '' ? name : `${path}.${name}`));
+}
+
+function inFields(
+  before: Readonly<Record<string, unknown>>,
+  after: Readonly<Record<string, unknown>>,
+  pathOf: (name: string) => string,
+): Difference[] {
   const names = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-  return names.flatMap((name) => differences(before[name], after[name], path === '' ? name : `${path}.${name}`));
+  return names.flatMap((name) => differences(before[name], after[name], pathOf(name)));
+}
+
+/** The things of a list by their names; null where it is no list of things whose names differ. */
+function byName(value: unknown): Record<string, unknown> | null {
+  if (!Array.isArray(value) || value.length === 0) return null;
+  const names = value.map((one) => (isRecord(one) ? one['name'] : null));
+  if (names.some((name) => typeof name !== 'string') || new Set(names).size < names.length) return null;
+  return Object.fromEntries(names.map((name, i) => [name as string, value[i] as unknown]));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -1,12 +1,16 @@
 // Which process a pid meant: pid and start time together, so that a recycled pid is never mistaken for the old process.
 import { readFile } from 'node:fs/promises';
 
-/** Start time of a live process in clock ticks since boot (Linux) or '' where the system does not tell; null when there is none. */
+/**
+ * Start time of a live process in clock ticks since boot (Linux) or '' where the system does not tell; null when there is none. A
+ * process that has ended and that nobody has waited for yet (a zombie) is none.
+ */
 export async function processStart(pid: number): Promise<string | null> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     // The command name (field 2) may hold spaces and parentheses: count fields after the last ")".
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? null : (fields[19] ?? '');
   } catch {
     try {
       process.kill(pid, 0);

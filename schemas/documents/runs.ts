@@ -194,9 +194,15 @@ export const planDocument = z.strictObject({
       step: z.string().describe('the step that makes it: the stage, or stage@subject'),
       dataset: z.string(),
       key: sha256.nullable(),
+      known: z
+        .boolean()
+        .describe(
+          'what the step reads is in the store whole: the counts are those of the run; else planned is an estimate',
+        ),
       planned: count.nullable(),
-      cached: count.nullable(),
-      missing: count.nullable(),
+      cached: count.nullable().describe('committed already, by whatever run; null: known only after an earlier step'),
+      quarantined: count.nullable().describe('left out by `run`; see `resume --mode errored`'),
+      missing: count.nullable().describe('what the run would do'),
       lots: count.nullable(),
       bytes: count.nullable().describe('of the whole step, on its first dataset; null on the others'),
       seconds: z.number().nullable().describe('likewise'),

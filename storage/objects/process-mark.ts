@@ -54,12 +54,13 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Start time of a process in clock ticks since boot, or null where the system does not say (no /proc). */
+/** Start time of a process in clock ticks since boot, '' where it has ended (a zombie), or null where the system does not say (no /proc). */
 function startTime(pid: number): string | null {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     // Field 22; the second field, the command, may hold spaces and brackets.
-    return text.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? null;
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' ? '' : (fields[19] ?? null);
   } catch {
     return null;
   }

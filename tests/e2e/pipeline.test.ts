@@ -63,9 +63,12 @@ describe('a run from text to features', () => {
     expect(await project.digests()).toEqual(before);
   });
 
-  it('started again with the same file goes on with the same revision', async () => {
+  it('started again with the same file has nothing to do, and starts nothing', async () => {
     const again = await project.json<{ revision: number; state: string }>('run', 'run.yaml', '--follow');
     expect(again).toMatchObject({ revision: 1, state: 'completed' });
+    const text = await project.assay('run', 'run.yaml', '--follow');
+    expect(text).toMatchObject({ code: 0, stdout: 'small: everything is done, nothing to do.\n' });
+    expect(text.stderr).not.toContain('started');
   }, 60_000);
 
   it('recomputes everything to the same digests (mode all)', async () => {
@@ -122,8 +125,8 @@ describe('a run from text to features', () => {
     await writeFile(file, text);
     expect(result.code).toBe(0);
     expect(result.stderr).toContain('index.topExamples: 8 → 4');
-    expect(result.stderr).toMatch(/activations\s+0 of \d+ to do/);
-    expect(result.stderr).toMatch(/encode\s+0 of \d+ to do/);
+    expect(result.stderr).toMatch(/activations\s+nothing to do/);
+    expect(result.stderr).toMatch(/encode\s+nothing to do/);
     expect(result.stderr).toMatch(/index\s+2 of 2 to do/);
     const explained = await project.json<{
       stages: { dataset: string; same: boolean; changes: { field: string }[] }[];

@@ -69,7 +69,9 @@ export interface RunStagesOptions {
   readonly folder: string;
   readonly until?: StageName;
   /** Shards that the last stage does; the dataset then stays incomplete. */
-  readonly most?: number;
+  readonly most?: number | undefined;
+  /** Told what every step that is reached has left to do. */
+  readonly begun?: (step: string, todo: number, planned: number) => void;
 }
 
 /** Does the run's steps with the executor that commands use, over children in this process. */
@@ -81,7 +83,12 @@ export async function runStages(store: ObjectStore, run: ResolvedRun, options: R
   await runStepsHere({
     ...{ store, work, steps, host: await localHost(folder), stop: new AbortController().signal },
     events: {
-      begin: async ({ stage }) => {
+      begin: async ({ stage, id }, units, todo) => {
+        options.begun?.(
+          id,
+          todo.length,
+          units.groups.reduce((sum, group) => sum + group.units.length, 0),
+        );
         await appendEvent(store, run, { type: 'stage-started', data: { stage }, atMs: Date.now() });
       },
       progress: () => undefined,

@@ -33,6 +33,15 @@ describe('lines of steps', () => {
     expect(lines.of(finished('corpus', 'corpus', 9000))).toBe('corpus       done: 3 of 4, 1 quarantined');
   });
 
+  it('say where nothing is to do, and count one lot as one', () => {
+    const lines = new StepLines(run);
+    const event = (items: number, lots: number) => ({
+      ...{ type: 'stage-started', atMs: 0, data: { stage: 'tokens', step: 'tokens', items, planned: 13, lots } },
+    });
+    expect(lines.of(event(0, 0))).toBe('tokens       nothing to do (13 planned)');
+    expect(lines.of(event(13, 1))).toBe('tokens       13 of 13 to do, 1 lot');
+  });
+
   it('name the stage where a release before had no steps', () => {
     const lines = new StepLines(run);
     const { data, ...event } = finished('encode', 'encode', 2000);

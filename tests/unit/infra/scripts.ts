@@ -22,6 +22,14 @@ interface Scripts {
   readonly 'bundle.mjs': {
     readonly removeUnused: (folder: string, made: readonly string[], nowMs?: number) => Promise<void>;
   };
+  readonly 'processes.mjs': {
+    readonly startOf: (pid: number) => string | null;
+  };
+  readonly 'arguments.mjs': {
+    readonly readArguments: (args: readonly string[], usage: Usage) => Given;
+  };
+  readonly 'prove.mjs': { readonly PROOFS: Readonly<Record<string, { readonly does: string }>> };
+  readonly 'bench.mjs': { readonly ROWS: Readonly<Record<string, readonly string[]>> };
   readonly 'setup.mjs': {
     readonly checkNode: (version: string) => void;
     readonly packagesMatch: (root: string) => Promise<boolean>;
@@ -32,6 +40,20 @@ interface Scripts {
   readonly 'servers/download.mjs': {
     readonly downloadProgram: (source: { url: string; kind: string }, file: string) => Promise<void>;
   };
+}
+
+interface Usage {
+  readonly command: string;
+  readonly does: string;
+  readonly options?: Readonly<Record<string, string>>;
+  readonly names?: Readonly<Record<string, string>> | null;
+}
+
+interface Given {
+  readonly help?: string;
+  readonly mistake?: string;
+  readonly names?: readonly string[];
+  readonly flags?: Readonly<Record<string, string | true>>;
 }
 
 interface Counts {

@@ -49,6 +49,10 @@ describe('credentials', () => {
     ['a signed URL', GOOD.replace('corpus.jsonl.gz', 'https://h/x?X-Amz-Signature=wJalrXUtnFEMIsecret'), 4],
     ['a field', `${GOOD}storeOptions:\n  secretAccessKey: wJalrXUtnFEMIsecret\n`, 11],
     ['a field in braces', `${GOOD}storeOptions: { region: x, password: wJalrXUtnFEMIsecret }\n`, 10],
+    ['an escaped URL', `${GOOD}storeOptions: { endpoint: "http:\\/\\/me:wJalrXUtnFEMIsecret@h" }\n`, 10],
+    ['a URL of escaped characters', `${GOOD}owner: "s3\\x3a//AK:wJalrXUtnFEMIsecret\\u0040b"\n`, 10],
+    ['a field of escaped characters', `${GOOD}storeOptions: { "pass\\u0077ord": wJalrXUtnFEMIsecret }\n`, 10],
+    ['a URL that stands in two lines', `${GOOD}owner: "s3://me:wJalrXUtnFEMIsecret\\\n  @bucket/x"\n`, 10],
     ['a comment', `# key AKIAABCDEFGHIJKLMNOP wJalrXUtnFEMIsecret\n${GOOD}`, 1],
   ])('in %s are refused with their line and not repeated', (_, text, line) => {
     const error = refusal(text);
