@@ -45,7 +45,7 @@ export async function checkSites(
   { wanted = opened.summary.sites.map((site) => site.name), axesOnly = false }: CheckScope = {},
 ): Promise<BrokenIdentity[]> {
   const all = opened.resolved.sites.map((site) => site.name);
-  const identities = axesOnly ? [] : identitiesOf(all, opened.resolved.scoreTies).filter(concerns(wanted));
+  const identities = axesOnly ? [] : identitiesOf(all, opened.resolved).filter(concerns(wanted));
   const names = [...new Set([...wanted, ...identities.flatMap(({ sites }) => sites)])];
   if (names.length === 0) return [];
   const probed = probeStreams(opened, wanted);

@@ -150,6 +150,28 @@ function products(
   return result;
 }
 
+/** How often its range a non-linearity runs through at most: once and a few dips. Values that are no function of pre run it again at every place. */
+const MOST_RANGES = 5;
+
+/**
+ * Of post = f(pre) with one f: what post runs through in the order of pre, in units of its range; 0 where that is as little as a
+ * function of one number does.
+ */
+export function curveError(post: Given, pre: Given): number {
+  if (!post || !pre || post.data.length !== pre.data.length) return NaN;
+  const order = Uint32Array.from(pre.data, (_, i) => i).sort(
+    (a, b) => (pre.data[a] as number) - (pre.data[b] as number),
+  );
+  let [way, least, most] = [0, Infinity, -Infinity];
+  order.forEach((at, i) => {
+    const value = post.data[at] as number;
+    [least, most] = [Math.min(least, value), Math.max(most, value)];
+    if (i > 0) way += Math.abs(value - (post.data[order[i - 1] as number] as number));
+  });
+  const ranges = way === 0 ? 0 : way / (most - least);
+  return ranges <= MOST_RANGES ? 0 : ranges;
+}
+
 function mixed(
   pattern: SiteValue,
   v: SiteValue,

@@ -5,13 +5,15 @@
 import type { NodeProto } from '../onnx/proto.js';
 import { addsBias } from './bias.js';
 import type { Branch } from './branches.js';
-import type { ChainLink, DataPath } from './data-path.js';
+import { pathBetween, type ChainLink, type DataPath } from './data-path.js';
 import { movementOf } from './layout.js';
 import { isProjection, PASS, producer, shapeOf, unwrap } from './site-graph.js';
 import type { LaidGraph } from './token-axes.js';
 
 /** A place inside the MLP, or a reason why it is not certain. */
 export interface Mlp {
+  /** Whether post is one function of pre, the same at every place: not of gated MLPs, nor with gains between. */
+  readonly isCurve: boolean;
   readonly pre: { readonly tensor: string } | string;
   readonly post: { readonly tensor: string } | string;
 }
@@ -53,15 +55,45 @@ export function findMlp(graph: LaidGraph, { path }: Branch): Mlp {
   if (first === at && down.region.length === 0) return both('it is a single projection');
   const post = unflattened(graph, down);
   const roots = rootsOf(graph, post, path);
-  if (typeof roots === 'string') return { pre: roots, post: { tensor: post } };
+  if (typeof roots === 'string') return { isCurve: false, pre: roots, post: { tensor: post } };
   const curved = [...roots].filter(([, isCurved]) => isCurved).map(([tensor]) => tensor);
   const [pre] = curved;
   const reason = `${roots.size} projections lead to post, ${curved.length} of them through a non-linearity`;
-  return { pre: pre !== undefined && curved.length === 1 ? { tensor: pre } : reason, post: { tensor: post } };
+  const isCurve = pre !== undefined && roots.size === 1 && isOneCurve(graph, pre, post);
+  return { isCurve, pre: pre !== undefined && curved.length === 1 ? { tensor: pre } : reason, post: { tensor: post } };
 }
 
 function both(reason: string): Mlp {
-  return { pre: reason, post: reason };
+  return { isCurve: false, pre: reason, post: reason };
+}
+
+/** Operators that compute every number from one of `pre`, where their other operands are one number. */
+const ONE_BY_ONE = new Set([
+  ...CURVES,
+  ...PASS,
+  'Add',
+  'Sub',
+  'Mul',
+  'Div',
+  'Neg',
+  'Sqrt',
+  'Reciprocal',
+  'Clip',
+  'Min',
+]);
+
+function isOneCurve(graph: LaidGraph, pre: string, post: string): boolean {
+  const path = pathBetween(graph.index, pre, post);
+  const nodes = path?.nodes.map((i) => graph.index.graph.node[i] as NodeProto) ?? [];
+  return (
+    nodes.length > 0 &&
+    nodes.every(({ opType = '', input }) => {
+      const others = PASS.has(opType) ? [] : input.filter((name) => name !== '' && path?.isData(name) !== true);
+      return (
+        ONE_BY_ONE.has(opType) && others.every((name) => shapeOf(graph, name)?.every((size) => size === 1) ?? false)
+      );
+    })
+  );
 }
 
 /** What the down projection reads, before a Reshape that joins batch and positions. */

@@ -46,6 +46,8 @@ export interface BlockParts {
   readonly mlpOut: Found;
   readonly mlpPre: Found;
   readonly mlpPost: Found;
+  /** Whether what the MLP's down projection reads is one function of what its non-linearity reads. */
+  readonly mlpIsCurve: boolean;
   readonly attention: AttentionParts;
 }
 
@@ -131,6 +133,7 @@ export function describeBlock(graph: LaidGraph, stream: ResidualStream, block: S
     mlpOut: mlp ? vectors(context, mlp.out) : parted,
     mlpPre: inner ? hidden(context, inner.pre) : parted,
     mlpPost: inner ? hidden(context, inner.post) : parted,
+    mlpIsCurve: inner?.isCurve ?? false,
     attention: attention ? attentionParts(context, attention) : allUnknown('no attention branch was found'),
   };
 }

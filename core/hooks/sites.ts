@@ -116,6 +116,14 @@ export interface ModelSites {
   readonly turnedOutputs: readonly Site[];
   /** Scores that are a multiple of a product of two sites, by names. */
   readonly scoreTies: readonly NamedTie[];
+  /** MLPs whose post is one function of their pre, the same at every place, by names. */
+  readonly curveTies: readonly NamedCurve[];
+}
+
+/** post = f(pre), one f. */
+export interface NamedCurve {
+  readonly pre: string;
+  readonly post: string;
 }
 
 /** scores = scale · q · kᵀ + mask, or with the product capped at `cap` by tanh. */
@@ -134,12 +142,14 @@ export function resolveSites(model: ModelProto, index: GraphIndex = indexGraph(g
   const found = new SiteList(graph);
   const whole = describeModel(graph, stream);
   const scoreTies: NamedTie[] = [];
+  const curveTies: NamedCurve[] = [];
   for (const kind of BEFORE) found.add(kind.name, kind.axes, kind.find(whole));
   stream.blocks.forEach((block, n) => {
     const parts = describeBlock(graph, stream, block);
     const { tie } = parts.attention;
     const at = (name: string): string => `blocks.${n}.${name}`;
     if (tie) scoreTies.push({ scores: at('attn.hook_attn_scores'), q: at(tie.q), k: at(tie.k), cap: tie.cap });
+    if (parts.mlpIsCurve) curveTies.push({ pre: at('mlp.hook_pre'), post: at('mlp.hook_post') });
     for (const kind of BLOCK) found.add(`blocks.${n}.${kind.name}`, kind.axes, kind.find(parts));
   });
   for (const kind of AFTER) found.add(kind.name, kind.axes, kind.find(whole));
@@ -159,6 +169,7 @@ export function resolveSites(model: ModelProto, index: GraphIndex = indexGraph(g
     unresolved,
     turnedOutputs: turnedOutputs(graph, stream),
     scoreTies,
+    curveTies,
   };
 }
 

@@ -52,7 +52,7 @@ describe.each([
     const got = await runModel(model, rows, { hooks: sites, engine: ENGINE });
     const values = new Map([...got].map(([site, { dims, data }]) => [site, { dims, data: data as Float32Array }]));
     const broken = (changed: ReadonlyMap<string, SiteValue>): number =>
-      brokenIdentities(identitiesOf(sites, resolved.scoreTies), changed, 2e-5).length;
+      brokenIdentities(identitiesOf(sites, { scoreTies: resolved.scoreTies }), changed, 2e-5).length;
     expect(broken(values)).toBe(0);
     // A bias that is left out of queries or keys of one block.
     for (const site of [resolved.scoreTies[0]?.q ?? '', resolved.scoreTies[1]?.k ?? '']) {
@@ -60,5 +60,31 @@ describe.each([
       const without = { dims, data: data.map((x, i) => x + 0.01 * Math.cos(i % 32)) };
       expect(broken(new Map([...values, [site, without]])), site).toBe(1);
     }
+  });
+});
+
+describe('a bias that is left out of what a non-linearity reads', () => {
+  it('breaks the equation of the MLP', async () => {
+    const { resolved } = await openModel(path.join(CASES, '04-bias-shapes/bias-1-1-d.onnx'));
+    const { tensors } = readReference(path.join(CASES, '04-bias-shapes/bias-1-1-d.safetensors'));
+    const [tie] = resolved.curveTies;
+    expect(tie).toEqual({ pre: 'blocks.0.mlp.hook_pre', post: 'blocks.0.mlp.hook_post' });
+    const sites = [tie?.pre ?? '', tie?.post ?? ''];
+    const value = (site: string): SiteValue => {
+      const tensor = tensorOf(tensors, site);
+      return { dims: tensor.shape, data: asFloat32(tensor) };
+    };
+    const [pre, post] = sites.map(value) as [SiteValue, SiteValue];
+    const broken = (given: SiteValue): number =>
+      brokenIdentities(
+        identitiesOf(sites, { curveTies: resolved.curveTies }),
+        new Map([
+          [sites[0] ?? '', given],
+          [sites[1] ?? '', post],
+        ]),
+        2e-5,
+      ).length;
+    expect(broken(pre)).toBe(0);
+    expect(broken({ ...pre, data: pre.data.map((x, i) => x + 0.2 * Math.cos(i % 48)) })).toBe(1);
   });
 });
