@@ -52,7 +52,9 @@ export class CheckRun {
   async values(ids: Uint32Array, change?: { readonly probe: Probe; readonly data: Float32Array }): Promise<Values> {
     const { inputs, outputs, session, sites } = this.#model;
     const { rows, length, probed } = this.#shape;
-    const feeds = makeFeeds(inputs, ids, length);
+    // What is checked holds whatever positions are counted from.
+    const known = inputs.map((input) => ({ ...input, start: input.start ?? 0 }));
+    const feeds = makeFeeds(known, { ids, length });
     for (const { input, width } of probed.probes) {
       if (!session.inputs.includes(input)) continue;
       const data = change?.probe.input === input ? change.data : new Float32Array(rows * length * width);
@@ -120,26 +122,34 @@ export function beyondReach(
   });
 }
 
+/** The ids of a model: from `firstId` to below `vocab`. */
+interface IdRange {
+  readonly firstId: number;
+  readonly vocab: number;
+}
+
 /** A place whose token is neither near the start nor the end of the vocabulary, where special ones lie. */
 export function placeOfChange(
   ids: Uint32Array,
-  { rows, length, vocab }: { readonly rows: number; readonly length: number; readonly vocab: number },
+  { rows, length, firstId, vocab }: IdRange & { readonly rows: number; readonly length: number },
 ): Place {
   const row = rows > 1 ? 1 : 0;
   const own = ids.subarray(row * length, (row + 1) * length);
-  const inner = own.findIndex((id, pos) => pos > row && id > vocab / 10 && id < (vocab * 9) / 10);
+  const inner = own.findIndex(
+    (id, pos) => pos > row && id > firstId + (vocab - firstId) / 10 && id < vocab - (vocab - firstId) / 10,
+  );
   return { row, pos: inner >= 0 ? inner : length - 1 };
 }
 
 /** The ids with another token at the place. */
 export function changedToken(
   ids: Uint32Array,
-  { length, place, vocab }: { readonly length: number; readonly place: Place; readonly vocab: number },
+  { length, place, firstId, vocab }: IdRange & { readonly length: number; readonly place: Place },
 ): Uint32Array {
   const result = ids.slice();
   const at = place.row * length + place.pos;
-  const middle = Math.floor(vocab / 2);
-  result[at] = ids[at] === middle ? Math.max(0, middle - 1) : middle;
+  const middle = Math.floor((firstId + vocab) / 2);
+  result[at] = ids[at] === middle ? Math.max(firstId, middle - 1) : middle;
   return result;
 }
 

@@ -78,13 +78,13 @@ async function checkLoaded(
   const { summary } = opened;
   const graph = graphOf(opened.model);
   const [rows, length] = contextShape(graph, summary);
-  const ids = spreadIds(rows * length, summary.vocab);
+  const ids = spreadIds(rows * length, summary);
   const run = new CheckRun(model, { rows, length, probed });
   const base = await run.values(ids);
   const wrong = wrongShapes(model.sites, base, { rows, length });
   if (wrong.length > 0) return wrong;
-  const place = placeOfChange(ids, { rows, length, vocab: summary.vocab });
-  const other = await run.values(changedToken(ids, { length, place, vocab: summary.vocab }));
+  const place = placeOfChange(ids, { rows, length, ...summary });
+  const other = await run.values(changedToken(ids, { length, place, ...summary }));
   // Scores are compared between rows: a model of one row has the changed one as its second.
   const both = rows > 1 ? base : joined(base, other);
   const broken = brokenAmong(identities, [...both]);
@@ -151,6 +151,10 @@ function contextShape(
 }
 
 /** Ids spread over the vocabulary by the golden ratio: no two equal in a short context, and the same every time. */
-export function spreadIds(length: number, vocab: number): Uint32Array {
-  return Uint32Array.from({ length }, (_, i) => Math.floor((((i + 1) * 0.6180339887) % 1) * vocab));
+export function spreadIds(
+  length: number,
+  { firstId, vocab }: { readonly firstId: number; readonly vocab: number },
+): Uint32Array {
+  const rows = vocab - firstId;
+  return Uint32Array.from({ length }, (_, i) => firstId + Math.floor((((i + 1) * 0.6180339887) % 1) * rows));
 }

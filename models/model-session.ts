@@ -17,6 +17,7 @@ import { Session, type SessionSettings } from '../runtime/session.js';
 import { InputError } from '../schemas/errors.js';
 import { inputRole, type ModelInput } from './feeds.js';
 import { readOnnxFile } from './model-files.js';
+import { positionStart } from './position-start.js';
 
 /** Where a model's files lie on this machine; not necessarily under the names that the ONNX file uses. */
 export interface ModelPlace {
@@ -58,6 +59,8 @@ export interface PrepareOptions {
   readonly extra?: readonly string[];
   /** Edits that make another model of it; sites then have the edited model's values. */
   readonly edits?: Edits | undefined;
+  /** The first number of a context's positions, where it is known before; left out: asked of the model. */
+  readonly positionStart?: number | null;
   /** The model, where its file was read before. */
   readonly read?: ReadModel;
   /** Inputs that the caller added to the model and feeds itself. */
@@ -76,7 +79,7 @@ const UNREADABLE: ReadonlySet<number> = new Set([DATA_TYPE.bfloat16, DATA_TYPE.f
 export async function prepareModel(
   place: ModelPlace,
   patterns: readonly string[],
-  { extra = [], edits, read, added = [] }: PrepareOptions = {},
+  { extra = [], edits, read, added = [], positionStart: told }: PrepareOptions = {},
 ): Promise<PreparedModel> {
   const { bytes, model, resolved } = read ?? (await readModel(place));
   const sites = chooseSites(patterns, resolved);
@@ -89,12 +92,13 @@ export async function prepareModel(
   });
   const cut = cutToTensors(shown.model, wanted);
   const types = new Map(graphOf(model).input.map((i) => [i.name, i.type?.tensorType?.elemType ?? 0]));
+  const start = told === undefined ? await positionStart(model, resolved, place) : told;
   const given = cut.inputs.filter((name) => !added.includes(name));
   const inputs = given.map((name): ModelInput => {
     const dtype = dataTypeName(types.get(name) ?? 0) ?? 'unknown';
     const role = name === resolved.tokenInput ? 'tokens' : inputRole(name, dtype);
     if (role === null) throw unknownInput(name);
-    return { name, dtype, role };
+    return role === 'positions' ? { name, dtype, role, start } : { name, dtype, role };
   });
   const { proto, externalFolder } = mapWeights(cut.model, bytes, place);
   return { proto, externalFolder, inputs, outputs: cut.outputs, sites };

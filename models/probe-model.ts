@@ -30,12 +30,17 @@ export interface ProbeOptions {
 export async function probeModel(opened: Pick<OpenedModel, 'path' | 'summary'>, options: ProbeOptions): Promise<void> {
   const { path, summary } = opened;
   const read = await readModel(placeOf(opened));
-  const prepared = await prepareModel(placeOf(opened), options.sites, { edits: options.edits ?? NO_EDITS, read });
+  const prepared = await prepareModel(placeOf(opened), options.sites, {
+    edits: options.edits ?? NO_EDITS,
+    positionStart: summary.inputs.find(({ role }) => role === 'positions')?.start ?? null,
+    read,
+  });
   const model = await loadModel(prepared, options.engine).catch((error: unknown) => {
     throw inFile(path, error);
   });
   try {
-    const feeds = makeFeeds(model.inputs, spreadIds(options.contextTokens, summary.vocab), options.contextTokens);
+    const length = options.contextTokens;
+    const feeds = makeFeeds(model.inputs, { ids: spreadIds(length, summary), length });
     let values: Record<string, TensorValue>;
     try {
       values = await model.session.run(feeds, [...new Set(model.outputs)]);

@@ -13,14 +13,15 @@ import type { EngineConfig, ModelReference } from '../schemas/stored.js';
 import { RUN_PREFIX } from './edit-form.js';
 import { NO_EDITS, resolveEdits, type ResolvedEdits } from './edits.js';
 import { checkSites, requireIdentities } from './check-sites.js';
-import { makeFeeds } from './feeds.js';
+import { makeFeeds, type InputRows } from './feeds.js';
 import { loadModel, prepareModel } from './model-session.js';
+import { splitHooks, type NamedOutput } from './named-outputs.js';
 import { openModel, placeOf, type OpenedModel } from './open-model.js';
 
 export interface RunModelOptions {
-  /** Site names or patterns. */
+  /** Names or patterns of sites; `logits` and names of the model's outputs stand for those. */
   readonly hooks: readonly string[];
-  /** Also write `logits` (the model's first output). */
+  /** Also `logits`. */
   readonly logits?: boolean;
   /** Edits that make another model of it. */
   readonly edits?: GivenEdits;
@@ -36,14 +37,11 @@ export interface GivenEdits {
   readonly where: (edit: number) => string;
 }
 
-/** Token ids, row-major, all rows of one length. */
-export interface IdRows {
-  readonly ids: Uint32Array;
-  readonly length: number;
-}
+/** Token ids, row-major, all rows of one length; with a mask and positions of their own where given. */
+export type IdRows = InputRows;
 
 export interface ModelRun {
-  /** The sites' values (and logits), by name, in the model's order. */
+  /** The values of the sites in the model's order, then of its outputs, by name. */
   readonly values: ReadonlyMap<string, TensorValue>;
   /** The model that gave them, edits included. */
   readonly model: ModelReference;
@@ -84,12 +82,12 @@ export function parseIds(text: string): IdRows {
 export async function computeModelRun(given: string, rows: IdRows, options: RunModelOptions): Promise<ModelRun> {
   const opened = await openModel(given);
   checkRows(rows, opened);
-  const { sites } = matchSites(options.hooks, opened.summary.sites);
+  const { hooks, outputs } = splitHooks([...options.hooks, ...(options.logits ? ['logits'] : [])], opened.summary);
+  const { sites } = matchSites(hooks, opened.summary.sites);
   const wanted = sites.map((site) => site.name);
   requireIdentities(opened.path, await checkSites(opened, options.engine, { wanted }));
   const edits = await editsFor(opened, rows, options);
-  const logits = options.logits ? opened.summary.outputs.slice(0, 1) : [];
-  const values = await computeSites(opened, rows, { ...options, logits, edits });
+  const values = await computeSites(opened, rows, { ...options, hooks, outputs, edits });
   return { values, model: { base: opened.summary.digest, edits: edits.list } };
 }
 
@@ -99,24 +97,24 @@ export async function runModel(given: string, rows: IdRows, options: RunModelOpt
 }
 
 interface PassOptions extends Pick<RunModelOptions, 'hooks' | 'engine'> {
-  /** The model's output that is wanted as `logits`, or none. */
-  readonly logits: readonly string[];
+  readonly outputs: readonly NamedOutput[];
   readonly edits: ResolvedEdits;
 }
 
 async function computeSites(
   opened: OpenedModel,
-  { ids, length }: IdRows,
-  { hooks, logits, edits, engine }: PassOptions,
+  rows: IdRows,
+  { hooks, outputs: own, edits, engine }: PassOptions,
 ): Promise<Map<string, TensorValue>> {
-  const prepared = await prepareModel(placeOf(opened), hooks, { extra: logits, edits, read: opened });
+  const extra = own.map(({ tensor }) => tensor);
+  const prepared = await prepareModel(placeOf(opened), hooks, { extra, edits, read: opened });
   const { session, inputs, outputs } = await loadModel(prepared, engine);
   try {
-    const results = await session.run(makeFeeds(inputs, ids, length), [...new Set(outputs)]);
-    const names = [...prepared.sites.map((site) => site.name), ...logits.map(() => 'logits')];
+    const results = await session.run(makeFeeds(inputs, rows), [...new Set(outputs)]);
+    const names = [...prepared.sites.map((site) => site.name), ...own.map(({ name }) => name)];
     const values = new Map(names.map((name, i) => [name, results[outputs[i] ?? ''] as TensorValue]));
     const shown = values.get('logits')?.dims;
-    if (shown?.length === 3) checkLogits(opened.path, shown, [ids.length / length, length]);
+    if (shown?.length === 3) checkLogits(opened.path, shown, [rows.ids.length / rows.length, rows.length]);
     return values;
   } finally {
     await session.release();
@@ -167,7 +165,7 @@ async function otherRun(
 ): Promise<ReadonlyMap<string, TensorValue>> {
   const rows = parseIds(await readIdsFile(file));
   checkRows(rows, opened);
-  return computeSites(opened, rows, { ...options, logits: [], edits: NO_EDITS });
+  return computeSites(opened, rows, { ...options, outputs: [], edits: NO_EDITS });
 }
 
 function asTensor(site: string, value: TensorValue | undefined): EditTensor {
@@ -207,7 +205,7 @@ export async function writeModelRun(file: string, { ids, length }: IdRows, { val
 }
 
 function checkRows({ ids, length }: IdRows, { summary }: OpenedModel): void {
-  checkIds(ids, summary.vocab);
+  checkIds(ids, summary);
   if (summary.maxPositions === null || length <= summary.maxPositions) return;
   throw new InputError(
     `Expected rows of at most ${summary.maxPositions} ids (what the model's positions allow), found ${length}. Cut the rows.`,
@@ -215,12 +213,13 @@ function checkRows({ ids, length }: IdRows, { summary }: OpenedModel): void {
   );
 }
 
-function checkIds(ids: Uint32Array, vocab: number): void {
-  const at = ids.findIndex((id) => id >= vocab);
+function checkIds(ids: Uint32Array, { firstId, vocab }: OpenedModel['summary']): void {
+  const at = ids.findIndex((id) => id < firstId || id >= vocab);
   if (at < 0) return;
+  const range = firstId === 0 ? `below ${vocab}` : `from ${firstId} to ${vocab - 1}`;
   throw new InputError(
-    `Expected token ids below ${vocab} (the rows of the model's embedding), found ${ids[at] ?? 0} at place ${at}.`,
-    { id: ids[at], vocab, at },
+    `Expected token ids ${range} (the rows of the model's embedding), found ${ids[at] ?? 0} at place ${at}.`,
+    { id: ids[at], firstId, vocab, at },
   );
 }
 

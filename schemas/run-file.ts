@@ -41,6 +41,14 @@ const model = z
       .min(2)
       .default(128)
       .describe('tokens that the model sees at once, the prepended one counted'),
+    positionStart: z
+      .number()
+      .int()
+      .nonnegative()
+      .optional()
+      .describe(
+        'first number of positions that the model takes as an input; default what its position table tells, else it must be given',
+      ),
     prepend: z
       .union([z.string(), z.number().int().nonnegative()])
       .nullable()

@@ -135,7 +135,7 @@ async function bareLoop(
   const { session, inputs, outputs, release } = await loadModel(await prepareModel(place, [SITE]), engine);
   const feeds: Record<string, TensorValue>[] = [];
   for (let from = 0; from < ids.length; from += BATCH * CONTEXT) {
-    feeds.push(makeFeeds(inputs, ids.subarray(from, from + BATCH * CONTEXT), CONTEXT));
+    feeds.push(makeFeeds(inputs, { ids: ids.subarray(from, from + BATCH * CONTEXT), length: CONTEXT }));
   }
   const run = async (): Promise<void> => {
     for (const feed of feeds) await session.run(feed, outputs);

@@ -15,8 +15,6 @@ interface ModelRunOptions {
 }
 
 const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
-/** Name under --hooks of the model's own output. */
-const LOGITS = 'logits';
 
 export const runModel = defineCommand({
   arguments: '<file>',
@@ -32,7 +30,7 @@ export const runModel = defineCommand({
       .requiredOption('--ids <file>', 'JSON: a list of token ids, or a list of lists of equal length')
       .requiredOption(
         '--hooks <list>',
-        'sites, separated by commas; * matches any layer; logits for the output',
+        'sites, separated by commas; * matches any layer; logits, or the name of another output of the model',
         commaList,
       )
       .requiredOption('--out <file>', 'the safetensors file to write')
@@ -54,8 +52,7 @@ async function runSites(options: ModelRunOptions, context: CommandContext): Prom
   const edits = options.edit.map(parseEdit);
   const rows = parseIds(await readIdsFile(at(options.ids)));
   const run = await computeModelRun(at(options.file), rows, {
-    hooks: options.hooks.filter((hook) => hook !== LOGITS),
-    logits: options.hooks.includes(LOGITS),
+    hooks: options.hooks,
     edits: {
       list: edits,
       folder: context.io.cwd,

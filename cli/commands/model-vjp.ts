@@ -29,7 +29,7 @@ export const differentiateModel = defineCommand({
     command
       .requiredOption(
         '--output <list>',
-        'an output of the model (logits for the first) or a site, separated by commas; repeatable',
+        'logits, another output of the model, or a site, separated by commas; repeatable',
         collect,
       )
       .requiredOption(

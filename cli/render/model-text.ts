@@ -18,10 +18,11 @@ export function modelText(model: z.infer<typeof modelInspectDocument>, tokenizer
     `width      ${model.width}`,
     `heads      ${known(model.heads)} of ${known(model.dHead)}, keys and values ${known(model.kvHeads)}`,
     `mlp width  ${known(model.dMlp)}`,
-    `vocabulary ${countText(model.vocabulary)}`,
-    `positions  ${model.positions ?? 'no table found'}`,
+    `vocabulary ${countText(model.vocabulary)}${model.firstId === 0 ? '' : `, ids ${model.firstId} to ${model.firstId + model.vocabulary - 1}`}`,
+    `positions  ${model.positions ?? 'no table found'}${(model.positionStart ?? 0) === 0 ? '' : `, counted from ${model.positionStart ?? 0}`}`,
     `inputs     ${model.inputs.join(', ')}`,
     `outputs    ${model.outputs.join(', ')}`,
+    ...resultText(model),
     `opset      ${model.opset}${model.producer === '' ? '' : `, written by ${model.producer}`}`,
     ...(tokenizer === null ? [] : [`tokenizer  ${tokenizer}`]),
     ...(model.unchecked === null ? [] : [`not checked ${model.unchecked}`]),
@@ -29,6 +30,18 @@ export function modelText(model: z.infer<typeof modelInspectDocument>, tokenizer
   const columns = [{ title: 'site' }, { title: 'axes' }, { title: 'shape' }, { title: 'tensor' }];
   const rows = model.sites.map((s) => [s.site, s.axes.join(' '), s.shape.join(' '), s.tensor]);
   return [...head, '', textTable(columns, rows), ...unresolvedText(model.unresolved)].join('\n');
+}
+
+/** Which output is the result where there are several, and what lies beyond it. */
+function resultText({ outputs, result, logits, beyond }: z.infer<typeof modelInspectDocument>): string[] {
+  if (outputs.length === 1) return [];
+  return [
+    `logits     ${logits ?? `none is certain; the blocks are read up to ${result}`}`,
+    ...beyond.map(
+      ({ output, products }) =>
+        `beyond     ${output} needs ${countText(products)} matrix product${products === 1 ? '' : 's'} more than ${result}: no sites there`,
+    ),
+  ];
 }
 
 /** What was not resolved, blocks with one reason together. */

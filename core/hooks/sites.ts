@@ -9,7 +9,8 @@ import type { ModelProto } from '../onnx/proto.js';
 import type { Dim } from '../onnx/shape.js';
 import { describeBlock, describeModel, describeOutput, type BlockParts, type ModelParts } from './parts.js';
 import type { Found } from './found.js';
-import { positionLimit } from './position-table.js';
+import type { ModelOutputs } from './model-outputs.js';
+import { positionLimit, positionRows, type PositionRows } from './position-table.js';
 import { findResidualStream, type ResidualStream } from './residual-stream.js';
 import { siteGraph, type SiteGraph } from './site-graph.js';
 import type { SiteView } from './site-view.js';
@@ -98,6 +99,8 @@ const AFTER: readonly SiteKind<ModelParts, OuterSite>[] = [
 export interface ModelSites {
   readonly layers: number;
   readonly width: number;
+  /** Token ids are at least `firstId` and below `vocab`. */
+  readonly firstId: number;
   readonly vocab: number;
   /** Attention heads, of queries and of keys, and the widths of one and of the MLP; null where not known or not equal in all blocks. */
   readonly heads: number | null;
@@ -106,6 +109,10 @@ export interface ModelSites {
   readonly dMlp: number | null;
   /** Tokens that fit where a learned position table is visible; null where none is. */
   readonly maxPositions: number | null;
+  /** The table whose rows an input of positions picks; null where there is none. */
+  readonly positionRows: PositionRows | null;
+  /** Which output is the model's result. */
+  readonly results: ModelOutputs;
   /** Graph input with token ids. */
   readonly tokenInput: string;
   readonly norm: 'pre' | 'post';
@@ -157,12 +164,15 @@ export function resolveSites(model: ModelProto, index: GraphIndex = indexGraph(g
   return {
     layers: stream.blocks.length,
     width: stream.width,
+    firstId: stream.embedding.firstId,
     vocab: stream.embedding.vocab,
     heads: commonSize(sites, '.attn.hook_pattern', 1),
     kvHeads: commonSize(sites, '.attn.hook_k', 2),
     dHead: commonSize(sites, '.attn.hook_z', 3),
     dMlp: commonSize(sites, '.mlp.hook_post', 2),
     maxPositions: positionLimit(index, stream.intake),
+    positionRows: positionRows(index, stream.intake),
+    results: stream.outputs,
     tokenInput: stream.embedding.input,
     norm: stream.norm,
     sites,

@@ -21,6 +21,7 @@ import { resolveEngine, sourceOpener } from './engine.js';
 import { resolveDictionary } from './resolve-dictionary.js';
 import { GivenFiles, resolveLanguageModel } from './resolve-language-model.js';
 import { resolveModelTraining } from './resolve-model.js';
+import { startOf, withPositions } from './position-start.js';
 import { upload, type Upload } from './upload.js';
 
 export interface ResolveOptions {
@@ -75,6 +76,7 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
       layers: structure.layers,
       width: structure.width,
       vocabulary: structure.vocab,
+      ...(startOf(structure) > 0 && { positionStart: startOf(structure) }),
       ...(values.length > 0 && { editValues: values.map(({ stored }) => stored) }),
     },
     ...{ sites, engine },
@@ -108,11 +110,11 @@ type GivenPart = Pick<GivenModel, 'reference' | 'onnx' | 'external'>;
 type TrainedPart = Pick<TrainedModel, 'trained' | 'edits'>;
 
 function openSourceModel(parts: SourceParts): Promise<SourceModel> {
-  return parts.places.model === null ? planTrainedModel(parts) : openGivenModel(parts.places.model);
+  return parts.places.model === null ? planTrainedModel(parts) : openGivenModel(parts.places.model, parts.file);
 }
 
-async function openGivenModel(place: string): Promise<SourceModel> {
-  const { summary } = await openModel(place);
+async function openGivenModel(place: string, file: RunFile): Promise<SourceModel> {
+  const summary = withPositions((await openModel(place)).summary, { place, given: file.model.positionStart });
   const [onnx, ...externalFiles] = summary.files.map((f, i) =>
     upload(f.content ? { bytes: f.content } : { path: f.path }, f, i === 0 ? 'onnx' : 'bin'),
   ) as [Upload, ...Upload[]];
@@ -203,6 +205,11 @@ function modelPlaces(file: RunFile, folder: string): ModelPlaces {
 }
 
 function checkVocabulary({ summary }: OpenedTokenizer, model: ModelStructure, places: ModelPlaces): void {
+  if (model.firstId > 0)
+    throw new InputError(
+      `The model ${places.model ?? 'that the run trains'} takes token ids from ${model.firstId} on (it shifts them before its table), the tokenizer ${places.tokenizer} counts them from 0. Export the model so that it takes the tokenizer's ids.`,
+      { firstId: model.firstId },
+    );
   if (summary.vocabSize <= model.vocab) return;
   throw new InputError(
     `The tokenizer ${places.tokenizer} has ${summary.vocabSize} token ids, the model ${places.model ?? 'that the run trains'} embeds only ${model.vocab}. Give the tokenizer that belongs to the model.`,

@@ -11,6 +11,7 @@ export const activationsConfig = z.strictObject({
       model: z.strictObject({ base: z.string(), edits: z.array(resolvedEdit).readonly() }),
       contextTokens: z.number().int(),
       prependId: z.number().int().nullable(),
+      positionStart: z.number().int().positive().optional(),
       packing: z.enum(['document', 'concatenate']),
       dropPositions: z.array(z.number().int()).readonly(),
       dtype: z.enum(['float16', 'float32']),

@@ -62,6 +62,7 @@ export function activationsSettings(run: ResolvedRun, model: ModelFiles): Activa
       model: model.reference,
       contextTokens: section.contextTokens,
       prependId: run.model.prependId,
+      ...(run.model.positionStart ? { positionStart: run.model.positionStart } : {}),
       packing: section.packing,
       dropPositions: [...new Set(activations.dropPositions)].sort((a, b) => a - b),
       dtype: activations.dtype,
