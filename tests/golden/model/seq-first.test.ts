@@ -13,6 +13,7 @@ import { ORT_VERSION, Session } from '../../../runtime/session.js';
 import { runActivationsTask, type ActivationsRequest } from '../../../stages/activations/task.js';
 import { readActivations } from '../../../storage/tables/read.js';
 import { TableWriter } from '../../../storage/tables/table-writer.js';
+import type { ModelEdit } from '../../../schemas/model-edits.js';
 import { childContext } from '../../harness/local-children.js';
 import { temporaryFolder } from '../../harness/temporary-folder.js';
 import { largestError, readReference, tensorOf } from '../reference.js';
@@ -62,7 +63,7 @@ describe('a model in [pos, batch, …]', () => {
   const { tensors, ...rows } = readReference(path.join(CASES, 'transformer-encoder-prenorm.safetensors'));
 
   it.each([1, 5])('is edited at position %i of every row', async (position) => {
-    const edit = { site: POST, op: 'ablate', at: [position] } as const;
+    const edit: ModelEdit = { site: POST, op: 'ablate', at: [position] };
     const edits = { list: [edit], folder: '.', where: () => '--edit' };
     const { values } = await computeModelRun(model, rows, { hooks: [POST], logits: true, edits, engine: ENGINE });
     const right = tensorOf(tensors, `logits with ${POST} ablated at position ${position}`);

@@ -4,11 +4,13 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Site } from '../../../core/hooks/sites.js';
+import { graphOf } from '../../../core/onnx/cut.js';
 import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import type { ModelProto } from '../../../core/onnx/proto.js';
 import { brokenText, checkSites, requireIdentities } from '../../../models/check-sites.js';
 import { openModel, type OpenedModel } from '../../../models/open-model.js';
 import { runModel } from '../../../models/run-model.js';
+import { buildSiteVjp } from '../../../models/vjp.js';
 import { temporaryFolder } from '../../harness/temporary-folder.js';
 import { laidModel, PLAIN } from '../../property/laid-model.js';
 
@@ -40,6 +42,21 @@ describe('logits of a model in [pos, batch, …]', () => {
     expect(own?.dims).toEqual([2, 5, 16]);
     expect(own?.dims).toEqual(usual?.dims);
     (own?.data as Float32Array).forEach((x, i) => expect(x).toBeCloseTo((usual?.data as Float32Array)[i] ?? NaN, 5));
+  });
+});
+
+describe('the cotangent of such logits', () => {
+  it('is given in [batch, pos, …] too', () => {
+    const options = { outputs: ['logits'], wrt: ['blocks.0.hook_resid_post'], stop: [] };
+    const vjp = buildSiteVjp(laidModel({ ...PLAIN, stream: 'pbd', ownLogits: true }), options);
+    const shapes = [...graphOf(vjp).input, ...graphOf(vjp).output].map(({ name = '', type }) => [
+      name,
+      (type?.tensorType?.shape?.dim ?? []).map(({ dimValue, dimParam }) => dimValue ?? dimParam),
+    ]);
+    expect(Object.fromEntries(shapes)).toMatchObject({
+      'cotangent.logits': ['batch', 'seq', 16],
+      'grad.blocks.0.hook_resid_post': ['batch', 'seq', 8],
+    });
   });
 });
 
