@@ -10,6 +10,8 @@ export interface TextSink {
 }
 
 export interface Io {
+  /** All of standard input as text; for a path or a text of `-`. */
+  readonly stdin: () => Promise<string>;
   readonly stdout: TextSink;
   readonly stderr: TextSink;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -24,6 +26,10 @@ const DEFAULT_COLUMNS = 100;
 /** The process's own streams and environment. */
 export function processIo(signal: AbortSignal): Io {
   return {
+    stdin: async () => {
+      const { text } = await import('node:stream/consumers');
+      return text(process.stdin);
+    },
     stdout: sink(process.stdout),
     stderr: sink(process.stderr),
     environment: process.env,

@@ -12,7 +12,7 @@ import { cutToTensors, elementType, graphOf, type WantedTensor } from '../core/o
 import { DATA_TYPE, dataTypeName } from '../core/onnx/data-type.js';
 import { referStoredWeights, relocate } from '../core/onnx/external-data.js';
 import { indexGraph } from '../core/onnx/graph-index.js';
-import type { ModelProto } from '../core/onnx/proto.js';
+import type { GraphProto, ModelProto, NodeProto } from '../core/onnx/proto.js';
 import { Session, type SessionSettings } from '../runtime/session.js';
 import { InputError } from '../schemas/errors.js';
 import { inputRole, type ModelInput } from './feeds.js';
@@ -48,6 +48,8 @@ export interface PreparedModel {
   readonly proto: Uint8Array;
   readonly externalFolder: string;
   readonly inputs: readonly ModelInput[];
+  /** The first node that computes in bfloat16; null where none does. */
+  readonly bfloat16: string | null;
   /** Sites that the patterns name, in the model's order. */
   readonly sites: readonly Site[];
   /** The session's output for each site and then for each extra tensor. */
@@ -101,7 +103,7 @@ export async function prepareModel(
     return role === 'positions' ? { name, dtype, role, start } : { name, dtype, role };
   });
   const { proto, externalFolder } = mapWeights(cut.model, bytes, place);
-  return { proto, externalFolder, inputs, outputs: cut.outputs, sites };
+  return { proto, externalFolder, inputs, bfloat16: bfloat16Node(graphOf(cut.model)), outputs: cut.outputs, sites };
 }
 
 /** An output of the model's own as a site: in [batch, pos, …] where its axes are known, else as it is. */
@@ -127,13 +129,30 @@ export async function readModel(place: ModelPlace): Promise<ReadModel> {
   return { bytes, model, resolved: resolveSites(model) };
 }
 
-/** A session over a prepared model. @throws as Session.create */
+/** A node that reads or makes bfloat16, other than to turn stored weights into another type. */
+function bfloat16Node({ initializer, node }: GraphProto): string | null {
+  const half = new Set(initializer.filter(({ dataType }) => dataType === DATA_TYPE.bfloat16).map(({ name }) => name));
+  const makes = ({ opType, attribute }: NodeProto): boolean =>
+    opType === 'Cast' && attribute.some(({ name, i }) => name === 'to' && Number(i) === DATA_TYPE.bfloat16);
+  const found = node.find((one) => makes(one) || (one.opType !== 'Cast' && one.input.some((name) => half.has(name))));
+  return found ? `${found.opType ?? ''} "${found.name ?? found.output[0] ?? ''}"` : null;
+}
+
+function noBfloat16(node: string): InputError {
+  return new InputError(
+    `Expected a model that computes in float32 or float16, found bfloat16 (${node}): ONNX Runtime has no arithmetic of it on the CPU. Export the model with .float(), or take the folder with its safetensors, whose bfloat16 weights are read as float32.`,
+    { node },
+  );
+}
+
+/** A session over a prepared model. @throws as Session.create, and InputError for a type that the device cannot compute in */
 export async function loadModel(
   prepared: PreparedModel,
   engine: Pick<SessionSettings, 'provider' | 'threads' | 'optimisation'>,
 ): Promise<ModelSession> {
   const { provider, threads, optimisation } = engine;
   const { proto, externalFolder, ...rest } = prepared;
+  if (rest.bfloat16 !== null && provider === 'cpu') throw noBfloat16(rest.bfloat16);
   const session = await Session.create(proto, { provider, threads, optimisation, externalFolder });
   return { ...rest, session, release: () => session.release() };
 }

@@ -40,6 +40,8 @@ export interface ModelStructure {
   readonly outputs: readonly string[];
   /** Which of the outputs is the model's result, and which need more of it. */
   readonly results: ModelOutputs;
+  /** Activations that it quantises by their own values; 0: a context's values do not depend on its batch. */
+  readonly dynamicQuantisation: number;
   readonly opset: number;
   readonly ir: number;
   readonly producer: string;

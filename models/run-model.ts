@@ -6,7 +6,7 @@ import { matchSites } from '../core/hooks/sites.js';
 import { canonicalJson } from '../core/identity/canonical-json.js';
 import { halfToFloat } from '../core/tensor/half.js';
 import { encodeSafetensors, safeTensor, type SafeTensor } from '../core/tensor/safetensors.js';
-import { DataError, InputError } from '../schemas/errors.js';
+import { DataError, InputError, ResourceError } from '../schemas/errors.js';
 import type { ModelEdit } from '../schemas/model-edits.js';
 import type { TensorValue } from '../runtime/session.js';
 import type { EngineConfig, ModelReference } from '../schemas/stored.js';
@@ -45,6 +45,8 @@ export interface ModelRun {
   readonly values: ReadonlyMap<string, TensorValue>;
   /** The model that gave them, edits included. */
   readonly model: ModelReference;
+  /** Activations that the model quantises by their own values: above 0 the rows' values depend on each other. */
+  readonly dynamicQuantisation: number;
 }
 
 /** Rows of token ids as JSON: a list of equally long lists, or one list. @throws InputError that says what was found */
@@ -88,7 +90,8 @@ export async function computeModelRun(given: string, rows: IdRows, options: RunM
   requireIdentities(opened.path, await checkSites(opened, options.engine, { wanted }));
   const edits = await editsFor(opened, rows, options);
   const values = await computeSites(opened, rows, { ...options, hooks, outputs, edits });
-  return { values, model: { base: opened.summary.digest, edits: edits.list } };
+  const { digest, dynamicQuantisation } = opened.summary;
+  return { values, model: { base: digest, edits: edits.list }, dynamicQuantisation };
 }
 
 /** The values alone of `computeModelRun`. */
@@ -145,7 +148,7 @@ async function editsFor(
   return resolveEdits(list, {
     model: opened.summary,
     length,
-    lengthName: 'tokens in a row of --ids',
+    lengthName: 'tokens in a row',
     batch: ids.length / length,
     folder,
     where,
@@ -189,7 +192,11 @@ export async function readIdsFile(path: string): Promise<string> {
 }
 
 /** Writes values as a safetensors file, with `input_ids` beside them and the model's reference in the metadata. */
-export async function writeModelRun(file: string, { ids, length }: IdRows, { values, model }: ModelRun): Promise<void> {
+export async function writeModelRun(
+  file: string,
+  { ids, length }: IdRows,
+  { values, model }: Pick<ModelRun, 'values' | 'model'>,
+): Promise<void> {
   const rows = ids.length / length;
   const tensors = new Map<string, SafeTensor>([['input_ids', safeTensor(Int32Array.from(ids), [rows, length])]]);
   for (const [name, { data, dims, dtype }] of values) {
@@ -201,7 +208,19 @@ export async function writeModelRun(file: string, { ids, length }: IdRows, { val
     }
     tensors.set(name, safeTensor(data, dims));
   }
-  await writeFile(file, Buffer.concat(encodeSafetensors(tensors, { model: canonicalJson(model) })));
+  const bytes = Buffer.concat(encodeSafetensors(tensors, { model: canonicalJson(model) }));
+  await writeFile(file, bytes).catch((error: unknown) => {
+    throw cannotWrite(file, error);
+  });
+}
+
+function cannotWrite(file: string, error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+  const isPath = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EROFS'].includes(code);
+  const text = `Expected to write ${file}, cannot (${code}).`;
+  return isPath
+    ? new InputError(`${text} Make its folder, or name another file.`, { file, code }, { cause: error })
+    : new ResourceError(`${text} Free space, or name another file.`, { file, code }, { cause: error });
 }
 
 function checkRows({ ids, length }: IdRows, { summary }: OpenedModel): void {

@@ -36,6 +36,7 @@ export function inspectDocument(
     result: summary.results.result,
     logits: summary.results.logits,
     beyond: summary.results.beyond.map((one) => ({ ...one })),
+    dynamicQuantisation: summary.dynamicQuantisation,
     opset,
     producer,
     heads,

@@ -24,6 +24,11 @@ export function modelText(model: z.infer<typeof modelInspectDocument>, tokenizer
     `outputs    ${model.outputs.join(', ')}`,
     ...resultText(model),
     `opset      ${model.opset}${model.producer === '' ? '' : `, written by ${model.producer}`}`,
+    ...(model.dynamicQuantisation === 0
+      ? []
+      : [
+          `quantised  dynamically (${countText(model.dynamicQuantisation)} activations): a context's values depend on its batch`,
+        ]),
     ...(tokenizer === null ? [] : [`tokenizer  ${tokenizer}`]),
     ...(model.unchecked === null ? [] : [`not checked ${model.unchecked}`]),
   ];

@@ -7,6 +7,7 @@ import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import { graphOf } from '../onnx/cut.js';
 import type { ModelProto } from '../onnx/proto.js';
 import type { Dim } from '../onnx/shape.js';
+import { countDynamicQuantisation, hiddenByQuantisation } from './dynamic-quantisation.js';
 import { describeBlock, describeModel, describeOutput, type BlockParts, type ModelParts } from './parts.js';
 import type { Found } from './found.js';
 import type { ModelOutputs } from './model-outputs.js';
@@ -109,6 +110,8 @@ export interface ModelSites {
   readonly dMlp: number | null;
   /** Tokens that fit where a learned position table is visible; null where none is. */
   readonly maxPositions: number | null;
+  /** Activations that the model quantises by their own values: then a context's values depend on its batch. */
+  readonly dynamicQuantisation: number;
   /** The table whose rows an input of positions picks; null where there is none. */
   readonly positionRows: PositionRows | null;
   /** Which output is the model's result. */
@@ -160,7 +163,12 @@ export function resolveSites(model: ModelProto, index: GraphIndex = indexGraph(g
     for (const kind of BLOCK) found.add(`blocks.${n}.${kind.name}`, kind.axes, kind.find(parts));
   });
   for (const kind of AFTER) found.add(kind.name, kind.axes, kind.find(whole));
-  const { sites, unresolved } = found;
+  const { sites } = found;
+  const dynamicQuantisation = countDynamicQuantisation(index.graph);
+  const unresolved =
+    dynamicQuantisation === 0
+      ? found.unresolved
+      : found.unresolved.map(({ site, reason }) => ({ site, reason: hiddenByQuantisation(reason) }));
   return {
     layers: stream.blocks.length,
     width: stream.width,
@@ -171,6 +179,7 @@ export function resolveSites(model: ModelProto, index: GraphIndex = indexGraph(g
     dHead: commonSize(sites, '.attn.hook_z', 3),
     dMlp: commonSize(sites, '.mlp.hook_post', 2),
     maxPositions: positionLimit(index, stream.intake),
+    dynamicQuantisation,
     positionRows: positionRows(index, stream.intake),
     results: stream.outputs,
     tokenInput: stream.embedding.input,

@@ -59,6 +59,7 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
   };
   const source = await openSourceModel({ file, folder, places, tokenizer, corpus, engine });
   const { structure } = source;
+  refuseDynamic(structure, places);
   checkVocabulary(tokenizer, structure, places);
   checkContext(file, structure, source.summary?.family ?? null);
   const sites = selectSites(file, structure);
@@ -202,6 +203,15 @@ function modelPlaces(file: RunFile, folder: string): ModelPlaces {
     model: model.train ? null : path.resolve(folder, model.onnx ?? ''),
     tokenizer: path.resolve(folder, model.tokenizer ?? ''),
   };
+}
+
+/** @throws InputError where what is stored of a context would depend on the contexts beside it */
+function refuseDynamic({ dynamicQuantisation }: ModelStructure, { model }: ModelPlaces): void {
+  if (dynamicQuantisation === 0) return;
+  throw new InputError(
+    `Expected a model whose values of a context do not depend on its batch, found ${model ?? ''} quantised dynamically: ${dynamicQuantisation} activations get their scale from the whole batch. Quantise its weights alone (MatMulNBits, or DequantizeLinear of stored weights), or take the float model.`,
+    { dynamicQuantisation },
+  );
 }
 
 function checkVocabulary({ summary }: OpenedTokenizer, model: ModelStructure, places: ModelPlaces): void {

@@ -29,6 +29,9 @@ export const modelInspectDocument = z.strictObject({
   beyond: z
     .array(z.strictObject({ output: z.string(), products: count.describe('matrix products that the result lacks') }))
     .describe('outputs that need more of the model than the result: it has no sites there'),
+  dynamicQuantisation: count.describe(
+    "activations quantised by their own values; above 0 a context's values depend on its batch",
+  ),
   opset: count,
   producer: z.string(),
   heads: count.nullable().describe('attention heads; null where not found or not the same everywhere'),

@@ -14,6 +14,8 @@ export interface CliResult {
 }
 
 export interface CliOptions {
+  /** What comes on standard input. */
+  readonly stdin?: string;
   readonly cwd?: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly isTTY?: boolean;
@@ -45,6 +47,7 @@ export function stringIo(texts: { out: string; err: string }, options: CliOption
     columns: 100,
   });
   return {
+    stdin: () => Promise.resolve(options.stdin ?? ''),
     stdout: sink('out'),
     stderr: sink('err'),
     environment: options.environment ?? {},
