@@ -60,7 +60,7 @@ function equationLetters(text: string, ranks: readonly [number, number]): Produc
   const spell = (term: string, width: number): string[] => {
     const [before = '', after] = term.split('...');
     const middle = Array.from({ length: width }, (_, i) => `dots${widest - width + i}`);
-    return after === undefined ? Array.from(before) : [...before, ...middle, ...after];
+    return after === undefined ? Array.from(before) : [...Array.from(before), ...middle, ...Array.from(after)];
   };
   const operands = terms.map((term, i) => spell(term, dots[i] ?? 0));
   const [a, b] = operands;
