@@ -12,7 +12,7 @@ export interface Logger {
 }
 
 export interface ActivityDependencies {
-  /** An open store; one per URL for the life of the process. */
+  /** An open store; one per URL and options for the life of the process. */
   openStore(url: string, options: StoreOptionsMessage): Promise<ObjectStore>;
   cacheFor(store: ObjectStore): LocalCache;
   readonly children: ComputeChildren;

@@ -24,13 +24,13 @@ export interface ProbedModel {
   readonly inputs: readonly string[];
 }
 
-/** The model with probes in the first, middle and last block that has a wanted site: its stream, and what its MLP reads. */
+/** The model with probes in the first and the last block that has a wanted site: its stream, and what its MLP reads. */
 export function probeStreams(
   { model, resolved }: Pick<OpenedModel, 'model' | 'resolved'>,
   wanted: readonly string[],
 ): ProbedModel {
   const blocks = [...new Set(wanted.map((name) => /^blocks\.\d+\./.exec(name)?.[0] ?? ''))].filter((block) => block);
-  const chosen = new Set([blocks[0], blocks[Math.floor(blocks.length / 2)], blocks.at(-1)]);
+  const chosen = new Set([blocks[0], blocks.at(-1)]);
   const types = inferTypes(model);
   const probes: Probe[] = [];
   const splices: SiteSplice[] = [];

@@ -110,6 +110,8 @@ export interface ScheduledInput {
   readonly hostQueue: string;
   /** Stored {file, folder}: the run file and the folder from which its paths start. */
   readonly template: ManifestRef;
+  /** Name of the store's record that keeps the template; absent in schedules of earlier releases. */
+  readonly root?: string;
 }
 
 export interface SuiteInput {

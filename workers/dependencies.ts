@@ -1,4 +1,5 @@
-// Builds what activities need: stores by URL, over what does the work in this process.
+// Builds what activities need: stores by URL and options, over what does the work in this process.
+import { canonicalJson } from '../core/identity/canonical-json.js';
 import type { ActivityDependencies, Logger } from '../activities/dependencies.js';
 import type { Host } from '../pipeline/execute/host.js';
 import type { StoreOptionsMessage } from '../schemas/messages.js';
@@ -19,11 +20,13 @@ export function createDependencies(input: DependenciesInput): ActivityDependenci
   const { host, hostId, stop, log } = input;
   const stores = new Map<string, Promise<ObjectStore>>();
   const open = (url: string, storeOptions: StoreOptionsMessage): Promise<ObjectStore> => {
-    const known = stores.get(url);
+    // One address with other options (an endpoint, a region) is another store.
+    const name = canonicalJson([url, storeOptions]);
+    const known = stores.get(name);
     if (known) return known;
     const opened = openStore(url, { storeOptions });
-    stores.set(url, opened);
-    opened.catch(() => stores.delete(url));
+    stores.set(name, opened);
+    opened.catch(() => stores.delete(name));
     return opened;
   };
   return {

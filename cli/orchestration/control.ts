@@ -9,8 +9,10 @@ import { InputError } from '../../schemas/errors.js';
 import type { CommandContext } from '../command.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { findSuite } from '../../storage/records/suites.js';
+import { readStoreId } from '../../storage/records/identity.js';
 import type { SetOptions, TellOptions } from './requests.js';
 import { withTemporal } from './temporal-client.js';
+import { assertSameStore } from './workflow-store.js';
 
 /** Workflow id of a run: one run of a name at a time in a store. */
 export function runWorkflowId(storeId: string, run: string): string {
@@ -25,13 +27,20 @@ export function suiteWorkflowId(storeId: string, suite: string): string {
 /** Workflow id of what has that name in the store, a suite or a run. */
 export async function workflowIdOf(store: ObjectStore, name: string): Promise<string> {
   const suite = await findSuite(store, name);
-  return suite ? suiteWorkflowId(store.storeId, name) : runWorkflowId(store.storeId, name);
+  const storeId = await readStoreId(store);
+  return suite ? suiteWorkflowId(storeId, name) : runWorkflowId(storeId, name);
 }
 
-/** Whether a workflow is alive. */
-export async function isActive(client: Client, workflowId: string): Promise<boolean> {
+/**
+ * Whether a workflow is alive in the store.
+ * @throws InputError where it works on a copy of the store, or on what this is a copy of
+ */
+export async function isActive(client: Client, store: ObjectStore, workflowId: string): Promise<boolean> {
   try {
-    return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
+    const { status, memo } = await client.workflow.getHandle(workflowId).describe();
+    if (status.name !== 'RUNNING') return false;
+    await assertSameStore(store, memo, workflowId.split('/').slice(2).join('/'));
+    return true;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;
     throw error;
@@ -99,7 +108,7 @@ async function tell<Answer>(
   const store = await context.openStore();
   const id = await workflowIdOf(store, run);
   return withTemporal(context, async (client) => {
-    if (!(await isActive(client, id))) {
+    if (!(await isActive(client, store, id))) {
       throw new InputError(
         `Run "${run}" is not active in ${store.url}. \`assay runs\` lists the runs, \`assay resume ${run}\` starts it again.`,
         { run },

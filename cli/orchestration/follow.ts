@@ -8,9 +8,8 @@ import type { RunEvent } from '../../schemas/records.js';
 import { readPlan } from '../../storage/records/plan-record.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { listCommitInputs } from '../../storage/records/commits.js';
 import { lastEvent, readEvents } from '../../storage/records/events.js';
-import { listQuarantineInputs } from '../../storage/records/quarantine.js';
+import { countPlanned } from '../../reading/runs/planned-records.js';
 import type { CommandContext } from '../command.js';
 import { foldEvents, readBeat } from '../../storage/records/run-history.js';
 import { StageMeter, type StageMeasure } from './stage-meter.js';
@@ -170,14 +169,11 @@ async function measure(store: ObjectStore, run: ResolvedRun, stage: StageName): 
   const byKey = new Map(rows.map((row) => [row.key as string, row]));
   const total = { done: 0, planned: 0, size: 0, quarantined: 0 };
   for (const [key, row] of byKey) {
-    const [committed, bad] = await Promise.all([
-      listCommitInputs(store, stage, key),
-      listQuarantineInputs(store, stage, key),
-    ]);
-    total.done += Math.min(committed.size, row.planned ?? 0);
+    const { done, quarantined } = await countPlanned(store, key, row);
+    total.done += done;
     total.planned += row.planned ?? 0;
     total.size += row.size ?? 0;
-    total.quarantined += [...bad].filter((input) => !committed.has(input)).length;
+    total.quarantined += quarantined;
   }
   const lengths = new Set(run.dictionaries.map(({ sae }) => Math.floor(sae.tokens / sae.batchRows)));
   const [steps = null] = stage === 'train' && lengths.size === 1 ? lengths : [];

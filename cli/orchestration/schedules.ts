@@ -1,4 +1,5 @@
 // schedule …: Temporal keeps the schedules; each starts `scheduledRun` with a stored template of the run file.
+import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import {
   ScheduleAlreadyRunning,
@@ -14,9 +15,11 @@ import { EXIT } from '../../schemas/exit.js';
 import { QUEUES, WORKFLOWS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { ScheduledInput } from '../../schemas/messages.js';
-import { putJson } from '../../pipeline/lot/manifest.js';
+import { putJson } from '../../storage/records/data-json.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
+import { claimStoreId } from '../../storage/records/identity.js';
+import { keepSchedule, releaseSchedule, rootOf } from '../../storage/records/schedule-roots.js';
 import type { CommandContext } from '../command.js';
 import type { OverlapPolicy, ScheduleActions, ScheduleBackfillOptions, ScheduleCreateOptions } from './requests.js';
 import { withTemporal } from './temporal-client.js';
@@ -47,7 +50,7 @@ export const schedules: ScheduleActions = {
     act({ id, action: 'pause' }, context, (handle) => handle.pause('paused with assay schedule pause')),
   unpause: (id, context) => act({ id, action: 'unpause' }, context, (handle) => handle.unpause()),
   trigger: (id, context) => act({ id, action: 'trigger' }, context, (handle) => handle.trigger()),
-  delete: (id, context) => act({ id, action: 'delete' }, context, (handle) => handle.delete()),
+  delete: (id, context) => act({ id, action: 'delete' }, context, deleteSchedule),
   backfill: backfillSchedule,
 };
 
@@ -65,21 +68,43 @@ async function createSchedule(options: ScheduleCreateOptions, context: CommandCo
   try {
     const id = options.id ?? runFile.name.replace(/[-_.]?\{\{\w+\}\}/g, '');
     const template = await putJson(store, { file: runFile, folder });
+    const root = randomUUID();
+    await keepSchedule(store, root, { schedule: id, template });
     const input: ScheduledInput = {
-      storeId: store.storeId,
+      storeId: await claimStoreId(store),
       ref: { store: { url, options: storeOptions } },
       schedule: id,
       timeZone: options.timeZone,
       mode: 'missing',
       hostQueue: QUEUES.host(os.hostname()),
-      template,
+      ...{ template, root },
     };
-    await withTemporal(context, (client) => createOnce(client, id, scheduleOptions(options, input, runFile.name)));
+    try {
+      await withTemporal(context, (client) => createOnce(client, id, scheduleOptions(options, input, runFile.name)));
+    } catch (error) {
+      await releaseSchedule(store, root, id);
+      throw error;
+    }
     return say(
       context,
       { id, action: 'create' },
       `schedule ${id} starts runs named ${runFile.name}. Look at it with: assay schedule show ${id}`,
     );
+  } finally {
+    await store.close();
+  }
+}
+
+/** First the schedule, then what keeps its template: a template without a schedule is garbage, the other way round is a loss. */
+async function deleteSchedule(handle: ScheduleHandle): Promise<void> {
+  const { action } = await handle.describe();
+  const [input] = (action.args ?? []) as ScheduledInput[];
+  await handle.delete();
+  if (!input) return;
+  const { url, options } = input.ref.store;
+  const store = await openStore(url, { storeOptions: options });
+  try {
+    await releaseSchedule(store, rootOf(input), input.schedule);
   } finally {
     await store.close();
   }

@@ -20,6 +20,7 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
 import { differences } from '../../reading/runs/explain.js';
+import { claimStoreId, readStoreId } from '../../storage/records/identity.js';
 import { findRun } from '../../storage/records/run-history.js';
 import { findSuite } from '../../storage/records/suites.js';
 import { isActive, runWorkflowId } from './control.js';
@@ -63,7 +64,8 @@ export async function run(options: RunOptions, context: CommandContext): Promise
     });
     await assertUsableStore(store);
     return await withTemporal(context, async (client, at) => {
-      const active = (name: string): Promise<boolean> => isActive(client, runWorkflowId(store.storeId, name));
+      const storeId = await claimStoreId(store);
+      const active = (name: string): Promise<boolean> => isActive(client, store, runWorkflowId(storeId, name));
       const { run: revision, before, same } = await settleRun(store, resolved, active);
       if (before && !same) context.output.note(whatChanged(before, revision));
       await rememberStore(context, { store, storeOptions }, at);
@@ -120,9 +122,9 @@ interface Finished {
   readonly what: 'do' | 'resume';
 }
 
-function sayNothingLeft(context: CommandContext, { store, run, left, what }: Finished): number {
+async function sayNothingLeft(context: CommandContext, { store, run, left, what }: Finished): Promise<number> {
   const quarantined = left.steps.reduce((n, { work }) => n + (work?.quarantined ?? 0), 0);
-  const workflow = runWorkflowId(store.storeId, run.name);
+  const workflow = runWorkflowId(await readStoreId(store), run.name);
   const note =
     quarantined > 0
       ? ` ${quarantined} shards are quarantined: assay quarantine ${run.name}; try them again with --mode errored.`
@@ -169,9 +171,9 @@ interface StartOptions {
 async function startAndFollow(target: StoreTarget, revision: ResolvedRun, options: StartOptions): Promise<number> {
   const { client, at, context, mode } = options;
   const { store } = target;
-  const workflowId = runWorkflowId(store.storeId, revision.name);
+  const workflowId = runWorkflowId(await claimStoreId(store), revision.name);
   const input = runInputOf(revision, { url: store.url, options: target.options }, mode);
-  const joined = await startWorkflow(client, { workflowId, input, revision });
+  const joined = await startWorkflow(client, { workflowId, input, revision, store });
   await ensureWorkers({
     ...{ client, at, context, revision, workflowId },
     workers: options.workers,
@@ -206,14 +208,15 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
 }
 
 interface WorkflowStart {
+  readonly store: ObjectStore;
   readonly workflowId: string;
   readonly input: RunInput;
   readonly revision: ResolvedRun;
 }
 
 /** Whether it runs already. */
-function startWorkflow(client: Client, { workflowId, input, revision }: WorkflowStart): Promise<boolean> {
+function startWorkflow(client: Client, { workflowId, input, revision, store }: WorkflowStart): Promise<boolean> {
   const model = 'trained' in revision.model ? 'trained' : revision.model.reference.base.slice(0, 16);
   const attributes = { run: revision.name, model, owner: revision.file.owner };
-  return startOrJoin(client, { type: WORKFLOWS.run, workflowId, input, attributes });
+  return startOrJoin(client, { type: WORKFLOWS.run, store, workflowId, input, attributes });
 }

@@ -18,6 +18,7 @@ import { readSuiteStatus } from '../../reading/runs/suite-status.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
+import { claimStoreId } from '../../storage/records/identity.js';
 import { hasEnded } from '../../storage/records/run-history.js';
 import { listRevisions } from '../../storage/records/runs.js';
 import { listSuites } from '../../storage/records/suites.js';
@@ -48,7 +49,8 @@ export async function runSuite(loaded: LoadedSuite, options: RunOptions, context
     await assertUsableStore(store);
     return await withTemporal(context, async (client, at) => {
       await refuseForeignRuns(store, record);
-      const active = (name: string): Promise<boolean> => isActive(client, suiteWorkflowId(store.storeId, name));
+      const storeId = await claimStoreId(store);
+      const active = (name: string): Promise<boolean> => isActive(client, store, suiteWorkflowId(storeId, name));
       const { suite } = await settleSuite(store, record, active);
       await rememberStore(context, { store, storeOptions }, at);
       const target = { store, storeOptions };
@@ -112,8 +114,7 @@ export async function memberNotBegun(store: ObjectStore, name: string): Promise<
     for (const one of memberNames(suite)) {
       if (one === name) {
         const { run, uploads } = await resolveMember(suite, member);
-        await storeRun(store, run, uploads);
-        return run;
+        return storeRun(store, run, uploads);
       }
       member++;
     }
@@ -154,12 +155,19 @@ async function startSuite(
 ): Promise<number> {
   const { client, at, context, mode, first } = start;
   const { name, revision, members, parallel } = suite;
-  const workflowId = suiteWorkflowId(store.storeId, name);
+  const storeId = await claimStoreId(store);
+  const workflowId = suiteWorkflowId(storeId, name);
   const input: SuiteInput = {
     ref: { store: { url: store.url, options: storeOptions }, run: name, revision },
-    ...{ storeId: store.storeId, members, parallel, mode, hostQueue: QUEUES.host(suite.hostId) },
+    ...{ storeId, members, parallel, mode, hostQueue: QUEUES.host(suite.hostId) },
   };
-  const joined = await startOrJoin(client, { type: WORKFLOWS.suite, workflowId, input, attributes: { run: name } });
+  const joined = await startOrJoin(client, {
+    type: WORKFLOWS.suite,
+    store,
+    workflowId,
+    input,
+    attributes: { run: name },
+  });
   await ensureWorkers({ client, at, context, revision: first, workflowId, workers: start.workers });
   const web = workflowPage(at, workflowId);
   const started = { run: name, revision, workflow: workflowId, store: store.url, joined, web };

@@ -108,7 +108,7 @@ function operandsOf(graph: LaidGraph, { product, before, layout }: Product): Pic
     if (made !== null && movementOf(graph, node) === 'view') made = layoutBefore(graph, node, made);
   }
   if (made === null) return without('the axes of the scores cannot be followed back to their product');
-  const given = readProduct(graph, product.node, made);
+  const given = readProduct(graph, product.node, { layout: made });
   if (given === null) return without('the operands of the scores have unknown shapes');
   const { letters, of, shapes } = given;
   const [query, key] = ['query_pos', 'key_pos'].map((label) => letterOf(of, label));
@@ -136,7 +136,11 @@ interface GivenProduct {
 }
 
 /** The letters of a product, those of its result (or of one operand) standing for the axes of a layout. */
-function readProduct(graph: LaidGraph, node: NodeProto, layout: Layout, operand?: number): GivenProduct | null {
+function readProduct(
+  graph: LaidGraph,
+  node: NodeProto,
+  { layout, operand }: { readonly layout: Layout; readonly operand?: number },
+): GivenProduct | null {
   const [a, b] = [shapeOf(graph, node.input[0] ?? ''), shapeOf(graph, node.input[1] ?? '')];
   const letters = a && b ? productLetters(node, [a.length, b.length]) : null;
   if (!a || !b || letters === null) return null;
@@ -205,7 +209,7 @@ function valuesOf(graph: LaidGraph, links: readonly ChainLink[], pattern: Laid):
   const [product] = links;
   const at = product?.node.input[0] === pattern.tensor ? 0 : 1;
   const values = product?.node.input[1 - at] ?? '';
-  const given = product ? readProduct(graph, product.node, pattern.layout, at) : null;
+  const given = product ? readProduct(graph, product.node, { layout: pattern.layout, operand: at }) : null;
   const made = shapeOf(graph, product?.tensor ?? '');
   if (given === null || made === null) {
     const reason = 'the values have an unknown shape';

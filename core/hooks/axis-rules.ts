@@ -18,7 +18,7 @@ import {
 } from './axis-labels.js';
 import { attended, gemm, product, projected } from './axis-products.js';
 import { layoutAfter, type Layout } from './layout.js';
-import { axesOf, integersOf, shapeOf, type SiteGraph } from './site-graph.js';
+import { axesOf, integersOf, shapeOf } from './site-graph.js';
 
 /** The rule of an operator; null where there is none. */
 export function axisRule(operator: string): AxisRule | null {

@@ -1,6 +1,5 @@
 // What the rows of the site table ask of a model and of a block: each place as a tensor with a view, as absent, or with the
 // reason why it is not certain. Puts the structures' answers together and decides nothing by name.
-import type { Dim } from '../onnx/shape.js';
 import { findAttention, type Laid } from './attention.js';
 import { isMoved, isUnknownAtom } from './axis-labels.js';
 import { branchNorms, normOver } from './branch-norms.js';

@@ -2,7 +2,6 @@
 // and which of them the result has.
 import { readAttributes } from '../onnx/attributes.js';
 import type { NodeProto } from '../onnx/proto.js';
-import type { Dim } from '../onnx/shape.js';
 
 export interface ProductLetters {
   /** A letter per axis of each operand. */
@@ -60,7 +59,7 @@ function equationLetters(text: string, ranks: readonly [number, number]): Produc
   const spell = (term: string, width: number): string[] => {
     const [before = '', after] = term.split('...');
     const middle = Array.from({ length: width }, (_, i) => `dots${widest - width + i}`);
-    return after === undefined ? Array.from(before) : [...before, ...middle, ...after];
+    return after === undefined ? Array.from(before) : [...Array.from(before), ...middle, ...Array.from(after)];
   };
   const operands = terms.map((term, i) => spell(term, dots[i] ?? 0));
   const [a, b] = operands;
@@ -87,9 +86,4 @@ export function contractedLetters({ operands: [a, b], out }: ProductLetters): st
 /** What each letter of an operand stands for, where its layout is known; an axis of size 1 stands for nothing. */
 export function byLetter<T>(letters: readonly string[], axes: readonly T[]): ReadonlyMap<string, T> {
   return new Map(letters.map((letter, i) => [letter, axes[i] as T]));
-}
-
-/** Ranks of two shapes; null where one is not known. */
-export function ranksOf(a: readonly Dim[] | null, b: readonly Dim[] | null): readonly [number, number] | null {
-  return a === null || b === null ? null : [a.length, b.length];
 }

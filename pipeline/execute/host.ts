@@ -46,14 +46,14 @@ export async function openHost({ folder, slots, memoryBytes, cacheBytes, environ
     recordFolder: records,
     slots,
   });
-  const caches = new Map<string, LocalCache>();
+  const caches = new Map<ObjectStore, LocalCache>();
   return {
     ...{ children, slots, spoolRoot, endedOrphans },
     version: await ownVersion(),
     cacheFor: (store) => {
       const objects = path.join(folder, 'objects');
-      const cache = caches.get(store.storeId) ?? openLocalCache({ store, folder: objects, budgetBytes: cacheBytes });
-      caches.set(store.storeId, cache);
+      const cache = caches.get(store) ?? openLocalCache({ store, folder: objects, budgetBytes: cacheBytes });
+      caches.set(store, cache);
       return cache;
     },
     close: async () => {

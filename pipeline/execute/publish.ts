@@ -5,10 +5,10 @@ import type { StageFinished } from '../../schemas/messages.js';
 import type { StageName } from '../../schemas/stages.js';
 import type { StepUnits } from '../../stages/step.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { readCommits } from '../../storage/records/commits.js';
+import { listCommits, readCommits } from '../../storage/records/commits.js';
 import { listQuarantineInputs } from '../../storage/records/quarantine.js';
 import { knownCommits, publishSnapshot } from '../../storage/records/snapshots.js';
-import type { PlannedInput } from '../lot/manifest.js';
+import type { PlannedInput } from '../../storage/records/planned-inputs.js';
 
 export interface Publication {
   readonly stage: StageName;
@@ -76,8 +76,10 @@ async function countOf(
   { dataset, key, planned: read }: Publication['datasets'][number],
 ): Promise<Counted> {
   const planned = await read();
-  const known = await knownCommits(store, dataset, { stage, key });
-  const commits = await readCommits(store, { stage, key, inputs: planned.map(([name]) => name), known });
+  const records = await listCommits(store, stage, key);
+  const known = await knownCommits(store, dataset, { stage, key, records });
+  const inputs = planned.map(([name]) => name).filter((name) => records.has(name));
+  const commits = await readCommits(store, { stage, key, inputs, known });
   const have = new Set(commits.map((commit) => commit.input));
   const bad = await listQuarantineInputs(store, stage, key);
   const quarantined = planned.filter(([name]) => !have.has(name) && bad.has(name)).length;

@@ -39,8 +39,8 @@ export async function settleRun(
       { run: name, revision: latest.revision },
     );
   const next = { ...run, revision: (latest?.revision ?? 0) + 1 };
-  await storeRun(store, next, uploads);
-  return { run: next, before: latest, same: false };
+  const stored = await storeRun(store, next, uploads);
+  return { run: stored, before: latest, same: false };
 }
 
 /** What a run's workflow is given. */

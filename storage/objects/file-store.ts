@@ -18,14 +18,14 @@ export function createFileStore(root: string): FileStore {
 
 class FileStore implements ObjectStore {
   readonly url: string;
-  readonly storeId: string;
+  readonly addressId: string;
   readonly #root: string;
   readonly #writes: FileWrites;
 
   constructor(root: string) {
     this.#root = root;
     this.url = pathToFileURL(root).href.replace(/\/$/, '');
-    this.storeId = sha256Hex(this.url).slice(0, 16);
+    this.addressId = sha256Hex(this.url).slice(0, 16);
     this.#writes = new FileWrites(root, this.url);
   }
 

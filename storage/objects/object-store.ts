@@ -19,8 +19,8 @@ export interface CallOptions {
 export interface ObjectStore {
   /** Canonical URL, e.g. `file:///data/x`, `s3://bucket/prefix`, `memory://n`. */
   readonly url: string;
-  /** 16 hex digits that identify this store: part of workflow ids. */
-  readonly storeId: string;
+  /** 16 hex digits of this address; the store itself, which may have several, has an id of its own (records/identity.ts). */
+  readonly addressId: string;
   /** The whole object, or null where there is none. */
   get(key: string, options?: CallOptions): Promise<Uint8Array | null>;
   /** `length` bytes from `offset`; shorter only at the object's end. @throws DataError where there is no such object. */

@@ -58,7 +58,8 @@ function pathOf(url: string): string {
   const rest = url.slice('file://'.length);
   // `file://./data` is no URL by the letter, but what people write for a relative folder.
   if (!rest.startsWith('/')) return decodeURIComponent(rest);
-  return fileURLToPath(url);
+  // People write folders, not URLs by the letter: what follows a # or ? belongs to the name.
+  return fileURLToPath(url.replace(/[?#]/g, encodeURIComponent));
 }
 
 function badUrl(url: string): InputError {

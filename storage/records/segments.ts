@@ -43,10 +43,14 @@ export async function readSegment(
   segment: SegmentReference,
   options?: CallOptions,
 ): Promise<Commit[]> {
+  return parseSegment(segment.key, await getData(store, segment, options));
+}
+
+/** The commits in a segment's bytes. @throws DataError naming the key */
+export async function parseSegment(key: string, content: Uint8Array): Promise<Commit[]> {
   await initZstd();
-  const content = await getData(store, segment, options);
-  const parsed = z.array(commitRecord).safeParse(jsonOf(segment.key, zstdDecompress(content)));
-  if (!parsed.success) throw damaged(segment.key, parsed.error.message);
+  const parsed = z.array(commitRecord).safeParse(jsonOf(key, zstdDecompress(content)));
+  if (!parsed.success) throw damaged(key, parsed.error.message);
   return parsed.data;
 }
 

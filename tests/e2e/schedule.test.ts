@@ -1,6 +1,8 @@
 // Runs that start by the clock: named by the scheduled time, in the schedule's zone, made up for days that have passed, done once.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { planGarbage } from '../../storage/gc/collect-garbage.js';
+import { listAll } from '../../storage/records/record-io.js';
 import type { Project } from './harness/project.js';
 import { useScene } from './harness/scene.js';
 import { untilStatus } from './harness/watch.js';
@@ -57,6 +59,11 @@ describe('assay schedule', () => {
     const again = await project.assay(...CREATE);
     expect(again.code).toBe(2);
     expect(again.stderr).toContain('There is a schedule "nightly" already');
+    // A week later its template is still there, and what the refused attempt stored is not kept.
+    const store = await project.openStore();
+    const { keys } = await planGarbage(store, { nowMs: Date.now() + 7 * 24 * 3600_000 });
+    expect(keys).toEqual([]);
+    expect(await listAll(store, 'schedules/nightly/')).toHaveLength(1);
   }, 60_000);
 
   it('backfills two past days, the end not included, under the names of their own dates', async () => {
@@ -103,6 +110,7 @@ describe('assay schedule', () => {
     const runs = await runNames();
     expect((await project.assay('schedule', 'delete', 'nightly')).code).toBe(0);
     expect(await project.json('schedule', 'list')).toEqual([]);
+    expect(await listAll(await project.openStore(), 'schedules/')).toEqual([]);
     expect(await runNames()).toEqual(runs);
     const gone = await project.assay('schedule', 'trigger', 'nightly');
     expect(gone.code).toBe(2);

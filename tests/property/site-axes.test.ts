@@ -11,7 +11,7 @@ import { relativeError, valuesOf } from '../unit/core/hooks/graphs.js';
 import { laidModel, PLAIN, type ModelLayout } from './laid-model.js';
 
 const permuted = (letters: string): fc.Arbitrary<string> =>
-  fc.shuffledSubarray([...letters], { minLength: letters.length }).map((all) => all.join(''));
+  fc.shuffledSubarray(Array.from(letters), { minLength: letters.length }).map((all) => all.join(''));
 
 const byEinsum = fc.record({
   by: fc.constant('Einsum' as const),

@@ -13,22 +13,29 @@ const shown = (node: NodeProto, ranks: readonly [number, number]): string | null
 };
 
 describe('the letters of a product', () => {
-  it.each<[string, NodeProto, readonly [number, number], string | null]>([
-    ['of matrices', makeNode('MatMul', { input: ['a', 'b'], output: ['y'] }), [2, 2], 'm k, k n -> m n'],
+  it.each<[string, { readonly node: NodeProto; readonly ranks: readonly [number, number] }, string | null]>([
+    [
+      'of matrices',
+      { node: makeNode('MatMul', { input: ['a', 'b'], output: ['y'] }), ranks: [2, 2] },
+      'm k, k n -> m n',
+    ],
     [
       'of a batch with one matrix',
-      makeNode('MatMul', { input: ['a', 'b'], output: ['y'] }),
-      [4, 3],
+      { node: makeNode('MatMul', { input: ['a', 'b'], output: ['y'] }), ranks: [4, 3] },
       'batch0 batch1 m k, batch1 k n -> batch0 batch1 m n',
     ],
-    ['of a vector', makeNode('MatMul', { input: ['a', 'b'], output: ['y'] }), [1, 2], null],
-    ['of an equation', einsum('bqhd, bkhd -> bhqk'), [4, 4], 'b q h d, b k h d -> b h q k'],
-    ['of an equation without result', einsum('ik,kj'), [2, 2], 'i k, k j -> i j'],
-    ['of an ellipsis', einsum('...qd,...kd->...qk'), [4, 3], 'dots0 dots1 q d, dots1 k d -> dots0 dots1 q k'],
-    ['of a trace', einsum('iij,jk->ik'), [3, 2], null],
-    ['of three operands', einsum('ab,bc,cd->ad', ['a', 'b', 'c']), [2, 2], null],
-    ['of an equation for other ranks', einsum('ab,bc->ac'), [3, 2], null],
-  ])('%s', (_, node, ranks, expected) => {
+    ['of a vector', { node: makeNode('MatMul', { input: ['a', 'b'], output: ['y'] }), ranks: [1, 2] }, null],
+    ['of an equation', { node: einsum('bqhd, bkhd -> bhqk'), ranks: [4, 4] }, 'b q h d, b k h d -> b h q k'],
+    ['of an equation without result', { node: einsum('ik,kj'), ranks: [2, 2] }, 'i k, k j -> i j'],
+    [
+      'of an ellipsis',
+      { node: einsum('...qd,...kd->...qk'), ranks: [4, 3] },
+      'dots0 dots1 q d, dots1 k d -> dots0 dots1 q k',
+    ],
+    ['of a trace', { node: einsum('iij,jk->ik'), ranks: [3, 2] }, null],
+    ['of three operands', { node: einsum('ab,bc,cd->ad', ['a', 'b', 'c']), ranks: [2, 2] }, null],
+    ['of an equation for other ranks', { node: einsum('ab,bc->ac'), ranks: [3, 2] }, null],
+  ])('%s', (_, { node, ranks }, expected) => {
     expect(shown(node, ranks)).toBe(expected);
   });
 
