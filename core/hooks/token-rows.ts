@@ -40,19 +40,21 @@ export function movesIds(operator: string): boolean {
 const MAX_STEPS = 24;
 
 /** A tensor as a function of the ids in `input`; null where it is none. A constant is the same for every id. */
-export function idFunction(index: GraphIndex, tensor: string, input: string, steps = MAX_STEPS): IdFunction | null {
-  if (tensor === input) return (id) => id;
-  const stored = constantTensor(index, tensor);
-  if (stored) {
-    const values = integerValues(stored) ?? [];
-    const [only] = values;
-    return values.length === 1 && only !== undefined ? () => only : null;
-  }
-  const producer = index.producerOf.get(tensor);
-  if (producer === undefined || steps === 0) return null;
-  const node = nodeAt(index.graph, producer);
-  const operand = (i: number): IdFunction | null => idFunction(index, node.input[i] ?? '', input, steps - 1);
-  return functionOf(node, operand);
+export function idFunction(index: GraphIndex, tensor: string, input: string): IdFunction | null {
+  const follow = (name: string, steps: number): IdFunction | null => {
+    if (name === input) return (id) => id;
+    const stored = constantTensor(index, name);
+    if (stored) {
+      const values = integerValues(stored) ?? [];
+      const [only] = values;
+      return values.length === 1 && only !== undefined ? () => only : null;
+    }
+    const producer = index.producerOf.get(name);
+    if (producer === undefined || steps === 0) return null;
+    const node = nodeAt(index.graph, producer);
+    return functionOf(node, (i) => follow(node.input[i] ?? '', steps - 1));
+  };
+  return follow(tensor, MAX_STEPS);
 }
 
 function functionOf(node: NodeProto, operand: (i: number) => IdFunction | null): IdFunction | null {
