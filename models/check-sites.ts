@@ -35,7 +35,7 @@ type CheckEngine = Pick<EngineConfig, 'provider' | 'threads' | 'optimisation'>;
  * What does not hold of a model's sites: shapes for fewer rows than positions, how far a change of a token or of the stream
  * reaches, and the equations that concern the wanted sites.
  * 1. One session in which streams can be changed at a place. 2. As the model is: shapes, equations. 3. With one token changed;
- * 4. with the stream changed before a block and before its MLP, in the first and the last block that is wanted.
+ * 4. with the stream changed before a block and before its MLP, in the last block that is wanted.
  * @throws as `prepareModel` and `loadModel`
  */
 export async function checkSites(
