@@ -3,6 +3,7 @@
 import path from 'node:path';
 import type { Edits } from '../core/hooks/edit-value.js';
 import { applyEdits } from '../core/hooks/edits.js';
+import { siteHint } from '../core/hooks/nearest-sites.js';
 import { readSites } from '../core/hooks/read.js';
 import { matchSites, resolveSites, type ModelSites, type Site } from '../core/hooks/sites.js';
 import { decodeModel, encodeModel, joinChunks } from '../core/onnx/codec.js';
@@ -14,7 +15,6 @@ import { indexGraph } from '../core/onnx/graph-index.js';
 import type { GraphProto, ModelProto, NodeProto } from '../core/onnx/proto.js';
 import { Session, type SessionSettings } from '../runtime/session.js';
 import { InputError } from '../schemas/errors.js';
-import { nearestNames } from '../core/text/nearest-names.js';
 import { inputRole, type ModelInput } from './feeds.js';
 import { readOnnxFile } from './model-files.js';
 import { positionStart } from './position-start.js';
@@ -65,6 +65,8 @@ export interface PrepareOptions {
   readonly positionStart?: number | null;
   /** The model, where its file was read before. */
   readonly read?: ReadModel;
+  /** Inputs that the caller added to the model and feeds itself. */
+  readonly added?: readonly string[];
 }
 
 /** Stored tensors below this stay in the graph: ORT reads shapes and constants from them when it loads a model. */
@@ -79,21 +81,22 @@ const UNREADABLE: ReadonlySet<number> = new Set([DATA_TYPE.bfloat16, DATA_TYPE.f
 export async function prepareModel(
   place: ModelPlace,
   patterns: readonly string[],
-  { extra = [], edits, read, positionStart: told }: PrepareOptions = {},
+  { extra = [], edits, read, added = [], positionStart: told }: PrepareOptions = {},
 ): Promise<PreparedModel> {
   const { bytes, model, resolved } = read ?? (await readModel(place));
   const sites = chooseSites(patterns, resolved);
   const edited = edits ? applyEdits(model, resolved.sites, edits) : model;
-  const shown = readSites(edited, sites);
+  const shown = readSites(edited, [...sites, ...extra.map((output) => outputSite(output, resolved))]);
   const index = indexGraph(graphOf(shown.model));
-  const wanted = [...shown.tensors, ...extra].map((tensor): WantedTensor => {
+  const wanted = shown.tensors.map((tensor): WantedTensor => {
     const type = elementType(index, tensor);
     return type !== null && UNREADABLE.has(type) ? { tensor, castTo: 'float32' } : { tensor };
   });
   const cut = cutToTensors(shown.model, wanted);
   const types = new Map(graphOf(model).input.map((i) => [i.name, i.type?.tensorType?.elemType ?? 0]));
   const start = told === undefined ? await positionStart(model, resolved, place) : told;
-  const inputs = cut.inputs.map((name): ModelInput => {
+  const given = cut.inputs.filter((name) => !added.includes(name));
+  const inputs = given.map((name): ModelInput => {
     const dtype = dataTypeName(types.get(name) ?? 0) ?? 'unknown';
     const role = name === resolved.tokenInput ? 'tokens' : inputRole(name, dtype);
     if (role === null) throw unknownInput(name);
@@ -103,7 +106,24 @@ export async function prepareModel(
   return { proto, externalFolder, inputs, bfloat16: bfloat16Node(graphOf(cut.model)), outputs: cut.outputs, sites };
 }
 
-async function readModel(place: ModelPlace): Promise<ReadModel> {
+/** An output of the model's own as a site: in [batch, pos, …] where its axes are known, else as it is. */
+function outputSite(output: string, { turnedOutputs }: ModelSites): Site {
+  const turned = turnedOutputs.find(({ name }) => name === output);
+  const plain = {
+    name: output,
+    tensor: output,
+    axes: [],
+    sizes: [],
+    width: 0,
+    view: null,
+    readers: null,
+    readOnly: null,
+  };
+  return turned ?? plain;
+}
+
+/** The model in `place` and its sites. @throws InputError for a damaged model and an unknown structure */
+export async function readModel(place: ModelPlace): Promise<ReadModel> {
   const bytes = place.content ?? (await readOnnxFile(place.onnx));
   const model = flattenModel(decodeModel(bytes));
   return { bytes, model, resolved: resolveSites(model) };
@@ -139,23 +159,20 @@ export async function loadModel(
 
 /**
  * The sites that the patterns name, in the model's order.
- * @throws InputError for a pattern that names none, with the nearest names
+ * @throws InputError for a pattern that names none, with the reason or the nearest names
  */
-export function chooseSites(patterns: readonly string[], model: Pick<ModelSites, 'sites' | 'layers'>): Site[] {
+export function chooseSites(
+  patterns: readonly string[],
+  model: Pick<ModelSites, 'sites' | 'layers'> & Partial<Pick<ModelSites, 'unresolved'>>,
+): Site[] {
   const { sites, unmatched } = matchSites(patterns, model.sites);
   const unknown = unmatched[0];
   if (unknown === undefined) return sites;
-  const names = model.sites.map((site) => site.name);
-  const near = nearestNames(unknown, names);
-  const hint = near.length > 0 ? `nearest: ${near.join(', ')}` : `known: ${kinds(names).join(', ')}`;
+  const { text, nearest } = siteHint(unknown, model);
   throw new InputError(
-    `Unknown site "${unknown}": the model has ${model.layers} blocks (0 to ${model.layers - 1}); ${hint}. \`assay model inspect\` lists all.`,
-    { site: unknown, nearest: near, layers: model.layers },
+    `Unknown site "${unknown}": the model has ${model.layers} blocks (0 to ${model.layers - 1}); ${text}. \`assay model inspect\` lists all.`,
+    { site: unknown, nearest, layers: model.layers },
   );
-}
-
-function kinds(names: readonly string[]): string[] {
-  return [...new Set(names.map((name) => name.replace(/^blocks\.\d+\./, 'blocks.*.')))];
 }
 
 function unknownInput(name: string): InputError {

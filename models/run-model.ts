@@ -88,7 +88,7 @@ export async function computeModelRun(given: string, rows: IdRows, options: RunM
   const { hooks, outputs } = splitHooks([...options.hooks, ...(options.logits ? ['logits'] : [])], opened.summary);
   const { sites } = matchSites(hooks, opened.summary.sites);
   const wanted = sites.map((site) => site.name);
-  requireIdentities(opened.path, await checkSites(opened, options.engine, wanted));
+  requireIdentities(opened.path, await checkSites(opened, options.engine, { wanted }));
   const edits = await editsFor(opened, rows, options);
   const values = await computeSites(opened, rows, { ...options, hooks, outputs, edits });
   const { digest, dynamicQuantisation } = opened.summary;
@@ -116,10 +116,22 @@ async function computeSites(
   try {
     const results = await session.run(makeFeeds(inputs, rows), [...new Set(outputs)]);
     const names = [...prepared.sites.map((site) => site.name), ...own.map(({ name }) => name)];
-    return new Map(names.map((name, i) => [name, results[outputs[i] ?? ''] as TensorValue]));
+    const values = new Map(names.map((name, i) => [name, results[outputs[i] ?? ''] as TensorValue]));
+    const shown = values.get('logits')?.dims;
+    if (shown?.length === 3) checkLogits(opened.path, shown, [rows.ids.length / rows.length, rows.length]);
+    return values;
   } finally {
     await session.release();
   }
+}
+
+/** @throws InputError where logits are not one vector per row and position of the ids */
+function checkLogits(path: string, dims: readonly number[], [rows, length]: readonly [number, number]): void {
+  if (dims[0] === rows && dims[1] === length) return;
+  throw new InputError(
+    `${path}: expected logits [batch, pos, …] of sizes [${rows}, ${length}, …] for ${rows} rows of ${length} ids, the model gives [${dims.join(', ')}]: its positions are not those of the ids. Run it without --logits.`,
+    { path, dims, rows, length },
+  );
 }
 
 async function editsFor(

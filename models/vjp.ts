@@ -112,15 +112,27 @@ function readOutputs(
   names: readonly string[],
   resolved: ModelSites,
 ): { model: ModelProto; outputs: { name: string; tensor: string }[] } {
-  const own = graphOf(model).output.map((info) => info.name ?? '');
-  const ownTensor = (name: string): string | null => outputNamed(name, { outputs: own, results: resolved.results });
-  const sites = names.flatMap((name) => (ownTensor(name) === null ? outputSite(name, { own, resolved }) : []));
-  const read = readSites(model, sites);
-  const outputs = names.map((name) => {
-    const tensor = ownTensor(name) ?? read.tensors[sites.findIndex((site) => site.name === name)];
-    return { name, tensor: tensor ?? '' };
+  const outputs = graphOf(model).output.map((info) => info.name ?? '');
+  const ownTensor = (name: string): string | null => outputNamed(name, { outputs, results: resolved.results });
+  // An output in other axes than [batch, pos, …] is seen as a site is.
+  const seen = names.flatMap((name) => {
+    const own = ownTensor(name);
+    const site = own === null ? outputSite(name, { own: outputs, resolved }) : turnedOutput(own, resolved);
+    return site === undefined ? [] : [{ name, site }];
   });
-  return { model: read.model, outputs };
+  const read = readSites(
+    model,
+    seen.map(({ site }) => site),
+  );
+  const found = names.map((name) => {
+    const at = seen.findIndex((one) => one.name === name);
+    return { name, tensor: (at < 0 ? ownTensor(name) : read.tensors[at]) ?? '' };
+  });
+  return { model: read.model, outputs: found };
+}
+
+function turnedOutput(output: string, { turnedOutputs }: ModelSites): Site | undefined {
+  return turnedOutputs.find(({ name }) => name === output);
 }
 
 function outputSite(name: string, { own, resolved }: { own: readonly string[]; resolved: ModelSites }): Site {

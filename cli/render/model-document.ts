@@ -57,8 +57,9 @@ export function inspectDocument(
   };
 }
 
-function breach({ equation, error, tolerance, notFinite }: BrokenIdentity): string {
+function breach({ equation, error, tolerance, notFinite, found }: BrokenIdentity): string {
   if (notFinite !== undefined)
     return `not checked: the model gives NaN or infinity at ${notFinite} (weights that hold it, or an overflow)`;
+  if (found !== undefined) return `expected ${equation}, found ${found}`;
   return `breaks ${equation}: error ${error.toPrecision(3)}, allowed ${tolerance}`;
 }

@@ -2,10 +2,10 @@
 // default. Reads files, writes nothing.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { siteHint, type KnownSites } from '../../core/hooks/nearest-sites.js';
 import { matchSites, storedWidth } from '../../core/hooks/sites.js';
 import { summariseTokenizer, type TokenizerSummary } from '../../core/corpus/tokenizer/summary.js';
 import { buildModel, emptyWeights } from '../../core/language-model/export-model.js';
-import { nearestNames } from '../../core/text/nearest-names.js';
 import { tokenizerAdvice } from '../../models/folder/tokenizer-file.js';
 import { resolveEdits, type ResolvedEdits } from '../../models/edits.js';
 import { openModel, readStructure, type ModelStructure, type ModelSummary } from '../../models/open-model.js';
@@ -89,7 +89,7 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
     ...{ sites, engine },
     dictionaries: file.saes.map((sae) => {
       const site = sites.find((s) => s.name === sae.hook);
-      if (!site) throw unknownSite(`saes: "${sae.name}" reads`, sae.hook, sites);
+      if (!site) throw unknownSite(`saes: "${sae.name}" reads`, sae.hook, structure);
       return resolveDictionary(sae, site.width);
     }),
   };
@@ -257,7 +257,7 @@ function checkContext(file: RunFile, { maxPositions }: ModelStructure, family: s
 function selectSites(file: RunFile, model: ModelStructure): ResolvedRun['sites'] {
   const { sites, unmatched } = matchSites(file.activations.hooks, model.sites);
   const [first] = unmatched;
-  if (first !== undefined) throw unknownSite('activations.hooks:', first, model.sites);
+  if (first !== undefined) throw unknownSite('activations.hooks:', first, model);
   return sites
     .map((site) => ({ name: site.name, width: storedWidth(site) ?? notVectors(site) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -283,13 +283,10 @@ function notVectors({ name, axes }: ModelStructure['sites'][number]): never {
   );
 }
 
-function unknownSite(where: string, name: string, sites: readonly { readonly name: string }[]): InputError {
-  const near = nearestNames(
-    name,
-    sites.map((s) => s.name),
-  );
+function unknownSite(where: string, name: string, known: KnownSites): InputError {
+  const { text, nearest } = siteHint(name, known);
   return new InputError(
-    `${where} site "${name}", which is not among the model's stored sites. Nearest: ${near.join(', ')}. \`assay model inspect\` lists all sites.`,
-    { site: name, near },
+    `${where} site "${name}", which is not among the model's sites; ${text}. \`assay model inspect\` lists all sites.`,
+    { site: name, near: nearest },
   );
 }
