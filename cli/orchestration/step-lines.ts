@@ -49,10 +49,6 @@ export class StepLines {
   }
 }
 
-function counted(n: number, thing: string): string {
-  return `${n} ${thing}${n === 1 ? '' : 's'}`;
-}
-
 function textOf(value: unknown): string | null {
   return typeof value === 'string' ? value : null;
 }

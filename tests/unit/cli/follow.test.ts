@@ -27,7 +27,14 @@ async function follow(events: readonly Told[], status: string, joined = false): 
   const output = { note: (line: string) => notes.push(line), progress: () => undefined };
   const io = { signal: new AbortController().signal, stderr: { isTTY: false } };
   const context = { output, io } as unknown as CommandContext;
-  const end = await followRun({ store, run, workflow, execution: { runId: 'mine', joined }, context });
+  const end = await followRun({
+    store,
+    run,
+    workflow,
+    vigil: () => Promise.resolve(),
+    execution: { runId: 'mine', joined },
+    context,
+  });
   return { ...end, notes };
 }
 
