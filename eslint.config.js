@@ -128,6 +128,11 @@ export default tseslint.config(
     rules: { 'no-restricted-properties': 'off', 'no-restricted-imports': 'off' },
   },
   {
+    // A promise that rejects before anybody waits for it fails the workflow's task: `void` does not handle it.
+    files: ['workflows/**/*.ts'],
+    rules: { '@typescript-eslint/no-floating-promises': ['error', { ignoreVoid: false }] },
+  },
+  {
     // The entry that Temporal's bundler needs, and the one barrel that style.md allows.
     files: ['workflows/index.ts', 'schemas/index.ts'],
     rules: { 'no-restricted-syntax': ['error', noDefaultExport, noBareError] },

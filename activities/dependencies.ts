@@ -1,4 +1,5 @@
 // What activities need from the process that hosts them; workers build it once, tests inject their own.
+import type { AllowList } from '../pipeline/allowed/allow-list.js';
 import type { ComputeChildren } from '../stages/stage.js';
 import type { LocalCache } from '../storage/cache/local-cache.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
@@ -12,8 +13,12 @@ export interface Logger {
 }
 
 export interface ActivityDependencies {
-  /** An open store; one per URL for the life of the process. */
+  /** An open store; one per URL and options for the life of the process. @throws InputError where this worker may not use it */
   openStore(url: string, options: StoreOptionsMessage): Promise<ObjectStore>;
+  /** Whether anybody has polled a queue of activities lately. */
+  isPolled(queue: string): Promise<boolean>;
+  /** What this worker may read outside of stores. */
+  readonly allowed: Pick<AllowList, 'assertSources'>;
   cacheFor(store: ObjectStore): LocalCache;
   readonly children: ComputeChildren;
   /** Folder for the files of items in hand. */

@@ -2,7 +2,7 @@
 import { Context } from '@temporalio/activity';
 
 /** Several of these fit into each of the heartbeat time-outs of workflows/options.ts. */
-const HEARTBEAT_MS = 3000;
+const HEARTBEAT_MS = 2000;
 
 /**
  * Heartbeats until the function that it returns is called.

@@ -32,7 +32,11 @@ export interface Activities {
     readonly ref: RunRef;
     readonly type: string;
     readonly data: Record<string, unknown>;
+    /** Only while this execution is the run's latest and has told no end. */
+    readonly onlyIfOpen?: string;
   }): Promise<void>;
+  /** Whether anybody has polled a queue of activities within the last five minutes. */
+  isQueueServed(input: { readonly queue: string }): Promise<boolean>;
   /** Resolves a schedule's template for one scheduled time and stores the run; null when that run is already complete. */
   prepareScheduledRun(input: {
     readonly schedule: ScheduledInput;

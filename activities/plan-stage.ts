@@ -16,5 +16,10 @@ export async function planStageActivity(
   const { cancellationSignal } = Context.current();
   const fetch = (object: Parameters<ReturnType<typeof dependencies.cacheFor>['fetch']>[0]): Promise<string> =>
     dependencies.cacheFor(store).fetch(object, cancellationSignal);
-  return planStep({ store, run, step: step ?? stage, mode, slots, fetch });
+  return planStep({
+    ...{ store, run, step: step ?? stage, mode, slots, fetch, signal: cancellationSignal },
+    onWait: ({ sinceMs }, owner) => {
+      dependencies.log.info({ run: ref.run, stage, owner, sinceMs }, 'waiting for the end of a collection of garbage');
+    },
+  });
 }

@@ -1,6 +1,8 @@
 // Resolves one run of a suite and stores it; runs on the host that has the files.
 import { DataError } from '../schemas/errors.js';
 import type { MemberPrepared } from '../schemas/messages.js';
+import { outsideOf } from '../pipeline/allowed/outside.js';
+import { parseMember } from '../pipeline/files/load-suite.js';
 import { prepareMember } from '../pipeline/execute/submit.js';
 import { readSuite } from '../storage/records/suites.js';
 import type { ActivityDependencies } from './dependencies.js';
@@ -17,5 +19,6 @@ export async function prepareMemberActivity(
       `Expected suite "${ref.run}" revision ${ref.revision} in ${store.url}, found none; start it again with its file.`,
       { suite: ref.run },
     );
+  await dependencies.allowed.assertSources(outsideOf(parseMember(suite.template, member), suite.folder));
   return prepareMember(store, { suite, member, mode, target: ref.store });
 }

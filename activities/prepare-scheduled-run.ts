@@ -3,10 +3,12 @@ import { LAST_STAGE } from '../schemas/stages.js';
 import { runFile } from '../schemas/run-file.js';
 import { DataError } from '../schemas/errors.js';
 import type { RunInput, ScheduledInput } from '../schemas/messages.js';
-import { getJson } from '../pipeline/lot/manifest.js';
+import { outsideOf } from '../pipeline/allowed/outside.js';
+import { getJson } from '../storage/records/data-json.js';
 import { fillPlaceholders } from '../pipeline/files/placeholders.js';
 import { resolveRun } from '../pipeline/resolve/resolve-run.js';
 import { runInputOf, settleRun } from '../pipeline/execute/submit.js';
+import { keepSchedule, rootOf } from '../storage/records/schedule-roots.js';
 import { remainingWork } from '../pipeline/plan/run-records.js';
 import type { ActivityDependencies } from './dependencies.js';
 
@@ -22,6 +24,8 @@ export async function prepareScheduledRunActivity(
 ): Promise<RunInput | null> {
   const { schedule, scheduledMs } = input;
   const store = await dependencies.openStore(schedule.ref.store.url, schedule.ref.store.options);
+  // Schedules of earlier releases were not kept by the store.
+  await keepSchedule(store, rootOf(schedule), { schedule: schedule.schedule, template: schedule.template });
   const template = (await getJson(store, schedule.template)) as ScheduleTemplate;
   const filled = fillPlaceholders(template.file, { scheduledMs, timeZone: schedule.timeZone });
   const parsed = runFile.safeParse(filled);
@@ -30,6 +34,7 @@ export async function prepareScheduledRunActivity(
       `The template of schedule "${schedule.schedule}" is no valid run file: ${parsed.error.message}. Create the schedule anew.`,
       { schedule: schedule.schedule },
     );
+  await dependencies.allowed.assertSources(outsideOf(parsed.data, template.folder));
   const resolved = await resolveRun(parsed.data, {
     folder: template.folder,
     revision: 1,

@@ -2,74 +2,98 @@
 import { CancelledFailure, Context } from '@temporalio/activity';
 import { QUEUES } from '../schemas/orchestration.js';
 import type { LotInput, LotResult } from '../schemas/messages.js';
-import { assertStageVersion } from '../stages/table.js';
-import { runLotItems, type LotCursor } from '../pipeline/lot/run-lot.js';
+import { assertStageVersion, STAGE_TABLE } from '../stages/table.js';
+import { readCursor, type LotCursor } from '../pipeline/lot/cursor.js';
+import { runLotItems, type LotCounts } from '../pipeline/lot/run-lot.js';
 import { createLotWork } from '../pipeline/lot/lot-work.js';
 import { readLot } from '../pipeline/lot/manifest.js';
 import { BeatWriter } from './beat-writer.js';
 import type { ActivityDependencies } from './dependencies.js';
 import { startHeart } from './heart.js';
+import { askWhetherCancelled, overdue, releaseAfter } from './release.js';
 
-/** After a pause, a cancellation or SIGTERM shards in hand may take this long to finish; then they are released. */
-const FINISH_MS = 18_000;
+/** What was released and still does not end, as a store that does not answer, is waited for no longer than this. */
+const RELEASED_MS = 1000;
+
+/** What an activity and its heartbeats know of the lot. */
+interface InHand {
+  cursor: LotCursor;
+  tick(): void;
+  /** Aborts when no further item is to begin. */
+  readonly stop: AbortSignal;
+  /** Aborts when those in hand are let go. */
+  readonly release: AbortSignal;
+}
 
 export async function runLotActivity(input: LotInput, dependencies: ActivityDependencies): Promise<LotResult> {
-  const { ref, stage, lot, mode } = input;
   const context = Context.current();
-  assertStageVersion(stage, input.stageVersion);
-  const store = await dependencies.openStore(ref.store.url, ref.store.options);
-  const items = await readLot(store, input.manifest, lot);
-  const previous = (context.info.heartbeatDetails as LotCursor | undefined) ?? null;
-
+  assertStageVersion(input.stage, input.stageVersion);
   const stop = new AbortController();
-  const abort = new AbortController();
-  let force: NodeJS.Timeout | undefined;
-  const onStop = (): void => {
-    stop.abort();
-    force ??= setTimeout(() => abort.abort(new Error('cancelled')), FINISH_MS);
+  const release = new AbortController();
+  const inHand: InHand = {
+    cursor: readCursor(context.info.heartbeatDetails) ?? { ended: [], inHand: {} },
+    tick: () => undefined,
+    ...{ stop: stop.signal, release: release.signal },
   };
+  const stopHeart = startHeart(() => {
+    inHand.tick();
+    return inHand.cursor;
+  });
+  const onStop = (): void => stop.abort();
+  const endRelease = releaseAfter(stop.signal, release, askWhetherCancelled());
+  const late = overdue(release.signal, RELEASED_MS);
   for (const signal of [dependencies.stop, context.cancellationSignal]) {
     signal.addEventListener('abort', onStop);
     if (signal.aborted) onStop();
   }
-
-  const beat = new BeatWriter({ store, ref, stage, lot, hostId: dependencies.hostId });
-  let cursor: LotCursor = previous ?? { ended: [], inHand: {} };
-  const stopHeart = startHeart(() => {
-    beat.tick();
-    return cursor;
-  });
-  const work = createLotWork({
-    ...{ store, stage, mode, dependencies, items, ref },
-    ...{ signal: abort.signal, stop: stop.signal },
-    ...{ log: dependencies.log, recomputation: context.info.workflowExecution?.runId ?? '' },
-    onProgress: (progress) => beat.update(progress),
-    onCursor: (next) => {
-      cursor = next;
-      context.heartbeat(next);
-    },
-  });
   try {
-    beat.tick();
-    const options = {
-      items: items.map(({ item }) => item),
-      previous,
-      from: input.from ?? 0,
-      recheck: context.info.attempt > 1 && mode !== 'all',
-      concurrency: dependencies.itemsInHand,
-      spoolRoot: dependencies.spoolRoot,
-      stop: stop.signal,
-    };
-    return { ...(await runLotItems(work, options)), hostQueue: QUEUES.host(dependencies.hostId) };
+    const counts = await Promise.race([doLot(input, dependencies, inHand), late.rejected]);
+    return { ...counts, hostQueue: QUEUES.host(dependencies.hostId) };
   } catch (error) {
     // A failure of work that was told to stop is an answer to that, not a fault of the lot, which is given out again.
-    if (abort.signal.aborted && context.cancellationSignal.aborted)
+    if (release.signal.aborted && context.cancellationSignal.aborted)
       throw new CancelledFailure('released after a pause or cancellation');
     throw error;
   } finally {
     stopHeart();
-    clearTimeout(force);
+    endRelease();
+    late.end();
     dependencies.stop.removeEventListener('abort', onStop);
+  }
+}
+
+async function doLot(input: LotInput, dependencies: ActivityDependencies, inHand: InHand): Promise<LotCounts> {
+  const { ref, stage, lot, mode, noProgressSeconds } = input;
+  const { info, heartbeat } = Context.current();
+  const { stop, release } = inHand;
+  const store = await dependencies.openStore(ref.store.url, ref.store.options);
+  const items = await readLot(store, input.manifest, lot);
+  const { outside } = STAGE_TABLE[stage];
+  await dependencies.allowed.assertSources(items.flatMap(({ item, config }) => outside(item, config)));
+  const beat = new BeatWriter({ store, ref, stage, lot, hostId: dependencies.hostId });
+  inHand.tick = () => beat.tick();
+  const work = createLotWork({
+    ...{ store, stage, mode, dependencies, items, ref, stop },
+    ...{ signal: release, log: dependencies.log, recomputation: info.workflowExecution?.runId ?? '' },
+    ...(noProgressSeconds === undefined ? {} : { noProgressMs: noProgressSeconds * 1000 }),
+    onProgress: (progress) => beat.update(progress),
+    onCursor: (next) => {
+      inHand.cursor = next;
+      heartbeat(next);
+    },
+  });
+  try {
+    beat.tick();
+    return await runLotItems(work, {
+      items: items.map(({ item }) => item),
+      previous: inHand.cursor,
+      from: input.from ?? 0,
+      recheck: info.attempt > 1 && mode !== 'all',
+      concurrency: dependencies.itemsInHand,
+      spoolRoot: dependencies.spoolRoot,
+      stop,
+    });
+  } finally {
     await beat.close();
   }
 }

@@ -5,7 +5,7 @@ import type { CommandDefinition } from './command.js';
 
 export interface CommandRow {
   /** Heading over it in help. */
-  readonly group: 'Local stack' | 'Runs' | 'Control' | 'Results' | 'Models';
+  readonly group: 'Local stack' | 'Runs' | 'Control' | 'Results' | 'Models' | 'Shell';
   load(): Promise<CommandDefinition>;
 }
 
@@ -14,6 +14,7 @@ const runs = of('Runs');
 const control = of('Control');
 const results = of('Results');
 const models = of('Models');
+const shell = of('Shell');
 
 /** In the order of help; `schedule list` is the command `list` under `schedule`. */
 export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
@@ -55,6 +56,7 @@ export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
   'model run': models(async () => (await import('./commands/model-run.js')).runModel),
   'model train': models(async () => (await import('./commands/model-train.js')).trainModels),
   'model vjp': models(async () => (await import('./commands/model-vjp.js')).differentiateModel),
+  completion: shell(async () => (await import('./commands/completion.js')).completion),
 };
 
 /** Commands that only hold others. */

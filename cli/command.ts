@@ -4,7 +4,7 @@ import type { ObjectStore } from '../storage/objects/object-store.js';
 import type { Environment } from './environment.js';
 import type { Io } from './io.js';
 import type { Output } from './output.js';
-import type { StoreChoice } from './store-choice.js';
+import type { FileStore, StoreChoice } from './store-choice.js';
 
 export interface CommandContext {
   readonly io: Io;
@@ -14,8 +14,15 @@ export interface CommandContext {
   readonly storeOption: string | null;
   /** Which store is meant; opens nothing. @throws InputError where nothing names one */
   chooseStore(): Promise<StoreChoice>;
-  /** The store that is meant, opened once and closed when the command has ended. */
+  /** The store of what a run file or training file starts; opens nothing. */
+  chooseFileStore(file: FileStore): Promise<StoreChoice>;
+  /**
+   * The store that is meant, opened once, named on stderr, and closed when the command has ended.
+   * @throws InputError where there is none
+   */
   openStore(): Promise<ObjectStore>;
+  /** The whole program, with every command. */
+  program(): Promise<Command>;
 }
 
 /** One command: what it is called with, what that asks for, and who does it. The table of commands gives it its name. */

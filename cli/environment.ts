@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { InputError } from '../schemas/errors.js';
+import type { SinkSettings } from './terminal/sink.js';
 
 const address = z.string().regex(/^[^\s/:]+:\d{1,5}$/, 'expected HOST:PORT, e.g. 127.0.0.1:7233');
 
@@ -19,6 +20,7 @@ const schema = z.object({
   TEMPORAL_NAMESPACE: z.string().min(1).default('default').describe('Temporal namespace'),
   ASSAY_CACHE: z.string().min(1).optional().describe('folder for local copies of stored files; default ~/.cache/assay'),
   NO_COLOR: z.string().optional().describe('set to anything: no colours (no-color.org)'),
+  TERM: z.string().optional().describe('dumb: no colours, and no line of a terminal is replaced'),
 });
 
 export interface Environment {
@@ -29,7 +31,6 @@ export interface Environment {
   readonly temporalAddress: string | null;
   readonly temporalNamespace: string;
   readonly cacheFolder: string;
-  readonly colour: boolean;
 }
 
 /** Name and meaning of every variable, for the documentation. */
@@ -61,6 +62,10 @@ export function readEnvironment(variables: Readonly<Record<string, string | unde
     temporalAddress: data.TEMPORAL_ADDRESS ?? null,
     temporalNamespace: data.TEMPORAL_NAMESPACE,
     cacheFolder: data.ASSAY_CACHE ?? join(homedir(), '.cache', 'assay'),
-    colour: data.NO_COLOR === undefined,
   };
+}
+
+/** What the variables say of the terminal; needed before they are checked, since the errors are printed on it. */
+export function terminalSettings(variables: Readonly<Record<string, string | undefined>>): SinkSettings {
+  return { colour: !variables['NO_COLOR'], dumb: variables['TERM'] === 'dumb' };
 }

@@ -1,8 +1,10 @@
 // From an error to what the user sees and the exit code. With --json the error is the one document on stdout as well.
 import { CommanderError } from 'commander';
+import { EXCERPT } from '../core/text/outgoing.js';
 import { errorDocument } from '../schemas/documents/error.js';
 import { EXIT } from '../schemas/exit.js';
 import { AssayError } from '../schemas/errors.js';
+import { systemError } from '../schemas/system-errors.js';
 import { replacedBuild } from '../runtime/replaced-build.js';
 import type { Io } from './io.js';
 
@@ -14,7 +16,7 @@ export interface ErrorReportOptions {
 
 /** Prints the error; returns the exit code that it means. */
 export function reportError(thrown: unknown, io: Io, options: ErrorReportOptions): number {
-  const error = replacedBuild(thrown) ?? thrown;
+  const error = replacedBuild(thrown) ?? systemError(thrown) ?? thrown;
   // Commander has printed its own message (and help) already.
   if (error instanceof CommanderError) return reportUsage(error, io, options);
   if (io.signal.aborted && !(error instanceof AssayError)) {
@@ -25,6 +27,8 @@ export function reportError(thrown: unknown, io: Io, options: ErrorReportOptions
   const known = error instanceof AssayError;
   const lines = known && 'problems' in details ? message : `error: ${message}`;
   io.stderr.write(`${lines}\n`);
+  const excerpt = details[EXCERPT];
+  if (typeof excerpt === 'string') io.stderr.write(`  it begins: ${JSON.stringify(excerpt)}\n`);
   if (options.debug && error instanceof Error) io.stderr.write(`${error.stack ?? ''}\n`);
   if (options.json) writeDocument(io, { class: name, message, details });
   return known ? error.exitCode : EXIT.failed;
@@ -38,7 +42,7 @@ function reportUsage(error: CommanderError, io: Io, options: ErrorReportOptions)
 }
 
 function writeDocument(io: Io, error: { class: string; message: string; details: Record<string, unknown> }): void {
-  io.stdout.write(`${JSON.stringify(errorDocument.parse({ error }))}\n`);
+  io.stdout.writeDocument(`${JSON.stringify(errorDocument.parse({ error }))}\n`);
 }
 
 function describeError(error: unknown): {

@@ -1,55 +1,77 @@
 // What commands print. With --json exactly one document on stdout; otherwise text for people; logs always on stderr.
 import type { z } from 'zod';
+import { exactJson } from '../core/text/exact-json.js';
 import type { Io } from './io.js';
+import { counted } from './render/quantities.js';
+import type { LiveLine } from './terminal/live-line.js';
+import { layoutText, type Text } from './terminal/text.js';
 
 export interface Output {
   /** The command's result: with --json the document (checked against its schema), else the text. */
-  result<Schema extends z.ZodType>(schema: Schema, document: z.input<Schema>, text: () => string): void;
+  result<Schema extends z.ZodType>(schema: Schema, document: z.input<Schema>, text: () => Text): void;
+  /** A look at something that changes: takes the place of the one before; in a pipe only what is new is written. Not with --json. */
+  redraw(text: Text): void;
   /** A line for people on stderr. */
-  note(text: string): void;
-  /** A line that is replaced by the next one; only where stderr is a terminal. `null` ends it. */
-  progress(text: string | null): void;
-  /** Whether results may use colours. */
-  readonly colour: boolean;
-  readonly columns: number;
+  note(text: Text): void;
+  /** A line that is replaced by the next one; only where stderr is a terminal that can. `null` ends it. */
+  progress(line: string | LiveLine | null): void;
   readonly json: boolean;
 }
 
 /** An output over the streams of `io`. */
-export function createOutput(io: Io, options: { readonly json: boolean; readonly colour: boolean }): Output {
+export function createOutput(io: Io, { json }: { readonly json: boolean }): Output {
   const { stdout, stderr } = io;
-  let line = '';
+  const looks = createLooks(io);
   const clear = (): void => {
-    if (line !== '') stderr.write(`\r${' '.repeat(line.length)}\r`);
-    line = '';
+    stderr.showLine(null);
   };
   return {
-    json: options.json,
-    colour: options.colour && stdout.isTTY,
-    columns: stdout.columns,
+    json,
     result: (schema, document, text) => {
       clear();
-      if (options.json) stdout.write(`${jsonText(schema.parse(document), stdout.isTTY)}\n`);
-      else stdout.write(ending(text()));
+      if (json) stdout.writeDocument(`${jsonText(schema.parse(document), stdout.isTTY)}\n`);
+      else looks.last(text());
+    },
+    redraw: (text) => {
+      clear();
+      if (!json) looks.next(text);
     },
     note: (text) => {
       clear();
-      stderr.write(ending(text));
+      stderr.write(text);
     },
-    progress: (text) => {
-      if (!stderr.isTTY) return;
-      clear();
-      if (text === null) return;
-      line = text.slice(0, Math.max(10, stderr.columns - 1));
-      stderr.write(line);
+    progress: (line) => {
+      stderr.showLine(line);
+    },
+  };
+}
+
+/** Looks at something that changes, on stdout. */
+function createLooks({ stdout }: Io): { next(text: Text): void; last(text: Text): void } {
+  let drawn = 0;
+  let before = '';
+  const show = (text: Text, most: number): void => {
+    const shown = layoutText(text, { columns: stdout.columns, colour: false });
+    if (drawn > 0) stdout.eraseLines(drawn);
+    else if (shown === before) return;
+    const lines = shown.split('\n').slice(0, -1);
+    const fitting =
+      lines.length > most ? [...lines.slice(0, most - 1), `… ${counted(lines.length - most + 1, 'more line')}`] : lines;
+    stdout.write(fitting.length < lines.length ? fitting.join('\n') : text);
+    before = shown;
+    drawn = stdout.live ? fitting.length : 0;
+  };
+  return {
+    next: (text) => {
+      show(text, stdout.rows - 1);
+    },
+    last: (text) => {
+      if (before !== '') show(text, Infinity);
+      else stdout.write(text);
     },
   };
 }
 
 function jsonText(document: unknown, indent: boolean): string {
-  return JSON.stringify(document, null, indent ? 2 : undefined);
-}
-
-function ending(text: string): string {
-  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
+  return exactJson(document, indent ? 2 : 0);
 }

@@ -1,5 +1,7 @@
 // The command line as a function: arguments and streams in, exit code out. Puts the commands of the table together; none of
 // their work is here.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import type { CommandName } from '../schemas/documents/documents.js';
 import { EXIT } from '../schemas/exit.js';
@@ -11,7 +13,8 @@ import { reportError } from './errors.js';
 import type { Io } from './io.js';
 import { foreignConfigs } from './local-config.js';
 import { createOutput } from './output.js';
-import { chooseStore, openChosenStore, type StoreChoice } from './store-choice.js';
+import type { TextSink } from './terminal/sink.js';
+import { chooseFileStore, chooseStore, openChosenStore, requireStore, type StoreChoice } from './store-choice.js';
 
 interface GlobalOptions {
   readonly json?: boolean;
@@ -38,6 +41,8 @@ export async function main(argv: readonly string[], io: Io, doCall: Perform = pe
   const debug = io.environment['ASSAY_DEBUG'] !== undefined && io.environment['ASSAY_DEBUG'] !== '0';
   let exitCode: number = EXIT.done;
   try {
+    if (argv.length === 1 && argv[0] === '--version') return await printVersion(io);
+    if (isAlone(argv)) return await printHelp(argv, io);
     const program: Command = await createProgram(io, namesOf(argv), async (asked) => {
       exitCode = await runBody((context) => doCall(asked(), context), io, program.opts<GlobalOptions>());
     });
@@ -46,6 +51,25 @@ export async function main(argv: readonly string[], io: Io, doCall: Perform = pe
   } catch (error) {
     return reportError(error, io, { json, debug });
   }
+}
+
+/** Whether a command line is nothing, or a word that only holds commands: then help is what is asked for. */
+function isAlone(argv: readonly string[]): boolean {
+  return argv.length === 0 || (argv.length === 1 && Object.hasOwn(PARENTS, argv[0] ?? ''));
+}
+
+async function printHelp(argv: readonly string[], io: Io): Promise<number> {
+  const program = await createProgram(io, namesOf(argv), () => Promise.resolve());
+  (program.commands.find((command) => command.name() === argv[0]) ?? program).outputHelp();
+  return EXIT.done;
+}
+
+async function printVersion(io: Io): Promise<number> {
+  // On demand: no other command needs it.
+  const { packageRoot } = await import('../runtime/package-root.js');
+  const { version } = JSON.parse(await readFile(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
+  io.stdout.write(`assay ${version}`);
+  return EXIT.done;
 }
 
 /** Every command's name, in the order of help. */
@@ -71,12 +95,13 @@ export async function createProgram(io: Io, names: readonly CommandName[], start
       '--store <url>',
       'store: file://FOLDER, s3://BUCKET/PREFIX or a folder (default: ASSAY_STORE, else .assay/config.json)',
     )
+    .option('--version', 'print the version')
     .configureHelp({ showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      getOutHelpWidth: () => io.stdout.columns,
-      getErrHelpWidth: () => io.stderr.columns,
+      getOutHelpWidth: () => helpWidth(io.stdout),
+      getErrHelpWidth: () => helpWidth(io.stderr),
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     })
@@ -87,6 +112,12 @@ export async function createProgram(io: Io, names: readonly CommandName[], start
     addCommand(program, { name, command: commands[i] as CommandDefinition }, start);
   });
   return program;
+}
+
+const HELP_COLUMNS = 100;
+
+function helpWidth({ columns }: TextSink): number {
+  return Number.isFinite(columns) ? columns : HELP_COLUMNS;
 }
 
 function addCommand(program: Command, { name, command }: Omit<Call, 'request'>, start: Start): void {
@@ -118,12 +149,18 @@ async function runBody(
   options: GlobalOptions,
 ): Promise<number> {
   const environment = readEnvironment(io.environment);
-  const output = createOutput(io, { json: options.json ?? false, colour: environment.colour });
+  const output = createOutput(io, { json: options.json ?? false });
   const storeOption = options.store ?? null;
-  const choose = (): Promise<StoreChoice> =>
-    chooseStore({ option: storeOption, environment: environment.store, cwd: io.cwd });
   for (const file of await foreignConfigs(io.cwd))
     output.note(`${file} is another user's and is passed over; take it over with chown, or name --store.`);
+  const hints = { option: storeOption, environment: environment.store, cwd: io.cwd };
+  const choose = (): Promise<StoreChoice> => chooseStore(hints);
+  const openExisting = async (): Promise<ObjectStore> => {
+    const choice = await choose();
+    const opened = await openChosenStore(choice, output);
+    await requireStore(opened, choice);
+    return opened;
+  };
   let store: Promise<ObjectStore> | null = null;
   const context: CommandContext = {
     io,
@@ -131,7 +168,9 @@ async function runBody(
     output,
     storeOption,
     chooseStore: choose,
-    openStore: () => (store ??= choose().then(openChosenStore)),
+    chooseFileStore: (file) => chooseFileStore(hints, file),
+    openStore: () => (store ??= openExisting()),
+    program: () => createProgram(io, COMMAND_NAMES, () => Promise.resolve()),
   };
   try {
     return await body(context);

@@ -1,9 +1,12 @@
 // Which store a command means: --store, else ASSAY_STORE, else the nearest .assay/config.json.
+import { stat } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { InputError } from '../schemas/errors.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 import { canonicalStoreUrl, openStore } from '../storage/objects/open-store.js';
 import type { StoreOptions } from '../storage/objects/s3-client.js';
 import { findLocalConfig } from './local-config.js';
+import type { Output } from './output.js';
 
 export interface StoreChoice {
   /** Canonical URL. */
@@ -49,7 +52,53 @@ export async function chooseStore(hints: StoreHints): Promise<StoreChoice> {
   );
 }
 
-/** Opens the store that is meant. */
-export async function openChosenStore(choice: StoreChoice): Promise<ObjectStore> {
-  return openStore(choice.url, { storeOptions: choice.options });
+/** What a run file or a training file says of its store, and where the file is. */
+export interface FileStore {
+  readonly file: { readonly store: string; readonly storeOptions?: StoreOptions | undefined };
+  readonly folder: string;
+}
+
+/**
+ * The store of what a file starts: --store, else ASSAY_STORE, else the one that the file names, from its own folder. Connection
+ * settings are those of the file for its own store, those of .assay/config.json for the store that it holds.
+ */
+export async function chooseFileStore(hints: StoreHints, { file, folder }: FileStore): Promise<StoreChoice> {
+  const own = canonicalStoreUrl(file.store, folder);
+  const named = hints.option ?? hints.environment;
+  const url = named === null ? own : canonicalStoreUrl(named, hints.cwd);
+  const found = await findLocalConfig(hints.cwd);
+  const same = found !== null && canonicalStoreUrl(found.config.store, found.folder) === url;
+  const known = same ? found.config.storeOptions : undefined;
+  const options = (url === own ? (file.storeOptions ?? known) : (known ?? file.storeOptions)) ?? {};
+  return { url, options, from: hints.option !== null ? '--store' : named === null ? 'the file' : 'ASSAY_STORE' };
+}
+
+/** Opens the store that is meant, and names it. */
+export async function openChosenStore(choice: StoreChoice, output: Pick<Output, 'note'>): Promise<ObjectStore> {
+  const store = await openStore(choice.url, { storeOptions: choice.options });
+  output.note(`store ${store.url} (${choice.from})`);
+  return store;
+}
+
+/** @throws InputError where nothing was ever stored there: a reader would find it empty, and the mistyped name would not be noticed */
+export async function requireStore(store: ObjectStore, choice: StoreChoice): Promise<void> {
+  const found = await existing(store, choice);
+  if (found === null) return;
+  throw new InputError(
+    `Expected a store at ${store.url} (named by ${choice.from}), found ${found}. Correct the name; a run makes a store where there is none.`,
+    { store: store.url, from: choice.from },
+  );
+}
+
+/** What is there instead of a store; null where there is one. */
+async function existing(store: ObjectStore, { from }: StoreChoice): Promise<string | null> {
+  if (store.url.startsWith('file:')) {
+    const info = await stat(fileURLToPath(store.url)).catch((error: unknown) => error as NodeJS.ErrnoException);
+    if (info instanceof Error) return info.code === 'ENOENT' ? 'no such folder' : null;
+    return info.isDirectory() ? null : 'a file';
+  }
+  // `up` configures a bucket that is empty at first.
+  if (!store.url.startsWith('s3:') || from.endsWith('config.json')) return null;
+  for await (const object of store.list('')) return object.key === '' ? 'nothing' : null;
+  return 'nothing';
 }

@@ -22,7 +22,10 @@ export const PROGRAM_FILES = [...Object.keys(PROGRAMS), ...Object.keys(OF_TESTS)
 );
 
 /** Packages of many small files, without native code, that most starts read. All others stay packages. */
-const BUNDLED = ['zod', 'commander', 'yaml', 'apache-arrow', 'flatbuffers', 'tslib', '@huggingface/tokenizers'];
+const BUNDLED = [
+  ...['zod', 'commander', 'fast-string-truncated-width', 'yaml'],
+  ...['apache-arrow', 'flatbuffers', 'tslib', '@huggingface/tokenizers'],
+];
 
 /** Names of the files that the latest build made. */
 const MADE = '.made.json';

@@ -1,23 +1,16 @@
 // The tensors that edits read: from safetensors files to float32 numbers with the axes of their site, and back from the form
 // in which they are stored (a safetensors file with one tensor, so that its digest tells its content).
-import { readFile, stat } from 'node:fs/promises';
 import { halfToFloat } from '../core/tensor/half.js';
 import { headAxis, positionAxis } from '../core/hooks/edit-region.js';
 import type { EditTensor } from '../core/hooks/edit-value.js';
 import { sha256Hex } from '../core/identity/digest.js';
-import {
-  asFloat32,
-  decodeSafetensors,
-  encodeSafetensors,
-  safeTensor,
-  type SafeTensor,
-} from '../core/tensor/safetensors.js';
+import { asFloat32, encodeSafetensors, safeTensor, type SafeTensor } from '../core/tensor/safetensors.js';
 import { DataError, InputError } from '../schemas/errors.js';
 import { nearestNames } from '../core/text/nearest-names.js';
+import { readSafetensors, SafetensorsFile } from '../storage/files/safetensors-file.js';
 
 /** Name of the one tensor in a stored file. */
 const STORED = 'value';
-const MAX_FILE_BYTES = 2 ** 31 - 1;
 
 /** A stored tensor and the file that holds it. */
 export interface StoredTensor {
@@ -35,46 +28,50 @@ export function storeTensor(tensor: EditTensor): StoredTensor {
 
 /** The tensor in a file of `storeTensor`. @throws DataError where it is damaged */
 export async function readStoredTensor(path: string): Promise<EditTensor> {
-  const tensor = decodeSafetensors(await readFile(path)).get(STORED);
+  const tensor = (await readSafetensors(path)).get(STORED);
   if (tensor) return { shape: tensor.shape, data: asFloat32(tensor) };
   throw new DataError(`Expected a tensor "${STORED}" in ${path}, found none. The cached file is damaged: remove it.`, {
     path,
   });
 }
 
-/** Reads tensors by file and name; each file once. */
+/** Reads tensors by file and name; each once, and nothing else of its file. */
 export class EditFiles {
-  readonly #files = new Map<string, Promise<Map<string, SafeTensor>>>();
+  readonly #read = new Map<string, Promise<EditTensor>>();
 
   /** @throws InputError for a file that cannot be read, a tensor that it lacks, and numbers that are none */
-  async tensor(path: string, name: string): Promise<EditTensor> {
-    const pending = this.#files.get(path) ?? readTensors(path);
-    this.#files.set(path, pending);
-    const tensors = await pending;
-    const found = tensors.get(name);
-    if (found) return readable(found, `tensor "${name}" of ${path}`);
-    const names = [...tensors.keys()];
-    const near = nearestNames(name, names);
-    const listed = near.length > 0 ? `nearest: ${near.join(', ')}` : `it has ${someOf(names)}`;
-    throw new InputError(`Expected a tensor "${name}" in ${path}, found none; ${listed}. Write FILE#TENSOR.`, {
-      path,
-      tensor: name,
-      names,
-    });
+  tensor(path: string, name: string): Promise<EditTensor> {
+    const key = `${path}#${name}`;
+    const reading = this.#read.get(key) ?? readTensor(path, name);
+    this.#read.set(key, reading);
+    return reading;
   }
 }
 
-async function readTensors(path: string): Promise<Map<string, SafeTensor>> {
+async function readTensor(path: string, name: string): Promise<EditTensor> {
+  const { found, names } = await readFromFile(path, name);
+  if (found) return readable(found, `tensor "${name}" of ${path}`);
+  const near = nearestNames(name, names);
+  const listed = near.length > 0 ? `nearest: ${near.join(', ')}` : `it has ${someOf(names)}`;
+  throw new InputError(`Expected a tensor "${name}" in ${path}, found none; ${listed}. Write FILE#TENSOR.`, {
+    path,
+    tensor: name,
+    names,
+  });
+}
+
+async function readFromFile(
+  path: string,
+  name: string,
+): Promise<{ readonly found: SafeTensor | undefined; readonly names: readonly string[] }> {
   try {
-    const { size } = await stat(path);
-    if (size > MAX_FILE_BYTES)
-      throw new InputError(
-        `Expected a safetensors file below 2 GiB, ${path} has ${size} bytes. Write the tensor into a file of its own.`,
-        { path, bytes: size },
-      );
-    return decodeSafetensors(await readFile(path));
+    const file = await SafetensorsFile.open(path);
+    try {
+      return { found: await file.read(name), names: [...file.places.keys()] };
+    } finally {
+      await file.close();
+    }
   } catch (error) {
-    if (error instanceof InputError) throw error;
     const { message } = error as Error;
     throw new InputError(
       `Expected a safetensors file at ${path}, found none that can be read: ${message}`,

@@ -3,6 +3,7 @@
 import path from 'node:path';
 import type { Edits } from '../core/hooks/edit-value.js';
 import { applyEdits } from '../core/hooks/edits.js';
+import { siteHint } from '../core/hooks/nearest-sites.js';
 import { readSites } from '../core/hooks/read.js';
 import { matchSites, resolveSites, type ModelSites, type Site } from '../core/hooks/sites.js';
 import { decodeModel, encodeModel, joinChunks } from '../core/onnx/codec.js';
@@ -11,12 +12,12 @@ import { cutToTensors, elementType, graphOf, type WantedTensor } from '../core/o
 import { DATA_TYPE, dataTypeName } from '../core/onnx/data-type.js';
 import { referStoredWeights, relocate } from '../core/onnx/external-data.js';
 import { indexGraph } from '../core/onnx/graph-index.js';
-import type { ModelProto } from '../core/onnx/proto.js';
+import type { GraphProto, ModelProto, NodeProto } from '../core/onnx/proto.js';
 import { Session, type SessionSettings } from '../runtime/session.js';
 import { InputError } from '../schemas/errors.js';
-import { nearestNames } from '../core/text/nearest-names.js';
 import { inputRole, type ModelInput } from './feeds.js';
 import { readOnnxFile } from './model-files.js';
+import { positionStart } from './position-start.js';
 
 /** Where a model's files lie on this machine; not necessarily under the names that the ONNX file uses. */
 export interface ModelPlace {
@@ -47,6 +48,8 @@ export interface PreparedModel {
   readonly proto: Uint8Array;
   readonly externalFolder: string;
   readonly inputs: readonly ModelInput[];
+  /** The first node that computes in bfloat16; null where none does. */
+  readonly bfloat16: string | null;
   /** Sites that the patterns name, in the model's order. */
   readonly sites: readonly Site[];
   /** The session's output for each site and then for each extra tensor. */
@@ -58,8 +61,12 @@ export interface PrepareOptions {
   readonly extra?: readonly string[];
   /** Edits that make another model of it; sites then have the edited model's values. */
   readonly edits?: Edits | undefined;
+  /** The first number of a context's positions, where it is known before; left out: asked of the model. */
+  readonly positionStart?: number | null;
   /** The model, where its file was read before. */
   readonly read?: ReadModel;
+  /** Inputs that the caller added to the model and feeds itself. */
+  readonly added?: readonly string[];
 }
 
 /** Stored tensors below this stay in the graph: ORT reads shapes and constants from them when it loads a model. */
@@ -74,65 +81,98 @@ const UNREADABLE: ReadonlySet<number> = new Set([DATA_TYPE.bfloat16, DATA_TYPE.f
 export async function prepareModel(
   place: ModelPlace,
   patterns: readonly string[],
-  { extra = [], edits, read }: PrepareOptions = {},
+  { extra = [], edits, read, added = [], positionStart: told }: PrepareOptions = {},
 ): Promise<PreparedModel> {
   const { bytes, model, resolved } = read ?? (await readModel(place));
   const sites = chooseSites(patterns, resolved);
   const edited = edits ? applyEdits(model, resolved.sites, edits) : model;
-  const shown = readSites(edited, sites);
+  const shown = readSites(edited, [...sites, ...extra.map((output) => outputSite(output, resolved))]);
   const index = indexGraph(graphOf(shown.model));
-  const wanted = [...shown.tensors, ...extra].map((tensor): WantedTensor => {
+  const wanted = shown.tensors.map((tensor): WantedTensor => {
     const type = elementType(index, tensor);
     return type !== null && UNREADABLE.has(type) ? { tensor, castTo: 'float32' } : { tensor };
   });
   const cut = cutToTensors(shown.model, wanted);
   const types = new Map(graphOf(model).input.map((i) => [i.name, i.type?.tensorType?.elemType ?? 0]));
-  const inputs = cut.inputs.map((name): ModelInput => {
+  const start = told === undefined ? await positionStart(model, resolved, place) : told;
+  const given = cut.inputs.filter((name) => !added.includes(name));
+  const inputs = given.map((name): ModelInput => {
     const dtype = dataTypeName(types.get(name) ?? 0) ?? 'unknown';
     const role = name === resolved.tokenInput ? 'tokens' : inputRole(name, dtype);
     if (role === null) throw unknownInput(name);
-    return { name, dtype, role };
+    return role === 'positions' ? { name, dtype, role, start } : { name, dtype, role };
   });
   const { proto, externalFolder } = mapWeights(cut.model, bytes, place);
-  return { proto, externalFolder, inputs, outputs: cut.outputs, sites };
+  return { proto, externalFolder, inputs, bfloat16: bfloat16Node(graphOf(cut.model)), outputs: cut.outputs, sites };
 }
 
-async function readModel(place: ModelPlace): Promise<ReadModel> {
+/** An output of the model's own as a site: in [batch, pos, …] where its axes are known, else as it is. */
+function outputSite(output: string, { turnedOutputs }: ModelSites): Site {
+  const turned = turnedOutputs.find(({ name }) => name === output);
+  const plain = {
+    name: output,
+    tensor: output,
+    axes: [],
+    sizes: [],
+    width: 0,
+    view: null,
+    readers: null,
+    readOnly: null,
+  };
+  return turned ?? plain;
+}
+
+/** The model in `place` and its sites. @throws InputError for a damaged model and an unknown structure */
+export async function readModel(place: ModelPlace): Promise<ReadModel> {
   const bytes = place.content ?? (await readOnnxFile(place.onnx));
   const model = flattenModel(decodeModel(bytes));
   return { bytes, model, resolved: resolveSites(model) };
 }
 
-/** A session over a prepared model. @throws as Session.create */
+/** A node that reads or makes bfloat16, other than to turn stored weights into another type. */
+function bfloat16Node({ initializer, node }: GraphProto): string | null {
+  const half = new Set(initializer.filter(({ dataType }) => dataType === DATA_TYPE.bfloat16).map(({ name }) => name));
+  const makes = ({ opType, attribute }: NodeProto): boolean =>
+    opType === 'Cast' && attribute.some(({ name, i }) => name === 'to' && Number(i) === DATA_TYPE.bfloat16);
+  const found = node.find((one) => makes(one) || (one.opType !== 'Cast' && one.input.some((name) => half.has(name))));
+  return found ? `${found.opType ?? ''} "${found.name ?? found.output[0] ?? ''}"` : null;
+}
+
+function noBfloat16(node: string): InputError {
+  return new InputError(
+    `Expected a model that computes in float32 or float16, found bfloat16 (${node}): ONNX Runtime has no arithmetic of it on the CPU. Export the model with .float(), or take the folder with its safetensors, whose bfloat16 weights are read as float32.`,
+    { node },
+  );
+}
+
+/** A session over a prepared model. @throws as Session.create, and InputError for a type that the device cannot compute in */
 export async function loadModel(
   prepared: PreparedModel,
   engine: Pick<SessionSettings, 'provider' | 'threads' | 'optimisation'>,
 ): Promise<ModelSession> {
   const { provider, threads, optimisation } = engine;
   const { proto, externalFolder, ...rest } = prepared;
+  if (rest.bfloat16 !== null && provider === 'cpu') throw noBfloat16(rest.bfloat16);
   const session = await Session.create(proto, { provider, threads, optimisation, externalFolder });
   return { ...rest, session, release: () => session.release() };
 }
 
 /**
  * The sites that the patterns name, in the model's order.
- * @throws InputError for a pattern that names none, with the nearest names
+ * @throws InputError for a pattern that names none, with the reason or the nearest names
  */
-export function chooseSites(patterns: readonly string[], model: Pick<ModelSites, 'sites' | 'layers'>): Site[] {
+export function chooseSites(
+  patterns: readonly string[],
+  model: Pick<ModelSites, 'sites' | 'layers'> & Partial<Pick<ModelSites, 'unresolved'>>,
+): Site[] {
   const { sites, unmatched } = matchSites(patterns, model.sites);
   const unknown = unmatched[0];
   if (unknown === undefined) return sites;
-  const names = model.sites.map((site) => site.name);
-  const near = nearestNames(unknown, names);
-  const hint = near.length > 0 ? `nearest: ${near.join(', ')}` : `known: ${kinds(names).join(', ')}`;
+  const { text, nearest } = siteHint(unknown, model);
   throw new InputError(
-    `Unknown site "${unknown}": the model has ${model.layers} blocks (0 to ${model.layers - 1}); ${hint}. \`assay model inspect\` lists all.`,
-    { site: unknown, nearest: near, layers: model.layers },
+    `Unknown site "${unknown}": the model has ${model.layers} blocks (0 to ${model.layers - 1}); ${text}. \`assay model inspect\` lists all.`,
+    { site: unknown, nearest, layers: model.layers },
   );
-}
-
-function kinds(names: readonly string[]): string[] {
-  return [...new Set(names.map((name) => name.replace(/^blocks\.\d+\./, 'blocks.*.')))];
 }
 
 function unknownInput(name: string): InputError {

@@ -5,6 +5,7 @@ import { flattenModel } from '../core/onnx/passes/flatten-model.js';
 import { cutToTensors, graphOf } from '../core/onnx/cut.js';
 import { dataTypeName } from '../core/onnx/data-type.js';
 import type { GraphProto, ModelProto } from '../core/onnx/proto.js';
+import type { ModelOutputs } from '../core/hooks/model-outputs.js';
 import { resolveSites, type ModelSites, type Site, type UnresolvedSite } from '../core/hooks/sites.js';
 import { InputError } from '../schemas/errors.js';
 import { writeFolderModel } from './folder/folder-model.js';
@@ -12,13 +13,16 @@ import { inputRole, type ModelInput } from './feeds.js';
 import type { ModelPlace, ReadModel } from './model-session.js';
 import { locateFolder, locateModel, modelFiles, readOnnxFile, writtenFiles, type ModelFile } from './model-files.js';
 import { modelDigest } from './model-digest.js';
+import { positionStart } from './position-start.js';
 
 /** What is in a model's graph, wherever its weights are. */
 export interface ModelStructure {
   readonly layers: number;
   /** Width of the residual stream. */
   readonly width: number;
-  /** Rows of the token embedding. */
+  /** The smallest token id; 0 but where the model shifts ids before its table. */
+  readonly firstId: number;
+  /** Token ids are below this: the rows of the token embedding, and what ids are shifted by. */
   readonly vocab: number;
   /** Tokens that fit, where a learned position table is visible or config.json says it; null where neither is. */
   readonly maxPositions: number | null;
@@ -34,6 +38,10 @@ export interface ModelStructure {
   /** Inputs that the sites need. */
   readonly inputs: readonly ModelInput[];
   readonly outputs: readonly string[];
+  /** Which of the outputs is the model's result, and which need more of it. */
+  readonly results: ModelOutputs;
+  /** Activations that it quantises by their own values; 0: a context's values do not depend on its batch. */
+  readonly dynamicQuantisation: number;
   readonly opset: number;
   readonly ir: number;
   readonly producer: string;
@@ -71,9 +79,12 @@ export async function openModel(given: string): Promise<OpenedModel> {
   const files = written ? await writtenFiles(path, bytes, written.weights) : await modelFiles(path, bytes, model);
   const resolved = inFile(path, () => resolveSites(model));
   const structure = inFile(path, () => readStructure(model, resolved));
-  const maxPositions = written?.maxPositions ?? structure.maxPositions;
+  const start = await positionStart(model, resolved, { external: files.slice(1) });
+  const inputs = structure.inputs.map((input) => (input.role === 'positions' ? { ...input, start } : input));
+  const fits = structure.maxPositions === null ? null : structure.maxPositions - (start ?? 0);
+  const maxPositions = written?.maxPositions ?? fits;
   const identity = { digest: modelDigest(files), files, family: written?.family ?? null };
-  return { path, bytes, model, resolved, summary: { ...structure, ...identity, maxPositions } };
+  return { path, bytes, model, resolved, summary: { ...structure, ...identity, inputs, maxPositions } };
 }
 
 /** What is in a model's graph. @throws InputError where it is too new, of unknown structure, or needs unknown inputs */
@@ -121,11 +132,25 @@ function neededInputs(model: ModelProto, { sites, tokenInput }: ModelSites): Mod
   );
   const needed = cut.inputs.map((name) => describeInput(graph, name, tokenInput));
   const unknown = needed.filter((input) => input.role === null);
-  if (unknown.length === 0) return needed as ModelInput[];
+  if (unknown.length === 0) {
+    for (const { name } of needed) checkAxes(graph, name);
+    return needed as ModelInput[];
+  }
   const names = unknown.map((input) => `${input.name} (${input.dtype})`).join(', ');
   throw new InputError(
     `Expected a model that needs only input_ids, attention_mask, position_ids or token_type_ids, found also ${names}. Export it without a cache (use_cache=False) and without further inputs.`,
     { inputs: unknown.map((input) => input.name) },
+  );
+}
+
+/** @throws InputError for an input that is not declared with an axis of rows and one of positions */
+function checkAxes(graph: GraphProto, name: string): void {
+  const shape = graph.input.find((info) => info.name === name)?.type?.tensorType?.shape;
+  if (shape === undefined || shape.dim.length === 2) return;
+  const axes = shape.dim.map(({ dimValue, dimParam }) => dimValue ?? dimParam ?? '?').join(', ');
+  throw new InputError(
+    `Expected input "${name}" with the two axes [batch, positions], found ${shape.dim.length}: [${axes}]. Export the model so that it takes "${name}" as [batch, positions] and makes other forms of it inside.`,
+    { input: name, axes: shape.dim.length },
   );
 }
 

@@ -3,14 +3,15 @@
 // or breaking an equation among the wanted ones.
 import type { TensorValue } from '../runtime/session.js';
 import { identitiesOf } from '../core/hooks/identities.js';
-import type { Site } from '../core/hooks/sites.js';
+import { expectedDims, hasDims } from '../core/hooks/reach.js';
+import { matchSites, type Site } from '../core/hooks/sites.js';
 import { InputError } from '../schemas/errors.js';
-import { brokenAmong, requireIdentities, spreadIds } from './check-sites.js';
+import { brokenAmong, checkSites, requireIdentities, spreadIds } from './check-sites.js';
 import type { Edits } from '../core/hooks/edit-value.js';
 import type { EngineConfig } from '../schemas/stored.js';
 import { NO_EDITS } from './edits.js';
 import { makeFeeds } from './feeds.js';
-import { loadModel, prepareModel } from './model-session.js';
+import { loadModel, prepareModel, readModel, type ReadModel } from './model-session.js';
 import { placeOf, type OpenedModel } from './open-model.js';
 
 export interface ProbeOptions {
@@ -28,22 +29,28 @@ export interface ProbeOptions {
  */
 export async function probeModel(opened: Pick<OpenedModel, 'path' | 'summary'>, options: ProbeOptions): Promise<void> {
   const { path, summary } = opened;
+  const read = await readModel(placeOf(opened));
   const prepared = await prepareModel(placeOf(opened), options.sites, {
     edits: options.edits ?? NO_EDITS,
+    positionStart: summary.inputs.find(({ role }) => role === 'positions')?.start ?? null,
+    read,
   });
   const model = await loadModel(prepared, options.engine).catch((error: unknown) => {
     throw inFile(path, error);
   });
   try {
-    const feeds = makeFeeds(model.inputs, spreadIds(options.contextTokens, summary.vocab), options.contextTokens);
+    const length = options.contextTokens;
+    const feeds = makeFeeds(model.inputs, { ids: spreadIds(length, summary), length });
     let values: Record<string, TensorValue>;
     try {
       values = await model.session.run(feeds, [...new Set(model.outputs)]);
     } catch (error) {
       throw cannotRun(path, options.contextTokens, error);
     }
+    await checkAxes(opened, { read, options });
     const found = model.sites.map((site, i) => [site, values[model.outputs[i] ?? '']] as const);
-    for (const [site, value] of found) checkSizes(path, site, value?.dims ?? []);
+    for (const [site, value] of found)
+      checkSizes(path, site, { dims: value?.dims ?? [], tokens: options.contextTokens });
     // An edited model need not obey them.
     if (options.edits !== undefined && options.edits.list.length > 0) return;
     const identities = identitiesOf(summary.sites.map((site) => site.name));
@@ -54,12 +61,21 @@ export async function probeModel(opened: Pick<OpenedModel, 'path' | 'summary'>, 
   }
 }
 
-/** @throws InputError where a site has another shape than its structure tells */
-function checkSizes(path: string, { name, sizes }: Site, dims: readonly number[]): void {
-  const fits = sizes.length === dims.length && sizes.every((size, i) => typeof size !== 'number' || size === dims[i]);
-  if (fits) return;
+/** @throws InputError where a site's axes are not what its structure tells: its shape, or what a change reaches */
+async function checkAxes(
+  opened: Pick<OpenedModel, 'path' | 'summary'>,
+  { read, options }: { readonly read: ReadModel; readonly options: ProbeOptions },
+): Promise<void> {
+  const wanted = matchSites(options.sites, read.resolved.sites).sites.map(({ name }) => name);
+  requireIdentities(opened.path, await checkSites({ ...opened, ...read }, options.engine, { wanted, axesOnly: true }));
+}
+
+/** @throws InputError where a site has another shape than its structure tells for one row of so many tokens */
+function checkSizes(path: string, site: Site, { dims, tokens }: { dims: readonly number[]; tokens: number }): void {
+  const { name, sizes } = site;
+  if (hasDims(dims, expectedDims(site, 1, tokens))) return;
   throw new InputError(
-    `${path}: expected site ${name} of shape [${sizes.join(', ')}] as the structure tells, the model gives [${dims.join(', ')}]. This structure is not supported.`,
+    `${path}: expected site ${name} of shape [${sizes.join(', ')}] as the structure tells, the model gives [${dims.join(', ')}] for one row of ${tokens} tokens. This structure is not supported.`,
     { path, site: name, sizes, dims },
   );
 }

@@ -1,26 +1,28 @@
 // Runs a model on token ids and returns (or writes) the named sites: what `assay model run` does. Everything at once in this
 // process; the pipeline's own extraction is `stages/activations`.
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import type { EditTensor } from '../core/hooks/edit-value.js';
 import { matchSites } from '../core/hooks/sites.js';
 import { canonicalJson } from '../core/identity/canonical-json.js';
 import { halfToFloat } from '../core/tensor/half.js';
 import { encodeSafetensors, safeTensor, type SafeTensor } from '../core/tensor/safetensors.js';
-import { DataError, InputError } from '../schemas/errors.js';
+import { DataError, InputError, ResourceError } from '../schemas/errors.js';
 import type { ModelEdit } from '../schemas/model-edits.js';
 import type { TensorValue } from '../runtime/session.js';
 import type { EngineConfig, ModelReference } from '../schemas/stored.js';
 import { RUN_PREFIX } from './edit-form.js';
 import { NO_EDITS, resolveEdits, type ResolvedEdits } from './edits.js';
 import { checkSites, requireIdentities } from './check-sites.js';
-import { makeFeeds } from './feeds.js';
+import { makeFeeds, type InputRows } from './feeds.js';
 import { loadModel, prepareModel } from './model-session.js';
+import { splitHooks, type NamedOutput } from './named-outputs.js';
 import { openModel, placeOf, type OpenedModel } from './open-model.js';
+import { writeChunks } from '../storage/files/local-file.js';
 
 export interface RunModelOptions {
-  /** Site names or patterns. */
+  /** Names or patterns of sites; `logits` and names of the model's outputs stand for those. */
   readonly hooks: readonly string[];
-  /** Also write `logits` (the model's first output). */
+  /** Also `logits`. */
   readonly logits?: boolean;
   /** Edits that make another model of it. */
   readonly edits?: GivenEdits;
@@ -36,17 +38,16 @@ export interface GivenEdits {
   readonly where: (edit: number) => string;
 }
 
-/** Token ids, row-major, all rows of one length. */
-export interface IdRows {
-  readonly ids: Uint32Array;
-  readonly length: number;
-}
+/** Token ids, row-major, all rows of one length; with a mask and positions of their own where given. */
+export type IdRows = InputRows;
 
 export interface ModelRun {
-  /** The sites' values (and logits), by name, in the model's order. */
+  /** The values of the sites in the model's order, then of its outputs, by name. */
   readonly values: ReadonlyMap<string, TensorValue>;
   /** The model that gave them, edits included. */
   readonly model: ModelReference;
+  /** Activations that the model quantises by their own values: above 0 the rows' values depend on each other. */
+  readonly dynamicQuantisation: number;
 }
 
 /** Rows of token ids as JSON: a list of equally long lists, or one list. @throws InputError that says what was found */
@@ -84,13 +85,14 @@ export function parseIds(text: string): IdRows {
 export async function computeModelRun(given: string, rows: IdRows, options: RunModelOptions): Promise<ModelRun> {
   const opened = await openModel(given);
   checkRows(rows, opened);
-  const { sites } = matchSites(options.hooks, opened.summary.sites);
+  const { hooks, outputs } = splitHooks([...options.hooks, ...(options.logits ? ['logits'] : [])], opened.summary);
+  const { sites } = matchSites(hooks, opened.summary.sites);
   const wanted = sites.map((site) => site.name);
-  requireIdentities(opened.path, await checkSites(opened, options.engine, wanted));
+  requireIdentities(opened.path, await checkSites(opened, options.engine, { wanted }));
   const edits = await editsFor(opened, rows, options);
-  const logits = options.logits ? opened.summary.outputs.slice(0, 1) : [];
-  const values = await computeSites(opened, rows, { ...options, logits, edits });
-  return { values, model: { base: opened.summary.digest, edits: edits.list } };
+  const values = await computeSites(opened, rows, { ...options, hooks, outputs, edits });
+  const { digest, dynamicQuantisation } = opened.summary;
+  return { values, model: { base: digest, edits: edits.list }, dynamicQuantisation };
 }
 
 /** The values alone of `computeModelRun`. */
@@ -99,25 +101,37 @@ export async function runModel(given: string, rows: IdRows, options: RunModelOpt
 }
 
 interface PassOptions extends Pick<RunModelOptions, 'hooks' | 'engine'> {
-  /** The model's output that is wanted as `logits`, or none. */
-  readonly logits: readonly string[];
+  readonly outputs: readonly NamedOutput[];
   readonly edits: ResolvedEdits;
 }
 
 async function computeSites(
   opened: OpenedModel,
-  { ids, length }: IdRows,
-  { hooks, logits, edits, engine }: PassOptions,
+  rows: IdRows,
+  { hooks, outputs: own, edits, engine }: PassOptions,
 ): Promise<Map<string, TensorValue>> {
-  const prepared = await prepareModel(placeOf(opened), hooks, { extra: logits, edits, read: opened });
+  const extra = own.map(({ tensor }) => tensor);
+  const prepared = await prepareModel(placeOf(opened), hooks, { extra, edits, read: opened });
   const { session, inputs, outputs } = await loadModel(prepared, engine);
   try {
-    const results = await session.run(makeFeeds(inputs, ids, length), [...new Set(outputs)]);
-    const names = [...prepared.sites.map((site) => site.name), ...logits.map(() => 'logits')];
-    return new Map(names.map((name, i) => [name, results[outputs[i] ?? ''] as TensorValue]));
+    const results = await session.run(makeFeeds(inputs, rows), [...new Set(outputs)]);
+    const names = [...prepared.sites.map((site) => site.name), ...own.map(({ name }) => name)];
+    const values = new Map(names.map((name, i) => [name, results[outputs[i] ?? ''] as TensorValue]));
+    const shown = values.get('logits')?.dims;
+    if (shown?.length === 3) checkLogits(opened.path, shown, [rows.ids.length / rows.length, rows.length]);
+    return values;
   } finally {
     await session.release();
   }
+}
+
+/** @throws InputError where logits are not one vector per row and position of the ids */
+function checkLogits(path: string, dims: readonly number[], [rows, length]: readonly [number, number]): void {
+  if (dims[0] === rows && dims[1] === length) return;
+  throw new InputError(
+    `${path}: expected logits [batch, pos, …] of sizes [${rows}, ${length}, …] for ${rows} rows of ${length} ids, the model gives [${dims.join(', ')}]: its positions are not those of the ids. Run it without --logits.`,
+    { path, dims, rows, length },
+  );
 }
 
 async function editsFor(
@@ -135,7 +149,7 @@ async function editsFor(
   return resolveEdits(list, {
     model: opened.summary,
     length,
-    lengthName: 'tokens in a row of --ids',
+    lengthName: 'tokens in a row',
     batch: ids.length / length,
     folder,
     where,
@@ -155,7 +169,7 @@ async function otherRun(
 ): Promise<ReadonlyMap<string, TensorValue>> {
   const rows = parseIds(await readIdsFile(file));
   checkRows(rows, opened);
-  return computeSites(opened, rows, { ...options, logits: [], edits: NO_EDITS });
+  return computeSites(opened, rows, { ...options, outputs: [], edits: NO_EDITS });
 }
 
 function asTensor(site: string, value: TensorValue | undefined): EditTensor {
@@ -179,7 +193,11 @@ export async function readIdsFile(path: string): Promise<string> {
 }
 
 /** Writes values as a safetensors file, with `input_ids` beside them and the model's reference in the metadata. */
-export async function writeModelRun(file: string, { ids, length }: IdRows, { values, model }: ModelRun): Promise<void> {
+export async function writeModelRun(
+  file: string,
+  { ids, length }: IdRows,
+  { values, model }: Pick<ModelRun, 'values' | 'model'>,
+): Promise<void> {
   const rows = ids.length / length;
   const tensors = new Map<string, SafeTensor>([['input_ids', safeTensor(Int32Array.from(ids), [rows, length])]]);
   for (const [name, { data, dims, dtype }] of values) {
@@ -191,11 +209,22 @@ export async function writeModelRun(file: string, { ids, length }: IdRows, { val
     }
     tensors.set(name, safeTensor(data, dims));
   }
-  await writeFile(file, Buffer.concat(encodeSafetensors(tensors, { model: canonicalJson(model) })));
+  await writeChunks(file, encodeSafetensors(tensors, { model: canonicalJson(model) })).catch((error: unknown) => {
+    throw cannotWrite(file, error);
+  });
+}
+
+function cannotWrite(file: string, error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
+  const isPath = ['ENOENT', 'ENOTDIR', 'EISDIR', 'EACCES', 'EROFS'].includes(code);
+  const text = `Expected to write ${file}, cannot (${code}).`;
+  return isPath
+    ? new InputError(`${text} Make its folder, or name another file.`, { file, code }, { cause: error })
+    : new ResourceError(`${text} Free space, or name another file.`, { file, code }, { cause: error });
 }
 
 function checkRows({ ids, length }: IdRows, { summary }: OpenedModel): void {
-  checkIds(ids, summary.vocab);
+  checkIds(ids, summary);
   if (summary.maxPositions === null || length <= summary.maxPositions) return;
   throw new InputError(
     `Expected rows of at most ${summary.maxPositions} ids (what the model's positions allow), found ${length}. Cut the rows.`,
@@ -203,12 +232,13 @@ function checkRows({ ids, length }: IdRows, { summary }: OpenedModel): void {
   );
 }
 
-function checkIds(ids: Uint32Array, vocab: number): void {
-  const at = ids.findIndex((id) => id >= vocab);
+function checkIds(ids: Uint32Array, { firstId, vocab }: OpenedModel['summary']): void {
+  const at = ids.findIndex((id) => id < firstId || id >= vocab);
   if (at < 0) return;
+  const range = firstId === 0 ? `below ${vocab}` : `from ${firstId} to ${vocab - 1}`;
   throw new InputError(
-    `Expected token ids below ${vocab} (the rows of the model's embedding), found ${ids[at] ?? 0} at place ${at}.`,
-    { id: ids[at], vocab, at },
+    `Expected token ids ${range} (the rows of the model's embedding), found ${ids[at] ?? 0} at place ${at}.`,
+    { id: ids[at], firstId, vocab, at },
   );
 }
 

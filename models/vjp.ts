@@ -12,11 +12,12 @@ import type { ModelProto, ValueInfoProto } from '../core/onnx/proto.js';
 import type { Value } from '../core/onnx/shape.js';
 import { InputError } from '../schemas/errors.js';
 import { chooseSites } from './model-session.js';
+import { outputNamed } from './named-outputs.js';
 import { openModel } from './open-model.js';
 import { writeModelFiles, type WrittenModel } from './write-model.js';
 
 export interface VjpOptions {
-  /** Outputs of the model, `logits` for its first one, or sites: what the cotangents belong to. */
+  /** Outputs of the model, `logits` (core/hooks/model-outputs.ts says which that is), or sites: what the cotangents belong to. */
   readonly outputs: readonly string[];
   /** Sites or patterns: what to differentiate with respect to. */
   readonly wrt: readonly string[];
@@ -38,9 +39,6 @@ export interface WrittenVjp extends WrittenModel {
   readonly inputs: readonly VjpTensor[];
   readonly outputs: readonly VjpTensor[];
 }
-
-/** Name under --output of the model's first output. */
-const LOGITS = 'logits';
 
 /**
  * Writes the vector-Jacobian product of the model in `given` to `out`: inputs are the model's own and `cotangent.T`, outputs
@@ -114,16 +112,27 @@ function readOutputs(
   names: readonly string[],
   resolved: ModelSites,
 ): { model: ModelProto; outputs: { name: string; tensor: string }[] } {
-  const own = graphOf(model).output.map((info) => info.name ?? '');
-  const ownTensor = (name: string): string | undefined =>
-    own.includes(name) ? name : name === LOGITS ? own[0] : undefined;
-  const sites = names.flatMap((name) => (ownTensor(name) === undefined ? outputSite(name, { own, resolved }) : []));
-  const read = readSites(model, sites);
-  const outputs = names.map((name) => {
-    const tensor = ownTensor(name) ?? read.tensors[sites.findIndex((site) => site.name === name)];
-    return { name, tensor: tensor ?? '' };
+  const outputs = graphOf(model).output.map((info) => info.name ?? '');
+  const ownTensor = (name: string): string | null => outputNamed(name, { outputs, results: resolved.results });
+  // An output in other axes than [batch, pos, …] is seen as a site is.
+  const seen = names.flatMap((name) => {
+    const own = ownTensor(name);
+    const site = own === null ? outputSite(name, { own: outputs, resolved }) : turnedOutput(own, resolved);
+    return site === undefined ? [] : [{ name, site }];
   });
-  return { model: read.model, outputs };
+  const read = readSites(
+    model,
+    seen.map(({ site }) => site),
+  );
+  const found = names.map((name) => {
+    const at = seen.findIndex((one) => one.name === name);
+    return { name, tensor: (at < 0 ? ownTensor(name) : read.tensors[at]) ?? '' };
+  });
+  return { model: read.model, outputs: found };
+}
+
+function turnedOutput(output: string, { turnedOutputs }: ModelSites): Site | undefined {
+  return turnedOutputs.find(({ name }) => name === output);
 }
 
 function outputSite(name: string, { own, resolved }: { own: readonly string[]; resolved: ModelSites }): Site {

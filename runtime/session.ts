@@ -3,6 +3,7 @@
 import { createRequire } from 'node:module';
 import type { InferenceSession as OrtSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { DataError, InputError, ResourceError } from '../schemas/errors.js';
+import { inPhase } from './child/phase.js';
 import { DeviceTensor } from './device-tensor.js';
 import type { Provider } from './provider.js';
 
@@ -94,7 +95,8 @@ export class Session {
    */
   static async create(model: Uint8Array, settings: SessionSettings): Promise<Session> {
     try {
-      const session = await loadOrt().InferenceSession.create(model, sessionOptions(settings));
+      const options = sessionOptions(settings);
+      const session = await inPhase('load', () => loadOrt().InferenceSession.create(model, options));
       return new Session(session, settings);
     } catch (error) {
       throw creationError(error, settings);
@@ -129,7 +131,7 @@ export class Session {
     );
     let results: OrtSession.OnnxValueMapType;
     try {
-      results = await this.#session.run(Object.fromEntries(tensors), [...outputs]);
+      results = await inPhase('compute', () => this.#session.run(Object.fromEntries(tensors), [...outputs]));
     } catch (error) {
       throw runError(error, feeds);
     }
@@ -221,7 +223,10 @@ function isTensorDtype(type: string): type is TensorDtype {
   return (TENSOR_DTYPES as readonly string[]).includes(type);
 }
 
-const OUT_OF_MEMORY = /bad alloc|failed to allocate|out of memory|cannot allocate/i;
+const OUT_OF_MEMORY = /bad.?alloc|failed to allocate|out of memory|cannot allocate/i;
+/** What a device or the system says of itself: the values are not to blame. */
+const DEVICE_FAILED =
+  /\bCUDA (error|failure)|\bCU(DNN|BLAS|RAND)\w* (error|failure)|device (was )?lost|input\/output error|no space left/i;
 
 /** ORT's message as one line without its full stop. */
 function messageOf(error: unknown): string {
@@ -252,6 +257,10 @@ function runError(error: unknown, feeds: Feeds): Error {
   const options = { cause: error };
   if (OUT_OF_MEMORY.test(message)) {
     const text = `Expected enough memory for a forward pass over ${shapes.join(', ')}, ONNX Runtime says: ${message}. Lower activations.batchTokens.`;
+    return new ResourceError(text, details, options);
+  }
+  if (DEVICE_FAILED.test(message)) {
+    const text = `Expected the device to do a forward pass over ${shapes.join(', ')}, ONNX Runtime says: ${message}. Look at the device and its driver, then \`assay resume\`.`;
     return new ResourceError(text, details, options);
   }
   const text = `Expected a forward pass over ${shapes.join(', ')} to succeed, ONNX Runtime says: ${message}.`;

@@ -49,6 +49,8 @@ export interface LotInput {
   readonly mode: ResumeMode;
   /** Items of the lot that an earlier call ended; this one begins after them. */
   readonly from?: number;
+  /** The run file's tolerance.noProgressSeconds. */
+  readonly noProgressSeconds?: number;
 }
 
 export interface LotResult {
@@ -89,6 +91,7 @@ export interface RunInput {
   readonly mode: ResumeMode;
   readonly window: number;
   readonly tolerance: number;
+  readonly noProgressSeconds?: number;
 }
 
 export interface RunResult {
@@ -110,6 +113,8 @@ export interface ScheduledInput {
   readonly hostQueue: string;
   /** Stored {file, folder}: the run file and the folder from which its paths start. */
   readonly template: ManifestRef;
+  /** Name of the store's record that keeps the template; absent in schedules of earlier releases. */
+  readonly root?: string;
 }
 
 export interface SuiteInput {

@@ -15,12 +15,29 @@ export const LIMITS = {
   lotsPerPartition: 1000,
   partitions: 100,
   lotsPerContinueAsNew: 500,
+  /** Links of the chains of a stage after which its history begins anew. */
+  linksPerContinueAsNew: 500,
   trainLinkMs: 5 * 60_000,
   beatMs: 15_000,
   staleBeatMs: 60_000,
   snapshotMs: 30_000,
+  /**
+   * How long a compute child may report nothing: `plain` in plain work, multiples of it in one call of ONNX Runtime, which cannot
+   * report (a graph that is compiled, a step of a wide dictionary).
+   */
+  noProgressMs: { plain: 5 * 60_000, phases: { work: 1, load: 12, compute: 12 } },
   sameHostMs: 10_000,
+  /** A lot that nobody has taken for so long: is its queue served at all? */
+  startMs: 20 * 60_000,
+  /** Temporal remembers a poll for five minutes; between two looks less passes. */
+  serveLookMs: 4 * 60_000,
+  serveLooks: 10,
+  /** What only one host can do waits so long for its worker. */
+  hostStartMs: 60 * 60_000,
   leaseRetryMs: 20_000,
+  /** What is asked again and again is asked more rarely in time, so that no history grows without end. */
+  retryGrowth: 1.5,
+  longestRetryMs: 10 * 60_000,
   membersPerContinueAsNew: 200,
   memberRetryMs: 15_000,
 } as const;

@@ -17,6 +17,7 @@ const modelFacts = {
   layers: count,
   width: count,
   vocabulary: count,
+  positionStart: count.optional().describe('first number of positions; left out: 0'),
   editValues: z.array(storedFile).optional().describe('tensors that the edits read'),
 };
 const givenModel = z.strictObject({
@@ -63,6 +64,7 @@ interface ModelFacts {
   readonly layers: number;
   readonly width: number;
   readonly vocabulary: number;
+  readonly positionStart?: number | undefined;
   readonly editValues?: readonly StoredFile[] | undefined;
 }
 /** A model from the user's files. */

@@ -41,6 +41,14 @@ const model = z
       .min(2)
       .default(128)
       .describe('tokens that the model sees at once, the prepended one counted'),
+    positionStart: z
+      .number()
+      .int()
+      .nonnegative()
+      .optional()
+      .describe(
+        'first number of positions that the model takes as an input; default what its position table tells, else it must be given',
+      ),
     prepend: z
       .union([z.string(), z.number().int().nonnegative()])
       .nullable()
@@ -67,6 +75,12 @@ const activations = z
       .array(z.number().int().nonnegative())
       .default([0])
       .describe('positions within a context, the prepended token counted, that are computed but not stored'),
+    dropTokens: z
+      .array(z.number().int().nonnegative())
+      .optional()
+      .describe(
+        'token ids that are computed but not stored, wherever they stand in a text (special tokens); default none',
+      ),
     batchTokens: positive.default(8192).describe('tokens per forward pass'),
   })
   .describe('Which activations to keep.');
@@ -162,7 +176,14 @@ export const runFile = z.strictObject({
         .min(0)
         .max(1)
         .default(0.01)
-        .describe('share of planned shards that may be quarantined before the run pauses'),
+        .describe(
+          'share of planned shards that may be quarantined before the run pauses, rounded down to whole shards',
+        ),
+      noProgressSeconds: positive
+        .optional()
+        .describe(
+          'seconds in which plain work on a shard must report something, twelve times as many for one call of ONNX Runtime; a shard that hangs is quarantined; default 300',
+        ),
     })
     .default({ quarantinedShards: 0.01 }),
   compute: z

@@ -43,10 +43,17 @@ export const corpusSection = z
     sources: z
       .array(z.string())
       .min(1)
-      .describe('files, folders, globs or s3:// prefixes, in order; each file (or folder of .txt files) is one part'),
+      .describe(
+        'files, folders, globs or s3:// prefixes, in order; each file (or folder of .txt files) is one part; a name that exists is no glob',
+      ),
     format: z.enum(['auto', 'jsonl', 'txt', 'parquet']).default('auto').describe('auto decides by the file name'),
-    id: z.string().default('id').describe('field with the document id'),
-    text: z.string().default('text').describe('field with the text'),
+    id: z
+      .string()
+      .default('id')
+      .describe(
+        'field with the document id, text or a number; `outer.inner` for a nested one; records without it are named by path and row',
+      ),
+    text: z.string().default('text').describe('field with the text; `outer.inner` for a nested one'),
     split: split
       .default({ fit: 0.9, calib: 0.05, test: 0.05 })
       .describe('how documents are divided; by a keyed hash of the id, or by a field'),

@@ -1,5 +1,6 @@
 // A MinIO server of one's own over a folder: for local stacks and tests.
 import { mkdir } from 'node:fs/promises';
+import { Agent, get } from 'node:http';
 import path from 'node:path';
 import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { locateServer } from './locate.js';
@@ -65,10 +66,7 @@ export async function startMinioServer(options: MinioServerOptions): Promise<Min
 }
 
 async function isReady(endpoint: string, options: MinioServerOptions): Promise<boolean> {
-  const response = await fetch(`${endpoint}/minio/health/ready`, {
-    signal: AbortSignal.timeout(2000),
-  });
-  if (!response.ok) return false;
+  if (!(await answers(`${endpoint}/minio/health/ready`))) return false;
   const client = new S3Client({
     endpoint,
     region: 'us-east-1',
@@ -84,4 +82,15 @@ async function isReady(endpoint: string, options: MinioServerOptions): Promise<b
   } finally {
     client.destroy();
   }
+}
+
+/** Asked over an agent of its own: `fetch` may take a proxy of the environment, also to this machine. */
+function answers(url: string): Promise<boolean> {
+  const agent = new Agent();
+  return new Promise((resolve, reject) => {
+    get(url, { agent, signal: AbortSignal.timeout(2000) }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 200);
+    }).on('error', reject);
+  });
 }

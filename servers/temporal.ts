@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { Connection } from '@temporalio/client';
 import { SEARCH_ATTRIBUTES } from '../schemas/orchestration.js';
+import { channelArgsFor } from '../schemas/proxies.js';
 import { locateServer } from './locate.js';
 import { type RunningServer, startServerProcess, withFreePorts } from './server-process.js';
 
@@ -78,7 +79,7 @@ function serverArgs({ dbFile, port, uiPort, durable }: ServerArgs): string[] {
 
 /** Whether the namespace is served and every search attribute is registered. */
 async function isReady(address: string): Promise<boolean> {
-  const connection = await Connection.connect({ address, connectTimeout: '2s' });
+  const connection = await Connection.connect({ address, connectTimeout: '2s', channelArgs: channelArgsFor(address) });
   try {
     await connection.workflowService.describeNamespace({ namespace: 'default' });
     const found = await connection.operatorService.listSearchAttributes({ namespace: 'default' });

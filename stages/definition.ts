@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import { stageKey, type KeyPreimage } from '../core/identity/digest.js';
 import type { AssayError } from '../schemas/errors.js';
 import type { StageName } from '../schemas/stages.js';
+import type { WorkItem } from './stage.js';
 import type { Step } from './step.js';
 import type { Work } from './work.js';
 
@@ -38,6 +39,8 @@ export interface StageDefinition<Config> {
   readonly unit: 'tokens' | 'rows' | 'postings';
   /** Whether a failure costs only its shard; otherwise it ends the run. */
   mayQuarantine(error: AssayError, config: Config): boolean;
+  /** Places outside of the store that an item makes a worker read, paths or URLs: its allow-list judges them. Default none. */
+  outside?(item: Pick<WorkItem, 'inputs'>, config: Config): readonly string[];
   /** The stage's steps in a run, with what each reads and makes. */
   steps(work: Work): readonly Step[];
   estimate(work: Work, step: Step, size: CorpusSize): StageEstimate;

@@ -54,6 +54,8 @@ export interface ChildCall {
   readonly onProgress?: ((value: unknown) => void) | undefined;
   /** Answers `ask`s of the child. */
   readonly onAsk?: ((what: string, request: unknown) => Promise<unknown>) | undefined;
+  /** Time in which plain work must report something, milliseconds. */
+  readonly noProgressMs?: number | undefined;
 }
 
 /** The compute children of this worker. A dead child rejects with TransientError whose details hold `childDied: true`. */

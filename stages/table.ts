@@ -38,11 +38,13 @@ interface StageParts<Config, Inputs> {
 
 export interface StageRow
   extends
-    Omit<StageDefinition<never>, 'config' | 'mayQuarantine'>,
+    Omit<StageDefinition<never>, 'config' | 'mayQuarantine' | 'outside'>,
     Pick<StageParts<never, never>, 'plan' | 'check' | 'tasks'> {
   /** `config` is what the stage's plan put beside the item; it is parsed first. */
   run(item: WorkItem, config: unknown, context: StageContext): Promise<StageResult>;
   mayQuarantine(error: AssayError, config: unknown): boolean;
+  /** Places outside of the store that an item makes a worker read. */
+  outside(item: WorkItem, config: unknown): readonly string[];
 }
 
 export const STAGE_TABLE: { readonly [Name in StageName]: StageRow } = {
@@ -94,6 +96,7 @@ function row<Config, Inputs>(definition: StageDefinition<Config>, parts: StagePa
     ...definition,
     ...parts,
     mayQuarantine: (error, config) => definition.mayQuarantine(error, definition.config.parse(config)),
+    outside: (item, config) => definition.outside?.(item, definition.config.parse(config)) ?? [],
     run: async (item, config, context) => {
       const run = await parts.run();
       return run(item as WorkItem<Inputs>, definition.config.parse(config), context);

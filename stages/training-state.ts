@@ -1,11 +1,11 @@
 // The state of a training inside the compute child: as feeds and outputs of a step graph, as a file of tensors, and whether its
 // numbers are finite. Shared by all stages that train; which tensors there are is theirs.
-import { readFile } from 'node:fs/promises';
 import { type StateArrays, type StateTensor, updatedName } from '../core/optimise/state.js';
-import { decodeSafetensors, encodeSafetensors, safeTensor } from '../core/tensor/safetensors.js';
+import { encodeSafetensors, safeTensor } from '../core/tensor/safetensors.js';
 import type { TensorValue } from '../runtime/session.js';
 import { DataError } from '../schemas/errors.js';
 import { type WrittenFile, writeChunks } from '../storage/files/local-file.js';
+import { SafetensorsFile } from '../storage/files/safetensors-file.js';
 
 /** Feeds of tensors, without copying. */
 export function stateFeeds(tensors: readonly StateTensor[], state: StateArrays): Record<string, TensorValue> {
@@ -59,20 +59,30 @@ export async function writeState(
   return writeChunks(file, encodeSafetensors(new Map(stored)));
 }
 
-/** The state of a file written by `writeState`. @throws DataError where it is not of these tensors */
-export async function readState(file: string, tensors: readonly StateTensor[]): Promise<StateArrays> {
-  const stored = decodeSafetensors(await readFile(file));
+/** The state of a file written by `writeState`, tensor by tensor. @throws DataError where it is not of these tensors */
+export async function readState(path: string, tensors: readonly StateTensor[]): Promise<StateArrays> {
+  const file = await SafetensorsFile.open(path);
+  try {
+    const state = new Map<string, Float32Array | BigInt64Array>();
+    for (const tensor of tensors) state.set(tensor.name, await readTensor(file, path, tensor));
+    return state;
+  } finally {
+    await file.close();
+  }
+}
+
+async function readTensor(
+  file: SafetensorsFile,
+  path: string,
+  { name, shape, type }: StateTensor,
+): Promise<Float32Array | BigInt64Array> {
   const dtypes = { float32: 'F32', int64: 'I64' } as const;
-  return new Map(
-    tensors.map(({ name, shape, type }) => {
-      const tensor = stored.get(name);
-      if (tensor?.shape.join() !== shape.join() || tensor.dtype !== dtypes[type]) {
-        const found = tensor ? `${tensor.dtype} [${tensor.shape.join(', ')}]` : 'none';
-        const text = `Expected checkpoint tensor ${name} of shape [${shape.join(', ')}], found ${found} in ${file}; the checkpoint is of another training.`;
-        throw new DataError(text, { file, tensor: name });
-      }
-      const copy = new Uint8Array(tensor.bytes).buffer;
-      return [name, type === 'int64' ? new BigInt64Array(copy) : new Float32Array(copy)] as const;
-    }),
-  );
+  const place = file.places.get(name);
+  if (place?.shape.join() !== shape.join() || place.dtype !== dtypes[type]) {
+    const found = place ? `${place.dtype} [${place.shape.join(', ')}]` : 'none';
+    const text = `Expected checkpoint tensor ${name} of shape [${shape.join(', ')}], found ${found} in ${path}; the checkpoint is of another training.`;
+    throw new DataError(text, { file: path, tensor: name });
+  }
+  const buffer = (await file.read(name))?.bytes.buffer ?? new ArrayBuffer(0);
+  return type === 'int64' ? new BigInt64Array(buffer) : new Float32Array(buffer);
 }

@@ -2,6 +2,7 @@
 import os from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
+import { defaultChildBytes } from '../pipeline/plan/child-ceiling.js';
 import { InputError } from '../schemas/errors.js';
 
 export const ROLES = ['orchestrate', 'io', 'compute'] as const;
@@ -15,12 +16,7 @@ export const workerOptions = z.strictObject({
     .default([...ROLES]),
   device: z.enum(['cpu', 'cuda', 'webgpu']).default('cpu'),
   slots: z.number().int().positive().describe('compute children at once').default(os.availableParallelism()),
-  memoryBytes: z
-    .number()
-    .int()
-    .positive()
-    .describe('ceiling of one compute child')
-    .default(Math.floor((os.totalmem() * 0.8) / Math.max(1, os.availableParallelism()))),
+  memoryBytes: z.number().int().positive().describe('ceiling of one compute child').default(defaultChildBytes()),
   folder: z
     .string()
     .describe('cache, spool files and process records')
@@ -32,6 +28,15 @@ export const workerOptions = z.strictObject({
     .default(20 * 2 ** 30),
   hostId: z.string().default(os.hostname()),
   exitWithRun: z.string().nullable().default(null).describe('workflow id after whose end the worker shuts down'),
+  allow: z
+    .strictObject({
+      any: z.boolean().default(false).describe('everything: everybody who reaches Temporal is trusted'),
+      folder: z.string().nullable().default(null).describe('list that commands of this machine add to'),
+      stores: z.array(z.strictObject({ url: z.string(), endpoint: z.string().nullable() })).default([]),
+      sources: z.array(z.string()).default([]).describe('folders, files and prefixes in S3'),
+    })
+    .prefault({})
+    .describe('stores and sources that this worker may use; default none'),
   logLevel: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
 });
 export type WorkerOptions = z.infer<typeof workerOptions>;

@@ -1,15 +1,12 @@
 // The worker process: connects, builds dependencies, serves its task queues, shuts down gracefully. One JSON argument holds its options.
-import { pino } from 'pino';
 import { AssayError } from '../schemas/errors.js';
 import { setCrashPoint } from '../storage/objects/crash-points.js';
 import { crashPointOfEnvironment, parseWorkerOptions } from './environment.js';
+import { createLog } from './log.js';
 import { runWorker } from './run-worker.js';
 
 const options = parseWorkerOptions(process.argv[2]);
-const log = pino(
-  { level: options.logLevel, base: { pid: process.pid, host: options.hostId } },
-  pino.destination({ dest: 2, sync: true }),
-);
+const log = createLog({ level: options.logLevel, hostId: options.hostId });
 
 // The SDK would print on every start that it will need Node 22 from 2027 on; docs/operations.md says so once.
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';

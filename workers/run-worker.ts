@@ -1,4 +1,5 @@
 // Task queues by role, one Temporal worker each in one process, over shared compute children; SIGTERM ends with the shards in hand.
+import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -11,7 +12,11 @@ import {
 import type { Logger } from '../activities/dependencies.js';
 import { createActivities } from '../activities/create-activities.js';
 import { QUEUES } from '../schemas/orchestration.js';
+import { identityText } from '../schemas/worker-identity.js';
+import { ALLOW_ANY, allowListed, type AllowList } from '../pipeline/allowed/allow-list.js';
+import { allowedIn } from '../pipeline/allowed/allow-folder.js';
 import { openHost } from '../pipeline/execute/host.js';
+import { pidSpace, processStart } from '../runtime/child/process-identity.js';
 import { programFile } from '../runtime/package-root.js';
 import { connectWorker } from './connect.js';
 import { createDependencies } from './dependencies.js';
@@ -36,7 +41,11 @@ export async function runWorker(options: WorkerOptions, log: Logger): Promise<vo
   if (host.endedOrphans.length > 0)
     log.warn({ pids: host.endedOrphans }, 'ended compute children whose worker had died');
   const stop = new AbortController();
-  const dependencies = createDependencies({ host, hostId, stop: stop.signal, log });
+  const dependencies = createDependencies({
+    allowed: allowListOf(options.allow),
+    ...{ host, hostId, stop: stop.signal, log },
+    ...{ connection, namespace: options.namespace },
+  });
   const workers = await createWorkers({
     options,
     connection,
@@ -51,7 +60,16 @@ export async function runWorker(options: WorkerOptions, log: Logger): Promise<vo
     for (const worker of workers) worker.shutdown();
   };
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => shutdown(signal));
-  if (options.exitWithRun !== null) void watchRun(options, () => shutdown('the run has ended'), log);
+  if (options.exitWithRun !== null)
+    watchRun(options, connection, log).then(
+      () => shutdown('the run has ended'),
+      (error: unknown) => {
+        log.error(
+          { err: error },
+          'cannot watch the run that this worker was started for: it goes on until it is stopped',
+        );
+      },
+    );
 
   log.info({ roles: options.roles, slots: options.slots, address: options.address }, 'worker ready');
   try {
@@ -74,12 +92,13 @@ async function createWorkers({ options, connection, activities }: WorkersInput):
   const base = {
     connection,
     namespace,
+    identity: await ownIdentity(options),
     activities,
     shutdownGraceTime: GRACE_MS,
     shutdownForceTime: FORCE_MS,
     // Pause and cancellation reach an activity only with a heartbeat's answer.
-    maxHeartbeatThrottleInterval: '3 seconds',
-    defaultHeartbeatThrottleInterval: '3 seconds',
+    maxHeartbeatThrottleInterval: '2 seconds',
+    defaultHeartbeatThrottleInterval: '2 seconds',
   } as const satisfies Partial<TemporalWorkerOptions>;
   const lots = { ...base, maxConcurrentActivityTaskExecutions: slots };
   const workers: Worker[] = [];
@@ -100,4 +119,18 @@ async function createWorkers({ options, connection, activities }: WorkersInput):
     workers.push(await Worker.create({ ...lots, taskQueue: QUEUES.host(hostId) }));
   }
   return workers;
+}
+
+/** Under this name the worker polls: whoever waits for it can prove whether it lives. */
+async function ownIdentity({ exitWithRun }: WorkerOptions): Promise<string> {
+  const [machine, start] = await Promise.all([pidSpace(), processStart(process.pid)]);
+  return identityText({ pid: process.pid, host: os.hostname(), machine, start: start ?? '', until: exitWithRun });
+}
+
+function allowListOf({ any, folder, stores, sources }: WorkerOptions['allow']): AllowList {
+  if (any) return ALLOW_ANY;
+  return allowListed(async () => {
+    const added = folder === null ? { stores: [], sources: [] } : await allowedIn(folder);
+    return { stores: [...stores, ...added.stores], sources: [...sources, ...added.sources] };
+  });
 }

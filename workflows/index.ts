@@ -1,4 +1,5 @@
 // The workflow types that workers register.
+export { guardWorkflow } from './guard.js';
 export { leaseWorkflow } from './lease.js';
 export { partitionWorkflow } from './partition.js';
 export { runWorkflow } from './run.js';

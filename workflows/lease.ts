@@ -55,6 +55,7 @@ export class Leases {
     let waited = false;
     try {
       for (const name of [...names].sort()) {
+        let pauseMs: number = LIMITS.leaseRetryMs;
         for (let lease = await tryStart(name); ; lease = await tryStart(name)) {
           if (lease) {
             held.push(lease);
@@ -62,7 +63,8 @@ export class Leases {
           }
           if (!waited) await onWait(name);
           waited = true;
-          await this.#untilFree(name);
+          await this.#untilFree(name, pauseMs);
+          pauseMs = Math.min(pauseMs * LIMITS.retryGrowth, LIMITS.longestRetryMs);
         }
       }
     } catch (error) {
@@ -72,7 +74,7 @@ export class Leases {
     return { waited, release: () => release(held) };
   }
 
-  async #untilFree(name: string): Promise<void> {
+  async #untilFree(name: string, longestMs: number): Promise<void> {
     this.#freed.delete(name);
     try {
       await getExternalWorkflowHandle(name).signal(waitSignal, workflowInfo().workflowId);
@@ -82,7 +84,7 @@ export class Leases {
       return;
     }
     // The word of a lease whose holder was terminated never comes.
-    await condition(() => this.#freed.has(name), LIMITS.leaseRetryMs);
+    await condition(() => this.#freed.has(name), longestMs);
   }
 }
 

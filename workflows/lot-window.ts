@@ -1,9 +1,8 @@
 // A bounded window of lot activities over a range of lots. Lots that stop early are given out again; a pause stops what is in hand
 // at the next shard and gives nothing out.
-import { ActivityFailure, CancellationScope, condition, isCancellation, TimeoutFailure } from '@temporalio/workflow';
+import { CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import type { LotInput, LotResult } from '../schemas/messages.js';
-import { LIMITS } from '../schemas/orchestration.js';
-import { lotActivity } from './options.js';
+import { LotCalls } from './lot-calls.js';
 import type { Control } from './signals.js';
 
 export interface WindowInput {
@@ -14,15 +13,21 @@ export interface WindowInput {
   readonly to: number;
   /** Stop giving out lots after this many, so that the history stays short; Infinity for no limit. */
   readonly budget: number;
+  /** Stop after so many links of chains, for the same reason. */
+  readonly links?: number;
+  /** Lots below `from` that go on. */
+  readonly again?: readonly Share[];
 }
 
 export interface WindowResult {
   /** First lot not given out. */
   readonly next: number;
+  /** Lots that were given out and go on. */
+  readonly again: readonly Share[];
 }
 
 /** A lot to give out: the items of it that have ended already, and the host that has its state. */
-interface Share {
+export interface Share {
   readonly lot: number;
   readonly from: number;
   readonly hostQueue: string | null;
@@ -39,7 +44,9 @@ export async function runLotWindow(
 ): Promise<WindowResult> {
   let next = input.from;
   let failure: unknown = null;
-  const again: Share[] = [];
+  const calls = new LotCalls(input.queue);
+  const again: Share[] = [...(input.again ?? [])];
+  let links = 0;
   const pending = new Map<number, CancellationScope>();
   const cancelled = (): boolean => CancellationScope.current().consideredCancelled;
 
@@ -47,20 +54,25 @@ export async function runLotWindow(
     const { lot } = share;
     const scope = new CancellationScope();
     pending.set(lot, scope);
-    void scope
-      .run(() => callLot(input, share))
+    scope
+      .run(() => calls.call({ ...input.lot, lot, from: share.from }, share.hostQueue))
       .then((result) => {
         onLot(result);
         const { finished, ended, hostQueue } = result;
-        if (!finished) again.push({ lot, from: ended, hostQueue });
+        if (finished) return;
+        again.push({ lot, from: ended, hostQueue });
+        links++;
       })
       .catch((error: unknown) => {
         if (isCancellation(error)) again.push({ ...share, hostQueue: null });
         else failure ??= error;
       })
-      .finally(() => pending.delete(lot));
+      .finally(() => pending.delete(lot))
+      .catch(() => undefined);
   };
-  const hasWork = (): boolean => again.length > 0 || (next < input.to && next - input.from < input.budget);
+  const spent = (): boolean => links >= (input.links ?? Infinity);
+  const hasWork = (): boolean =>
+    !spent() && (again.length > 0 || (next < input.to && next - input.from < input.budget));
   const mayGive = (): boolean => failure === null && !control.paused && hasWork() && pending.size < control.window;
 
   try {
@@ -85,26 +97,9 @@ export async function runLotWindow(
     }
   }
   if (failure !== null) throw failure as Error;
-  return { next };
+  return { next, again };
 }
 
 function allCancelled(pending: ReadonlyMap<number, CancellationScope>): boolean {
   return [...pending.values()].every((scope) => scope.consideredCancelled);
-}
-
-/** The next link of a chain prefers the host that has its state; after LIMITS.sameHostMs any worker may have it. */
-async function callLot(input: WindowInput, { lot, from, hostQueue }: Share): Promise<LotResult> {
-  const request: LotInput = { ...input.lot, lot, from };
-  if (hostQueue !== null) {
-    try {
-      return await lotActivity(hostQueue, LIMITS.sameHostMs)(request);
-    } catch (error) {
-      const waitedTooLong =
-        error instanceof ActivityFailure &&
-        error.cause instanceof TimeoutFailure &&
-        error.cause.timeoutType === 'SCHEDULE_TO_START';
-      if (!waitedTooLong) throw error;
-    }
-  }
-  return lotActivity(input.queue)(request);
 }

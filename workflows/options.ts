@@ -1,7 +1,8 @@
 // Time-outs and retries, in the three named classes that every activity call uses.
 import { proxyActivities, type ActivityOptions } from '@temporalio/workflow';
 import type { Activities } from '../activities/messages.js';
-import { QUEUES } from '../schemas/orchestration.js';
+import { LIMITS, QUEUES } from '../schemas/orchestration.js';
+import { namesQueue } from './unserved.js';
 
 const FINAL_ERRORS = ['InputError', 'DataError'];
 
@@ -35,22 +36,28 @@ export const cpu: ActivityOptions = {
 /** Lots on accelerators: the same, with room for a device that is slow to start. */
 export const gpu: ActivityOptions = { ...cpu, heartbeatTimeout: '60 seconds' };
 
-export const { planStage, publishStage, recordEvent } = proxyActivities<Activities>(io);
+export const { planStage, publishStage, recordEvent, isQueueServed } = proxyActivities<Activities>(io);
 
 /** `prepareScheduledRun` on the host that has the run file's local files. */
 export function prepareOn(hostQueue: string): Activities['prepareScheduledRun'] {
-  return proxyActivities<Activities>({ ...io, taskQueue: hostQueue }).prepareScheduledRun;
+  const { prepareScheduledRun } = proxyActivities<Activities>(onHost(hostQueue));
+  return (input) => namesQueue(hostQueue, prepareScheduledRun(input));
 }
 
-/** `runLot` on a queue; `sameHost` bounds the wait for a particular host. */
-export function lotActivity(queue: string, sameHostMs?: number): Activities['runLot'] {
+/** `runLot` on a queue; `startMs` bounds the wait for somebody who takes it. */
+export function lotActivity(queue: string, startMs?: number): Activities['runLot'] {
   const base = queue.endsWith('cuda') || queue.endsWith('webgpu') ? gpu : cpu;
   const options: ActivityOptions = { ...base, taskQueue: queue };
-  if (sameHostMs !== undefined) options.scheduleToStartTimeout = sameHostMs;
+  if (startMs !== undefined) options.scheduleToStartTimeout = startMs;
   return proxyActivities<Activities>(options).runLot;
 }
 
 /** `prepareMember` on the host that has the suite's local files. */
 export function prepareMemberOn(hostQueue: string): Activities['prepareMember'] {
-  return proxyActivities<Activities>({ ...io, taskQueue: hostQueue }).prepareMember;
+  const { prepareMember } = proxyActivities<Activities>(onHost(hostQueue));
+  return (input) => namesQueue(hostQueue, prepareMember(input));
+}
+
+function onHost(taskQueue: string): ActivityOptions {
+  return { ...io, taskQueue, scheduleToStartTimeout: LIMITS.hostStartMs };
 }

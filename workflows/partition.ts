@@ -2,6 +2,7 @@
 import { continueAsNew, getExternalWorkflowHandle, sleep, workflowInfo } from '@temporalio/workflow';
 import type { LotInput } from '../schemas/messages.js';
 import { LIMITS } from '../schemas/orchestration.js';
+import { Background } from './background.js';
 import { runLotWindow } from './lot-window.js';
 import { Control, reportSignal } from './signals.js';
 
@@ -24,6 +25,7 @@ export async function partitionWorkflow(input: PartitionInput): Promise<void> {
   const parent = workflowInfo().parent;
   const stage = parent ? getExternalWorkflowHandle(parent.workflowId, parent.runId) : null;
   const report = { done: 0, quarantined: 0, different: 0 };
+  const background = new Background();
   let unsaid = 0;
   const say = async (): Promise<void> => {
     if (unsaid === 0 || !stage) return;
@@ -37,9 +39,10 @@ export async function partitionWorkflow(input: PartitionInput): Promise<void> {
     report.quarantined += result.quarantined;
     report.different += result.different;
     // Quarantines count towards the tolerance of the whole stage: say so at once; progress is said now and then.
-    if (++unsaid >= 50 || result.quarantined > 0) void say();
+    if (++unsaid >= 50 || result.quarantined > 0) background.add(say());
   });
   await say();
+  await background.settled();
   if (next >= input.to) return;
   await sleep(1000);
   const { window, tolerance, paused } = control;

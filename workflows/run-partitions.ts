@@ -8,6 +8,7 @@ import type { Control } from './signals.js';
 export interface Bounds {
   readonly lotsPerPartition: number;
   readonly lotsPerContinueAsNew?: number;
+  readonly linksPerContinueAsNew?: number;
 }
 
 interface PartitionsInput {

@@ -13,6 +13,7 @@ import {
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { RunInput, RunResult, RunStep, StageFinished, StagePlanned } from '../schemas/messages.js';
 import { SEARCH_ATTRIBUTES } from '../schemas/orchestration.js';
+import { guardThis } from './guard.js';
 import { Leases } from './lease.js';
 import { planStage, publishStage, recordEvent } from './options.js';
 import { rootCause } from './root-cause.js';
@@ -37,6 +38,8 @@ interface Running {
 interface Current {
   /** The step that was begun last. */
   step: RunStep | null;
+  /** The step that failed first. */
+  failed: RunStep | null;
   /** Steps that are under way, by their ids, with their stage workflow once it has started. */
   readonly open: Map<string, StageHandle | null>;
   /** One plan at a time: each adds to the run's stored plan. */
@@ -46,32 +49,45 @@ interface Current {
 export async function runWorkflow(input: RunInput): Promise<RunResult> {
   const { ref, mode } = input;
   const steps = stepsOf(input);
-  const current: Current = { step: null, open: new Map(), planning: Promise.resolve() };
+  const current: Current = { step: null, failed: null, open: new Map(), planning: Promise.resolve() };
   const total = { done: 0, quarantined: 0, different: 0 };
   const control = listen(input, current);
   const running: Running = { input, control, leases: new Leases(), current, total };
   answerQueries(running);
+  let release = (): Promise<void> => Promise.resolve();
   try {
     await recordEvent({
       ref,
       type: 'started',
-      data: { stages: stagesOf(steps), mode, workflow: workflowInfo().workflowId },
+      data: { stages: stagesOf(steps), mode, ...thisExecution() },
     });
+    release = await guardThis(ref);
     await runSteps(
       steps,
       () => control.paused,
       (step) => runStep(running, step),
     );
     await recordEvent({ ref, type: 'completed', data: { ...total } });
+    await release();
     return total;
   } catch (error) {
     const type = isCancellation(error) ? 'cancelled' : 'failed';
     const cause = rootCause(error);
-    const data = { stage: current.step?.stage ?? null, error: cause.type, message: cause.message };
-    await CancellationScope.nonCancellable(() => recordEvent({ ref, type, data }));
+    const step = current.failed ?? current.step;
+    const where = { stage: step?.stage ?? null, step: step?.id ?? null };
+    const data = { ...where, error: cause.type, message: cause.message, details: cause.details };
+    // Where the event cannot be stored, the run still ends with what it failed of, not with that.
+    await CancellationScope.nonCancellable(() => recordEvent({ ref, type, data }).catch(() => undefined));
+    await release();
     if (type === 'cancelled') throw error;
-    throw ApplicationFailure.nonRetryable(cause.message, cause.type);
+    throw ApplicationFailure.nonRetryable(cause.message, cause.type, { ...where, ...cause.details });
   }
+}
+
+/** Names this execution, so that what is told of it is never taken for what is told of another under its id. */
+function thisExecution(): { workflow: string; execution: string } {
+  const { workflowId, firstExecutionRunId } = workflowInfo();
+  return { workflow: workflowId, execution: firstExecutionRunId };
 }
 
 function stagesOf(steps: readonly RunStep[]): string[] {
@@ -146,6 +162,9 @@ async function runStep(running: Running, step: RunStep): Promise<void> {
     } finally {
       await CancellationScope.nonCancellable(() => held.release());
     }
+  } catch (error) {
+    if (!isCancellation(error)) current.failed ??= step;
+    throw error;
   } finally {
     current.open.delete(id);
   }
@@ -179,13 +198,14 @@ async function runPlanned(running: Running, step: RunStep, planned: StagePlanned
 
 async function runLots(running: Running, { id, stage }: RunStep, planned: StagePlanned): Promise<void> {
   const { input, control, current, total } = running;
-  const { ref, mode } = input;
+  const { ref, mode, noProgressSeconds } = input;
+  const patience = noProgressSeconds === undefined ? {} : { noProgressSeconds };
   const { tolerance, paused } = control;
   const others = [...current.open.values()].filter((child) => child !== null).length;
   const window = Math.max(1, Math.floor(control.window / (others + 1)));
   const child = await startChild(stageWorkflow, {
     workflowId: `${workflowInfo().workflowId}/${id}`,
-    args: [{ run: { ref, mode, window, tolerance }, stage, planned, paused }],
+    args: [{ run: { ref, mode, window, tolerance, ...patience }, stage, planned, paused }],
   });
   await shareWindow(running, () => current.open.set(id, child));
   const counts = await child.result().finally(() => current.open.set(id, null));

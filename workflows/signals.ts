@@ -1,5 +1,5 @@
 // Signals, updates and queries of run and stage workflows, and the state that they change.
-import { condition, defineQuery, defineSignal, setHandler } from '@temporalio/workflow';
+import { condition, defineQuery, defineSignal, isCancellation, setHandler } from '@temporalio/workflow';
 
 export interface Limits {
   readonly window?: number | undefined;
@@ -29,15 +29,15 @@ export const progressQuery = defineQuery<Progress>('progress');
 /** Pause state and limits of one workflow, changed by signals; `onChange` forwards them to children. */
 export class Control {
   paused: boolean;
-  reason: string | null = null;
+  reason: string | null;
   window: number;
   tolerance: number;
   /** Quarantined shards that an unpause accepted; counting starts anew above them. */
-  accepted = 0;
+  accepted: number;
   readonly #onPause: (reason: string) => Promise<void>;
 
   constructor(
-    start: { window: number; tolerance: number; paused?: boolean },
+    start: { window: number; tolerance: number; paused?: boolean; reason?: string | null; accepted?: number },
     hooks: {
       onPause?: (reason: string) => Promise<void>;
       onUnpause?: () => Promise<void>;
@@ -47,17 +47,19 @@ export class Control {
     this.window = start.window;
     this.tolerance = start.tolerance;
     this.paused = start.paused ?? false;
+    this.reason = start.reason ?? null;
+    this.accepted = start.accepted ?? 0;
     this.#onPause = hooks.onPause ?? (() => Promise.resolve());
-    setHandler(pauseSignal, (reason) => this.pause(reason));
+    setHandler(pauseSignal, (reason) => heard(this.pause(reason)));
     setHandler(unpauseSignal, async () => {
       this.paused = false;
       this.reason = null;
-      await hooks.onUnpause?.();
+      await heard(hooks.onUnpause?.());
     });
     setHandler(limitsSignal, async (limits) => {
       if (isPositive(limits.window)) this.window = Math.min(200, Math.ceil(limits.window));
       if (isShare(limits.tolerance)) this.tolerance = limits.tolerance;
-      await hooks.onLimits?.(limits);
+      await heard(hooks.onLimits?.(limits));
     });
   }
 
@@ -70,6 +72,18 @@ export class Control {
 
   async untilUnpaused(): Promise<void> {
     await condition(() => !this.paused);
+  }
+}
+
+/**
+ * What a signal brings about besides the state. A cancellation that comes meanwhile is the workflow's: thrown by a handler it would
+ * end the workflow at once, before it has said how it ended.
+ */
+async function heard(done: Promise<void> | undefined): Promise<void> {
+  try {
+    await done;
+  } catch (error) {
+    if (!isCancellation(error)) throw error;
   }
 }
 

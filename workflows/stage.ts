@@ -1,41 +1,19 @@
 // One stage of a run: its lots in a window (or partitions above LIMITS.lotsPerPartition), growing snapshots, the tolerance for quarantine.
-import { type ChildWorkflowHandle, condition, setHandler, CancellationScope } from '@temporalio/workflow';
-import type { LotInput, LotResult, RunInput, StagePlanned } from '../schemas/messages.js';
+import { CancellationScope, continueAsNew, setHandler } from '@temporalio/workflow';
+import type { LotInput, LotResult } from '../schemas/messages.js';
 import { LIMITS } from '../schemas/orchestration.js';
-import type { StageName } from '../schemas/stages.js';
+import { Background } from './background.js';
 import { runLotWindow } from './lot-window.js';
-import { publishStage, recordEvent } from './options.js';
-import type { partitionWorkflow } from './partition.js';
+import { counter, publishWhile } from './stage-counts.js';
+import type { Resumed, StageInput, StageResult, Working } from './stage-state.js';
 import { runPartitions, tellAll, type Bounds } from './run-partitions.js';
 import { Control, limitsSignal, pauseSignal, progressQuery, reportSignal, unpauseSignal } from './signals.js';
 
-export interface StageInput {
-  readonly run: Pick<RunInput, 'ref' | 'mode' | 'window' | 'tolerance'>;
-  readonly stage: StageName;
-  readonly planned: StagePlanned;
-  readonly paused: boolean;
-  /** Other bounds than the project's, so that recorded histories stay short. */
-  readonly bounds?: Bounds;
-}
-
-export interface StageResult {
-  readonly done: number;
-  readonly quarantined: number;
-  readonly different: number;
-}
-
-/** What a stage workflow is doing; signals and queries see it. */
-interface Working {
-  readonly input: StageInput;
-  readonly control: Control;
-  readonly partitions: ChildWorkflowHandle<typeof partitionWorkflow>[];
-  readonly total: { done: number; quarantined: number; different: number };
-}
-
 export async function stageWorkflow(input: StageInput): Promise<StageResult> {
-  const total = { done: 0, quarantined: 0, different: 0 };
+  const total = { done: 0, quarantined: 0, different: 0, ...input.resumed?.total };
   const partitions: Working['partitions'] = [];
-  const working: Working = { input, control: listen(input, partitions, total), partitions, total };
+  const control = listen(input, partitions, total);
+  const working: Working = { input, control, partitions, total, background: new Background() };
   answerQueries(working);
   const count = counter(working);
   setHandler(reportSignal, count);
@@ -44,9 +22,11 @@ export async function stageWorkflow(input: StageInput): Promise<StageResult> {
   // Handled from the start: a cancellation may reject it before anybody waits for it.
   const publishing = CancellationScope.cancellable(() => publishWhile(input, () => !ended)).catch(() => undefined);
   try {
-    await runLots(working, count);
+    const left = await runLots(working, count);
+    if (left) return await goOn(working, left);
     // Too many quarantined shards in the last lots: the next stage waits for the user too.
-    await working.control.untilUnpaused();
+    await control.untilUnpaused();
+    await working.background.settled();
   } finally {
     ended = true;
     await publishing;
@@ -54,10 +34,27 @@ export async function stageWorkflow(input: StageInput): Promise<StageResult> {
   return total;
 }
 
+/** Begins the history anew: a chain may have any number of links. */
+async function goOn(
+  { input, control, total, background }: Working,
+  left: Pick<Resumed, 'next' | 'again'>,
+): Promise<never> {
+  const { window, tolerance, paused, accepted, reason } = control;
+  await background.settled();
+  return continueAsNew<typeof stageWorkflow>({
+    ...{ ...input, paused, run: { ...input.run, window, tolerance } },
+    resumed: { ...left, total, accepted, reason },
+  });
+}
+
 /** Takes signals and passes them on to the partitions. */
-function listen({ run, paused }: StageInput, partitions: Working['partitions'], total: Working['total']): Control {
+function listen(
+  { run, paused, resumed }: StageInput,
+  partitions: Working['partitions'],
+  total: Working['total'],
+): Control {
   const control = new Control(
-    { window: run.window, tolerance: run.tolerance, paused },
+    { window: run.window, tolerance: run.tolerance, paused, ...resumed },
     {
       onPause: (reason) => tellAll(partitions, (p) => p.signal(pauseSignal, reason)),
       onUnpause: async () => {
@@ -81,31 +78,12 @@ function answerQueries({ input, control, total }: Working): void {
   }));
 }
 
-/** Adds up what lots did, and pauses where more shards are quarantined than the tolerance allows. */
-function counter({
-  input,
-  control,
-  total,
-}: Working): (result: Pick<LotResult, 'done' | 'quarantined' | 'different'>) => void {
-  const { run, stage, planned } = input;
-  return (result) => {
-    total.done += result.done;
-    total.quarantined += result.quarantined;
-    total.different += result.different;
-    const allowed = Math.ceil(control.tolerance * planned.planned);
-    if (total.quarantined - control.accepted <= allowed || control.paused) return;
-    const reason = `${total.quarantined} of ${planned.planned} shards of stage ${stage} are quarantined, more than the ${allowed} that the tolerance ${control.tolerance} allows`;
-    void control.pause(reason);
-    void recordEvent({
-      ref: run.ref,
-      type: 'paused',
-      data: { stage, reason, quarantined: total.quarantined, allowed },
-    });
-  };
-}
-
-async function runLots({ input, control, partitions }: Working, count: (result: LotResult) => void): Promise<void> {
-  const { run, stage, planned } = input;
+/** What is left to do after a new beginning; null where all is done. */
+async function runLots(
+  { input, control, partitions }: Working,
+  count: (result: LotResult) => void,
+): Promise<Pick<Resumed, 'next' | 'again'> | null> {
+  const { run, stage, planned, resumed } = input;
   const { stageVersion, manifest, queue, lots } = planned;
   const lot: Omit<LotInput, 'lot'> = {
     ref: run.ref,
@@ -113,18 +91,23 @@ async function runLots({ input, control, partitions }: Working, count: (result: 
     stageVersion,
     manifest,
     mode: run.mode,
+    ...(run.noProgressSeconds === undefined ? {} : { noProgressSeconds: run.noProgressSeconds }),
   };
   const bounds: Bounds = input.bounds ?? { lotsPerPartition: LIMITS.lotsPerPartition };
-  if (lots <= bounds.lotsPerPartition)
-    await runLotWindow({ lot, queue, from: 0, to: lots, budget: Infinity }, control, count);
-  else await runPartitions({ lot, control, planned, partitions, bounds });
-}
-
-/** Snapshots while the stage grows: every 30 s at first, more rarely in a long stage, so that the history stays short. */
-async function publishWhile(input: StageInput, working: () => boolean): Promise<void> {
-  const { run, stage, planned } = input;
-  for (let pause: number = LIMITS.snapshotMs; ; pause = Math.min(pause * 1.1, 10 * LIMITS.snapshotMs)) {
-    if (await condition(() => !working(), pause)) return;
-    await publishStage({ ref: run.ref, stage, manifest: planned.manifest, complete: false }).catch(() => undefined);
+  if (lots > bounds.lotsPerPartition) {
+    await runPartitions({ lot, control, planned, partitions, bounds });
+    return null;
   }
+  const links = bounds.linksPerContinueAsNew ?? LIMITS.linksPerContinueAsNew;
+  const window = {
+    lot,
+    queue,
+    from: resumed?.next ?? 0,
+    to: lots,
+    budget: Infinity,
+    links,
+    again: resumed?.again ?? [],
+  };
+  const { next, again } = await runLotWindow(window, control, count);
+  return next < lots || again.length > 0 ? { next, again } : null;
 }

@@ -8,6 +8,7 @@ import {
   setHandler,
   sleep,
   startChild,
+  workflowInfo,
   type ChildWorkflowHandle,
 } from '@temporalio/workflow';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
@@ -40,7 +41,12 @@ export async function suiteWorkflow(input: SuiteInput): Promise<SuiteResult> {
     ...{ done: counts.completed, quarantined: counts.failed },
   }));
   try {
-    if (input.from === undefined) await recordEvent({ ref, type: 'started', data: { members, mode } });
+    if (input.from === undefined)
+      await recordEvent({
+        ref,
+        type: 'started',
+        data: { members, mode, execution: workflowInfo().firstExecutionRunId },
+      });
     const next = await runWindow(working);
     if (next < members) {
       const { paused, reason, window } = control;
@@ -53,7 +59,9 @@ export async function suiteWorkflow(input: SuiteInput): Promise<SuiteResult> {
     return counts;
   } catch (error) {
     if (!isCancellation(error)) throw error;
-    await CancellationScope.nonCancellable(() => recordEvent({ ref, type: 'cancelled', data: { ...counts } }));
+    await CancellationScope.nonCancellable(() =>
+      recordEvent({ ref, type: 'cancelled', data: { ...counts } }).catch(() => undefined),
+    );
     throw error;
   }
 }
@@ -111,21 +119,28 @@ async function runMember({ input, runs, counts }: Working, member: number): Prom
   const { ref, mode } = input;
   let name: string | null = null;
   try {
-    for (;;) {
+    // Longer each time: a run of days would fill the history.
+    for (
+      let pauseMs: number = LIMITS.memberRetryMs;
+      ;
+      pauseMs = Math.min(pauseMs * LIMITS.retryGrowth, LIMITS.longestRetryMs)
+    ) {
       const prepared = await prepareMemberOn(input.hostQueue)({ ref, member, mode });
       name = prepared.run;
       if (!prepared.input) break;
       if (await runOnce(input, prepared.input, runs)) break;
       // Somebody else runs it: what is left is asked again when that may have ended.
-      await sleep(LIMITS.memberRetryMs);
+      await sleep(pauseMs);
     }
     counts.completed++;
   } catch (error) {
     if (isCancellation(error) && CancellationScope.current().consideredCancelled) throw error;
     counts.failed++;
-    const { type, message } = rootCause(error);
-    const data = { member, run: name, error: type, message };
-    await CancellationScope.nonCancellable(() => recordEvent({ ref, type: 'member-failed', data }));
+    const { type, message, details } = rootCause(error);
+    const data = { member, run: name, error: type, message, details };
+    await CancellationScope.nonCancellable(() =>
+      recordEvent({ ref, type: 'member-failed', data }).catch(() => undefined),
+    );
   }
 }
 

@@ -74,6 +74,7 @@ export async function benchExtraction(
 
 const CONTEXT_OF_CHILD = {
   stop: new AbortController().signal,
+  alive: () => undefined,
   progress: (): void => undefined,
   ask: (): Promise<never> => Promise.reject(new RangeError('the bench answers nothing')),
 };
@@ -135,7 +136,7 @@ async function bareLoop(
   const { session, inputs, outputs, release } = await loadModel(await prepareModel(place, [SITE]), engine);
   const feeds: Record<string, TensorValue>[] = [];
   for (let from = 0; from < ids.length; from += BATCH * CONTEXT) {
-    feeds.push(makeFeeds(inputs, ids.subarray(from, from + BATCH * CONTEXT), CONTEXT));
+    feeds.push(makeFeeds(inputs, { ids: ids.subarray(from, from + BATCH * CONTEXT), length: CONTEXT }));
   }
   const run = async (): Promise<void> => {
     for (const feed of feeds) await session.run(feed, outputs);

@@ -52,7 +52,7 @@ export async function writeCommittedRun(store: ObjectStore, shards: number): Pro
     const units = await planSteps(work, [step], createPinnedReader(store, work));
     if (!units) throw new RangeError(`Expected step ${step.id} to be plannable.`);
     commits += await commitStage(store, run, units);
-    plan = withUnits(plan, units);
+    plan = withUnits(plan, units, new Map());
   }
   await writePlan(store, plan);
   return commits;

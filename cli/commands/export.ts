@@ -4,14 +4,15 @@ import { Option } from 'commander';
 import { exportDocument } from '../../schemas/documents/datasets.js';
 import { EXIT } from '../../schemas/exit.js';
 import { pinDataset } from '../../reading/datasets/pinned.js';
-import { defineCommand, type CommandContext } from '../command.js';
+import { commaList, defineCommand, type CommandContext } from '../command.js';
 import { growingText } from '../render/dataset-text.js';
-import { bytesText, countText } from '../render/quantities.js';
+import { bytesText, counted } from '../render/quantities.js';
 
 interface ExportOptions {
   readonly dataset: string;
   readonly to: 'parquet';
   readonly out?: string;
+  readonly sort?: readonly string[];
 }
 
 export const exportCommand = defineCommand({
@@ -20,11 +21,17 @@ export const exportCommand = defineCommand({
   examples: [
     ['assay export kjv/kjv-l2/features --to parquet', 'into the folder kjv-kjv-l2-features'],
     ['assay export kjv/documents --to parquet --out docs', 'into the folder docs'],
+    ['assay export kjv/activations/blocks.2.hook_resid_post --to parquet --sort doc,pos', 'in the order of the text'],
   ],
   options: (command) => {
     command
       .addOption(new Option('--to <format>', 'format of the files').choices(['parquet']).makeOptionMandatory())
-      .option('--out <folder>', 'where to (default: a folder named for the dataset)');
+      .option('--out <folder>', 'where to (default: a folder named for the dataset)')
+      .option(
+        '--sort <columns>',
+        'sort the rows by these, separated by commas (default: as they are stored)',
+        commaList,
+      );
   },
   request: ([dataset], flags: Omit<ExportOptions, 'dataset'>) => ({ ...flags, dataset }),
   run: exportDataset,
@@ -37,10 +44,10 @@ async function exportDataset(options: ExportOptions, context: CommandContext): P
   const folder = resolve(io.cwd, options.out ?? options.dataset.replaceAll('/', '-'));
   // Loaded on demand: help does not need DuckDB's native library.
   const { exportTables } = await import('../../reading/export/export.js');
-  const files = await exportTables(store, snapshot, { folder, signal: io.signal });
+  const files = await exportTables(store, snapshot, { folder, sort: options.sort ?? [], signal: io.signal });
   const document = { dataset: snapshot.dataset, snapshot: snapshot.version, folder, files };
   output.result(exportDocument, document, () =>
-    files.map(({ path, rows, bytes }) => `${path}  ${countText(rows)} rows, ${bytesText(bytes)}`).join('\n'),
+    files.map(({ path, rows, bytes }) => `${path}  ${counted(rows, 'row')}, ${bytesText(bytes)}`).join('\n'),
   );
   if (!snapshot.complete) output.note(`The dataset is ${growingText(snapshot)}.`);
   return EXIT.done;

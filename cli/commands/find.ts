@@ -10,19 +10,22 @@ import { findText } from '../render/top-text.js';
 interface FindOptions {
   readonly dict: string;
   readonly text: string;
-  /** Features shown per token. */
-  readonly k: number;
+  /** Features shown per token; left out: five, and all of them with --json. */
+  readonly k?: number;
 }
+
+/** Features that the text shows of a token. */
+const SHOWN = 5;
 
 export const find = defineCommand({
   arguments: '<dict> <text>',
   description: 'the features that fire on a text, token by token',
   examples: [
     ['assay find kjv-l2 "In the beginning God created the heaven"', 'the five strongest of each token'],
-    ['assay find kjv-l2 "And it came to pass" --json', 'all of them'],
+    ['assay find kjv-l2 "And it came to pass" --json', 'all of them; with --k 3 the three strongest'],
   ],
   options: (command) => {
-    command.option('--k <n>', 'features shown per token, strongest first', wholeNumber(1), 5);
+    command.option('--k <n>', 'features per token, strongest first; default 5, with --json all', wholeNumber(1));
   },
   request: ([dict, text], flags: Pick<FindOptions, 'k'>) => ({ ...flags, dict, text }),
   run: showFound,
@@ -30,7 +33,8 @@ export const find = defineCommand({
 
 async function showFound(options: FindOptions, context: CommandContext): Promise<number> {
   const { output, io, environment } = context;
-  const { text, k } = options;
+  const { k } = options;
+  const text = options.text === '-' ? (await io.stdin()).replace(/\r?\n$/, '') : options.text;
   if (text === '') throw new InputError('Expected a text, found an empty one; give some words.');
   const store = await context.openStore();
   const name = await resolveDictionary(store, options.dict);
@@ -39,6 +43,10 @@ async function showFound(options: FindOptions, context: CommandContext): Promise
   const { findFeatures } = await import('../../reading/find/find.js');
   const cacheFolder = join(environment.cacheFolder, 'cache');
   const document = await findFeatures(store, { name, text, cacheFolder, signal: io.signal });
-  output.result(findDocument, document, () => findText(document, k));
+  const strongest = {
+    ...document,
+    tokens: document.tokens.map((token) => ({ ...token, features: token.features.slice(0, k) })),
+  };
+  output.result(findDocument, strongest, () => findText(document, k ?? SHOWN));
   return EXIT.done;
 }

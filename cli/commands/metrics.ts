@@ -4,7 +4,7 @@ import { EXIT } from '../../schemas/exit.js';
 import { resolveDictionary } from '../../reading/datasets/pinned.js';
 import { readMetrics } from '../../reading/metrics/read-metrics.js';
 import { defineCommand, type CommandContext } from '../command.js';
-import { metricsText } from '../render/metrics-text.js';
+import { metricsText, untestedNote } from '../render/metrics-text.js';
 
 export const metrics = defineCommand({
   arguments: '<dict...>',
@@ -25,5 +25,7 @@ async function show(
   const names = await Promise.all(dictionaries.map((given) => resolveDictionary(store, given)));
   const entries = await Promise.all(names.map((name) => readMetrics(store, name)));
   context.output.result(metricsDocument, entries, () => metricsText(entries));
+  const note = untestedNote(entries);
+  if (note !== null) context.output.note(note);
   return EXIT.done;
 }

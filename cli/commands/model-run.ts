@@ -1,13 +1,11 @@
-// `assay model run`: a model's values on given token ids.
+// `assay model run`: a model's values on token ids, or on a text.
 import { resolve } from 'node:path';
 import { modelRunDocument } from '../../schemas/documents/models.js';
 import { EXIT } from '../../schemas/exit.js';
 import { commaList, defineCommand, type CommandContext } from '../command.js';
+import { readRows, type RowOptions } from './model-rows.js';
 
-interface ModelRunOptions {
-  readonly file: string;
-  /** Path of the JSON file with token ids. */
-  readonly ids: string;
+interface ModelRunOptions extends RowOptions {
   readonly hooks: readonly string[];
   readonly out: string;
   /** Edits in the grammar of --edit, in the order given. */
@@ -15,24 +13,37 @@ interface ModelRunOptions {
 }
 
 const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
-/** Name under --hooks of the model's own output. */
-const LOGITS = 'logits';
 
 export const runModel = defineCommand({
   arguments: '<file>',
-  description: 'run a model on token ids and write the wanted sites as a safetensors file',
+  description: 'run a model on token ids or a text and write the wanted sites as a safetensors file',
   examples: [
     [
       'assay model run model.onnx --ids ids.json --hooks "blocks.*.hook_resid_post,logits" --out out.safetensors',
       'ids.json: [[0, 17, 5]]',
     ],
+    [
+      'assay model run my/exported --text "And it came to pass" --hooks logits --out out.safetensors',
+      "with the folder's tokenizer.json",
+    ],
+    [
+      'echo "[[0, 0, 17]]" | assay model run model.onnx --ids - --mask mask.json --hooks logits --out out.safetensors',
+      'mask.json: [[0, 0, 1]]',
+    ],
   ],
   options: (command) => {
     command
-      .requiredOption('--ids <file>', 'JSON: a list of token ids, or a list of lists of equal length')
+      .option('--ids <file>', 'JSON: a list of token ids, or a list of lists of equal length; - for standard input')
+      .option('--text <text>', 'a text in place of token ids, with no token put before it; - for standard input')
+      .option('--tokenizer <file>', 'tokenizer.json for --text; default the one in the folder of the model')
+      .option('--mask <file>', 'JSON as of --ids: 1 for a token, 0 for padding; default all 1')
+      .option(
+        '--positions <file>',
+        "JSON as of --ids: position numbers for a model that takes them; or the first one's number",
+      )
       .requiredOption(
         '--hooks <list>',
-        'sites, separated by commas; * matches any layer; logits for the output',
+        'sites, separated by commas; * matches any layer; logits, or the name of another output of the model',
         commaList,
       )
       .requiredOption('--out <file>', 'the safetensors file to write')
@@ -48,14 +59,13 @@ export const runModel = defineCommand({
 });
 
 async function runSites(options: ModelRunOptions, context: CommandContext): Promise<number> {
-  const { computeModelRun, parseIds, readIdsFile, writeModelRun } = await import('../../models/run-model.js');
+  const { computeModelRun, writeModelRun } = await import('../../models/run-model.js');
   const { parseEdit } = await import('../../models/edit-grammar.js');
   const at = (path: string): string => resolve(context.io.cwd, path);
   const edits = options.edit.map(parseEdit);
-  const rows = parseIds(await readIdsFile(at(options.ids)));
+  const rows = await readRows(options, context.io);
   const run = await computeModelRun(at(options.file), rows, {
-    hooks: options.hooks.filter((hook) => hook !== LOGITS),
-    logits: options.hooks.includes(LOGITS),
+    hooks: options.hooks,
     edits: {
       list: edits,
       folder: context.io.cwd,
@@ -76,5 +86,9 @@ async function runSites(options: ModelRunOptions, context: CommandContext): Prom
       `written to ${document.file}`,
     ].join('\n'),
   );
+  if (run.dynamicQuantisation > 0 && rows.ids.length > rows.length)
+    context.output.note(
+      'note: this model is quantised dynamically: the values of a row depend on the rows beside it. Give one row to see it alone.',
+    );
   return EXIT.done;
 }

@@ -40,11 +40,9 @@ export const trainModels = defineCommand({
 
 async function train(options: ModelTrainOptions, context: CommandContext): Promise<number> {
   const { loadTrainingFile } = await import('../../pipeline/files/training-file.js');
-  const { openStore, canonicalStoreUrl } = await import('../../storage/objects/open-store.js');
+  const { openChosenStore } = await import('../store-choice.js');
   const { file, folder } = await loadTrainingFile(resolve(context.io.cwd, options.file));
-  const given = context.storeOption ?? context.environment.store;
-  const url = canonicalStoreUrl(given ?? file.store, given === null ? folder : context.io.cwd);
-  const store = await openStore(url, { storeOptions: file.storeOptions });
+  const store = await openChosenStore(await context.chooseFileStore({ file, folder }), context.output);
   try {
     return await trainWith({ options, context, store, file, folder });
   } finally {

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { modelVjpDocument } from '../../schemas/documents/models.js';
 import { EXIT } from '../../schemas/exit.js';
+import { counted } from '../render/quantities.js';
 import { commaList, defineCommand, type CommandContext } from '../command.js';
 
 interface ModelVjpOptions {
@@ -29,7 +30,7 @@ export const differentiateModel = defineCommand({
     command
       .requiredOption(
         '--output <list>',
-        'an output of the model (logits for the first) or a site, separated by commas; repeatable',
+        'logits, another output of the model, or a site, separated by commas; repeatable',
         collect,
       )
       .requiredOption(
@@ -63,7 +64,7 @@ async function vjp(options: ModelVjpOptions, context: CommandContext): Promise<n
     [
       ...document.inputs.map((tensor) => `input   ${line(tensor)}`),
       ...document.outputs.map((tensor) => `output  ${line(tensor)}`),
-      `${document.nodes} nodes, ${document.bytes} bytes, written to ${document.file}`,
+      `${counted(document.nodes, 'node')}, ${counted(document.bytes, 'byte')}, written to ${document.file}`,
       ...(document.data === null ? [] : [`weights in ${document.data}`]),
     ].join('\n'),
   );

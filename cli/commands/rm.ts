@@ -3,6 +3,7 @@ import { rmDocument } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
 import { forgetRun, forgetSuite } from '../../pipeline/execute/remove-run.js';
 import { findSuite } from '../../storage/records/suites.js';
+import { counted } from '../render/quantities.js';
 import { defineCommand, type CommandContext } from '../command.js';
 
 interface RmOptions {
@@ -30,7 +31,7 @@ async function forget({ run, force }: RmOptions, context: CommandContext): Promi
   const removal = suite ? await forgetSuite(store, suite, force) : await forgetRun(store, run, force);
   context.output.result(rmDocument, removal, () =>
     [
-      `Removed ${removal.records} records of ${run} and the names of ${removal.datasets.length} datasets.`,
+      `Removed ${counted(removal.records, 'record')} of ${run} and the names of ${counted(removal.datasets.length, 'dataset')}.`,
       'Free what nothing else uses with: assay gc --apply',
     ].join('\n'),
   );

@@ -17,7 +17,6 @@ interface StatusOptions {
 }
 
 const LOOK_MS = 2000;
-const CLEAR_SCREEN = '\u001b[2J\u001b[H';
 
 export const status = defineCommand({
   arguments: '<run>',
@@ -43,7 +42,7 @@ async function showStatus(options: StatusOptions, context: CommandContext): Prom
   const look = (): Promise<RunStatus> => readRunStatus(store, run);
   let found = await look();
   while (options.watch && !hasEnded(found.state) && !io.signal.aborted) {
-    if (!output.json) io.stdout.write(`${io.stdout.isTTY ? CLEAR_SCREEN : ''}${statusText(found)}\n`);
+    output.redraw(statusText(found));
     await sleep(LOOK_MS, undefined, { signal: io.signal }).catch(() => undefined);
     found = await look();
   }
@@ -58,7 +57,7 @@ async function suiteStatus(suite: SuiteRecord, options: StatusOptions, context: 
   const look = (): Promise<SuiteStatus> => readSuiteStatus(store, suite, memberNames(suite));
   let found = await look();
   while (options.watch && !hasEnded(found.state) && !io.signal.aborted) {
-    if (!output.json) io.stdout.write(`${io.stdout.isTTY ? CLEAR_SCREEN : ''}${suiteStatusText(found)}\n`);
+    output.redraw(suiteStatusText(found));
     await sleep(LOOK_MS, undefined, { signal: io.signal }).catch(() => undefined);
     found = await look();
   }

@@ -54,7 +54,7 @@ async function showTop(options: TopOptions, context: CommandContext): Promise<nu
   // Loaded on demand: help does not need the Arrow library.
   const { readTop } = await import('../../reading/dictionary/top.js');
   const { document, note } = await readTop(store, { ...options, name, signal: io.signal });
-  output.result(topDocument, document, () => topText(document, output));
+  output.result(topDocument, document, () => topText(document));
   if (note !== null) output.note(note);
   return EXIT.done;
 }

@@ -5,7 +5,7 @@ import { pinDataset } from '../../reading/datasets/pinned.js';
 import { verifyDataset } from '../../reading/datasets/describe.js';
 import { defineCommand, type CommandContext } from '../command.js';
 import { verifyText } from '../render/dataset-text.js';
-import { bytesText } from '../render/quantities.js';
+import { bytesText, counted } from '../render/quantities.js';
 
 export const verify = defineCommand({
   arguments: '<dataset>',
@@ -21,7 +21,7 @@ async function rehash({ dataset }: { readonly dataset: string }, context: Comman
   const snapshot = await pinDataset(store, dataset);
   const report = await verifyDataset(store, snapshot, {
     signal: io.signal,
-    onProgress: ({ objects, bytes }) => output.progress(`${objects} objects, ${bytesText(bytes)}`),
+    onProgress: ({ objects, bytes }) => output.progress(`${counted(objects, 'object')}, ${bytesText(bytes)}`),
   });
   output.result(verifyDocument, report, () => verifyText(report));
   return report.ok ? EXIT.done : EXIT.failed;

@@ -9,8 +9,11 @@ import { InputError } from '../../schemas/errors.js';
 import type { CommandContext } from '../command.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { findSuite } from '../../storage/records/suites.js';
+import { readStoreId } from '../../storage/records/identity.js';
 import type { SetOptions, TellOptions } from './requests.js';
+import { ensureAnswer, type AnswerWanted } from './run-workers.js';
 import { withTemporal } from './temporal-client.js';
+import { assertSameStore } from './workflow-store.js';
 
 /** Workflow id of a run: one run of a name at a time in a store. */
 export function runWorkflowId(storeId: string, run: string): string {
@@ -25,13 +28,20 @@ export function suiteWorkflowId(storeId: string, suite: string): string {
 /** Workflow id of what has that name in the store, a suite or a run. */
 export async function workflowIdOf(store: ObjectStore, name: string): Promise<string> {
   const suite = await findSuite(store, name);
-  return suite ? suiteWorkflowId(store.storeId, name) : runWorkflowId(store.storeId, name);
+  const storeId = await readStoreId(store);
+  return suite ? suiteWorkflowId(storeId, name) : runWorkflowId(storeId, name);
 }
 
-/** Whether a workflow is alive. */
-export async function isActive(client: Client, workflowId: string): Promise<boolean> {
+/**
+ * Whether a workflow is alive in the store.
+ * @throws InputError where it works on a copy of the store, or on what this is a copy of
+ */
+export async function isActive(client: Client, store: ObjectStore, workflowId: string): Promise<boolean> {
   try {
-    return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
+    const { status, memo } = await client.workflow.getHandle(workflowId).describe();
+    if (status.name !== 'RUNNING') return false;
+    await assertSameStore(store, memo, workflowId.split('/').slice(2).join('/'));
+    return true;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;
     throw error;
@@ -39,7 +49,7 @@ export async function isActive(client: Client, workflowId: string): Promise<bool
 }
 
 export async function pause(options: TellOptions, context: CommandContext): Promise<number> {
-  await tell(options.run, context, (handle) => handle.signal(SIGNALS.pause, 'paused by a user'));
+  await signal(options.run, context, (handle) => handle.signal(SIGNALS.pause, 'paused by a user'));
   return say(
     context,
     { run: options.run, action: 'pause' },
@@ -48,7 +58,7 @@ export async function pause(options: TellOptions, context: CommandContext): Prom
 }
 
 export async function unpause(options: TellOptions, context: CommandContext): Promise<number> {
-  await tell(options.run, context, (handle) => handle.signal(SIGNALS.unpause));
+  await signal(options.run, context, (handle) => handle.signal(SIGNALS.unpause));
   return say(context, { run: options.run, action: 'unpause' }, `${options.run} goes on.`);
 }
 
@@ -57,7 +67,7 @@ export async function set(options: SetOptions, context: CommandContext): Promise
   if (window === undefined && tolerance === undefined) {
     throw new InputError('Expected --window or --tolerance, found neither; see `assay help set`.');
   }
-  await tell(run, context, (handle) => handle.signal(SIGNALS.limits, { window, tolerance }));
+  await signal(run, context, (handle) => handle.signal(SIGNALS.limits, { window, tolerance }));
   return say(
     context,
     {
@@ -73,8 +83,9 @@ export async function set(options: SetOptions, context: CommandContext): Promise
 const CANCEL_WAIT_MS = 60_000;
 
 export async function cancel(options: TellOptions, context: CommandContext): Promise<number> {
-  const ended = await tell(options.run, context, async (handle) => {
+  const ended = await tell(options.run, context, async (handle, ensure) => {
     await handle.cancel();
+    await ensure({ start: true });
     const deadline = Date.now() + CANCEL_WAIT_MS;
     while (Date.now() < deadline) {
       if ((await handle.describe()).status.name !== 'RUNNING') return true;
@@ -87,25 +98,39 @@ export async function cancel(options: TellOptions, context: CommandContext): Pro
     { run: options.run, action: 'cancel' },
     ended
       ? `${options.run} is cancelled; what is committed stays. Go on with: assay resume ${options.run}`
-      : `${options.run} is asked to end and has not within ${CANCEL_WAIT_MS / 1000} s; it ends as soon as a worker answers. Is one there (assay doctor)?`,
+      : `${options.run} is asked to end and has not within ${CANCEL_WAIT_MS / 1000} s: what is in hand has not let go yet. Look at it with: assay status ${options.run}`,
   );
+}
+
+/** A signal is kept until a worker takes it; where none is there, that is said. */
+async function signal(
+  run: string,
+  context: CommandContext,
+  send: (handle: WorkflowHandle) => Promise<void>,
+): Promise<void> {
+  await tell(run, context, async (handle, ensure) => {
+    await send(handle);
+    await ensure({ start: false });
+  });
 }
 
 async function tell<Answer>(
   run: string,
   context: CommandContext,
-  send: (handle: WorkflowHandle) => Promise<Answer>,
+  send: (handle: WorkflowHandle, ensure: (how: Pick<AnswerWanted, 'start'>) => Promise<void>) => Promise<Answer>,
 ): Promise<Answer> {
   const store = await context.openStore();
   const id = await workflowIdOf(store, run);
-  return withTemporal(context, async (client) => {
-    if (!(await isActive(client, id))) {
+  return withTemporal(context, async (client, at) => {
+    if (!(await isActive(client, store, id))) {
       throw new InputError(
         `Run "${run}" is not active in ${store.url}. \`assay runs\` lists the runs, \`assay resume ${run}\` starts it again.`,
         { run },
       );
     }
-    return send(client.workflow.getHandle(id));
+    return send(client.workflow.getHandle(id), ({ start }) =>
+      ensureAnswer({ client, at, context, run, workflowId: id, start }),
+    );
   });
 }
 

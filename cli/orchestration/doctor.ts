@@ -5,7 +5,9 @@ import { AssayError } from '../../schemas/errors.js';
 import { locateServer } from '../../servers/locate.js';
 import { probeDevices } from '../../runtime/devices.js';
 import { probeStore } from '../../storage/probe/probe-store.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
 import type { CommandContext } from '../command.js';
+import { openChosenStore } from '../store-choice.js';
 import { withTemporal } from './temporal-client.js';
 
 interface Check {
@@ -95,13 +97,15 @@ async function serverChecks(): Promise<Check[]> {
 }
 
 async function storeChecks(context: CommandContext): Promise<Check[]> {
+  let store: ObjectStore | null = null;
   try {
-    const store = await context.openStore();
+    store = await openChosenStore(await context.chooseStore(), context.output);
     const results = await probeStore(store);
+    const { url } = store;
     return results.map(({ check, ok, detail }) => ({
       name: `store: ${check}`,
       ok,
-      found: `${detail} (${store.url})`,
+      found: `${detail} (${url})`,
       remedy: ok ? null : 'use another store; docs/operations.md lists those that keep the promises',
     }));
   } catch (error) {
@@ -115,6 +119,8 @@ async function storeChecks(context: CommandContext): Promise<Check[]> {
         remedy: message(error),
       },
     ];
+  } finally {
+    await store?.close();
   }
 }
 

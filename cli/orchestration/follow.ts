@@ -8,19 +8,25 @@ import type { RunEvent } from '../../schemas/records.js';
 import { readPlan } from '../../storage/records/plan-record.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { listCommitInputs } from '../../storage/records/commits.js';
 import { lastEvent, readEvents } from '../../storage/records/events.js';
-import { listQuarantineInputs } from '../../storage/records/quarantine.js';
+import { countPlanned } from '../../reading/runs/planned-records.js';
 import type { CommandContext } from '../command.js';
 import { foldEvents, readBeat } from '../../storage/records/run-history.js';
+import { liveLineText } from '../terminal/live-line.js';
 import { StageMeter, type StageMeasure } from './stage-meter.js';
+import type { StartedWorkflow } from './start-workflow.js';
+import { counted } from '../render/quantities.js';
 import { StepLines } from './step-lines.js';
 
 export interface FollowInput {
   readonly store: ObjectStore;
   readonly run: ResolvedRun;
+  /** The execution that is followed, and no other under its id. */
   readonly workflow: WorkflowHandle;
+  readonly execution: StartedWorkflow;
   readonly context: CommandContext;
+  /** Looks after the queues that the run needs. */
+  readonly vigil: () => Promise<void>;
 }
 
 export interface RunEnd {
@@ -34,7 +40,7 @@ const POLL_MS = 500;
 const QUIET_MS = 10_000;
 
 export async function followRun(input: FollowInput): Promise<RunEnd> {
-  const { store, run, workflow, context } = input;
+  const { store, run, workflow, execution, context } = input;
   const { output, io } = context;
   const meter = new StageMeter();
   const lines = new StepLines(run);
@@ -46,12 +52,13 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
     const fresh = await readEvents(store, run, seen);
     events = [...events, ...fresh];
     seen = fresh.at(-1) ?? seen;
-    for (const event of fresh) {
+    const own = eventsOf(execution, events);
+    for (const event of fresh.filter((one) => own.includes(one))) {
       if (event.type === 'stage-started') meter.start(event.data['stage'] as StageName, event.atMs);
       const line = lines.of(event);
       if (line !== null) output.note(line);
     }
-    const { stage, state, reason } = foldEvents(sinceStart(events));
+    const { stage, state, reason } = foldEvents(own);
     if (state === 'paused' && reason !== null && !reason.startsWith('paused by')) {
       return {
         state,
@@ -60,17 +67,17 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
       };
     }
     if (closed) {
-      const end = endOf(run, await settled(store, run, events));
+      const end = endOf(run, eventsOf(execution, await settled(store, run, events)));
       return end.state === 'running' || end.state === 'unknown'
-        ? { ...end, text: await howItEnded(run, workflow) }
+        ? { ...end, state: 'failed', text: await howItEnded(run, workflow) }
         : end;
     }
     if (stage !== null) {
       const line = meter.line(await measure(store, run, stage), await readBeat(store, run));
       output.progress(line);
-      if (!io.stderr.isTTY && Date.now() - spokeMs > QUIET_MS) {
+      if (!io.stderr.live && Date.now() - spokeMs > QUIET_MS) {
         spokeMs = Date.now();
-        output.note(line);
+        output.note(liveLineText(line));
       }
     }
     if (io.signal.aborted) {
@@ -81,14 +88,20 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
         text: `${run.name} goes on without this terminal. Follow it with: assay resume ${run.name} --follow; stop it with: assay cancel ${run.name}`,
       };
     }
+    await input.vigil();
     await sleep(POLL_MS);
   }
 }
 
-/** Events of the latest start: a resumed run is not judged by how it ended before. */
-function sinceStart(events: readonly RunEvent[]): readonly RunEvent[] {
-  const start = events.findLastIndex((event) => event.type === 'started');
-  return start < 0 ? events : events.slice(start);
+/** Events of one execution: a resumed run is not judged by how it ended before, not even where the new one tells nothing. */
+function eventsOf({ runId, joined }: StartedWorkflow, events: readonly RunEvent[]): readonly RunEvent[] {
+  // Executions that an earlier release started do not name themselves; they can only be joined.
+  const isOwn = ({ type, data }: RunEvent): boolean =>
+    type === 'started' && (data['execution'] === runId || (joined && data['execution'] === undefined));
+  const start = events.findLastIndex(isOwn);
+  if (start < 0) return [];
+  const next = events.findIndex(({ type }, i) => i > start && type === 'started');
+  return events.slice(start, next < 0 ? undefined : next);
 }
 
 async function isClosed(workflow: WorkflowHandle): Promise<boolean> {
@@ -127,7 +140,7 @@ async function howItEnded(run: ResolvedRun, workflow: WorkflowHandle): Promise<s
 }
 
 function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
-  const { state, reason } = foldEvents(sinceStart(events));
+  const { state, reason } = foldEvents(events);
   const data = events.at(-1)?.data ?? {};
   if (state === 'completed') {
     const quarantined = events
@@ -138,10 +151,12 @@ function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
       return {
         state,
         exitCode: EXIT.failed,
-        text: `${run.name}: ${different} recomputed shards differ from their commits (nothing was replaced). \`assay logs ${run.name}\` has the details.`,
+        text: `${run.name}: ${counted(different, 'recomputed shard')} ${different === 1 ? 'differs from its commit' : 'differ from their commits'} (nothing was replaced). \`assay logs ${run.name}\` has the details.`,
       };
     const warning =
-      quarantined > 0 ? ` Warning: ${quarantined} shards are quarantined (assay quarantine ${run.name}).` : '';
+      quarantined > 0
+        ? ` Warning: ${counted(quarantined, 'shard')} ${quarantined === 1 ? 'is' : 'are'} quarantined (assay quarantine ${run.name}).`
+        : '';
     return { state, exitCode: EXIT.done, text: `${run.name} is complete.${warning}` };
   }
   if (state === 'cancelled')
@@ -154,7 +169,7 @@ function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
     return {
       state,
       exitCode: EXIT.failed,
-      text: `${run.name} failed in stage ${String(data['stage'])}: ${reason ?? ''}\nWhat is committed stays; mend the cause, then: assay resume ${run.name}`,
+      text: `${run.name} failed${typeof data['stage'] === 'string' ? ` in stage ${data['stage']}` : ''}: ${reason ?? ''}\nWhat is committed stays; mend the cause, then: assay resume ${run.name}`,
     };
   return {
     state,
@@ -170,14 +185,11 @@ async function measure(store: ObjectStore, run: ResolvedRun, stage: StageName): 
   const byKey = new Map(rows.map((row) => [row.key as string, row]));
   const total = { done: 0, planned: 0, size: 0, quarantined: 0 };
   for (const [key, row] of byKey) {
-    const [committed, bad] = await Promise.all([
-      listCommitInputs(store, stage, key),
-      listQuarantineInputs(store, stage, key),
-    ]);
-    total.done += Math.min(committed.size, row.planned ?? 0);
+    const { done, quarantined } = await countPlanned(store, key, row);
+    total.done += done;
     total.planned += row.planned ?? 0;
     total.size += row.size ?? 0;
-    total.quarantined += [...bad].filter((input) => !committed.has(input)).length;
+    total.quarantined += quarantined;
   }
   const lengths = new Set(run.dictionaries.map(({ sae }) => Math.floor(sae.tokens / sae.batchRows)));
   const [steps = null] = stage === 'train' && lengths.size === 1 ? lengths : [];

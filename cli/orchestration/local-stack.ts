@@ -17,6 +17,7 @@ import {
 import { findRecordedServer } from '../../servers/server-process.js';
 import { startTemporalServer } from '../../servers/temporal.js';
 import { InputError, ResourceError } from '../../schemas/errors.js';
+import { QUEUES } from '../../schemas/orchestration.js';
 
 export interface StackProcess {
   readonly name: string;
@@ -28,6 +29,9 @@ export interface StackProcess {
 }
 
 const assayFolder = (folder: string): string => path.join(folder, '.assay');
+
+/** Folder of the list of stores and sources that the workers of a stack may use. */
+export const allowedFolder = (folder: string): string => path.join(assayFolder(folder), 'allowed');
 const recordFile = (folder: string, name: string): string => path.join(assayFolder(folder), `${name}.pid.json`);
 
 /** The folder's Temporal server, started unless it runs. */
@@ -100,7 +104,10 @@ export interface WorkerLaunch {
   readonly device: 'cpu' | 'cuda' | 'webgpu';
   /** Compute children of the worker. */
   readonly slots: number;
+  /** All by default. */
   readonly roles?: readonly string[];
+  /** Host whose files it serves; this machine by default. */
+  readonly hostId?: string;
   /** Workflow after whose end the worker shuts down. */
   readonly exitWithRun?: string;
 }
@@ -110,7 +117,11 @@ export async function startWorker(launch: WorkerLaunch): Promise<StackProcess> {
   const { folder, ...rest } = launch;
   const logs = path.join(assayFolder(folder), 'logs');
   await mkdir(logs, { recursive: true });
-  const options = { ...rest, folder: path.join(assayFolder(folder), 'worker') };
+  const options = {
+    ...rest,
+    folder: path.join(assayFolder(folder), 'worker'),
+    allow: { folder: allowedFolder(folder) },
+  };
   const logFile = path.join(logs, `worker-${Date.now()}-${process.pid}-${Math.floor(performance.now() * 1000)}.log`);
   const log = await open(logFile, 'a');
   const child = spawn(process.execPath, [programFile('worker'), JSON.stringify(options)], {
@@ -125,7 +136,7 @@ export async function startWorker(launch: WorkerLaunch): Promise<StackProcess> {
     pid: child.pid,
     start,
     address: launch.address,
-    info: { logFile, role: 'worker' },
+    info: { logFile, role: 'worker', queues: queuesOfLaunch(launch).join(' '), until: launch.exitWithRun ?? '' },
   };
   await writeProcessRecord(recordFile(folder, `worker-${child.pid}`), record);
   await untilReady(child.pid, logFile);
@@ -136,6 +147,22 @@ export async function startWorker(launch: WorkerLaunch): Promise<StackProcess> {
     info: record.info,
     started: true,
   };
+}
+
+function queuesOfLaunch({ roles = WORKER_ROLES, device, hostId = os.hostname() }: WorkerLaunch): string[] {
+  return queuesServed(roles, device, hostId);
+}
+
+export const WORKER_ROLES: readonly string[] = ['orchestrate', 'io', 'compute'];
+
+/** The queues that a worker polls. */
+export function queuesServed(roles: readonly string[], device: string, hostId: string): string[] {
+  return [
+    ...(roles.includes('orchestrate') ? [QUEUES.orchestrate] : []),
+    ...(roles.includes('io') ? [QUEUES.io] : []),
+    ...(roles.includes('compute') ? [QUEUES.compute(device)] : []),
+    ...(roles.includes('io') || roles.includes('compute') ? [QUEUES.host(hostId)] : []),
+  ];
 }
 
 const READY_MS = 90_000;

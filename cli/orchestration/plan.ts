@@ -7,10 +7,16 @@ import { EXIT } from '../../schemas/exit.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
 import { loadSuite } from '../../pipeline/files/load-suite.js';
+import { defaultChildBytes } from '../../pipeline/plan/child-ceiling.js';
+import { childMemoryNotes } from '../../pipeline/plan/child-memory.js';
 import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
+import { emptySplitsNote } from '../../pipeline/plan/split-note.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
-import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { CommandContext } from '../command.js';
+import { openChosenStore } from '../store-choice.js';
+import { counted, countText } from '../render/quantities.js';
+import { textTable, type TextColumn } from '../terminal/table.js';
+import type { Text } from '../terminal/text.js';
 import { checkModelRuns } from './preflight.js';
 import { missingBytes, planRows, type PlanRow } from './plan-rows.js';
 import type { PlanOptions } from './requests.js';
@@ -30,29 +36,39 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
   });
   const { run } = resolved;
   await checkModelRuns(resolved);
-  const url = canonicalStoreUrl(
-    context.storeOption ?? runFile.store,
-    context.storeOption === null ? folder : context.io.cwd,
-  );
-  const store = await openStore(url, { storeOptions: runFile.storeOptions });
+  const store = await openChosenStore(await context.chooseFileStore({ file: runFile, folder }), context.output);
   try {
     const rows = await planRows(store, run, { exact: options.exact, folder });
     context.output.result(planDocument, { run: run.name, exact: options.exact, stages: rows }, () =>
       render(run, rows, options.exact),
     );
-    const note = extractionMemoryNote(run);
-    if (note !== null) context.output.note(note);
+    const memory = childMemoryNotes(run, defaultChildBytes());
+    const notes = [
+      ...resolved.notes,
+      await emptySplitsNote(run, folder),
+      run.dictionaries.length > 0 ? memory.said : null,
+      extractionMemoryNote(run),
+      memory.warning,
+    ];
+    for (const note of notes) if (note !== null) context.output.note(note);
     return EXIT.done;
   } finally {
     await store.close();
   }
 }
 
-function render(run: ResolvedRun, rows: readonly PlanRow[], exact: boolean): string {
-  const head = ['stage', 'dataset', 'planned', 'cached', 'missing', 'lots', 'bytes', 'time'];
+function render(run: ResolvedRun, rows: readonly PlanRow[], exact: boolean): Text {
+  const numbers = (title: string, spare = 0): TextColumn => ({ title, right: true, spare });
+  const head = [
+    { title: 'stage', spare: 2 },
+    { title: 'dataset' },
+    ...[numbers('planned'), numbers('cached', 1), numbers('missing'), numbers('lots', 3)],
+    ...[numbers('bytes'), numbers('time')],
+  ];
   const body = rows.map((row) => [
     row.stage,
-    row.dataset,
+    // All are datasets of the run that is planned.
+    row.dataset.slice(run.name.length + 1),
     count(row.planned, row),
     count(row.cached, row),
     count(row.missing, row),
@@ -61,29 +77,24 @@ function render(run: ResolvedRun, rows: readonly PlanRow[], exact: boolean): str
     row.seconds === null ? '' : `${Math.ceil(row.seconds)} s`,
   ]);
   const seconds = rows.reduce((sum, row) => sum + (row.seconds ?? 0), 0);
-  const total = ['total', '', '', '', '', '', megabytes(missingBytes(rows)), `${Math.ceil(seconds)} s`];
-  const table = [head, ...body, total];
-  const widths = head.map((_, column) => Math.max(...table.map((cells) => (cells[column] ?? '').length)));
-  const lines = table.map((cells) =>
-    cells
-      .map((cell, column) => (column < 2 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
-      .join('  '),
-  );
+  const total = ['', 'total', '', '', '', '', megabytes(missingBytes(rows)), `${Math.ceil(seconds)} s`];
   const quarantined = rows.reduce((sum, row) => sum + (row.quarantined ?? 0), 0);
   return [
-    ...lines,
+    textTable(head, [...body, total]),
     '',
     ...(rows.every(({ known }) => known) ? [] : ['~ estimated; ? known after the steps before it.']),
     ...(quarantined === 0
       ? []
-      : [`${quarantined} quarantined shards are left out: assay resume ${run.name} --mode errored tries them again.`]),
+      : [
+          `${counted(quarantined, 'quarantined shard')} ${quarantined === 1 ? 'is' : 'are'} left out: assay resume ${run.name} --mode errored tries again.`,
+        ]),
     `${exact ? 'Counted' : 'Estimated from the sizes of the corpus files'}; about ${Math.ceil(seconds)} s of work on this machine. Nothing was written.`,
-  ].join('\n');
+  ];
 }
 
 function count(value: number | null, { known }: PlanRow): string {
   if (value === null) return '?';
-  return `${known || value === 0 ? '' : '~'}${value.toLocaleString('en-US')}`;
+  return `${known || value === 0 ? '' : '~'}${countText(value)}`;
 }
 
 function megabytes(bytes: number): string {

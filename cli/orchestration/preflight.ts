@@ -5,23 +5,29 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ResourceError } from '../../schemas/errors.js';
 import { corpusRule } from '../../stages/corpus/rule.js';
-import { checkFirstRecord } from '../../stages/corpus/parts.js';
+import { checkFirstRecord } from '../../stages/corpus/first-record.js';
 import { probeModel } from '../../models/probe-model.js';
 import { workerBytes } from '../../pipeline/plan/estimate.js';
+import { emptySplitsNote } from '../../pipeline/plan/split-note.js';
 import type { ResolvedWithUploads } from '../../pipeline/resolve/resolve-run.js';
 import { sourceOpener } from '../../pipeline/resolve/engine.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { missingBytes, planRows } from './plan-rows.js';
 
-/** @throws InputError that names file and line where a source does not begin with a document */
-export async function checkSources(run: ResolvedRun, folder: string): Promise<void> {
+/** What is to be said of a run's sources, which begin with documents. @throws InputError that names file and line where one does not */
+export async function checkSources(
+  { run, notes }: Pick<ResolvedWithUploads, 'run' | 'notes'>,
+  folder: string,
+): Promise<readonly string[]> {
   for (const part of run.parts)
     await checkFirstRecord(part, corpusRule(run.file.corpus), {
       openSource: sourceOpener(run.file),
       baseFolder: folder,
       format: run.file.corpus.format,
     });
+  const split = await emptySplitsNote(run, folder);
+  return split === null ? notes : [...notes, split];
 }
 
 /** @throws InputError with what ONNX Runtime refuses */

@@ -58,6 +58,16 @@ export interface WorkerOptions {
   readonly memory: number | undefined;
   /** Folder of cache and spool files; undefined: the user's cache folder. */
   readonly folder: string | undefined;
+  /** Host whose local files it serves; undefined: this machine. */
+  readonly host: string | undefined;
+  /** Everything may be used. */
+  readonly allowAny: boolean | undefined;
+  /** Stores, or prefixes of stores, that it may use; undefined: the one that commands here mean. */
+  readonly allowStore: readonly string[] | undefined;
+  /** Endpoints of S3 at which it may use them, besides the SDK's own. */
+  readonly allowEndpoint: readonly string[] | undefined;
+  /** Folders, files and prefixes in S3 that it may read. */
+  readonly allowSource: readonly string[] | undefined;
 }
 
 export const OVERLAP_POLICIES = ['skip', 'buffer-one', 'buffer-all', 'cancel-other', 'allow-all'] as const;

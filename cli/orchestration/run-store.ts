@@ -1,19 +1,14 @@
-// The store of a run that is started from this folder: how it is reached, and that later commands here mean it.
+// The store of a run that is started from this folder is the one that later commands here mean; where that is another one, it is said.
 import type { StoreOptionsMessage } from '../../schemas/messages.js';
 import { canonicalStoreUrl } from '../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import type { CommandContext } from '../command.js';
 import { findLocalConfig, writeLocalConfig } from '../local-config.js';
-import { stackFolder } from './stack-commands.js';
+import { sayDefault } from './store-default.js';
+import { stackFolder } from './stack-folder.js';
 import type { TemporalAddress } from './temporal-client.js';
 
-export async function localStoreOptions(context: CommandContext, url: string): Promise<StoreOptionsMessage> {
-  const found = await findLocalConfig(context.io.cwd);
-  const same = found !== null && canonicalStoreUrl(found.config.store, found.folder) === url;
-  return same ? (found.config.storeOptions ?? {}) : {};
-}
-
-/** Later commands of this folder read the store of its last run. */
+/** Later commands of this folder read the store of its last run. Says so where they read another one before. */
 export async function rememberStore(
   context: CommandContext,
   target: { readonly store: ObjectStore; readonly storeOptions: StoreOptionsMessage },
@@ -30,4 +25,6 @@ export async function rememberStore(
     storeOptions: target.storeOptions,
     temporal,
   });
+  const before = known === undefined ? null : canonicalStoreUrl(known.store, folder);
+  sayDefault(context.output, { folder, store: target.store.url, before });
 }

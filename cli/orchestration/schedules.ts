@@ -1,5 +1,7 @@
 // schedule …: Temporal keeps the schedules; each starts `scheduledRun` with a stored template of the run file.
+import { randomUUID } from 'node:crypto';
 import os from 'node:os';
+import path from 'node:path';
 import {
   ScheduleAlreadyRunning,
   ScheduleNotFoundError,
@@ -14,12 +16,20 @@ import { EXIT } from '../../schemas/exit.js';
 import { QUEUES, WORKFLOWS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { ScheduledInput } from '../../schemas/messages.js';
-import { putJson } from '../../pipeline/lot/manifest.js';
+import { putJson } from '../../storage/records/data-json.js';
+import { outsideOf } from '../../pipeline/allowed/outside.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
-import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
+import { openStore } from '../../storage/objects/open-store.js';
+import { claimStoreId } from '../../storage/records/identity.js';
+import { keepSchedule, releaseSchedule, rootOf } from '../../storage/records/schedule-roots.js';
 import type { CommandContext } from '../command.js';
+import { openChosenStore } from '../store-choice.js';
+import { allowHere } from './allow.js';
 import type { OverlapPolicy, ScheduleActions, ScheduleBackfillOptions, ScheduleCreateOptions } from './requests.js';
-import { withTemporal } from './temporal-client.js';
+import { counted } from '../render/quantities.js';
+import { calendarText, twiceNamed } from './schedule-times.js';
+import { noteUnserved } from './run-workers.js';
+import { refusalOf, temporalAddress, withTemporal } from './temporal-client.js';
 
 const OVERLAP: Readonly<Record<OverlapPolicy, ScheduleOverlapPolicy>> = {
   skip: ScheduleOverlapPolicy.SKIP,
@@ -46,8 +56,12 @@ export const schedules: ScheduleActions = {
   pause: (id, context) =>
     act({ id, action: 'pause' }, context, (handle) => handle.pause('paused with assay schedule pause')),
   unpause: (id, context) => act({ id, action: 'unpause' }, context, (handle) => handle.unpause()),
-  trigger: (id, context) => act({ id, action: 'trigger' }, context, (handle) => handle.trigger()),
-  delete: (id, context) => act({ id, action: 'delete' }, context, (handle) => handle.delete()),
+  trigger: (id, context) =>
+    act({ id, action: 'trigger' }, context, async (handle) => {
+      await handle.trigger();
+      await noteWaiting(handle, context);
+    }),
+  delete: (id, context) => act({ id, action: 'delete' }, context, deleteSchedule),
   backfill: backfillSchedule,
 };
 
@@ -55,47 +69,97 @@ async function createSchedule(options: ScheduleCreateOptions, context: CommandCo
   if ((options.cron === undefined) === (options.everyMs === undefined))
     throw new InputError('Expected one of --cron and --every; see `assay help schedule create`.');
   checkTimeZone(options.timeZone);
-  const { runFile, folder } = await loadRunFile(options.file, { purpose: 'schedule' });
-  const url = canonicalStoreUrl(
-    context.storeOption ?? runFile.store,
-    context.storeOption === null ? folder : context.io.cwd,
-  );
-  const storeOptions = runFile.storeOptions ?? {};
-  const store = await openStore(url, { storeOptions });
+  const { runFile, folder } = await loadRunFile(path.resolve(context.io.cwd, options.file), { purpose: 'schedule' });
+  const choice = await context.chooseFileStore({ file: runFile, folder });
+  const { url, options: storeOptions } = choice;
+  const store = await openChosenStore(choice, context.output);
   try {
     const id = options.id ?? runFile.name.replace(/[-_.]?\{\{\w+\}\}/g, '');
     const template = await putJson(store, { file: runFile, folder });
+    await allowHere(context, { url, options: storeOptions }, outsideOf(runFile, folder));
+    const root = randomUUID();
+    await keepSchedule(store, root, { schedule: id, template });
     const input: ScheduledInput = {
-      storeId: store.storeId,
+      storeId: await claimStoreId(store),
       ref: { store: { url, options: storeOptions } },
       schedule: id,
       timeZone: options.timeZone,
       mode: 'missing',
       hostQueue: QUEUES.host(os.hostname()),
-      template,
+      ...{ template, root },
     };
-    await withTemporal(context, (client) => createOnce(client, id, scheduleOptions(options, input, runFile.name)));
+    const next = await withTemporal(context, async (client, at) => {
+      const asked = whenText(options);
+      const first = await createOnce(client, id, { options: scheduleOptions(options, input, runFile.name), asked });
+      // The schedule is there: what is only told may fail, the template must stay.
+      const queues = [QUEUES.orchestrate, input.hostQueue];
+      await noteUnserved(`schedule ${id}`, { client, at, context }, queues).catch(() => undefined);
+      return first;
+    }).catch(async (error: unknown) => {
+      await releaseSchedule(store, root, id);
+      throw error;
+    });
+    const twice = twiceNamed(runFile.name, options, Date.now());
+    if (twice !== null) context.output.note(twice);
     return say(
       context,
       { id, action: 'create' },
-      `schedule ${id} starts runs named ${runFile.name}. Look at it with: assay schedule show ${id}`,
+      `schedule ${id} starts runs named ${runFile.name}, ${next}. Look at it with: assay schedule show ${id}`,
     );
   } finally {
     await store.close();
   }
 }
 
-async function createOnce(client: Client, id: string, options: ScheduleOptions): Promise<void> {
+/** First the schedule, then what keeps its template: a template without a schedule is garbage, the other way round is a loss. */
+async function deleteSchedule(handle: ScheduleHandle): Promise<void> {
+  const { action } = await handle.describe();
+  const [input] = (action.args ?? []) as ScheduledInput[];
+  await handle.delete();
+  if (!input) return;
+  const { url, options } = input.ref.store;
+  const store = await openStore(url, { storeOptions: options });
   try {
-    await client.schedule.create(options);
+    await releaseSchedule(store, rootOf(input), input.schedule);
+  } finally {
+    await store.close();
+  }
+}
+
+interface ScheduleToCreate {
+  readonly options: ScheduleOptions;
+  /** When it starts, as the user said it. */
+  readonly asked: string;
+}
+
+/** Creates it; returns when it first starts. @throws InputError where there is one of that name, or Temporal takes no such times */
+async function createOnce(client: Client, id: string, { options, asked }: ScheduleToCreate): Promise<string> {
+  try {
+    const handle = await client.schedule.create(options);
+    const described = await handle.describe().catch(() => null);
+    if (described === null) return 'at the times given';
+    const [first] = described.info.nextActionTimes;
+    return first === undefined ? `but ${asked} names no time to come` : `first at ${first.toISOString()}`;
   } catch (error) {
-    if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    if (error instanceof ScheduleAlreadyRunning)
+      throw new InputError(
+        `There is a schedule "${id}" already. Give this one another name with --id, or delete that one: assay schedule delete ${id}`,
+        { id },
+        { cause: error },
+      );
+    // The client throws what the server said of the times as a TypeError.
+    const refusal = error instanceof TypeError ? error.message : refusalOf(error);
+    if (refusal === null) throw error;
     throw new InputError(
-      `There is a schedule "${id}" already. Give this one another name with --id, or delete that one: assay schedule delete ${id}`,
-      { id },
+      `Expected times that Temporal takes, found ${asked}: ${refusal}. --cron has five fields, minute hour day month weekday, as in "0 2 * * *".`,
+      { id, when: asked },
       { cause: error },
     );
   }
+}
+
+function whenText({ cron, everyMs }: ScheduleCreateOptions): string {
+  return cron === undefined ? `every ${(everyMs ?? 0) / 1000} s` : cron;
 }
 
 function scheduleOptions(options: ScheduleCreateOptions, input: ScheduledInput, run: string): ScheduleOptions {
@@ -121,7 +185,8 @@ function scheduleOptions(options: ScheduleCreateOptions, input: ScheduledInput, 
       pauseOnFailure: false,
     },
     state: { paused: options.paused },
-    memo: { run, timeZone: options.timeZone },
+    // Temporal gives back what it made of a cron expression, not the expression.
+    memo: { run, timeZone: options.timeZone, when: whenText(options) },
   };
 }
 
@@ -154,12 +219,26 @@ async function backfillSchedule(options: ScheduleBackfillOptions, context: Comma
       end: new Date(end),
       overlap: ScheduleOverlapPolicy.BUFFER_ALL,
     });
+    await noteWaiting(handle, context);
     return say(
       context,
       { id, action: 'backfill', times },
-      `schedule ${id} starts ${times.length} runs, one after the other: ${times.map((ms) => new Date(ms).toISOString()).join(', ')}`,
+      `schedule ${id} starts ${counted(times.length, 'run')}, one after the other: ${times.map((ms) => new Date(ms).toISOString()).join(', ')}`,
     );
   });
+}
+
+/** Names the queues that nobody serves: that of workflows, and that of the host that has the files. */
+async function noteWaiting(handle: ScheduleHandle, context: CommandContext): Promise<void> {
+  const { action } = await handle.describe();
+  const [input] = (action.args ?? []) as ScheduledInput[];
+  const queues = [QUEUES.orchestrate, ...(input === undefined ? [] : [input.hostQueue])];
+  const at = await temporalAddress(context);
+  await noteUnserved(
+    `schedule ${handle.scheduleId.slice(PREFIX.length)}`,
+    { client: handle.client, at, context },
+    queues,
+  );
 }
 
 /** Starts of the schedule take this mode from now on, until another backfill names another one. */
@@ -193,11 +272,12 @@ async function listSchedules(context: CommandContext): Promise<number> {
 async function describe(handle: ScheduleHandle): Promise<z.input<typeof scheduleDocument>> {
   const { spec, state, info, memo } = await handle.describe();
   const intervals = (spec.intervals ?? []).map(({ every }) => `every ${every / 1000} s`);
-  const calendars = (spec.calendars ?? []).map((calendar) => calendar.comment ?? JSON.stringify(calendar));
+  const asked = textOf(memo?.['when']);
+  const calendars = (spec.calendars ?? []).map(calendarText);
   return {
     id: handle.scheduleId.slice(PREFIX.length),
     run: textOf(memo?.['run']) ?? '',
-    when: [...intervals, ...calendars],
+    when: asked === undefined ? [...intervals, ...calendars] : [asked],
     timeZone: textOf(memo?.['timeZone']) ?? spec.timezone ?? 'UTC',
     paused: state.paused,
     nextMs: info.nextActionTimes.map((time) => time.getTime()),

@@ -1,29 +1,52 @@
 // up, down and worker: the processes of the local stack, and a worker for a cluster.
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { downDocument, upDocument, workerDocument } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
-import { QUEUES } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import { resolveAutoProvider } from '../../runtime/devices.js';
 import { programFile } from '../../runtime/package-root.js';
 import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
+import { withOwnerLock, type LockOwner } from '../../servers/owner-lock.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
 import { findLocalConfig, writeLocalConfig, type LocalConfig } from '../local-config.js';
-import { endStack, ensureMinio, ensureTemporal, listStack, machineSlots, startWorker } from './local-stack.js';
+import { sayDefault } from './store-default.js';
+import {
+  endStack,
+  ensureMinio,
+  ensureTemporal,
+  listStack,
+  machineSlots,
+  queuesServed,
+  startWorker,
+  WORKER_ROLES,
+} from './local-stack.js';
+import { allowedOf, allowHere } from './allow.js';
+import { stackFolder } from './stack-folder.js';
 import type { UpOptions, WorkerOptions } from './requests.js';
 import { temporalAddress } from './temporal-client.js';
 
-/** Folder of the stack: where the nearest `.assay` lies, else the current one. */
-export async function stackFolder(context: CommandContext): Promise<string> {
-  return (await findLocalConfig(context.io.cwd))?.folder ?? context.io.cwd;
+export async function up(options: UpOptions, context: CommandContext): Promise<number> {
+  const folder = await stackFolder(context);
+  return alone({ folder, doing: 'assay up' }, context, () => startStack(options, folder, context));
 }
 
-export async function up(options: UpOptions, context: CommandContext): Promise<number> {
+/** One `up` or `down` of a folder at a time: two servers on one database file would break it. */
+function alone<T>(
+  { folder, doing }: { readonly folder: string; readonly doing: string },
+  { io, output }: CommandContext,
+  body: () => Promise<T>,
+): Promise<T> {
+  const onWait = (owner: LockOwner, ageSeconds: number): void =>
+    output.note(`waiting for \`${owner.doing}\` of pid ${owner.pid}, which began ${ageSeconds} s ago in ${folder}`);
+  return withOwnerLock({ file: path.join(folder, '.assay', 'stack.lock'), doing, onWait, signal: io.signal }, body);
+}
+
+async function startStack(options: UpOptions, folder: string, context: CommandContext): Promise<number> {
   const { io, environment, output, storeOption } = context;
-  const folder = await stackFolder(context);
   const known = (await findLocalConfig(io.cwd))?.config;
   // The store first: where it is refused, neither Temporal nor a worker is started.
   const store = await stackStore({
@@ -46,6 +69,9 @@ export async function up(options: UpOptions, context: CommandContext): Promise<n
     temporal: { address, namespace: 'default', web },
   };
   await writeLocalConfig(folder, config);
+  await allowHere(context, { url: config.store, options: config.storeOptions ?? {} }, []);
+  const before = known === undefined ? null : canonicalStoreUrl(known.store, folder);
+  sayDefault(output, { folder, store: config.store, before });
   const running = (await listStack(folder)).filter((p) => p.name === 'worker');
   const missing = Math.max(0, options.workers - running.length);
   const slots = Math.max(1, Math.floor(machineSlots() / Math.max(1, options.workers)));
@@ -54,7 +80,7 @@ export async function up(options: UpOptions, context: CommandContext): Promise<n
   );
   const workers = [...running, ...started].map(({ pid }) => ({
     pid,
-    queues: [QUEUES.orchestrate, QUEUES.io, QUEUES.compute('cpu'), QUEUES.host(os.hostname())],
+    queues: queuesServed(WORKER_ROLES, 'cpu', os.hostname()),
   }));
   output.result(upDocument, { store: store.store, temporal: address, web: web === '' ? null : web, workers }, () =>
     [
@@ -118,7 +144,11 @@ async function probe(choice: Pick<LocalConfig, 'store' | 'storeOptions'>): Promi
 }
 
 export async function down(context: CommandContext): Promise<number> {
-  const ended = await endStack(await stackFolder(context));
+  const folder = await stackFolder(context);
+  // Where nothing was ever started, nothing is left behind either.
+  const ended = existsSync(path.join(folder, '.assay'))
+    ? await alone({ folder, doing: 'assay down' }, context, () => endStack(folder))
+    : [];
   const stopped = ended.map(({ name, pid }) => ({ name, pid }));
   context.output.result(downDocument, { stopped }, () =>
     stopped.length === 0
@@ -128,13 +158,11 @@ export async function down(context: CommandContext): Promise<number> {
   return EXIT.done;
 }
 
-const ROLES = ['orchestrate', 'io', 'compute'];
-
 /** Runs a worker in the foreground until SIGTERM or Ctrl-C. */
 export async function worker(options: WorkerOptions, context: CommandContext): Promise<number> {
-  const wrong = options.roles.filter((role) => !ROLES.includes(role));
+  const wrong = options.roles.filter((role) => !WORKER_ROLES.includes(role));
   if (wrong.length > 0)
-    throw new InputError(`Expected roles among ${ROLES.join(', ')}, found ${wrong.join(', ')}.`, {
+    throw new InputError(`Expected roles among ${WORKER_ROLES.join(', ')}, found ${wrong.join(', ')}.`, {
       roles: wrong,
     });
   const device = options.device === 'auto' ? await resolveAutoProvider() : options.device;
@@ -145,6 +173,8 @@ export async function worker(options: WorkerOptions, context: CommandContext): P
     roles: options.roles,
     device,
     slots: options.slots ?? machineSlots(),
+    allow: await allowedOf(options, context),
+    ...(options.host === undefined ? {} : { hostId: options.host }),
     ...(options.memory === undefined ? {} : { memoryBytes: options.memory * 2 ** 20 }),
     ...(options.folder === undefined ? {} : { folder: path.resolve(context.io.cwd, options.folder) }),
     ...(context.environment.logLevel === 'debug' ? { logLevel: 'debug' } : {}),
@@ -155,16 +185,7 @@ export async function worker(options: WorkerOptions, context: CommandContext): P
   context.io.signal.addEventListener('abort', () => child.kill('SIGTERM'));
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   const code = await new Promise<number>((resolve) => child.on('exit', (value) => resolve(value ?? EXIT.failed)));
-  const queues = queuesOf(options.roles, device);
+  const queues = queuesServed(options.roles, device, options.host ?? os.hostname());
   context.output.result(workerDocument, { queues, reason: code === 0 ? 'stopped' : `exit code ${code}` }, () => '');
   return code;
-}
-
-function queuesOf(roles: readonly string[], device: string): string[] {
-  const queues: Record<string, string[]> = {
-    orchestrate: [QUEUES.orchestrate],
-    io: [QUEUES.io],
-    compute: [QUEUES.compute(device)],
-  };
-  return [...roles.flatMap((role) => queues[role] ?? []), QUEUES.host(os.hostname())];
 }

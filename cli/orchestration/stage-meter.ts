@@ -1,5 +1,7 @@
 // The live line of a stage: done / planned, speed, time left, quarantined. Pure but for the clock.
 import type { StageName } from '../../schemas/stages.js';
+import { countText } from '../render/quantities.js';
+import type { LiveLine, LivePart } from '../terminal/live-line.js';
 import type { StoredBeat } from '../../storage/records/run-history.js';
 
 export interface StageMeasure {
@@ -28,7 +30,7 @@ export class StageMeter {
     this.#firstStep = null;
   }
 
-  line(measure: StageMeasure, beat: StoredBeat | null, nowMs = Date.now()): string {
+  line(measure: StageMeasure, beat: StoredBeat | null, nowMs = Date.now()): LiveLine {
     const { stage, done, planned, size, quarantined } = measure;
     if (this.#stage !== stage) this.start(stage, nowMs);
     this.#first ??= done;
@@ -38,40 +40,31 @@ export class StageMeter {
     const step = beat?.stage === stage ? beat.progress?.['step'] : undefined;
     const training = stage === 'train' && typeof step === 'number';
     const shown = training && planned === 1 ? Math.max(share, step / (measure.steps ?? Infinity)) : share;
-    const parts = [`${stage.padEnd(12)} ${bar(shown)} ${done} / ${planned}`];
+    const parts: LivePart[] = [`${done} / ${planned}`];
     if (training && beat) parts.push(...this.#steps(step, measure.steps, beat.atMs));
     else if (newly > 0) {
-      parts.push(`${thousands((newly * size) / seconds)} ${stage === 'index' ? 'postings' : 'tokens'}/s`);
+      parts.push({
+        spare: `${countText(Math.round((newly * size) / seconds))} ${stage === 'index' ? 'postings' : 'tokens'}/s`,
+      });
       parts.push(`${duration(((1 - share) / newly) * seconds)} left`);
     }
     if (quarantined > 0) parts.push(`${quarantined} quarantined`);
     if (beat && nowMs - beat.atMs > 60_000)
       parts.push(`no sign of life for ${Math.round((nowMs - beat.atMs) / 1000)} s`);
-    return parts.join('  ');
+    return { name: stage, share: shown, parts };
   }
 
   /** `step 812 of 1464`, and the time left by the steps between the beats that were seen. */
-  #steps(step: number, steps: number | null, atMs: number): string[] {
-    const parts = [steps === null ? `step ${step}` : `step ${step} of ${steps}`];
+  #steps(step: number, steps: number | null, atMs: number): LivePart[] {
+    const parts: LivePart[] = [steps === null ? `step ${step}` : `step ${step} of ${steps}`];
     this.#firstStep ??= { step, atMs };
     const { step: before, atMs: beforeMs } = this.#firstStep;
     if (step <= before || atMs <= beforeMs) return parts;
     const perSecond = (step - before) / ((atMs - beforeMs) / 1000);
-    parts.push(`${perSecond.toFixed(1)} steps/s`);
+    parts.push({ spare: `${perSecond.toFixed(1)} steps/s` });
     if (steps !== null) parts.push(`${duration((steps - step) / perSecond)} left`);
     return parts;
   }
-}
-
-const WIDTH = 20;
-
-function bar(share: number): string {
-  const full = Math.round(share * WIDTH);
-  return `${'█'.repeat(full)}${'░'.repeat(WIDTH - full)}`;
-}
-
-function thousands(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
 }
 
 function duration(seconds: number): string {

@@ -1,18 +1,31 @@
 // Starts a workflow under its id, or joins the one that is alive.
 import { WorkflowExecutionAlreadyStartedError, type Client } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } from '@temporalio/common';
+import { InputError } from '../../schemas/errors.js';
+import type { RunRef } from '../../schemas/messages.js';
 import { QUEUES, SEARCH_ATTRIBUTES } from '../../schemas/orchestration.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { assertSameStore } from './workflow-store.js';
 
 export interface WorkflowToStart {
   readonly type: string;
+  readonly store: ObjectStore;
   readonly workflowId: string;
-  readonly input: unknown;
+  readonly input: { readonly ref: RunRef };
   readonly attributes: Readonly<Partial<Record<keyof typeof SEARCH_ATTRIBUTES, string | undefined>>>;
 }
 
-/** Whether it runs already. */
-export async function startOrJoin(client: Client, start: WorkflowToStart): Promise<boolean> {
-  const { type, workflowId, input, attributes } = start;
+export interface StartedWorkflow {
+  /** Whether it ran already. */
+  readonly joined: boolean;
+  /** The execution: what is told of another one under the same id is not told of it. */
+  readonly runId: string;
+}
+
+/** The execution that does it. @throws InputError where what runs works on a copy of the store, or on another revision */
+export async function startOrJoin(client: Client, start: WorkflowToStart): Promise<StartedWorkflow> {
+  const { type, store, workflowId, input, attributes } = start;
+  const { run, revision } = input.ref;
   const pairs = Object.entries(attributes).flatMap(([name, value]) => {
     const key = defineSearchAttributeKey(
       SEARCH_ATTRIBUTES[name as keyof typeof SEARCH_ATTRIBUTES],
@@ -21,17 +34,27 @@ export async function startOrJoin(client: Client, start: WorkflowToStart): Promi
     return value === undefined ? [] : [{ key, value }];
   });
   try {
-    await client.workflow.start(type, {
+    const handle = await client.workflow.start(type, {
       workflowId,
       taskQueue: QUEUES.orchestrate,
       args: [input],
       workflowIdReusePolicy: 'ALLOW_DUPLICATE',
       workflowIdConflictPolicy: 'FAIL',
+      memo: { store: input.ref.store, revision },
       typedSearchAttributes: new TypedSearchAttributes(pairs),
     });
-    return false;
+    return { joined: false, runId: handle.firstExecutionRunId };
   } catch (error) {
-    if (error instanceof WorkflowExecutionAlreadyStartedError) return true;
-    throw error;
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    const { memo, raw, runId } = await client.workflow.getHandle(workflowId).describe();
+    await assertSameStore(store, memo, run);
+    const active = memo?.['revision'];
+    // One that continued as new is known by its first execution.
+    if (typeof active !== 'number' || active === revision)
+      return { joined: true, runId: raw.workflowExecutionInfo?.firstRunId ?? runId };
+    throw new InputError(
+      `Expected revision ${revision} of "${run}" to be the one that is active, found revision ${active}: another file was started under this name. Wait for it, end it with \`assay cancel ${run}\`, or give this file another name.`,
+      { run, revision, active },
+    );
   }
 }

@@ -2,6 +2,7 @@
 // steps each is called by its own name.
 import { stepsOfRun } from '../../pipeline/plan/steps.js';
 import type { RunEvent } from '../../schemas/records.js';
+import { counted } from '../render/quantities.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 
 export class StepLines {
@@ -46,10 +47,6 @@ export class StepLines {
     const startedMs = this.#startedMs.get(step);
     return startedMs === undefined ? '' : ` in ${((atMs - startedMs) / 1000).toFixed(1)} s`;
   }
-}
-
-function counted(n: number, thing: string): string {
-  return `${n} ${thing}${n === 1 ? '' : 's'}`;
 }
 
 function textOf(value: unknown): string | null {

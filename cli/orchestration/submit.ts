@@ -1,5 +1,5 @@
 // run and resume: from a run file or a stored run to a living workflow, and to the exit code of how it ended.
-import { LAST_STAGE } from '../../schemas/stages.js';
+import { LAST_STAGE, type StageName } from '../../schemas/stages.js';
 import os from 'node:os';
 import path from 'node:path';
 import type { Client } from '@temporalio/client';
@@ -9,28 +9,35 @@ import { WORKFLOWS } from '../../schemas/orchestration.js';
 import type { ResumeMode, RunInput, StoreOptionsMessage } from '../../schemas/messages.js';
 import { loadRunFile } from '../../pipeline/files/load.js';
 import { loadSuite } from '../../pipeline/files/load-suite.js';
+import { defaultChildBytes } from '../../pipeline/plan/child-ceiling.js';
+import { childMemoryNotes } from '../../pipeline/plan/child-memory.js';
 import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { runInputOf, settleRun } from '../../pipeline/execute/submit.js';
 import { remainingWork, type RemainingWork } from '../../pipeline/plan/run-records.js';
+import { stepsOfRun } from '../../pipeline/plan/steps.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
-import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
+import { openChosenStore } from '../store-choice.js';
 import { differences } from '../../reading/runs/explain.js';
+import { claimStoreId, readStoreId } from '../../storage/records/identity.js';
 import { findRun } from '../../storage/records/run-history.js';
 import { findSuite } from '../../storage/records/suites.js';
 import { isActive, runWorkflowId } from './control.js';
 import { followRun } from './follow.js';
 import type { ResumeOptions, RunOptions } from './requests.js';
-import { ensureWorkers } from './run-workers.js';
+import { createVigil, ensureWorkers, type WorkersWanted } from './run-workers.js';
+import { queuesOf } from './served-queues.js';
 import { checkModelRuns, checkRoom, checkSources } from './preflight.js';
-import { stackFolder } from './stack-commands.js';
-import { localStoreOptions, rememberStore } from './run-store.js';
-import { startOrJoin } from './start-workflow.js';
+import { allowHere } from './allow.js';
+import { stackFolder } from './stack-folder.js';
+import { rememberStore } from './run-store.js';
+import { startOrJoin, type StartedWorkflow } from './start-workflow.js';
 import { memberNotBegun, resumeSuite, runSuite } from './suites.js';
+import { counted } from '../render/quantities.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
 
 interface StoreTarget {
@@ -44,18 +51,18 @@ export async function run(options: RunOptions, context: CommandContext): Promise
   if (suite) return runSuite(suite, options, context);
   const loaded = await loadRunFile(path.resolve(context.io.cwd, options.file));
   const { runFile, folder } = loaded;
-  const url = context.storeOption ?? context.environment.store ?? runFile.store;
-  const base = url === runFile.store ? folder : context.io.cwd;
   const resolved = await resolveRun(runFile, {
     ...{ folder, revision: 1, hostId: os.hostname(), nowMs: Date.now() },
     ...{ until: options.until ?? LAST_STAGE, limitDocuments: options.limit ?? null },
   });
-  await checkSources(resolved.run, folder);
+  const notes = await checkSources(resolved, folder);
   await checkModelRuns(resolved);
-  const note = extractionMemoryNote(resolved.run);
-  if (note !== null) context.output.note(note);
-  const storeOptions = runFile.storeOptions ?? (await localStoreOptions(context, canonicalStoreUrl(url, base)));
-  const store = await openStore(canonicalStoreUrl(url, base), { storeOptions });
+  const memory = childMemoryNotes(resolved.run, defaultChildBytes());
+  for (const note of [...notes, extractionMemoryNote(resolved.run), memory.warning])
+    if (note !== null) context.output.note(note);
+  const choice = await context.chooseFileStore({ file: runFile, folder });
+  const { options: storeOptions } = choice;
+  const store = await openChosenStore(choice, context.output);
   try {
     await checkRoom({
       ...{ store, run: resolved.run, folder },
@@ -63,13 +70,16 @@ export async function run(options: RunOptions, context: CommandContext): Promise
     });
     await assertUsableStore(store);
     return await withTemporal(context, async (client, at) => {
-      const active = (name: string): Promise<boolean> => isActive(client, runWorkflowId(store.storeId, name));
+      const storeId = await claimStoreId(store);
+      const active = (name: string): Promise<boolean> => isActive(client, store, runWorkflowId(storeId, name));
       const { run: revision, before, same } = await settleRun(store, resolved, active);
       if (before && !same) context.output.note(whatChanged(before, revision));
       await rememberStore(context, { store, storeOptions }, at);
+      let stages: readonly StageName[] | undefined;
       if (same && !(await active(revision.name))) {
         const left = await remainingWork(store, revision, 'missing');
         if (left.complete) return sayNothingLeft(context, { store, run: revision, left, what: 'do' });
+        stages = openStages(left);
       }
       return startAndFollow({ store, options: storeOptions }, revision, {
         client,
@@ -78,6 +88,7 @@ export async function run(options: RunOptions, context: CommandContext): Promise
         mode: 'missing',
         follow: options.follow,
         workers: options.workers,
+        ...(stages === undefined ? {} : { stages }),
       });
     });
   } finally {
@@ -92,9 +103,11 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
   const suite = await findSuite(store, options.run);
   if (suite) return resumeSuite(suite, options, context);
   const revision = (await memberNotBegun(store, options.run)) ?? (await storedRun(store, options.run));
+  let stages: readonly StageName[] | undefined;
   if (options.mode !== 'all') {
     const left = await remainingWork(store, revision, options.mode);
     if (left.complete) return sayNothingLeft(context, { store, run: revision, left, what: 'resume' });
+    stages = openStages(left);
   }
   return withTemporal(context, (client, at) =>
     startAndFollow({ store, options: storeOptions }, revision, {
@@ -104,8 +117,14 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
       mode: options.mode,
       follow: options.follow,
       workers: options.workers,
+      ...(stages === undefined ? {} : { stages }),
     }),
   );
+}
+
+/** The stages that are not known to be done. */
+function openStages({ steps }: RemainingWork): StageName[] {
+  return steps.flatMap(({ stage, work }) => (work?.todo.length === 0 ? [] : [stage]));
 }
 
 async function storedRun(store: ObjectStore, name: string): Promise<ResolvedRun> {
@@ -120,12 +139,12 @@ interface Finished {
   readonly what: 'do' | 'resume';
 }
 
-function sayNothingLeft(context: CommandContext, { store, run, left, what }: Finished): number {
+async function sayNothingLeft(context: CommandContext, { store, run, left, what }: Finished): Promise<number> {
   const quarantined = left.steps.reduce((n, { work }) => n + (work?.quarantined ?? 0), 0);
-  const workflow = runWorkflowId(store.storeId, run.name);
+  const workflow = runWorkflowId(await readStoreId(store), run.name);
   const note =
     quarantined > 0
-      ? ` ${quarantined} shards are quarantined: assay quarantine ${run.name}; try them again with --mode errored.`
+      ? ` ${counted(quarantined, 'shard')} ${quarantined === 1 ? 'is' : 'are'} quarantined: assay quarantine ${run.name}; try again with --mode errored.`
       : '';
   context.output.result(
     startedDocument,
@@ -149,7 +168,7 @@ function whatChanged(before: ResolvedRun, now: ResolvedRun): string {
   );
   const old = new Set(before.parts.map((part) => part.digest));
   const added = now.parts.filter((part) => !old.has(part.digest)).length;
-  if (added > 0) fields.push(`  ${added} new parts of the corpus`);
+  if (added > 0) fields.push(`  ${counted(added, 'new part')} of the corpus`);
   return [
     `revision ${now.revision} of ${now.name}; changed against revision ${before.revision}:`,
     ...fields,
@@ -164,18 +183,23 @@ interface StartOptions {
   readonly mode: ResumeMode;
   readonly follow: boolean;
   readonly workers: number | undefined;
+  /** Stages that are still to do; all of the run's by default. */
+  readonly stages?: readonly StageName[];
 }
 
 async function startAndFollow(target: StoreTarget, revision: ResolvedRun, options: StartOptions): Promise<number> {
   const { client, at, context, mode } = options;
   const { store } = target;
-  const workflowId = runWorkflowId(store.storeId, revision.name);
+  const workflowId = runWorkflowId(await claimStoreId(store), revision.name);
   const input = runInputOf(revision, { url: store.url, options: target.options }, mode);
-  const joined = await startWorkflow(client, { workflowId, input, revision });
-  await ensureWorkers({
-    ...{ client, at, context, revision, workflowId },
-    workers: options.workers,
-  });
+  const places = revision.parts.map(({ location }) => location);
+  await allowHere(context, { url: store.url, options: target.options }, places);
+  const { joined, runId } = await startWorkflow(client, { workflowId, input, revision, store });
+  const wanted: WorkersWanted = {
+    ...{ client, at, context, revision, workflowId, workers: options.workers },
+    queues: queuesOf(revision, options.stages ?? stepsOfRun(revision).map(({ stage }) => stage)),
+  };
+  await ensureWorkers(wanted);
   const web = workflowPage(at, workflowId);
   const started = {
     run: revision.name,
@@ -185,7 +209,7 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
     joined,
     web,
   };
-  const text = `${joined ? 'joined' : 'started'} ${revision.name} (revision ${revision.revision}) in ${store.url}${web === null ? '' : `\nweb page: ${web}`}`;
+  const text = `${joined ? 'joined' : 'started'} ${revision.name} (revision ${revision.revision})${web === null ? '' : `\nweb page: ${web}`}`;
   if (!options.follow) {
     context.output.result(
       startedDocument,
@@ -198,22 +222,27 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
   const end = await followRun({
     store,
     run: revision,
-    workflow: client.workflow.getHandle(workflowId),
+    workflow: client.workflow.getHandle(workflowId, runId),
+    execution: { runId, joined },
     context,
+    vigil: createVigil(wanted),
   });
   context.output.result(startedDocument, { ...started, state: end.state }, () => end.text);
   return end.exitCode;
 }
 
 interface WorkflowStart {
+  readonly store: ObjectStore;
   readonly workflowId: string;
   readonly input: RunInput;
   readonly revision: ResolvedRun;
 }
 
-/** Whether it runs already. */
-function startWorkflow(client: Client, { workflowId, input, revision }: WorkflowStart): Promise<boolean> {
+function startWorkflow(
+  client: Client,
+  { workflowId, input, revision, store }: WorkflowStart,
+): Promise<StartedWorkflow> {
   const model = 'trained' in revision.model ? 'trained' : revision.model.reference.base.slice(0, 16);
   const attributes = { run: revision.name, model, owner: revision.file.owner };
-  return startOrJoin(client, { type: WORKFLOWS.run, workflowId, input, attributes });
+  return startOrJoin(client, { type: WORKFLOWS.run, store, workflowId, input, attributes });
 }

@@ -11,25 +11,31 @@ import type { SuiteRecord } from '../../schemas/suite.js';
 import type { LoadedSuite } from '../../pipeline/files/load-suite.js';
 import { parseMember } from '../../pipeline/files/load-suite.js';
 import { stepsOfRun } from '../../pipeline/plan/steps.js';
+import { outsideOf } from '../../pipeline/allowed/outside.js';
 import { memberNames } from '../../pipeline/files/matrix.js';
 import { refuseForeignRuns, resolveMember, settleSuite } from '../../pipeline/plan/suite-records.js';
 import { storeRun } from '../../pipeline/plan/run-records.js';
 import { readSuiteStatus } from '../../reading/runs/suite-status.js';
-import { canonicalStoreUrl, openStore } from '../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
+import { readEvents } from '../../storage/records/events.js';
+import { claimStoreId } from '../../storage/records/identity.js';
 import { hasEnded } from '../../storage/records/run-history.js';
 import { listRevisions } from '../../storage/records/runs.js';
 import { listSuites } from '../../storage/records/suites.js';
 import type { CommandContext } from '../command.js';
+import { openChosenStore } from '../store-choice.js';
 import type { ResumeOptions, RunOptions } from './requests.js';
 import { suiteLine, suitePlanText } from '../render/suite-text.js';
 import { isActive, suiteWorkflowId } from './control.js';
 import { missingBytes, planRows } from './plan-rows.js';
 import { checkModelRuns, checkSources } from './preflight.js';
-import { localStoreOptions, rememberStore } from './run-store.js';
-import { ensureWorkers } from './run-workers.js';
+import { rememberStore } from './run-store.js';
+import { allowHere } from './allow.js';
+import { createVigil, ensureWorkers, type WorkersWanted } from './run-workers.js';
+import { queuesOf } from './served-queues.js';
 import { startOrJoin } from './start-workflow.js';
+import { counted } from '../render/quantities.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
 
 /** `assay run SUITE.yaml` */
@@ -37,18 +43,19 @@ export async function runSuite(loaded: LoadedSuite, options: RunOptions, context
   const record = recordOf(loaded, { limit: options.limit ?? null, until: options.until ?? null });
   // The first run stands for all in what can be said before anything is written.
   const first = await resolveMember(record, 0);
-  await checkSources(first.run, loaded.folder);
+  const notes = await checkSources(first, loaded.folder);
   await checkModelRuns(first);
+  for (const said of notes) context.output.note(said);
   const { file } = first.run;
-  const url = context.storeOption ?? context.environment.store ?? file.store;
-  const base = url === file.store ? loaded.folder : context.io.cwd;
-  const storeOptions = file.storeOptions ?? (await localStoreOptions(context, canonicalStoreUrl(url, base)));
-  const store = await openStore(canonicalStoreUrl(url, base), { storeOptions });
+  const choice = await context.chooseFileStore({ file, folder: loaded.folder });
+  const { options: storeOptions } = choice;
+  const store = await openChosenStore(choice, context.output);
   try {
     await assertUsableStore(store);
     return await withTemporal(context, async (client, at) => {
       await refuseForeignRuns(store, record);
-      const active = (name: string): Promise<boolean> => isActive(client, suiteWorkflowId(store.storeId, name));
+      const storeId = await claimStoreId(store);
+      const active = (name: string): Promise<boolean> => isActive(client, store, suiteWorkflowId(storeId, name));
       const { suite } = await settleSuite(store, record, active);
       await rememberStore(context, { store, storeOptions }, at);
       const target = { store, storeOptions };
@@ -76,9 +83,8 @@ export async function resumeSuite(
 /** `assay plan SUITE.yaml`: one run after the other. */
 export async function planSuite(loaded: LoadedSuite, exact: boolean, context: CommandContext): Promise<number> {
   const record = recordOf(loaded, { limit: null, until: null });
-  const { store: named, storeOptions } = parseMember(loaded.template, 0);
-  const base = context.storeOption === null ? loaded.folder : context.io.cwd;
-  const store = await openStore(canonicalStoreUrl(context.storeOption ?? named, base), { storeOptions });
+  const choice = await context.chooseFileStore({ file: parseMember(loaded.template, 0), folder: loaded.folder });
+  const store = await openChosenStore(choice, context.output);
   try {
     await refuseForeignRuns(store, record);
     const members = [];
@@ -112,8 +118,7 @@ export async function memberNotBegun(store: ObjectStore, name: string): Promise<
     for (const one of memberNames(suite)) {
       if (one === name) {
         const { run, uploads } = await resolveMember(suite, member);
-        await storeRun(store, run, uploads);
-        return run;
+        return storeRun(store, run, uploads);
       }
       member++;
     }
@@ -154,16 +159,31 @@ async function startSuite(
 ): Promise<number> {
   const { client, at, context, mode, first } = start;
   const { name, revision, members, parallel } = suite;
-  const workflowId = suiteWorkflowId(store.storeId, name);
+  const storeId = await claimStoreId(store);
+  const workflowId = suiteWorkflowId(storeId, name);
   const input: SuiteInput = {
     ref: { store: { url: store.url, options: storeOptions }, run: name, revision },
-    ...{ storeId: store.storeId, members, parallel, mode, hostQueue: QUEUES.host(suite.hostId) },
+    ...{ storeId, members, parallel, mode, hostQueue: QUEUES.host(suite.hostId) },
   };
-  const joined = await startOrJoin(client, { type: WORKFLOWS.suite, workflowId, input, attributes: { run: name } });
-  await ensureWorkers({ client, at, context, revision: first, workflowId, workers: start.workers });
+  const files = Array.from({ length: members }, (_, member) => parseMember(suite.template, member));
+  const places = files.flatMap((file) => outsideOf(file, suite.folder));
+  await allowHere(context, { url: store.url, options: storeOptions }, places);
+  const { joined, runId } = await startOrJoin(client, {
+    type: WORKFLOWS.suite,
+    store,
+    workflowId,
+    input,
+    attributes: { run: name },
+  });
+  const stages = stepsOfRun(first).map(({ stage }) => stage);
+  const wanted: WorkersWanted = {
+    ...{ client, at, context, revision: first, workflowId, workers: start.workers, places: [suite.folder] },
+    queues: [...new Set([...queuesOf(first, stages), QUEUES.host(suite.hostId)])],
+  };
+  await ensureWorkers(wanted);
   const web = workflowPage(at, workflowId);
   const started = { run: name, revision, workflow: workflowId, store: store.url, joined, web };
-  const text = `${joined ? 'joined' : 'started'} suite ${name} (${members} runs, ${parallel} at once) in ${store.url}${web === null ? '' : `\nweb page: ${web}`}`;
+  const text = `${joined ? 'joined' : 'started'} suite ${name} (${counted(members, 'run')}, ${parallel} at once)${web === null ? '' : `\nweb page: ${web}`}`;
   if (!start.follow) {
     context.output.result(
       startedDocument,
@@ -173,17 +193,34 @@ async function startSuite(
     return EXIT.done;
   }
   context.output.note(text);
-  const end = await followSuite(store, suite, { workflow: client.workflow.getHandle(workflowId), context });
+  const end = await followSuite(store, suite, {
+    ...{ workflow: client.workflow.getHandle(workflowId), runId, context, vigil: createVigil(wanted) },
+  });
   context.output.result(startedDocument, { ...started, state: end.state }, () => end.text);
   return end.exitCode;
 }
 
 const POLL_MS = 1000;
 
+interface FollowedSuite {
+  readonly workflow: WorkflowHandle;
+  /** First execution of the workflow that is followed. */
+  readonly runId: string;
+  readonly context: CommandContext;
+  readonly vigil: () => Promise<void>;
+}
+
+/** Whether the suite's latest events are of that execution: how an earlier one ended says nothing of it. */
+async function toldOf(store: ObjectStore, suite: SuiteRecord, runId: string): Promise<boolean> {
+  const started = (await readEvents(store, suite)).findLast(({ type }) => type === 'started');
+  const execution = started?.data['execution'];
+  return execution === runId || (started !== undefined && execution === undefined);
+}
+
 async function followSuite(
   store: ObjectStore,
   suite: SuiteRecord,
-  { workflow, context }: { readonly workflow: WorkflowHandle; readonly context: CommandContext },
+  { workflow, runId, context, vigil }: FollowedSuite,
 ): Promise<{
   readonly state: 'completed' | 'failed' | 'running' | 'cancelled';
   readonly text: string;
@@ -193,7 +230,8 @@ async function followSuite(
   const { name } = suite;
   const told = new Set<string>();
   for (;;) {
-    const closed = (await workflow.describe()).status.name !== 'RUNNING';
+    const { status: now, raw } = await workflow.describe();
+    const closed = now.name !== 'RUNNING' || (raw.workflowExecutionInfo?.firstRunId ?? runId) !== runId;
     const status = await readSuiteStatus(store, suite, memberNames(suite));
     for (const { run, state, reason } of status.members) {
       if (!hasEnded(state === 'waiting' ? 'unknown' : state) || told.has(run)) continue;
@@ -204,7 +242,7 @@ async function followSuite(
     if (closed) {
       output.progress(null);
       const failed = (status.counts['failed'] ?? 0) + (status.counts['cancelled'] ?? 0);
-      const good = status.state === 'completed';
+      const good = status.state === 'completed' && (await toldOf(store, suite, runId));
       const remedy = failed > 0 ? `Mend the cause, then: assay resume ${name}` : `Go on with: assay resume ${name}`;
       return {
         state: good ? 'completed' : status.state === 'cancelled' ? 'cancelled' : 'failed',
@@ -217,6 +255,7 @@ async function followSuite(
       const text = `${name} goes on without this terminal. Follow it with: assay resume ${name} --follow; stop it with: assay cancel ${name}`;
       return { state: 'running', text, exitCode: EXIT.interrupted };
     }
+    await vigil();
     await sleep(POLL_MS, undefined, { signal: io.signal }).catch(() => undefined);
   }
 }

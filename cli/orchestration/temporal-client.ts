@@ -1,7 +1,8 @@
 // The command line's connection to Temporal: the environment's address, else the one of the nearest local stack.
 import { readFile } from 'node:fs/promises';
-import { Client, Connection } from '@temporalio/client';
-import { TransientError } from '../../schemas/errors.js';
+import { Client, Connection, isGrpcServiceError } from '@temporalio/client';
+import { AssayError, InputError, ResourceError, TransientError } from '../../schemas/errors.js';
+import { channelArgsFor, proxyFor } from '../../schemas/proxies.js';
 import { temporalCredentials } from '../../schemas/temporal-environment.js';
 import type { CommandContext } from '../command.js';
 import { findLocalConfig } from '../local-config.js';
@@ -39,6 +40,8 @@ export async function withTemporal<T>(
   const connection = await connect(at, context);
   try {
     return await body(new Client({ connection, namespace: at.namespace }), at);
+  } catch (error) {
+    throw answerError(error, at);
   } finally {
     await connection.close();
   }
@@ -50,15 +53,93 @@ async function connect(at: TemporalAddress, { io }: CommandContext): Promise<Con
     return await Connection.connect({
       address: at.address,
       connectTimeout: '5 seconds',
+      channelArgs: channelArgsFor(at.address),
       ...credentials,
     });
   } catch (error) {
-    throw new TransientError(
-      `No Temporal server answers at ${at.address}. Start one with \`assay up\`, or set TEMPORAL_ADDRESS.`,
-      { address: at.address },
-      { cause: error },
-    );
+    throw noAnswer(at.address, io.environment, error);
   }
+}
+
+/** Codes of gRPC by what they mean for whoever asked. */
+const CODES = {
+  invalidArgument: 3,
+  deadlineExceeded: 4,
+  notFound: 5,
+  permissionDenied: 7,
+  resourceExhausted: 8,
+  failedPrecondition: 9,
+  unavailable: 14,
+  unauthenticated: 16,
+} as const;
+
+/** What the server found wrong with what it was asked; null for an error of another kind. */
+export function refusalOf(error: unknown): string | null {
+  const answer = grpcAnswer(error);
+  return answer?.code === CODES.invalidArgument ? answer.details : null;
+}
+
+function grpcAnswer(error: unknown): { readonly code: number; readonly details: string } | null {
+  for (let cause = error; cause instanceof Error; cause = cause.cause)
+    if (isGrpcServiceError(cause)) return { code: cause.code, details: cause.details };
+  return null;
+}
+
+/** The error that a server's answer means: whose fault it is, the user's, a right's, or nobody's. */
+export function answerError(
+  error: unknown,
+  { address, namespace }: Pick<TemporalAddress, 'address' | 'namespace'>,
+): unknown {
+  const answer = error instanceof AssayError ? null : grpcAnswer(error);
+  if (answer === null) return error;
+  const { code, details: said } = answer;
+  const details = { address, namespace, code };
+  const text = `The Temporal server at ${address} (namespace ${namespace}) answered: ${said}.`;
+  switch (code) {
+    case CODES.invalidArgument:
+    case CODES.notFound:
+    case CODES.failedPrecondition:
+      return new InputError(
+        `${text} Correct what it names; docs/operations.md says what Assay expects of a server.`,
+        details,
+        {
+          cause: error,
+        },
+      );
+    case CODES.permissionDenied:
+    case CODES.unauthenticated:
+      return new ResourceError(
+        `${text} Correct the credentials (TEMPORAL_API_KEY, TEMPORAL_TLS_…) or the rights.`,
+        details,
+        {
+          cause: error,
+        },
+      );
+    case CODES.deadlineExceeded:
+    case CODES.resourceExhausted:
+    case CODES.unavailable:
+      return new TransientError(`${text} Try again.`, details, { cause: error });
+    default:
+      return error;
+  }
+}
+
+/** Says that nobody answers, and names the proxy that the question went through. */
+export function noAnswer(
+  address: string,
+  variables: Readonly<Record<string, string | undefined>>,
+  cause: unknown,
+): TransientError {
+  const proxy = proxyFor(address, variables);
+  const start = 'Start one with `assay up`, or set TEMPORAL_ADDRESS.';
+  if (proxy === null)
+    return new TransientError(`No Temporal server answers at ${address}. ${start}`, { address }, { cause });
+  const { url, variable } = proxy;
+  return new TransientError(
+    `No Temporal server answers at ${address} through the proxy ${url} of ${variable}. Where no proxy is wanted, name the host in no_proxy. ${start}`,
+    { address, proxy: url, variable },
+    { cause },
+  );
 }
 
 /** The web page of a workflow, where the server's page is known. */

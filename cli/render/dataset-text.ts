@@ -7,13 +7,14 @@ import type {
   verifyDocument,
 } from '../../schemas/documents/datasets.js';
 import type { Snapshot } from '../../schemas/records.js';
-import { bytesText, countText } from './quantities.js';
-import { textTable } from './text-table.js';
+import { textTable } from '../terminal/table.js';
+import type { Text } from '../terminal/text.js';
+import { bytesText, counted, countText } from './quantities.js';
 
 const MOST_OBJECTS = 20;
 
 /** One line per table; growing datasets say how far they are. */
-export function datasetsText(entries: z.infer<typeof datasetsDocument>, snapshots: readonly Snapshot[]): string {
+export function datasetsText(entries: z.infer<typeof datasetsDocument>, snapshots: readonly Snapshot[]): Text {
   if (entries.length === 0) return 'No datasets in this store yet.';
   const growing = new Map(snapshots.filter((s) => !s.complete).map((s) => [s.dataset, s]));
   const columns = [
@@ -21,8 +22,8 @@ export function datasetsText(entries: z.infer<typeof datasetsDocument>, snapshot
     { title: 'table' },
     { title: 'rows', right: true },
     { title: 'size', right: true },
-    { title: 'digest' },
-    { title: 'snapshot', right: true },
+    { title: 'digest', spare: 2 },
+    { title: 'snapshot', right: true, spare: 1 },
     { title: '' },
   ];
   const rows = entries.map((entry) => {
@@ -37,25 +38,25 @@ export function datasetsText(entries: z.infer<typeof datasetsDocument>, snapshot
       snapshot ? growingText(snapshot) : '',
     ];
   });
-  return textTable(columns, rows);
+  return [textTable(columns, rows)];
 }
 
 /** `growing: 3 of 16 shards` */
 export function growingText(snapshot: Pick<Snapshot, 'commits' | 'planned'>): string {
-  const planned = snapshot.planned === null ? '' : ` of ${countText(snapshot.planned)}`;
-  return `growing: ${countText(snapshot.commits)}${planned} shards`;
+  const { commits, planned } = snapshot;
+  return `growing: ${planned === null ? counted(commits, 'shard') : `${countText(commits)} of ${counted(planned, 'shard')}`}`;
 }
 
 /** The dataset's head and its first objects. */
-export function describeText(description: z.infer<typeof describeDocument>, snapshot: Snapshot): string {
+export function describeText(description: z.infer<typeof describeDocument>, snapshot: Snapshot): Text {
   const { dataset, digest, rows, objects } = description;
   const bytes = objects.reduce((sum, object) => sum + object.bytes, 0);
   const state = snapshot.complete ? 'complete' : growingText(snapshot);
   const head = [
-    `${dataset}  (snapshot ${description.snapshot}, ${state}${snapshot.quarantined > 0 ? `, ${snapshot.quarantined} shards quarantined` : ''})`,
+    `${dataset}  (snapshot ${description.snapshot}, ${state}${snapshot.quarantined > 0 ? `, ${counted(snapshot.quarantined, 'shard')} quarantined` : ''})`,
     `digest  ${digest}`,
     `rows    ${countText(rows)}`,
-    `size    ${bytesText(bytes)} in ${countText(objects.length)} objects`,
+    `size    ${bytesText(bytes)} in ${counted(objects.length, 'object')}`,
   ];
   const columns = [
     { title: 'shard' },
@@ -70,12 +71,12 @@ export function describeText(description: z.infer<typeof describeDocument>, snap
     shown.map((o) => [o.shard, o.table, countText(o.rows), bytesText(o.bytes), o.key]),
   );
   const more = objects.length - shown.length;
-  return [...head, '', table, ...(more > 0 ? [`and ${countText(more)} more; --json lists them all`] : [])].join('\n');
+  return [...head, '', table, ...(more > 0 ? [`and ${countText(more)} more; --json lists them all`] : [])];
 }
 
 /** Sound, or every damaged object with what to do. */
 export function verifyText(report: z.infer<typeof verifyDocument>): string {
-  const read = `${countText(report.objects)} objects, ${bytesText(report.bytes)} read`;
+  const read = `${counted(report.objects, 'object')}, ${bytesText(report.bytes)} read`;
   if (report.ok) return `${report.dataset} is sound: ${read}; digest ${report.digest}`;
   const damage = report.damage.map(
     ({ key, table, shard, problem }) => `  ${key} (${table}, shard ${shard}): ${problem}`,
@@ -96,7 +97,7 @@ export function verifyText(report: z.infer<typeof verifyDocument>): string {
 export function garbageText(garbage: z.infer<typeof gcDocument>): string {
   const { applied, keys, commits, objects, bytes, removed, spared } = garbage;
   if (keys.length === 0) return 'Nothing to collect: everything is in use or younger than 24 hours.';
-  const what = `${countText(keys.length)} objects (${countText(commits)} commits, ${countText(objects)} of data), ${bytesText(bytes)}`;
+  const what = `${counted(keys.length, 'object')} (${counted(commits, 'commit')}, ${countText(objects)} of data), ${bytesText(bytes)}`;
   if (!applied) return `No longer needed: ${what}\nDelete them with: assay gc --apply`;
   const adopted = spared > 0 ? `; ${countText(spared)} were taken into use meanwhile and stay` : '';
   return `Found ${what}; deleted ${countText(removed)}${adopted}`;

@@ -17,6 +17,7 @@ export function inspectDocument(
 ): Document {
   const broken = typeof check === 'string' ? [] : check;
   const { digest, layers, width, vocab, maxPositions, norm, opset, producer } = summary;
+  const { firstId } = summary;
   const { heads, kvHeads, dHead, dMlp } = summary;
   const reasons = new Map(broken.flatMap((one) => one.sites.map((site) => [site, breach(one)])));
   return {
@@ -25,11 +26,17 @@ export function inspectDocument(
     digest,
     layers,
     width,
-    vocabulary: vocab,
+    vocabulary: vocab - firstId,
+    firstId,
     positions: maxPositions,
+    positionStart: summary.inputs.find(({ role }) => role === 'positions')?.start ?? null,
     norm,
     inputs: summary.inputs.map((input) => input.name),
     outputs: [...summary.outputs],
+    result: summary.results.result,
+    logits: summary.results.logits,
+    beyond: summary.results.beyond.map((one) => ({ ...one })),
+    dynamicQuantisation: summary.dynamicQuantisation,
     opset,
     producer,
     heads,
@@ -50,8 +57,9 @@ export function inspectDocument(
   };
 }
 
-function breach({ equation, error, tolerance, notFinite }: BrokenIdentity): string {
+function breach({ equation, error, tolerance, notFinite, found }: BrokenIdentity): string {
   if (notFinite !== undefined)
     return `not checked: the model gives NaN or infinity at ${notFinite} (weights that hold it, or an overflow)`;
+  if (found !== undefined) return `expected ${equation}, found ${found}`;
   return `breaks ${equation}: error ${error.toPrecision(3)}, allowed ${tolerance}`;
 }

@@ -20,6 +20,11 @@ export function countText(count: number): string {
   return String(count).replace(/\B(?=(\d{3})+$)/g, ',');
 }
 
+/** `1 lot`, `2 lots` */
+export function counted(count: number, noun: string): string {
+  return `${countText(count)} ${noun}${count === 1 ? '' : 's'}`;
+}
+
 /** A feature activation: four significant digits, as many as a half float holds. */
 export function valueText(value: number): string {
   return Number(value.toPrecision(4)).toString();

@@ -4,41 +4,40 @@ import type { explainDocument, quarantineDocument, runsDocument } from '../../sc
 import { LIMITS } from '../../schemas/orchestration.js';
 import type { RunEvent } from '../../schemas/records.js';
 import type { RunStatus } from '../../reading/runs/run-status.js';
-import { countText, durationText, timeText } from './quantities.js';
-import { textTable } from './text-table.js';
+import { textTable, type TextTable } from '../terminal/table.js';
+import type { Text } from '../terminal/text.js';
+import { counted, countText, durationText, timeText } from './quantities.js';
 
 const STALE_SECONDS = LIMITS.staleBeatMs / 1000;
 
 /** One line per run. */
-export function runsText(runs: z.infer<typeof runsDocument>): string {
+export function runsText(runs: z.infer<typeof runsDocument>): Text {
   if (runs.length === 0) return 'No runs in this store yet.';
   const columns = [
     { title: 'run' },
-    { title: 'rev', right: true },
+    { title: 'rev', right: true, spare: 1 },
     { title: 'state' },
     { title: 'stage' },
-    { title: 'started' },
+    { title: 'started', spare: 2 },
     { title: 'last change' },
   ];
-  return textTable(
-    columns,
-    runs.map((run) => [
-      run.run,
-      String(run.revision),
-      run.state,
-      run.stage ?? '',
-      run.startedMs === null ? '' : timeText(run.startedMs),
-      run.changedMs === null ? '' : timeText(run.changedMs),
-    ]),
-  );
+  const rows = runs.map((run) => [
+    run.run,
+    String(run.revision),
+    run.state,
+    run.stage ?? '',
+    run.startedMs === null ? '' : timeText(run.startedMs),
+    run.changedMs === null ? '' : timeText(run.changedMs),
+  ]);
+  return [textTable(columns, rows)];
 }
 
 /** The run's state, one line per stage, and a warning where nobody works on it. */
-export function statusText(status: RunStatus): string {
+export function statusText(status: RunStatus): Text {
   const reason = status.reason === null ? '' : `: ${status.reason}`;
   const lines = [`${status.run} (revision ${status.revision}) is ${status.state}${reason}`];
   if (!status.signOfLife) lines.push(silenceText(status));
-  return [...lines, stageTable(status)].join('\n');
+  return [...lines, stageTable(status)];
 }
 
 function silenceText({ beatAgeSeconds, run }: RunStatus): string {
@@ -58,7 +57,7 @@ interface StageLine {
 }
 
 /** Datasets of one stage key stand in one line: they are made of the same commits. */
-function stageTable(status: RunStatus): string {
+function stageTable(status: RunStatus): TextTable {
   const lines = new Map<string, StageLine>();
   for (const { stage, dataset, key, done, planned, quarantined } of status.stages) {
     const name = dataset.slice(status.run.length + 1);
@@ -67,12 +66,14 @@ function stageTable(status: RunStatus): string {
     if (line) line.names.push(name);
     else lines.set(group, { stage, names: [name], done, planned, quarantined });
   }
+  const some = [...lines.values()].some(({ quarantined }) => quarantined > 0);
   const columns = [
     { title: 'stage' },
     { title: 'done', right: true },
     { title: 'planned', right: true },
-    { title: '', right: true },
-    { title: 'quarantined', right: true },
+    { title: '', right: true, spare: 1 },
+    // Nothing is lost where all are 0.
+    { title: 'quarantined', right: true, spare: some ? 0 : 2 },
     { title: 'datasets' },
   ];
   const rows = [...lines.values()].map((line) => [
@@ -114,7 +115,7 @@ export function quarantineText({ run, shards }: z.infer<typeof quarantineDocumen
   if (shards.length === 0) return `No shard of ${run} is quarantined.`;
   const entries = shards.map(
     (shard) =>
-      `${shard.stage}  ${shard.shard}  ${shard.attempts} attempts, ${durationText((nowMs - shard.atMs) / 1000)} ago\n    ${shard.errorClass}: ${shard.message}`,
+      `${shard.stage}  ${shard.shard}  ${counted(shard.attempts, 'attempt')}, ${durationText((nowMs - shard.atMs) / 1000)} ago\n    ${shard.errorClass}: ${shard.message}`,
   );
   return [...entries, `Try them again with: assay resume ${run} --mode errored`].join('\n');
 }

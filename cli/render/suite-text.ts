@@ -2,7 +2,9 @@
 import type { z } from 'zod';
 import type { suitePlanDocument } from '../../schemas/documents/runs.js';
 import type { SuiteStatus } from '../../reading/runs/suite-status.js';
-import { textTable } from './text-table.js';
+import { textTable } from '../terminal/table.js';
+import type { Text } from '../terminal/text.js';
+import { counted, countText } from './quantities.js';
 
 /** How many runs of a suite stand how, in one line. */
 export function suiteLine({ suite, members, counts }: SuiteStatus): string {
@@ -13,7 +15,7 @@ export function suiteLine({ suite, members, counts }: SuiteStatus): string {
   return [`${suite}  ${done} of ${members.length} complete`, ...others].join(', ');
 }
 
-export function suiteStatusText(status: SuiteStatus): string {
+export function suiteStatusText(status: SuiteStatus): Text {
   const { suite, revision, state, reason, members } = status;
   const rows = members.map(({ run, state: one, stage, reason: why }) => [run, one, stage ?? '', why ?? '']);
   const head = `suite ${suite} (revision ${revision}): ${state}${reason === null ? '' : `, ${reason}`}`;
@@ -22,14 +24,14 @@ export function suiteStatusText(status: SuiteStatus): string {
     suiteLine(status),
     '',
     textTable([{ title: 'run' }, { title: 'state' }, { title: 'stage' }, { title: 'why' }], rows),
-  ].join('\n');
+  ];
 }
 
-export function suitePlanText({ suite, parallel, members }: z.input<typeof suitePlanDocument>): string {
+export function suitePlanText({ suite, parallel, members }: z.input<typeof suitePlanDocument>): Text {
   const rows = members.map(({ run, steps, missing, bytes, seconds }) => [
     run,
     String(steps),
-    missing === null ? '' : missing.toLocaleString('en-US'),
+    missing === null ? '' : countText(missing),
     bytes === null ? '' : `${(bytes / 2 ** 20).toFixed(1)} MB`,
     seconds === null ? '' : `${Math.ceil(seconds)} s`,
   ]);
@@ -40,6 +42,6 @@ export function suitePlanText({ suite, parallel, members }: z.input<typeof suite
       rows,
     ),
     '',
-    `suite ${suite}: ${members.length} runs, ${parallel} at once; about ${Math.ceil(total)} s of work on this machine if nothing were shared. What runs share by key is computed once. Nothing was written.`,
-  ].join('\n');
+    `suite ${suite}: ${counted(members.length, 'run')}, ${parallel} at once; about ${Math.ceil(total)} s of work on this machine if nothing were shared. What runs share by key is computed once. Nothing was written.`,
+  ];
 }

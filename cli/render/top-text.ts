@@ -1,35 +1,49 @@
 // How a feature's strongest examples look to a person. Pure.
 import type { z } from 'zod';
 import type { findDocument, topDocument } from '../../schemas/documents/features.js';
-import { highlight, oneLine } from './highlight.js';
-import { countText, valueText } from './quantities.js';
-import { textTable } from './text-table.js';
+import { textTable } from '../terminal/table.js';
+import type { Block, MarkedLine, Text } from '../terminal/text.js';
+import { countText, counted, valueText } from './quantities.js';
+
+type Example = z.infer<typeof topDocument>['examples'][number];
 
 /** The feature's head line, then each example: value, document and place, and its text below. */
-export function topText(top: z.infer<typeof topDocument>, options: { readonly colour: boolean }): string {
+export function topText(top: z.infer<typeof topDocument>): Text {
   const { dict, feature, n, density, examples } = top;
-  const head = `${dict}  feature ${feature}: fires on ${countText(n)} rows (density ${density.toExponential(2)})`;
+  const head = `${dict}  feature ${feature}: fires on ${counted(n, 'row')} (density ${density.toExponential(2)})`;
   if (examples.length === 0) return `${head}\nNo examples: it never fires.`;
-  const blocks = examples.map((example) => {
-    const place = `${example.docId}, token ${example.pos} (${example.split})`;
-    return `${valueText(example.value).padStart(8)}  ${place}\n          ${highlight(example.tokens, example.values, options)}`;
+  return [head, ...examples.flatMap(exampleBlocks)];
+}
+
+function exampleBlocks(example: Example): Block[] {
+  const place = `${example.docId}, token ${example.pos} (${example.split})`;
+  return [`${valueText(example.value).padStart(8)}  ${place}`, exampleLine(example)];
+}
+
+/** The tokens as one line, those on which the feature fires marked by value / greatest value of the stretch. */
+function exampleLine({ tokens, values }: Pick<Example, 'tokens' | 'values'>): MarkedLine {
+  const greatest = Math.max(0, ...values);
+  const pieces = tokens.map((text, i) => {
+    const value = values[i] ?? 0;
+    return { text, strength: value > 0 ? value / greatest : 0 };
   });
-  return [head, ...blocks].join('\n');
+  return { indent: 10, pieces };
 }
 
 /** One line per token with its strongest features. */
-export function findText(found: z.infer<typeof findDocument>, most: number): string {
+export function findText(found: z.infer<typeof findDocument>, most: number): Text {
   const rows = found.tokens.map(({ pos, token, stored, features }) => [
     String(pos),
-    oneLine(token),
-    stored ? featuresText(features, most) : '(position not kept by the run)',
+    token,
+    stored ? featureCell(features, most) : '(position not kept by the run)',
   ]);
   const columns = [{ title: 'pos', right: true }, { title: 'token' }, { title: 'feature: value' }];
-  return [`${found.dict} at ${found.site}`, textTable(columns, rows)].join('\n');
+  return [`${found.dict} at ${found.site}`, textTable(columns, rows)];
 }
 
-function featuresText(features: readonly { feature: number; value: number }[], most: number): string {
+function featureCell(features: readonly { feature: number; value: number }[], most: number): string[] {
   const shown = features.slice(0, most).map(({ feature, value }) => `${feature}: ${valueText(value)}`);
   const more = features.length - shown.length;
-  return [...shown, ...(more > 0 ? [`and ${more} more`] : [])].join('  ') || 'none';
+  const all = [...shown, ...(more > 0 ? [`and ${countText(more)} more`] : [])];
+  return all.length > 0 ? all : ['none'];
 }

@@ -1,12 +1,14 @@
 // What `model train` prints for people.
 import type { z } from 'zod';
 import type { modelTrainDocument } from '../../schemas/documents/models.js';
-import { textTable, type TextColumn } from './text-table.js';
+import { countText } from './quantities.js';
+import { textTable, type TextColumn } from '../terminal/table.js';
+import type { Text } from '../terminal/text.js';
 
 type Document = z.infer<typeof modelTrainDocument>;
 type Entry = Document['models'][number];
 
-export function trainText(document: Document): string {
+export function trainText(document: Document): Text {
   const { models, written, training, dryRun, finished } = document;
   const numbers = (...titles: string[]): TextColumn[] => titles.map((title) => ({ title, right: true }));
   const head: TextColumn[] = dryRun
@@ -21,7 +23,7 @@ export function trainText(document: Document): string {
     ...(dryRun ? ['Nothing was written.'] : []),
     ...(finished ? [] : [`Interrupted; the checkpoints stay. Go on with the same command.`]),
     ...(dryRun || !finished ? [] : [`datasets: ${training}/models/MODEL in ${document.store}`]),
-  ].join('\n');
+  ];
 }
 
 function plannedRow(entry: Entry): string[] {
@@ -45,5 +47,5 @@ function loss(value: Entry['losses']['fit']): string {
 }
 
 function count(value: number): string {
-  return value.toLocaleString('en-US');
+  return countText(value);
 }

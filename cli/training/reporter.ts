@@ -2,6 +2,8 @@
 import type { StepUnits, PlannedUnit } from '../../stages/step.js';
 import type { StageContext, WorkItem } from '../../stages/stage.js';
 import type { Output } from '../output.js';
+import { countText } from '../render/quantities.js';
+import { liveLineText, type LiveLine, type LivePart } from '../terminal/live-line.js';
 
 type Progress = Parameters<StageContext['progress']>[0];
 
@@ -42,7 +44,7 @@ export class Reporter {
     this.#total = todo.length;
     const what = units.stage === 'language-model' ? 'models' : 'items';
     const left = todo.length === 0 ? 'all there' : `${todo.length} of ${planned} ${what} to do`;
-    this.#output.note(`${units.stage.padEnd(14)} ${left}`);
+    this.#output.note(`${units.stage.padEnd(12)} ${left}`);
     if (units.stage !== 'language-model') return;
     for (const { item, config } of todo) this.#courses.set(item, courseOf(item, config));
   }
@@ -58,7 +60,7 @@ export class Reporter {
     this.#output.progress(lineOf(course));
     if (atMs - course.toldMs < LINE_MS) return;
     course.toldMs = atMs;
-    this.#output.note(lineOf(course));
+    this.#output.note(liveLineText(lineOf(course)));
   }
 
   /** @param failure why it failed; null: it is done */
@@ -66,9 +68,9 @@ export class Reporter {
     this.#ended++;
     const course = this.#courses.get(item);
     const count = `${this.#ended} of ${this.#total}`;
-    if (course && failure !== null) this.#output.note(`${course.name.padEnd(14)} failed (${count}): ${failure}`);
-    else if (course) this.#output.note(`${lineOf(course)}  done (${count})`);
-    else this.#output.progress(`${this.#stage.padEnd(14)} ${count}`);
+    if (course && failure !== null) this.#output.note(`${course.name.padEnd(12)} failed (${count}): ${failure}`);
+    else if (course) this.#output.note(`${liveLineText(lineOf(course))}  done (${count})`);
+    else this.#output.progress(`${this.#stage.padEnd(12)} ${count}`);
   }
 }
 
@@ -83,18 +85,18 @@ function courseOf(item: WorkItem, config: unknown): Course {
 }
 
 /** `tiny           step 120/1800  loss 5.1234  12,345 tokens/s  2 min left` */
-function lineOf({ name, steps, stepTokens, points, progress }: Course): string {
+function lineOf({ name, steps, stepTokens, points, progress }: Course): LiveLine {
   const step = progress.step ?? 0;
-  const parts = [`${name.padEnd(14)} step ${step}/${steps}`];
+  const parts: LivePart[] = [`step ${step}/${steps}`];
   if (progress.loss !== undefined && Number.isFinite(progress.loss)) parts.push(`loss ${progress.loss.toFixed(4)}`);
   const [first, last] = [points[0], points.at(-1)];
   const seconds = first && last ? (last.atMs - first.atMs) / 1000 : 0;
   if (first && last && seconds > 0 && last.step > first.step) {
     const perSecond = (last.step - first.step) / seconds;
-    parts.push(`${Math.round(perSecond * stepTokens).toLocaleString('en-US')} tokens/s`);
+    parts.push({ spare: `${countText(Math.round(perSecond * stepTokens))} tokens/s` });
     if (step < steps) parts.push(`${duration((steps - step) / perSecond)} left`);
   }
-  return parts.join('  ');
+  return { name, share: null, parts };
 }
 
 function duration(seconds: number): string {

@@ -12,6 +12,7 @@ import { readNames } from '../onnx/graph-index.js';
 import type { NodeProto } from '../onnx/proto.js';
 import type { Value } from '../onnx/shape.js';
 import { activeTensors, isFloat, ruleOf, type Flow } from './activity.js';
+import { findGuards, type Guards } from './guards.js';
 import { noRule, noWay } from './no-way.js';
 import { refusal, type RuleCall } from './rule.js';
 import { scalarsOf } from './scalars.js';
@@ -42,7 +43,9 @@ export function appendGradients(
   const stops = new Set(stop);
   const active = activeTensors(flow, wrt, stops);
   const options = { flow, active, stops, wrt, outputs: [...cotangents.keys()] };
-  const way = new Way(g, { ...options, scalars: scalarsOf(graph) });
+  const scalars = scalarsOf(graph);
+  const guards = findGuards({ ...flow, graph, scalars, active });
+  const way = new Way(g, { ...options, scalars, guards });
   for (const [tensor, cotangent] of cotangents) {
     if (!active.has(tensor)) throw noWay(flow, { from: wrt, to: [tensor], stops });
     way.arrive(tensor, cotangent);
@@ -63,6 +66,7 @@ interface WayOptions {
   readonly stops: ReadonlySet<string>;
   readonly wrt: readonly string[];
   readonly scalars: ReadonlyMap<string, number>;
+  readonly guards: Guards;
 }
 
 /** The state of one pass back. */
@@ -121,7 +125,7 @@ class Way {
   }
 
   #call(node: NodeProto, cotangents: readonly (Value | null)[]): RuleCall {
-    const { active, scalars } = this.#options;
+    const { active, scalars, guards } = this.#options;
     const value = (name: string): Value | null => {
       if (name === '') return null;
       const found = this.#g.find(name);
@@ -139,6 +143,8 @@ class Way {
       outputs: node.output.map((name) => (name === '' ? null : this.#g.find(name))),
       attributes: readAttributes(node),
       cotangents,
+      guarded: guards.isGuarded(node),
+      risky: (i) => guards.isRisky(node.input[i] ?? ''),
       needs: (i) => active.has(node.input[i] ?? ''),
       constant: (i) => scalars.get(node.input[i] ?? '') ?? null,
       refuse: (expected, got, remedy) => {

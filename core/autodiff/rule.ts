@@ -19,6 +19,10 @@ export interface RuleCall {
   readonly cotangents: readonly (Value | null)[];
   /** Whether the gradient of input i is wanted. */
   needs(i: number): boolean;
+  /** Whether a gradient must be 0 where the cotangent is 0, whatever the values there (guards.ts). */
+  readonly guarded: boolean;
+  /** Whether input i may hold NaN or infinity. */
+  risky(i: number): boolean;
   /** The number in a stored scalar that input i is; null where it is not one or not stored in the graph. */
   constant(i: number): number | null;
   /** Ends the differentiation at this node. @throws InputError with operator and node */
@@ -54,6 +58,22 @@ export function outputOf(call: RuleCall, i: number): Value {
 /** The cotangent of the only output. @throws InputError where none arrives */
 export function cotangentOf(call: RuleCall, i = 0): Value {
   return call.cotangents[i] ?? call.refuse(`a cotangent of output ${i}`, 'none', 'Correct it.');
+}
+
+/** A gradient made of a cotangent dy entry by entry, which is 0 where dy is 0 if the node is guarded; dy may have axes of size 1. */
+export function masked({ k, guarded }: RuleCall, dy: Value, gradient: Value): Value {
+  return guarded ? k.where(k.compare('Equal', dy, k.c(0, dy)), 0, gradient) : gradient;
+}
+
+/** A value that meets whole rows of a cotangent: 0 in rows where all of dy is 0 along the axes, if the node is guarded. */
+export function maskedRows(
+  { k, guarded }: RuleCall,
+  value: Value,
+  { dy, axes }: { readonly dy: Value; readonly axes: readonly number[] },
+): Value {
+  if (!guarded) return value;
+  const size = k.op('ReduceL1', [dy, k.g.integers(...axes)], { keepdims: 1 });
+  return k.where(k.compare('Equal', size, k.c(0, size)), 0, value);
 }
 
 /** Gradients of the inputs, each built only where it is needed. */

@@ -159,8 +159,15 @@ export interface RowPlan {
   readonly tokenOfRow: Uint32Array;
 }
 
-/** Which slots become stored rows: those with a token, at positions within the context that are not dropped. */
-export function planRows(packing: Packing, dropPositions: readonly number[]): RowPlan {
+/**
+ * Which slots become stored rows: those with a token that is not left out, at positions within the context that are not dropped.
+ * @param isLeftOut whether the token of a number gets no row wherever it stands; default none
+ */
+export function planRows(
+  packing: Packing,
+  dropPositions: readonly number[],
+  isLeftOut: (token: number) => boolean = () => false,
+): RowPlan {
   const dropped = new Set(dropPositions);
   const rowOfSlot = new Uint32Array(packing.slots.length).fill(NONE);
   const tokenOfRow = new Uint32Array(packing.slots.length);
@@ -170,7 +177,7 @@ export function planRows(packing: Packing, dropPositions: readonly number[]): Ro
     const length = contextLength(packing, k);
     for (let i = 0; i < length; i++) {
       const token = packing.slots[start + i] as number;
-      if (token === NONE || dropped.has(i)) continue;
+      if (token === NONE || dropped.has(i) || isLeftOut(token)) continue;
       rowOfSlot[start + i] = rows;
       tokenOfRow[rows++] = token;
     }

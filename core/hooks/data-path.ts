@@ -36,11 +36,10 @@ const SHAPE_OPERATORS = new Set(['Shape', 'Size']);
 
 /** The paths from tensor `start` to tensor `end`; null where there is none. */
 export function pathBetween(index: GraphIndex, start: string, end: string): DataPath | null {
-  const target = index.producerOf.get(end);
-  if (start === end || target === undefined) return null;
+  const nodes = nodesBetween(index, start, end);
+  const target = nodes?.at(-1);
+  if (nodes === null || target === undefined) return null;
   const root = index.producerOf.get(start) ?? -1;
-  const nodes = forwardFrom(index, start, neededFor(index, target, root));
-  if (nodes.at(-1) !== target) return null;
   const idom = immediateDominators(index, { nodes, start, root });
   const chain: number[] = [];
   for (let at = target; at !== root; at = idom.get(at) ?? root) chain.push(at);
@@ -53,6 +52,14 @@ export function pathBetween(index: GraphIndex, start: string, end: string): Data
     nodes,
     isData,
   };
+}
+
+/** The nodes on any way from tensor `start` to tensor `end`, in graph order; null where there is none. */
+export function nodesBetween(index: GraphIndex, start: string, end: string): readonly number[] | null {
+  const target = index.producerOf.get(end);
+  if (start === end || target === undefined) return null;
+  const nodes = forwardFrom(index, start, neededFor(index, target, index.producerOf.get(start) ?? -1));
+  return nodes.at(-1) === target ? nodes : null;
 }
 
 /** Nodes after `root` whose values node `target` depends on, itself included, ascending. */

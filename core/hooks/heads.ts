@@ -5,22 +5,26 @@
 // projection, a block (norm, rotation: several paths, same axes before and after) or arithmetic that keeps the axes.
 import type { NodeProto } from '../onnx/proto.js';
 import type { Laid } from './attention.js';
+import { addsBias, scalesBy } from './bias.js';
 import { pathBetween, type ChainLink } from './data-path.js';
 import { layoutBefore, movementOf, type Layout } from './layout.js';
 import { NORM_OPERATORS } from './norms.js';
-import { isProjection, PRODUCTS, shapeOf, type SiteGraph } from './site-graph.js';
+import { isProjection, PRODUCTS, shapeOf } from './site-graph.js';
+import type { LaidGraph } from './token-axes.js';
 
 export interface HeadVectors {
+  /** Whether the operand is a multiple of them, of the rotated ones where something rotates: nothing else lies between. */
+  readonly tied: boolean;
   /** Where the projection's output can be seen by head, the first after it first. */
   readonly projected: readonly Laid[];
   /** Where it can be seen after rotation; empty where nothing rotates. */
   readonly rotated: readonly Laid[];
 }
 
-type Step = 'view' | 'repeat' | 'part' | 'bias' | 'rotary' | 'other';
+type Step = 'view' | 'repeat' | 'part' | 'bias' | 'rotary' | 'scale' | 'other';
 
 /** Where the vectors behind an operand lie, or a reason why that is not certain. */
-export function findHeadVectors(graph: SiteGraph, source: string, operand: Laid): HeadVectors | string {
+export function findHeadVectors(graph: LaidGraph, source: string, operand: Laid): HeadVectors | string {
   const chain = pathBetween(graph.index, source, operand.tensor)?.chain ?? [];
   const at = chain.findLastIndex(({ node }) => isProjection(graph, node));
   const projection = chain[at];
@@ -33,18 +37,18 @@ export function findHeadVectors(graph: SiteGraph, source: string, operand: Laid)
   const end = projectionEnd(steps);
   const projected = seen(laid, steps, end);
   const turned = steps.lastIndexOf('rotary');
-  return { projected, rotated: turned < 0 ? [] : seen(laid, steps, turned + 1) };
+  const between = steps.slice(turned < 0 ? end : turned + 1);
+  const tied = between.every((step) => step === 'view' || step === 'repeat' || step === 'scale');
+  return { tied, projected, rotated: turned < 0 ? [] : seen(laid, steps, turned + 1) };
 }
 
-function stepOf(graph: SiteGraph, { node, region, from, tensor }: ChainLink): Step {
+function stepOf(graph: LaidGraph, { node, region, from }: ChainLink): Step {
   if (region.length > 0) return isRotation(node, region) ? 'rotary' : 'other';
   if ((node.opType ?? '') === 'RotaryEmbedding') return 'rotary';
   const movement = movementOf(graph, node);
   if (movement !== null) return movement;
-  if (node.opType !== 'Add') return 'other';
-  const added = node.input.find((name) => name !== from) ?? '';
-  const rank = shapeOf(graph, added)?.length;
-  return rank !== undefined && rank <= 1 && tensor !== '' ? 'bias' : 'other';
+  if (addsBias(graph, node, from)) return 'bias';
+  return scalesBy(graph, node, from) ? 'scale' : 'other';
 }
 
 /** A block that mixes coordinates with a sign, and neither averages nor squashes. */
@@ -66,7 +70,7 @@ function projectionEnd(steps: readonly Step[]): number {
 }
 
 /** Layouts of the projection's output and of every link's, as far back as they can be followed; null before that. */
-function layoutsBack(graph: SiteGraph, links: readonly ChainLink[], operand: Laid): readonly (Laid | null)[] {
+function layoutsBack(graph: LaidGraph, links: readonly ChainLink[], operand: Laid): readonly (Laid | null)[] {
   const found: (Laid | null)[] = Array.from({ length: links.length + 1 }, () => null);
   let layout: Layout | null = operand.layout;
   for (let i = links.length; i >= 0 && layout !== null; i--) {
@@ -78,7 +82,7 @@ function layoutsBack(graph: SiteGraph, links: readonly ChainLink[], operand: Lai
   return found;
 }
 
-function stepBack(graph: SiteGraph, link: ChainLink, layout: Layout): Layout | null {
+function stepBack(graph: LaidGraph, link: ChainLink, layout: Layout): Layout | null {
   const movement = link.region.length > 0 ? null : movementOf(graph, link.node);
   if (movement === 'part') return null;
   if (movement !== null) return layoutBefore(graph, link.node, layout);

@@ -5,15 +5,20 @@
 //   post-norm: resid_sum = mlp_in + mlp_out)    normalized · scale = x − mean(x), or x      scale² − mean(c²) = eps, one number ≥ 0
 //   pattern_i ∝ exp(scores_i), Σ_j pattern_ij = 1 (less than 1 everywhere where a sink takes part); later positions
 //   have weight in no block or in all        z_h = pattern_h · v_{kv(h)}, kv(h) = h div r or h mod kv_heads, r heads per kv_head
+//   scores = scale · q · kᵀ + mask, where the graph has nothing else between them: mask and scale the same for every row
+//   mlp.post = f(mlp.pre), where the graph has one f of one number between them, the same at every place
 // Errors are max |left − right| / max |right|, for eps max − min over rows relative to max scale².
 import {
+  curveError,
   futureError,
   matrixProductError,
   normError,
   patternError,
+  scoresError,
   sumError,
   type SiteValue,
 } from './identity-errors.js';
+import type { ModelSites } from './sites.js';
 
 /** An equation that does not hold. */
 export interface BrokenIdentity {
@@ -22,6 +27,8 @@ export interface BrokenIdentity {
   readonly equation: string;
   readonly error: number;
   readonly tolerance: number;
+  /** What was found, where that is no error of numbers. */
+  readonly found?: string;
   /** The first of the sites whose values are no numbers: then the equation says nothing about the structure. */
   readonly notFinite?: string;
 }
@@ -65,8 +72,11 @@ const KINDS: readonly IdentityKind[] = [
   },
 ];
 
-/** The equations that the sites of a model obey, in the order of its blocks. */
-export function identitiesOf(names: readonly string[]): Identity[] {
+/** The equations that the sites of a model obey, in the order of its blocks; those of its scores where they are known. */
+export function identitiesOf(
+  names: readonly string[],
+  { scoreTies = [], curveTies = [] }: Partial<Pick<ModelSites, 'scoreTies' | 'curveTies'>> = {},
+): Identity[] {
   const all = new Set(names);
   const blocks = new Set(names.map((name) => /^blocks\.\d+\./.exec(name)?.[0]));
   const found: Identity[] = [];
@@ -83,6 +93,17 @@ export function identitiesOf(names: readonly string[]): Identity[] {
   const final = ['ln_final.hook_normalized', 'ln_final.hook_scale', `${last}hook_resid_post`];
   const { equation, error } = norm('ln_final', 'hook_resid_post');
   if (final.every((name) => all.has(name))) found.push({ equation, sites: final, error });
+  for (const { scores, q, k, cap } of scoreTies) {
+    const sites = [scores, q, k];
+    const product = cap === null ? 'scale · q · kᵀ' : `${cap.toPrecision(3)} · tanh(scale · q · kᵀ)`;
+    const error = ([s, left, right]: readonly SiteValue[]): number => scoresError(s, [left, right], cap);
+    if (sites.every((name) => all.has(name))) found.push({ equation: `scores = ${product} + mask`, sites, error });
+  }
+  for (const { pre, post } of curveTies) {
+    const error = ([y, x]: readonly SiteValue[]): number => curveError(y, x);
+    if (all.has(pre) && all.has(post))
+      found.push({ equation: 'post = f(pre), one f at every place', sites: [post, pre], error });
+  }
   const patterns = names.filter((name) => name.endsWith('.attn.hook_pattern'));
   if (patterns.length > 1)
     found.push({

@@ -95,6 +95,83 @@ export function matrixProductError(z: Given, pattern: Given, v: Given): number {
   return Math.min(...kinds.map((kvOf) => relativeError(z.data, mixed(pattern, v, kvOf))));
 }
 
+/**
+ * Of scores = scale · q_h · k_{kv(h)}ᵀ + mask, where the mask is the same for every row: of what one row has more than the next,
+ * (s_b − s_c) = scale · (q_b · k_bᵀ − q_c · k_cᵀ) with one scale, relative to the greatest score. Entries that a mask hides, and
+ * capped ones close to the cap, are left out. 0 where there is one row.
+ */
+export function scoresError(scores: Given, [q, k]: readonly [Given, Given], cap: number | null): number {
+  if (!scores || !q || !k) return NaN;
+  const kinds = [(h: number, r: number) => Math.floor(h / r), (h: number, _: number, kv: number) => h % kv];
+  return Math.min(...kinds.map((kvOf) => differenceError(scores, products(scores, [q, k], kvOf), cap)));
+}
+
+/** Scores beyond this are those of a mask. */
+const MASKED = 1e3;
+
+function differenceError({ data, dims }: SiteValue, made: Float64Array, cap: number | null): number {
+  const size = dims.slice(1).reduce((a, b) => a * b, 1);
+  const limit = cap === null ? MASKED : 0.9 * cap;
+  const open = (i: number): boolean => Math.abs(data[i] as number) < limit;
+  const value = (i: number): number =>
+    cap === null ? (data[i] as number) : cap * Math.atanh((data[i] as number) / cap);
+  const pairs: [difference: number, product: number][] = [];
+  let largest = 0;
+  for (let i = 0; i + size < data.length; i++) {
+    if (!open(i) || !open(i + size)) continue;
+    pairs.push([value(i) - value(i + size), (made[i] as number) - (made[i + size] as number)]);
+    largest = Math.max(largest, Math.abs(value(i)), Math.abs(value(i + size)));
+  }
+  const [both, square] = pairs.reduce(([a, b], [d, p]) => [a + d * p, b + p * p], [0, 0]);
+  const scale = square === 0 ? 0 : both / square;
+  const worst = pairs.reduce((most, [d, p]) => Math.max(most, Math.abs(d - scale * p)), 0);
+  return worst === 0 ? 0 : worst / largest;
+}
+
+/** q · kᵀ in the places of the scores. */
+function products(
+  { dims }: SiteValue,
+  [q, k]: readonly [SiteValue, SiteValue],
+  kvOf: (head: number, repeats: number, kvHeads: number) => number,
+): Float64Array {
+  const [batch = 0, heads = 0, queries = 0, keys = 0] = dims;
+  const [, qPos = 0, , width = 0] = q.dims;
+  const [, kPos = 0, kvHeads = 1] = k.dims;
+  const result = new Float64Array(batch * heads * queries * keys);
+  for (let i = 0; i < result.length; i++) {
+    const [key, query] = [i % keys, Math.floor(i / keys) % queries];
+    const [head, row] = [Math.floor(i / (keys * queries)) % heads, Math.floor(i / (keys * queries * heads))];
+    const left = ((row * qPos + query) * heads + head) * width;
+    const right = ((row * kPos + key) * kvHeads + kvOf(head, heads / kvHeads, kvHeads)) * width;
+    let sum = 0;
+    for (let j = 0; j < width; j++) sum += (q.data[left + j] as number) * (k.data[right + j] as number);
+    result[i] = sum;
+  }
+  return result;
+}
+
+/** How often its range a non-linearity runs through at most: once and a few dips. Values that are no function of pre run it again at every place. */
+const MOST_RANGES = 5;
+
+/**
+ * Of post = f(pre) with one f: what post runs through in the order of pre, in units of its range; 0 where that is as little as a
+ * function of one number does.
+ */
+export function curveError(post: Given, pre: Given): number {
+  if (!post || !pre || post.data.length !== pre.data.length) return NaN;
+  const order = Uint32Array.from(pre.data, (_, i) => i).sort(
+    (a, b) => (pre.data[a] as number) - (pre.data[b] as number),
+  );
+  let [way, least, most] = [0, Infinity, -Infinity];
+  order.forEach((at, i) => {
+    const value = post.data[at] as number;
+    [least, most] = [Math.min(least, value), Math.max(most, value)];
+    if (i > 0) way += Math.abs(value - (post.data[order[i - 1] as number] as number));
+  });
+  const ranges = way === 0 ? 0 : way / (most - least);
+  return ranges <= MOST_RANGES ? 0 : ranges;
+}
+
 function mixed(
   pattern: SiteValue,
   v: SiteValue,

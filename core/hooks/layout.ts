@@ -6,7 +6,7 @@
 import { readAttributes } from '../onnx/attributes.js';
 import type { NodeProto } from '../onnx/proto.js';
 import type { Dim } from '../onnx/shape.js';
-import { isUnknown, multiplyDims, numericRatio } from '../onnx/symbolic.js';
+import { divideDims, isUnknown, multiplyDims, numericRatio } from '../onnx/symbolic.js';
 import { integersOf, shapeOf, type SiteGraph } from './site-graph.js';
 
 export interface Atom {
@@ -108,14 +108,46 @@ export function regroup(atoms: readonly Atom[], shape: readonly Dim[]): Layout |
     const held = atoms.slice(from, from + step.atoms);
     if (step.axes === 1) place(to, held);
     else {
-      const [whole] = held;
-      if (held.length !== 1 || whole === undefined) return null;
-      for (let i = 0; i < step.axes; i++) place(to + i, [{ label: `${whole.label}.${i}`, size: sizeAt(to + i) }]);
+      const sizes = Array.from({ length: step.axes }, (_, i) => sizeAt(to + i));
+      const parts = held.length === 1 ? splitAtom(held[0] as Atom, sizes) : distribute(held, sizes);
+      if (parts === null) return null;
+      parts.forEach((part, i) => place(to + i, part));
     }
     from += step.atoms;
     to += step.axes;
   }
   return layout;
+}
+
+function splitAtom({ label }: Atom, sizes: readonly Dim[]): Layout {
+  return sizes.map((size, i) => [{ label: `${label}.${i}`, size }]);
+}
+
+/** Several atoms over several axes, an atom cut in two where the end of an axis divides it; null where it does not. */
+function distribute(atoms: readonly Atom[], sizes: readonly Dim[]): Layout | null {
+  const rest = [...atoms];
+  const layout: Atom[][] = [];
+  for (const size of sizes) {
+    const axis: Atom[] = [];
+    let left: Dim = size;
+    while (left !== 1) {
+      const next = rest.shift();
+      if (next === undefined) return null;
+      const after = divideDims(left, next.size);
+      if (after !== null) {
+        axis.push(next);
+        left = after;
+        continue;
+      }
+      const minor = divideDims(next.size, left);
+      if (minor === null) return null;
+      axis.push({ label: `${next.label}.0`, size: left });
+      rest.unshift({ label: `${next.label}.1`, size: minor });
+      left = 1;
+    }
+    layout.push(axis);
+  }
+  return rest.length === 0 ? layout : null;
 }
 
 /** The shortest run of atoms and the shortest run of axes of equal size, at the start of both. */

@@ -3,13 +3,17 @@
 //
 //   plain  post = f(pre)          gated  post = f(pre) · up, f the non-linearity; pre and up outputs of projections, or parts
 import type { NodeProto } from '../onnx/proto.js';
+import { addsBias } from './bias.js';
 import type { Branch } from './branches.js';
-import type { ChainLink, DataPath } from './data-path.js';
+import { pathBetween, type ChainLink, type DataPath } from './data-path.js';
 import { movementOf } from './layout.js';
-import { isProjection, PASS, producer, shapeOf, unwrap, type SiteGraph } from './site-graph.js';
+import { isProjection, PASS, producer, shapeOf, unwrap } from './site-graph.js';
+import type { LaidGraph } from './token-axes.js';
 
 /** A place inside the MLP, or a reason why it is not certain. */
 export interface Mlp {
+  /** Whether post is one function of pre, the same at every place: not of gated MLPs, nor with gains between. */
+  readonly isCurve: boolean;
   readonly pre: { readonly tensor: string } | string;
   readonly post: { readonly tensor: string } | string;
 }
@@ -43,7 +47,7 @@ const CURVES = new Set([
 ]);
 
 /** pre and post of an MLP branch. */
-export function findMlp(graph: SiteGraph, { path }: Branch): Mlp {
+export function findMlp(graph: LaidGraph, { path }: Branch): Mlp {
   const at = path.chain.findLastIndex(({ node }) => isProjection(graph, node));
   const down = path.chain[at];
   if (down === undefined) return both('all of it passes through no projection: a mixture of experts?');
@@ -51,19 +55,49 @@ export function findMlp(graph: SiteGraph, { path }: Branch): Mlp {
   if (first === at && down.region.length === 0) return both('it is a single projection');
   const post = unflattened(graph, down);
   const roots = rootsOf(graph, post, path);
-  if (typeof roots === 'string') return { pre: roots, post: { tensor: post } };
+  if (typeof roots === 'string') return { isCurve: false, pre: roots, post: { tensor: post } };
   const curved = [...roots].filter(([, isCurved]) => isCurved).map(([tensor]) => tensor);
   const [pre] = curved;
   const reason = `${roots.size} projections lead to post, ${curved.length} of them through a non-linearity`;
-  return { pre: pre !== undefined && curved.length === 1 ? { tensor: pre } : reason, post: { tensor: post } };
+  const isCurve = pre !== undefined && roots.size === 1 && isOneCurve(graph, pre, post);
+  return { isCurve, pre: pre !== undefined && curved.length === 1 ? { tensor: pre } : reason, post: { tensor: post } };
 }
 
 function both(reason: string): Mlp {
-  return { pre: reason, post: reason };
+  return { isCurve: false, pre: reason, post: reason };
+}
+
+/** Operators that compute every number from one of `pre`, where their other operands are one number. */
+const ONE_BY_ONE = new Set([
+  ...CURVES,
+  ...PASS,
+  'Add',
+  'Sub',
+  'Mul',
+  'Div',
+  'Neg',
+  'Sqrt',
+  'Reciprocal',
+  'Clip',
+  'Min',
+]);
+
+function isOneCurve(graph: LaidGraph, pre: string, post: string): boolean {
+  const path = pathBetween(graph.index, pre, post);
+  const nodes = path?.nodes.map((i) => graph.index.graph.node[i] as NodeProto) ?? [];
+  return (
+    nodes.length > 0 &&
+    nodes.every(({ opType = '', input }) => {
+      const others = PASS.has(opType) ? [] : input.filter((name) => name !== '' && path?.isData(name) !== true);
+      return (
+        ONE_BY_ONE.has(opType) && others.every((name) => shapeOf(graph, name)?.every((size) => size === 1) ?? false)
+      );
+    })
+  );
 }
 
 /** What the down projection reads, before a Reshape that joins batch and positions. */
-function unflattened(graph: SiteGraph, down: ChainLink): string {
+function unflattened(graph: LaidGraph, down: ChainLink): string {
   let tensor = down.from;
   for (;;) {
     const rank = shapeOf(graph, tensor)?.length ?? 3;
@@ -74,7 +108,7 @@ function unflattened(graph: SiteGraph, down: ChainLink): string {
 }
 
 /** The outputs of projections that a tensor is a function of, and whether on the way they meet a non-linearity. */
-function rootsOf(graph: SiteGraph, post: string, path: DataPath): Map<string, boolean> | string {
+function rootsOf(graph: LaidGraph, post: string, path: DataPath): Map<string, boolean> | string {
   const roots = new Map<string, boolean>();
   const seen = new Map<string, boolean>();
   const pending: [string, boolean][] = [[post, false]];
@@ -88,7 +122,7 @@ function rootsOf(graph: SiteGraph, post: string, path: DataPath): Map<string, bo
     }
     const node = producer(graph, tensor);
     if (node === undefined || tensor === path.start) return 'post is not made of projections alone';
-    if (addsBias(node)) return `the non-linearity adds a bias itself (${node.opType ?? ''})`;
+    if (biasesItself(node)) return `the non-linearity adds a bias itself (${node.opType ?? ''})`;
     const bends = curved || CURVES.has(node.opType ?? '');
     for (const name of node.input) if (path.isData(name)) pending.push([name, bends]);
   }
@@ -96,12 +130,12 @@ function rootsOf(graph: SiteGraph, post: string, path: DataPath): Map<string, bo
 }
 
 /** Whether a non-linearity adds a bias to what it is given: then what it reads is no tensor of the graph. */
-function addsBias({ opType, input }: NodeProto): boolean {
+function biasesItself({ opType, input }: NodeProto): boolean {
   return opType === 'BiasGelu' || (opType === 'FastGelu' && (input[1] ?? '') !== '');
 }
 
 /** Whether a tensor is a projection's output: with its bias, in other axes, or a part of it. */
-function isProjected(graph: SiteGraph, tensor: string, path: DataPath): boolean {
+function isProjected(graph: LaidGraph, tensor: string, path: DataPath): boolean {
   let node: NodeProto | undefined = producer(graph, tensor);
   let biased = false;
   for (;;) {
@@ -109,11 +143,7 @@ function isProjected(graph: SiteGraph, tensor: string, path: DataPath): boolean 
     if (isProjection(graph, node)) return true;
     const data: string[] = node.input.filter((name) => path.isData(name));
     const moves = movementOf(graph, node);
-    const isBias: boolean =
-      node.opType === 'Add' &&
-      data.length === 1 &&
-      !biased &&
-      (shapeOf(graph, node.input.find((name) => name !== data[0]) ?? '')?.length ?? 9) === 1;
+    const isBias: boolean = data.length === 1 && !biased && addsBias(graph, node, data[0] ?? '');
     if (!isBias && moves !== 'view' && moves !== 'part') return false;
     biased ||= isBias;
     node = producer(graph, unwrap(graph, data[0] ?? ''));

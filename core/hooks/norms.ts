@@ -2,6 +2,7 @@
 // are; a norm of an unknown form is no norm here.
 //
 //   c = x − mean(x)  (or c = x)      s = sqrt(mean(c²) + eps)      normalized = c / s      [gain, bias follow]
+//   eps may be left out (0).
 //   s appears as Sqrt(v), or only as Pow(v, −0.5);  c / s as Div(c, s), c · Reciprocal(s), c · (1 / s), c · Pow(v, −0.5).
 import { readAttributes } from '../onnx/attributes.js';
 import type { NodeProto } from '../onnx/proto.js';
@@ -92,9 +93,10 @@ function inverseScale(graph: SiteGraph, tensor: string): Scale | null {
 /** What a norm reads, given the values that it divides and its scale; null where the scale is not theirs. */
 function readBy(graph: SiteGraph, values: string, { variance }: Scale): Pick<Norm, 'input' | 'centred' | 'eps'> | null {
   const sum = producer(graph, unwrap(graph, variance));
-  const eps =
-    sum?.opType === 'Add' ? (scalarOf(graph, sum.input[1] ?? '') ?? scalarOf(graph, sum.input[0] ?? '')) : null;
-  const mean = sum?.input.find((name) => scalarOf(graph, name) === null);
+  // Without an addition there is no epsilon.
+  const isAdded = sum?.opType === 'Add';
+  const eps = isAdded ? (scalarOf(graph, sum.input[1] ?? '') ?? scalarOf(graph, sum.input[0] ?? '')) : 0;
+  const mean = isAdded ? sum.input.find((name) => scalarOf(graph, name) === null) : variance;
   const squared = mean === undefined ? null : meanOf(graph, mean);
   const centre = squared === null ? null : squareOf(graph, squared);
   if (eps === null || centre === null || !sameValue(graph, centre, values)) return null;

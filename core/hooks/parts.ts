@@ -1,19 +1,22 @@
 // What the rows of the site table ask of a model and of a block: each place as a tensor with a view, as absent, or with the
 // reason why it is not certain. Puts the structures' answers together and decides nothing by name.
-import type { Dim } from '../onnx/shape.js';
-import { findAttention, type Laid, type StreamSizes } from './attention.js';
+import { findAttention, type Laid } from './attention.js';
+import { isMoved, isUnknownAtom } from './axis-labels.js';
 import { branchNorms, normOver } from './branch-norms.js';
 import type { Branch } from './branches.js';
 import { findHeadVectors } from './heads.js';
-import type { Atom, Layout } from './layout.js';
+import type { Layout } from './layout.js';
 import { findMlp } from './mlp.js';
 import type { Norm } from './norms.js';
 import { positionTable } from './position-table.js';
 import type { ResidualStream, StreamBlock } from './residual-stream.js';
 import { readNames } from '../onnx/graph-index.js';
-import { PASS, shapeOf, type SiteGraph } from './site-graph.js';
-import { locate, viewCost, type Located, type NormView } from './site-view.js';
+import type { ScoreTie } from './scores.js';
+import { shapeOf } from './site-graph.js';
+import type { NormView } from './site-view.js';
 import type { Found } from './found.js';
+import { tokenText, type LaidGraph } from './token-axes.js';
+import { best, featuresAs, vectors, vectorsIn, type VectorContext } from './vectors.js';
 
 export interface NormParts {
   readonly scale: Found;
@@ -42,6 +45,8 @@ export interface BlockParts {
   readonly mlpOut: Found;
   readonly mlpPre: Found;
   readonly mlpPost: Found;
+  /** Whether what the MLP's down projection reads is one function of what its non-linearity reads. */
+  readonly mlpIsCurve: boolean;
   readonly attention: AttentionParts;
 }
 
@@ -54,23 +59,14 @@ export interface AttentionParts {
   readonly scores: Found;
   readonly pattern: Found;
   readonly z: Found;
+  /** The sites whose product the scores are, where they are one. */
+  readonly tie: (ScoreTie & { readonly q: string; readonly k: string }) | null;
 }
 
 const NO_NORM: NormParts = { scale: null, normalized: null };
 
-interface Context {
-  readonly graph: SiteGraph;
-  readonly stream: ResidualStream;
-  readonly sizes: StreamSizes;
-}
-
-function contextOf(graph: SiteGraph, stream: ResidualStream): Context {
-  const [batch = '?batch', pos = '?pos'] = shapeOf(graph, stream.embedding.tensor) ?? [];
-  return { graph, stream, sizes: { batch, pos } };
-}
-
-export function describeModel(graph: SiteGraph, stream: ResidualStream): ModelParts {
-  const context = contextOf(graph, stream);
+export function describeModel(graph: LaidGraph, stream: ResidualStream): ModelParts {
+  const context = { graph, stream };
   const { embedding, outlet, blocks } = stream;
   const table = positionTable(graph.index, stream.intake);
   const last = blocks.at(-1)?.post ?? '';
@@ -82,22 +78,29 @@ export function describeModel(graph: SiteGraph, stream: ResidualStream): ModelPa
   };
 }
 
-/** A position table's rows: [pos, d] or [1, pos, d] or [batch, pos, d]. */
-function positionSite({ graph, stream, sizes }: Context, tensor: string): Found {
+/** A position table's rows, in the axes of the sum that they are added in. */
+function positionSite({ graph, stream }: VectorContext, tensor: string): Found {
   const shape = shapeOf(graph, tensor);
-  const [d = stream.width, pos = sizes.pos, batch = 1] = [...(shape ?? [])].reverse();
-  if (shape === null || shape.length < 2 || shape.length > 3) return 'its shape is not known';
-  const axis = (label: string, size: Dim): readonly Atom[] => (size === 1 ? [] : [{ label, size }]);
-  const layout: Layout = [axis('batch', batch), axis('pos', pos), axis('d_model', d)];
-  return best(
-    [{ tensor, layout: shape.length === 3 ? layout : layout.slice(1) }],
-    ['batch', 'pos', 'd_model'],
-    stream.embedding.tensor,
-  );
+  const sums = (graph.index.consumersOf.get(tensor) ?? []).map((i) => graph.index.graph.node[i]?.output[0] ?? '');
+  const layout = sums.map((name) => graph.axes.layoutOf(name)).find((one) => one !== null);
+  if (shape === null || layout === undefined) return 'its shape is not known';
+  const offset = layout.length - shape.length;
+  const held = shape.map((size, i): Layout[number] => (size === 1 ? [] : (layout[i + offset] ?? [])));
+  const moved = graph.axes.movedBy(held);
+  if (moved !== null) return moved;
+  const named = featuresAs(held, 'd_model');
+  if (offset < 0 || named === null || named.flat().some(isUnknownAtom)) return 'its axes are not known';
+  return best([{ tensor, layout: named }], ['batch', 'pos', 'd_model'], stream.embedding.input);
 }
 
-export function describeBlock(graph: SiteGraph, stream: ResidualStream, block: StreamBlock): BlockParts {
-  const context = contextOf(graph, stream);
+/** An output of the model that has a vector per row and position, as such: [batch, pos, …]. */
+export function describeOutput(graph: LaidGraph, stream: ResidualStream, output: string): Found {
+  const width = shapeOf(graph, output)?.at(-1);
+  return width === undefined ? 'its shape is not known' : vectors({ graph, stream }, output, width);
+}
+
+export function describeBlock(graph: LaidGraph, stream: ResidualStream, block: StreamBlock): BlockParts {
+  const context = { graph, stream };
   const { attention, mlp } = block;
   const norms = { attention: attention && branchNorms(graph, attention), mlp: mlp && branchNorms(graph, mlp) };
   const [first, second] = block.norms.map(({ links, sum }) => normOver(graph, links, sum));
@@ -129,24 +132,25 @@ export function describeBlock(graph: SiteGraph, stream: ResidualStream, block: S
     mlpOut: mlp ? vectors(context, mlp.out) : parted,
     mlpPre: inner ? hidden(context, inner.pre) : parted,
     mlpPost: inner ? hidden(context, inner.post) : parted,
+    mlpIsCurve: inner?.isCurve ?? false,
     attention: attention ? attentionParts(context, attention) : allUnknown('no attention branch was found'),
   };
 }
 
-function normBefore(context: Context, norm: Norm | null, after: Norm | null): NormParts {
+function normBefore(context: VectorContext, norm: Norm | null, after: Norm | null): NormParts {
   if (norm) return normParts(context, norm);
   if (after) return NO_NORM;
   const reason = 'no norm of a known form lies between the stream and the branch';
   return { scale: reason, normalized: reason };
 }
 
-function normAfter(context: Context, norm: Norm | null | undefined): NormParts {
+function normAfter(context: VectorContext, norm: Norm | null | undefined): NormParts {
   if (norm) return normParts(context, norm);
   const reason = 'the norm after the addition has no known form';
   return { scale: reason, normalized: reason };
 }
 
-function normParts(context: Context, norm: Norm): NormParts {
+function normParts(context: VectorContext, norm: Norm): NormParts {
   const { parts } = norm;
   if (parts === null) {
     const tensor = norm.node.output[0] ?? '';
@@ -173,7 +177,7 @@ function insideNorm(found: Found, part: NormView['part']): Found {
   return { ...found, sizes: [...sizes.slice(0, -1), last], view: { kind: 'norm', part, shown } };
 }
 
-function mlpInput(context: Context, mlp: Branch, attention: Branch | null): Found {
+function mlpInput(context: VectorContext, mlp: Branch, attention: Branch | null): Found {
   const { source, path } = mlp;
   const found = vectors(context, source);
   if (found === null || typeof found === 'string') return found;
@@ -187,55 +191,19 @@ function mlpInput(context: Context, mlp: Branch, attention: Branch | null): Foun
   return { ...found, readOnly, readers: reads.map((i) => graph.node[i]?.output[0] ?? '') };
 }
 
-/** A tensor [batch, pos, width], or with its first axes joined; a Reshape of it that is so by itself is preferred. */
-function vectors(context: Context, tensor: string, width: Dim = context.stream.width): Found {
-  const own = layoutOfVectors(context, tensor, width);
-  if (typeof own === 'string') return own;
-  return nearest(context, [{ tensor, layout: own }, ...reshaped(context.graph, { tensor, layout: own })]);
-}
-
-/** As `vectors`, in the tensor itself. */
-function vectorsIn(context: Context, tensor: string, width: Dim): Found {
-  const layout = layoutOfVectors(context, tensor, width);
-  return typeof layout === 'string' ? layout : nearest(context, [{ tensor, layout }]);
-}
-
-function nearest({ stream }: Context, places: readonly Laid[]): Found {
-  return best(places, ['batch', 'pos', 'last'], stream.embedding.tensor);
-}
-
-function layoutOfVectors({ graph, sizes }: Context, tensor: string, width: Dim): Layout | string {
-  const rank = shapeOf(graph, tensor)?.length ?? 3;
-  const batch = { label: 'batch', size: sizes.batch };
-  const pos = { label: 'pos', size: sizes.pos };
-  const last = width === 1 ? [] : [{ label: 'last', size: width }];
-  if (rank === 3) return [[batch], [pos], last];
-  return rank === 2 ? [[batch, pos], last] : `tensor "${tensor}" has ${rank} axes`;
-}
-
-/** Reshapes of a joint tensor to three axes that are its only reader. */
-function reshaped(graph: SiteGraph, { tensor, layout }: Laid): Laid[] {
-  if (layout.length !== 2) return [];
-  const readers = graph.index.consumersOf.get(tensor) ?? [];
-  const [only] = readers.map((i) => graph.index.graph.node[i]);
-  const output = only?.output[0] ?? '';
-  const isOpened = readers.length === 1 && PASS.has(only?.opType ?? '') && shapeOf(graph, output)?.length === 3;
-  const [joint, last] = layout;
-  return isOpened ? [{ tensor: output, layout: [...(joint ?? []).map((one) => [one]), last ?? []] }] : [];
-}
-
-function hidden(context: Context, place: { readonly tensor: string } | string): Found {
+function hidden(context: VectorContext, place: { readonly tensor: string } | string): Found {
   if (typeof place === 'string') return place;
   const { tensor } = place;
   return vectors(context, tensor, shapeOf(context.graph, tensor)?.at(-1) ?? '?');
 }
 
-function attentionParts(context: Context, branch: Branch): AttentionParts {
-  const { graph, sizes, stream } = context;
-  const like = stream.embedding.tensor;
-  const { scores, pattern, z, q, k, v } = findAttention(graph, branch, sizes);
+function attentionParts(context: VectorContext, branch: Branch): AttentionParts {
+  const { graph, stream } = context;
+  const like = stream.embedding.input;
+  const { scores, pattern, z, q, k, v, tie } = findAttention(graph, branch);
   const pairs = ['batch', 'head', 'query_pos', 'key_pos'];
-  const at = (place: Laid | string): Found => (typeof place === 'string' ? place : best([place], pairs, like));
+  const at = (place: Laid | string): Found =>
+    typeof place === 'string' ? place : best(certain(graph, [place]), pairs, like);
   const queries = heads(context, branch, { operand: q, role: 'head' });
   const keys = heads(context, branch, { operand: k, role: 'kv_head' });
   return {
@@ -246,42 +214,60 @@ function attentionParts(context: Context, branch: Branch): AttentionParts {
     rotK: keys.rotated,
     scores: at(scores),
     pattern: at(pattern),
-    z: typeof z === 'string' ? z : best(z, ['batch', 'pos', 'head', 'd_head'], like),
+    tie: tie && queries.tied && keys.tied ? { ...tie, q: tiedSite('q', queries), k: tiedSite('k', keys) } : null,
+    z: typeof z === 'string' ? z : best(certain(graph, z), ['batch', 'pos', 'head', 'd_head'], like),
   };
 }
 
+function tiedSite(name: string, { rotated }: HeadSites): string {
+  return rotated === null ? `attn.hook_${name}` : `attn.hook_rot_${name}`;
+}
+
+interface HeadSites {
+  readonly projected: Found;
+  readonly rotated: Found;
+  /** Whether the operand of the product is a multiple of them. */
+  readonly tied: boolean;
+}
+
 function heads(
-  { graph, stream }: Context,
+  { graph, stream }: VectorContext,
   branch: Branch,
   { operand, role }: { operand: Laid | string; role: 'head' | 'kv_head' },
-): { projected: Found; rotated: Found } {
-  if (typeof operand === 'string') return { projected: operand, rotated: null };
+): HeadSites {
+  if (typeof operand === 'string') return { projected: operand, rotated: null, tied: false };
   const found = findHeadVectors(graph, branch.source, operand);
-  if (typeof found === 'string') return { projected: found, rotated: null };
+  if (typeof found === 'string') return { projected: found, rotated: null, tied: false };
   const axes = ['batch', 'pos', role, 'd_head'];
   const named = (places: readonly Laid[]): Laid[] =>
-    places.map(({ tensor, layout }) => ({ tensor, layout: renamed(layout, role) }));
-  const like = stream.embedding.tensor;
+    certain(graph, places).map(({ tensor, layout }) => ({ tensor, layout: renamed(layout, role) }));
+  const like = stream.embedding.input;
   return {
+    tied: found.tied,
     projected: best(named(found.projected), axes, like),
     rotated: found.rotated.length === 0 ? null : best(named(found.rotated), axes, like),
   };
+}
+
+/** The places whose layout, found from the attention's core, agrees with the one that was followed from the token ids. */
+function certain({ axes }: LaidGraph, places: readonly Laid[]): Laid[] {
+  return places.filter(({ tensor, layout }) => {
+    const followed = axes.layoutOf(tensor);
+    if (followed === null || followed.flat().some(isUnknownAtom)) return true;
+    const own = layout.map((axis) =>
+      axis.map(({ label, size }) => ({ label: label.replace(/^(query|key)_pos/, 'pos'), size })),
+    );
+    // A sink's column stands beside the keys for a while.
+    const moved = followed.flat().some((one) => isMoved(one) && !one.label.startsWith('key'));
+    return !moved && tokenText(own) === tokenText(followed);
+  });
 }
 
 function renamed(layout: Layout, role: string): Layout {
   return layout.map((axis) => axis.map(({ label, size }) => ({ label: label.replace(/^head/, role), size })));
 }
 
-/** The place whose view costs least; the first among equals. */
-function best(places: readonly Laid[], axes: readonly string[], like: string): Found {
-  let least: Located | null = null;
-  for (const place of places) {
-    const located = locate({ ...place, like }, axes);
-    if (located && (least === null || viewCost(located.view) < viewCost(least.view))) least = located;
-  }
-  return least ?? 'its axes cannot be followed';
-}
-
 function allUnknown(reason: string): AttentionParts {
-  return { q: reason, k: reason, v: reason, rotQ: null, rotK: null, scores: reason, pattern: reason, z: reason };
+  const all = { q: reason, k: reason, v: reason, scores: reason, pattern: reason, z: reason };
+  return { ...all, rotQ: null, rotK: null, tie: null };
 }

@@ -13,10 +13,11 @@
 import { InputError } from '../../schemas/errors.js';
 import { readAttributes } from '../onnx/attributes.js';
 import { nodeAt } from '../onnx/graph-index.js';
-import type { GraphProto, NodeProto } from '../onnx/proto.js';
+import type { NodeProto } from '../onnx/proto.js';
 import { branchesOf, branchKind, type Branch, type BranchKind } from './branches.js';
 import { pathBetween, type ChainLink, type DataPath } from './data-path.js';
 import { findEmbedding, weightShape, type TokenEmbedding } from './embedding.js';
+import { findOutputs, type ModelOutputs } from './model-outputs.js';
 import { PASS, PRODUCTS, scalarOf, type SiteGraph } from './site-graph.js';
 
 export interface StreamBlock {
@@ -41,6 +42,7 @@ export interface NormAfter {
 
 export interface ResidualStream {
   readonly embedding: TokenEmbedding;
+  readonly outputs: ModelOutputs;
   readonly blocks: readonly StreamBlock[];
   readonly norm: 'pre' | 'post';
   /** Size of its last axis. */
@@ -67,7 +69,8 @@ interface Addition {
  */
 export function findResidualStream(graph: SiteGraph): ResidualStream {
   const embedding = findEmbedding(graph.index);
-  const path = pathToOutput(graph, embedding);
+  const outputs = findOutputs(graph, embedding);
+  const path = pathBetween(graph.index, embedding.tensor, outputs.result) as DataPath;
   refuseTraining(graph, path);
   const additions = findAdditions(graph, path);
   const layout = blockLayout(additions, path);
@@ -90,7 +93,7 @@ export function findResidualStream(graph: SiteGraph): ResidualStream {
   const intake = path.chain.slice(0, first.at);
   const width = intake.reduce((w, link) => productWidth(graph, link.node) ?? w, embedding.width);
   const outlet = path.chain.slice((additions.at(-1) as Addition).at + 1);
-  return { embedding, blocks, norm: after.norm, width, intake, outlet };
+  return { embedding, outputs, blocks, norm: after.norm, width, intake, outlet };
 }
 
 function onlyBranch(branches: readonly Branch[], kind: BranchKind): Branch | null {
@@ -110,17 +113,6 @@ function productWidth({ index }: SiteGraph, node: NodeProto): number | null {
   return shape?.at(transposed ? 0 : -1) ?? null;
 }
 
-/** The path from the token embedding to the output. @throws InputError where there is none */
-function pathToOutput({ index }: SiteGraph, embedding: TokenEmbedding): DataPath {
-  const output = outputOf(index.graph);
-  const path = pathBetween(index, embedding.tensor, output);
-  if (path !== null) return path;
-  throw new InputError(
-    `Expected the output "${output}" to be computed from the token embedding, found no path between them. Export the model with its logits as output.`,
-    { output },
-  );
-}
-
 /** @throws InputError where a Dropout drops: the values of such a model are random */
 function refuseTraining(graph: SiteGraph, path: DataPath): void {
   for (const at of path.nodes) {
@@ -133,13 +125,6 @@ function refuseTraining(graph: SiteGraph, path: DataPath): void {
       { node: name, ratio },
     );
   }
-}
-
-function outputOf(graph: GraphProto): string {
-  const names = graph.output.map((info) => info.name ?? '');
-  const output = names.find((name) => name === 'logits') ?? names[0];
-  if (output === undefined) throw new InputError('Expected a model with an output, found none.');
-  return output;
 }
 
 function findAdditions(graph: SiteGraph, path: DataPath): Addition[] {

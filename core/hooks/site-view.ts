@@ -10,7 +10,7 @@ export interface AxesView {
   readonly kind: 'axes';
   readonly from: Layout;
   readonly to: Layout;
-  /** A tensor [batch, pos, ..] whose first sizes are those of the atoms `batch` and `pos`. */
+  /** The token ids [batch, pos], whose sizes are those of the atoms `batch` and `pos`. */
   readonly like: string;
 }
 

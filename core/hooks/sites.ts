@@ -1,17 +1,21 @@
 // The named places of a model, one row per kind. A new kind of site is one more row; how it is found is asked of the structure's
 // own file (attention.ts, heads.ts, mlp.ts, norms.ts …). Values are those of the unprocessed weights: nothing is folded or
 // centred. What is not certain is left out, with the reason.
+import type { BlockSite, OuterSite } from './site-names.js';
 import { sitePattern } from './site-pattern.js';
 import { indexGraph, type GraphIndex } from '../onnx/graph-index.js';
 import { graphOf } from '../onnx/cut.js';
 import type { ModelProto } from '../onnx/proto.js';
 import type { Dim } from '../onnx/shape.js';
-import { describeBlock, describeModel, type BlockParts, type ModelParts } from './parts.js';
+import { countDynamicQuantisation, hiddenByQuantisation } from './dynamic-quantisation.js';
+import { describeBlock, describeModel, describeOutput, type BlockParts, type ModelParts } from './parts.js';
 import type { Found } from './found.js';
-import { positionLimit } from './position-table.js';
-import { findResidualStream } from './residual-stream.js';
+import type { ModelOutputs } from './model-outputs.js';
+import { positionLimit, positionRows, type PositionRows } from './position-table.js';
+import { findResidualStream, type ResidualStream } from './residual-stream.js';
 import { siteGraph, type SiteGraph } from './site-graph.js';
 import type { SiteView } from './site-view.js';
+import { followTokens, type LaidGraph } from './token-axes.js';
 
 export interface Site {
   /** TransformerLens spelling, e.g. `blocks.2.hook_resid_post`. */
@@ -37,8 +41,8 @@ export interface UnresolvedSite {
   readonly reason: string;
 }
 
-interface SiteKind<Parts> {
-  readonly name: string;
+interface SiteKind<Parts, Name extends string> {
+  readonly name: Name;
   readonly axes: readonly string[];
   readonly find: (parts: Parts) => Found;
 }
@@ -51,12 +55,12 @@ const SCALE = ['batch', 'pos', 'scale'];
 const HIDDEN = ['batch', 'pos', 'd_mlp'];
 
 /** `hook_embed` is the table's row itself, before any scaling or norm that a model applies. */
-const BEFORE: readonly SiteKind<ModelParts>[] = [
+const BEFORE: readonly SiteKind<ModelParts, OuterSite>[] = [
   { name: 'hook_embed', axes: STREAM, find: (m) => m.embed },
   { name: 'hook_pos_embed', axes: STREAM, find: (m) => m.posEmbed },
 ];
 
-const BLOCK: readonly SiteKind<BlockParts>[] = [
+const BLOCK: readonly SiteKind<BlockParts, BlockSite>[] = [
   { name: 'hook_resid_pre', axes: STREAM, find: (b) => b.pre },
   { name: 'ln1.hook_scale', axes: SCALE, find: (b) => b.ln1.before.scale },
   { name: 'ln1.hook_normalized', axes: STREAM, find: (b) => b.ln1.before.normalized },
@@ -88,7 +92,7 @@ const BLOCK: readonly SiteKind<BlockParts>[] = [
   { name: 'hook_resid_post', axes: STREAM, find: (b) => b.post },
 ];
 
-const AFTER: readonly SiteKind<ModelParts>[] = [
+const AFTER: readonly SiteKind<ModelParts, OuterSite>[] = [
   { name: 'ln_final.hook_scale', axes: SCALE, find: (m) => m.lnFinal.scale },
   { name: 'ln_final.hook_normalized', axes: STREAM, find: (m) => m.lnFinal.normalized },
 ];
@@ -96,6 +100,8 @@ const AFTER: readonly SiteKind<ModelParts>[] = [
 export interface ModelSites {
   readonly layers: number;
   readonly width: number;
+  /** Token ids are at least `firstId` and below `vocab`. */
+  readonly firstId: number;
   readonly vocab: number;
   /** Attention heads, of queries and of keys, and the widths of one and of the MLP; null where not known or not equal in all blocks. */
   readonly heads: number | null;
@@ -104,41 +110,93 @@ export interface ModelSites {
   readonly dMlp: number | null;
   /** Tokens that fit where a learned position table is visible; null where none is. */
   readonly maxPositions: number | null;
+  /** Activations that the model quantises by their own values: then a context's values depend on its batch. */
+  readonly dynamicQuantisation: number;
+  /** The table whose rows an input of positions picks; null where there is none. */
+  readonly positionRows: PositionRows | null;
+  /** Which output is the model's result. */
+  readonly results: ModelOutputs;
   /** Graph input with token ids. */
   readonly tokenInput: string;
   readonly norm: 'pre' | 'post';
   /** In the order of the model: embedding, then block by block, then the final norm. */
   readonly sites: readonly Site[];
   readonly unresolved: readonly UnresolvedSite[];
+  /** The model's own outputs that lie in other axes than [batch, pos, …], as they are to be seen. */
+  readonly turnedOutputs: readonly Site[];
+  /** Scores that are a multiple of a product of two sites, by names. */
+  readonly scoreTies: readonly NamedTie[];
+  /** MLPs whose post is one function of their pre, the same at every place, by names. */
+  readonly curveTies: readonly NamedCurve[];
+}
+
+/** post = f(pre), one f. */
+export interface NamedCurve {
+  readonly pre: string;
+  readonly post: string;
+}
+
+/** scores = scale · q · kᵀ + mask, or with the product capped at `cap` by tanh. */
+export interface NamedTie {
+  readonly scores: string;
+  readonly q: string;
+  readonly k: string;
+  readonly cap: number | null;
 }
 
 /** The sites of a model and what its structure tells. @throws InputError for a structure whose stream is not known */
 export function resolveSites(model: ModelProto, index: GraphIndex = indexGraph(graphOf(model))): ModelSites {
-  const graph = siteGraph(model, index);
-  const stream = findResidualStream(graph);
+  const plain = siteGraph(model, index);
+  const stream = findResidualStream(plain);
+  const graph = followTokens(plain, stream.embedding);
   const found = new SiteList(graph);
   const whole = describeModel(graph, stream);
+  const scoreTies: NamedTie[] = [];
+  const curveTies: NamedCurve[] = [];
   for (const kind of BEFORE) found.add(kind.name, kind.axes, kind.find(whole));
   stream.blocks.forEach((block, n) => {
     const parts = describeBlock(graph, stream, block);
+    const { tie } = parts.attention;
+    const at = (name: string): string => `blocks.${n}.${name}`;
+    if (tie) scoreTies.push({ scores: at('attn.hook_attn_scores'), q: at(tie.q), k: at(tie.k), cap: tie.cap });
+    if (parts.mlpIsCurve) curveTies.push({ pre: at('mlp.hook_pre'), post: at('mlp.hook_post') });
     for (const kind of BLOCK) found.add(`blocks.${n}.${kind.name}`, kind.axes, kind.find(parts));
   });
   for (const kind of AFTER) found.add(kind.name, kind.axes, kind.find(whole));
-  const { sites, unresolved } = found;
+  const { sites } = found;
+  const dynamicQuantisation = countDynamicQuantisation(index.graph);
+  const unresolved =
+    dynamicQuantisation === 0
+      ? found.unresolved
+      : found.unresolved.map(({ site, reason }) => ({ site, reason: hiddenByQuantisation(reason) }));
   return {
     layers: stream.blocks.length,
     width: stream.width,
+    firstId: stream.embedding.firstId,
     vocab: stream.embedding.vocab,
     heads: commonSize(sites, '.attn.hook_pattern', 1),
     kvHeads: commonSize(sites, '.attn.hook_k', 2),
     dHead: commonSize(sites, '.attn.hook_z', 3),
     dMlp: commonSize(sites, '.mlp.hook_post', 2),
     maxPositions: positionLimit(index, stream.intake),
+    dynamicQuantisation,
+    positionRows: positionRows(index, stream.intake),
+    results: stream.outputs,
     tokenInput: stream.embedding.input,
     norm: stream.norm,
     sites,
     unresolved,
+    turnedOutputs: turnedOutputs(graph, stream),
+    scoreTies,
+    curveTies,
   };
+}
+
+function turnedOutputs(graph: LaidGraph, stream: ResidualStream): Site[] {
+  const found = new SiteList(graph);
+  for (const { name = '' } of graph.index.graph.output)
+    found.add(name, ['batch', 'pos', 'last'], describeOutput(graph, stream, name));
+  return found.sites.filter(({ view }) => view !== null);
 }
 
 class SiteList {

@@ -2,9 +2,15 @@
 import { createHash } from 'node:crypto';
 import { canonicalJson } from './canonical-json.js';
 
+/** Most bytes that a hash is given at once: it refuses 2 GiB and more. */
+const HASH_BYTES = 2 ** 30;
+
 /** SHA-256 of bytes or of a string's UTF-8, as 64 lower-case hex digits. */
 export function sha256Hex(content: Uint8Array | string): string {
-  return createHash('sha256').update(content).digest('hex');
+  const hash = createHash('sha256');
+  if (typeof content === 'string') return hash.update(content).digest('hex');
+  for (let at = 0; at < content.length; at += HASH_BYTES) hash.update(content.subarray(at, at + HASH_BYTES));
+  return hash.digest('hex');
 }
 
 /** SHA-256 of the canonical JSON of a value. */

@@ -73,27 +73,52 @@ export function asIntegers(tensor: SafeTensor): number[] {
 
 /** Names and tensors of a file. @throws DataError where header, ranges or sizes do not agree. */
 export function decodeSafetensors(file: Uint8Array): Map<string, SafeTensor> {
-  if (file.length < 8)
-    throw damaged(file.length === 0 ? 'it is empty' : `its ${file.length} bytes are too few for a header`);
-  const headerBytes = Number(new DataView(file.buffer, file.byteOffset).getBigUint64(0, true));
-  if (headerBytes > MAX_HEADER_BYTES || 8 + headerBytes > file.length)
-    throw damaged(`header length ${headerBytes} does not fit a file of ${file.length} bytes`);
-  const header = parseHeader(file.subarray(8, 8 + headerBytes));
-  const tensors = new Map<string, SafeTensor>();
+  const header = file.subarray(LEAD_BYTES, LEAD_BYTES + headerLength(file.subarray(0, LEAD_BYTES), file.length));
+  const places = tensorPlaces(header, file.length);
+  return new Map(
+    [...places].map(([name, { dtype, shape, from, to }]) => [name, { dtype, shape, bytes: file.subarray(from, to) }]),
+  );
+}
+
+/** Bytes before the header: its length. */
+export const LEAD_BYTES = 8;
+
+/** Length of the header. @param lead the first bytes of the file @throws DataError where it does not fit the file */
+export function headerLength(lead: Uint8Array, fileBytes: number): number {
+  if (lead.length < LEAD_BYTES)
+    throw damaged(fileBytes === 0 ? 'it is empty' : `its ${fileBytes} bytes are too few for a header`);
+  const bytes = Number(new DataView(lead.buffer, lead.byteOffset).getBigUint64(0, true));
+  if (bytes <= MAX_HEADER_BYTES && LEAD_BYTES + bytes <= fileBytes) return bytes;
+  throw damaged(`header length ${bytes} does not fit a file of ${fileBytes} bytes`);
+}
+
+/** A tensor and its bytes within the file. */
+export interface TensorPlace {
+  readonly dtype: SafetensorsDtype;
+  readonly shape: readonly number[];
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Where the tensors of a file lie. @throws DataError where header, ranges or sizes do not agree. */
+export function tensorPlaces(headerText: Uint8Array, fileBytes: number): Map<string, TensorPlace> {
+  const header = parseHeader(headerText);
+  const dataStart = LEAD_BYTES + headerText.length;
+  const tensors = new Map<string, TensorPlace>();
   const ranges: DataRange[] = [];
   for (const [name, entry] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const { dtype, shape, data_offsets: offsets } = entry;
     const size = BYTES[dtype] * shape.reduce((a, b) => a * b, 1);
-    const start = 8 + headerBytes + offsets[0];
-    const end = 8 + headerBytes + offsets[1];
+    const start = dataStart + offsets[0];
+    const end = dataStart + offsets[1];
     const needs = `tensor "${name}" ${dtype} [${shape.join(', ')}] needs ${size} bytes`;
     if (end - start !== size) throw damaged(`${needs}, its range holds ${end - start}`);
-    if (end > file.length) throw damaged(`${needs}, the last of them ${end - file.length} after the end of the file`);
-    tensors.set(name, { dtype, shape, bytes: file.subarray(start, end) });
+    if (end > fileBytes) throw damaged(`${needs}, the last of them ${end - fileBytes} after the end of the file`);
+    tensors.set(name, { dtype, shape, from: start, to: end });
     ranges.push({ name, from: offsets[0], to: offsets[1] });
   }
-  const fault = layoutFault(ranges, file.length - 8 - headerBytes);
+  const fault = layoutFault(ranges, fileBytes - dataStart);
   if (fault !== null) throw damaged(fault);
   return tensors;
 }

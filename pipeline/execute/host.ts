@@ -1,12 +1,12 @@
 // What does work in one process: compute children, local copies by store, a spool folder. Workers have one, and so have commands
 // that work without Temporal. Leftovers of processes that died are cleared away when the next one begins.
-import { mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { ChildPool } from '../../runtime/child/child-pool.js';
 import { endOrphans } from '../../runtime/child/orphans.js';
-import { processStart } from '../../runtime/child/process-identity.js';
 import { packageRoot, programFile } from '../../runtime/package-root.js';
 import { openLocalCache, type LocalCache } from '../../storage/cache/local-cache.js';
+import { makeOwnFolder, sweepFolders } from '../../storage/files/own-folder.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 
 export interface HostOptions {
@@ -34,11 +34,20 @@ export interface Host {
   close(): Promise<void>;
 }
 
+/** How often leftovers of processes that died meanwhile are looked for. */
+const SWEEP_MS = 10 * 60_000;
+
 export async function openHost({ folder, slots, memoryBytes, cacheBytes, environment }: HostOptions): Promise<Host> {
   const records = path.join(folder, 'children');
   await mkdir(folder, { recursive: true });
   const endedOrphans = await endOrphans(records);
-  const spoolRoot = await makeSpool(path.join(folder, 'spool'));
+  const spools = path.join(folder, 'spool');
+  const spoolRoot = await makeOwnFolder(spools);
+  // Others of this folder may die while this process lives on.
+  const sweeping = setInterval(() => {
+    sweepFolders(spools).catch(() => undefined);
+  }, SWEEP_MS);
+  sweeping.unref();
   const children = new ChildPool({
     entry: programFile('child'),
     env: { ...environment, GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' },
@@ -46,32 +55,22 @@ export async function openHost({ folder, slots, memoryBytes, cacheBytes, environ
     recordFolder: records,
     slots,
   });
-  const caches = new Map<string, LocalCache>();
+  const caches = new Map<ObjectStore, LocalCache>();
   return {
     ...{ children, slots, spoolRoot, endedOrphans },
     version: await ownVersion(),
     cacheFor: (store) => {
       const objects = path.join(folder, 'objects');
-      const cache = caches.get(store.storeId) ?? openLocalCache({ store, folder: objects, budgetBytes: cacheBytes });
-      caches.set(store.storeId, cache);
+      const cache = caches.get(store) ?? openLocalCache({ store, folder: objects, budgetBytes: cacheBytes });
+      caches.set(store, cache);
       return cache;
     },
     close: async () => {
+      clearInterval(sweeping);
       children.close();
       await rm(spoolRoot, { recursive: true, force: true });
     },
   };
-}
-
-/** A spool folder of this process; those of dead ones are removed. */
-async function makeSpool(root: string): Promise<string> {
-  for (const name of await readdir(root).catch(() => [])) {
-    const [pid = '', start = ''] = name.split('-');
-    if ((await processStart(Number(pid))) !== start) await rm(path.join(root, name), { recursive: true, force: true });
-  }
-  const own = path.join(root, `${process.pid}-${(await processStart(process.pid)) ?? ''}`);
-  await mkdir(own, { recursive: true });
-  return own;
 }
 
 async function ownVersion(): Promise<string> {

@@ -3,6 +3,7 @@
 import os from 'node:os';
 import { LIMITS } from '../../schemas/orchestration.js';
 import type { StageName } from '../../schemas/stages.js';
+import { ownProcess } from '../../stages/live-history.js';
 import type { StageContext } from '../../stages/stage.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { appendEvent } from '../../storage/records/events.js';
@@ -25,7 +26,8 @@ export class Journal {
 
   /** Begins: an event, and a sign of life now and every 15 s. */
   async start(): Promise<void> {
-    await this.event('started', {});
+    // Whoever finds no end to this can tell whether the process still lives.
+    await this.event('started', { process: await ownProcess() });
     this.#beat();
     this.#heart = setInterval(() => {
       this.#beat();

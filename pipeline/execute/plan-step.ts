@@ -5,17 +5,18 @@ import { QUEUES } from '../../schemas/orchestration.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { ObjectRecord } from '../../schemas/records.js';
 import type { StageName } from '../../schemas/stages.js';
+import type { StoredFile } from '../../schemas/stored.js';
 import type { PinnedReader, PlannedUnit, Step, StepUnits } from '../../stages/step.js';
 import { STAGE_TABLE } from '../../stages/table.js';
 import { workOfRun } from '../../stages/work.js';
-import { putKeyPreimage } from '../../storage/records/key-preimages.js';
-import { readPlan, writePlan } from '../../storage/records/plan-record.js';
+import type { WaitOptions } from '../../storage/records/collection-mark.js';
+import { readStoreId } from '../../storage/records/identity.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { cutLots } from '../lot/cut-lots.js';
 import { writeManifest, type PlannedItem } from '../lot/manifest.js';
 import { createPinnedReader } from '../../stages/pinned.js';
-import { initialPlan, withUnits } from '../plan/plan-record.js';
-import { planWork, type StepWork } from '../plan/plan-work.js';
+import { adoptWork, type StepWork } from '../plan/plan-work.js';
+import { recordPlan } from './record-plan.js';
 import { findSteps, planSteps, stepsOfRun } from '../plan/steps.js';
 
 export interface PlanStepInput {
@@ -28,6 +29,9 @@ export interface PlanStepInput {
   readonly slots: number;
   /** Local path of a stored object. */
   readonly fetch: (object: ObjectRecord) => Promise<string>;
+  readonly signal?: AbortSignal | undefined;
+  /** Called where a collection of garbage has to end first. */
+  readonly onWait?: WaitOptions['onWait'];
 }
 
 /** @throws InputError where what the step reads is not complete; what its stage's check throws */
@@ -39,21 +43,16 @@ export async function planStep(input: PlanStepInput): Promise<StagePlanned> {
   const pinned = createPinnedReader(store, work);
   const units = (await planSteps(work, steps, pinned)) ?? (await refuse({ run, steps, pinned }));
   const row = STAGE_TABLE[units.stage];
-  await announce(store, units);
-  await writePlan(store, withUnits((await readPlan(store, run)) ?? initialPlan(run, all), units));
-  const left = await planWork(store, units, mode);
+  const { signal, onWait } = input;
+  const inputs = await recordPlan(store, { work: run, steps: all, units, signal, onWait });
+  const left = await adoptWork(store, units, { mode, signal });
   if (left.todo.length > 0) await row.check?.(work, pinned, input.fetch);
-  const manifest = await writeManifest(store, manifestOf(units, left, { slots, maxSize: row.maxLotSize }));
+  const manifest = await writeManifest(store, manifestOf(units, { left, inputs }, { slots, maxSize: row.maxLotSize }));
   return {
     ...{ stageVersion: row.version, manifest: manifest.ref, lots: manifest.lots },
     ...{ items: left.todo.length, planned: left.planned, queue: queueOf(run, units.stage), chained: row.chained },
-    leases: mode === 'all' ? [] : leasesOf(store, units, left),
+    leases: mode === 'all' ? [] : leasesOf(await readStoreId(store), units, left),
   };
-}
-
-/** Stores what the keys are made of. */
-export async function announce(store: ObjectStore, { preimages }: StepUnits): Promise<void> {
-  for (const preimage of preimages) await putKeyPreimage(store, preimage);
 }
 
 /** Queue of a stage's lots: local files are read on the host that has them, objects of a store by anyone. */
@@ -65,10 +64,10 @@ export function queueOf(run: ResolvedRun, stage: StageName): string {
 }
 
 /** Names under which something is to do: no other run may work under them meanwhile, or the work is done twice. */
-function leasesOf(store: ObjectStore, { stage, lease }: StepUnits, { todo }: StepWork): string[] {
+function leasesOf(storeId: string, { stage, lease }: StepUnits, { todo }: StepWork): string[] {
   if (todo.length === 0) return [];
   const names = lease === undefined ? new Set(todo.flatMap(({ item }) => item.keys)) : [lease];
-  return [...names].sort().map((name) => `lease/${store.storeId}/${stage}/${name}`);
+  return [...names].sort().map((name) => `lease/${storeId}/${stage}/${name}`);
 }
 
 async function refuse(at: {
@@ -92,7 +91,7 @@ async function refuse(at: {
 
 function manifestOf(
   units: StepUnits,
-  left: StepWork,
+  { left, inputs }: { readonly left: StepWork; readonly inputs: ReadonlyMap<string, readonly StoredFile[]> },
   rule: Parameters<typeof cutLots>[1],
 ): Parameters<typeof writeManifest>[1] {
   const configs: unknown[] = [];
@@ -104,7 +103,7 @@ function manifestOf(
   return {
     lots: cutLots(left.todo.map(place), rule),
     configs,
-    inputs: units.groups.map((g) => g.units.map(({ item }) => [item.input, item.split] as const)),
+    inputs: units.groups.map(({ group }) => inputs.get(group) ?? []),
     datasets: units.datasets.map(({ dataset, tables, key, group }) => ({
       dataset,
       tables,

@@ -5,16 +5,16 @@ import type { StageFinished } from '../../schemas/messages.js';
 import type { StageName } from '../../schemas/stages.js';
 import type { StepUnits } from '../../stages/step.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { readCommits } from '../../storage/records/commits.js';
+import { listCommits, readCommits } from '../../storage/records/commits.js';
 import { listQuarantineInputs } from '../../storage/records/quarantine.js';
 import { knownCommits, publishSnapshot } from '../../storage/records/snapshots.js';
-import type { PlannedInput } from '../lot/manifest.js';
+import type { PlannedInput } from '../../storage/records/planned-inputs.js';
 
 export interface Publication {
   readonly stage: StageName;
   readonly revision: number;
   /**
-   * growing: never complete; whole: every planned item is committed or quarantined, else it is refused; found: complete where
+   * growing: never complete, and never in the place of what says more; whole: every planned item is committed or quarantined, else it is refused; found: complete where
    * that is so, and a dataset without any commit is left out.
    */
   readonly as: 'growing' | 'whole' | 'found';
@@ -50,8 +50,9 @@ export async function publish(store: ObjectStore, publication: Publication): Pro
     const whole = commits.length + quarantined === planned.length;
     if (as === 'whole' && !whole) throw missingCommits(dataset, found);
     const rest = { planned: planned.length, quarantined, revision, complete: whole && as !== 'growing' };
+    const growing = as === 'growing';
     if (as !== 'found' || commits.length > 0)
-      await publishSnapshot(store, { dataset, stage, key, tables, commits, ...rest });
+      await publishSnapshot(store, { dataset, stage, key, tables, commits, growing, ...rest });
     if (counted.has(key)) continue;
     counted.add(key);
     total.planned += planned.length;
@@ -76,8 +77,10 @@ async function countOf(
   { dataset, key, planned: read }: Publication['datasets'][number],
 ): Promise<Counted> {
   const planned = await read();
-  const known = await knownCommits(store, dataset, { stage, key });
-  const commits = await readCommits(store, { stage, key, inputs: planned.map(([name]) => name), known });
+  const records = await listCommits(store, stage, key);
+  const known = await knownCommits(store, dataset, { stage, key, records });
+  const inputs = planned.map(([name]) => name).filter((name) => records.has(name));
+  const commits = await readCommits(store, { stage, key, inputs, known });
   const have = new Set(commits.map((commit) => commit.input));
   const bad = await listQuarantineInputs(store, stage, key);
   const quarantined = planned.filter(([name]) => !have.has(name) && bad.has(name)).length;

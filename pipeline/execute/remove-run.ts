@@ -9,7 +9,8 @@ import { mapParallel } from '../../storage/records/parallel.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
 import { listRevisions, removeRun } from '../../storage/records/runs.js';
 import { listDatasets } from '../../storage/records/snapshots.js';
-import { findRun, foldEvents, hasEnded } from '../../storage/records/run-history.js';
+import { findRun, hasEnded } from '../../storage/records/run-history.js';
+import { liveHistory } from '../../stages/live-history.js';
 
 const DELETES_AT_ONCE = 32;
 
@@ -22,7 +23,7 @@ export interface Removal {
 /** @throws ResourceError while the run has not ended, unless forced */
 export async function forgetRun(store: ObjectStore, name: string, force: boolean): Promise<Removal> {
   const run = await findRun(store, name);
-  const { state } = foldEvents(await readEvents(store, run));
+  const { state } = await liveHistory(await readEvents(store, run));
   if (!force && state !== 'unknown' && !hasEnded(state)) {
     throw new ResourceError(
       `Expected run "${name}" to have ended before it is removed, found it ${state}; end it with \`assay cancel ${name}\`, or give --force if its workflow is gone.`,

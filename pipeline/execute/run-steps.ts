@@ -7,14 +7,12 @@ import type { PlannedUnit, Step, StepUnits } from '../../stages/step.js';
 import { STAGE_TABLE } from '../../stages/table.js';
 import type { Work } from '../../stages/work.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { readPlan, writePlan } from '../../storage/records/plan-record.js';
 import { createPinnedReader } from '../../stages/pinned.js';
-import { initialPlan, withUnits } from '../plan/plan-record.js';
-import { planWork } from '../plan/plan-work.js';
+import { adoptWork } from '../plan/plan-work.js';
 import { planSteps, stepGraph } from '../plan/steps.js';
 import type { Host } from './host.js';
-import { announce } from './plan-step.js';
 import { datasetsOf, publish } from './publish.js';
+import { recordPlan } from './record-plan.js';
 import { runUnits } from './run-units.js';
 
 /** What a run of steps tells whoever started it. */
@@ -77,15 +75,14 @@ export async function runStepsHere(run: StepsRun): Promise<ReadonlyMap<string, S
   }
 }
 
-async function planHere({ store, work, steps }: StepsRun, step: Step): Promise<StepUnits> {
+async function planHere({ store, work, steps, stop }: StepsRun, step: Step): Promise<StepUnits> {
   const units = await planSteps(work, [step], createPinnedReader(store, work));
   if (!units)
     throw new DataError(
       `Expected the steps before ${step.id} to be complete, found that some of their results are missing; run the command again.`,
       { step: step.id },
     );
-  await announce(store, units);
-  await writePlan(store, withUnits((await readPlan(store, work)) ?? initialPlan(work, steps), units));
+  await recordPlan(store, { work, steps, units, signal: stop });
   return units;
 }
 
@@ -93,7 +90,7 @@ async function planHere({ store, work, steps }: StepsRun, step: Step): Promise<S
 async function runHere(run: StepsRun, step: Step, units: StepUnits): Promise<boolean> {
   const { store, work, host, events, stop, wanted = () => true } = run;
   const { stage } = step;
-  const left = await planWork(store, units, 'errored');
+  const left = await adoptWork(store, units, { mode: 'errored' });
   const todo = left.todo.filter(({ item }) => wanted(step, units, item));
   if (todo.length > 0)
     await STAGE_TABLE[stage].check?.(work, createPinnedReader(store, work), (object) =>

@@ -39,8 +39,8 @@ export async function settleRun(
       { run: name, revision: latest.revision },
     );
   const next = { ...run, revision: (latest?.revision ?? 0) + 1 };
-  await storeRun(store, next, uploads);
-  return { run: next, before: latest, same: false };
+  const stored = await storeRun(store, next, uploads);
+  return { run: stored, before: latest, same: false };
 }
 
 /** What a run's workflow is given. */
@@ -49,12 +49,14 @@ export function runInputOf(
   target: { readonly url: string; readonly options: StoreOptionsMessage },
   mode: ResumeMode,
 ): RunInput {
+  const { quarantinedShards, noProgressSeconds } = run.file.tolerance;
   return {
     ref: { store: target, run: run.name, revision: run.revision },
     steps: stepGraph(stepsOfRun(run)),
     mode,
     window: LIMITS.window,
-    tolerance: run.file.tolerance.quarantinedShards,
+    tolerance: quarantinedShards,
+    ...(noProgressSeconds === undefined ? {} : { noProgressSeconds }),
   };
 }
 

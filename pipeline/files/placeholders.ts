@@ -67,21 +67,55 @@ function texts(value: unknown, path: FieldPath = [], seen = new Set<object>()): 
   return Object.entries(value).flatMap(([key, item]) => texts(item, [...path, key], seen));
 }
 
-/** Plain data with {{date}} (YYYY-MM-DD) and {{hour}} (00 to 23) of a scheduled time, as clocks of the time zone show it. */
+/**
+ * Plain data with {{date}} (YYYY-MM-DD) and {{hour}} (00 to 23) of a scheduled time, as clocks of the time zone show it. Where clocks go
+ * back, what they show a second time has a letter: `02b` comes after `02`, so that two starts never have one name.
+ */
 export function fillPlaceholders(
   value: unknown,
   at: { readonly scheduledMs: number; readonly timeZone: string },
 ): unknown {
+  return placeholderFiller(at.timeZone)(value, at.scheduledMs);
+}
+
+/** `fillPlaceholders` for many times of one zone. */
+export function placeholderFiller(timeZone: string): (value: unknown, scheduledMs: number) => unknown {
   const format = new Intl.DateTimeFormat('en-CA', {
-    timeZone: at.timeZone,
-    ...{ year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', hourCycle: 'h23' },
+    ...{ timeZone, year: 'numeric', month: '2-digit', day: '2-digit' },
+    ...{ hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' },
   });
-  const parts = new Map(format.formatToParts(at.scheduledMs).map((part) => [part.type, part.value]));
-  const get = (type: Intl.DateTimeFormatPartTypes): string => parts.get(type) ?? '';
-  const values: Record<string, string> = {
-    date: `${get('year')}-${get('month')}-${get('day')}`,
-    hour: get('hour'),
+  const clock = (ms: number): Clock => clockOf(format, ms);
+  return (value, scheduledMs) => {
+    const { date, hour } = clock(scheduledMs);
+    return fillWith(value, { date, hour: isRepeated(clock, scheduledMs) ? `${hour}b` : hour });
   };
+}
+
+interface Clock {
+  readonly date: string;
+  readonly hour: string;
+  /** How far the zone is ahead of UTC. */
+  readonly offsetMs: number;
+}
+
+function clockOf(format: Intl.DateTimeFormat, ms: number): Clock {
+  const parts = new Map(format.formatToParts(ms).map((part) => [part.type, part.value]));
+  const get = (type: Intl.DateTimeFormatPartTypes): string => parts.get(type) ?? '';
+  const date = `${get('year')}-${get('month')}-${get('day')}`;
+  const local = Date.parse(`${date}T${get('hour')}:${get('minute')}:${get('second')}Z`);
+  return { date, hour: get('hour'), offsetMs: local - Math.floor(ms / 1000) * 1000 };
+}
+
+/** No zone sets its clocks back by more. */
+const LONGEST_CHANGE_MS = 3 * 3600_000;
+
+/** Whether clocks showed the same time before, because they were set back since. */
+function isRepeated(clock: (ms: number) => Clock, ms: number): boolean {
+  const back = clock(ms - LONGEST_CHANGE_MS).offsetMs - clock(ms).offsetMs;
+  return back > 0 && clock(ms - back).offsetMs === clock(ms).offsetMs + back;
+}
+
+function fillWith(value: unknown, values: Readonly<Record<string, string>>): unknown {
   const fill = (item: unknown): unknown => {
     if (typeof item === 'string') return item.replace(ANY, (whole, name: string) => values[name.trim()] ?? whole);
     if (Array.isArray(item)) return item.map(fill);

@@ -1,5 +1,6 @@
 // Rules that tie several fields of a run file together. They read plain data and pass over fields of a wrong type,
 // so that they speak in the same breath as the schema.
+import { isSiteName } from '../../core/hooks/site-names.js';
 import { sitePattern } from '../../core/hooks/site-pattern.js';
 import { editFindings } from './edit-rules.js';
 import { nodeAt } from './json-schema.js';
@@ -167,22 +168,31 @@ function hooksOnce(fields: Fields): Finding[] {
 function saeHooks(fields: Fields): Finding[] {
   const hooks = fields.list('activations', 'hooks').filter((hook): hook is string => typeof hook === 'string');
   if (hooks.length === 0) return [];
-  return fields.list('saes').flatMap((_, index) => {
+  return fields.list('saes').flatMap((_, index): Finding[] => {
     const path = ['saes', index, 'hook'];
     const hook = fields.text(...path);
-    if (hook === null || hooks.some((pattern) => sitePattern(pattern).test(hook))) return [];
-    const near = nearestNames(hook, hooks, 1)[0];
-    const remedy =
-      near === undefined ? 'add it to activations.hooks' : `did you mean \`${near}\`? else add it to activations.hooks`;
-    return [
-      {
-        path,
-        expected: `one of activations.hooks (${hooks.join(', ')})`,
-        found: shown(hook),
-        remedy,
-      },
-    ];
+    if (hook === null) return [];
+    const found = shown(hook);
+    if (hook.includes('*')) {
+      const expected = 'one site: a dictionary reads one, a pattern can name several';
+      return [
+        { path, expected, found, remedy: `name one, e.g. ${hook.replaceAll('*', '0')}; one entry per dictionary` },
+      ];
+    }
+    if (hooks.some((pattern) => sitePattern(pattern).test(hook))) return [];
+    const expected = `one of activations.hooks (${hooks.join(', ')})`;
+    return [{ path, expected, found, remedy: hookRemedy(hook, nearestNames(hook, hooks, 1)[0]) }];
   });
+}
+
+/** Which of two names that differ is the misspelt one: the one that no model has. */
+function hookRemedy(hook: string, near: string | undefined): string {
+  if (near !== undefined && isSiteName(hook) && !isSiteName(near))
+    return `did you mean \`${hook}\` in activations.hooks, in place of \`${near}\`?`;
+  if (near !== undefined && !isSiteName(hook)) return `did you mean \`${near}\`? else add it to activations.hooks`;
+  return near === undefined
+    ? 'add it to activations.hooks'
+    : `add it to activations.hooks, or read \`${near}\` where that is meant`;
 }
 
 function saeNames(fields: Fields): Finding[] {

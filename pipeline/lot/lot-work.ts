@@ -13,7 +13,8 @@ import { STAGE_TABLE } from '../../stages/table.js';
 import type { ComputeChildren, StageContext, StageOutput, WorkItem } from '../../stages/stage.js';
 import type { LocalCache } from '../../storage/cache/local-cache.js';
 import { compareWithCommit } from './compare.js';
-import type { LotCursor, LotWork } from './run-lot.js';
+import type { LotCursor } from './cursor.js';
+import type { LotWork } from './run-lot.js';
 
 export interface LotWorkInput {
   readonly store: ObjectStore;
@@ -30,6 +31,8 @@ export interface LotWorkInput {
   readonly recomputation: string;
   /** Where the fate of each shard is logged. */
   readonly log?: LotLog | undefined;
+  /** Time in which plain work in a compute child must report something; absent: the project's limit. */
+  readonly noProgressMs?: number | undefined;
   readonly signal: AbortSignal;
   readonly stop: AbortSignal;
   readonly onProgress: StageContext['progress'];
@@ -65,7 +68,7 @@ class ItemWork {
     const startedMs = Date.now();
     const attempt = await this.#recordAttempt(item, startedMs);
     const cache = dependencies.cacheFor(store);
-    const { children } = dependencies;
+    const children = patient(dependencies.children, this.#input.noProgressMs);
     const recomputation = mode === 'all' ? this.#input.recomputation : undefined;
     const context = { store, cache, children, spool, signal, stop, progress, recomputation };
     const result = await STAGE_TABLE[stage].run(item, this.#configs.get(item), context);
@@ -149,6 +152,15 @@ class ItemWork {
   #addresses(item: WorkItem): { stage: StageName; key: string; input: string }[] {
     return item.keys.map((key) => ({ stage: this.#input.stage, key, input: item.input }));
   }
+}
+
+/** Children with the run's own patience. */
+function patient(children: ComputeChildren, noProgressMs: number | undefined): ComputeChildren {
+  if (noProgressMs === undefined) return children;
+  return {
+    call: (task, request, call) => children.call(task, request, { noProgressMs, ...call }),
+    stopAll: () => children.stopAll(),
+  };
 }
 
 function describe(

@@ -1,14 +1,12 @@
 // The stored list of what a stage has to do: lots of work items in chunks, so that a lot activity reads a few kilobytes, not the whole plan.
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { DataError } from '../../schemas/errors.js';
-import { initZstd, zstdCompress, zstdDecompress } from '../../storage/arrow/zstd.js';
-import { putDataBytes } from '../../storage/records/data-objects.js';
-import { getData } from '../../storage/records/data-stream.js';
+import { getJson, putJson } from '../../storage/records/data-json.js';
+import { getInputs, type PlannedInput } from '../../storage/records/planned-inputs.js';
 import type { StoredFile } from '../../schemas/stored.js';
 import type { WorkItem } from '../../stages/stage.js';
 
 const LOTS_PER_CHUNK = 50;
-const INPUTS_PER_CHUNK = 20_000;
 
 /** A dataset that a stage publishes: which commits under which key make it. */
 export interface DatasetPlan {
@@ -18,9 +16,6 @@ export interface DatasetPlan {
   /** Which list of planned inputs it has (several datasets of a stage share one). */
   readonly inputs: number;
 }
-
-/** One planned item, as publishing needs it. */
-export type PlannedInput = readonly [input: string, split: string | null];
 
 interface ManifestIndex {
   readonly formatVersion: 1;
@@ -43,7 +38,8 @@ export interface ManifestContent {
   readonly lots: readonly (readonly PlannedItem[])[];
   readonly configs: readonly unknown[];
   readonly datasets: readonly DatasetPlan[];
-  readonly inputs: readonly (readonly PlannedInput[])[];
+  /** Lists of planned inputs, as `putInputs` stored them. */
+  readonly inputs: readonly (readonly StoredFile[])[];
 }
 
 /** Writes a manifest; equal content gives an equal reference. */
@@ -51,11 +47,7 @@ export async function writeManifest(
   store: ObjectStore,
   content: ManifestContent,
 ): Promise<{ readonly ref: StoredFile; readonly lots: number }> {
-  await initZstd();
   const chunks = await Promise.all(cut(content.lots, LOTS_PER_CHUNK).map((lots) => putJson(store, lots)));
-  const inputs = await Promise.all(
-    content.inputs.map((list) => Promise.all(cut(list, INPUTS_PER_CHUNK).map((part) => putJson(store, part)))),
-  );
   const index: ManifestIndex = {
     formatVersion: 1,
     lots: content.lots.length,
@@ -63,7 +55,7 @@ export async function writeManifest(
     chunks,
     configs: content.configs,
     datasets: content.datasets,
-    inputs,
+    inputs: content.inputs,
   };
   return { ref: await putJson(store, index), lots: content.lots.length };
 }
@@ -97,28 +89,12 @@ export async function readDatasets(
   inputsOf: (list: number) => Promise<PlannedInput[]>;
 }> {
   const index = await readIndex(store, manifest);
-  const inputsOf = async (list: number): Promise<PlannedInput[]> => {
-    const parts = await Promise.all((index.inputs[list] ?? []).map((part) => getJson(store, part)));
-    return (parts as PlannedInput[][]).flat();
-  };
+  const inputsOf = (list: number): Promise<PlannedInput[]> => getInputs(store, index.inputs[list] ?? []);
   return { datasets: index.datasets, inputsOf };
 }
 
 async function readIndex(store: ObjectStore, manifest: StoredFile): Promise<ManifestIndex> {
   return (await getJson(store, manifest)) as ManifestIndex;
-}
-
-/** Stores a JSON value, zstd-compressed, under its content's digest. */
-export async function putJson(store: ObjectStore, value: unknown): Promise<StoredFile> {
-  await initZstd();
-  const bytes = zstdCompress(new TextEncoder().encode(JSON.stringify(value)));
-  return putDataBytes(store, { bytes, extension: 'json.zst' });
-}
-
-/** A JSON value stored by `putJson`, verified. @throws DataError where it is missing or damaged */
-export async function getJson(store: ObjectStore, ref: StoredFile): Promise<unknown> {
-  await initZstd();
-  return JSON.parse(new TextDecoder().decode(zstdDecompress(await getData(store, ref))));
 }
 
 function cut<T>(list: readonly T[], size: number): T[][] {

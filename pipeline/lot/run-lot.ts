@@ -5,19 +5,7 @@ import path from 'node:path';
 import { randomUUID } from 'node:crypto';
 import { AssayError, DataError } from '../../schemas/errors.js';
 import type { WorkItem } from '../../stages/stage.js';
-
-export interface LotCursor {
-  /** Items that ended (committed or quarantined), by input. */
-  readonly ended: readonly string[];
-  /** Items in hand and how many times their work died without progress. */
-  readonly inHand: Readonly<Record<string, number>>;
-  /** What this call has done so far and has not reported: an attempt that dies reports nothing. */
-  readonly counted?: {
-    readonly done: number;
-    readonly quarantined: number;
-    readonly different: number;
-  };
-}
+import { EndedItems, type LotCursor } from './cursor.js';
 
 export interface LotCounts {
   done: number;
@@ -60,26 +48,26 @@ export async function runLotItems(work: LotWork, options: LotOptions): Promise<L
     ...(options.previous?.counted ?? { done: 0, quarantined: 0, different: 0 }),
     ...{ finished: true, ended: 0 },
   };
-  const ended = new Set(options.previous?.ended ?? []);
-  for (const item of options.items.slice(0, options.from)) ended.add(nameOf(item));
+  const ended = new EndedItems(options.previous?.ended);
+  ended.add(0, options.from);
   const died = new Map(Object.entries(options.previous?.inHand ?? {}));
-  const inHand = new Map<string, number>();
+  const inHand = new Map<number, number>();
   const tell = (): void => {
     const { done, quarantined, different } = counts;
     const counted = { done, quarantined, different };
-    work.onCursor({ ended: [...ended], inHand: Object.fromEntries(inHand), counted });
+    work.onCursor({ ended: ended.ranges, inHand: Object.fromEntries(inHand), counted });
   };
-  const queue = options.items.filter((item) => !ended.has(nameOf(item)));
+  const queue = [...options.items.keys()].filter((at) => !ended.has(at));
 
-  const one = async (item: WorkItem): Promise<void> => {
-    const name = nameOf(item);
+  const one = async (at: number): Promise<void> => {
+    const item = options.items[at] as WorkItem;
     if (options.recheck && (await work.isCommitted(item))) {
       counts.done++;
-      ended.add(name);
+      ended.add(at);
       return;
     }
-    const deaths = died.get(name) ?? 0;
-    inHand.set(name, deaths + 1);
+    const deaths = died.get(String(at)) ?? 0;
+    inHand.set(at, deaths + 1);
     tell();
     if (deaths >= WORKER_DEATHS) {
       const message = `The worker died ${deaths} times while it worked on shard ${item.shard}, each time without progress.`;
@@ -88,7 +76,7 @@ export async function runLotItems(work: LotWork, options: LotOptions): Promise<L
     } else {
       const result = await attemptItem(work, item, options).catch((error: unknown) => {
         // This attempt ends orderly: it is no death.
-        inHand.set(name, deaths);
+        inHand.set(at, deaths);
         tell();
         throw error;
       });
@@ -96,29 +84,24 @@ export async function runLotItems(work: LotWork, options: LotOptions): Promise<L
       counts.quarantined += result.outcome === 'quarantined' ? 1 : 0;
       counts.different += result.different;
       if (result.outcome === 'again') counts.finished = false;
-      if (result.outcome === 'again') return void inHand.delete(name);
+      if (result.outcome === 'again') return void inHand.delete(at);
     }
-    inHand.delete(name);
-    ended.add(name);
+    inHand.delete(at);
+    ended.add(at);
     tell();
   };
 
   let next = 0;
   const lane = async (): Promise<void> => {
-    while (next < queue.length && !options.stop.aborted) await one(queue[next++] as WorkItem);
+    while (next < queue.length && !options.stop.aborted) await one(queue[next++] as number);
   };
   // All lanes end before the first failure is passed on, so that nothing runs on in the background.
   const lanes = await Promise.allSettled(Array.from({ length: options.concurrency }, lane));
   const failed = lanes.find((result) => result.status === 'rejected');
   if (failed) throw failed.reason as Error;
   if (next < queue.length) counts.finished = false;
-  const open = options.items.findIndex((item) => !ended.has(nameOf(item)));
-  counts.ended = open < 0 ? options.items.length : open;
+  counts.ended = ended.firstOpen;
   return counts;
-}
-
-function nameOf(item: WorkItem): string {
-  return item.input + item.shard;
 }
 
 interface Attempt {

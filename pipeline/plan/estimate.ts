@@ -6,7 +6,8 @@ import { SPLITS, type Split } from '../../schemas/stages.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { Part } from '../../schemas/stored.js';
 import { corpusRule } from '../../stages/corpus/rule.js';
-import { partFiles } from '../../stages/corpus/parts.js';
+import { madeId } from '../../stages/corpus/first-record.js';
+import { partFiles } from '../../stages/corpus/source-files.js';
 import { readRecords } from '../../stages/corpus/read-records.js';
 import type { CorpusSize, StageEstimate } from '../../stages/definition.js';
 import { COMPRESSION, ROW_BYTES } from '../../stages/nominal-speed.js';
@@ -78,7 +79,7 @@ async function measurePart(part: Part, run: ResolvedRun, folder: string): Promis
   });
   for await (const { records } of readRecords({ part, files, ...rule })) {
     for (const record of records) {
-      const parsed = 'bad' in record ? record.bad : parseDocument(record.fields, rule);
+      const parsed = 'bad' in record ? record.bad : parseDocument(record.fields, rule, madeId(part, record.line));
       if (isBad(parsed)) continue;
       counts[parsed.split].documents++;
       counts[parsed.split].bytes += Buffer.byteLength(parsed.text);

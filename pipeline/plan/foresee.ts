@@ -7,7 +7,7 @@ import { createPinnedReader } from '../../stages/pinned.js';
 import type { DatasetUnit, Pinned, PinnedReader, StepUnits } from '../../stages/step.js';
 import { workOfRun } from '../../stages/work.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { readCommits } from '../../storage/records/commits.js';
+import { listCommits, readCommits } from '../../storage/records/commits.js';
 import { knownCommits } from '../../storage/records/snapshots.js';
 import { planWork, type StepWork } from './plan-work.js';
 import { planSteps, stepsOfRun } from './steps.js';
@@ -50,7 +50,8 @@ async function published(store: ObjectStore, { units, unit, revision }: Publishi
   const { stage } = units;
   const { dataset, key, tables, group } = unit;
   const planned = units.groups.find((own) => own.group === group)?.units ?? [];
-  const known = await knownCommits(store, dataset, { stage, key });
+  const records = await listCommits(store, stage, key);
+  const known = await knownCommits(store, dataset, { stage, key, records });
   const inputs = planned.map(({ item }) => item.input);
   const commits = await readCommits(store, { stage, key, inputs, known });
   const snapshot: Snapshot = {

@@ -1,8 +1,8 @@
 // What of a step is still to do: everything planned minus commits (minus quarantined shards, unless the mode retries them).
 import type { StageName } from '../../schemas/stages.js';
 import type { ResumeMode } from '../../schemas/messages.js';
-import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { listCommitInputs } from '../../storage/records/commits.js';
+import type { CallOptions, ObjectStore } from '../../storage/objects/object-store.js';
+import { adoptCommits, listCommits } from '../../storage/records/commits.js';
 import { listQuarantineInputs } from '../../storage/records/quarantine.js';
 import type { PlannedUnit, StepUnits } from '../../stages/step.js';
 
@@ -14,13 +14,33 @@ export interface StepWork {
   readonly quarantined: number;
 }
 
-/** Items that lack a commit under any of their keys. Costs one listing per key, no request per item. */
-export async function planWork(store: ObjectStore, units: StepUnits, mode: ResumeMode): Promise<StepWork> {
+/** Items that lack a commit under any of their keys. Costs one listing per key, no request per item. Changes nothing. */
+export function planWork(store: ObjectStore, units: StepUnits, mode: ResumeMode): Promise<StepWork> {
+  return countWork(store, units, { mode, adopt: false });
+}
+
+/** As `planWork`, and the commits that count as done are taken into use: old ones are touched. */
+export function adoptWork(
+  store: ObjectStore,
+  units: StepUnits,
+  options: CallOptions & { readonly mode: ResumeMode },
+): Promise<StepWork> {
+  return countWork(store, units, { ...options, adopt: true });
+}
+
+interface Counting extends CallOptions {
+  readonly mode: ResumeMode;
+  readonly adopt: boolean;
+}
+
+async function countWork(store: ObjectStore, units: StepUnits, options: Counting): Promise<StepWork> {
+  const { mode } = options;
+  const planned = new Set(units.groups.flatMap((g) => g.units.map(({ item }) => item.input)));
   const keys = [...new Set(units.groups.flatMap((g) => g.units.flatMap(({ item }) => item.keys)))];
   const lists = await Promise.all(
     keys.map(async (key) => {
       const [committed, quarantined] = await Promise.all([
-        listCommitInputs(store, units.stage, key),
+        committedInputs(store, { stage: units.stage, key, planned }, options),
         listQuarantineInputs(store, units.stage, key),
       ]);
       return [key, { committed, quarantined }] as const;
@@ -40,4 +60,14 @@ export async function planWork(store: ObjectStore, units: StepUnits, mode: Resum
       todo.push({ item: { ...item, keys: missing }, config });
   }
   return { stage: units.stage, todo, ...counts };
+}
+
+async function committedInputs(
+  store: ObjectStore,
+  of: { readonly stage: StageName; readonly key: string; readonly planned: ReadonlySet<string> },
+  { adopt, signal }: Counting,
+): Promise<ReadonlySet<string>> {
+  const records = await listCommits(store, of.stage, of.key);
+  if (!adopt) return new Set(records.keys());
+  return adoptCommits(store, new Map([...records].filter(([input]) => of.planned.has(input))), { signal });
 }

@@ -1,20 +1,19 @@
 // Stored runs: uploads what a run needs, stores its configuration and plan as a revision, reads them back, says what is left to do.
-import { z } from 'zod';
 import { digestOf } from '../../core/identity/digest.js';
 import type { ResumeMode } from '../../schemas/messages.js';
 import type { StageName } from '../../schemas/stages.js';
 import { mapParallel } from '../../storage/records/parallel.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { putDataBytes, putDataFile } from '../../storage/records/data-objects.js';
-import { putRunDocument } from '../../storage/records/runs.js';
+import { claimRevision, takenRevision } from './revisions.js';
 import { latestSnapshot } from '../../storage/records/snapshots.js';
 import { workOfRun } from '../../stages/work.js';
 import { createPinnedReader } from '../../stages/pinned.js';
 import { initialPlan } from './plan-record.js';
-import { writePlan } from '../../storage/records/plan-record.js';
+import { createPlan } from '../../storage/records/plan-record.js';
 import { planWork, type StepWork } from './plan-work.js';
 import { planSteps, stepsOfRun } from './steps.js';
-import type { ResolvedRun } from '../../schemas/resolved-run.js';
+import { parseResolvedRun, type ResolvedRun } from '../../schemas/resolved-run.js';
 import type { Upload } from '../resolve/upload.js';
 
 const SNAPSHOTS_AT_ONCE = 16;
@@ -51,11 +50,18 @@ export async function storeUploads(store: ObjectStore, uploads: readonly Upload[
   }
 }
 
-/** Uploads model, values of its edits and tokenizer, then stores configuration and first plan. Safe to repeat. */
-export async function storeRun(store: ObjectStore, run: ResolvedRun, uploads: readonly Upload[]): Promise<void> {
+/**
+ * Uploads model, values of its edits and tokenizer, then stores configuration and first plan. Safe to repeat. Gives the run that
+ * stands for the revision: this one, or one that asks for the same and was stored first.
+ * @throws InputError where another file got the revision at the same moment
+ */
+export async function storeRun(store: ObjectStore, run: ResolvedRun, uploads: readonly Upload[]): Promise<ResolvedRun> {
   await storeUploads(store, uploads);
-  await putRunDocument(store, run, { document: 'config', value: run, schema: z.unknown() });
-  await writePlan(store, initialPlan(run, stepsOfRun(run)));
+  const { record, created } = await claimRevision(store, run, 'config');
+  const standing = created ? run : parseResolvedRun(record, `runs/${run.name}/${run.revision}/config.json`);
+  if (!sameRequest(standing, run)) throw takenRevision(store, run);
+  await createPlan(store, initialPlan(standing, stepsOfRun(standing)));
+  return standing;
 }
 
 /** What is left of one step; `work` null: known only after an earlier step. */

@@ -3,13 +3,14 @@ import { digestOf } from '../../core/identity/digest.js';
 import { InputError } from '../../schemas/errors.js';
 import { LAST_STAGE, STAGES, type StageName } from '../../schemas/stages.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
-import { suiteRecord, type SuiteRecord } from '../../schemas/suite.js';
+import type { SuiteRecord } from '../../schemas/suite.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
-import { listRevisions, listRuns, putRunDocument } from '../../storage/records/runs.js';
+import { listRevisions, listRuns } from '../../storage/records/runs.js';
 import { readSuite } from '../../storage/records/suites.js';
 import { parseMember } from '../files/load-suite.js';
 import { memberNames } from '../files/matrix.js';
+import { claimRevision, takenRevision } from './revisions.js';
 import { sameRequest } from './run-records.js';
 import { resolveRun, type ResolvedWithUploads } from '../resolve/resolve-run.js';
 
@@ -43,8 +44,10 @@ export async function settleSuite(
       { suite: name, revision: latest.revision },
     );
   const next = { ...suite, revision: (last ?? 0) + 1 };
-  await putRunDocument(store, next, { document: 'suite', value: next, schema: suiteRecord });
-  return { suite: next, same: false };
+  const { created } = await claimRevision(store, next, 'suite');
+  const standing = created ? next : await readSuite(store, next);
+  if (standing === null || requestDigest(standing) !== requestDigest(next)) throw takenRevision(store, next);
+  return { suite: standing, same: false };
 }
 
 function requestDigest({ name, template, limitDocuments, until }: SuiteRecord): string {

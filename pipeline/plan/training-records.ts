@@ -3,9 +3,10 @@ import { z } from 'zod';
 import { digestOf } from '../../core/identity/digest.js';
 import { InputError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { getRunDocument, listRevisions, putRunDocument } from '../../storage/records/runs.js';
+import { getRunDocument, listRevisions } from '../../storage/records/runs.js';
 import { parseResolvedTraining, type ResolvedTraining } from '../../schemas/resolved-training.js';
 import type { Upload } from '../resolve/upload.js';
+import { claimRevision, takenRevision } from './revisions.js';
 import { storeUploads } from './run-records.js';
 
 const DOCUMENT = 'training';
@@ -46,16 +47,17 @@ function requestDigest(training: ResolvedTraining): string {
   return digestOf(JSON.parse(JSON.stringify({ ...training, file, models })));
 }
 
-/** Stores the given files and the revision. Safe to repeat. */
+/**
+ * Stores the given files and the revision. Safe to repeat.
+ * @throws InputError where another file got the revision at the same moment
+ */
 export async function storeTraining(
   store: ObjectStore,
   training: ResolvedTraining,
   uploads: readonly Upload[],
 ): Promise<void> {
   await storeUploads(store, uploads);
-  await putRunDocument(store, training, {
-    document: DOCUMENT,
-    value: JSON.parse(JSON.stringify(training)) as unknown,
-    schema: z.unknown(),
-  });
+  const { record } = await claimRevision(store, training, DOCUMENT);
+  const standing = parseResolvedTraining(record, `runs/${training.name}/${training.revision}/${DOCUMENT}.json`);
+  if (requestDigest(standing) !== requestDigest(training)) throw takenRevision(store, training);
 }

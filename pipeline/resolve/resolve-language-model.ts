@@ -1,11 +1,11 @@
 // From a section that describes a language model to train to the resolved model: sizes, training, streams; the files that it
 // names are read and checked. Used by training files and by run files with `model.train`.
-import { readFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { summariseTokenizer, type TokenizerSummary } from '../../core/corpus/tokenizer/summary.js';
-import { sha256Hex } from '../../core/identity/digest.js';
 import { planMicroBatches } from '../../core/language-model/accumulate.js';
 import type { ModelSpec } from '../../core/language-model/model-spec.js';
+import { hashFile } from '../../models/model-files.js';
 import type { ModelSection } from '../../schemas/language-model-sections.js';
 import type { ResolvedModel } from '../../schemas/resolved-training.js';
 import type { EngineConfig, StoredFile } from '../../schemas/stored.js';
@@ -132,8 +132,8 @@ export class GivenFiles {
   }
 
   async #digest(place: string): Promise<Upload> {
-    const bytes = await readFile(place);
-    const made = upload({ path: place }, { sha256: sha256Hex(bytes), bytes: bytes.length }, 'safetensors');
+    const { size } = await stat(place);
+    const made = upload({ path: place }, { sha256: await hashFile(place), bytes: size }, 'safetensors');
     this.#resolved.push(made);
     return made;
   }

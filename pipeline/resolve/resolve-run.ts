@@ -2,10 +2,10 @@
 // default. Reads files, writes nothing.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { siteHint, type KnownSites } from '../../core/hooks/nearest-sites.js';
 import { matchSites, storedWidth } from '../../core/hooks/sites.js';
 import { summariseTokenizer, type TokenizerSummary } from '../../core/corpus/tokenizer/summary.js';
 import { buildModel, emptyWeights } from '../../core/language-model/export-model.js';
-import { nearestNames } from '../../core/text/nearest-names.js';
 import { tokenizerAdvice } from '../../models/folder/tokenizer-file.js';
 import { resolveEdits, type ResolvedEdits } from '../../models/edits.js';
 import { openModel, readStructure, type ModelStructure, type ModelSummary } from '../../models/open-model.js';
@@ -21,6 +21,7 @@ import { resolveEngine, sourceOpener } from './engine.js';
 import { resolveDictionary } from './resolve-dictionary.js';
 import { GivenFiles, resolveLanguageModel } from './resolve-language-model.js';
 import { resolveModelTraining } from './resolve-model.js';
+import { startOf, withPositions } from './position-start.js';
 import { upload, type Upload } from './upload.js';
 
 export interface ResolveOptions {
@@ -39,6 +40,8 @@ export interface ResolvedWithUploads {
   readonly model: ModelSummary | null;
   /** The model's edits with their tensors. */
   readonly edits: ResolvedEdits;
+  /** What is to be said of the sources: what was left out, ids that were made. */
+  readonly notes: readonly string[];
 }
 
 /** @throws InputError that names the file or field that does not fit */
@@ -46,10 +49,13 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
   const { folder } = options;
   const places = modelPlaces(file, folder);
   const tokenizer = await openTokenizer(places.tokenizer, file.model.prepend);
+  const notes: string[] = [];
   const parts: readonly Part[] = await listParts(file.corpus.sources, {
     openSource: sourceOpener(file),
     baseFolder: folder,
     format: file.corpus.format,
+    idField: file.corpus.id,
+    onNote: (note) => notes.push(note),
   });
   const engine = await resolveEngine(file.compute);
   const corpus = {
@@ -58,7 +64,9 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
   };
   const source = await openSourceModel({ file, folder, places, tokenizer, corpus, engine });
   const { structure } = source;
+  refuseDynamic(structure, places);
   checkVocabulary(tokenizer, structure, places);
+  checkDropTokens(file, tokenizer);
   checkContext(file, structure, source.summary?.family ?? null);
   const sites = selectSites(file, structure);
   const edits = await editsOf(file, structure, folder);
@@ -75,17 +83,18 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
       layers: structure.layers,
       width: structure.width,
       vocabulary: structure.vocab,
+      ...(startOf(structure) > 0 && { positionStart: startOf(structure) }),
       ...(values.length > 0 && { editValues: values.map(({ stored }) => stored) }),
     },
     ...{ sites, engine },
     dictionaries: file.saes.map((sae) => {
       const site = sites.find((s) => s.name === sae.hook);
-      if (!site) throw unknownSite(`saes: "${sae.name}" reads`, sae.hook, sites);
+      if (!site) throw unknownSite(`saes: "${sae.name}" reads`, sae.hook, structure);
       return resolveDictionary(sae, site.width);
     }),
   };
   const uploads = [...source.uploads, tokenizer.upload, ...values];
-  return { run, uploads, model: source.summary, edits };
+  return { run, uploads, model: source.summary, edits, notes };
 }
 
 interface SourceParts {
@@ -108,11 +117,11 @@ type GivenPart = Pick<GivenModel, 'reference' | 'onnx' | 'external'>;
 type TrainedPart = Pick<TrainedModel, 'trained' | 'edits'>;
 
 function openSourceModel(parts: SourceParts): Promise<SourceModel> {
-  return parts.places.model === null ? planTrainedModel(parts) : openGivenModel(parts.places.model);
+  return parts.places.model === null ? planTrainedModel(parts) : openGivenModel(parts.places.model, parts.file);
 }
 
-async function openGivenModel(place: string): Promise<SourceModel> {
-  const { summary } = await openModel(place);
+async function openGivenModel(place: string, file: RunFile): Promise<SourceModel> {
+  const summary = withPositions((await openModel(place)).summary, { place, given: file.model.positionStart });
   const [onnx, ...externalFiles] = summary.files.map((f, i) =>
     upload(f.content ? { bytes: f.content } : { path: f.path }, f, i === 0 ? 'onnx' : 'bin'),
   ) as [Upload, ...Upload[]];
@@ -202,11 +211,34 @@ function modelPlaces(file: RunFile, folder: string): ModelPlaces {
   };
 }
 
+/** @throws InputError where what is stored of a context would depend on the contexts beside it */
+function refuseDynamic({ dynamicQuantisation }: ModelStructure, { model }: ModelPlaces): void {
+  if (dynamicQuantisation === 0) return;
+  throw new InputError(
+    `Expected a model whose values of a context do not depend on its batch, found ${model ?? ''} quantised dynamically: ${dynamicQuantisation} activations get their scale from the whole batch. Quantise its weights alone (MatMulNBits, or DequantizeLinear of stored weights), or take the float model.`,
+    { dynamicQuantisation },
+  );
+}
+
 function checkVocabulary({ summary }: OpenedTokenizer, model: ModelStructure, places: ModelPlaces): void {
+  if (model.firstId > 0)
+    throw new InputError(
+      `The model ${places.model ?? 'that the run trains'} takes token ids from ${model.firstId} on (it shifts them before its table), the tokenizer ${places.tokenizer} counts them from 0. Export the model so that it takes the tokenizer's ids.`,
+      { firstId: model.firstId },
+    );
   if (summary.vocabSize <= model.vocab) return;
   throw new InputError(
     `The tokenizer ${places.tokenizer} has ${summary.vocabSize} token ids, the model ${places.model ?? 'that the run trains'} embeds only ${model.vocab}. Give the tokenizer that belongs to the model.`,
     { tokenizer: summary.vocabSize, model: model.vocab },
+  );
+}
+
+function checkDropTokens(file: RunFile, { summary }: OpenedTokenizer): void {
+  const beyond = file.activations.dropTokens?.find((id) => id >= summary.vocabSize);
+  if (beyond === undefined) return;
+  throw new InputError(
+    `activations.dropTokens: expected token ids below ${summary.vocabSize}, found ${beyond}; give ids of this tokenizer.`,
+    { field: 'activations.dropTokens', id: beyond, vocabSize: summary.vocabSize },
   );
 }
 
@@ -225,7 +257,7 @@ function checkContext(file: RunFile, { maxPositions }: ModelStructure, family: s
 function selectSites(file: RunFile, model: ModelStructure): ResolvedRun['sites'] {
   const { sites, unmatched } = matchSites(file.activations.hooks, model.sites);
   const [first] = unmatched;
-  if (first !== undefined) throw unknownSite('activations.hooks:', first, model.sites);
+  if (first !== undefined) throw unknownSite('activations.hooks:', first, model);
   return sites
     .map((site) => ({ name: site.name, width: storedWidth(site) ?? notVectors(site) }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -251,13 +283,10 @@ function notVectors({ name, axes }: ModelStructure['sites'][number]): never {
   );
 }
 
-function unknownSite(where: string, name: string, sites: readonly { readonly name: string }[]): InputError {
-  const near = nearestNames(
-    name,
-    sites.map((s) => s.name),
-  );
+function unknownSite(where: string, name: string, known: KnownSites): InputError {
+  const { text, nearest } = siteHint(name, known);
   return new InputError(
-    `${where} site "${name}", which is not among the model's stored sites. Nearest: ${near.join(', ')}. \`assay model inspect\` lists all sites.`,
-    { site: name, near },
+    `${where} site "${name}", which is not among the model's sites; ${text}. \`assay model inspect\` lists all sites.`,
+    { site: name, near: nearest },
   );
 }

@@ -7,7 +7,8 @@ import { InputError } from '../../schemas/errors.js';
 import type { ResolvedModel, ResolvedTraining } from '../../schemas/resolved-training.js';
 import type { StoredFile } from '../../schemas/stored.js';
 import type { TrainingFile } from '../../schemas/training-file.js';
-import { checkFirstRecord, listParts } from '../../stages/corpus/parts.js';
+import { checkFirstRecord } from '../../stages/corpus/first-record.js';
+import { listParts } from '../../stages/corpus/parts.js';
 import { corpusRule } from '../../stages/corpus/rule.js';
 import { datasetNames } from '../../stages/dataset-names.js';
 import { tokensKey } from '../../stages/tokens/stage.js';
@@ -69,7 +70,7 @@ async function ownCorpus(file: TrainingFile, options: ResolveTrainingOptions): P
   const place = path.resolve(folder, file.tokenizer ?? '');
   const json = await readTokenizer(place);
   const rule = { openSource: sourceOpener(file), baseFolder: folder, format: section.format };
-  const parts = await listParts(section.sources, rule);
+  const parts = await listParts(section.sources, { ...rule, idField: section.id });
   for (const part of parts) {
     await checkFirstRecord(part, corpusRule(section), rule);
   }

@@ -5,16 +5,16 @@ import type { z } from 'zod';
 import type { exportDocument } from '../../schemas/documents/datasets.js';
 import { InputError } from '../../schemas/errors.js';
 import type { Snapshot } from '../../schemas/records.js';
-import { exportParquet } from './parquet.js';
+import { exportParquet, targetError } from './parquet.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { isTableName } from '../../storage/tables/layouts.js';
+import { isTableName, LAYOUTS, type TableName } from '../../storage/tables/layouts.js';
 import { snapshotObjects } from '../datasets/pinned.js';
 
 /** One file per table. @throws InputError for a dataset that is no table */
 export async function exportTables(
   store: ObjectStore,
   snapshot: Snapshot,
-  to: { readonly folder: string; readonly signal: AbortSignal },
+  to: { readonly folder: string; readonly signal: AbortSignal; readonly sort: readonly string[] },
 ): Promise<z.infer<typeof exportDocument>['files']> {
   const tables = snapshot.tables.filter(isTableName);
   if (tables.length === 0) {
@@ -23,13 +23,28 @@ export async function exportTables(
       { dataset: snapshot.dataset, tables: snapshot.tables },
     );
   }
+  for (const table of tables) checkSort(table, to.sort);
   const objects = await snapshotObjects(store, snapshot);
-  await mkdir(to.folder, { recursive: true });
+  await mkdir(to.folder, { recursive: true }).catch((error: unknown) => {
+    throw targetError(error, to.folder);
+  });
   const files: z.infer<typeof exportDocument>['files'] = [];
   for (const table of tables) {
     const path = join(to.folder, `${table}.parquet`);
-    const { rows } = await exportParquet({ store, objects, table, path, signal: to.signal });
+    const { rows } = await exportParquet({ store, objects, table, path, sort: to.sort, signal: to.signal });
     files.push({ path, bytes: (await stat(path)).size, rows });
   }
   return files;
+}
+
+/** Rows are sorted by columns of one value each. @throws InputError that names those of the table */
+function checkSort(table: TableName, sort: readonly string[]): void {
+  const columns: readonly { readonly name: string; readonly shape: string }[] = LAYOUTS[table].columns;
+  const known = columns.filter(({ shape }) => shape === 'one').map(({ name }) => name);
+  const wrong = sort.find((name) => !known.includes(name));
+  if (wrong === undefined) return;
+  throw new InputError(
+    `Expected columns of table "${table}" to sort by, found "${wrong}"; there are ${known.join(', ')}.`,
+    { table, column: wrong, columns: known },
+  );
 }

@@ -1,12 +1,15 @@
 // Writes a table as one Parquet file (zstd) by DuckDB, so that other programs can prune and query it. The rows go through
 // a database file beside the target, so that memory does not grow with the table.
-import { rm } from 'node:fs/promises';
-import { DuckDBInstance } from '@duckdb/node-api';
-import { InputError } from '../../schemas/errors.js';
+import { rename, rm } from 'node:fs/promises';
+import { DuckDBInstance, type DuckDBConnection, type DuckDBType } from '@duckdb/node-api';
+import { AssayError, InputError, ResourceError } from '../../schemas/errors.js';
+import { arrow } from '../../storage/arrow/library.js';
+import { ArrowStreamEncoder } from '../../storage/arrow/stream-writer.js';
 import type { ObjectRecord } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
 import { loadTable } from '../sql/load-table.js';
+import { arrowColumn } from '../sql/formats/arrow-columns.js';
 import { quoted } from '../sql/quoted.js';
 import { LAYOUTS, type TableName } from '../../storage/tables/layouts.js';
 
@@ -14,8 +17,10 @@ export interface ExportRequest {
   readonly store: ObjectStore;
   readonly objects: readonly ObjectRecord[];
   readonly table: TableName;
-  /** Parquet file to create; replaced where it exists. */
+  /** Parquet file to create; replaced where it exists, once it is whole. */
   readonly path: string;
+  /** Columns by which the rows are sorted; none: as they are stored. */
+  readonly sort?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -26,19 +31,37 @@ export interface Exported {
 }
 
 /**
- * Rows written. u64 becomes UBIGINT, f16 FLOAT, used slots a list.
+ * Rows written. u64 becomes UBIGINT, f16 FLOAT, used slots a list; vectors of a fixed width stay so for readers of Arrow's schema.
  * @throws InputError where no object is of the table
  */
 export async function exportParquet(request: ExportRequest): Promise<Exported> {
-  const { store, table, path, signal } = request;
+  const { table, path } = request;
   const objects = request.objects.filter((object) => object.table === table);
   if (objects.length === 0)
     throw new InputError(
       `Expected objects of table "${table}" to export, got none; \`assay datasets\` lists what there is.`,
       { table },
     );
-  const database = `${path}.duckdb`;
+  const [database, partial] = [`${path}.duckdb`, `${path}.part`];
   await removeDatabase(database);
+  try {
+    const exported = await copyThrough(database, partial, { ...request, objects });
+    await rename(partial, path);
+    return exported;
+  } catch (error) {
+    throw targetError(error, path);
+  } finally {
+    await removeDatabase(database);
+    await rm(partial, { force: true });
+  }
+}
+
+/** Loads the objects into the database and copies them to the file. */
+async function copyThrough(
+  database: string,
+  path: string,
+  { store, objects, table, sort, signal }: ExportRequest,
+): Promise<Exported> {
   const instance = await DuckDBInstance.create(database, {
     threads: '2',
     preserve_insertion_order: 'true',
@@ -52,16 +75,56 @@ export async function exportParquet(request: ExportRequest): Promise<Exported> {
       { schema: 'main', table, objects },
       { columns, read: { store, counters: cost, signal } },
     );
-    await connection.run(`copy ${quoted(table)} to '${path.replaceAll("'", "''")}' (format parquet, compression zstd)`);
+    await copyTo(connection, table, { path, sort: sort ?? [] });
     return { rows: loaded.rows, columns: loaded.columns, cost };
   } finally {
     connection.closeSync();
     instance.closeSync();
-    await removeDatabase(database);
   }
+}
+
+interface Copy {
+  readonly path: string;
+  readonly sort: readonly string[];
+}
+
+async function copyTo(connection: DuckDBConnection, table: TableName, { path, sort }: Copy): Promise<void> {
+  const rows = sort.length === 0 ? quoted(table) : `(from ${quoted(table)} order by ${sort.map(quoted).join(', ')})`;
+  const fixed = LAYOUTS[table].columns.some(({ shape }) => shape === 'fixed');
+  const metadata = fixed ? `, kv_metadata {'ARROW:schema': '${await arrowSchema(connection, table)}'}` : '';
+  await connection.run(
+    `copy ${rows} to '${path.replaceAll("'", "''")}' (format parquet, compression zstd, use_tmp_file false${metadata})`,
+  );
+}
+
+/** Parquet knows no lists of a fixed width; pyarrow and polars take them from Arrow's schema, which pyarrow keeps under this name too. */
+async function arrowSchema(connection: DuckDBConnection, table: TableName): Promise<string> {
+  const answer = await connection.run(`from ${quoted(table)} limit 0`);
+  const types = answer.columnTypes();
+  const fields = answer
+    .columnNames()
+    .map((name, i) => new arrow.Field(name, arrowColumn(types[i] as DuckDBType).type, true));
+  return Buffer.concat(new ArrowStreamEncoder(new arrow.Schema(fields)).begin()).toString('base64');
+}
+
+/** What the system or DuckDB says of a place that cannot be written; other errors as they are. */
+export function targetError(error: unknown, path: string): unknown {
+  if (error instanceof AssayError || !(error instanceof Error)) return error;
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (/ENOSPC|EDQUOT|No space left|Out of space|Could not write|disk quota/i.test(`${code ?? ''} ${message}`)) {
+    const text = `Expected room for ${path} and, while it is written, for its rows beside it, the disk is full (${message.trim()}); free some, or give --out on another disk.`;
+    return new ResourceError(text, { path, code }, { cause: error });
+  }
+  if (code === undefined && !message.startsWith('IO Error')) return error;
+  return new InputError(
+    `Expected a folder that can be written for ${path}, it cannot (${message.trim()}); give another one with --out.`,
+    { path, code },
+    { cause: error },
+  );
 }
 
 async function removeDatabase(path: string): Promise<void> {
   await rm(path, { force: true });
   await rm(`${path}.wal`, { force: true });
+  await rm(`${path}.tmp`, { force: true, recursive: true });
 }

@@ -145,6 +145,7 @@ async function encodeRows(input: FindInput, activations: readonly (readonly stri
 function childContext(stop: AbortSignal): ChildContext {
   return {
     stop,
+    alive: () => undefined,
     progress: () => undefined,
     ask: (what) => Promise.reject(new TypeError(`"${what}" is asked of a worker; there is none here`)),
   };

@@ -1,7 +1,6 @@
 // Gathers what `find` needs of a dictionary (settings of its keys, model, tokenizer, weights as local files) and encodes a text.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { z } from 'zod';
 import type { findDocument } from '../../schemas/documents/features.js';
 import { DataError } from '../../schemas/errors.js';
@@ -23,6 +22,7 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { dictionaryDataset, type DictionaryName } from '../datasets/given-names.js';
 import { objectsOf, pinDictionary } from '../dictionary/snapshots.js';
 import { keyFields, newestSnapshot } from '../runs/stage-keys.js';
+import { makeOwnFolder } from '../../storage/files/own-folder.js';
 
 export interface FindRequest {
   readonly name: DictionaryName;
@@ -37,7 +37,7 @@ const CACHE_BYTES = 20 * 2 ** 30;
 /** The text's tokens with the features that fire on them. */
 export async function findFeatures(store: ObjectStore, request: FindRequest): Promise<z.infer<typeof findDocument>> {
   const { name, text, signal } = request;
-  const spool = await mkdtemp(join(tmpdir(), 'assay-find-'));
+  const spool = await makeOwnFolder(tmpdir(), 'assay-find-');
   try {
     const input = await gather(store, request);
     const tokens = await encodeText({ ...input, text, spool, signal });

@@ -1,17 +1,18 @@
-// Progress of a run from the store alone: done = commits, planned = the stored plan, or what later snapshots and events add to it.
+// Progress of a run from the store alone: planned = the stored plan, or what later snapshots and events add to it; done = what of
+// that is committed.
 import type { z } from 'zod';
 import type { statusDocument } from '../../schemas/documents/runs.js';
 import { LIMITS } from '../../schemas/orchestration.js';
 import type { RunEvent, Snapshot } from '../../schemas/records.js';
 import { readPlan, type PlanRecord } from '../../storage/records/plan-record.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { listCommitInputs } from '../../storage/records/commits.js';
 import { readEvents } from '../../storage/records/events.js';
 import type { RunRevision } from '../../storage/records/key-layout.js';
 import { mapParallel } from '../../storage/records/parallel.js';
-import { listQuarantineInputs } from '../../storage/records/quarantine.js';
 import { latestSnapshots } from '../datasets/pinned.js';
-import { foldEvents, readBeat } from '../../storage/records/run-history.js';
+import { readBeat } from '../../storage/records/run-history.js';
+import { liveHistory } from '../../stages/live-history.js';
+import { countPlanned, type PlannedEntry, type PlannedRecords } from './planned-records.js';
 
 export type RunStatus = z.infer<typeof statusDocument>;
 type StageStatus = RunStatus['stages'][number];
@@ -26,7 +27,7 @@ export async function readRunStatus(store: ObjectStore, run: RunRevision, nowMs 
     readBeat(store, run),
     latestSnapshots(store, run.name),
   ]);
-  const { state, reason, startedMs, changedMs } = foldEvents(events);
+  const { state, reason, startedMs, changedMs } = await liveHistory(events);
   const beatAgeSeconds = beat === null ? null : Math.max(0, (nowMs - beat.atMs) / 1000);
   const silentMs = nowMs - Math.max(beat?.atMs ?? 0, changedMs ?? 0);
   const own = snapshots.filter((snapshot) => snapshot.revision === run.revision);
@@ -45,7 +46,7 @@ export async function readRunStatus(store: ObjectStore, run: RunRevision, nowMs 
 }
 
 interface PlannedDataset {
-  readonly entry: Pick<PlanRecord['stages'][number], 'stage' | 'dataset' | 'key' | 'planned'>;
+  readonly entry: Pick<PlanRecord['stages'][number], 'stage' | 'dataset' | 'key' | 'planned' | 'inputs'>;
   readonly snapshot: Snapshot | null;
 }
 
@@ -68,42 +69,29 @@ async function stageStatuses(
   datasets: readonly PlannedDataset[],
   events: readonly RunEvent[],
 ): Promise<StageStatus[]> {
-  const counts = new Map<string, Promise<{ commits: number; quarantined: number }>>();
-  const counted = (stage: string, key: string): Promise<{ commits: number; quarantined: number }> => {
-    const name = `${stage}/${key}`;
-    const known = counts.get(name) ?? countRecords(store, stage, key);
+  const counts = new Map<string, Promise<PlannedRecords>>();
+  const counted = (key: string, entry: PlannedEntry): Promise<PlannedRecords> => {
+    // Datasets of one step share their key and their list.
+    const name = [entry.stage, key, entry.planned, ...(entry.inputs ?? []).map(({ sha256 }) => sha256)].join(' ');
+    const known = counts.get(name) ?? countPlanned(store, key, entry);
     counts.set(name, known);
     return known;
   };
   return mapParallel(datasets, LISTINGS_AT_ONCE, async ({ entry, snapshot }) => {
-    const { stage, dataset } = entry;
+    const { stage, dataset, inputs } = entry;
     const key = snapshot?.key ?? entry.key;
     const planned = snapshot?.planned ?? entry.planned ?? (key === null ? null : plannedByEvents(events, stage));
-    const found = key === null || snapshot?.complete ? null : await counted(stage, key);
-    // Other runs may have committed more under an equal key than this one planned.
-    const listed = Math.min(found?.commits ?? 0, planned ?? Infinity);
+    const found = key === null || snapshot?.complete ? null : await counted(key, { stage, planned, inputs });
     return {
       stage,
       dataset,
       key,
-      done: Math.max(snapshot?.commits ?? 0, listed),
+      done: Math.max(snapshot?.commits ?? 0, found?.done ?? 0),
       planned,
       quarantined: snapshot?.complete ? snapshot.quarantined : (found?.quarantined ?? 0),
       rows: snapshot === null ? null : Object.values(snapshot.rows).reduce((sum, rows) => sum + rows, 0),
     };
   });
-}
-
-async function countRecords(
-  store: ObjectStore,
-  stage: string,
-  key: string,
-): Promise<{ commits: number; quarantined: number }> {
-  const [commits, quarantined] = await Promise.all([
-    listCommitInputs(store, stage, key),
-    listQuarantineInputs(store, stage, key),
-  ]);
-  return { commits: commits.size, quarantined: quarantined.size };
 }
 
 function plannedByEvents(events: readonly RunEvent[], stage: string): number | null {

@@ -5,7 +5,8 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { readEvents } from '../../storage/records/events.js';
 import { mapParallel } from '../../storage/records/parallel.js';
 import { listRuns } from '../../storage/records/runs.js';
-import { foldEvents, readBeat } from '../../storage/records/run-history.js';
+import { readBeat } from '../../storage/records/run-history.js';
+import { liveHistory } from '../../stages/live-history.js';
 
 const RUNS_AT_ONCE = 8;
 
@@ -18,7 +19,7 @@ export async function listRunSummaries(
   return mapParallel(wanted, RUNS_AT_ONCE, async ({ name, revisions }) => {
     const run = { name, revision: revisions.at(-1) ?? 0 };
     const [events, beat] = await Promise.all([readEvents(store, run), readBeat(store, run)]);
-    const { state, stage, startedMs, changedMs } = foldEvents(events);
+    const { state, stage, startedMs, changedMs } = await liveHistory(events);
     const beatAgeSeconds = beat === null ? null : Math.max(0, (nowMs - beat.atMs) / 1000);
     return {
       run: name,

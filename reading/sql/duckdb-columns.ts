@@ -44,6 +44,8 @@ const DUCKDB_TYPE: { readonly [S in Scalar]: DuckDBType } = {
   utf8: VARCHAR,
 };
 export interface DatabaseTable {
+  /** Attached database; undefined: the one of the connection. */
+  readonly run?: string | undefined;
   /** Schema in the database. */
   readonly schema: string;
   readonly layout: Layout;
@@ -61,13 +63,14 @@ export interface RowsAppender {
 /** Creates the table; rows are in it when the appender is closed. */
 export async function createRowsAppender(
   connection: DuckDBConnection,
-  { schema, layout, specs, options }: DatabaseTable,
+  { run, schema, layout, specs, options }: DatabaseTable,
 ): Promise<RowsAppender> {
   const types = specs.map((spec) => columnType(spec, options));
   const fields = specs.map((spec, i) => `${quoted(spec.name)} ${String(types[i])}`);
-  await connection.run(`create schema if not exists ${quoted(schema)}`);
-  await connection.run(`create table ${quoted(schema)}.${quoted(layout.name)} (${fields.join(', ')})`);
-  const appender = await connection.createAppender(layout.name, schema);
+  const place = run === undefined ? quoted(schema) : `${quoted(run)}.${quoted(schema)}`;
+  await connection.run(`create schema if not exists ${place}`);
+  await connection.run(`create table ${place}.${quoted(layout.name)} (${fields.join(', ')})`);
+  const appender = await connection.createAppender(layout.name, schema, run);
   const positions = specs.map((spec) => layout.columns.indexOf(spec));
   return {
     append: (data, rows) => {

@@ -11,6 +11,8 @@ import { planRanges } from '../../storage/scan/planner.js';
 import { createRowsAppender } from './duckdb-columns.js';
 
 export interface TableSource {
+  /** Run whose table it is; left out where it is the one that unqualified names mean. */
+  readonly run?: string;
   /** Schema in the database, e.g. a dictionary's name. */
   readonly schema: string;
   readonly table: TableName;
@@ -18,6 +20,7 @@ export interface TableSource {
 }
 
 export interface LoadedTable {
+  readonly run?: string;
   readonly schema: string;
   readonly table: TableName;
   readonly columns: readonly string[];
@@ -56,19 +59,19 @@ export async function loadTable(
   source: TableSource,
   wanted: { readonly columns: readonly string[]; readonly read: ReadOptions },
 ): Promise<LoadedTable> {
-  const { schema, table, objects } = source;
+  const { run, schema, table, objects } = source;
   const { read } = wanted;
   const options = await optionsOf(source, read);
   const specs = wantedColumns(table, wanted.columns);
   const layout: Layout = LAYOUTS[table];
-  const appender = await createRowsAppender(connection, { schema, layout, specs, options });
+  const appender = await createRowsAppender(connection, { run, schema, layout, specs, options });
   let rows = 0;
   for await (const { columns, planned } of readBatches(table, planRanges(objects, {}), { ...read, ...options })) {
     appender.append(packColumns(layout, columns), planned.batch.rows);
     rows += planned.batch.rows;
   }
   appender.close();
-  return { schema, table, columns: specs.map((spec) => spec.name), rows };
+  return { ...(run === undefined ? {} : { run }), schema, table, columns: specs.map((spec) => spec.name), rows };
 }
 
 /** The asked columns in layout order; the first one where none is asked, so that rows can be counted. */

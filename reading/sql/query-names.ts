@@ -1,15 +1,16 @@
 // Finds which tables and columns a query names, in DuckDB's own syntax tree of it (json_serialize_sql). Pure. Prefers to
 // name too much: a column that is loaded in vain costs time, one that is missing costs the answer.
 
-/** A table as the query spells it; `schema` is '' where it is not qualified. */
+/** A table as the query spells it; `catalog` and `schema` are '' where it is not qualified. */
 export interface TableReference {
+  readonly catalog: string;
   readonly schema: string;
   readonly name: string;
 }
 
 export interface QueryNames {
   readonly tables: readonly TableReference[];
-  /** Every word of the query that could be a column. */
+  /** Every word of the query that could be a column, in small letters: names of SQL have no case. */
   readonly words: ReadonlySet<string>;
   /** The query asks for whole rows (`*`, SUMMARIZE, a natural join, a table's name as a value): all columns are needed. */
   readonly wholeRows: boolean;
@@ -25,21 +26,23 @@ export function queryNames(tree: unknown): QueryNames {
   visit(tree, (node) => {
     const type = node['type'];
     if (type === 'BASE_TABLE') {
-      const reference = { schema: textOf(node['schema_name']), name: textOf(node['table_name']) };
+      const [catalog, schema, name] = [node['catalog_name'], node['schema_name'], node['table_name']].map(textOf);
+      const reference = { catalog: catalog ?? '', schema: schema ?? '', name: name ?? '' };
       tables.set(JSON.stringify(reference), reference);
-      rowNames.add(reference.name).add(textOf(node['alias']));
+      rowNames.add(reference.name.toLowerCase()).add(textOf(node['alias']).toLowerCase());
     }
     if (type === 'STAR' || type === 'SHOW_REF' || node['ref_type'] === 'NATURAL') whole.add(type);
     const path = node['column_names'];
-    if (type === 'COLUMN_REF' && Array.isArray(path) && path.length === 1) single.add(textOf(path[0]));
+    if (type === 'COLUMN_REF' && Array.isArray(path) && path.length === 1) single.add(textOf(path[0]).toLowerCase());
     for (const value of Object.values(node)) {
-      for (const word of Array.isArray(value) ? value : [value]) if (typeof word === 'string') words.add(word);
+      for (const word of Array.isArray(value) ? value : [value])
+        if (typeof word === 'string') words.add(word.toLowerCase());
     }
   });
   return {
     tables: [...tables.values()],
     words,
-    wholeRows: whole.size > 0 || [...single].some((name) => rowNames.has(name)),
+    wholeRows: whole.size > 0 || [...single].some((name) => rowNames.has(name.toLowerCase())),
   };
 }
 

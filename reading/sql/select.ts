@@ -1,18 +1,27 @@
-// Answers one SELECT over a run's tables: loads only the tables and columns that it names into a DuckDB database of its
-// own, which can reach neither files nor network, and runs it there. Reads only.
-import { DuckDBInstance, type DuckDBConnection, type JS } from '@duckdb/node-api';
+// Answers one SELECT over tables of runs: loads only the tables and columns that it names into a DuckDB database of its own, and
+// runs it there. Rows are handed on as DuckDB makes them, so that an answer takes no memory, however long it is. Reads only.
+import type { DuckDBConnection, DuckDBDataChunk, DuckDBType, DuckDBValue } from '@duckdb/node-api';
 import { InputError, ResourceError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { LAYOUTS } from '../../storage/tables/layouts.js';
 import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
+import { openDatabase, parseQuery } from './database.js';
 import { estimateBytes, loadTable, type LoadedTable, type TableSource } from './load-table.js';
-import { queryNames, type QueryNames } from './query-names.js';
+import type { QueryNames } from './query-names.js';
 import { quoted } from './quoted.js';
+import { placeName, resolveTables, type Place, type Resolved } from './resolve-tables.js';
+
+/** Tables that a query may name. */
+export interface QueryTables {
+  readonly tables: readonly TableSource[];
+  /** The run of those without `run`; null: unknown. */
+  readonly meant: string | null;
+}
 
 export interface SqlOptions {
   readonly store: ObjectStore;
-  /** Tables of the run under schema `main`, those of a dictionary under its name. */
-  readonly tables: readonly TableSource[];
+  /** Finds the tables, once it is known what the query names. */
+  readonly find: (names: QueryNames) => Promise<QueryTables>;
   /** Most bytes that may be loaded; default 4 GB. */
   readonly maxBytes?: number | undefined;
   /** Threads of the database; default 2. */
@@ -20,108 +29,72 @@ export interface SqlOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export interface SqlAnswer {
-  readonly columns: readonly { readonly name: string; readonly type: string }[];
-  /** Values as JSON knows them; integers beyond 2^53 as text. */
-  readonly rows: readonly (readonly unknown[])[];
-  readonly loaded: readonly LoadedTable[];
-  readonly cost: ReadCounters;
+export interface SqlColumn {
+  readonly name: string;
+  /** As DuckDB writes it. */
+  readonly type: string;
 }
 
-export const MAIN_SCHEMA = 'main';
+/** An answer that is still being made. */
+export interface SqlStream {
+  readonly columns: readonly SqlColumn[];
+  readonly types: readonly DuckDBType[];
+  readonly loaded: readonly LoadedTable[];
+  readonly cost: ReadCounters;
+  /** The rows, about two thousand at a time; once. */
+  readonly chunks: AsyncIterable<DuckDBDataChunk>;
+}
+
 const GIB = 2 ** 30;
 const DEFAULT_MAX_BYTES = 4 * GIB;
 
 /**
- * The rows of one SELECT (also WITH, FROM, SUMMARIZE).
+ * What `use` makes of the rows of one SELECT (also WITH, FROM, SUMMARIZE).
  * @throws InputError where it is not one, names an unknown or ambiguous table, is wrong, or needs more than maxBytes
  */
-export async function runSql(sql: string, options: SqlOptions): Promise<SqlAnswer> {
-  const instance = await openDatabase(options.threads ?? 2);
-  const connection = await instance.connect();
+export async function streamSql<T>(
+  sql: string,
+  options: SqlOptions,
+  use: (answer: SqlStream) => Promise<T>,
+): Promise<T> {
+  const { store, signal, threads = 2, maxBytes = DEFAULT_MAX_BYTES } = options;
+  const { connection, close } = await openDatabase({ threads, maxBytes });
   const interrupt = (): void => connection.interrupt();
-  options.signal?.addEventListener('abort', interrupt);
+  signal?.addEventListener('abort', interrupt);
   try {
-    const names = await parse(connection, sql);
-    const sources = resolveTables(names, options.tables);
-    const wanted = sources.map((source) => ({ source, columns: columnsOf(source, names) }));
-    checkSize(wanted, options.maxBytes ?? DEFAULT_MAX_BYTES);
+    const names = await parseQuery(connection, sql);
+    const { tables, meant } = await options.find(names);
+    const resolved = resolveTables(names.tables, tables, meant);
+    const wanted = resolved.map(({ source }) => ({ source, columns: columnsOf(source, names) }));
+    checkSize(wanted, maxBytes);
+    await attachRuns(connection, resolved);
     const cost = newCounters();
     const loaded: LoadedTable[] = [];
-    for (const { source, columns } of wanted) {
+    for (const { source, columns } of wanted)
       loaded.push(
-        await loadTable(connection, source, {
-          columns,
-          read: { store: options.store, counters: cost, signal: options.signal },
-        }),
+        await loadTable(connection, source, { columns, read: { store, counters: cost, signal } }).catch(
+          (error: unknown) => {
+            throw isMemory(error) ? failed(error, tables) : error;
+          },
+        ),
       );
-    }
-    await createShortNames(connection, sources);
-    return { ...(await answer(connection, sql, options.tables)), loaded, cost };
+    await createViews(connection, resolved);
+    return await use({ ...(await startQuery(connection, sql, tables)), loaded, cost });
   } finally {
-    options.signal?.removeEventListener('abort', interrupt);
-    connection.closeSync();
-    instance.closeSync();
+    signal?.removeEventListener('abort', interrupt);
+    close();
   }
 }
 
-async function openDatabase(threads: number): Promise<DuckDBInstance> {
-  const off = {
-    enable_external_access: 'false',
-    autoinstall_known_extensions: 'false',
-    autoload_known_extensions: 'false',
-  };
-  return DuckDBInstance.create(':memory:', { threads: String(threads), ...off });
-}
-
-interface Serialised {
-  readonly error: boolean;
-  readonly error_type?: string;
-  readonly error_message?: string;
-  readonly statements?: readonly unknown[];
-}
-
-async function parse(connection: DuckDBConnection, sql: string): Promise<QueryNames> {
-  const reader = await connection.runAndReadAll('select json_serialize_sql($1::varchar)', [sql]);
-  const tree = JSON.parse(String(reader.value(0, 0))) as Serialised;
-  if (tree.error) {
-    const why = tree.error_type === 'parser' ? (tree.error_message ?? '') : 'it is another kind of statement';
-    throw new InputError(
-      `Expected one SELECT (or WITH, FROM, SUMMARIZE), got a query that cannot be read as one: ${why}. Correct it; datasets are read-only.`,
-      { sql },
-    );
-  }
-  if (tree.statements?.length !== 1) {
-    throw new InputError(`Expected one SELECT, got ${tree.statements?.length ?? 0} statements; give one at a time.`, {
-      sql,
-    });
-  }
-  return queryNames(tree.statements);
-}
-
-/** The sources that a query's tables mean. */
-function resolveTables(names: QueryNames, tables: readonly TableSource[]): TableSource[] {
-  const found = new Set<TableSource>();
-  for (const { schema, name } of names.tables) {
-    const candidates = tables.filter((source) => source.table === name && (schema === '' || source.schema === schema));
-    const own =
-      candidates.find((source) => source.schema === MAIN_SCHEMA) ??
-      (candidates.length === 1 ? candidates[0] : undefined);
-    if (own) found.add(own);
-    else if (candidates.length > 1) {
-      const list = candidates.map(fullName).join(', ');
-      throw new InputError(
-        `Expected to know which dictionary's "${name}" is meant, got ${candidates.length} candidates: ${list}. Qualify the name, as in: from ${fullName(candidates[0] as TableSource)}`,
-        { table: name, candidates: list },
-      );
-    }
-  }
-  return [...found];
+/** The rows of a chunk, one at a time: a chunk of long texts is never held as texts. */
+export function* rowsOf(chunk: DuckDBDataChunk): Generator<DuckDBValue[]> {
+  const vectors = Array.from({ length: chunk.columnCount }, (_, c) => chunk.getColumnVector(c));
+  for (let row = 0; row < chunk.rowCount; row++) yield vectors.map((vector) => vector.getItem(row));
 }
 
 function columnsOf({ table }: TableSource, names: QueryNames): string[] {
   const all = LAYOUTS[table].columns.map((spec) => spec.name);
-  return names.wholeRows ? all : all.filter((name) => names.words.has(name));
+  return names.wholeRows ? all : all.filter((name) => names.words.has(name.toLowerCase()));
 }
 
 function checkSize(
@@ -129,7 +102,7 @@ function checkSize(
   maxBytes: number,
 ): void {
   const sizes = wanted.map(({ source, columns }) => ({
-    name: fullName(source),
+    name: placeName(source),
     bytes: estimateBytes(source, columns),
   }));
   const total = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
@@ -141,59 +114,82 @@ function checkSize(
   );
 }
 
-/** Lets a query say `postings` where only one dictionary's is loaded. */
-async function createShortNames(connection: DuckDBConnection, sources: readonly TableSource[]): Promise<void> {
-  for (const source of sources) {
-    const same = sources.filter((other) => other.table === source.table);
-    if (source.schema === MAIN_SCHEMA || same.length > 1) continue;
-    await connection.run(`create view ${MAIN_SCHEMA}.${quoted(source.table)} as from ${fullName(source)}`);
+/** Names that DuckDB keeps for databases of its own. */
+const RESERVED = ['memory', 'system', 'temp'];
+
+/** A database in memory for every run that the query names. */
+async function attachRuns(connection: DuckDBConnection, resolved: readonly Resolved[]): Promise<void> {
+  const places: readonly Place[] = resolved.flatMap(({ source, views }) => [source, ...views]);
+  for (const run of new Set(places.flatMap(({ run }) => run ?? []))) {
+    if (RESERVED.includes(run.toLowerCase()))
+      throw new InputError(
+        `Expected the name of a run that a query can hold, found "${run}", which DuckDB keeps for itself; name its tables without it, and give --run ${run}.`,
+        { run },
+      );
+    await connection.run(`attach ':memory:' as ${quoted(run)}`);
   }
 }
 
-async function answer(
+/** Lets a query say `postings` where only one dictionary's is meant, and `run.documents`. */
+async function createViews(connection: DuckDBConnection, resolved: readonly Resolved[]): Promise<void> {
+  for (const { source, views } of resolved) {
+    const home = placeName({ ...source, run: source.run ?? 'memory' });
+    for (const { run = 'memory', schema, table } of views) {
+      await connection.run(`create schema if not exists ${quoted(run)}.${quoted(schema)}`);
+      await connection.run(`create view ${placeName({ run, schema, table })} as from ${home}`);
+    }
+  }
+}
+
+async function startQuery(
   connection: DuckDBConnection,
   sql: string,
   tables: readonly TableSource[],
-): Promise<Pick<SqlAnswer, 'columns' | 'rows'>> {
+): Promise<Pick<SqlStream, 'columns' | 'types' | 'chunks'>> {
   try {
-    const reader = await connection.runAndReadAll(sql);
-    const types = reader.columnTypes();
-    const columns = reader.columnNames().map((name, i) => ({ name, type: String(types[i]) }));
-    return { columns, rows: reader.getRowsJS().map((row) => row.map(toJson)) };
+    const result = await connection.stream(sql);
+    const types = result.columnTypes();
+    const columns = result.columnNames().map((name, i) => ({ name, type: String(types[i]) }));
+    // The first rows are made before anything is written: most queries that fail do so here.
+    const first = await result.fetchChunk();
+    return { columns, types, chunks: chunksFrom(first, () => result.fetchChunk(), tables) };
   } catch (error) {
     throw failed(error, tables);
   }
 }
 
-function failed(error: unknown, tables: readonly TableSource[]): InputError | ResourceError {
+async function* chunksFrom(
+  first: DuckDBDataChunk | null,
+  next: () => Promise<DuckDBDataChunk | null>,
+  tables: readonly TableSource[],
+): AsyncGenerator<DuckDBDataChunk> {
+  for (let chunk = first; chunk !== null && chunk.rowCount > 0;) {
+    yield chunk;
+    chunk = await next().catch((error: unknown) => {
+      throw failed(error, tables);
+    });
+  }
+}
+
+function isMemory(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('Out of Memory');
+}
+
+/** The error in our words; that of an interrupt stays, which is no fault of the query. */
+function failed(error: unknown, tables: readonly TableSource[]): unknown {
   const message = error instanceof Error ? error.message.trim() : String(error);
-  if (message.startsWith('Out of Memory')) {
+  if (message.startsWith('INTERRUPT')) return error;
+  if (isMemory(error)) {
     return new ResourceError(
-      `The query needs more memory than there is: ${message} Name fewer columns, or run \`assay export DATASET --to parquet\` and query the files.`,
+      `The query needs more memory than it may take: ${message.split('\n')[0] ?? ''}. Name fewer columns or rows, raise --max-bytes, or run \`assay export DATASET --to parquet\` and query the files.`,
     );
   }
   const known = tables.map(
-    (source) => `${fullName(source)} (${LAYOUTS[source.table].columns.map((c) => c.name).join(', ')})`,
+    (source) => `${placeName(source)} (${LAYOUTS[source.table].columns.map((c) => c.name).join(', ')})`,
   );
   return new InputError(`The query is wrong: ${message}\nTables: ${known.join('; ')}.`, {
     tables: known,
   });
-}
-
-/** A value as JSON knows it. */
-function toJson(value: JS): unknown {
-  if (typeof value === 'bigint') return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
-  if (value instanceof Date) return value.toISOString();
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
-  if (Array.isArray(value)) return value.map(toJson);
-  if (typeof value === 'object' && value !== null)
-    return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, toJson(item)]));
-  return value;
-}
-
-function fullName({ schema, table }: TableSource): string {
-  return schema === MAIN_SCHEMA ? quoted(table) : `${quoted(schema)}.${quoted(table)}`;
 }
 
 function gigabytes(bytes: number): string {

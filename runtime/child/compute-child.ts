@@ -1,9 +1,12 @@
 // One compute child: start, one call at a time, memory ceiling, death. The process dies alone and is started anew by the pool.
 import { fork, type ChildProcess } from 'node:child_process';
-import { ResourceError, TransientError } from '../../schemas/errors.js';
+import { DataError, ResourceError, TransientError } from '../../schemas/errors.js';
+import { LIMITS } from '../../schemas/orchestration.js';
+import { systemError } from '../../schemas/system-errors.js';
 import { forgetChild, recordChild } from './orphans.js';
-import { residentBytes } from './process-identity.js';
+import { processorMs, residentBytes } from './process-identity.js';
 import type { FromChild, ToChild } from './protocol.js';
+import { Watchdog, type NoProgress } from './watchdog.js';
 import { decodeError, encodeError } from './wire-error.js';
 
 export interface ChildOptions {
@@ -20,15 +23,21 @@ export interface CallHandlers {
   readonly signal: AbortSignal;
   readonly onProgress?: ((value: unknown) => void) | undefined;
   readonly onAsk?: ((what: string, request: unknown) => Promise<unknown>) | undefined;
+  /** Time in which plain work must report something, milliseconds; default LIMITS.noProgressMs.plain. */
+  readonly noProgressMs?: number | undefined;
 }
 
 interface CurrentCall extends CallHandlers {
   readonly id: number;
+  readonly task: string;
+  readonly watchdog: Watchdog;
+  /** Questions that the child waits for. */
+  asked: number;
   readonly resolve: (value: unknown) => void;
   readonly reject: (error: Error) => void;
 }
 
-const MEMORY_CHECK_MS = 1000;
+const CHECK_MS = 1000;
 
 export class ComputeChild {
   readonly #options: ChildOptions;
@@ -48,16 +57,16 @@ export class ComputeChild {
       serialization: 'advanced',
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    this.#ready = new Promise((resolve, reject) => {
+    const started = new Promise<void>((resolve, reject) => {
       this.#process.once('message', () => resolve());
-      this.#process.once('exit', (code, signal) => reject(died(code, signal, 'before it was ready')));
-      this.#process.once('error', reject);
+      this.#process.once('exit', (code, signal) => reject(this.#deathNote ?? notStarted(code, signal)));
+      this.#process.once('error', (error) => reject(systemError(error) ?? error));
     });
+    this.#ready = Promise.all([started, this.#recorded()]).then(() => undefined);
     this.#ready.catch(() => undefined);
     this.#process.on('message', (message: FromChild) => this.#receive(message));
     this.#process.on('exit', (code, signal) => this.#exited(code, signal));
-    if (this.#process.pid !== undefined) void recordChild(options.recordFolder, this.#process.pid);
-    this.#watch = setInterval(() => void this.#checkMemory(), MEMORY_CHECK_MS);
+    this.#watch = setInterval(() => void this.#check(), CHECK_MS);
     this.#watch.unref();
   }
 
@@ -78,7 +87,8 @@ export class ComputeChild {
     handlers.signal.addEventListener('abort', abort, { once: true });
     try {
       return await new Promise((resolve, reject) => {
-        this.#current = { ...handlers, id, resolve, reject };
+        const watchdog = new Watchdog(performance.now(), handlers.noProgressMs ?? LIMITS.noProgressMs.plain);
+        this.#current = { ...handlers, id, task, watchdog, asked: 0, resolve, reject };
         this.#send({ type: 'call', id, task, request });
       });
     } finally {
@@ -105,18 +115,28 @@ export class ComputeChild {
   #receive(message: FromChild): void {
     const current = this.#current;
     if (message.type === 'ready' || current?.id !== message.id) return;
+    if (message.type === 'beat') current.watchdog.beat();
+    else if (message.type === 'phase') current.watchdog.enter(message.phase);
+    else current.watchdog.progress();
     if (message.type === 'progress') current.onProgress?.(message.value);
     else if (message.type === 'ask') void this.#answer(current, message);
-    else if (message.error) current.reject(decodeError(message.error));
-    else current.resolve(message.value);
+    else if (message.type === 'result') this.#end(current, message);
+  }
+
+  #end(current: CurrentCall, { value, error }: Extract<FromChild, { type: 'result' }>): void {
+    if (error) current.reject(decodeError(error));
+    else current.resolve(value);
   }
 
   async #answer(current: CurrentCall, { ask, what, request }: Extract<FromChild, { type: 'ask' }>): Promise<void> {
+    current.asked++;
     try {
       if (!current.onAsk) throw new TransientError(`Nothing answers "${what}" for this task.`, { what });
       this.#send({ type: 'answer', id: ask, value: await current.onAsk(what, request) });
     } catch (error) {
       this.#send({ type: 'answer', id: ask, error: encodeError(error) });
+    } finally {
+      current.asked--;
     }
   }
 
@@ -127,13 +147,36 @@ export class ComputeChild {
 
   #exited(code: number | null, signal: NodeJS.Signals | null): void {
     clearInterval(this.#watch);
-    if (this.#process.pid !== undefined) void forgetChild(this.#options.recordFolder, this.#process.pid);
-    this.#current?.reject(this.#deathNote ?? died(code, signal, 'during a task'));
+    // A record that stays names a process that is gone: the next worker sees that by its start time.
+    if (this.#process.pid !== undefined)
+      forgetChild(this.#options.recordFolder, this.#process.pid).catch(() => undefined);
+    this.#current?.reject(this.#deathNote ?? died(code, signal));
   }
 
-  async #checkMemory(): Promise<void> {
-    const bytes = this.pid === undefined ? null : await residentBytes(this.pid);
-    if (bytes === null) return;
+  /** A child that cannot be recorded (a full disk) is not used: nobody would end it if this process died. */
+  async #recorded(): Promise<void> {
+    if (this.#process.pid === undefined) return;
+    try {
+      await recordChild(this.#options.recordFolder, this.#process.pid);
+    } catch (error) {
+      const known = systemError(error) ?? error;
+      this.kill(known as Error);
+      throw known;
+    }
+  }
+
+  async #check(): Promise<void> {
+    const { pid } = this;
+    if (pid === undefined) return;
+    const call = this.#current;
+    const [bytes, cpuMs] = await Promise.all([residentBytes(pid), call && processorMs(pid)]);
+    if (bytes !== null) this.#checkMemory(bytes);
+    if (call === null || call !== this.#current) return;
+    const hang = call.watchdog.look(performance.now(), { tickMs: CHECK_MS, cpuMs, waits: call.asked > 0 });
+    if (hang) this.kill(noProgress(call.task, hang));
+  }
+
+  #checkMemory(bytes: number): void {
     this.peakBytes = Math.max(this.peakBytes, bytes);
     if (bytes <= this.#options.memoryLimitBytes) return;
     const limit = this.#options.memoryLimitBytes;
@@ -146,13 +189,35 @@ export class ComputeChild {
   }
 }
 
+const DOING = {
+  work: 'in plain work',
+  load: 'while ONNX Runtime loaded a graph',
+  compute: 'in one call of ONNX Runtime',
+};
+
+/** One that computed hangs on what it was given; one that waited is tried once more, as after a death. */
+function noProgress(task: string, { seconds, phase, busy }: NoProgress): DataError | TransientError {
+  const text = `The compute child made no progress for ${seconds} s ${DOING[phase]} (task ${task}, ${busy ? 'computing all the while' : 'waiting'}), and was stopped. If this work needs so long, raise tolerance.noProgressSeconds in the run file.`;
+  const details = { noProgressSeconds: seconds, phase, task };
+  return busy ? new DataError(text, details) : new TransientError(text, { ...details, childDied: true });
+}
+
 function megabytes(bytes: number): number {
   return Math.round(bytes / 2 ** 20);
 }
 
-function died(code: number | null, signal: string | null, when: string): TransientError {
+/** No shard is to blame for a child that never began. */
+function notStarted(code: number | null, signal: string | null): ResourceError {
   const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
-  return new TransientError(`A compute child died (${how}) ${when}.`, {
+  return new ResourceError(
+    `Expected a compute child to start, it ended before it was ready (${how}); look at what it wrote to the worker's log, at memory and disk, then \`assay resume\`.`,
+    { code, signal },
+  );
+}
+
+function died(code: number | null, signal: string | null): TransientError {
+  const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+  return new TransientError(`A compute child died (${how}) during a task.`, {
     childDied: true,
     code,
     signal,

@@ -1,5 +1,6 @@
 // Which process a pid meant: pid and start time together, so that a recycled pid is never mistaken for the old process.
-import { readFile } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { readFile, readlink } from 'node:fs/promises';
 
 /**
  * Start time of a live process in clock ticks since boot (Linux) or '' where the system does not tell; null when there is none. A
@@ -21,12 +22,37 @@ export async function processStart(pid: number): Promise<string | null> {
   }
 }
 
+/** What the pids of this process are counted in: the machine since it was started, and its space of pids; '' where the system does not tell. */
+export async function pidSpace(): Promise<string> {
+  try {
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    const space = await readlink('/proc/self/ns/pid');
+    return createHash('sha256').update(`${boot.trim()} ${space}`).digest('hex').slice(0, 12);
+  } catch {
+    return '';
+  }
+}
+
 /** Resident memory of a process in bytes, or null where the system does not tell. */
 export async function residentBytes(pid: number): Promise<number | null> {
   try {
     const status = await readFile(`/proc/${pid}/status`, 'utf8');
     const kilobytes = /^VmRSS:\s+(\d+) kB/m.exec(status)?.[1];
     return kilobytes === undefined ? null : Number(kilobytes) * 1024;
+  } catch {
+    return null;
+  }
+}
+
+/** Linux counts processor time in hundredths of a second, whatever the kernel's own tick. */
+const TICK_MS = 10;
+
+/** Processor time that a process has used, all threads, milliseconds; null where the system does not tell. */
+export async function processorMs(pid: number): Promise<number | null> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
   } catch {
     return null;
   }

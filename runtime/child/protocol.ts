@@ -1,4 +1,5 @@
 // What a worker and its compute child say to each other. Tensors never travel here: they go by spool files.
+import type { Phase } from './watchdog.js';
 
 /** Worker → child. */
 export type ToChild =
@@ -21,6 +22,9 @@ export type FromChild =
       readonly error?: WireError;
     }
   | { readonly type: 'progress'; readonly id: number; readonly value: unknown }
+  /** Something was done (`alive`), the event loop turns (`beat`), or a phase begins. */
+  | { readonly type: 'alive' | 'beat'; readonly id: number }
+  | { readonly type: 'phase'; readonly id: number; readonly phase: Phase }
   | {
       readonly type: 'ask';
       readonly id: number;
@@ -42,6 +46,8 @@ export interface ChildContext {
   /** Aborts when the worker asks the task to stop at the next safe point (pause, shutdown): finish what is in hand and return. */
   readonly stop: AbortSignal;
   progress(value: unknown): void;
+  /** Says that work goes on, where nothing is counted; cheap, to be called in long loops. */
+  alive(): void;
   /** Asks the worker for something and waits for its answer. */
   ask<T>(what: string, request: unknown): Promise<T>;
 }

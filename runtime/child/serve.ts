@@ -1,10 +1,14 @@
 // The compute child's side of the protocol: runs tasks that the worker calls, exits when the worker is gone.
 import { InputError, TransientError } from '../../schemas/errors.js';
 import type { ChildContext, ChildTask, FromChild, ToChild } from './protocol.js';
+import { onPhase } from './phase.js';
 import { decodeError, encodeError } from './wire-error.js';
 
 // Handlers take what their caller sends; the border is typed by the task's own module.
 export type ChildTasks = Readonly<Record<string, ChildTask<never, unknown>>>;
+
+/** How often a task says that it lives. */
+const SPEAK_MS = 1000;
 
 interface Waiting {
   readonly resolve: (value: never) => void;
@@ -16,10 +20,19 @@ export function serveChild(tasks: ChildTasks): void {
   const stops = new Map<number, AbortController>();
   const asks = new Map<number, Waiting>();
   let nextAsk = 0;
+  const spokeMs = { alive: 0, beat: 0 };
+  /** Says that a task lives, now and then. */
+  const say = (type: 'alive' | 'beat', id: number): void => {
+    const now = performance.now();
+    if (now - spokeMs[type] < SPEAK_MS) return;
+    spokeMs[type] = now;
+    send({ type, id });
+  };
 
   const context = (id: number, stop: AbortSignal): ChildContext => ({
     stop,
     progress: (value) => send({ type: 'progress', id, value }),
+    alive: () => say('alive', id),
     ask: (what, request) =>
       new Promise((resolve, reject) => {
         const ask = nextAsk++;
@@ -31,6 +44,8 @@ export function serveChild(tasks: ChildTasks): void {
   const run = async (id: number, task: string, request: unknown): Promise<void> => {
     const stop = new AbortController();
     stops.set(id, stop);
+    const beats = setInterval(() => say('beat', id), SPEAK_MS);
+    onPhase((phase) => send({ type: 'phase', id, phase }));
     try {
       const handler = tasks[task];
       if (!handler)
@@ -43,6 +58,8 @@ export function serveChild(tasks: ChildTasks): void {
     } catch (error) {
       send({ type: 'result', id, error: encodeError(error) });
     } finally {
+      clearInterval(beats);
+      onPhase(null);
       stops.delete(id);
     }
   };

@@ -55,7 +55,7 @@ export const gcDocument = z.strictObject({
   commits: count,
   objects: count.describe('data objects'),
   bytes: count.describe('of everything that is listed'),
-  keys: z.array(z.string()).describe('what no run and no ref needs, in the order of removal'),
+  keys: z.array(z.string()).describe('what no run, no ref and no schedule needs, in the order of removal'),
   removed: count.describe('0 without --apply'),
   spared: count.describe('listed, but taken into use before they were removed'),
 });

@@ -1,6 +1,7 @@
 // The table of all documents that commands print with --json; docs/cli.md describes each. Fields may be added, never renamed.
 // Commands take theirs from the file that holds it, so that one command does not load all.
 import type { z } from 'zod';
+import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
 import { modelInspectDocument, modelRunDocument, modelTrainDocument, modelVjpDocument } from './models.js';
@@ -63,6 +64,7 @@ export const CLI_DOCUMENTS = {
   'model run': modelRunDocument,
   'model train': modelTrainDocument,
   'model vjp': modelVjpDocument,
+  completion: completionDocument,
 } as const satisfies Record<string, z.ZodType>;
 
 /** A command that does something, by its full name: every one has a document. */

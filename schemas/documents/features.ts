@@ -50,7 +50,9 @@ export const sqlDocument = z.strictObject({
   columns: z.array(z.strictObject({ name: z.string(), type: z.string() })),
   rows: z
     .array(z.array(z.unknown()))
-    .describe('one list per row, in the order of `columns`; whole numbers beyond 2^53 as text'),
+    .describe(
+      'one list per row, in the order of `columns`; a number that no float64 holds (whole beyond 2^53, decimal, NaN, infinity) is text with all its digits',
+    ),
   coverage: z
     .array(
       z.strictObject({

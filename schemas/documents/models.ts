@@ -14,12 +14,24 @@ export const modelInspectDocument = z.strictObject({
   layers: count,
   width: count,
   vocabulary: count,
+  firstId: count.describe('the smallest token id; 0 but where the model shifts ids before its table'),
   positions: count
     .nullable()
     .describe('tokens that fit; null where no position table is visible and no config.json says it'),
+  positionStart: count
+    .nullable()
+    .describe('first number of positions that the model takes as an input; null where it takes none or does not tell'),
   norm: z.enum(['pre', 'post']),
   inputs: z.array(z.string()),
   outputs: z.array(z.string()),
+  result: z.string().describe('the output up to which the blocks are read'),
+  logits: z.string().nullable().describe('the output that `logits` names; null where none is certain'),
+  beyond: z
+    .array(z.strictObject({ output: z.string(), products: count.describe('matrix products that the result lacks') }))
+    .describe('outputs that need more of the model than the result: it has no sites there'),
+  dynamicQuantisation: count.describe(
+    "activations quantised by their own values; above 0 a context's values depend on its batch",
+  ),
   opset: count,
   producer: z.string(),
   heads: count.nullable().describe('attention heads; null where not found or not the same everywhere'),

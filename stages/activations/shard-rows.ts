@@ -27,7 +27,7 @@ export interface ShardRows {
 
 export type PackingSettings = Pick<
   ActivationsConfig['keyed'],
-  'contextTokens' | 'prependId' | 'packing' | 'dropPositions' | 'batchTokens'
+  'contextTokens' | 'prependId' | 'packing' | 'dropPositions' | 'dropTokens' | 'batchTokens'
 >;
 
 interface ShardTokens {
@@ -72,7 +72,10 @@ export function layOutShard(tokens: ShardTokens, input: string, settings: Packin
     prepended: prependId !== null,
     packing: mode,
   });
-  const { rowOfSlot, tokenOfRow } = planRows(packing, dropPositions);
+  const dropped = new Set(settings.dropTokens);
+  const { rowOfSlot, tokenOfRow } = planRows(packing, dropPositions, (token) =>
+    dropped.has(tokens.ids[token] as number),
+  );
   const rowAt = new KeyedRandom('rows', input).permutation(tokenOfRow.length);
   const documentOfToken = documentIndex(tokens.offsets);
   const place = new Uint32Array(rowAt.length);

@@ -62,8 +62,10 @@ export function activationsSettings(run: ResolvedRun, model: ModelFiles): Activa
       model: model.reference,
       contextTokens: section.contextTokens,
       prependId: run.model.prependId,
+      ...(run.model.positionStart ? { positionStart: run.model.positionStart } : {}),
       packing: section.packing,
       dropPositions: [...new Set(activations.dropPositions)].sort((a, b) => a - b),
+      ...dropTokens(activations.dropTokens ?? []),
       dtype: activations.dtype,
       batchTokens: activations.batchTokens,
       engine: run.engine,
@@ -75,6 +77,11 @@ export function activationsSettings(run: ResolvedRun, model: ModelFiles): Activa
       ...(model.editValues && { editValues: model.editValues }),
     },
   };
+}
+
+/** Enters the key only where it says something. */
+function dropTokens(ids: readonly number[]): { readonly dropTokens?: readonly number[] } {
+  return ids.length === 0 ? {} : { dropTokens: [...new Set(ids)].sort((a, b) => a - b) };
 }
 
 export interface SiteKey {

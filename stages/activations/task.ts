@@ -45,10 +45,11 @@ const ROWS_MEMORY_BYTES = 128 * 2 ** 20;
 export async function runActivationsTask(request: ActivationsRequest, context: ChildContext): Promise<ChildOutput[]> {
   const { keyed, sites, wanted, model: place } = request;
   const shard = layOutShard(await readShardTokens(request.tokens), request.input, keyed);
-  const key = canonicalJson({ model: keyed.model, place, sites, engine: keyed.engine });
+  const { positionStart = 0 } = keyed;
+  const key = canonicalJson({ model: keyed.model, place, sites, engine: keyed.engine, positionStart });
   const editsOf = (): Promise<Edits> => loadEdits(keyed.model.edits, place.editValues ?? {});
   const create = async (): Promise<ModelSession> =>
-    loadModel(await prepareModel(place, sites, { edits: await editsOf() }), keyed.engine);
+    loadModel(await prepareModel(place, sites, { edits: await editsOf(), positionStart }), keyed.engine);
   return models.use(key, create, async (model) => {
     const writers = openWriters(request, shard, model);
     try {
@@ -109,5 +110,5 @@ async function runPass(
   { request, shard, batch, outputs }: Pass,
 ): Promise<Record<string, TensorValue>> {
   const ids = batchIds(shard, batch, request.keyed.prependId ?? 0);
-  return session.run(makeFeeds(inputs, ids, batch.length), [...new Set(outputs)]);
+  return session.run(makeFeeds(inputs, { ids, length: batch.length }), [...new Set(outputs)]);
 }

@@ -1,6 +1,7 @@
 // The files that a part is made of, wherever they lie, and how to open each.
 import path from 'node:path';
 import { DataError } from '../../schemas/errors.js';
+import { isMachineFault } from '../../schemas/system-errors.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import type { Part } from '../../schemas/stored.js';
 import { formatOf, type Compression } from './formats.js';
@@ -34,6 +35,7 @@ export function splitLocation(location: string): { readonly url: string; readonl
 export async function localPartFiles(part: Part, at: string): Promise<PartFile[]> {
   const opener = (file: string, label: string) => (): Promise<StoredBytes> =>
     localBytes(file).catch((error: unknown) => {
+      if (isMachineFault(error)) throw error;
       const { code } = error as NodeJS.ErrnoException;
       throw new DataError(
         `Expected the source file ${label}, which was there when the run was planned, got ${String(code)}; put it back and resume.`,

@@ -1,6 +1,7 @@
 // JSON lines as records: lines are cut from bytes, so that a broken one is named by line and byte.
 import { isUtf8 } from 'node:buffer';
-import { shown, type BadRecord } from '../../core/corpus/document.js';
+import { kindOf, type BadRecord } from '../../core/corpus/document.js';
+import { parseExactJson } from '../../core/text/parse-exact-json.js';
 import { DataError } from '../../schemas/errors.js';
 import type { RawRecord } from './raw-record.js';
 
@@ -105,23 +106,29 @@ function parseLine(bytes: Buffer, line: number, offset: number): RawRecord | nul
   const text = bytes.toString('utf8', hasMark ? 3 : 0);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseExactJson(text);
   } catch (error) {
     if (text.trim() === '') return null;
-    const problem = `expected a JSON object on the line, found ${shown(text)} (${(error as Error).message})`;
+    const problem = `expected a JSON object on the line, found ${bytes.length} bytes that are none${brokenAt(error)}`;
     return {
       line,
       bad: { reason: 'brokenJson', problem, details: { excerpt: text.slice(0, 200) } },
     };
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    const problem = `expected a JSON object on the line, found ${shown(value)}`;
+    const problem = `expected a JSON object on the line, found ${kindOf(value)}`;
     return {
       line,
       bad: { reason: 'notAnObject', problem, details: { excerpt: text.slice(0, 200) } },
     };
   }
   return { line, fields: value as Record<string, unknown> };
+}
+
+/** Where the parser gave up, where it says so; its own words quote the line. */
+function brokenAt(error: unknown): string {
+  const at = /at position (\d+)/.exec((error as Error).message)?.[1];
+  return at === undefined ? '' : ` (it breaks at character ${at})`;
 }
 
 /** What is reported of bytes that are not UTF-8. @param offset of the bytes in the decompressed file */

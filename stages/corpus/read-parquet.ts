@@ -1,20 +1,17 @@
 // Parquet rows as records, one row group in memory at a time. `line` is the row, counted from 1.
-import { isUtf8 } from 'node:buffer';
+import { gunzipSync } from 'node:zlib';
 import { parquetMetadataAsync, parquetRead, parquetSchema } from 'hyparquet';
-import type { AsyncBuffer, FileMetaData } from 'hyparquet';
+import type { AsyncBuffer, Compressors, FileMetaData } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
+import { withoutQuotations } from '../../core/text/outgoing.js';
 import { AssayError, DataError } from '../../schemas/errors.js';
+import { isMachineFault } from '../../schemas/system-errors.js';
+import { ZstdReader } from './compression/zstd-reader.js';
+import { exactColumns, PARSERS } from './parquet-values.js';
 import type { RawRecord } from './raw-record.js';
 import type { StoredBytes } from './stored-bytes.js';
 
 const BATCH_ROWS = 4096;
-
-const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-/** Byte columns are text; bytes that are not UTF-8 become an object, which is no text. */
-const parsers = {
-  stringFromBytes: (bytes: Uint8Array): unknown =>
-    isUtf8(bytes) ? decoder.decode(bytes) : { invalidUtf8: Buffer.from(bytes).toString('base64') },
-};
 
 /**
  * Records of a Parquet file.
@@ -23,7 +20,8 @@ const parsers = {
  */
 export async function* readParquet(bytes: StoredBytes, name: string): AsyncGenerator<RawRecord[], void, undefined> {
   const file = asyncBuffer(bytes);
-  const metadata = await readMetadata(bytes, name);
+  const { metadata, fieldsOf } = exactColumns(await readMetadata(bytes, name));
+  const codecs = checkedCodecs(name);
   let rowStart = 0;
   for (const group of metadata.row_groups) {
     const rowEnd = rowStart + Number(group.num_rows);
@@ -31,26 +29,61 @@ export async function* readParquet(bytes: StoredBytes, name: string): AsyncGener
     const onComplete = (read: Record<string, unknown>[]): void => {
       rows = read;
     };
-    const where = { file, metadata, compressors, parsers, rowStart, rowEnd };
+    const where = { file, metadata, compressors: checkedCodecs(name), parsers: PARSERS, rowStart, rowEnd };
     await parquetRead({ ...where, rowFormat: 'object', onComplete }).catch((error: unknown) => {
       throw damaged(name, error);
     });
     for (let at = 0; at < rows.length; at += BATCH_ROWS) {
       const first = rowStart + at + 1;
-      yield rows.slice(at, at + BATCH_ROWS).map((row, i) => ({ line: first + i, fields: plainFields(row) }));
+      yield rows.slice(at, at + BATCH_ROWS).map((row, i) => ({ line: first + i, fields: fieldsOf(row) }));
     }
     rowStart = rowEnd;
   }
 }
 
-/** Names of a Parquet file's columns and its number of rows. @throws DataError where its end cannot be read */
-export async function readParquetShape(
+export interface ParquetHead {
+  readonly columns: readonly string[];
+  /** The column that holds a field, by its name or the first part of its path; null where there is none. */
+  readonly columnOf: (field: string) => string | null;
+  readonly records: readonly RawRecord[];
+}
+
+/** The first rows of a Parquet file, of the columns that hold the wanted fields. @throws DataError where it cannot be read */
+export async function readParquetHead(
   bytes: StoredBytes,
   name: string,
-): Promise<{ readonly columns: readonly string[]; readonly rows: number }> {
-  const metadata = await readMetadata(bytes, name);
-  const columns = parquetSchema(metadata).children.map((child) => child.element.name);
-  return { columns, rows: Number(metadata.num_rows) };
+  { rows, wanted }: { readonly rows: number; readonly wanted?: readonly string[] },
+): Promise<ParquetHead> {
+  const { metadata, fieldsOf } = exactColumns(await readMetadata(bytes, name));
+  const names = parquetSchema(metadata).children.map((child) => child.element.name);
+  const columnOf = (field: string): string | null =>
+    names.includes(field) ? field : (names.find((column) => field.startsWith(`${column}.`)) ?? null);
+  const columns = wanted && [...new Set(wanted.map(columnOf).filter((column) => column !== null))];
+  const rowEnd = Math.min(rows, Number(metadata.num_rows));
+  let found: Record<string, unknown>[] = [];
+  if (rowEnd > 0 && columns?.length !== 0) {
+    const onComplete = (read: Record<string, unknown>[]): void => {
+      found = read;
+    };
+    const where = { file: asyncBuffer(bytes), metadata, compressors: checkedCodecs(name), parsers: PARSERS, rowEnd };
+    await parquetRead({ ...where, ...(columns && { columns }), rowFormat: 'object', onComplete }).catch(
+      (error: unknown) => {
+        throw damaged(name, error);
+      },
+    );
+  }
+  return { columns: names, columnOf, records: found.map((row, i) => ({ line: i + 1, fields: fieldsOf(row) })) };
+}
+
+/** The library's codecs, with those that state a checksum of their content read by what compares it. */
+function checkedCodecs(name: string): Compressors {
+  const ZSTD = (page: Uint8Array): Uint8Array => {
+    const reader = new ZstdReader(`a page of ${name}`);
+    const content = [...reader.push(page)];
+    reader.finish();
+    return Buffer.concat(content);
+  };
+  return { ...compressors, ZSTD, GZIP: (page) => gunzipSync(page) };
 }
 
 function asyncBuffer(bytes: StoredBytes): AsyncBuffer {
@@ -65,31 +98,11 @@ async function readMetadata(bytes: StoredBytes, name: string): Promise<FileMetaD
   }
 }
 
-function plainFields(row: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plain(value)]));
-}
-
-/** A value as JSON can hold it: 64-bit integers beyond 2^53 as text, dates in ISO 8601. */
-function plain(value: unknown): unknown {
-  if (typeof value === 'bigint') {
-    const number = Number(value);
-    return Number.isSafeInteger(number) ? number : value.toString();
-  }
-  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
-  if (typeof value !== 'object' || value === null) return value;
-  if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-  if (ArrayBuffer.isView(value)) {
-    return Array.from(value as unknown as Iterable<unknown>, plain);
-  }
-  if (Array.isArray(value)) return value.map(plain);
-  return plainFields(value as Record<string, unknown>);
-}
-
 function damaged(name: string, error: unknown): unknown {
-  if (error instanceof AssayError) return error;
+  if (error instanceof AssayError || isMachineFault(error)) return error;
   const { message, code } = error as NodeJS.ErrnoException;
   return new DataError(
-    `Expected a Parquet file, ${name} cannot be read as one (${message}); copy or write it again and start the run anew.`,
+    `Expected a Parquet file, ${name} cannot be read as one (${withoutQuotations(message)}); copy or write it again and start the run anew.`,
     { file: name, code },
     { cause: error },
   );

@@ -3,7 +3,7 @@ import { createHash, type Hash } from 'node:crypto';
 import { digestOf } from '../../core/identity/digest.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Part } from '../../schemas/stored.js';
-import { decompress } from './decompress.js';
+import { decompress } from './compression/decompress.js';
 import type { PartFile } from './part-files.js';
 import type { RawRecord } from './raw-record.js';
 import { readJsonLines } from './read-jsonl.js';
@@ -36,8 +36,7 @@ export async function* readRecords(source: RecordSource): AsyncGenerator<RecordB
     for await (const records of recordsOf(source, file, hash)) yield { file: file.label, records };
     digests.push([file.id, hash.digest('hex')]);
   }
-  const [only] = digests;
-  checkDigest(source.part, source.part.format === 'txt' ? textDigest(digests) : (only?.[1] ?? ''));
+  checkDigest(source.part, partDigest(source.part, digests));
 }
 
 async function* recordsOf(
@@ -66,8 +65,15 @@ async function* hashed(bytes: StoredBytes, hash: Hash): AsyncGenerator<Uint8Arra
   }
 }
 
-/** Digest of a part made of text files: of its sorted [name, sha256] list, because the names are the ids. */
-export function textDigest(files: readonly (readonly [name: string, sha256: string])[]): string {
+/** Digest of a part: of its bytes, or of its files' names too where these make ids (texts, and records without ids). */
+export function partDigest(part: Pick<Part, 'format' | 'name'>, files: readonly (readonly [string, string])[]): string {
+  if (part.format === 'txt') return textDigest(files);
+  const [only] = files;
+  return part.name === undefined ? (only?.[1] ?? '') : textDigest([[part.name, only?.[1] ?? '']]);
+}
+
+/** Of the sorted [name, sha256] list. */
+function textDigest(files: readonly (readonly [name: string, sha256: string])[]): string {
   return digestOf([...files].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 

@@ -1,29 +1,13 @@
 // A .txt file is one document whose id is its name; a folder of them is one part, in order of their names.
 import { isUtf8 } from 'node:buffer';
-import { readdir } from 'node:fs/promises';
-import path from 'node:path';
 import type { RawRecord } from './raw-record.js';
 import { badUtf8, MAX_LINE_BYTES } from './read-jsonl.js';
 import { formatOf } from './formats.js';
-
-/** Relative paths (with /) of the files below a folder, sorted; hidden ones are left out. */
-export async function listFiles(folder: string): Promise<string[]> {
-  const found: string[] = [];
-  const visit = async (relative: string): Promise<void> => {
-    for (const entry of await readdir(path.join(folder, relative), { withFileTypes: true })) {
-      if (entry.name.startsWith('.')) continue;
-      const name = relative === '' ? entry.name : `${relative}/${entry.name}`;
-      if (entry.isDirectory()) await visit(name);
-      else if (entry.isFile() || entry.isSymbolicLink()) found.push(name);
-    }
-  };
-  await visit('');
-  return found.sort();
-}
+import { walkFolder } from './walk-folder.js';
 
 /** The text files of a folder part: those named .txt, also compressed. */
 export async function listTextFiles(folder: string): Promise<string[]> {
-  return (await listFiles(folder)).filter((name) => formatOf(name, 'auto')?.format === 'txt');
+  return (await walkFolder(folder)).files.filter((name) => formatOf(name, 'auto')?.format === 'txt');
 }
 
 /** The one record of a text file. @param chunks its decompressed content */

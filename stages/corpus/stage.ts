@@ -5,7 +5,7 @@ import { datasetNames } from '../dataset-names.js';
 import { COMPRESSION, cores, SPEED } from '../nominal-speed.js';
 import { stepOf } from '../step.js';
 import type { CorpusRun } from '../work.js';
-import { corpusConfig, type CorpusConfig } from './config.js';
+import { corpusConfig, type CorpusConfig, type CorpusInputs } from './config.js';
 
 export const corpusStage: StageDefinition<CorpusConfig> = {
   name: 'corpus',
@@ -17,6 +17,8 @@ export const corpusStage: StageDefinition<CorpusConfig> = {
   unit: 'tokens',
   // A part that cannot be read ends the run: nothing else knows its documents.
   mayQuarantine: () => false,
+  outside: ({ inputs }, { aux }) =>
+    aux.parts.filter(({ digest }) => digest === (inputs as CorpusInputs).part).map(({ location }) => location),
   steps: ({ corpus }) => {
     if (!corpus) return [];
     const makes = [{ dataset: datasetNames(corpus.name).corpus, tables: ['source'], key: corpusKey(corpus).key }];

@@ -10,6 +10,7 @@ import type { ChildTask } from '../../runtime/child/protocol.js';
 import type { CorpusConfig } from './config.js';
 import type { Part } from '../../schemas/stored.js';
 import type { ChildOutput, SpoolFile } from '../stage.js';
+import { madeId } from './first-record.js';
 import { localPartFiles } from './part-files.js';
 import { readRecords } from './read-records.js';
 import { SpoolBuckets, type SpooledDocument } from './spool-buckets.js';
@@ -76,8 +77,9 @@ const runCorpus: ChildTask<CorpusRequest, ChildOutput> = async (request, context
   await spoolDocuments(work, (rows) => {
     context.progress({ rows });
   });
-  if (work.skips) await dropDuplicates(work);
-  const { files, shards } = await writeShards(work);
+  const alive = (): void => context.alive();
+  if (work.skips) await dropDuplicates(work, alive);
+  const { files, shards } = await writeShards(work, alive);
   const statistics = summarise(work, shards);
   if (statistics.documents === 0 && !work.skips) throw noDocuments(request.part);
   return { files, statistics };
@@ -94,7 +96,7 @@ async function spoolDocuments(work: PartWork, onProgress: (rows: number) => void
   let taken = 0;
   for await (const { file, records } of readRecords({ part, files, ...rule })) {
     for (const record of records) {
-      const parsed = 'bad' in record ? record.bad : parseDocument(record.fields, rule);
+      const parsed = 'bad' in record ? record.bad : parseDocument(record.fields, rule, madeId(part, record.line));
       if (isBad(parsed)) work.reject(parsed, file, record.line);
       else {
         const counts = work.counts[parsed.split];
@@ -109,8 +111,9 @@ async function spoolDocuments(work: PartWork, onProgress: (rows: number) => void
 }
 
 /** Takes what will be left out as a duplicate off the counts, because they decide the number of shards. */
-async function dropDuplicates(work: PartWork): Promise<void> {
+async function dropDuplicates(work: PartWork, alive: () => void): Promise<void> {
   for await (const bucket of work.buckets.sorted()) {
+    alive();
     forEachDocument(bucket, (document, first) => {
       if (!first) return;
       const counts = work.counts[document.split];
@@ -121,7 +124,7 @@ async function dropDuplicates(work: PartWork): Promise<void> {
   }
 }
 
-async function writeShards(work: PartWork): Promise<{ files: SpoolFile[]; shards: CorpusShard[] }> {
+async function writeShards(work: PartWork, alive: () => void): Promise<{ files: SpoolFile[]; shards: CorpusShard[] }> {
   const { part, key, config, spool } = work.request;
   const partDigest = part.digest;
   const create = (split: Split): ShardWriter =>
@@ -143,6 +146,7 @@ async function writeShards(work: PartWork): Promise<{ files: SpoolFile[]; shards
         else if (!work.skips) work.reject(duplicate(document, first), part.location, document.line);
       });
       for (const document of kept) {
+        alive();
         await writers[document.split].add(document);
         await ids.add(document.hash);
       }

@@ -1,6 +1,5 @@
 // Encodes one shard inside the compute child: rows in token order, batches of a fixed size that depends on the dictionary
 // alone, the firings of each row, `acts` and the shard's sorted run of `postings`, and sums for the metrics.
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ARCHITECTURES } from '../../core/dictionaries/architectures.js';
 import { FiringCollector } from '../../core/dictionaries/collect-firings.js';
@@ -11,12 +10,12 @@ import { type DictionaryShape, parametersOf } from '../../core/dictionaries/stat
 import { rowsFeed } from '../../core/dictionaries/step-graph.js';
 import { sortPostings, tokenOrder } from '../../core/dictionaries/token-order.js';
 import { digestOf } from '../../core/identity/digest.js';
-import { asFloat32, decodeSafetensors } from '../../core/tensor/safetensors.js';
 import type { ChildContext, ChildTask } from '../../runtime/child/protocol.js';
 import { cpuClass } from '../../runtime/devices.js';
 import { ORT_VERSION, Session, type TensorValue } from '../../runtime/session.js';
 import { SessionCache } from '../../runtime/session-cache.js';
 import { DataError } from '../../schemas/errors.js';
+import { SafetensorsFile } from '../../storage/files/safetensors-file.js';
 import { readActivations } from '../../storage/tables/read.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { SpoolFile } from '../stage.js';
@@ -244,20 +243,26 @@ async function readParameters(
   { weights }: EncodeRequest,
   dictionary: DictionaryShape,
 ): Promise<Record<string, TensorValue>> {
-  const tensors = decodeSafetensors(await readFile(weights));
-  const feeds: Record<string, TensorValue> = {};
-  for (const { name, shape } of parametersOf(dictionary)) {
-    const tensor = tensors.get(name);
-    if (tensor?.shape.join() !== shape.join()) {
-      const found = tensor ? `[${tensor.shape.join(', ')}]` : 'none';
-      throw new DataError(
-        `Expected dictionary tensor ${name} of shape [${shape.join(', ')}], found ${found} in ${weights}.`,
-        { tensor: name },
-      );
+  const file = await SafetensorsFile.open(weights);
+  try {
+    const feeds: Record<string, TensorValue> = {};
+    for (const { name, shape } of parametersOf(dictionary)) {
+      const place = file.places.get(name);
+      if (place?.shape.join() !== shape.join() || place.dtype !== 'F32') {
+        const type = place?.dtype === 'F32' ? '' : `${place?.dtype ?? ''} `;
+        const found = place ? `${type}[${place.shape.join(', ')}]` : 'none';
+        throw new DataError(
+          `Expected dictionary tensor ${name} of shape [${shape.join(', ')}], found ${found} in ${weights}.`,
+          { tensor: name },
+        );
+      }
+      const data = new Float32Array((await file.read(name))?.bytes.buffer ?? new ArrayBuffer(0));
+      feeds[name] = { dtype: 'float32', dims: shape, data };
     }
-    feeds[name] = { dtype: 'float32', dims: shape, data: asFloat32(tensor) };
+    return feeds;
+  } finally {
+    await file.close();
   }
-  return feeds;
 }
 
 function addColumnSums(sums: Float64Array, x: Float32Array): void {

@@ -95,7 +95,10 @@ async function fillTables(tables: IndexTables, request: IndexRequest, context: C
     else runs.push(loaded.block);
     context.progress({ rows: loaded.block.feature.length });
   }
-  for (const merged of mergeRuns(runs, range)) await tables.add(merged.block, merged.to);
+  for (const merged of mergeRuns(runs, range)) {
+    context.alive();
+    await tables.add(merged.block, merged.to);
+  }
 }
 
 interface LoadedRun {

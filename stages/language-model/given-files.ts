@@ -1,10 +1,10 @@
 // The two files that a user may give to a training: weights to begin from, and where the contexts of each step begin.
-import { readFile } from 'node:fs/promises';
 import { modelParameters, unembeddingName } from '../../core/language-model/architectures.js';
 import type { ModelSpec } from '../../core/language-model/model-spec.js';
-import { asFloat32, asIntegers, decodeSafetensors, type SafeTensor } from '../../core/tensor/safetensors.js';
+import { asFloat32, asIntegers, type SafeTensor } from '../../core/tensor/safetensors.js';
 import { DataError, InputError } from '../../schemas/errors.js';
 import { nearestNames } from '../../core/text/nearest-names.js';
+import { readSafetensors } from '../../storage/files/safetensors-file.js';
 
 /** Tensors that state dictionaries hold besides the parameters: masks and tables that follow from the sizes. */
 const BUFFERS = /\.(?:attn\.(?:bias|masked_bias)|rotary_emb\.inv_freq)$/;
@@ -139,22 +139,17 @@ function outOfRange(
 }
 
 async function readTensors(file: string): Promise<Map<string, SafeTensor>> {
-  let bytes: Uint8Array;
   try {
-    bytes = await readFile(file);
+    return await readSafetensors(file);
   } catch (error) {
+    if (error instanceof DataError)
+      throw new InputError(`${file}: ${error.message}`, { ...error.details, file }, { cause: error });
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new InputError(
       `Expected a safetensors file at ${file}, found none that can be read (${code}); correct the path.`,
       { file, code },
       { cause: error },
     );
-  }
-  try {
-    return decodeSafetensors(bytes);
-  } catch (error) {
-    if (!(error instanceof DataError)) throw error;
-    throw new InputError(`${file}: ${error.message}`, { ...error.details, file }, { cause: error });
   }
 }
 

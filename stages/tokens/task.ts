@@ -5,7 +5,7 @@ import path from 'node:path';
 import { TokenBuffer } from '../../core/corpus/tokenizer/token-buffer.js';
 import { Tokenizer } from '../../core/corpus/tokenizer/tokenizer.js';
 import type { ChildTask } from '../../runtime/child/protocol.js';
-import { AssayError, DataError } from '../../schemas/errors.js';
+import { DataError, InputError } from '../../schemas/errors.js';
 import { readSourceTable } from '../../storage/tables/read.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { TokensConfig, TokensInputs } from './config.js';
@@ -48,6 +48,7 @@ const runTokens: ChildTask<TokensRequest, ChildOutput> = async (request, context
     for (const source of request.sources) {
       const { id, text, meta } = await readSourceTable(source);
       for (let i = 0; i < id.length; i++) {
+        context.alive();
         work.add(id[i] ?? '', text[i] ?? '', meta[i] ?? '');
         if (!work.isFull) continue;
         await work.flush();
@@ -121,7 +122,7 @@ class ShardWork {
     try {
       return this.#tokenizer.encodeInto(text, this.#buffer);
     } catch (error) {
-      if (!(error instanceof AssayError)) throw error;
+      if (!(error instanceof DataError || error instanceof InputError)) throw error;
       const { shard } = this.#request;
       const message = `Document "${id}" (shard ${shard}): ${error.message}`;
       throw new DataError(message, { ...error.details, id, shard }, { cause: error });

@@ -1,10 +1,11 @@
 // Raw rows on the local disk, by which the worker hands blocks of activations to the compute child: act [rows · width] in the
 // stored dtype, site after site, then doc [rows] u32, little-endian. Written block by block, so that the worker holds one block
 // of each site; rows of several sites are zipped by (doc, pos).
-import { type FileHandle, open, readFile } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { DataError, ResourceError } from '../../schemas/errors.js';
 import type { ObjectRecord } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { readInto } from '../../storage/files/local-file.js';
 import { newCounters, readBatches } from '../../storage/scan/batch-reader.js';
 import type { PlannedRange } from '../../storage/scan/planner.js';
 import type { TableColumns } from '../../storage/tables/layouts.js';
@@ -116,22 +117,32 @@ export interface StoredRows {
   readonly doc: Uint32Array;
 }
 
-/** Reads a file written by `writeRowFile`. */
+/** Reads a file written by `writeRowFile`, site by site. @throws DataError where it ends before its rows */
 export async function readRowFile(
   { path, rows }: RowFile,
   widths: readonly number[],
   dtype: StoredDtype,
 ): Promise<StoredRows> {
-  const buffer = await readFile(path);
-  const bytes = buffer.byteOffset % 8 === 0 ? buffer : new Uint8Array(buffer);
   const Values = dtype === 'float16' ? Uint16Array : Float32Array;
+  const file = await open(path, 'r');
   let at = 0;
-  const sites = widths.map((width) => {
-    const act = new Values(bytes.buffer, bytes.byteOffset + at, rows * width);
-    at += act.byteLength;
-    return { width, act };
-  });
-  // doc starts at a multiple of 4 unless the number of halfs is odd: then its few bytes are copied.
-  const tail = new Uint8Array(bytes.subarray(at, at + 4 * rows));
-  return { rows, sites, doc: new Uint32Array(tail.buffer) };
+  const fill = async <T extends Uint16Array | Float32Array | Uint32Array>(values: T): Promise<T> => {
+    const filled = await readInto(file, new Uint8Array(values.buffer), at);
+    at += filled;
+    if (filled === values.byteLength) return values;
+    throw new DataError(
+      `Expected ${rows} rows of ${widths.join(' + ')} values in ${path}, found fewer; resume the run.`,
+      {
+        path,
+        rows,
+      },
+    );
+  };
+  try {
+    const sites: StoredRows['sites'][number][] = [];
+    for (const width of widths) sites.push({ width, act: await fill(new Values(rows * width)) });
+    return { rows, sites, doc: await fill(new Uint32Array(rows)) };
+  } finally {
+    await file.close();
+  }
 }

@@ -1,10 +1,12 @@
-// Garbage collection: what no run and no ref reaches, and nobody touched for a day, can go. A plan is only a list; nothing
-// is removed before `applyGarbage`, which removes what names other things before the things it names.
-import { ResourceError } from '../../schemas/errors.js';
+// Garbage collection: what no run, no ref and no schedule reaches, and nobody touched for a day, can go. A plan is only a list;
+// nothing is removed before `collectGarbage`, which removes what names other things before the things it names.
+import { AssayError, ResourceError, TransientError } from '../../schemas/errors.js';
 import type { CallOptions, ObjectInfo, ObjectStore } from '../objects/object-store.js';
+import { beginCollection, REQUEST_MS, type Collection } from '../records/collection-mark.js';
 import { dataDigestOf, PARTS_EXTENSION } from '../records/key-layout.js';
 import { mapParallel } from '../records/parallel.js';
 import { listAll } from '../records/record-io.js';
+import { listActiveRuns } from '../records/run-history.js';
 import { reach, stageKeyOf, trainedKeys, type Inventory, type Reachable } from './reachable.js';
 
 /** Age below which nothing is removed, milliseconds: 24 hours. */
@@ -47,36 +49,100 @@ export async function planGarbage(store: ObjectStore, options: GarbageOptions): 
   };
 }
 
+export interface CollectOptions extends CallOptions {
+  readonly minAgeMs?: number | undefined;
+}
+
+export interface Collected {
+  /** What was found at first. */
+  readonly plan: GarbagePlan;
+  readonly removed: number;
+  /** Listed, but taken into use before they were removed. */
+  readonly spared: number;
+}
+
 /**
- * How many objects were removed; those that were adopted since the plan was made are spared.
- * @param options.activeRuns names of runs that are at work
- * @throws ResourceError naming them, because what they are about to commit is not reached yet
+ * Removes garbage, kind by kind, by the rules of records/collection-mark.ts. Before each kind it asks again for active runs and
+ * takes stock anew; what is in use by then stays.
+ * @throws ResourceError naming active runs, or where another collection is at work; DataError where records are damaged
  */
-export async function applyGarbage(
+export async function collectGarbage(store: ObjectStore, options: CollectOptions = {}): Promise<Collected> {
+  const collection = await beginCollection(store, options);
+  const removal = { collection, signal: options.signal, unsure: false };
+  try {
+    await refuseActive(store);
+    const limits = { nowMs: collection.startedMs, minAgeMs: options.minAgeMs };
+    const plan = await planGarbage(store, limits);
+    let removed = 0;
+    for (const phase of phasesOf(plan.keys)) {
+      await refuseActive(store, { removed, of: plan.keys.length });
+      const garbage = new Set((await planGarbage(store, limits)).keys);
+      const keys = phase.filter((key) => garbage.has(key));
+      removed += await removeAll(store, { keys, olderThanMs: plan.olderThanMs }, removal);
+    }
+    return { plan, removed, spared: plan.keys.length - removed };
+  } finally {
+    await collection.end(!removal.unsure);
+  }
+}
+
+interface Removal extends CallOptions {
+  readonly collection: Collection;
+  /** Whether a request was given up that may take effect later. */
+  unsure: boolean;
+}
+
+/** Ends when all of its requests have ended: a commit goes before the data that it names, and all before the mark. */
+async function removeAll(
   store: ObjectStore,
-  plan: GarbagePlan,
-  options: CallOptions & { readonly activeRuns: readonly string[] },
-): Promise<{ readonly removed: number; readonly spared: number }> {
-  const { activeRuns } = options;
-  if (activeRuns.length > 0) {
-    throw new ResourceError(
-      `Expected no active run while garbage is removed from ${store.url}, found ${activeRuns.join(', ')}; wait for them or \`assay cancel\` them, then try again.`,
-      { activeRuns, url: store.url },
-    );
-  }
-  let removed = 0;
-  for (const keys of phasesOf(plan.keys)) {
-    // A phase ends before the next begins: a commit goes before the data that it names.
-    const outcomes = await mapParallel(keys, REQUESTS_AT_ONCE, async (key) => {
-      options.signal?.throwIfAborted();
-      const info = await store.head(key);
-      if (info === null || info.modifiedMs > plan.olderThanMs) return 0;
-      await store.delete(key);
-      return 1;
+  wanted: { readonly keys: readonly string[]; readonly olderThanMs: number },
+  removal: Removal,
+): Promise<number> {
+  const { collection, signal } = removal;
+  const failures: unknown[] = [];
+  const removeOne = async (key: string): Promise<number> => {
+    signal?.throwIfAborted();
+    const info = await store.head(key);
+    if (info === null || info.modifiedMs > wanted.olderThanMs) return 0;
+    await collection.hold();
+    try {
+      await store.delete(key, { signal: AbortSignal.timeout(REQUEST_MS) });
+    } catch (error) {
+      removal.unsure = true;
+      throw error instanceof AssayError ? error : gaveUp(store, key, error);
+    }
+    return 1;
+  };
+  const outcomes = await mapParallel(wanted.keys, REQUESTS_AT_ONCE, async (key) => {
+    if (failures.length > 0) return 0;
+    return removeOne(key).catch((error: unknown) => {
+      failures.push(error);
+      return 0;
     });
-    removed += outcomes.reduce<number>((sum, one) => sum + one, 0);
-  }
-  return { removed, spared: plan.keys.length - removed };
+  });
+  if (failures.length > 0) throw failures[0] as Error;
+  return outcomes.reduce<number>((sum, one) => sum + one, 0);
+}
+
+function gaveUp(store: ObjectStore, key: string, error: unknown): TransientError {
+  return new TransientError(
+    `Expected ${key} to be removed from ${store.url} within ${REQUEST_MS / 1000} s, it was not (${String(error)}); try again.`,
+    { key },
+    { cause: error },
+  );
+}
+
+async function refuseActive(
+  store: ObjectStore,
+  done?: { readonly removed: number; readonly of: number },
+): Promise<void> {
+  const activeRuns = await listActiveRuns(store);
+  if (activeRuns.length === 0) return;
+  const begun = done && done.removed > 0 ? ` ${done.removed} of ${done.of} objects were removed before.` : '';
+  throw new ResourceError(
+    `Expected no active run while garbage is removed from ${store.url}, found ${activeRuns.join(', ')}; wait for them or \`assay cancel\` them, then try again.${begun}`,
+    { activeRuns, url: store.url },
+  );
 }
 
 /** Groups of garbage in the order of removal, young and old together. */
@@ -119,6 +185,7 @@ async function takeInventory(store: ObjectStore): Promise<Inventory> {
     data,
     runs: await listAll(store, 'runs/'),
     refs: await listAll(store, 'refs/'),
+    schedules: await listAll(store, 'schedules/'),
     snapshots: await listAll(store, 'snapshots/'),
     commits: await listAll(store, 'commits/'),
     quarantine: await listAll(store, 'quarantine/'),

@@ -1,14 +1,16 @@
-// What the roots of a store (runs and refs) reach. A digest written anywhere in a reached record keeps what it names: a
-// commit's key, a data object, an upstream key. This errs only by keeping too much.
-import type { Commit } from '../../schemas/records.js';
-import { initZstd, zstdDecompress } from '../arrow/zstd.js';
+// What the roots of a store (runs, refs and schedules) reach. A digest written anywhere in a reached record keeps what it
+// names: a commit's key, a data object, an upstream key. This errs only by keeping too much: a reached record that cannot be
+// read may name anything, so it ends the walk.
+import type { Commit, Snapshot } from '../../schemas/records.js';
+import { DataError } from '../../schemas/errors.js';
 import type { ObjectInfo, ObjectStore } from '../objects/object-store.js';
-import { getCommit } from '../records/commits.js';
 import { addressOf, dataDigestOf, numberOf, snapshotPrefix, unescapePath } from '../records/key-layout.js';
 import { mapParallel } from '../records/parallel.js';
-import { readSegment } from '../records/segments.js';
+import { readReferences } from './references.js';
 
 const READS_AT_ONCE = 32;
+/** Damaged records that a message names. */
+const SHOWN = 10;
 /** Larger JSON objects are no lists of references. */
 const LARGEST_JSON_BYTES = 64 * 2 ** 20;
 
@@ -16,6 +18,7 @@ const LARGEST_JSON_BYTES = 64 * 2 ** 20;
 export interface Inventory {
   readonly runs: readonly ObjectInfo[];
   readonly refs: readonly ObjectInfo[];
+  readonly schedules: readonly ObjectInfo[];
   readonly snapshots: readonly ObjectInfo[];
   readonly commits: readonly ObjectInfo[];
   readonly quarantine: readonly ObjectInfo[];
@@ -34,7 +37,10 @@ export interface Reachable {
   readonly refs: ReadonlySet<string>;
 }
 
-/** Follows references from runs, refs and spared records to a fixed point. */
+/**
+ * Follows references from runs, refs, schedules and spared records to a fixed point.
+ * @throws DataError naming every reached record that is damaged or missing
+ */
 export async function reach(
   store: ObjectStore,
   inventory: Inventory,
@@ -42,15 +48,16 @@ export async function reach(
 ): Promise<Reachable> {
   const walk = new Walk(store, inventory);
   const refs = newestOfEach(inventory.refs);
-  await walk.readAll([...inventory.runs.filter(isRunRoot), ...refs]);
+  await walk.readAll([...inventory.runs.filter(isRunRoot), ...refs, ...inventory.schedules]);
   const snapshots = inventory.snapshots.filter((info) => walk.names.has(info.key) || isYoung(info));
-  const pinned = new Set([...snapshots, ...newestOfRuns(inventory)].map((info) => info.key));
+  const pinned = new Set([...snapshots, ...(await pinnedOfRuns(store, inventory))].map((info) => info.key));
   await walk.readAll(inventory.snapshots.filter((info) => pinned.has(info.key)));
   // What is spared because it is young must keep what it names.
   const young = [...inventory.keys, ...inventory.checkpoints].filter(isYoung);
   await walk.readAll(young);
   await walk.toFixedPoint(isYoung);
   if (await walk.takeUnfinished()) await walk.toFixedPoint(isYoung);
+  walk.assertSound();
   return {
     digests: walk.digests,
     snapshots: pinned,
@@ -67,12 +74,16 @@ class Walk {
   readonly #read = new Set<string>();
   /** Commits that were met in segments, by address. */
   readonly #known = new Map<string, Commit>();
+  /** What is wrong with reached records. */
+  readonly #damaged: string[] = [];
   readonly #trained: ReadonlySet<string>;
+  readonly #data: ReadonlySet<string>;
 
   constructor(store: ObjectStore, inventory: Inventory) {
     this.#store = store;
     this.#inventory = inventory;
     this.#trained = trainedKeys(inventory);
+    this.#data = new Set(inventory.data.map(({ key }) => key));
   }
 
   /** Takes in the references of these records, each once. */
@@ -82,6 +93,16 @@ class Walk {
     await mapParallel(fresh, READS_AT_ONCE, async (info) => {
       this.#take(await this.#contentOf(info));
     });
+  }
+
+  /** @throws DataError where something reached could not be read: what it names is unknown */
+  assertSound(): void {
+    if (this.#damaged.length === 0) return;
+    const more = this.#damaged.length > SHOWN ? `\n… and ${this.#damaged.length - SHOWN} more` : '';
+    throw new DataError(
+      `Expected every record that is in use in ${this.#store.url} to be sound, found ${this.#damaged.length} that cannot be read, so what they name is unknown and nothing was removed:\n${this.#damaged.slice(0, SHOWN).join('\n')}${more}\nRestore them from a copy, or remove the runs that they belong to (\`assay rm RUN\`), then try again.`,
+      { url: this.#store.url, damaged: this.#damaged.length },
+    );
   }
 
   async toFixedPoint(isYoung: (info: ObjectInfo) => boolean): Promise<void> {
@@ -132,22 +153,29 @@ class Walk {
   }
 
   async #contentOf(info: ObjectInfo): Promise<unknown> {
-    const { key } = info;
-    const address = addressOf(key);
-    if (address !== null && key.startsWith('commits/')) {
-      return this.#known.get(key) ?? (await getCommit(this.#store, address));
+    const known = this.#known.get(info.key);
+    if (known !== undefined) return known;
+    try {
+      const { value, commits } = await readReferences(this.#store, info.key);
+      for (const commit of commits) this.#remember(commit);
+      if (info.key.startsWith('snapshots/')) await this.#requireSegments(info.key, value as Snapshot | null);
+      return value;
+    } catch (error) {
+      if (!(error instanceof DataError)) throw error;
+      this.#damaged.push(error.message);
+      return null;
     }
-    const sha256 = dataDigestOf(key);
-    if (sha256 !== null && key.endsWith(`${sha256}.zst`)) {
-      const commits = await readSegment(this.#store, { key, sha256 }).catch(() => null);
-      for (const commit of commits ?? []) this.#remember(commit);
-      if (commits !== null) return commits;
+  }
+
+  /** A snapshot whose segments are gone names nothing either. */
+  async #requireSegments(key: string, snapshot: Snapshot | null): Promise<void> {
+    for (const segment of snapshot?.segments ?? []) {
+      if (this.#data.has(segment.key) || (await this.#store.head(segment.key)) !== null) continue;
+      throw new DataError(
+        `Expected segment ${segment.key} of ${key}, found none; \`assay resume\` its run, which publishes a new snapshot.`,
+        { key, segment: segment.key },
+      );
     }
-    const bytes = await this.#store.get(key);
-    if (bytes === null) return null;
-    if (!key.endsWith('.zst')) return jsonOf(bytes);
-    await initZstd();
-    return jsonOf(zstdDecompress(bytes));
   }
 
   #remember(commit: Commit): void {
@@ -193,28 +221,46 @@ function isRunRoot(info: ObjectInfo): boolean {
   return info.key.endsWith('.json') && !/^runs\/[^/]+\/\d+\/(beat\.json$|attempts\/|events\/)/.test(info.key);
 }
 
-/** The newest snapshot of every dataset of a run that has records. */
-function newestOfRuns(inventory: Inventory): ObjectInfo[] {
+/** Of every dataset of a run that has records: the newest snapshot, and the newest complete one where that is another. */
+async function pinnedOfRuns(store: ObjectStore, inventory: Inventory): Promise<ObjectInfo[]> {
   const runs = new Set(inventory.runs.map((info) => unescapePath(info.key.split('/')[1] ?? '')));
   const prefixes = [...runs].map(snapshotPrefix);
-  return newestOfEach(inventory.snapshots).filter((info) => prefixes.some((prefix) => info.key.startsWith(prefix)));
+  const versions = new Map<string, ObjectInfo[]>();
+  for (const info of inventory.snapshots) {
+    const folder = folderOf(info);
+    if (numberOf(folder, info.key) === null || !prefixes.some((prefix) => info.key.startsWith(prefix))) continue;
+    versions.set(folder, [...(versions.get(folder) ?? []), info]);
+  }
+  const pinned = await mapParallel([...versions.values()], READS_AT_ONCE, async (infos) => {
+    const newest = infos.slice(-1);
+    for (const info of infos.toReversed()) {
+      const complete = await isComplete(store, info);
+      if (complete) return [...newest, info];
+    }
+    return newest;
+  });
+  return pinned.flat();
+}
+
+/** False also for a damaged one: the walk tells of those that it reaches. */
+async function isComplete(store: ObjectStore, info: ObjectInfo): Promise<boolean> {
+  const { value } = await readReferences(store, info.key).catch((error: unknown) => {
+    if (!(error instanceof DataError)) throw error;
+    return { value: null };
+  });
+  return (value as Snapshot | null)?.complete === true;
 }
 
 /** The last record of every folder of numbered records. */
 function newestOfEach(infos: readonly ObjectInfo[]): ObjectInfo[] {
   const newest = new Map<string, ObjectInfo>();
   for (const info of infos) {
-    const folder = info.key.slice(0, info.key.lastIndexOf('/') + 1);
+    const folder = folderOf(info);
     if (numberOf(folder, info.key) !== null) newest.set(folder, info);
   }
   return [...newest.values()];
 }
 
-function jsonOf(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes).toString('utf8')) as unknown;
-  } catch {
-    // Not JSON after all: it names nothing.
-    return null;
-  }
+function folderOf({ key }: ObjectInfo): string {
+  return key.slice(0, key.lastIndexOf('/') + 1);
 }

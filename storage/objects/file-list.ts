@@ -1,6 +1,6 @@
 // Walks a store folder in the order in which S3 lists keys (by UTF-8 bytes of the whole key), entering only folders that
 // can hold wanted keys.
-import type { Dirent } from 'node:fs';
+import type { Dirent, Stats } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareKeys, RESERVED_SEGMENT } from './keys.js';
@@ -32,9 +32,9 @@ export async function* listFiles(wanted: Wanted): AsyncIterable<ObjectInfo> {
 async function* walk(wanted: Wanted, folder: string): AsyncIterable<string> {
   const entries = await entriesOf(join(wanted.root, folder));
   // A folder sorts as its name with the slash, because its keys go on with one.
+  const kinds = await Promise.all(entries.map((entry) => kindOf(join(wanted.root, folder), entry)));
   const names = entries
-    .filter((e) => e.isDirectory() || e.isFile())
-    .map((e) => folder + e.name + (e.isDirectory() ? '/' : ''))
+    .flatMap(({ name }, i) => (kinds[i] === null ? [] : [folder + name + (kinds[i] === 'folder' ? '/' : '')]))
     .sort(compareKeys);
   for (const name of names) {
     const isFolder = name.endsWith('/');
@@ -57,6 +57,13 @@ function mayHold(wanted: Wanted, folder: string): boolean {
   return after === undefined || after.startsWith(folder) || compareKeys(folder, after) > 0;
 }
 
+/** What is listed as what reading finds there: links are followed (one in a circle ends as the system's error). */
+async function kindOf(folder: string, entry: Dirent): Promise<'folder' | 'file' | null> {
+  const found = entry.isSymbolicLink() ? await statOf(join(folder, entry.name)) : entry;
+  if (found === null) return null;
+  return found.isDirectory() ? 'folder' : found.isFile() ? 'file' : null;
+}
+
 async function entriesOf(path: string): Promise<Dirent[]> {
   try {
     return await readdir(path, { withFileTypes: true });
@@ -70,9 +77,20 @@ async function entriesOf(path: string): Promise<Dirent[]> {
 async function infosOf(root: string, keys: readonly string[]): Promise<ObjectInfo[]> {
   const infos = await Promise.all(
     keys.map(async (key) => {
-      const info = await stat(join(root, key)).catch(() => null);
+      const info = await statOf(join(root, key));
       return info === null ? null : { key, bytes: info.size, modifiedMs: info.mtimeMs };
     }),
   );
   return infos.filter((info) => info !== null);
+}
+
+/** Null only for what has gone since it was named: any other failure is one of the listing. */
+async function statOf(path: string): Promise<Stats | null> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'ENOENT' || code === 'ENOTDIR') return null;
+    throw error;
+  }
 }

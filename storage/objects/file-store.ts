@@ -7,7 +7,7 @@ import { readAt } from '../files/local-file.js';
 import { listFiles } from './file-list.js';
 import { FileWrites } from './file-writes.js';
 import { RESERVED_SEGMENT, validateKey, validatePrefix, validateRange } from './keys.js';
-import type { CallOptions, ObjectInfo, ObjectStore, StoreCheck } from './object-store.js';
+import type { CallOptions, ObjectInfo, ObjectStore, PutOptions, StoreCheck } from './object-store.js';
 import { sweepTemporaries } from './process-mark.js';
 import { codeOf, fileError, missingObject, type StoreCall } from './store-errors.js';
 
@@ -18,14 +18,14 @@ export function createFileStore(root: string): FileStore {
 
 class FileStore implements ObjectStore {
   readonly url: string;
-  readonly storeId: string;
+  readonly addressId: string;
   readonly #root: string;
   readonly #writes: FileWrites;
 
   constructor(root: string) {
     this.#root = root;
     this.url = pathToFileURL(root).href.replace(/\/$/, '');
-    this.storeId = sha256Hex(this.url).slice(0, 16);
+    this.addressId = sha256Hex(this.url).slice(0, 16);
     this.#writes = new FileWrites(root, this.url);
   }
 
@@ -72,10 +72,10 @@ class FileStore implements ObjectStore {
     });
   }
 
-  putIfAbsent(key: string, body: Uint8Array, options?: CallOptions): Promise<'created' | 'exists'> {
+  putIfAbsent(key: string, body: Uint8Array, options?: PutOptions): Promise<'created' | 'exists'> {
     return this.#run('create', key, () => {
       options?.signal?.throwIfAborted();
-      return this.#writes.create(key, body);
+      return options?.urgent === true ? this.#writes.createUrgent(key, body) : this.#writes.create(key, body);
     });
   }
 

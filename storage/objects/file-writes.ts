@@ -3,6 +3,9 @@
 import { link, mkdir, open, rename, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { crashStep } from './crash-points.js';
+import { ResourceError } from '../../schemas/errors.js';
+import { isFull } from '../../schemas/system-errors.js';
+import { KeptRoom } from './kept-room.js';
 import { RESERVED_SEGMENT } from './keys.js';
 import { sweepTemporaries, temporaryName } from './process-mark.js';
 import { codeOf, fileError, linkError, type StoreCall } from './store-errors.js';
@@ -12,11 +15,13 @@ export class FileWrites {
   readonly #root: string;
   readonly #url: string;
   readonly #folders = new Set<string>();
+  readonly #room: KeptRoom;
   #swept: Promise<unknown> | null = null;
 
   constructor(root: string, url: string) {
     this.#root = root;
     this.#url = url;
+    this.#room = new KeptRoom(join(root, RESERVED_SEGMENT, 'reserve'));
   }
 
   /** 'created' when this call made the file under its final name, 'exists' when another was first; durable either way. */
@@ -30,6 +35,20 @@ export class FileWrites {
       return outcome;
     } finally {
       await crashStep('file.temp.unlink', () => unlink(temporary).catch(() => undefined));
+    }
+  }
+
+  /** `create` of a record that must be told: on a full disk with the room that is kept back for it. */
+  async createUrgent(key: string, body: Uint8Array): Promise<'created' | 'exists'> {
+    for (;;) {
+      try {
+        const outcome = await this.create(key, body);
+        await this.#room.keep();
+        return outcome;
+      } catch (error) {
+        const full = error instanceof ResourceError && isFull(String(error.details['code']));
+        if (!full || !(await this.#room.give())) throw error;
+      }
     }
   }
 

@@ -29,7 +29,7 @@ export function openMemoryStore(url: string): ObjectStore {
 
 class MemoryStore implements ObjectStore {
   readonly url: string;
-  readonly storeId: string;
+  readonly addressId: string;
   readonly #nowMs: () => number;
   readonly #objects = new Map<string, Held>();
   /** Keys in order; null after a change. */
@@ -37,7 +37,7 @@ class MemoryStore implements ObjectStore {
 
   constructor(url: string, nowMs: () => number) {
     this.url = url;
-    this.storeId = sha256Hex(url).slice(0, 16);
+    this.addressId = sha256Hex(url).slice(0, 16);
     this.#nowMs = nowMs;
   }
 

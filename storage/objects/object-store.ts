@@ -11,6 +11,11 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface PutOptions extends CallOptions {
+  /** What must be told also when the store is full (events): it may use the room that the driver keeps back, where it keeps some. */
+  readonly urgent?: boolean | undefined;
+}
+
 /**
  * A flat space of objects named by `/`-separated keys (no leading slash, no empty, `.` or `..` segment: `InputError`).
  * All methods throw `TransientError` when the store cannot be reached after retries, `ResourceError` when it is full
@@ -19,15 +24,15 @@ export interface CallOptions {
 export interface ObjectStore {
   /** Canonical URL, e.g. `file:///data/x`, `s3://bucket/prefix`, `memory://n`. */
   readonly url: string;
-  /** 16 hex digits that identify this store: part of workflow ids. */
-  readonly storeId: string;
+  /** 16 hex digits of this address; the store itself, which may have several, has an id of its own (records/identity.ts). */
+  readonly addressId: string;
   /** The whole object, or null where there is none. */
   get(key: string, options?: CallOptions): Promise<Uint8Array | null>;
   /** `length` bytes from `offset`; shorter only at the object's end. @throws DataError where there is no such object. */
   getRange(key: string, offset: number, length: number, options?: CallOptions): Promise<Uint8Array>;
   head(key: string, options?: CallOptions): Promise<ObjectInfo | null>;
   /** Creates the object unless one exists; atomic among all writers; durable when it returns. */
-  putIfAbsent(key: string, body: Uint8Array, options?: CallOptions): Promise<'created' | 'exists'>;
+  putIfAbsent(key: string, body: Uint8Array, options?: PutOptions): Promise<'created' | 'exists'>;
   /** Creates or replaces; only for records that are not evidence (beats). */
   put(key: string, body: Uint8Array, options?: CallOptions): Promise<void>;
   /** Objects under a key prefix (a plain string prefix), in key order. */

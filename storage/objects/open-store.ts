@@ -57,8 +57,13 @@ function pathOf(url: string): string {
   }
   const rest = url.slice('file://'.length);
   // `file://./data` is no URL by the letter, but what people write for a relative folder.
-  if (!rest.startsWith('/')) return decodeURIComponent(rest);
-  return fileURLToPath(url);
+  try {
+    // A path has neither query nor fragment: `?` and `#` are characters of names.
+    return rest.startsWith('/') ? fileURLToPath(url.replace(/[?#]/g, encodeURIComponent)) : decodeURIComponent(rest);
+  } catch (error) {
+    if (!(error instanceof URIError) && (error as NodeJS.ErrnoException).code === undefined) throw error;
+    throw badUrl(url);
+  }
 }
 
 function badUrl(url: string): InputError {

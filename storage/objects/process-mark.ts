@@ -32,9 +32,13 @@ export async function sweepTemporaries(folder: string): Promise<number> {
   return swept;
 }
 
-async function isDead(name: string, path: string): Promise<boolean> {
-  const [pid = '', started = '', owner = ''] = name.split('.');
-  if (!/^\d+$/.test(pid)) return false;
+/**
+ * Whether the process that a name of `temporaryName` marks is dead: by pid and start time on this host; of another host, which may
+ * share the folder, by the age of what lies there. Names without a host are of earlier releases.
+ */
+export async function isDead(name: string, path: string): Promise<boolean> {
+  const [, pid, started, owner] = /^(\d+)[.-](\d*)(?:\.([^.]+)|$)/.exec(name) ?? [];
+  if (pid === undefined) return false;
   if (owner !== host) {
     const info = await stat(path).catch(() => null);
     return info !== null && Date.now() - info.mtimeMs > FOREIGN_AGE_MS;

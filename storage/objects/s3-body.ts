@@ -14,7 +14,7 @@ export interface BodyPart {
 
 export interface BodyRequest {
   /** Asks for the wanted bytes from `from` on (0 = all of them), of the object with that tag. */
-  readonly open: (from: number, etag: string | undefined, signal: AbortSignal) => Promise<BodyPart | null>;
+  readonly open: (from: number, etag: string | undefined, signal: AbortSignal) => Promise<BodyPart | 'replaced' | null>;
   readonly call: StoreCall;
   readonly stallMs: number;
   readonly attempts: number;
@@ -33,6 +33,13 @@ export async function readBody(request: BodyRequest): Promise<Uint8Array | null>
     const signal = request.signal ? AbortSignal.any([request.signal, abort.signal]) : abort.signal;
     const part = await request.open(filled, etag, signal);
     if (part === null) return filled === 0 ? null : gone(request.call);
+    if (part === 'replaced') {
+      // There it is, as another: read that, unless half of the first one is read.
+      if (filled > 0) gone(request.call);
+      etag = undefined;
+      content = null;
+      continue;
+    }
     etag ??= part.etag;
     content ??= Buffer.allocUnsafe(part.bytes ?? 0);
     try {

@@ -47,7 +47,7 @@ interface Wanted {
   readonly signal: AbortSignal;
 }
 
-async function openBody(read: S3Read, wanted: Wanted): Promise<BodyPart | null> {
+async function openBody(read: S3Read, wanted: Wanted): Promise<BodyPart | 'replaced' | null> {
   const { range, etag } = wanted;
   try {
     const answer = await read.client.send(new GetObjectCommand({ ...read.target, Range: range, IfMatch: etag }), {
@@ -59,8 +59,8 @@ async function openBody(read: S3Read, wanted: Wanted): Promise<BodyPart | null> 
   } catch (error) {
     if (isAbsent(error)) return null;
     const status = error instanceof Error ? s3StatusOf(error) : undefined;
-    // If-Match failed: the object is no longer the one whose first half we hold.
-    if (status === 412) return null;
+    // If-Match failed: the object is no longer the one that we began to read.
+    if (status === 412) return 'replaced';
     // A range that begins at or after the end holds no bytes.
     if (status === 416) return { body: Readable.from([]), bytes: 0, etag };
     throw error;

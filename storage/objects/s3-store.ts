@@ -8,7 +8,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { sha256Hex } from '../../core/identity/digest.js';
-import { InputError } from '../../schemas/errors.js';
+import { InputError, ResourceError } from '../../schemas/errors.js';
 import { validateKey, validatePrefix, validateRange } from './keys.js';
 import type { CallOptions, ObjectInfo, ObjectStore, StoreCheck } from './object-store.js';
 import { pause } from './s3-body.js';
@@ -52,7 +52,7 @@ interface Place {
 
 class S3Store implements ObjectStore {
   readonly url: string;
-  readonly storeId: string;
+  readonly addressId: string;
   readonly #client: S3Client;
   readonly #bucket: string;
   readonly #prefix: string;
@@ -66,7 +66,7 @@ class S3Store implements ObjectStore {
     this.#prefix = place.prefix === '' ? '' : `${place.prefix}/`;
     this.#limits = place.limits;
     this.url = `s3://${place.bucket}${place.prefix === '' ? '' : `/${place.prefix}`}`;
-    this.storeId = sha256Hex(`${connection.endpoint ?? 'aws'} ${this.url}`).slice(0, 16);
+    this.addressId = sha256Hex(`${connection.endpoint ?? 'aws'} ${this.url}`).slice(0, 16);
   }
 
   get(key: string, options?: CallOptions): Promise<Uint8Array | null> {
@@ -98,7 +98,7 @@ class S3Store implements ObjectStore {
         throw error;
       }
     });
-    return answer === null ? null : infoOf(key, answer.ContentLength, answer.LastModified);
+    return answer === null ? null : infoOf(call, answer.ContentLength, answer.LastModified);
   }
 
   async putIfAbsent(key: string, body: Uint8Array, options?: CallOptions): Promise<'created' | 'exists'> {
@@ -146,9 +146,10 @@ class S3Store implements ObjectStore {
       for (const item of page.Contents ?? []) {
         const key = (item.Key ?? '').slice(this.#prefix.length);
         // Folder markers that other tools leave are no objects of ours.
-        if (key !== '' && !key.endsWith('/')) yield infoOf(key, item.Size, item.LastModified);
+        if (key !== '' && !key.endsWith('/')) yield infoOf({ ...call, key }, item.Size, item.LastModified);
       }
       token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+      if (page.IsTruncated === true && token === undefined) throw cutShort(call);
     } while (token !== undefined);
   }
 
@@ -259,6 +260,18 @@ function sending(options: CallOptions | undefined): { readonly abortSignal?: Abo
   return options?.signal === undefined ? {} : { abortSignal: options.signal };
 }
 
-function infoOf(key: string, bytes: number | undefined, modified: Date | undefined): ObjectInfo {
-  return { key, bytes: bytes ?? 0, modifiedMs: modified?.getTime() ?? 0 };
+/** What is left out must not read as empty and as old as can be. */
+function infoOf(call: StoreCall, bytes: number | undefined, modified: Date | undefined): ObjectInfo {
+  if (bytes !== undefined && modified !== undefined) return { key: call.key, bytes, modifiedMs: modified.getTime() };
+  throw new ResourceError(
+    `Expected size and time of modification of ${call.key}, the store gave none (operation: ${call.operation}, store: ${call.url}); use a store that tells them.`,
+    { ...call },
+  );
+}
+
+function cutShort(call: StoreCall): ResourceError {
+  return new ResourceError(
+    `Expected the rest of a listing, the store said that there is more and not where (operation: ${call.operation}, key: ${call.key}, store: ${call.url}); use a store that lists whole.`,
+    { ...call },
+  );
 }

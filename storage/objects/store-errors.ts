@@ -1,5 +1,6 @@
 // Turns what a driver's system calls throw into the project's errors, each naming operation, key and remedy.
 import { AssayError, DataError, InputError, ResourceError, TransientError } from '../../schemas/errors.js';
+import { isFailing, isFull, isRefused } from '../../schemas/system-errors.js';
 
 /** What was being done when something failed. */
 export interface StoreCall {
@@ -16,11 +17,8 @@ export function missingObject(call: StoreCall): DataError {
   );
 }
 
-const FULL = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
-const REFUSED = new Set(['EACCES', 'EPERM', 'EROFS']);
 const NO_LINKS = new Set(['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK', 'EINVAL']);
 const SHAPE = new Set(['ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG']);
-const MACHINE = new Set(['EIO', 'EMFILE', 'ENFILE', 'ENOMEM', 'ENODEV', 'ENXIO']);
 
 /** The project's error for a failed file-system call; errors of the project pass through. */
 export function fileError(error: unknown, call: StoreCall): unknown {
@@ -29,14 +27,14 @@ export function fileError(error: unknown, call: StoreCall): unknown {
   const details = { ...call, code };
   const options = { cause: error };
   const seen = `${call.operation} of ${call.key} in ${call.url}`;
-  if (FULL.has(code)) {
+  if (isFull(code)) {
     return new ResourceError(
       `Expected room for an object, the disk or quota is full (${code}) during ${seen}; free space there (\`assay gc --apply\`), then go on (a run: \`assay resume\`; else the same command again).`,
       details,
       options,
     );
   }
-  if (REFUSED.has(code)) {
+  if (isRefused(code)) {
     return new ResourceError(
       `Expected to be allowed to read and write the store, access was denied (${code}) during ${seen}; correct owner or mode of the folder, then try again.`,
       details,
@@ -50,7 +48,7 @@ export function fileError(error: unknown, call: StoreCall): unknown {
       options,
     );
   }
-  if (MACHINE.has(code)) {
+  if (isFailing(code)) {
     return new ResourceError(
       `Expected the file system to answer, it failed (${error.message}) during ${seen}; check the disk and the limits of open files, then try again.`,
       details,

@@ -1,12 +1,13 @@
 // The commit: the small record, created once, that says a piece of work is done. Data objects are stored before it, so
 // that a commit never names what is not there; a second commit of the same work adopts the first one's content.
 import { commitRecord, type Commit, type EngineRecord, type ObjectRecord } from '../../schemas/records.js';
+import { DataError } from '../../schemas/errors.js';
 import type { StageName, Split } from '../../schemas/stages.js';
 import { crashStep } from '../objects/crash-points.js';
-import type { CallOptions, ObjectStore } from '../objects/object-store.js';
+import type { CallOptions, ObjectInfo, ObjectStore } from '../objects/object-store.js';
 import { putDataFile, type DataFile, type PutDataOptions } from './data-objects.js';
 import { commitKey, commitPrefix, type CommitAddress } from './key-layout.js';
-import { listInputs } from './listings.js';
+import { listInputRecords, listInputs } from './listings.js';
 import { mapParallel } from './parallel.js';
 import { createRecord, readRecord } from './record-io.js';
 
@@ -14,6 +15,7 @@ import { createRecord, readRecord } from './record-io.js';
 const UPLOADS_AT_ONCE = 2;
 /** Commits read together where no segment holds them. */
 const READS_AT_ONCE = 32;
+const TOUCHES_AT_ONCE = 32;
 
 /** The commit that stands; `adopted` when another attempt was first. */
 export interface CommitOutcome {
@@ -39,6 +41,34 @@ export function getCommit(store: ObjectStore, address: CommitAddress): Promise<C
 /** Digests of all inputs committed under a key: one request per 1,000 commits on S3, none per commit. */
 export function listCommitInputs(store: ObjectStore, stage: string, key: string): Promise<Set<string>> {
   return listInputs(store, commitPrefix(stage, key));
+}
+
+/** Commit records under a key by input: as `listCommitInputs`. */
+export function listCommits(store: ObjectStore, stage: string, key: string): Promise<Map<string, ObjectInfo>> {
+  return listInputRecords(store, commitPrefix(stage, key));
+}
+
+/** Age from which a commit that a plan counts as done is touched; well below the 24 hours that garbage collection spares. */
+const TOUCH_AGE_MS = 12 * 3600_000;
+
+/** The records that are still there, the old ones made young again, so that no collection takes them from under a plan. */
+export async function adoptCommits(
+  store: ObjectStore,
+  records: ReadonlyMap<string, ObjectInfo>,
+  options: CallOptions = {},
+): Promise<Set<string>> {
+  const found = await mapParallel([...records], TOUCHES_AT_ONCE, async ([input, { key, modifiedMs }]) => {
+    if (Date.now() - modifiedMs < TOUCH_AGE_MS) return input;
+    try {
+      await store.touch(key, options);
+      return input;
+    } catch (error) {
+      // Removed since it was listed: to be made again.
+      if (error instanceof DataError) return null;
+      throw error;
+    }
+  });
+  return new Set(found.filter((input) => input !== null));
 }
 
 export interface CommitSelection extends CallOptions {

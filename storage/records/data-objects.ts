@@ -10,8 +10,9 @@ import { crashStep } from '../objects/crash-points.js';
 import type { CallOptions, ObjectStore } from '../objects/object-store.js';
 import { fileError } from '../objects/store-errors.js';
 import { partsRecord, readParts, type PartsRecord } from './data-stream.js';
+import { untilCollected } from './collection-mark.js';
 import { dataKey, PARTS_EXTENSION } from './key-layout.js';
-import { createRecord } from './record-io.js';
+import { encodeRecord } from './record-io.js';
 
 export interface StoredData {
   readonly key: string;
@@ -99,9 +100,13 @@ async function putOnce(store: ObjectStore, object: NewObject, options: CallOptio
     const outcome = await crashStep('data.put', () => store.putIfAbsent(object.key, body, options));
     if (outcome === 'created' || (await adopt(store, object, options))) return;
   }
-  throw new TransientError(
-    `Expected ${object.key} to be there or not, it came and went ${ATTEMPTS} times in ${store.url}; garbage collection seems to run beside this: try again after it.`,
-    { key: object.key },
+  throw cameAndWent(store, object.key);
+}
+
+function cameAndWent(store: ObjectStore, key: string): TransientError {
+  return new TransientError(
+    `Expected ${key} to be there or not, it came and went ${ATTEMPTS} times in ${store.url}; garbage collection seems to run beside this: try again after it.`,
+    { key },
   );
 }
 
@@ -122,7 +127,8 @@ async function adopt(
   if (Date.now() - info.modifiedMs < TOUCH_AGE_MS) return true;
   try {
     await crashStep('data.touch', () => store.touch(object.key, options));
-    return true;
+    // A collection that took stock before may not have seen it young: what it left counts.
+    return !(await untilCollected(store, options)) || (await store.head(object.key, options)) !== null;
   } catch (error) {
     // Collected between the two calls.
     if (error instanceof DataError) return false;
@@ -170,12 +176,19 @@ async function putPartsRecord(
     extension,
     parts: parts.map((part) => ({ key: part.key, sha256: part.sha256, bytes: part.bytes })),
   };
-  const { signal } = options;
-  await crashStep('data.parts.put', () => createRecord(store, { key, value, schema: partsRecord, signal }));
-  return { key, sha256, bytes };
+  const body = encodeRecord(key, value, partsRecord);
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    const outcome = await crashStep('data.parts.put', () => store.putIfAbsent(key, body, options));
+    if (outcome === 'created' || (await adoptParts(store, whole, options)) !== null) return { key, sha256, bytes };
+  }
+  throw cameAndWent(store, key);
 }
 
-async function adoptParts(store: ObjectStore, file: DataFile, options: CallOptions): Promise<StoredData | null> {
+async function adoptParts(
+  store: ObjectStore,
+  file: Pick<DataFile, 'sha256' | 'bytes'>,
+  options: CallOptions,
+): Promise<StoredData | null> {
   const key = dataKey(file.sha256, PARTS_EXTENSION);
   const info = await store.head(key, options);
   if (info === null) return null;

@@ -7,6 +7,7 @@ import { sha256Hex } from '../../core/identity/digest.js';
 import { MAX_OBJECT_BYTES } from '../../schemas/stored.js';
 import { DataError, ResourceError } from '../../schemas/errors.js';
 import type { CallOptions, ObjectStore } from '../objects/object-store.js';
+import { appendChunks } from '../files/local-file.js';
 import { fileError, missingObject } from '../objects/store-errors.js';
 import { PARTS_EXTENSION } from './key-layout.js';
 import { readRecord } from './record-io.js';
@@ -87,7 +88,7 @@ export async function fetchDataToFile(
   });
   try {
     for await (const piece of streamData(store, reference, options)) {
-      await file.write(piece).catch((error: unknown) => {
+      await appendChunks(file, [piece]).catch((error: unknown) => {
         throw fileError(error, call);
       });
     }

@@ -1,6 +1,7 @@
 // The events of a run: numbered, created once, each with the digest of the one before, so that none can be left out or
 // changed unseen. One orchestrating activity writes them.
 import { digestOf } from '../../core/identity/digest.js';
+import { outgoingValues } from '../../core/text/outgoing.js';
 import { DataError } from '../../schemas/errors.js';
 import { eventRecord, type RunEvent } from '../../schemas/records.js';
 import { crashStep } from '../objects/crash-points.js';
@@ -17,11 +18,14 @@ export interface NewEvent {
   readonly atMs: number;
   /** The latest event where the caller knows it; saves a listing. */
   readonly after?: RunEvent | undefined;
+  /** Not appended where another writer's event, which came in between, is one of these. */
+  readonly unless?: (other: RunEvent) => boolean;
 }
 
 /** The event as it stands at the end of the chain; numbers start at 1. */
 export async function appendEvent(store: ObjectStore, run: RunRevision, next: NewEvent): Promise<RunEvent> {
   const prefix = eventPrefix(run);
+  const data = outgoingValues(next.data);
   let last = next.after ?? (await lastEvent(store, run));
   for (;;) {
     const value: RunEvent = {
@@ -30,11 +34,14 @@ export async function appendEvent(store: ObjectStore, run: RunRevision, next: Ne
       previous: last === null ? null : digestOf(last),
       atMs: next.atMs,
       type: next.type,
-      data: next.data,
+      data,
     };
     const key = numberedKey(prefix, value.n);
-    const outcome = await crashStep('event.put', () => createRecord(store, { key, value, schema: eventRecord }));
+    const outcome = await crashStep('event.put', () =>
+      createRecord(store, { key, value, schema: eventRecord, urgent: true }),
+    );
     if (outcome.created) return value;
+    if (next.unless?.(outcome.record)) return outcome.record;
     last = outcome.record;
   }
 }

@@ -1,9 +1,12 @@
 // What a listing of keys alone says: the newest of numbered records, the newest versions under many names, the inputs that work
 // was done on. Reads at most one record.
 import type { z } from 'zod';
-import type { ObjectStore } from '../objects/object-store.js';
+import { TransientError } from '../../schemas/errors.js';
+import type { ObjectInfo, ObjectStore } from '../objects/object-store.js';
 import { addressOf, numberOf, unescapePath } from './key-layout.js';
 import { listAll, readRecord } from './record-io.js';
+
+const MOST_LOOKS = 5;
 
 /** Keys and numbers of the numbered records under a prefix, ascending. */
 export async function listNumbered(
@@ -18,10 +21,22 @@ export async function listNumbered(
   return found;
 }
 
-/** The record of highest number, or null where there is none. */
+/**
+ * The record of highest number, or null where there is none.
+ * @throws TransientError where records come and go
+ */
 export async function readNewest<T>(store: ObjectStore, prefix: string, schema: z.ZodType<T>): Promise<T | null> {
-  const newest = (await listNumbered(store, prefix)).at(-1);
-  return newest === undefined ? null : readRecord(store, newest.key, schema);
+  for (let looked = 0; looked < MOST_LOOKS; looked++) {
+    const newest = (await listNumbered(store, prefix)).at(-1);
+    if (newest === undefined) return null;
+    const record = await readRecord(store, newest.key, schema);
+    // Removed between the two calls: that one is gone does not mean that there is none.
+    if (record !== null) return record;
+  }
+  throw new TransientError(
+    `Expected a record under ${prefix} in ${store.url} to stay, each of ${MOST_LOOKS} was removed while it was read; try again.`,
+    { prefix },
+  );
 }
 
 /** Every name under a kind's prefix (`refs/`) with its highest version, in the order of names; `within`: under one name. */
@@ -41,10 +56,15 @@ export async function listVersions(
 
 /** Inputs that the records under a prefix of one stage and key are of. */
 export async function listInputs(store: ObjectStore, prefix: string): Promise<Set<string>> {
-  const inputs = new Set<string>();
-  for await (const { key } of store.list(prefix)) {
-    const address = addressOf(key);
-    if (address !== null) inputs.add(address.input);
+  return new Set((await listInputRecords(store, prefix)).keys());
+}
+
+/** The records under a prefix of one stage and key, by their inputs. */
+export async function listInputRecords(store: ObjectStore, prefix: string): Promise<Map<string, ObjectInfo>> {
+  const records = new Map<string, ObjectInfo>();
+  for await (const info of store.list(prefix)) {
+    const address = addressOf(info.key);
+    if (address !== null) records.set(address.input, info);
   }
-  return inputs;
+  return records;
 }

@@ -20,6 +20,10 @@ export const planRecord = z.strictObject({
       tables: z.array(z.string()),
       key: z.string().nullable().describe('null: known only after an earlier stage'),
       planned: count.nullable(),
+      inputs: z
+        .array(z.strictObject({ key: z.string(), sha256: z.string(), bytes: count }))
+        .optional()
+        .describe('lists of the planned [input, split]; absent before it is planned and in plans of earlier releases'),
       size: z.number().nullable().describe('work of all items: tokens or rows'),
     }),
   ),
@@ -36,4 +40,10 @@ export function readPlan(store: ObjectStore, run: RunRevision): Promise<PlanReco
 export async function writePlan(store: ObjectStore, plan: PlanRecord): Promise<void> {
   const key = planKey({ name: plan.run, revision: plan.revision });
   await store.put(key, encodeRecord(key, plan, planRecord));
+}
+
+/** Stores a first plan; one that is there stays, since it may say more by now. */
+export async function createPlan(store: ObjectStore, plan: PlanRecord): Promise<void> {
+  const key = planKey({ name: plan.run, revision: plan.revision });
+  await store.putIfAbsent(key, encodeRecord(key, plan, planRecord));
 }

@@ -1,10 +1,11 @@
 // Reads and writes the small JSON records of a store: canonical text on disk, parsed by schema on every read back.
 import { type z } from 'zod';
 import { canonicalJson } from '../../core/identity/canonical-json.js';
+import { withoutQuotations } from '../../core/text/outgoing.js';
 import { FORMAT_VERSION } from '../../schemas/stored.js';
 import { DataError } from '../../schemas/errors.js';
 import { crashStep } from '../objects/crash-points.js';
-import type { CallOptions, ObjectInfo, ObjectStore } from '../objects/object-store.js';
+import type { CallOptions, ObjectInfo, ObjectStore, PutOptions } from '../objects/object-store.js';
 
 /** A record as stored bytes: canonical JSON, so that equal records are equal bytes. @throws DataError unless it fits */
 export function encodeRecord<T>(key: string, value: T, schema: z.ZodType<T>): Uint8Array {
@@ -20,7 +21,7 @@ export function decodeRecord<T>(key: string, bytes: Uint8Array, schema: z.ZodTyp
     value = JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch (error) {
     throw new DataError(
-      `Expected JSON in ${key}, found ${bytes.length} bytes that are none (${String(error)}); the record is damaged: restore it, or delete it and \`assay resume\`.`,
+      `Expected JSON in ${key}, found ${bytes.length} bytes that are none (${withoutQuotations(String(error))}); the record is damaged: restore it, or delete it and \`assay resume\`.`,
       { key },
       { cause: error },
     );
@@ -43,7 +44,7 @@ export async function readRecord<T>(store: ObjectStore, key: string, schema: z.Z
   return bytes === null ? null : decodeRecord(key, bytes, schema);
 }
 
-export interface NewRecord<T> extends CallOptions {
+export interface NewRecord<T> extends PutOptions {
   readonly key: string;
   readonly value: T;
   readonly schema: z.ZodType<T>;
@@ -57,10 +58,10 @@ export async function createRecord<T>(
   store: ObjectStore,
   record: NewRecord<T>,
 ): Promise<{ readonly record: T; readonly created: boolean }> {
-  const { key, value, schema, signal } = record;
+  const { key, value, schema, signal, urgent } = record;
   const bytes = encodeRecord(key, value, schema);
   for (;;) {
-    if ((await store.putIfAbsent(key, bytes, { signal })) === 'created') {
+    if ((await store.putIfAbsent(key, bytes, { signal, urgent })) === 'created') {
       return { record: value, created: true };
     }
     const standing = await crashStep('record.adopt', () => store.get(key, { signal }));

@@ -5,10 +5,14 @@ import { InputError } from '../../schemas/errors.js';
 import { stageName, type RunEvent } from '../../schemas/records.js';
 import { nearestNames } from '../../core/text/nearest-names.js';
 import type { ObjectStore } from '../objects/object-store.js';
+import { lastEvent, readEvents } from './events.js';
 import type { RunRevision } from './key-layout.js';
+import { mapParallel } from './parallel.js';
 import { getBeat, listRevisions, listRuns } from './runs.js';
 
 export type RunState = (typeof RUN_STATES)[number];
+
+const READS_AT_ONCE = 16;
 
 const count = z.number().int().nonnegative();
 
@@ -63,7 +67,12 @@ export interface RunHistory {
   readonly stage: z.infer<typeof stageName> | null;
   readonly startedMs: number | null;
   readonly changedMs: number | null;
+  /** The process that does all of it, where one does (a training without Temporal). */
+  readonly process: RecordedProcess | null;
 }
+
+const recordedProcess = z.object({ pid: count, host: z.string(), machine: z.string(), start: z.string() });
+export type RecordedProcess = z.infer<typeof recordedProcess>;
 
 const ENDED: readonly RunState[] = ['completed', 'failed', 'cancelled'];
 
@@ -87,6 +96,7 @@ export function foldEvents(events: readonly RunEvent[]): RunHistory {
     stage,
     startedMs: events[0]?.atMs ?? null,
     changedMs: events.at(-1)?.atMs ?? null,
+    process: recordedProcess.safeParse(events.findLast(({ type }) => type === 'started')?.data['process']).data ?? null,
   };
 }
 
@@ -94,6 +104,21 @@ function stateAfter(type: string, state: RunState): RunState {
   if (type === 'paused' || type === 'completed' || type === 'failed' || type === 'cancelled') return type;
   if (type === 'started' || type === 'unpaused') return 'running';
   return state === 'unknown' ? 'running' : state;
+}
+
+/**
+ * Names of runs that are at work in any of their revisions; reads of most runs no more than their last event.
+ * @throws DataError naming an event that is damaged
+ */
+export async function listActiveRuns(store: ObjectStore): Promise<string[]> {
+  const revisions = (await listRuns(store)).flatMap((run) => run.revisions.map((revision) => ({ ...run, revision })));
+  const active = await mapParallel(revisions, READS_AT_ONCE, async (run) => {
+    const last = await lastEvent(store, run);
+    if (last === null || ENDED.some((state) => state === last.type)) return [];
+    const { state } = foldEvents(await readEvents(store, run));
+    return state === 'unknown' || hasEnded(state) ? [] : [run.name];
+  });
+  return [...new Set(active.flat())];
 }
 
 /** Whether nothing more will happen unless someone resumes it. */

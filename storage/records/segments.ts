@@ -1,5 +1,6 @@
 // Segments: many commits in one data object (a zstd-compressed JSON array), so that a pinned list of commits is read by
 // a few requests. Readers get commits sorted by input, whatever the segments were cut like.
+import { withoutQuotations } from '../../core/text/outgoing.js';
 import { z } from 'zod';
 import { canonicalJson } from '../../core/identity/canonical-json.js';
 import { DataError } from '../../schemas/errors.js';
@@ -43,10 +44,14 @@ export async function readSegment(
   segment: SegmentReference,
   options?: CallOptions,
 ): Promise<Commit[]> {
+  return parseSegment(segment.key, await getData(store, segment, options));
+}
+
+/** The commits in a segment's bytes. @throws DataError naming the key */
+export async function parseSegment(key: string, content: Uint8Array): Promise<Commit[]> {
   await initZstd();
-  const content = await getData(store, segment, options);
-  const parsed = z.array(commitRecord).safeParse(jsonOf(segment.key, zstdDecompress(content)));
-  if (!parsed.success) throw damaged(segment.key, parsed.error.message);
+  const parsed = z.array(commitRecord).safeParse(jsonOf(key, zstdDecompress(content)));
+  if (!parsed.success) throw damaged(key, parsed.error.message);
   return parsed.data;
 }
 
@@ -73,7 +78,7 @@ function jsonOf(key: string, bytes: Uint8Array): unknown {
   try {
     return JSON.parse(Buffer.from(bytes).toString('utf8'));
   } catch (error) {
-    throw damaged(key, String(error));
+    throw damaged(key, withoutQuotations(String(error)));
   }
 }
 

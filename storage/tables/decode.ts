@@ -1,6 +1,7 @@
 // Decodes single record batches by the table's row. Reads their messages itself, because loading apache-arrow takes longer than
 // most queries do; tests hold the columns against that library's.
 import { DataError } from '../../schemas/errors.js';
+import { isMachineFault } from '../../schemas/system-errors.js';
 import { readBatchMessage, type BatchMessage } from '../arrow/messages.js';
 import { initZstd } from '../arrow/zstd.js';
 import { columnFromArrow, type ArrowArray } from './arrow-read.js';
@@ -47,7 +48,7 @@ export async function decodeRows<C extends Columns>(
     arrays.assertAllRead();
     return unpackColumns(layout, data);
   } catch (error) {
-    throw notABatch(layout, bytes, error);
+    throw isMachineFault(error) ? error : notABatch(layout, bytes, error);
   }
 }
 

@@ -45,7 +45,7 @@ export function storeConformance(target: ConformanceTarget): void {
 
     it('names itself by a canonical URL and 16 hex digits', () => {
       expect(store.url).toMatch(/^(file|s3|memory):\/\/.*[^/]$/);
-      expect(store.storeId).toMatch(/^[0-9a-f]{16}$/);
+      expect(store.addressId).toMatch(/^[0-9a-f]{16}$/);
     });
 
     it('gives back what was created, whole and with its size', async () => {

@@ -18,7 +18,11 @@ describe('the commit path on a folder', () => {
       open: (name) => openStore(join(folder, name)),
       check: async (name) => {
         const left = await readdir(join(folder, name, '.assay-tmp'));
-        expect(left, `temporary files after ${name}`).toEqual([]);
+        // The room for the events of a full disk stays.
+        expect(
+          left.filter((one) => one !== 'reserve'),
+          `temporary files after ${name}`,
+        ).toEqual([]);
       },
       remove: (name) => rm(join(folder, name), { recursive: true }),
     });

@@ -6,6 +6,7 @@ import { runWorkflowId } from '../../cli/orchestration/control.js';
 import type { RunInput } from '../../schemas/messages.js';
 import { LIMITS, QUEUES, WORKFLOWS } from '../../schemas/orchestration.js';
 import type { RunEvent } from '../../schemas/records.js';
+import { readStoreId } from '../../storage/records/identity.js';
 import { eventsOf, untilEvent } from './harness/events.js';
 import type { ProjectOptions } from './harness/project.js';
 import { useScene } from './harness/scene.js';
@@ -55,7 +56,7 @@ describe('two sites with four dictionaries', () => {
       const planned = await project.assay('run', 'run.yaml');
       expect(planned.code).toBe(0);
       const store = await project.openStore();
-      const workflowId = runWorkflowId(store.storeId, 'small');
+      const workflowId = runWorkflowId(await readStoreId(store), 'small');
       await project.assay('cancel', 'small');
       const input: RunInput = {
         ref: { store: { url: store.url, options: {} }, run: 'small', revision: 1 },

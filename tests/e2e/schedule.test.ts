@@ -1,6 +1,8 @@
 // Runs that start by the clock: named by the scheduled time, in the schedule's zone, made up for days that have passed, done once.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { planGarbage } from '../../storage/gc/collect-garbage.js';
+import { listAll } from '../../storage/records/record-io.js';
 import type { Project } from './harness/project.js';
 import { useScene } from './harness/scene.js';
 import { untilStatus } from './harness/watch.js';
@@ -44,19 +46,27 @@ describe('assay schedule', () => {
 
   it('creates, lists and shows a schedule with its next starts', async () => {
     const created = await project.assay(...CREATE);
-    expect(created.stderr).toBe('');
+    expect(created.stderr).toMatch(/^store file:.*\n$/);
     expect(created.code).toBe(0);
     const listed = await project.json<Schedule[]>('schedule', 'list');
     expect(listed.map(({ id }) => id)).toEqual(['nightly']);
     const { nextMs, ...rest } = await show();
-    expect(rest).toMatchObject({ run: 'nightly-{{date}}', timeZone: ZONE, paused: false });
+    expect(rest).toMatchObject({ run: 'nightly-{{date}}', when: ['0 19 * * *'], timeZone: ZONE, paused: false });
     const hours = nextMs.map((ms) =>
       new Intl.DateTimeFormat('en', { timeZone: ZONE, hour: 'numeric', hour12: false }).format(ms),
     );
     expect(new Set(hours)).toEqual(new Set(['19']));
+    const wrong = await project.assay('schedule', 'create', 'run.yaml', '--cron', '61 * * * *', '--id', 'wrong');
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain('Expected times that Temporal takes, found 61 * * * *:');
     const again = await project.assay(...CREATE);
     expect(again.code).toBe(2);
     expect(again.stderr).toContain('There is a schedule "nightly" already');
+    // A week later its template is still there, and what the refused attempt stored is not kept.
+    const store = await project.openStore();
+    const { keys } = await planGarbage(store, { nowMs: Date.now() + 7 * 24 * 3600_000 });
+    expect(keys).toEqual([]);
+    expect(await listAll(store, 'schedules/nightly/')).toHaveLength(1);
   }, 60_000);
 
   it('backfills two past days, the end not included, under the names of their own dates', async () => {
@@ -103,6 +113,7 @@ describe('assay schedule', () => {
     const runs = await runNames();
     expect((await project.assay('schedule', 'delete', 'nightly')).code).toBe(0);
     expect(await project.json('schedule', 'list')).toEqual([]);
+    expect(await listAll(await project.openStore(), 'schedules/')).toEqual([]);
     expect(await runNames()).toEqual(runs);
     const gone = await project.assay('schedule', 'trigger', 'nightly');
     expect(gone.code).toBe(2);

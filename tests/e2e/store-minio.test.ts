@@ -32,7 +32,7 @@ describe('MinIO', () => {
     const two = await open(`s3://${minio.bucket}/two`);
     await one.putIfAbsent('a', new Uint8Array([1]));
     expect(await two.get('a')).toBeNull();
-    expect(one.storeId).not.toBe(two.storeId);
+    expect(one.addressId).not.toBe(two.addressId);
   });
 
   it('says which bucket is missing, as wrong input', async () => {

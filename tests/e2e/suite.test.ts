@@ -96,7 +96,7 @@ describe('a suite', () => {
     expect(ended.state).toBe('cancelled');
     expect(ended.counts).toEqual({ cancelled: 1, waiting: 2 });
     const member = await project.assay('resume', 's-3', '--workers', '0');
-    expect(member.stderr).toBe('');
+    expect(member.stderr).toMatch(/^store file:.*\n$/);
     expect(member.code).toBe(0);
     await until('slow', ({ counts }) => counts['running'] === 1);
     expect((await project.assay('cancel', 's-3')).code).toBe(0);

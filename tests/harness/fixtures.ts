@@ -4,6 +4,8 @@ import { packageRoot } from '../../runtime/package-root.js';
 
 export const FIXTURES = path.join(packageRoot(), 'tests', 'fixtures');
 
+/** Models on which the product once failed, with PyTorch's values beside them. */
+export const MODEL_CASES = path.join(packageRoot(), 'tests', 'cases', 'model');
 /** Small models as two exporters write them: `NAME.EXPORTER.onnx`, beside `NAME.reference.safetensors`. */
 export const EXPORTS = path.join(FIXTURES, 'exports');
 /** One model of each of many architectures. */

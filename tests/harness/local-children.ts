@@ -13,6 +13,7 @@ export function localChildren(tasks: Tasks, called: string[] = []): ComputeChild
       called.push(task);
       const context: ChildContext = {
         stop: new AbortController().signal,
+        alive: () => undefined,
         progress: (value) => call.onProgress?.(structuredClone(value)),
         ask: async <T>(what: string, question: unknown): Promise<T> =>
           structuredClone(await call.onAsk?.(what, structuredClone(question))) as T,
@@ -27,6 +28,7 @@ export function localChildren(tasks: Tasks, called: string[] = []): ComputeChild
 export function childContext(): ChildContext {
   return {
     stop: new AbortController().signal,
+    alive: () => undefined,
     progress: () => undefined,
     ask: (what) => Promise.reject(new TypeError(`nobody answers "${what}"`)),
   };

@@ -63,6 +63,18 @@ const PLANTS: readonly Plant[] = [
     '@typescript-eslint/no-floating-promises',
     'export function f(): void {\n  Promise.resolve(1);\n}\n',
   ),
+  {
+    what: 'a promise of a workflow that nobody handles',
+    file: 'workflows/floating.ts',
+    code: 'export function f(): void {\n  void Promise.resolve(1);\n}\n',
+    rule: '@typescript-eslint/no-floating-promises',
+  },
+  {
+    what: 'a promise outside workflows that is left on purpose',
+    file: 'storage/floating.ts',
+    code: 'export function f(): void {\n  void Promise.resolve(1);\n}\n',
+    rule: null,
+  },
   bad('any', '@typescript-eslint/no-explicit-any', 'export const x = (y: any): number => 1 + y;\n'),
   bad(
     'a non-null assertion',

@@ -89,7 +89,7 @@ async function proveFixture(name: string): Promise<boolean> {
   const site = resolveSites(model).sites.find((one) => one.name === SITE);
   const random = new KeyedRandom('prove webgpu', name);
   const ids = Uint32Array.from({ length: 2 * LENGTH }, () => random.nextInt(summary.vocab));
-  const feeds = makeFeeds(summary.inputs, ids, LENGTH);
+  const feeds = makeFeeds(summary.inputs, { ids, length: LENGTH });
   const [forward, expected] = await both(cutToTensors(model, [{ tensor: logits }]).model, feeds);
   const cotangent: TensorValue = {
     dtype: 'float32',

@@ -3,9 +3,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import path from 'node:path';
-import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { packageRoot } from '../../runtime/package-root.js';
+import { bundleSources } from '../harness/workflow-bundle.js';
 
 const FOLDER = path.join(packageRoot(), 'tests', 'replay', 'histories');
 /** The bundle without its source map; the SDK alone is about three quarters of it. */
@@ -35,14 +36,7 @@ beforeAll(async () => {
     logger: new DefaultLogger('ERROR'),
     telemetryOptions: { logging: { filter: 'off' } },
   });
-  bundle = await bundleWorkflowCode({
-    workflowsPath: path.join(packageRoot(), 'workflows', 'index.ts'),
-    logger: new DefaultLogger('ERROR'),
-    webpackConfigHook: (config) => ({
-      ...config,
-      resolve: { ...config.resolve, extensionAlias: { '.js': ['.ts', '.js'] } },
-    }),
-  });
+  bundle = await bundleSources();
 }, 30_000);
 
 describe('recorded histories', () => {

@@ -1,6 +1,6 @@
 // Derivatives of activation functions. At kinks the one-sided value that PyTorch takes is taken: 0 for Relu at 0.
 import type { Value } from '../../onnx/shape.js';
-import { cotangentOf, forNeeded, inputOf, outputOf, type Rule, type RuleCall } from '../rule.js';
+import { cotangentOf, forNeeded, inputOf, masked, outputOf, type Rule, type RuleCall } from '../rule.js';
 import { elementwise } from './functions.js';
 
 /** y = tanh x: y′ = 1 − y². */
@@ -123,7 +123,8 @@ function biasGelu(slope: (call: RuleCall, x: Value) => Value): Rule {
     const { k } = call;
     const x = inputOf(call, 0);
     const bias = call.inputs[1] ?? null;
-    const dx = k.mul(cotangentOf(call), slope(call, bias ? k.add(x, bias) : x));
+    const dy = cotangentOf(call);
+    const dx = masked(call, dy, k.mul(dy, slope(call, bias ? k.add(x, bias) : x)));
     return forNeeded(
       call,
       () => dx,

@@ -1,6 +1,12 @@
 // Derivatives of elementwise arithmetic over broadcast operands. Every gradient is summed to its operand's shape.
 import type { Value } from '../../onnx/shape.js';
-import { cotangentOf, forNeeded, inputOf, outputOf, type Rule, type RuleCall } from '../rule.js';
+import { cotangentOf, forNeeded, inputOf, masked, outputOf, type Rule, type RuleCall } from '../rule.js';
+import { elementwise } from './functions.js';
+
+/** A gradient in the broadcast shape, masked by the cotangent where the node is guarded, summed to the shape of input i. */
+function backMasked(call: RuleCall, i: number, dx: Value): Value {
+  return back(call, i, masked(call, cotangentOf(call), dx));
+}
 
 /** A gradient in the broadcast shape, summed to the shape of input i. */
 function back(call: RuleCall, i: number, dx: Value): Value {
@@ -30,8 +36,8 @@ export const mul: Rule = (call) => {
   const dy = cotangentOf(call);
   return forNeeded(
     call,
-    () => back(call, 0, k.mul(dy, inputOf(call, 1))),
-    () => back(call, 1, k.mul(dy, inputOf(call, 0))),
+    () => (call.risky(1) ? backMasked : back)(call, 0, k.mul(dy, inputOf(call, 1))),
+    () => (call.risky(0) ? backMasked : back)(call, 1, k.mul(dy, inputOf(call, 0))),
   );
 };
 
@@ -42,8 +48,8 @@ export const div: Rule = (call) => {
   const b = inputOf(call, 1);
   return forNeeded(
     call,
-    () => back(call, 0, k.div(dy, b)),
-    () => back(call, 1, k.neg(k.div(k.mul(dy, outputOf(call, 0)), b))),
+    () => backMasked(call, 0, k.div(dy, b)),
+    () => backMasked(call, 1, k.neg(k.div(k.mul(dy, outputOf(call, 0)), b))),
   );
 };
 
@@ -57,13 +63,19 @@ export const mean: Rule = (call) => {
 export const neg: Rule = (call) => [call.k.neg(cotangentOf(call))];
 
 /** y = |x|: dx = dy sign(x); 0 at 0, as in PyTorch. */
-export const abs: Rule = (call) => [call.k.mul(cotangentOf(call), call.k.of('Sign', inputOf(call, 0)))];
+export const abs: Rule = elementwise(({ k }, x) => k.of('Sign', x));
 
 /** y = √x: dx = dy / (2 y). */
-export const sqrt: Rule = (call) => [call.k.div(call.k.scale(0.5, cotangentOf(call)), outputOf(call, 0))];
+export const sqrt: Rule = (call) => {
+  const dy = cotangentOf(call);
+  return [masked(call, dy, call.k.div(call.k.scale(0.5, dy), outputOf(call, 0)))];
+};
 
 /** y = 1 / x: dx = −dy y². */
-export const reciprocal: Rule = (call) => [call.k.neg(call.k.mul(cotangentOf(call), call.k.square(outputOf(call, 0))))];
+export const reciprocal: Rule = (call) => {
+  const dy = cotangentOf(call);
+  return [masked(call, dy, call.k.neg(call.k.mul(dy, call.k.square(outputOf(call, 0)))))];
+};
 
 /**
  * y = bᵉ: db = dy e bᵉ⁻¹, de = dy y ln b. As in PyTorch, db = 0 where e = 0, and de = 0 where b = 0 and e ≥ 0.
@@ -75,11 +87,11 @@ export const pow: Rule = (call) => {
   const [b, e] = [inputOf(call, 0), inputOf(call, 1)];
   return forNeeded(
     call,
-    () => back(call, 0, k.mul(dy, baseDerivative(call, b, e))),
+    () => backMasked(call, 0, k.mul(dy, baseDerivative(call, b, e))),
     () => {
       const flat = k.compare('And', k.compare('Equal', b, k.c(0, b)), k.compare('GreaterOrEqual', e, k.c(0, e)));
       const log = k.of('Log', k.where(flat, 1, b));
-      return back(call, 1, k.mul(k.mul(dy, outputOf(call, 0)), k.cast(log, e.dtype)));
+      return backMasked(call, 1, k.mul(k.mul(dy, outputOf(call, 0)), k.cast(log, e.dtype)));
     },
   );
 };
@@ -113,7 +125,8 @@ export const extremum: Rule = (call) => {
   if (call.inputs.length === 1) return [cotangentOf(call)];
   const hits = call.inputs.map((_, i) => k.cast(k.compare('Equal', inputOf(call, i), y), y.dtype));
   const tied = hits.reduce((a, b) => k.add(a, b));
-  const share = k.div(cotangentOf(call), tied);
+  const dy = cotangentOf(call);
+  const share = masked(call, dy, k.div(dy, tied));
   return hits.map((hit, i) => (call.needs(i) ? back(call, i, k.mul(share, hit)) : null));
 };
 

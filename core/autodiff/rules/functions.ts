@@ -1,17 +1,23 @@
 // Derivatives of elementwise functions of one tensor: dx = dy f′(x), written with y = f(x) where that saves work.
 import type { Value } from '../../onnx/shape.js';
-import { cotangentOf, inputOf, outputOf, type Rule, type RuleCall } from '../rule.js';
+import { cotangentOf, inputOf, masked, outputOf, type Rule, type RuleCall } from '../rule.js';
 
 /** The rule dx = dy f′(x) for a slope f′ that `slope` writes. */
 export function elementwise(slope: (call: RuleCall, x: Value) => Value): Rule {
-  return (call) => [call.k.mul(cotangentOf(call), slope(call, inputOf(call, 0)))];
+  return (call) => {
+    const dy = cotangentOf(call);
+    return [masked(call, dy, call.k.mul(dy, slope(call, inputOf(call, 0))))];
+  };
 }
 
 /** y = eˣ: y′ = y. */
 export const exp = elementwise((call) => outputOf(call, 0));
 
 /** y = ln x: y′ = 1 / x. */
-export const log: Rule = (call) => [call.k.div(cotangentOf(call), inputOf(call, 0))];
+export const log: Rule = (call) => {
+  const dy = cotangentOf(call);
+  return [masked(call, dy, call.k.div(dy, inputOf(call, 0)))];
+};
 
 /** y = sin x: y′ = cos x. */
 export const sin = elementwise(({ k }, x) => k.of('Cos', x));

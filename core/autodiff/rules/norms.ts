@@ -3,7 +3,7 @@
 // Without centring (RMS: μ = 0, σ = √(mean x² + ε)) the term mean(ĝ) is absent.
 // Source: Ba, Kiros, Hinton 2016; Zhang, Sennrich 2019. Proved by finite differences and by PyTorch's gradients of the fixtures.
 import type { Value } from '../../onnx/shape.js';
-import { axisOf, cotangentOf, forNeeded, inputOf, rankOf, type Rule, type RuleCall } from '../rule.js';
+import { axisOf, cotangentOf, forNeeded, inputOf, maskedRows, rankOf, type Rule, type RuleCall } from '../rule.js';
 
 interface Normalised {
   readonly x_hat: Value;
@@ -89,10 +89,11 @@ export const rmsNormalization: Rule = (call) => {
 /** dx, dγ and dβ of inputs 0, 1, 2; `more` adds what arrives at further outputs. */
 function affineGradients(
   call: RuleCall,
-  { x, dy, normalised }: { x: Value; dy: Value | null; normalised: Normalised },
+  { x, dy, normalised: own }: { x: Value; dy: Value | null; normalised: Normalised },
   more: (dx: Value | null) => Value | null,
 ): (Value | null)[] {
   const { k } = call;
+  const normalised = dy ? settled(call, own, dy) : own;
   const gain = call.inputs[1] ?? null;
   return forNeeded(
     call,
@@ -100,6 +101,13 @@ function affineGradients(
     () => (dy ? k.sumTo(k.mul(dy, normalised.x_hat), inputOf(call, 1), { others: [x] }) : null),
     () => (dy ? k.sumTo(dy, inputOf(call, 2), { others: [x] }) : null),
   );
+}
+
+/** x̂ and 1/σ, 0 in rows that no gradient reaches where the node is guarded. */
+function settled(call: RuleCall, normalised: Normalised, dy: Value): Normalised {
+  const { axes, x_hat, inverse } = normalised;
+  const settle = (value: Value): Value => maskedRows(call, value, { dy, axes });
+  return { ...normalised, x_hat: settle(x_hat), inverse: settle(inverse) };
 }
 
 /** x̂ and 1/σ from the node's own optional outputs where it has them in x's type, else computed anew. */

@@ -2,7 +2,7 @@
 // transposed operands as they are; batched products transpose by known rank, else by com.microsoft.FusedMatMul.
 import type { Value } from '../../onnx/shape.js';
 import type { ShapedExpressions } from '../shapes.js';
-import { cotangentOf, forNeeded, inputOf, type Rule, type RuleCall } from '../rule.js';
+import { cotangentOf, forNeeded, inputOf, maskedRows, type Rule, type RuleCall } from '../rule.js';
 
 /** Whether an operand is read transposed. */
 interface Turned {
@@ -22,10 +22,14 @@ interface Product {
  */
 export const matMul: Rule = (call) => productGradients(call, [inputOf(call, 0), inputOf(call, 1)], 1);
 
-function productGradients(call: RuleCall, [a, b]: readonly [Value, Value], alpha: number): (Value | null)[] {
+function productGradients(call: RuleCall, operands: readonly [Value, Value], alpha: number): (Value | null)[] {
   const { k } = call;
   const dy = k.scale(alpha, cotangentOf(call));
-  if (a.shape?.length === 1 || b.shape?.length === 1) return vectorGradients(call, { a, b, dy });
+  const [A, B] = operands;
+  if (A.shape?.length === 1 || B.shape?.length === 1) return vectorGradients(call, { a: A, b: B, dy });
+  // Rows of dY meet rows of A, columns of dY columns of B.
+  const a = call.risky(0) ? maskedRows(call, A, { dy, axes: [-1] }) : A;
+  const b = call.risky(1) ? maskedRows(call, B, { dy, axes: [-2] }) : B;
   if (b.shape?.length === 2) return weightGradients(call, { a, b, dy });
   return forNeeded(
     call,

@@ -1,6 +1,6 @@
 // Derivatives of reductions over axes. y and dy get the reduced axes back with size 1 and are then broadcast against x.
 import type { Value } from '../../onnx/shape.js';
-import { cotangentOf, inputOf, outputOf, type Rule, type RuleCall } from '../rule.js';
+import { cotangentOf, inputOf, masked, outputOf, type Rule, type RuleCall } from '../rule.js';
 
 /** Axes that a node reduces: null for all of them; a tensor where they are computed. */
 function axesOf(call: RuleCall): readonly number[] | Value | null {
@@ -39,7 +39,8 @@ function isNumbers(axes: readonly number[] | Value | null): axes is readonly num
 function reduction(slope: (call: RuleCall, dy: Value) => Value): Rule {
   return (call) => {
     if (reducesNothing(call)) return [cotangentOf(call)];
-    return [call.k.expandLike(slope(call, kept(call, cotangentOf(call))), inputOf(call, 0))];
+    const dy = kept(call, cotangentOf(call));
+    return [call.k.expandLike(masked(call, dy, slope(call, dy)), inputOf(call, 0))];
   };
 }
 
@@ -65,7 +66,8 @@ export const reduceExtremum: Rule = (call) => {
   const x = inputOf(call, 0);
   const hits = k.cast(k.compare('Equal', x, kept(call, outputOf(call, 0))), x.dtype);
   const count = sameAxes(call, hits);
-  return [k.mul(hits, k.div(kept(call, cotangentOf(call)), count))];
+  const dy = kept(call, cotangentOf(call));
+  return [k.mul(hits, masked(call, dy, k.div(dy, count)))];
 };
 
 /**
@@ -84,7 +86,8 @@ export const reduceProd: Rule = (call) => {
   const one = k.compare('Equal', zeros, k.c(1, x));
   const atZero = k.where(one, rest, 0);
   const elsewhere = k.where(none, k.div(rest, filled), 0);
-  return [k.mul(kept(call, cotangentOf(call)), k.where(zero, atZero, elsewhere))];
+  const dy = kept(call, cotangentOf(call));
+  return [masked(call, dy, k.mul(dy, k.where(zero, atZero, elsewhere)))];
 };
 
 /** A reduction of x over the node's own axes, which stay with size 1. */

@@ -1,11 +1,13 @@
 // Derivatives of the normalised exponentials, along one axis.
-import { cotangentOf, outputOf, type Rule } from '../rule.js';
+import { cotangentOf, maskedRows, outputOf, type Rule } from '../rule.js';
 
 /** y = eˣ / Σ eˣ: dx = y (dy − Σ dy y). */
 export const softmax: Rule = (call) => {
   const { k } = call;
-  const [y, dy] = [outputOf(call, 0), cotangentOf(call)];
+  const dy = cotangentOf(call);
   const axis = call.attributes.int('axis', -1);
+  // A row whose entries are all −∞ has no finite softmax.
+  const y = maskedRows(call, outputOf(call, 0), { dy, axes: [axis] });
   const weighted = k.mul(dy, y);
   return [k.sub(weighted, k.mul(y, k.sum(weighted, [axis])))];
 };
@@ -15,5 +17,6 @@ export const logSoftmax: Rule = (call) => {
   const { k } = call;
   const dy = cotangentOf(call);
   const axis = call.attributes.int('axis', -1);
-  return [k.sub(dy, k.mul(k.of('Exp', outputOf(call, 0)), k.sum(dy, [axis])))];
+  const y = maskedRows(call, outputOf(call, 0), { dy, axes: [axis] });
+  return [k.sub(dy, k.mul(k.of('Exp', y), k.sum(dy, [axis])))];
 };

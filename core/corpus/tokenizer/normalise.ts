@@ -44,17 +44,26 @@ export function createNormaliser(config: unknown): Normaliser {
   }
 }
 
+/** At the start of a pattern: all of it takes no heed of case. */
+const ANY_CASE = '(?i)';
+/** What the two dialects read differently there. */
+const CASED = /\\[pP]\{\^?(L[ult]|Lowercase|Uppercase|Cased)/;
+
 /** A {String} or {Regex} pattern of a tokenizer.json (Oniguruma dialect) as a JavaScript one with flags gu. */
 export function compilePattern(pattern: unknown): RegExp {
   const text = JSON.stringify(pattern);
+  const regex = isFields(pattern) ? stringField(pattern, 'Regex') : '';
+  const anyCase = regex.startsWith(ANY_CASE);
+  if (anyCase && CASED.test(regex))
+    throw unsupported('a pattern under (?i)', text, 'those without letters of one case');
   try {
     const compiled = new SplitPreTokenizer({
       type: 'Split',
-      pattern,
+      pattern: anyCase ? { Regex: regex.slice(ANY_CASE.length) } : pattern,
       behavior: 'Isolated',
       invert: false,
     }).pattern;
-    if (compiled) return compiled;
+    if (compiled) return anyCase ? new RegExp(compiled.source, `${compiled.flags}i`) : compiled;
   } catch (error) {
     throw new InputError(
       `The tokenizer's pattern ${text} cannot be used: ${(error as Error).message}; convert the tokenizer to one without it.`,

@@ -15,7 +15,12 @@ export interface PreTokeniser {
   readonly step: Step;
   /** Whether the model works on the bytes of UTF-8, spelt in GPT-2's byte alphabet. */
   readonly byteLevel: boolean;
+  /** Steps after ByteLevel (Falcon): cut a word that is spelt in the byte alphabet. Null for none. */
+  readonly cutBytes: BytesCutter | null;
 }
+
+/** Calls with each piece of a word in the byte alphabet and its first byte; bytes that a step removes are in no piece. */
+export type BytesCutter = (spelt: string, onPiece: (piece: string, byte: number) => void) => void;
 
 /** What a step may know about the piece's place; set by the tokenizer before each section. */
 export interface Place {
@@ -35,17 +40,33 @@ const GPT2 =
  * @throws InputError for a kind that is not supported
  */
 export function createPreTokeniser(config: unknown, place: Place): PreTokeniser {
-  if (config === null || config === undefined) return { step: (next) => next, byteLevel: false };
+  if (config === null || config === undefined) return { step: (next) => next, byteLevel: false, cutBytes: null };
   if (!isFields(config)) throw unsupported('the pre-tokenizer', JSON.stringify(config), SUPPORTED);
   const list = stringField(config, 'type') === 'Sequence' ? listField(config, 'pretokenizers') : [config];
   const byteLevelAt = list.findIndex((one) => stringField(one, 'type') === 'ByteLevel');
-  if (byteLevelAt >= 0 && byteLevelAt !== list.length - 1) {
-    throw unsupported('ByteLevel in a Sequence', `a step after it`, 'ByteLevel as the last step');
+  const before = byteLevelAt < 0 ? list : list.slice(0, byteLevelAt + 1);
+  const after = list.slice(before.length);
+  const adding = after.find((one) => ADDING.has(stringField(one, 'type')));
+  if (adding) {
+    throw unsupported('a step after ByteLevel', `"${stringField(adding, 'type')}"`, 'those that only cut');
   }
-  const steps = list.map((one) => createStep(one, place));
   return {
-    step: (next) => steps.reduceRight((sink, step) => step(sink), next),
+    step: inTurn(before.map((one) => createStep(one, place))),
     byteLevel: byteLevelAt >= 0,
+    cutBytes: after.length === 0 ? null : bytesCutter(inTurn(after.map((one) => createStep(one, place)))),
+  };
+}
+
+/** Steps that put text in front or spell it anew. */
+const ADDING: ReadonlySet<string> = new Set(['ByteLevel', 'Metaspace', 'Sequence']);
+
+function inTurn(steps: readonly Step[]): Step {
+  return (next) => steps.reduceRight((sink, step) => step(sink), next);
+}
+
+function bytesCutter(step: Step): BytesCutter {
+  return (spelt, onPiece) => {
+    step(onPiece)(spelt, 0, 0);
   };
 }
 

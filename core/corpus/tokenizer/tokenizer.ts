@@ -52,7 +52,7 @@ export class Tokenizer {
     this.addedTokens = readAddedTokens(config);
     this.#normalise = createNormaliser(config['normalizer']);
     const preTokeniser = createPreTokeniser(config['pre_tokenizer'], this.#place);
-    this.#model = createWordModel(config['model'], preTokeniser.byteLevel);
+    this.#model = createWordModel(config['model'], preTokeniser);
     this.#cutText = cutterForText(this.addedTokens);
     this.#cutNormalised = cutterForNormalised(this.addedTokens, this.#normalise);
     const emit: Sink = (word, at, lead) => {

@@ -4,6 +4,7 @@ import { DataError, InputError } from '../../../schemas/errors.js';
 import { BYTE_CHARACTERS, byteUnits, spellBytes } from './byte-alphabet.js';
 import { booleanField, isFields, stringField, unsupported, type Fields } from './json-fields.js';
 import { BPE, Unigram, WordPiece } from './library.js';
+import type { BytesCutter, PreTokeniser } from './pre-tokenise.js';
 
 /** Tokens of a word; token k covers its UTF-16 units starts[k] … ends[k] − 1. */
 export interface WordTokens {
@@ -26,7 +27,10 @@ const SUPPORTED = 'BPE, WordPiece, Unigram';
  * The model that a tokenizer.json describes.
  * @throws InputError for a kind or a setting whose tokens cannot be aligned
  */
-export function createWordModel(config: unknown, byteLevel: boolean): WordModel {
+export function createWordModel(
+  config: unknown,
+  { byteLevel, cutBytes }: Pick<PreTokeniser, 'byteLevel' | 'cutBytes'>,
+): WordModel {
   if (!isFields(config)) throw unsupported('the model', JSON.stringify(config), SUPPORTED);
   const type = modelType(config);
   if (byteLevel && type !== 'BPE') {
@@ -34,7 +38,7 @@ export function createWordModel(config: unknown, byteLevel: boolean): WordModel 
   }
   switch (type) {
     case 'BPE':
-      return bpeModel(config, byteLevel);
+      return bpeModel(config, byteLevel, cutBytes);
     case 'WordPiece':
       return wordPieceModel(config);
     case 'Unigram':
@@ -53,7 +57,7 @@ function modelType(config: Fields): string {
   return typeof config['continuing_subword_prefix'] === 'string' ? 'WordPiece' : '';
 }
 
-function bpeModel(config: Fields, byteLevel: boolean): WordModel {
+function bpeModel(config: Fields, byteLevel: boolean, cutBytes: BytesCutter | null): WordModel {
   refuse(config, 'dropout', (value) => typeof value === 'number' && value > 0);
   refuse(config, 'continuing_subword_prefix', (value) => typeof value === 'string' && value !== '');
   const model = new BPE({ ...config, type: 'BPE' });
@@ -76,9 +80,22 @@ function bpeModel(config: Fields, byteLevel: boolean): WordModel {
     alignTokens(word, model.encode([word]), { vocabulary, suffix, unknown, fuses });
   return {
     vocabulary,
-    tokenise: byteLevel ? (word) => toUnits(word, align(spellBytes(word))) : align,
+    tokenise: byteLevel ? (word) => toUnits(word, alignPieces(spellBytes(word), align, cutBytes)) : align,
     cutsBefore: (mark) => !byteLevel && suffix === '' && neverInside(vocabulary, mark),
   };
+}
+
+/** The tokens of a word in the byte alphabet, cut into pieces first where a tokenizer does so. */
+function alignPieces(spelt: string, align: (piece: string) => WordTokens, cutBytes: BytesCutter | null): WordTokens {
+  if (!cutBytes) return align(spelt);
+  const tokens: MutableTokens = { ids: [], starts: [], ends: [] };
+  cutBytes(spelt, (piece, byte) => {
+    const { ids, starts, ends } = align(piece);
+    ids.forEach((id, i) => {
+      push(tokens, id, [byte + (starts[i] ?? 0), byte + (ends[i] ?? 0)]);
+    });
+  });
+  return tokens;
 }
 
 function wordPieceModel(config: Fields): WordModel {
@@ -292,8 +309,8 @@ function refuse(config: Fields, field: string, refused: (value: unknown) => bool
 function misaligned(word: string, tokens: readonly string[]): DataError {
   const shown = word.length > 60 ? `${word.slice(0, 60)}…` : word;
   return new DataError(
-    `Expected the tokenizer's tokens to spell the text ${JSON.stringify(shown)}, got ${JSON.stringify(tokens.slice(0, 20))}; ` +
+    `Expected the tokenizer's tokens to spell the text of a word of ${word.length} characters, got ${tokens.length} tokens that spell another; ` +
       'offsets cannot be given for this tokenizer: use another, and report this one.',
-    { text: shown, tokens: tokens.slice(0, 20) },
+    { excerpt: JSON.stringify({ text: shown, tokens: tokens.slice(0, 20) }) },
   );
 }

@@ -6,6 +6,7 @@ import { runWorkflowId } from '../../../cli/orchestration/control.js';
 import { attemptRecord, type RunEvent } from '../../../schemas/records.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
+import { readStoreId } from '../../../storage/records/identity.js';
 import { listAttempts } from '../../../storage/records/runs.js';
 import { readEvents } from '../../../storage/records/events.js';
 import type { TestMinio } from '../../servers/minio.js';
@@ -178,7 +179,7 @@ async function finish(crew: Crew, store: ObjectStore): Promise<void> {
 
 async function untilEnd(crew: Crew, store: ObjectStore): Promise<string> {
   const connection = await Connection.connect({ address: crew.temporal.address });
-  const handle = new Client({ connection }).workflow.getHandle(runWorkflowId(store.storeId, 'small'));
+  const handle = new Client({ connection }).workflow.getHandle(runWorkflowId(await readStoreId(store), 'small'));
   try {
     for (let waited = 0; waited < 240_000; waited += 200) {
       const status = await handle.describe().then(

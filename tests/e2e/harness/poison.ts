@@ -1,4 +1,5 @@
 // Poison for tests: a model that gives NaN for chosen tokens, where a rare token stands, a child that dies on one shard.
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -64,4 +65,31 @@ export async function deadlyShard(
   // Only a child has a channel to its parent; the worker itself is left alone.
   await writeFile(file, `if (process.send) {\n${code}}\n`);
   return { NODE_OPTIONS: `--import ${pathToFileURL(file).href}` };
+}
+
+/** A file of the project that names the stage whose work never ends, one at a time; `env` is for the worker. */
+export async function hangingStage({ folder }: Project): Promise<{
+  readonly env: Record<string, string>;
+  /** From now on a call of that stage's task spins for ever, in the child's only thread; null: none does. */
+  hang(stage: StageName | null): Promise<void>;
+  /** Whether a child spins in it. */
+  hangs(stage: StageName): boolean;
+}> {
+  const file = path.join(folder, 'hang.mjs');
+  const wanted = path.join(folder, 'hang.txt');
+  const seen = path.join(folder, 'hangs-');
+  const code = `import { readFileSync, writeFileSync } from 'node:fs';
+if (process.send) process.on('message', (message) => {
+  if (message.type !== 'call' || readFileSync(${JSON.stringify(wanted)}, 'utf8') !== message.task) return;
+  writeFileSync(${JSON.stringify(seen)} + message.task, '');
+  for (;;);
+});
+`;
+  await writeFile(file, code);
+  await writeFile(wanted, '');
+  return {
+    env: { NODE_OPTIONS: `--import ${pathToFileURL(file).href}` },
+    hang: (stage) => writeFile(wanted, stage ?? ''),
+    hangs: (stage) => existsSync(seen + stage),
+  };
 }

@@ -19,6 +19,8 @@ export interface TestWorkerOptions {
   readonly env?: Record<string, string>;
   readonly roles?: readonly string[];
   readonly memoryBytes?: number;
+  /** What it may use; default everything. */
+  readonly allow?: Record<string, unknown>;
 }
 
 export class TestWorker {
@@ -33,6 +35,7 @@ export class TestWorker {
       address,
       slots,
       folder: this.folder,
+      allow: options.allow ?? { any: true },
       ...(roles ? { roles } : {}),
       ...(memoryBytes === undefined ? {} : { memoryBytes }),
     };

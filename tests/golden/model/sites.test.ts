@@ -79,12 +79,12 @@ describe('the self-check', () => {
 
   it('computes only what the wanted sites are in', async () => {
     const opened = await openModel(path.join(FIXTURES, 'exports/gpt2.dynamo.onnx'));
-    expect(await checkSites(opened, ENGINE, ['hook_embed'])).toEqual([]);
-    const { sites } = opened.summary;
+    expect(await checkSites(opened, ENGINE, { wanted: ['hook_embed'] })).toEqual([]);
+    const { sites } = opened.resolved;
     const wrong = sites.map((site) =>
       site.name === 'blocks.0.hook_attn_out' ? { ...site, name: 'blocks.0.other' } : site,
     );
-    const fewer = { ...opened, summary: { ...opened.summary, sites: wrong } };
-    expect(await checkSites(fewer, ENGINE, ['blocks.0.hook_resid_mid'])).toEqual([]);
+    const fewer = { ...opened, resolved: { ...opened.resolved, sites: wrong } };
+    expect(await checkSites(fewer, ENGINE, { wanted: ['blocks.0.hook_resid_mid'] })).toEqual([]);
   });
 });

@@ -113,6 +113,31 @@ def split_byte_level():
         vocab_size=700, special_tokens=["<|endoftext|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
 
 
+def falcon():
+    """Falcon: steps after ByteLevel, which see bytes spelt as characters."""
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Punctuation("contiguous"),
+        pre_tokenizers.ByteLevel(add_prefix_space=False),
+        pre_tokenizers.Digits(individual_digits=False),
+        pre_tokenizers.Split(Regex("[0-9][0-9][0-9]"), behavior="isolated"),
+    ])
+    return train("falcon", t, trainers.BpeTrainer(
+        vocab_size=600, special_tokens=["<|endoftext|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+
+
+def any_case():
+    """A pattern that begins with (?i), the space put in front, and a step after the bytes."""
+    t = Tokenizer(models.BPE())
+    t.pre_tokenizer = pre_tokenizers.Sequence([
+        pre_tokenizers.Split(Regex("(?i)" + GPT4.replace("(?i:", "(?:")), behavior="isolated"),
+        pre_tokenizers.ByteLevel(add_prefix_space=True, use_regex=False),
+        pre_tokenizers.Punctuation("isolated"),
+    ])
+    return train("any-case", t, trainers.BpeTrainer(
+        vocab_size=500, special_tokens=["<|endoftext|>"], initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
+
+
 BYTES = [f"<0x{b:02X}>" for b in range(256)]
 
 
@@ -228,7 +253,7 @@ def widen(offsets, spans):
 
 
 def main():
-    for make in (byte_level, byte_level_prefix, split_byte_level, metaspace_fallback, metaspace_first, unigram, word_piece, word_piece_cased, gpt1):
+    for make in (byte_level, byte_level_prefix, split_byte_level, falcon, any_case, metaspace_fallback, metaspace_first, unigram, word_piece, word_piece_cased, gpt1):
         name, t = make()
         rows = []
         for text in TEXTS:

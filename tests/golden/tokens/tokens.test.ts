@@ -21,6 +21,8 @@ const KINDS = [
   'byte-level',
   'byte-level-prefix',
   'split-byte-level',
+  'falcon',
+  'any-case',
   'metaspace-fallback',
   'metaspace-first',
   'unigram',

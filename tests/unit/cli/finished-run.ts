@@ -32,7 +32,7 @@ export function finishedRun(): FinishedRun {
     cli,
     document: async (schema, ...argv) => {
       const result = await cli(...argv, '--json');
-      expect(result, result.err).toMatchObject({ code: 0, err: '' });
+      expect(result, result.err).toMatchObject({ code: 0, err: `store file://${folder}/data (--store)\n` });
       return schema.parse(result.json());
     },
   };

@@ -15,10 +15,14 @@ import type { ResolvedRun } from '../../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 import { appendEvent } from '../../../storage/records/events.js';
+import { listCommitInputs } from '../../../storage/records/commits.js';
+import { readPlan } from '../../../storage/records/plan-record.js';
+import { getInputs } from '../../../storage/records/planned-inputs.js';
 import { putQuarantine } from '../../../storage/records/quarantine.js';
 import { latestSnapshot } from '../../../storage/records/snapshots.js';
 import { readRunStatus } from '../../../reading/runs/run-status.js';
 import { statusText } from '../../../cli/render/run-text.js';
+import { layoutText } from '../../../cli/terminal/text.js';
 import { runCli, type CliResult } from './harness.js';
 import { runStages, submitRun, writeRun } from './pipeline.js';
 import { temporaryFolder } from '../../harness/temporary-folder.js';
@@ -136,8 +140,9 @@ describe('status', () => {
     await store.put('runs/small/1/beat.json', Buffer.from(JSON.stringify(beat)));
     const later = await readRunStatus(store, run, Date.now() + 70_000);
     expect(later.signOfLife).toBe(false);
-    expect(statusText(later)).toContain('warning: no sign of life for 170 s');
-    expect(statusText(later)).toContain('(in hand: rows 7)');
+    const shown = layoutText(statusText(later), { columns: Infinity, colour: false });
+    expect(shown).toContain('warning: no sign of life for 170 s');
+    expect(shown).toContain('(in hand: rows 7)');
     expect((await status()).signOfLife).toBe(true);
   });
 
@@ -172,7 +177,7 @@ describe('pause, failure and quarantine', () => {
 
   it('list quarantined shards with their errors', async () => {
     const { key } = await acts();
-    const input = 'a'.repeat(64);
+    const input = await notEncoded(key);
     const details = { site: 's', doc: 3, pos: 4 };
     await putQuarantine(store, {
       ...{
@@ -211,6 +216,15 @@ describe('pause, failure and quarantine', () => {
     expect(out).toMatch(/DataError: found NaN\nTry them again with: assay resume small --mode errored\n$/);
   });
 });
+
+/** A shard that the run has planned to encode and has not. */
+async function notEncoded(key: string): Promise<string> {
+  const plan = await readPlan(store, { name: 'small', revision: 1 });
+  const lists = plan?.stages.find((entry) => entry.key === key)?.inputs ?? [];
+  const planned = await getInputs(store, lists);
+  const committed = await listCommitInputs(store, 'encode', key);
+  return planned.map(([input]) => input).find((input) => !committed.has(input)) ?? expect.fail('everything is encoded');
+}
 
 describe('logs', () => {
   it('are the events of the run, oldest first', async () => {

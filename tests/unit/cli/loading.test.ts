@@ -43,24 +43,26 @@ async function packagesOf(files: readonly string[]): Promise<Set<string>> {
 }
 
 const FRAME = ['cli/main.ts'];
+/** Small, without native code, and in the programs' own files. */
+const FRAME_PACKAGES = new Set(['commander', 'zod', 'fast-string-truncated-width']);
 
 describe('loaded for a command', () => {
-  it('is nothing but commander and zod by the program itself', async () => {
-    expect(await packagesOf(FRAME)).toEqual(new Set(['commander', 'zod']));
+  it('is nothing but commander, zod and the width of text by the program itself', async () => {
+    expect(await packagesOf(FRAME)).toEqual(FRAME_PACKAGES);
   });
 
   it.each(['status', 'runs', 'logs', 'explain', 'datasets', 'metrics', 'run', 'worker', 'find', 'sql', 'model-run'])(
-    '%s are no more than zod, commander and zstd before it begins',
+    '%s are no more than these and zstd before it begins',
     async (name) => {
       const loaded = await packagesOf([...FRAME, `cli/commands/${name}.ts`]);
       loaded.delete('@bokuweb/zstd-wasm');
-      expect(loaded).toEqual(new Set(['commander', 'zod']));
+      expect(loaded).toEqual(FRAME_PACKAGES);
     },
   );
 
   it('are no Arrow, DuckDB, ONNX Runtime, S3 or Temporal by reading the examples of a feature', async () => {
     const loaded = await packagesOf([...FRAME, 'cli/commands/top.ts', 'reading/dictionary/top.ts']);
-    expect(loaded).toEqual(new Set(['commander', 'zod', '@bokuweb/zstd-wasm']));
+    expect(loaded).toEqual(new Set([...FRAME_PACKAGES, '@bokuweb/zstd-wasm']));
     expect(await packagesOf(['storage/objects/s3-store.ts'])).toContain('@aws-sdk/client-s3');
   });
 });

@@ -2,6 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { Tokenizer } from '../../../core/corpus/tokenizer/tokenizer.js';
 import { asFloat32, asIntegers, decodeSafetensors } from '../../../core/tensor/safetensors.js';
 import { modelInspectDocument, modelRunDocument } from '../../../schemas/documents/models.js';
 import { runCli } from './harness.js';
@@ -36,6 +37,20 @@ describe('model inspect', () => {
 });
 
 describe('model run', () => {
+  it('takes ids from standard input, and a text with the tokenizer that lies beside the model', async () => {
+    const text = 'In the beginning God created the heaven';
+    const { ids } = new Tokenizer(await readFile(TOKENIZER)).encode(text);
+    const run = async (given: string[], stdin = ''): Promise<Buffer> => {
+      const argv = ['model', 'run', ...given, '--hooks', 'hook_embed', '--out', 'given.safetensors'];
+      const result = await runCli(argv, { cwd: folder, stdin });
+      expect(result, result.err).toMatchObject({ code: 0, err: '' });
+      return readFile(join(folder, 'given.safetensors'));
+    };
+    const expected = await run([model, '--ids', '-'], JSON.stringify([...ids]));
+    expect(await run([TINY_LM, '--text', text])).toEqual(expected);
+    expect(await run([model, '--text', '-', '--tokenizer', TOKENIZER], `${text}\n`)).toEqual(expected);
+  });
+
   it("writes the sites' values as PyTorch has them", async () => {
     const reference = decodeSafetensors(await readFile(join(TINY_LM, 'reference.safetensors')));
     const tensor = (name: string) => {
@@ -72,9 +87,24 @@ describe('model run', () => {
   it.each([
     ['--ids none.json --hooks logits --out x', /Expected a JSON file with token ids at .*none\.json/],
     ['--ids ids.json --hooks blocks.9.hook_resid_post --out x', /blocks\.\d\.hook_resid_post/],
-    ['--hooks logits --out x', /required option '--ids <file>'/],
+    ['--ids ids.json --hooks logits --out none/x', /Expected to write .*none\/x, cannot \(ENOENT\)/],
+    ['--hooks logits --out x', /Expected one of --ids <file> and --text <text>, got neither/],
+    ['--ids ids.json --text a --hooks logits --out x', /Expected one of --ids <file> and --text <text>, got both/],
+    ['--ids ids.json --tokenizer t.json --hooks logits --out x', /Expected --tokenizer beside --text/],
+    ['--ids - --mask - --hooks logits --out x', /Expected standard input \(-\) for one option/],
+    ['--ids ids.json --mask mask.json --hooks logits --out x', /Expected --mask as 1 rows of 3, like the token ids/],
+    ['--ids ids.json --mask twos.json --hooks logits --out x', /Expected --mask of 0 and 1 alone, found 2/],
+    [
+      '--ids ids.json --mask ones.json --hooks logits --out x',
+      /depend on the input attention_mask, found only input_ids/,
+    ],
+    ['--ids ids.json --positions 0 --hooks logits --out x', /depend on the input position_ids, found only input_ids/],
+    ['--text a --tokenizer none.json --hooks logits --out x', /Cannot read the tokenizer .*none\.json/],
   ])('%s is refused', async (options, message) => {
     await writeFile(join(folder, 'ids.json'), '[1, 2, 3]');
+    await writeFile(join(folder, 'mask.json'), '[1, 1]');
+    await writeFile(join(folder, 'ones.json'), '[1, 1, 1]');
+    await writeFile(join(folder, 'twos.json'), '[1, 2, 1]');
     const result = await runCli(['model', 'run', model, ...options.split(' ')], { cwd: folder });
     expect(result).toMatchObject({ code: 2, out: '' });
     expect(result.err).toMatch(message);

@@ -1,4 +1,5 @@
 // The frame of the command line: parsing, exit codes, and what goes to which stream.
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { controlDocument } from '../../../schemas/documents/runs.js';
 import { DataError, InputError, ResourceError, TransientError } from '../../../schemas/errors.js';
@@ -77,10 +78,16 @@ describe('a command line', () => {
     expect(result.json()).toMatchObject({ error: { class: 'InputError', message: /run\.yaml/ } });
   });
 
-  it('without a command shows the help and counts as wrong', async () => {
-    const result = await runCli([]);
-    expect(result.code).toBe(2);
-    expect(result.err).toContain('Usage: assay');
+  it.each([[[]], [['schedule']], [['model']]])('that is alone (%j) shows the help, on stdout', async (argv) => {
+    const result = await runCli(argv);
+    expect(result).toMatchObject({ code: 0, err: '' });
+    expect(result.out).toContain(`Usage: ${['assay', ...argv].join(' ')}`);
+  });
+
+  it('asks for the version of package.json', async () => {
+    const file = new URL('../../../package.json', import.meta.url);
+    const { version } = JSON.parse(await readFile(file, 'utf8')) as { version: string };
+    expect(await runCli(['--version'])).toMatchObject({ code: 0, out: `assay ${version}\n`, err: '' });
   });
 });
 

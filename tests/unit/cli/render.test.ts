@@ -1,27 +1,6 @@
-// How tokens, numbers and tables look.
+// How numbers look.
 import { describe, expect, it } from 'vitest';
-import { highlight } from '../../../cli/render/highlight.js';
-import { bytesText, durationText, timeText, valueText } from '../../../cli/render/quantities.js';
-import { textTable } from '../../../cli/render/text-table.js';
-
-describe('highlighted tokens', () => {
-  const tokens = ['the', ' LORD', '\nGod'];
-
-  it('stand in guillemets where there are no colours', () => {
-    expect(highlight(tokens, [0, 2, 1], { colour: false })).toBe('the« LORD»«⏎God»');
-  });
-
-  it('are coloured by strength on a terminal', () => {
-    // 2 / 2 = 1: strongest style; 1 / 2 = 0.5: the middle one
-    expect(highlight(tokens, [0, 2, 1], { colour: true })).toBe(
-      'the\u001b[41;97m LORD\u001b[0m\u001b[43;30m⏎God\u001b[0m',
-    );
-  });
-
-  it('cannot steer the terminal', () => {
-    expect(highlight(['\u001b[2J\u0007'], [0], { colour: true })).toBe('·[2J·');
-  });
-});
+import { bytesText, counted, durationText, timeText, valueText } from '../../../cli/render/quantities.js';
 
 describe('quantities', () => {
   it.each([
@@ -32,21 +11,10 @@ describe('quantities', () => {
     [durationText(59.6), '1 m 0 s'],
     [durationText(3660), '1 h 1 m'],
     [timeText(0), '1970-01-01 00:00:00Z'],
+    [counted(0, 'lot'), '0 lots'],
+    [counted(1, 'lot'), '1 lot'],
+    [counted(1234, 'row'), '1,234 rows'],
   ])('%s', (found, expected) => {
     expect(found).toBe(expected);
-  });
-});
-
-describe('a table', () => {
-  it('pads columns and puts numbers to the right', () => {
-    expect(
-      textTable(
-        [{ title: 'name' }, { title: 'rows', right: true }],
-        [
-          ['a', '10'],
-          ['longer', '5'],
-        ],
-      ),
-    ).toBe('name    rows\na         10\nlonger     5');
   });
 });

@@ -251,8 +251,17 @@ describe('find', () => {
     );
   });
 
+  it('gives as many features of each token as are asked for, with --json too', async () => {
+    const all = await document(findDocument, 'find', 'dict', 'In the beginning');
+    const two = await document(findDocument, 'find', 'dict', 'In the beginning', '--k', '2');
+    expect(all.tokens.some(({ features }) => features.length > 2)).toBe(true);
+    expect(two.tokens).toEqual(all.tokens.map((token) => ({ ...token, features: token.features.slice(0, 2) })));
+  });
+
   it('refuses an empty text', async () => {
     expect(await cli('find', 'dict', '')).toMatchObject({ code: 2, out: '' });
+    // Nothing comes on standard input here.
+    expect(await cli('find', 'dict', '-')).toMatchObject({ code: 2, out: '' });
   });
 });
 

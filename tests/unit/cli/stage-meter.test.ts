@@ -1,11 +1,13 @@
 // The line of progress: speed and time left are counted from what was seen, and silence of the workers is told.
 import { describe, expect, it } from 'vitest';
 import { StageMeter } from '../../../cli/orchestration/stage-meter.js';
+import { liveLineText } from '../../../cli/terminal/live-line.js';
 import type { StageMeasure } from '../../../cli/orchestration/stage-meter.js';
 
 const training: StageMeasure = {
   ...{ stage: 'train', done: 0, planned: 1, size: 40_000, quarantined: 0, steps: 1464 },
 };
+const shown = (meter: StageMeter, ...of: Parameters<StageMeter['line']>): string => liveLineText(meter.line(...of));
 const beat = (step: number, atMs: number): Parameters<StageMeter['line']>[1] => ({
   ...{ atMs, stage: 'train', progress: { step } },
 });
@@ -14,9 +16,9 @@ describe('the line of a training', () => {
   it('shows step, total, speed and time left from two beats', () => {
     const meter = new StageMeter();
     meter.start('train', 1000);
-    expect(meter.line(training, beat(512, 16_000), 17_000)).toContain('step 512 of 1464');
+    expect(shown(meter, training, beat(512, 16_000), 17_000)).toContain('step 512 of 1464');
     // 300 steps in 15 s are 20 a second; the 652 that are left take 32.6 s.
-    const line = meter.line(training, beat(812, 31_000), 32_000);
+    const line = shown(meter, training, beat(812, 31_000), 32_000);
     expect(line).toContain('step 812 of 1464  20.0 steps/s  33 s left');
     expect(line).toContain('0 / 1');
     // 812 / 1464 of 20 columns are 11.
@@ -25,12 +27,12 @@ describe('the line of a training', () => {
 
   it('leaves the total out where dictionaries differ in length', () => {
     const meter = new StageMeter();
-    expect(meter.line({ ...training, steps: null }, beat(7, 1000), 2000)).toMatch(/step 7$/);
+    expect(shown(meter, { ...training, steps: null }, beat(7, 1000), 2000)).toMatch(/step 7$/);
   });
 
   it('shows no step of another stage', () => {
     const other = { atMs: 1000, stage: 'activations' as const, progress: { step: 3 } };
-    expect(new StageMeter().line(training, other, 2000)).not.toContain('step');
+    expect(shown(new StageMeter(), training, other, 2000)).not.toContain('step');
   });
 });
 
@@ -43,7 +45,9 @@ describe('the line of any stage', () => {
     meter.start('encode', 0);
     meter.line(measure, null, 0);
     // 2 of 10 shards of 1,000 tokens in 4 s: 50 tokens/s, the 6 left take 12 s.
-    expect(meter.line({ ...measure, done: 4 }, null, 4000)).toContain('4 / 10  50 tokens/s  12 s left  1 quarantined');
+    expect(shown(meter, { ...measure, done: 4 }, null, 4000)).toContain(
+      '4 / 10  50 tokens/s  12 s left  1 quarantined',
+    );
   });
 
   it('says when no worker gave a sign of life', () => {
@@ -51,6 +55,6 @@ describe('the line of any stage', () => {
       ...{ stage: 'encode', done: 2, planned: 10, size: 1000, quarantined: 0, steps: null },
     };
     const old = { atMs: 0, stage: 'encode' as const };
-    expect(new StageMeter().line(measure, old, 61_000)).toContain('no sign of life for 61 s');
+    expect(shown(new StageMeter(), measure, old, 61_000)).toContain('no sign of life for 61 s');
   });
 });

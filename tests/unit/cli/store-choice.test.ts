@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { readEnvironment } from '../../../cli/environment.js';
 import { findLocalConfig, writeLocalConfig } from '../../../cli/local-config.js';
-import { chooseStore } from '../../../cli/store-choice.js';
+import { chooseFileStore, chooseStore } from '../../../cli/store-choice.js';
+import { runCli } from './harness.js';
 import { temporaryFolder } from '../../harness/temporary-folder.js';
 
 const root = temporaryFolder('store-choice');
@@ -65,6 +66,59 @@ describe('the store that is meant', () => {
   });
 });
 
+describe('the store of what a file starts', () => {
+  const hints = { option: null, environment: null, cwd: '' };
+  const file = { store: 'file://./own', storeOptions: { endpoint: 'http://127.0.0.1:1' } };
+  const connection = { endpoint: 'http://127.0.0.1:9000', checksums: 'when_supported' };
+
+  it("is the file's own, from the file's folder, with its connection", async () => {
+    const choice = await chooseFileStore({ ...hints, cwd: inner }, { file, folder: root });
+    expect(choice).toEqual({ url: `file://${root}/own`, options: file.storeOptions, from: 'the file' });
+  });
+
+  it('is that of ASSAY_STORE, and that of --store before it, from the current folder', async () => {
+    const given = { ...hints, cwd: inner, environment: 'there' };
+    const choice = await chooseFileStore(given, { file, folder: root });
+    expect(choice).toMatchObject({ url: `file://${inner}/there`, from: 'ASSAY_STORE' });
+    const other = await chooseFileStore({ ...given, option: 'here' }, { file, folder: root });
+    expect(other).toMatchObject({ url: `file://${inner}/here`, from: '--store' });
+  });
+
+  it('is reached by the connection of the configuration where it is that store', async () => {
+    const s3 = { file: { store: 's3://bucket/prefix' }, folder: root };
+    expect((await chooseFileStore({ ...hints, cwd: inner }, s3)).options).toEqual(connection);
+    const named = { ...hints, cwd: inner, environment: 's3://bucket/prefix' };
+    expect((await chooseFileStore(named, { file, folder: root })).options).toEqual(connection);
+  });
+});
+
+describe('a command that reads', () => {
+  it.each([
+    ['--store', ['datasets', '--store', 'dat'], {}],
+    ['ASSAY_STORE', ['runs'], { ASSAY_STORE: 'dat' }],
+  ])('refuses a mistyped store of %s with exit code 2', async (from, argv, environment) => {
+    const result = await runCli(argv, { cwd: root, environment });
+    expect(result).toMatchObject({ code: 2, out: '' });
+    expect(result.err).toContain(`Expected a store at file://${root}/dat (named by ${from}), found no such folder.`);
+  });
+
+  it('refuses a file, and takes a folder that is still empty', async () => {
+    await writeFile(join(root, 'plain'), '');
+    expect((await runCli(['runs', '--store', 'plain'], { cwd: root })).err).toContain('found a file');
+    await mkdir(join(root, 'empty'));
+    expect(await runCli(['runs', '--store', 'empty'], { cwd: root })).toMatchObject({ code: 0 });
+  });
+
+  it('names its store once on stderr, also with an error and with --json', async () => {
+    const line = `store file://${root}/empty (--store)\n`;
+    const found = await runCli(['datasets', '--json', '--store', 'empty'], { cwd: root });
+    expect(found).toMatchObject({ code: 0, err: line });
+    const missing = await runCli(['top', 'dict', '3', '--store', 'empty'], { cwd: root });
+    expect(missing.code).toBe(2);
+    expect(missing.err.split(line)).toHaveLength(2);
+  });
+});
+
 describe('the environment', () => {
   it('has defaults', () => {
     expect(readEnvironment({ ASSAY_STORE: '', ASSAY_CACHE: '/c' })).toEqual({
@@ -74,7 +128,6 @@ describe('the environment', () => {
       temporalAddress: null,
       temporalNamespace: 'default',
       cacheFolder: '/c',
-      colour: true,
     });
   });
 

@@ -1,13 +1,14 @@
 // `sql` and the Parquet export answer as scans do, load only what a query names, write nothing, and refuse what is too
 // large.
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdtemp, readdir, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { exactJson } from '../../../core/text/exact-json.js';
+import { InputError } from '../../../schemas/errors.js';
 import type { ObjectRecord } from '../../../schemas/records.js';
 import { exportParquet } from '../../../reading/export/parquet.js';
 import type { TableSource } from '../../../reading/sql/load-table.js';
-import { runSql, type SqlAnswer } from '../../../reading/sql/select.js';
 import { TABLE_NAMES, type TableName } from '../../../storage/tables/layouts.js';
 import { TableWriter } from '../../../storage/tables/table-writer.js';
 import { samples, type Sample } from '../../golden/tables/sample.js';
@@ -15,6 +16,7 @@ import { allFirings, store } from '../stages/index/dataset.js';
 import { temporaryFolder } from '../../harness/temporary-folder.js';
 import { sampleShape } from '../stages/index/shapes.js';
 import { buildDictionary, type Built } from './built-dictionary.js';
+import { runSql, type SqlAnswer } from './run-sql.js';
 
 const SHAPE = sampleShape({ seed: 21, shards: 3, documents: 5, mostTokens: 25, features: 8 });
 
@@ -67,6 +69,39 @@ describe('sql', () => {
         .slice(0, 50)
         .map((f) => [f.feature, f.token, `id-${f.doc}`]),
     );
+  });
+
+  it.each([
+    ['9007199254740993::bigint', '"9007199254740993"'],
+    ['9007199254740991::bigint', '9007199254740991'],
+    ["'12345678901234567890.12'::decimal(30, 2)", '"12345678901234567890.12"'],
+    ["'0.30'::decimal(10, 2)", '0.3'],
+    ["'nan'::double", '"NaN"'],
+    ["'-inf'::double", '"-Infinity"'],
+    ["timestamp '2024-01-02 03:04:05.678901'", '"2024-01-02T03:04:05.678901Z"'],
+    ["'2024-01-02 03:04:05.678901234'::timestamp_ns", '"2024-01-02T03:04:05.678901234Z"'],
+    ["timestamp '2024-01-02 03:04:05'", '"2024-01-02T03:04:05.000Z"'],
+    ["'infinity'::timestamp", '"infinity"'],
+    ["date '2024-01-02'", '"2024-01-02T00:00:00.000Z"'],
+    ["time '00:00:01'", '1000000'],
+    ["interval '1 day'", '{"months":0,"days":1,"micros":0}'],
+    [
+      "{'a': [170141183460469231731687303715884105727::hugeint], 'b': null}",
+      '{"a":["170141183460469231731687303715884105727"],"b":null}',
+    ],
+    ["map {'k': 1.5::decimal(3, 1)}", '[{"key":"k","value":1.5}]'],
+    ["'ab'::blob", '"YWI="'],
+    ["'6ba7b810-9dad-11d1-80b4-00c04fd430c8'::uuid", '"6ba7b810-9dad-11d1-80b4-00c04fd430c8"'],
+    ['1.2345678901234567e19::double', '1.2345678901234567e+19'],
+  ])('gives %s as %s, without loss', async (value, expected) => {
+    const { rows } = await ask(`select ${value} as v`);
+    expect(exactJson(rows[0]?.[0])).toBe(expected);
+  });
+
+  it('takes names of tables and columns in any case, as DuckDB does', async () => {
+    const wanted = await ask('select feature, n from features order by feature');
+    expect((await ask('select Feature, N from FEATURES order by feature')).rows).toEqual(wanted.rows);
+    expect((await ask('select "FEATURE", f.N from "D".Features f order by 1')).rows).toEqual(wanted.rows);
   });
 
   it('keeps nested columns, nulls and 64-bit counts', async () => {
@@ -203,6 +238,26 @@ describe('parquet export', () => {
       exported.add(sample.table);
     }
     expect(exported).toEqual(new Set(TABLE_NAMES));
+  });
+
+  const exportTo = (path: string): Promise<unknown> =>
+    exportParquet({ store: built.dataset.store, objects: built.objects.indexed, table: 'postings', path });
+
+  it('says that the disk is full, and leaves nothing of what it had begun', async () => {
+    const target = join(await mkdtemp(join(folder, 'full-')), 'p.parquet');
+    await symlink('/dev/full', `${target}.part`);
+    await expect(exportTo(target)).rejects.toThrow(/^Expected room for .*p\.parquet and/);
+    expect(await readdir(dirname(target))).toEqual([]);
+  });
+
+  it('says that a place cannot be written, as a mistake of the command', async () => {
+    const file = join(folder, 'a-file');
+    await writeFile(file, '');
+    const error = await exportTo(join(file, 'p.parquet')).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(InputError);
+    expect((error as Error).message).toMatch(
+      /^Expected a folder that can be written for .*; give another one with --out\.$/,
+    );
   });
 
   it('says when there is nothing to export', async () => {

@@ -104,6 +104,7 @@ describe('stored rows', () => {
 
   it('keep every token where only the prepended position is dropped', () => {
     expect(planRows(pack([7], {}), [0]).tokenOfRow).toHaveLength(7);
+    expect([...planRows(pack([7], {}), [0], (token) => token === 3).tokenOfRow]).toEqual([0, 1, 2, 4, 5, 6]);
     expect(contextLength(pack([7], {}), 2)).toBe(2);
   });
 });

@@ -1,7 +1,7 @@
 // The equations between sites hold for a right model, and each kind of wrong site breaks the equation that is its own.
 import { describe, expect, it } from 'vitest';
 import { brokenIdentities, identitiesOf } from '../../../../core/hooks/identities.js';
-import type { SiteValue } from '../../../../core/hooks/identity-errors.js';
+import { scoresError, type SiteValue } from '../../../../core/hooks/identity-errors.js';
 import { resolveSites } from '../../../../core/hooks/sites.js';
 import { transformer, valuesOf } from './graphs.js';
 
@@ -105,5 +105,71 @@ describe('the equations of a model', () => {
       error: 0.5,
       tolerance: 1e-5,
     });
+  });
+});
+
+describe('scores and the product of queries and keys', () => {
+  const [rows, heads, pos, d] = [3, 2, 4, 5];
+  const value = (dims: readonly number[], seed: number): SiteValue => {
+    const data = Float32Array.from({ length: dims.reduce((a, b) => a * b, 1) }, (_, i) => Math.sin(seed + 1.3 * i));
+    return { dims, data };
+  };
+  const [q, k] = [value([rows, pos, heads, d], 1), value([rows, pos, 1, d], 2)];
+  /** f(0.5 q·kᵀ) + mask, the mask the same for every row. */
+  const scores = (f: (x: number) => number): SiteValue => {
+    const data = Float32Array.from({ length: rows * heads * pos * pos }, (_, i) => {
+      const [key, query] = [i % pos, Math.floor(i / pos) % pos];
+      const [head, row] = [Math.floor(i / (pos * pos)) % heads, Math.floor(i / (pos * pos * heads))];
+      if (key > query) return -Infinity;
+      let product = 0;
+      for (let j = 0; j < d; j++) {
+        const left = q.data[((row * pos + query) * heads + head) * d + j] as number;
+        product += left * (k.data[(row * pos + key) * d + j] as number);
+      }
+      return f(0.5 * product);
+    });
+    return { dims: [rows, heads, pos, pos], data };
+  };
+
+  it('agree up to one scale and a mask, capped or not', () => {
+    expect(
+      scoresError(
+        scores((x) => x),
+        [q, k],
+        null,
+      ),
+    ).toBeLessThan(1e-6);
+    expect(
+      scoresError(
+        scores((x) => 2 * Math.tanh(x / 2)),
+        [q, k],
+        2,
+      ),
+    ).toBeLessThan(1e-5);
+    expect(
+      scoresError(
+        scores((x) => 2 * Math.tanh(x / 2)),
+        [q, k],
+        null,
+      ),
+    ).toBeGreaterThan(1e-3);
+  });
+
+  it('differ where a bias is left out of either', () => {
+    const biased = ({ dims, data }: SiteValue): SiteValue => ({ dims, data: data.map((x, i) => x + 0.1 * (i % d)) });
+    expect(
+      scoresError(
+        scores((x) => x),
+        [biased(q), k],
+        null,
+      ),
+    ).toBeGreaterThan(1e-2);
+    expect(
+      scoresError(
+        scores((x) => x),
+        [q, biased(k)],
+        null,
+      ),
+    ).toBeGreaterThan(1e-2);
   });
 });

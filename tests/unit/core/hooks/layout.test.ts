@@ -21,7 +21,9 @@ describe('axes that are regrouped', () => {
     ['split, the major part first', ['batch', 'seq', 2, 2, 8], 'batch:batch pos:seq head.0:2 head.1:2 d_head:8'],
     ['join and split at once', ['batch*seq', 4, 2, 4], 'batch:batch·pos:seq head:4 d_head.0:2 d_head.1:4'],
     ['take one unknown size for what is left', ['batch', 'seq', '?0'], 'batch:batch pos:seq head:4·d_head:8'],
-    ['are not guessed where a cut goes through two', ['batch', 'seq', 16, 2], null],
+    ['are cut where an end divides one', ['batch', 'seq', 16, 2], 'batch:batch pos:seq head:4·d_head.0:4 d_head.1:2'],
+    ['are cut beside an axis of a name', ['seq*2', 'batch', 16], null],
+    ['are not guessed where they change places', ['seq', 'batch', 32], null],
     ['are not guessed where sizes are unknown', ['?1', '?2', '?3'], null],
   ])('%s', (_, shape, expected) => {
     expect(shown(regroup(heads, shape))).toBe(expected);

@@ -111,14 +111,14 @@ describe('model run --edit', () => {
     [`${SITE}=set:run:none.json`, 'Expected a JSON file with token ids at'],
     [
       `${SITE}=set:run:longer.json`,
-      'Expected a value with 5 rows, one per token of a context (tokens in a row of --ids), found 6 rows. Name the rows: at=5<-3',
+      'Expected a value with 5 rows, one per token of a context (tokens in a row), found 6 rows. Name the rows: at=5<-3',
     ],
     [
       'blocks.1.attn.hook_pattern=set:run:longer.json',
       'key_pos 5] of the site, axes at the front left out or of size 1, found [1, 4, 6, 6]',
     ],
     [`${SITE}=add:v.safetensors#w`, 'Expected a tensor "w" in'],
-    [`${SITE}=ablate,at=5`, 'Expected positions from 0 to 4 or from -5 to -1 (tokens in a row of --ids: 5), found "5"'],
+    [`${SITE}=ablate,at=5`, 'Expected positions from 0 to 4 or from -5 to -1 (tokens in a row: 5), found "5"'],
     [`${SITE}=ablate,head=0`, 'Expected a site with heads, found blocks.1.hook_resid_post [batch, pos, d_model]'],
   ])('refuses %s with 2 and writes nothing', async (edit, message) => {
     const before = await readdir(folder);

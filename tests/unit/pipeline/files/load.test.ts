@@ -84,6 +84,16 @@ saes:
       GOOD.replace('hook: blocks.2.hook_resid_post', 'hook: blocks.2.hook_resid_psot'),
       'did you mean `blocks.2.hook_resid_post`?',
     ],
+    [
+      'a misspelt site among those that are stored',
+      GOOD.replace('hooks: [blocks.2.hook_resid_post', 'hooks: [blocks.2.hook_resid_psot'),
+      'did you mean `blocks.2.hook_resid_post` in activations.hooks, in place of `blocks.2.hook_resid_psot`?',
+    ],
+    [
+      'a pattern where one site is read',
+      GOOD.replace('hook: blocks.2.hook_resid_post', "hook: 'blocks.*.hook_resid_post'"),
+      'name one, e.g. blocks.0.hook_resid_post',
+    ],
   ])('suggests what %s may have meant', (_, text, remedy) => {
     expect(refusal(text).message).toContain(remedy);
   });

@@ -3,7 +3,9 @@
 import { readdir } from 'node:fs/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { DataError, ResourceError, TransientError } from '../../../../schemas/errors.js';
-import { runLotItems, type LotCursor, type LotOptions } from '../../../../pipeline/lot/run-lot.js';
+import type { LotCursor } from '../../../../pipeline/lot/cursor.js';
+import { decodeError, encodeError } from '../../../../runtime/child/wire-error.js';
+import { runLotItems, type LotOptions } from '../../../../pipeline/lot/run-lot.js';
 import type { WorkItem } from '../../../../stages/stage.js';
 import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
@@ -74,7 +76,7 @@ describe('a lot', () => {
     expect(ran.toSorted()).toEqual(['a', 'b', 'c', 'd']);
     expect(result).toMatchObject({ value: { done: 4, quarantined: 0, finished: true, ended: 4 } });
     expect(cursor).toMatchObject({ inHand: {}, counted: { done: 4 } });
-    expect(cursor?.ended).toHaveLength(4);
+    expect(cursor?.ended).toEqual([[0, 4]]);
   });
 
   it('stops at the next item when asked, and goes on there when it is given out again', async () => {
@@ -93,8 +95,8 @@ describe('a lot', () => {
 
   it('goes on from the cursor of an attempt that died, and reports what that one had done', async () => {
     const previous = {
-      ended: ['in-a/a', 'in-b/b'],
-      inHand: { 'in-c/c': 1 },
+      ended: [[0, 2] as [number, number]],
+      inHand: { 2: 1 },
       counted: { done: 1, quarantined: 1, different: 0 },
     };
     const { ran, result } = await runScript({ options: { previous } });
@@ -135,14 +137,32 @@ describe('a lot', () => {
     });
     expect(result).toMatchObject({ status: 'rejected', reason: full });
     expect(quarantined).toEqual([]);
-    expect(cursor).toMatchObject({ ended: ['in-a/a'], inHand: { 'in-b/b': 0 } });
+    expect(cursor).toMatchObject({ ended: [[0, 1]], inHand: { 1: 0 } });
   });
 
   it('quarantines a shard with which five workers died', async () => {
-    const previous = { ended: ['in-a/a'], inHand: { 'in-b/b': 5 } };
+    const previous = { ended: [[0, 1] as [number, number]], inHand: { 1: 5 } };
     const { quarantined, ran } = await runScript({ options: { previous } });
     expect(ran).toEqual(['c', 'd']);
     expect(quarantined).toMatchObject([{ shard: 'b', attempts: 5 }]);
     expect(quarantined[0]?.message).toContain('The worker died 5 times');
+  });
+});
+
+describe('errors that no shard is to blame for', () => {
+  it.each([
+    ['a full disk', Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' })],
+    ['too many open files', Object.assign(new Error('EMFILE: too many open files'), { code: 'EMFILE' })],
+    ['a failing disk', Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' })],
+    ['an error that nobody foresaw', new TypeError('x is not a function')],
+  ])('%s in a compute child quarantines nothing and ends the lot with its reason', async (_, thrown) => {
+    const { result, quarantined } = await runScript({
+      fails: (shard) => (shard === 'b' ? decodeError(structuredClone(encodeError(thrown))) : null),
+    });
+    expect(quarantined).toEqual([]);
+    expect(result).toMatchObject({ status: 'rejected' });
+    const reason: unknown = result.status === 'rejected' ? result.reason : null;
+    expect(reason).toBeInstanceOf(ResourceError);
+    expect((reason as Error).message).toContain((thrown as { code?: string }).code ?? thrown.message);
   });
 });

@@ -106,6 +106,7 @@ export async function runTask(
   let asked = 0;
   return languageModelTasks['language-model'](request, {
     stop: new AbortController().signal,
+    alive: () => undefined,
     progress: () => undefined,
     ask: async <T>(what: string, question: unknown): Promise<T> => {
       if (what === 'proceed') return (++asked <= proceeds) as T;

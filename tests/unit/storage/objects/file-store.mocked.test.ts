@@ -1,12 +1,13 @@
 // What the file driver alone does: temporary files, links, the error of each failing system call, with its remedy.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, symlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { InputError, ResourceError, TransientError } from '../../../../schemas/errors.js';
 import { failureOf } from '../../../harness/failure-of.js';
 import { createFileStore } from '../../../../storage/objects/file-store.js';
+import { listAll } from '../../../../storage/records/record-io.js';
 import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
 
 /** Which system calls fail, and how; empty = all work. */
@@ -32,6 +33,14 @@ vi.mock('node:fs/promises', async (original) => {
       if (flags === 'wx') fail('open');
       return real.open(path, flags);
     },
+    stat: async (path: string) => {
+      fail('stat');
+      return real.stat(path);
+    },
+    readdir: async (path: string, options: object) => {
+      fail('readdir');
+      return real.readdir(path, options as { withFileTypes: true });
+    },
     readFile: async (path: string, options: object) => {
       fail('readFile');
       return real.readFile(path, options);
@@ -55,6 +64,32 @@ describe('the file driver', () => {
     expect(await store.get('a/b')).toBeNull();
     for await (const info of store.list('')) expect(info).toBeNull();
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it.each([
+    ['stat', 'EIO'],
+    ['stat', 'EACCES'],
+    ['readdir', 'EIO'],
+    ['readdir', 'EACCES'],
+  ])('never lists an object as absent because %s fails with %s', async (call, code) => {
+    const store = createFileStore(join(folder, 'data'));
+    await store.put('runs/r/1/config.json', Buffer.from('{}'));
+    faults.set(call, code);
+    const error = await failureOf(listAll(store, 'runs/'));
+    expect(error).toBeInstanceOf(ResourceError);
+    expect(error.message).toMatch(new RegExp(`${code}.*list of runs/`));
+  });
+
+  it('lists what lies behind links to folders and files, as reading finds it, and ends at a link in a circle', async () => {
+    const store = createFileStore(join(folder, 'data'));
+    await store.put('runs/a.json', Buffer.from('a'));
+    await rename(join(folder, 'data', 'runs'), join(folder, 'elsewhere'));
+    await symlink(join(folder, 'elsewhere'), join(folder, 'data', 'runs'));
+    await symlink(join(folder, 'elsewhere', 'a.json'), join(folder, 'elsewhere', 'b.json'));
+    await symlink(join(folder, 'nowhere'), join(folder, 'elsewhere', 'c.json'));
+    expect((await listAll(store, '')).map(({ key }) => key)).toEqual(['runs/a.json', 'runs/b.json']);
+    await symlink(join(folder, 'elsewhere'), join(folder, 'elsewhere', 'circle'));
+    expect(await failureOf(listAll(store, ''))).toBeInstanceOf(InputError);
   });
 
   it('names the file that holds an object', async () => {

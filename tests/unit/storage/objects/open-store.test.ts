@@ -1,4 +1,4 @@
-// URLs of stores: what each form means, what is refused, and that one place has one id.
+// URLs of stores: what each form means, what is refused, and that one address has one id.
 import { describe, expect, it } from 'vitest';
 import { InputError } from '../../../../schemas/errors.js';
 import { canonicalStoreUrl, openStore } from '../../../../storage/objects/open-store.js';
@@ -9,10 +9,18 @@ describe('openStore', () => {
     ['file://./data', 'file:///base/data'],
     ['file://data', 'file:///base/data'],
     ['file:///other/data/', 'file:///other/data'],
+    ['file:///d/hash#1', 'file:///d/hash%231'],
+    ['file:///d/what?x', 'file:///d/what%3Fx'],
+    ['/d/hash#1', 'file:///d/hash%231'],
     ['./data/', 'file:///base/data'],
     ['../data', 'file:///data'],
     ['/absolute', 'file:///absolute'],
     ['file:///with%20space', 'file:///with%20space'],
+    ['file:///d/hash#1', 'file:///d/hash%231'],
+    ['file://./hash#1', 'file:///base/hash%231'],
+    ['/d/why?', 'file:///d/why%3F'],
+    ['file:///d/why?', 'file:///d/why%3F'],
+    ['file:///d/./e/../f', 'file:///d/f'],
     ['file://./with space', 'file:///base/with%20space'],
   ])('opens %s from /base as %s', async (url, expected) => {
     const store = await openStore(url, { base: '/base' });
@@ -47,7 +55,7 @@ describe('openStore', () => {
     await expect(openStore('relative')).rejects.toThrow(/absolute folder.*"relative"/s);
   });
 
-  it('gives one id to one place, and others to other places', async () => {
+  it('gives one id to one address, and others to other addresses', async () => {
     const ids = await Promise.all(
       [
         ['file:///a', {}],
@@ -57,7 +65,7 @@ describe('openStore', () => {
         ['s3://bucket/a', { endpoint: 'http://127.0.0.1:10' }],
       ].map(async ([url, storeOptions]) => {
         const store = await openStore(url as string, { storeOptions: storeOptions as object });
-        return store.storeId;
+        return store.addressId;
       }),
     );
     expect(ids[0]).toBe(ids[1]);

@@ -1,71 +1,21 @@
 // Garbage collection removes exactly what no run reaches, in an order that a crash cannot hurt, and nothing young or in
 // use.
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
-import { sha256Hex } from '../../../../core/identity/digest.js';
 import { ResourceError } from '../../../../schemas/errors.js';
-import type { Commit } from '../../../../schemas/records.js';
-import { applyGarbage, planGarbage } from '../../../../storage/gc/collect-garbage.js';
-import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
-import type { ObjectStore } from '../../../../storage/objects/object-store.js';
+import { planGarbage } from '../../../../storage/gc/collect-garbage.js';
 import { putCheckpoint } from '../../../../storage/records/checkpoints.js';
-import { putCommit } from '../../../../storage/records/commits.js';
-import { putDataBytes, type StoredData } from '../../../../storage/records/data-objects.js';
+import { putDataBytes } from '../../../../storage/records/data-objects.js';
+import { appendEvent } from '../../../../storage/records/events.js';
 import { putKeyPreimage } from '../../../../storage/records/key-preimages.js';
 import { putQuarantine } from '../../../../storage/records/quarantine.js';
 import { setRef } from '../../../../storage/records/refs.js';
-import { putRunDocument, removeRun } from '../../../../storage/records/runs.js';
+import { removeRun } from '../../../../storage/records/runs.js';
+import { keepSchedule, releaseSchedule } from '../../../../storage/records/schedule-roots.js';
 import { publishSnapshot } from '../../../../storage/records/snapshots.js';
 import { failureOf } from '../../../harness/failure-of.js';
-import { collect, sampleCommit } from './sample-records.js';
-
-const DAY = 24 * 3600_000;
-const NOW = Date.now();
-
-/** A store whose clock is set by hand. */
-class World {
-  nowMs = NOW - 3 * DAY;
-  readonly store: ObjectStore = createMemoryStore(() => this.nowMs);
-
-  async data(text: string): Promise<StoredData> {
-    return putDataBytes(this.store, { bytes: Buffer.from(text), extension: 'arrow' });
-  }
-
-  async large(text: string): Promise<StoredData> {
-    return putDataBytes(this.store, { bytes: Buffer.from(text), extension: 'bin' }, { partBytes: 4 });
-  }
-
-  async commit(stage: Commit['stage'], key: string, object: StoredData): Promise<Commit> {
-    const record = { table: 't', shard: 's', rows: 1, batches: [], ...object };
-    const input = sha256Hex(`${key} ${object.key}`);
-    const { commit } = await putCommit(this.store, sampleCommit(1, { stage, key, input, objects: [record] }));
-    return commit;
-  }
-
-  async run(name: string, keys: readonly string[], more: unknown = null): Promise<void> {
-    const value = { keys: [...keys], more };
-    await putRunDocument(this.store, { name, revision: 1 }, { document: 'plan', schema: z.unknown(), value });
-  }
-
-  async keys(): Promise<string[]> {
-    return (await collect(this.store.list(''))).map((info) => info.key);
-  }
-
-  /** Keys removed by a collection now. */
-  async collected(): Promise<string[]> {
-    const before = await this.keys();
-    const plan = await planGarbage(this.store, { nowMs: NOW });
-    expect(await this.keys()).toEqual(before);
-    const { removed } = await applyGarbage(this.store, plan, { activeRuns: [] });
-    const after = await this.keys();
-    const gone = before.filter((key) => !after.includes(key));
-    expect(gone.length).toBe(removed);
-    expect(new Set(gone)).toEqual(new Set(plan.keys));
-    return gone;
-  }
-}
-
-const key = (name: string): string => sha256Hex(`key ${name}`);
+import { watchedStore } from '../../../harness/watched-store.js';
+import { DAY, key, NOW, World } from './garbage-world.js';
+import { sampleCommit } from './sample-records.js';
 
 describe('garbage collection', () => {
   it('removes exactly the commits and objects that no run reaches, and counts them', async () => {
@@ -98,16 +48,15 @@ describe('garbage collection', () => {
     const kinds = keys.map((k) => (k.endsWith('parts.json') ? 'parts' : k.split('/')[0]));
     expect(kinds).toEqual(['commits', 'commits', 'parts', 'data', 'data', 'data', 'data']);
     const order: string[] = [];
-    const watched = Object.assign(Object.create(world.store) as ObjectStore, {
+    const watched = watchedStore(world.store, {
       head: (k: string) => world.store.head(k),
       delete: async (k: string) => {
         await new Promise((resolve) => setTimeout(resolve, k.startsWith('commits/') ? 20 : 0));
-        order.push(k);
+        if (!k.startsWith('collections/')) order.push(k);
         await world.store.delete(k);
       },
     });
-    const plan = await planGarbage(world.store, { nowMs: NOW });
-    await applyGarbage(watched, plan, { activeRuns: [] });
+    await world.collectNow(watched);
     expect(order.slice(0, 2).every((k) => k.startsWith('commits/'))).toBe(true);
     expect(order[2]).toMatch(/parts\.json$/);
   });
@@ -133,13 +82,14 @@ describe('garbage collection', () => {
   it('spares what was adopted between plan and removal', async () => {
     const world = new World();
     const orphan = await world.data('orphan');
-    const plan = await planGarbage(world.store, { nowMs: NOW });
-    world.nowMs = NOW;
-    await world.data('orphan');
-    expect(await applyGarbage(world.store, plan, { activeRuns: [] })).toEqual({
-      removed: 0,
-      spared: 1,
+    // The store in which somebody stores the same content just before the collector looks at it for the last time.
+    const meanwhile = watchedStore(world.store, {
+      head: async (k: string) => {
+        if (k === orphan.key) await world.store.touch(k);
+        return world.store.head(k);
+      },
     });
+    expect(await world.collectNow(meanwhile)).toMatchObject({ removed: 0, spared: 1 });
     expect(await world.keys()).toEqual([orphan.key]);
   });
 
@@ -263,13 +213,48 @@ describe('garbage collection', () => {
     expect(gone[0]).toContain(`quarantine/tokens/${key('dead')}/`);
   });
 
-  it('refuses to remove anything while a run is active, naming it', async () => {
+  it('refuses to remove anything while a revision of a run is active, naming it', async () => {
     const world = new World();
     await world.data('orphan');
-    const plan = await planGarbage(world.store, { nowMs: NOW });
-    const error = await failureOf(applyGarbage(world.store, plan, { activeRuns: ['a', 'b'] }));
+    const say = (revision: number, type: string): Promise<unknown> =>
+      appendEvent(world.store, { name: 'a', revision }, { type, data: {}, atMs: 1 });
+    await say(1, 'started');
+    for (const type of ['started', 'failed']) await say(2, type);
+    const before = await world.keys();
+    const error = await failureOf(world.collectNow());
     expect(error).toBeInstanceOf(ResourceError);
-    expect(error.message).toMatch(/no active run.*found a, b.*assay cancel/s);
-    expect(await world.keys()).toHaveLength(1);
+    expect(error.message).toMatch(/no active run.*found a; .*assay cancel/s);
+    expect(await world.keys()).toEqual(before);
+    await say(1, 'cancelled');
+    expect(await world.collectNow()).toMatchObject({ removed: 1 });
+  });
+
+  it('keeps the last complete snapshot of a dataset while a newer one grows', async () => {
+    const world = new World();
+    const { store } = world;
+    const commit = await world.commit('tokens', key('live'), await world.data('one'));
+    await world.run('r', []);
+    for (const [revision, complete] of [
+      [1, false],
+      [1, true],
+      [2, false],
+      [3, false],
+    ] as const) {
+      await publishSnapshot(store, {
+        ...{ dataset: 'r/tokens', stage: 'tokens', key: key('live'), tables: ['t'], commits: [commit] },
+        ...{ planned: 1, quarantined: 0, revision, complete },
+      });
+    }
+    const versions = (await world.collected()).filter((k) => k.startsWith('snapshots/'));
+    expect(versions).toEqual(['snapshots/r/tokens/000000000001.json', 'snapshots/r/tokens/000000000003.json']);
+  });
+
+  it('keeps the template of a schedule until the schedule is let go', async () => {
+    const world = new World();
+    const template = await world.data('a run file');
+    await keepSchedule(world.store, 'one', { schedule: 'nightly', template });
+    expect(await world.collected()).toEqual([]);
+    await releaseSchedule(world.store, 'one', 'nightly');
+    expect(await world.collected()).toEqual([template.key]);
   });
 });

@@ -17,6 +17,8 @@ import {
   type NewSnapshot,
 } from '../../../../storage/records/snapshots.js';
 import { failureOf } from '../../../harness/failure-of.js';
+import { listCommits, putCommit } from '../../../../storage/records/commits.js';
+import { commitKey } from '../../../../storage/records/key-layout.js';
 import { countCalls } from './counting-store.js';
 import { collect, KEY, sampleCommit, sampleObject } from './sample-records.js';
 
@@ -88,7 +90,7 @@ describe('snapshots', () => {
     const store = createMemoryStore();
     const first = await publish(store, commitsOf(0, 5));
     expect(await publish(store, commitsOf(0, 5).reverse())).toEqual(first);
-    expect((await publish(store, commitsOf(0, 5), { complete: true })).version).toBe(2);
+    expect((await publish(store, commitsOf(0, 5), { planned: 5, complete: true })).version).toBe(2);
     expect((await publish(store, commitsOf(0, 5), { quarantined: 1 })).version).toBe(3);
     expect((await publish(store, commitsOf(0, 5), { revision: 2 })).version).toBe(4);
     expect((await publish(store, commitsOf(0, 6), { revision: 2 })).version).toBe(5);
@@ -192,14 +194,37 @@ describe('snapshots', () => {
     expect(error.message).toContain(`tokens/${sha256Hex('x')}`);
   });
 
-  it('spare the reading of commits that a segment holds', async () => {
+  it.each([
+    [{ planned: 6, quarantined: 0 }, /Expected 6 items of run\/tokens.*found 5 commits and 0 quarantined/],
+    [{ planned: 5, quarantined: 1 }, /Expected 5 items.*found 5 commits and 1 quarantined/],
+    [{ planned: null, quarantined: 0 }, /Expected a known number of items/],
+  ])('refuse to be complete where commits and quarantined are not what was planned: %j', async (changes, message) => {
     const store = createMemoryStore();
-    await publish(store, commitsOf(0, 7));
-    const known = await knownCommits(store, DATASET, { stage: 'tokens', key: KEY });
-    expect([...known.keys()]).toEqual(sorted(commitsOf(0, 7)));
-    const other = { stage: 'tokens', key: sha256Hex('x') };
-    expect((await knownCommits(store, DATASET, other)).size).toBe(0);
-    expect((await knownCommits(store, 'run/none', { stage: 'tokens', key: KEY })).size).toBe(0);
+    const error = await failureOf(publish(store, commitsOf(0, 5), { ...changes, complete: true }));
+    expect(error).toBeInstanceOf(DataError);
+    expect(error.message).toMatch(message);
+    expect(await latestSnapshot(store, DATASET)).toBeNull();
+  });
+
+  it('spare the reading of commits that a segment holds and that stand unchanged since then', async () => {
+    let nowMs = 1_000_000;
+    const store = createMemoryStore(() => nowMs);
+    const commits = commitsOf(0, 7);
+    for (const commit of commits) await putCommit(store, commit);
+    nowMs += 10_000;
+    await publish(store, commits);
+    const knownNow = async (dataset = DATASET, key = KEY): Promise<string[]> => {
+      const records = await listCommits(store, 'tokens', KEY);
+      return [...(await knownCommits(store, dataset, { stage: 'tokens', key, records })).keys()].sort();
+    };
+    expect(await knownNow()).toEqual(sorted(commits));
+    expect(await knownNow(DATASET, sha256Hex('x'))).toEqual([]);
+    expect(await knownNow('run/none')).toEqual([]);
+    nowMs += 10_000;
+    const [removed, anew, ...rest] = commits;
+    for (const commit of [removed, anew]) await store.delete(commitKey(commit as Commit));
+    await putCommit(store, anew as Commit);
+    expect(await knownNow()).toEqual(sorted(rest));
   });
 
   it('with a damaged segment name it', async () => {

@@ -1,0 +1,48 @@
+// How sources are opened while a run is planned: where relative ones start, how stores are reached, and in which words a file that
+// cannot be read is reported.
+import { AssayError, InputError } from '../../schemas/errors.js';
+import type { Part } from '../../schemas/stored.js';
+import { openStore } from '../../storage/objects/open-store.js';
+import type { Format } from './formats.js';
+import { isRemote, localPartFiles, remotePartFiles, type OpenSource, type PartFile } from './part-files.js';
+
+export interface ListPartsOptions {
+  /** Folder from which relative sources start: the run file's. */
+  readonly baseFolder: string;
+  readonly format: Format | 'auto';
+  /** Opens `s3://bucket`; default by the environment. */
+  readonly openSource?: OpenSource | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** The field that holds ids; a file whose records lack it is named into its digest. Default: every record has one. */
+  readonly idField?: string | undefined;
+  /** Takes what is to be said of the sources. */
+  readonly onNote?: ((note: string) => void) | undefined;
+}
+
+/** Files of a part, wherever it lies. */
+export function partFiles(part: Part, options: ListPartsOptions): Promise<PartFile[]> {
+  if (isRemote(part.location)) return remotePartFiles(part, sourceStore(options), options.signal);
+  return readable(part.location, () => localPartFiles(part, part.location));
+}
+
+/** Opens stores of sources. */
+export function sourceStore(options: ListPartsOptions): OpenSource {
+  return options.openSource ?? ((url) => openStore(url));
+}
+
+/** Runs a read of the file system; its errors become InputErrors that name the file. */
+export async function readable<T>(file: string, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    if (error instanceof AssayError && error.exitCode !== 1) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    const found =
+      code === 'ENOENT' ? 'found no such file' : code === 'EACCES' || code === 'EPERM' ? 'may not read it' : message;
+    throw new InputError(
+      `corpus.sources: expected a readable file or folder ${file}, ${found}; correct the path (relative ones start at the run file) or its rights.`,
+      { field: 'corpus.sources', file, code },
+      { cause: error },
+    );
+  }
+}

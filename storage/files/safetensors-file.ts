@@ -1,0 +1,68 @@
+// Tensors of a safetensors file of any size, read one by one into memory of their own: the file is never held as a whole, and the
+// values are aligned.
+import { open, type FileHandle } from 'node:fs/promises';
+import {
+  headerLength,
+  LEAD_BYTES,
+  tensorPlaces,
+  type SafeTensor,
+  type TensorPlace,
+} from '../../core/tensor/safetensors.js';
+import { DataError } from '../../schemas/errors.js';
+import { readAt, readInto } from './local-file.js';
+
+export class SafetensorsFile {
+  /** Where each tensor lies. */
+  readonly places: ReadonlyMap<string, TensorPlace>;
+  readonly #path: string;
+  readonly #handle: FileHandle;
+
+  private constructor(path: string, handle: FileHandle, places: ReadonlyMap<string, TensorPlace>) {
+    this.#path = path;
+    this.#handle = handle;
+    this.places = places;
+  }
+
+  /** @throws DataError where header, ranges or sizes do not agree; the system's error where it cannot be read */
+  static async open(path: string): Promise<SafetensorsFile> {
+    const handle = await open(path, 'r');
+    try {
+      const { size } = await handle.stat();
+      const header = await readAt(handle, LEAD_BYTES, headerLength(await readAt(handle, 0, LEAD_BYTES), size));
+      return new SafetensorsFile(path, handle, tensorPlaces(header, size));
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  /** A tensor in memory of its own, aligned; undefined where there is none. @throws DataError where the file ends before it */
+  async read(name: string): Promise<(SafeTensor & { readonly bytes: Uint8Array<ArrayBuffer> }) | undefined> {
+    const place = this.places.get(name);
+    if (!place) return undefined;
+    const { dtype, shape, from, to } = place;
+    const bytes = new Uint8Array(to - from);
+    const filled = await readInto(this.#handle, bytes, from);
+    if (filled === bytes.length) return { dtype, shape, bytes };
+    throw new DataError(
+      `Expected ${bytes.length} bytes of tensor ${name} in ${this.#path}, found ${filled}; the file was cut short while it was read.`,
+      { file: this.#path, tensor: name },
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#handle.close();
+  }
+}
+
+/** All tensors of a file. @throws as `SafetensorsFile` */
+export async function readSafetensors(path: string): Promise<Map<string, SafeTensor>> {
+  const file = await SafetensorsFile.open(path);
+  try {
+    const tensors = new Map<string, SafeTensor>();
+    for (const name of file.places.keys()) tensors.set(name, (await file.read(name)) as SafeTensor);
+    return tensors;
+  } finally {
+    await file.close();
+  }
+}

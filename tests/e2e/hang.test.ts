@@ -1,0 +1,42 @@
+// A tokenizer whose pattern backtracks for ever on one document costs that document's shard, with the pattern's name, and nothing else.
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { expect, it } from 'vitest';
+import { TOKENIZER } from '../harness/fixtures.js';
+import { createProject } from './harness/project.js';
+import { useScene } from './harness/scene.js';
+
+const scene = useScene();
+/** Nested repetition: 2^n ways through n letters that end otherwise. */
+const PATTERN = '(?:z+)+y';
+
+it('is quarantined with how long it made no progress and the pattern of the file', async () => {
+  const address = scene.temporal.address;
+  const project = await createProject({ address, chapters: 8 });
+  try {
+    const tokenizer = JSON.parse(await readFile(TOKENIZER, 'utf8')) as { pre_tokenizer: unknown };
+    const split = { type: 'Split', pattern: { Regex: PATTERN }, behavior: 'Isolated', invert: false };
+    tokenizer.pre_tokenizer = { type: 'Sequence', pretokenizers: [split, tokenizer.pre_tokenizer] };
+    await writeFile(path.join(project.folder, 'tokenizer.json'), JSON.stringify(tokenizer));
+    const text = await readFile(path.join(project.folder, 'corpus.jsonl'), 'utf8');
+    const deadly = { id: 'deadly', text: 'z'.repeat(60), split: 'fit' };
+    await writeFile(path.join(project.folder, 'corpus.jsonl'), `${text}${JSON.stringify(deadly)}\n`);
+    const run = (await readFile(path.join(project.folder, 'run.yaml'), 'utf8'))
+      .replace(`tokenizer: ${TOKENIZER}`, 'tokenizer: tokenizer.json')
+      .concat('tolerance:\n  quarantinedShards: 0.5\n  noProgressSeconds: 3\n');
+    await writeFile(path.join(project.folder, 'run.yaml'), run);
+    await scene.worker(project);
+    const result = await project.assay('run', 'run.yaml', '--until', 'tokens', '--follow');
+    expect(result.code, result.stdout + result.stderr).toBe(0);
+    const { shards } = await project.json<{ shards: { stage: string; errorClass: string; message: string }[] }>(
+      'quarantine',
+      'small',
+    );
+    expect(shards).toHaveLength(1);
+    expect(shards[0]).toMatchObject({ stage: 'tokens', errorClass: 'DataError' });
+    expect(shards[0]?.message).toMatch(/no progress for [34] s in plain work/);
+    expect(shards[0]?.message).toContain(`the pattern ${JSON.stringify(PATTERN)}`);
+  } finally {
+    await project.remove();
+  }
+}, 120_000);

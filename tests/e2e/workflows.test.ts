@@ -1,0 +1,171 @@
+// What workflows promise beyond what a short run shows, with activities that do nothing: chains of any length begin their history anew
+// and lose nothing by it.
+import { Context } from '@temporalio/activity';
+import type { WorkflowHandle } from '@temporalio/client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Activities } from '../../activities/messages.js';
+import type { LotInput, LotResult, RunInput } from '../../schemas/messages.js';
+import { PROGRESS_QUERY, QUEUES, SIGNALS } from '../../schemas/orchestration.js';
+import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
+import type { StageInput } from '../../workflows/stage-state.js';
+import { LOT_QUEUE, startStubWorker, type StubWorker } from './harness/stub-worker.js';
+
+let temporal: TestTemporal;
+let worker: StubWorker;
+let lots: LotInput[];
+const told: Parameters<Activities['recordEvent']>[0][] = [];
+let runLot: (input: LotInput) => Promise<LotResult>;
+
+/** An activity that does nothing until it is told to end. */
+async function untilCancelled(): Promise<never> {
+  const context = Context.current();
+  const heart = setInterval(() => context.heartbeat(), 200);
+  try {
+    return await context.cancelled;
+  } finally {
+    clearInterval(heart);
+  }
+}
+
+beforeAll(async () => {
+  temporal = await startTestTemporal();
+  const activities: Partial<Activities> = {
+    runLot: (input) => {
+      lots.push(input);
+      return runLot(input);
+    },
+    recordEvent: (event) => {
+      told.push(event);
+      return Promise.resolve();
+    },
+    planStage: untilCancelled,
+  };
+  worker = await startStubWorker(temporal.address, activities);
+}, 60_000);
+afterAll(async () => {
+  await worker.stop();
+  await temporal.stop();
+});
+
+const link = (finished: boolean, ended = 0): LotResult => ({
+  ...{ done: finished ? 1 : 0, quarantined: 0, different: 0, finished, ended },
+  hostQueue: LOT_QUEUE,
+});
+
+function stageOf(lotCount: number, linksPerContinueAsNew: number): StageInput {
+  const store = { url: 'memory://1', options: {} };
+  const manifest = { key: 'm', sha256: 'm', bytes: 1 };
+  return {
+    run: { ref: { store, run: 'long', revision: 1 }, mode: 'missing', window: 10, tolerance: 0 },
+    stage: 'train',
+    planned: {
+      ...{ stageVersion: 1, manifest, lots: lotCount, items: lotCount, planned: lotCount },
+      ...{ queue: LOT_QUEUE, chained: true },
+    },
+    paused: false,
+    bounds: { lotsPerPartition: 100, linksPerContinueAsNew },
+  };
+}
+
+/** The number of events of each execution of a workflow, first to last. */
+async function executions(workflowId: string, first: string): Promise<number[]> {
+  const lengths: number[] = [];
+  let runId: string | null = first;
+  while (runId !== null) {
+    const handle: WorkflowHandle = worker.client.workflow.getHandle(workflowId, runId);
+    const events: NonNullable<Awaited<ReturnType<WorkflowHandle['fetchHistory']>>['events']> =
+      (await handle.fetchHistory()).events ?? [];
+    lengths.push(events.length);
+    runId = events.at(-1)?.workflowExecutionContinuedAsNewEventAttributes?.newExecutionRunId ?? null;
+  }
+  return lengths;
+}
+
+async function until(test: () => unknown): Promise<void> {
+  while (!(await test())) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+describe('a stage whose lots are chains', () => {
+  it('begins its history anew after some links, goes on where each chain was, and counts everything once', async () => {
+    lots = [];
+    const links = new Map<number, number>();
+    runLot = ({ lot }) => {
+      const made = (links.get(lot) ?? 0) + 1;
+      links.set(lot, made);
+      return Promise.resolve(link(made === 20 + lot, lot));
+    };
+    const options = { taskQueue: QUEUES.orchestrate, workflowId: 'chains', args: [stageOf(3, 8)] };
+    const handle = await worker.client.workflow.start('stageWorkflow', options);
+    expect(await handle.result()).toEqual({ done: 3, quarantined: 0, different: 0 });
+    expect(links).toEqual(
+      new Map([
+        [0, 20],
+        [1, 21],
+        [2, 22],
+      ]),
+    );
+    // A chain that goes on is told how much of its lot has ended.
+    expect(lots.filter(({ lot }) => lot === 2).map(({ from }) => from)).toEqual([0, ...new Array<number>(21).fill(2)]);
+    const lengths = await executions('chains', handle.firstExecutionRunId);
+    expect(lengths.length).toBeGreaterThanOrEqual(7);
+    expect(Math.max(...lengths)).toBeLessThan(150);
+  }, 60_000);
+
+  it('a pause and its reason outlast a new beginning', async () => {
+    lots = [];
+    let made = 0;
+    let held: (() => void) | null = null;
+    runLot = async () => {
+      if (++made === 2) await new Promise<void>((resolve) => (held = resolve));
+      return link(made >= 4);
+    };
+    const options = { taskQueue: QUEUES.orchestrate, workflowId: 'paused-chain', args: [stageOf(1, 2)] };
+    const handle = await worker.client.workflow.start('stageWorkflow', options);
+    await until(() => held !== null);
+    await handle.signal(SIGNALS.pause, 'for a while');
+    (held as unknown as () => void)();
+    await until(async () => (await executions('paused-chain', handle.firstExecutionRunId)).length === 2);
+    const latest = worker.client.workflow.getHandle('paused-chain');
+    expect(await latest.query(PROGRESS_QUERY)).toMatchObject({ paused: true, reason: 'for a while' });
+    expect(made).toBe(2);
+    await latest.signal(SIGNALS.unpause);
+    expect(await handle.result()).toMatchObject({ done: 1 });
+    expect(made).toBe(4);
+  }, 60_000);
+});
+
+describe('a run that is ended from outside', () => {
+  it('is told to have failed, by its guard; one that is cancelled tells its own end and leaves no guard', async () => {
+    const { ref } = stageOf(1, 1).run;
+    const input: RunInput = {
+      ref,
+      steps: [{ id: 'corpus', stage: 'corpus', after: [] }],
+      mode: 'missing',
+      window: 1,
+      tolerance: 0,
+    };
+    const ends = (): unknown[] =>
+      told.filter(({ type }) => type !== 'started').map(({ type, onlyIfOpen }) => [type, onlyIfOpen]);
+    const begin = async (workflowId: string): Promise<WorkflowHandle & { readonly firstExecutionRunId: string }> => {
+      told.length = 0;
+      const handle = await worker.client.workflow.start('runWorkflow', {
+        taskQueue: QUEUES.orchestrate,
+        workflowId,
+        args: [input],
+      });
+      await until(async () => (await handle.describe()).raw.pendingChildren?.length === 1);
+      return handle;
+    };
+    const terminated = await begin('terminated');
+    await terminated.terminate();
+    await until(() => told.length === 2);
+    expect(ends()).toEqual([['failed', terminated.firstExecutionRunId]]);
+
+    const cancelled = await begin('cancelled');
+    await cancelled.cancel();
+    await expect(cancelled.result()).rejects.toThrow();
+    const guard = worker.client.workflow.getHandle(`cancelled/guard/${cancelled.firstExecutionRunId}`);
+    await guard.result();
+    expect(ends()).toEqual([['cancelled', undefined]]);
+  }, 60_000);
+});

@@ -1,0 +1,76 @@
+// Whoever follows a run is told of the execution that was started, and of no other under the same name.
+import { expect, it } from 'vitest';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { CommandContext } from '../../../cli/command.js';
+import { followRun, type RunEnd } from '../../../cli/orchestration/follow.js';
+import type { ResolvedRun } from '../../../schemas/resolved-run.js';
+import { createMemoryStore } from '../../../storage/objects/memory-store.js';
+import { appendEvent } from '../../../storage/records/events.js';
+
+type Told = readonly [type: string, data?: Record<string, unknown>];
+
+const run = {
+  ...{ name: 'small', revision: 1, until: 'corpus', parts: [], dictionaries: [], limitDocuments: null },
+  file: { seed: 0, corpus: { split: {} }, saes: [] },
+  model: { tokenizer: { sha256: 'a' } },
+} as unknown as ResolvedRun;
+
+/** How a followed execution `mine`, which has closed with that status, is said to have ended. */
+async function follow(events: readonly Told[], status: string, joined = false): Promise<RunEnd & { notes: string[] }> {
+  const store = createMemoryStore();
+  for (const [type, data = {}] of events) await appendEvent(store, run, { type, data, atMs: 1 });
+  const workflow = {
+    describe: () => Promise.resolve({ status: { name: status } }),
+    result: () => (status === 'COMPLETED' ? Promise.resolve() : Promise.reject(new Error('the disk is full'))),
+  } as unknown as WorkflowHandle;
+  const notes: string[] = [];
+  const output = { note: (line: string) => notes.push(line), progress: () => undefined };
+  const io = { signal: new AbortController().signal, stderr: { isTTY: false } };
+  const context = { output, io } as unknown as CommandContext;
+  const end = await followRun({
+    store,
+    run,
+    workflow,
+    vigil: () => Promise.resolve(),
+    execution: { runId: 'mine', joined },
+    context,
+  });
+  return { ...end, notes };
+}
+
+const earlier: readonly Told[] = [
+  ['started', { execution: 'before', mode: 'missing' }],
+  ['stage-started', { stage: 'corpus', step: 'corpus', items: 1, planned: 1, lots: 1 }],
+  ['completed'],
+];
+
+it('an execution that failed and could tell nothing is not taken for the one before it, which was complete', async () => {
+  const end = await follow(earlier, 'FAILED');
+  expect(end).toMatchObject({ exitCode: 1 });
+  expect(end.text).toContain('small failed, and its end could not be stored: the disk is full');
+  expect(end.notes).toEqual([]);
+});
+
+it('nor for one that comes after it', async () => {
+  const after: Told[] = [['started', { execution: 'after' }], ['completed']];
+  const end = await follow(
+    [...earlier, ['started', { execution: 'mine' }], ['failed', { message: 'no' }], ...after],
+    'FAILED',
+  );
+  expect(end).toMatchObject({ exitCode: 1, state: 'failed' });
+});
+
+it('one that was terminated is called so, whatever was before', async () => {
+  expect((await follow(earlier, 'TERMINATED')).text).toContain('was terminated from outside');
+});
+
+it('its own end is told, and nothing of the one before', async () => {
+  const end = await follow([...earlier, ['started', { execution: 'mine' }], ['completed']], 'COMPLETED');
+  expect(end).toMatchObject({ exitCode: 0, state: 'completed', notes: [] });
+});
+
+it('one that an earlier release started is joined by its latest start', async () => {
+  const old: Told[] = [['started', { mode: 'missing' }], ['completed']];
+  expect(await follow(old, 'COMPLETED', true)).toMatchObject({ exitCode: 0, state: 'completed' });
+  expect(await follow(old, 'FAILED')).toMatchObject({ exitCode: 1 });
+});

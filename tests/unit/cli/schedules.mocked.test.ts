@@ -1,0 +1,140 @@
+// `schedule create` stores its template where `run` would store, says whose fault a refusal is, and a schedule keeps what the user said.
+// Temporal's answers are played here; that it refuses such times is seen in tests/e2e.
+import { cp, mkdir, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import type { ScheduleOptions } from '@temporalio/client';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { writeLocalConfig } from '../../../cli/local-config.js';
+import { schedules } from '../../../cli/orchestration/schedules.js';
+import { answerError } from '../../../cli/orchestration/temporal-client.js';
+import { InputError, ResourceError, TransientError } from '../../../schemas/errors.js';
+import { packageRoot } from '../../../runtime/package-root.js';
+import { temporaryFolder } from '../../harness/temporary-folder.js';
+import { runCli, type CliResult } from './harness.js';
+
+/** Codes of gRPC, as they stand in its specification. */
+const status = {
+  DEADLINE_EXCEEDED: 4,
+  INVALID_ARGUMENT: 3,
+  NOT_FOUND: 5,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+} as const;
+
+const played = vi.hoisted(() => ({ created: [] as unknown[], refusal: null as Error | null }));
+vi.mock('../../../cli/orchestration/temporal-client.js', async (original) => ({
+  ...(await original<object>()),
+  withTemporal: (_: unknown, body: (client: unknown, at: unknown) => Promise<unknown>) =>
+    body(
+      {
+        workflowService: { describeTaskQueue: () => Promise.resolve({ pollers: [] }) },
+        schedule: {
+          create: (options: unknown) => {
+            if (played.refusal !== null) return Promise.reject(played.refusal);
+            played.created.push(options);
+            return Promise.resolve({ describe: () => Promise.resolve({ info: { nextActionTimes: [new Date(0)] } }) });
+          },
+        },
+      },
+      { address: '127.0.0.1:1', namespace: 'default' },
+    ),
+}));
+
+const root = temporaryFolder('schedules');
+const folder = path.join(root, 'tests', 'cases', 'data', 'q-dst');
+beforeEach(async () => {
+  played.created.length = 0;
+  played.refusal = null;
+  await mkdir(folder, { recursive: true });
+  await cp(path.join(packageRoot(), 'tests', 'cases', 'data', 'q-dst'), folder, { recursive: true });
+});
+
+function grpcError(code: number, details: string): Error {
+  return Object.assign(new TypeError(details), { code, details, metadata: {} });
+}
+
+function create(
+  other: { readonly cron?: string; readonly environment?: Record<string, string> } = {},
+): Promise<CliResult> {
+  const options = {
+    ...{ file: 'interval.yaml', id: undefined, cron: other.cron, timeZone: 'Europe/Berlin', overlap: 'skip' as const },
+    ...{ everyMs: other.cron === undefined ? 3600_000 : undefined, jitterMs: 0, catchUpMs: undefined, paused: false },
+  };
+  return runCli(['schedule', 'create', 'interval.yaml', '--every', '1h'], {
+    ...{ cwd: folder, environment: other.environment ?? {} },
+    act: (context) => schedules.create(options, context),
+  });
+}
+
+const created = (): ScheduleOptions => played.created[0] as ScheduleOptions;
+
+describe('schedule create', () => {
+  it('keeps its template in the store of the file, else in that of ASSAY_STORE', async () => {
+    expect(await create()).toMatchObject({ code: 0 });
+    expect(await readdir(path.join(folder, 'store'))).toContain('data');
+    const elsewhere = await create({ environment: { ASSAY_STORE: 'elsewhere' } });
+    expect(elsewhere.err).toContain(`store file://${folder}/elsewhere (ASSAY_STORE)`);
+    expect(await readdir(path.join(folder, 'elsewhere'))).toContain('data');
+  });
+
+  it('gives its runs the connection of the local stack', async () => {
+    const storeOptions = { pathStyle: true, checksums: 'when_required' } as const;
+    await writeLocalConfig(folder, { formatVersion: 1, store: 'file://./store', storeOptions });
+    await create();
+    expect(created().action.args).toMatchObject([{ ref: { store: { options: storeOptions } } }]);
+  });
+
+  it('names the queues that nobody serves', async () => {
+    const { err } = await create();
+    expect(err).toContain('schedule iv waits: nobody serves the queue assay-orchestrate;');
+    expect(err).toContain('schedule iv waits: nobody serves the queue assay-host-');
+  });
+
+  it('remembers when it starts, as the user said it', async () => {
+    await create({ cron: '0 2 * * 1-5' });
+    expect(created().memo).toMatchObject({ when: '0 2 * * 1-5', timeZone: 'Europe/Berlin' });
+  });
+
+  it.each([
+    ['as its client throws it', () => new TypeError('Minute is not in range [0-59]')],
+    [
+      'as a server answers it',
+      () => new RangeError('x', { cause: grpcError(status.INVALID_ARGUMENT, 'Minute is not in range [0-59]') }),
+    ],
+  ])('calls times that Temporal refuses the mistake of whoever gave them, %s', async (_, refusal) => {
+    played.refusal = refusal();
+    const result = await create({ cron: '61 * * * *' });
+    expect(result.code).toBe(2);
+    expect(result.err).toContain(
+      'Expected times that Temporal takes, found 61 * * * *: Minute is not in range [0-59].',
+    );
+    expect(result.err).not.toContain('fault of assay');
+  });
+});
+
+describe('what a server answers', () => {
+  const at = { address: 'h:1', namespace: 'ns' };
+  it.each([
+    [status.INVALID_ARGUMENT, InputError, 'no search attribute AssayRun'],
+    [status.NOT_FOUND, InputError, 'Namespace ns is not found'],
+    [status.PERMISSION_DENIED, ResourceError, 'Request unauthorized'],
+    [status.UNAUTHENTICATED, ResourceError, 'no key'],
+    [status.UNAVAILABLE, TransientError, 'shutting down'],
+    [status.DEADLINE_EXCEEDED, TransientError, 'too late'],
+    [status.RESOURCE_EXHAUSTED, TransientError, 'rate limit'],
+  ])('with code %i is a %o', (code, kind, details) => {
+    const error = answerError(new TypeError('Failed', { cause: grpcError(code, details) }), at);
+    expect(error).toBeInstanceOf(kind);
+    expect((error as Error).message).toContain(`The Temporal server at h:1 (namespace ns) answered: ${details}.`);
+  });
+
+  it('of another kind stays what it is, as do errors of our own', () => {
+    const own = new InputError('Own.');
+    expect(answerError(own, at)).toBe(own);
+    const other = grpcError(status.INTERNAL, 'broken');
+    expect(answerError(other, at)).toBe(other);
+  });
+});
