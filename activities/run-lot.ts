@@ -68,8 +68,8 @@ async function doLot(input: LotInput, dependencies: ActivityDependencies, inHand
   const { stop, release } = inHand;
   const store = await dependencies.openStore(ref.store.url, ref.store.options);
   const items = await readLot(store, input.manifest, lot);
-  const { outside } = STAGE_TABLE[stage];
-  await dependencies.allowed.assertSources(items.flatMap(({ item, config }) => outside(item, config)));
+  const outside = items.flatMap(({ item, config }) => STAGE_TABLE[stage].outside(item, config));
+  await dependencies.allowed.assertSources(outside);
   const beat = new BeatWriter({ store, ref, stage, lot, hostId: dependencies.hostId });
   inHand.tick = () => beat.tick();
   const work = createLotWork({

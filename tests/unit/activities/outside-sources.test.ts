@@ -35,10 +35,8 @@ it.each([
 it('a part of the corpus names its place, and only its own', async () => {
   const run = await tinyRun();
   const [part] = run.parts;
-  const config = corpusSettings({
-    ...run,
-    parts: [...run.parts, { ...run.parts[0]!, digest: 'f'.repeat(64), location: '/x' }],
-  });
+  const other = run.parts.map((own) => ({ ...own, digest: 'f'.repeat(64), location: '/x' }));
+  const config = corpusSettings({ ...run, parts: [...run.parts, ...other] });
   const item = { inputs: { part: part?.digest } } as unknown as WorkItem;
   expect(STAGE_TABLE.corpus.outside(item, config)).toEqual([part?.location]);
   expect(STAGE_TABLE.tokens.outside(item, {})).toEqual([]);
