@@ -16,6 +16,7 @@ export const PROOFS = {
   kills: { does: 'a hundred seeded kills change no digest', servers: ['temporal', 'minio'] },
   pca: { does: "the demo's dictionary beside PCA; run the demo first", servers: [] },
   recipe: { does: 'the recorded recipe of a language model, with kills', servers: [] },
+  size: { does: 'files of 3 GB go through the store and come back, in bounded memory', servers: [] },
   webgpu: { does: 'webgpu computes what the CPU computes', servers: [] },
 };
 

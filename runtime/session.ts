@@ -225,7 +225,8 @@ function isTensorDtype(type: string): type is TensorDtype {
 
 const OUT_OF_MEMORY = /bad.?alloc|failed to allocate|out of memory|cannot allocate/i;
 /** What a device or the system says of itself: the values are not to blame. */
-const DEVICE_FAILED = /\bCUDA (error|failure)|\bCU(DNN|BLAS|RAND)\w* (error|failure)|device (was )?lost|input\/output error|no space left/i;
+const DEVICE_FAILED =
+  /\bCUDA (error|failure)|\bCU(DNN|BLAS|RAND)\w* (error|failure)|device (was )?lost|input\/output error|no space left/i;
 
 /** ORT's message as one line without its full stop. */
 function messageOf(error: unknown): string {

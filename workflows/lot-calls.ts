@@ -26,7 +26,7 @@ export class LotCalls {
         if (!wasNeverTaken(error)) throw error;
       }
     }
-    while (this.#watching === false) {
+    while (!this.#isWatching()) {
       this.#watching = true;
       try {
         return await lotActivity(this.#queue, LIMITS.startMs)(request);
@@ -38,6 +38,11 @@ export class LotCalls {
       }
     }
     return lotActivity(this.#queue)(request);
+  }
+
+  /** Asked anew each time round: meanwhile another lot may stand for the others. */
+  #isWatching(): boolean {
+    return this.#watching;
   }
 
   async #untilServed(): Promise<void> {

@@ -3,7 +3,7 @@ import { condition, patched } from '@temporalio/workflow';
 import type { LotResult } from '../schemas/messages.js';
 import { LIMITS } from '../schemas/orchestration.js';
 import { publishStage, recordEvent } from './options.js';
-import type { StageInput, Working } from './stage.js';
+import type { StageInput, Working } from './stage-state.js';
 
 /** Adds up what lots did, and pauses where more shards are quarantined than the tolerance allows. */
 export function counter({

@@ -1,55 +1,13 @@
 // One stage of a run: its lots in a window (or partitions above LIMITS.lotsPerPartition), growing snapshots, the tolerance for quarantine.
-import {
-  type ChildWorkflowHandle,
-  CancellationScope,
-  condition,
-  continueAsNew,
-  setHandler,
-} from '@temporalio/workflow';
-import type { LotInput, LotResult, RunInput, StagePlanned } from '../schemas/messages.js';
+import { CancellationScope, continueAsNew, setHandler } from '@temporalio/workflow';
+import type { LotInput, LotResult } from '../schemas/messages.js';
 import { LIMITS } from '../schemas/orchestration.js';
-import type { StageName } from '../schemas/stages.js';
 import { Background } from './background.js';
-import { runLotWindow, type Share } from './lot-window.js';
+import { runLotWindow } from './lot-window.js';
 import { counter, publishWhile } from './stage-counts.js';
-import type { partitionWorkflow } from './partition.js';
+import type { Resumed, StageInput, StageResult, Working } from './stage-state.js';
 import { runPartitions, tellAll, type Bounds } from './run-partitions.js';
 import { Control, limitsSignal, pauseSignal, progressQuery, reportSignal, unpauseSignal } from './signals.js';
-
-export interface StageInput {
-  readonly run: Pick<RunInput, 'ref' | 'mode' | 'window' | 'tolerance' | 'noProgressSeconds'>;
-  readonly stage: StageName;
-  readonly planned: StagePlanned;
-  readonly paused: boolean;
-  /** Other bounds than the project's, so that recorded histories stay short. */
-  readonly bounds?: Bounds;
-  /** Where it goes on after it continued as new. */
-  readonly resumed?: Resumed;
-}
-
-interface Resumed {
-  readonly next: number;
-  readonly again: readonly Share[];
-  readonly total: StageResult;
-  readonly accepted: number;
-  readonly reason: string | null;
-}
-
-export interface StageResult {
-  readonly done: number;
-  readonly quarantined: number;
-  readonly different: number;
-}
-
-/** What a stage workflow is doing; signals and queries see it. */
-export interface Working {
-  readonly input: StageInput;
-  readonly control: Control;
-  readonly partitions: ChildWorkflowHandle<typeof partitionWorkflow>[];
-  readonly total: { done: number; quarantined: number; different: number };
-  /** What signals and counts have begun. */
-  readonly background: Background;
-}
 
 export async function stageWorkflow(input: StageInput): Promise<StageResult> {
   const total = { done: 0, quarantined: 0, different: 0, ...input.resumed?.total };

@@ -7,7 +7,7 @@ import type { Activities } from '../../activities/messages.js';
 import type { LotInput, LotResult, RunInput } from '../../schemas/messages.js';
 import { PROGRESS_QUERY, QUEUES, SIGNALS } from '../../schemas/orchestration.js';
 import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
-import type { StageInput } from '../../workflows/stage.js';
+import type { StageInput } from '../../workflows/stage-state.js';
 import { LOT_QUEUE, startStubWorker, type StubWorker } from './harness/stub-worker.js';
 
 let temporal: TestTemporal;

@@ -13,7 +13,7 @@ import { createProject, type Project } from '../e2e/harness/project.js';
 import { progressOf, untilStatus } from '../e2e/harness/watch.js';
 import { startTestWorker } from '../e2e/harness/worker.js';
 import { startTestTemporal } from '../servers/temporal.js';
-import type { StageInput } from '../../workflows/stage.js';
+import type { StageInput } from '../../workflows/stage-state.js';
 
 type Replacement = readonly [from: string, to: string];
 type History = Awaited<ReturnType<WorkflowHandle['fetchHistory']>>;

@@ -44,6 +44,7 @@ function slowActivities(): Activities {
 
 const store = { url: 'file:///nowhere', options: {} };
 const ref = { store, run: 'small', revision: 1 };
+const TEMPLATE = { key: 'data/aa.json', sha256: 'a'.repeat(64), bytes: 1 };
 
 it.each([
   ['planStage', { ref, stage: 'tokens', mode: 'missing' }],
@@ -64,12 +65,17 @@ it.each([
 it.each([
   ['planStage', { ref, stage: 'tokens', mode: 'missing' }],
   ['publishStage', { ref, stage: 'tokens', manifest: {}, complete: true }],
-  ['prepareScheduledRun', { schedule: { ref, template: { key: 'k.json' } }, scheduledMs: 0 }],
+  ['prepareScheduledRun', { schedule: { ref, schedule: 'nightly', template: TEMPLATE }, scheduledMs: 0 }],
   ['prepareMember', { ref, member: 0, mode: 'missing' }],
 ] as const)('%s ends within 2 s of its cancellation, whatever it waits for', async (name, input) => {
   const never = (): Promise<never> => new Promise(() => undefined);
   const dependencies = {
-    openStore: () => Promise.resolve({ url: 'memory://1', addressId: 'a', get: never, list: never, head: never }),
+    openStore: () =>
+      Promise.resolve({
+        url: 'memory://1',
+        addressId: 'a',
+        ...{ get: never, list: never, head: never, putIfAbsent: never },
+      }),
     log: { debug() {}, info() {}, warn() {}, error() {} },
   };
   const activities = createActivities(dependencies as unknown as ActivityDependencies);

@@ -2,7 +2,6 @@
 // Temporal's answers are played here; that it refuses such times is seen in tests/e2e.
 import { cp, mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { status } from '@grpc/grpc-js';
 import type { ScheduleOptions } from '@temporalio/client';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeLocalConfig } from '../../../cli/local-config.js';
@@ -12,6 +11,18 @@ import { InputError, ResourceError, TransientError } from '../../../schemas/erro
 import { packageRoot } from '../../../runtime/package-root.js';
 import { temporaryFolder } from '../../harness/temporary-folder.js';
 import { runCli, type CliResult } from './harness.js';
+
+/** Codes of gRPC, as they stand in its specification. */
+const status = {
+  DEADLINE_EXCEEDED: 4,
+  INVALID_ARGUMENT: 3,
+  NOT_FOUND: 5,
+  PERMISSION_DENIED: 7,
+  RESOURCE_EXHAUSTED: 8,
+  INTERNAL: 13,
+  UNAVAILABLE: 14,
+  UNAUTHENTICATED: 16,
+} as const;
 
 const played = vi.hoisted(() => ({ created: [] as unknown[], refusal: null as Error | null }));
 vi.mock('../../../cli/orchestration/temporal-client.js', async (original) => ({

@@ -34,7 +34,8 @@ vi.mock('@temporalio/workflow', async (original) => {
     },
     patched: () => world.patched,
     upsertSearchAttributes: () => undefined,
-    workflowInfo: () => ({ workflowId: 'run/store/small' }),
+    workflowInfo: () => ({ workflowId: 'run/store/small', firstExecutionRunId: 'first' }),
+    startChild: () => Promise.resolve({ signal: () => Promise.resolve() }),
   };
 });
 

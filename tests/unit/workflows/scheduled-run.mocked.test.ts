@@ -42,7 +42,7 @@ it('waits for the active run of that name, and has nothing to do where that one 
   played.prepared.push(prepared, prepared, null);
   played.starts.push(active, active);
   expect(await scheduledRun(input)).toBeNull();
-  expect(played.slept).toEqual([LIMITS.memberRetryMs, 2 * LIMITS.memberRetryMs]);
+  expect(played.slept).toEqual([LIMITS.memberRetryMs, LIMITS.retryGrowth * LIMITS.memberRetryMs]);
 });
 
 it('does what the active run left undone', async () => {
