@@ -14,6 +14,7 @@ export const BAD_REASONS = [
   'loneSurrogate',
   'badSplit',
   'tooLong',
+  'tooDeep',
   'duplicateId',
 ] as const;
 export type BadReason = (typeof BAD_REASONS)[number];

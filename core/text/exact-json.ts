@@ -88,7 +88,7 @@ export function exactDay(days: number): string {
 function write(value: unknown, step: string | null, margin: string): string {
   const exact = typeof value === 'object' && value !== null && isPlain(value) ? value : exactValue(value);
   if (exact instanceof NumberLiteral) return exact.text;
-  if (typeof exact !== 'object' || exact === null) return (JSON.stringify(exact) as string | undefined) ?? 'null';
+  if (typeof exact !== 'object' || exact === null) return jsonOf(exact) ?? 'null';
   const inner = margin + (step ?? '');
   const items = Array.isArray(exact)
     ? exact.map((item) => write(item, step, inner))
@@ -100,6 +100,9 @@ function write(value: unknown, step: string | null, margin: string): string {
   if (step === null) return `${open ?? ''}${items.join(',')}${close ?? ''}`;
   return `${open ?? ''}\n${inner}${items.join(`,\n${inner}`)}\n${margin}${close ?? ''}`;
 }
+
+/** JSON of a value that is no object; undefined for what JSON has no word for. */
+const jsonOf: (value: unknown) => string | undefined = JSON.stringify;
 
 /** Whether a value is an array or object that is written member by member. */
 function isPlain(value: object): boolean {

@@ -1,15 +1,36 @@
 // JSON text to a value in which every number keeps its digits: where a float64 would not give a literal back, the literal itself
-// (`NumberLiteral`) stands in its place. Everything else is as `JSON.parse` has it, and so are its errors.
+// (`NumberLiteral`) stands in its place. Everything else is as `JSON.parse` has it, and so are its errors; but values that are nested
+// too deeply for whoever walks them are refused here, at a depth that depends on no machine's stack.
 import { exactLiteral, NumberLiteral } from './exact-json.js';
 
 /** Texts without this hold no number that a float64 loses: 16 digits and more, exponents, minus zero. */
 const SUSPECT = /[\d.]{16}|\d[eE][+-]?\d|-0/;
 const NUMBERS = /-?\d[\d.eE+-]*/g;
 
-/** @throws SyntaxError as `JSON.parse`; RangeError where it is nested too deeply to be walked */
+/** Levels of objects and lists; other readers of JSON (DuckDB, Python) stop there too. */
+export const MOST_LEVELS = 1000;
+
+/** @throws SyntaxError as `JSON.parse`; RangeError where it is nested more than `MOST_LEVELS` deep */
 export function parseExactJson(text: string): unknown {
   const value: unknown = JSON.parse(text);
+  // A level takes two characters.
+  if (text.length > 2 * MOST_LEVELS && isTooDeep(value))
+    throw new RangeError(`expected JSON of at most ${MOST_LEVELS} levels, found more`);
   return SUSPECT.test(text) && losesDigits(text) ? new ExactReader(text).read() : value;
+}
+
+/** Goes level by level, because going down may take more stack than there is. */
+function isTooDeep(value: unknown): boolean {
+  let level = [value].filter(isNested);
+  for (let levels = 0; level.length > 0; levels++) {
+    if (levels === MOST_LEVELS) return true;
+    level = level.flatMap((one): unknown[] => (Array.isArray(one) ? one : Object.values(one))).filter(isNested);
+  }
+  return false;
+}
+
+function isNested(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }
 
 function losesDigits(text: string): boolean {

@@ -43,8 +43,8 @@ export async function exportParquet(request: ExportRequest): Promise<Exported> {
       { table },
     );
   const [database, partial] = [`${path}.duckdb`, `${path}.part`];
-  await removeDatabase(database);
   try {
+    await removeDatabase(database);
     const exported = await copyThrough(database, partial, { ...request, objects });
     await rename(partial, path);
     return exported;
@@ -52,7 +52,7 @@ export async function exportParquet(request: ExportRequest): Promise<Exported> {
     throw targetError(error, path);
   } finally {
     await removeDatabase(database);
-    await rm(partial, { force: true });
+    await remove(partial);
   }
 }
 
@@ -124,7 +124,12 @@ export function targetError(error: unknown, path: string): unknown {
 }
 
 async function removeDatabase(path: string): Promise<void> {
-  await rm(path, { force: true });
-  await rm(`${path}.wal`, { force: true });
-  await rm(`${path}.tmp`, { force: true, recursive: true });
+  for (const own of [path, `${path}.wal`, `${path}.tmp`]) await remove(own);
+}
+
+/** What lies there, if anything does; below a file nothing can. */
+async function remove(path: string): Promise<void> {
+  await rm(path, { force: true, recursive: true }).catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOTDIR') throw error;
+  });
 }

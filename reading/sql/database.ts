@@ -22,7 +22,7 @@ export function memoryLimit(maxBytes: number): number {
 
 export interface Database {
   readonly connection: DuckDBConnection;
-  close(): void;
+  readonly close: () => void;
 }
 
 /** An empty database that holds nothing on disk: what is larger than its limit ends the query. */

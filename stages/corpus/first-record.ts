@@ -17,25 +17,25 @@ const SMALL_BYTES = 1 << 16;
 /** Parquet rows that are looked at. */
 const HEAD_ROWS = 64;
 
+type HeadRule = DocumentRule & { readonly onBadDocument: 'fail' | 'skip' };
+
 /**
  * Checks a part's first record as the corpus stage will: fields there and valid, file readable.
  * With `onBadDocument: skip` the first good one of the first batch counts.
  * @throws InputError naming file and line
  */
-export async function checkFirstRecord(
-  part: Part,
-  rule: DocumentRule & { readonly onBadDocument: 'fail' | 'skip' },
-  options: ListPartsOptions,
-): Promise<void> {
+export async function checkFirstRecord(part: Part, rule: HeadRule, options: ListPartsOptions): Promise<void> {
   try {
     const files = (await partFiles(part, options)).slice(0, 1);
     const [first] = files;
     if (part.format === 'parquet' && first) {
       const { records } = await parquetHead(first, rule);
-      return checkRecords(first.label, records, part, rule);
+      checkRecords({ file: first.label, records }, part, rule);
+      return;
     }
-    for await (const { file, records } of readRecords({ part, files, ...rule })) {
-      return checkRecords(file, records, part, rule);
+    for await (const found of readRecords({ part, files, ...rule })) {
+      checkRecords(found, part, rule);
+      return;
     }
     throw noDocument(part.location);
   } catch (error) {
@@ -45,10 +45,9 @@ export async function checkFirstRecord(
 }
 
 function checkRecords(
-  file: string,
-  records: readonly RawRecord[],
+  { file, records }: { readonly file: string; readonly records: readonly RawRecord[] },
   part: Part,
-  rule: DocumentRule & { readonly onBadDocument: 'fail' | 'skip' },
+  rule: HeadRule,
 ): void {
   const parsed = records.map((record) => ({
     line: record.line,

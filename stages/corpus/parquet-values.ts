@@ -16,9 +16,9 @@ export const PARSERS = {
   stringFromBytes: (bytes: Uint8Array): unknown =>
     isUtf8(bytes) ? decoder.decode(bytes) : { invalidUtf8: Buffer.from(bytes).toString('base64') },
   jsonFromBytes: (bytes: Uint8Array): unknown => parseExactJson(decoder.decode(bytes)),
-  timestampFromMilliseconds: (count: bigint): string => exactTime(BigInt(count), 3),
-  timestampFromMicroseconds: (count: bigint): string => exactTime(BigInt(count), 6),
-  timestampFromNanoseconds: (count: bigint): string => exactTime(BigInt(count), 9),
+  timestampFromMilliseconds: (count: bigint | number): string => exactTime(BigInt(count), 3),
+  timestampFromMicroseconds: (count: bigint | number): string => exactTime(BigInt(count), 6),
+  timestampFromNanoseconds: (count: bigint | number): string => exactTime(BigInt(count), 9),
   dateFromDays: exactDay,
   /** Raw: decimals in byte columns come this way too. */
   uuidFromBytes: (bytes: Uint8Array): unknown => bytes,
@@ -28,7 +28,7 @@ export interface ExactColumns {
   /** The metadata with which to read. */
   readonly metadata: FileMetaData;
   /** The fields of a row as they are meant. */
-  fieldsOf(row: Readonly<Record<string, unknown>>): Record<string, unknown>;
+  readonly fieldsOf: (row: Readonly<Record<string, unknown>>) => Record<string, unknown>;
 }
 
 /** How the rows of a file are read without loss. */
@@ -125,7 +125,7 @@ function plain(value: unknown): unknown {
   if (value instanceof Uint8Array) return Array.from(value);
   if (typeof value !== 'object' || value === null || ArrayBuffer.isView(value) || value instanceof Date) return value;
   if (Array.isArray(value)) return value.map(plain);
-  const { constructor } = value;
+  const { constructor } = value as { readonly constructor?: unknown };
   if (constructor !== Object && constructor !== undefined) return value;
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, plain(item)]));
 }

@@ -1,7 +1,7 @@
 // JSON lines as records: lines are cut from bytes, so that a broken one is named by line and byte.
 import { isUtf8 } from 'node:buffer';
 import { kindOf, type BadRecord } from '../../core/corpus/document.js';
-import { parseExactJson } from '../../core/text/parse-exact-json.js';
+import { MOST_LEVELS, parseExactJson } from '../../core/text/parse-exact-json.js';
 import { DataError } from '../../schemas/errors.js';
 import type { RawRecord } from './raw-record.js';
 
@@ -109,6 +109,10 @@ function parseLine(bytes: Buffer, line: number, offset: number): RawRecord | nul
     value = parseExactJson(text);
   } catch (error) {
     if (text.trim() === '') return null;
+    if (error instanceof RangeError) {
+      const problem = `expected JSON of at most ${MOST_LEVELS} levels on the line, found a value that is nested more deeply`;
+      return { line, bad: { reason: 'tooDeep', problem, details: { excerpt: text.slice(0, 200) } } };
+    }
     const problem = `expected a JSON object on the line, found ${bytes.length} bytes that are none${brokenAt(error)}`;
     return {
       line,

@@ -29,7 +29,7 @@ export async function* readParquet(bytes: StoredBytes, name: string): AsyncGener
     const onComplete = (read: Record<string, unknown>[]): void => {
       rows = read;
     };
-    const where = { file, metadata, compressors: checkedCodecs(name), parsers: PARSERS, rowStart, rowEnd };
+    const where = { file, metadata, compressors: codecs, parsers: PARSERS, rowStart, rowEnd };
     await parquetRead({ ...where, rowFormat: 'object', onComplete }).catch((error: unknown) => {
       throw damaged(name, error);
     });

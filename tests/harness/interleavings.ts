@@ -285,7 +285,7 @@ export async function playAll(search: Search): Promise<{ readonly courses: numbe
         if (seen.has(state)) break;
         seen.add(state);
         for (const other of choices.slice(1)) open.push([...path, other]);
-        choice = choices[0] as string;
+        [choice = ''] = choices;
       }
       path.push(choice);
       await course.take(choice);

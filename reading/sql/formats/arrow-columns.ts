@@ -2,25 +2,25 @@
 // type for (unions, bit strings, times with an offset) goes as text, by the rule of core/text/exact-json.ts.
 import {
   DuckDBArrayType,
-  DuckDBArrayValue,
-  DuckDBBlobValue,
-  DuckDBDateValue,
+  type DuckDBArrayValue,
+  type DuckDBBlobValue,
+  type DuckDBDateValue,
   DuckDBDecimalType,
   DuckDBDecimalValue,
-  DuckDBIntervalValue,
+  type DuckDBIntervalValue,
   DuckDBListType,
-  DuckDBListValue,
+  type DuckDBListValue,
   DuckDBMapType,
-  DuckDBMapValue,
+  type DuckDBMapValue,
   DuckDBStructType,
-  DuckDBStructValue,
-  DuckDBTimeNSValue,
-  DuckDBTimestampMillisecondsValue,
-  DuckDBTimestampNanosecondsValue,
-  DuckDBTimestampSecondsValue,
-  DuckDBTimestampTZValue,
-  DuckDBTimestampValue,
-  DuckDBTimeValue,
+  type DuckDBStructValue,
+  type DuckDBTimeNSValue,
+  type DuckDBTimestampMillisecondsValue,
+  type DuckDBTimestampNanosecondsValue,
+  type DuckDBTimestampSecondsValue,
+  type DuckDBTimestampTZValue,
+  type DuckDBTimestampValue,
+  type DuckDBTimeValue,
   DuckDBTypeId,
   type DuckDBType,
   type DuckDBValue,
@@ -93,19 +93,24 @@ const FIXED: { readonly [id in DuckDBTypeId]?: () => ArrowColumn } = {
   [DuckDBTypeId.UBIGINT]: () => bigNumbers(new arrow.Uint64(), asBigint, true),
   [DuckDBTypeId.HUGEINT]: () => decimalColumn(MOST_DIGITS, 0),
   [DuckDBTypeId.TIME]: () => bigNumbers(new arrow.TimeMicrosecond(), (value) => (value as DuckDBTimeValue).micros),
-  [DuckDBTypeId.TIME_NS]: () => bigNumbers(new arrow.TimeNanosecond(), (value) => (value as DuckDBTimeNSValue).nanos),
+  [DuckDBTypeId.TIME_NS]: () =>
+    bigNumbers(new arrow.TimeNanosecond(), (value) => (value as Pick<DuckDBTimeNSValue, 'nanos'>).nanos),
   [DuckDBTypeId.TIMESTAMP_S]: () =>
     bigNumbers(new arrow.TimestampSecond(), (value) => (value as DuckDBTimestampSecondsValue).seconds),
   [DuckDBTypeId.TIMESTAMP_MS]: () =>
     bigNumbers(new arrow.TimestampMillisecond(), (value) => (value as DuckDBTimestampMillisecondsValue).millis),
   [DuckDBTypeId.TIMESTAMP]: () =>
-    bigNumbers(new arrow.TimestampMicrosecond(), (value) => (value as DuckDBTimestampValue).micros),
+    bigNumbers(new arrow.TimestampMicrosecond(), (value) => (value as Pick<DuckDBTimestampValue, 'micros'>).micros),
   [DuckDBTypeId.TIMESTAMP_NS]: () =>
     bigNumbers(new arrow.TimestampNanosecond(), (value) => (value as DuckDBTimestampNanosecondsValue).nanos),
   [DuckDBTypeId.TIMESTAMP_TZ]: () =>
-    bigNumbers(new arrow.TimestampMicrosecond('UTC'), (value) => (value as DuckDBTimestampTZValue).micros),
+    bigNumbers(
+      new arrow.TimestampMicrosecond('UTC'),
+      (value) => (value as Pick<DuckDBTimestampTZValue, 'micros'>).micros,
+    ),
   [DuckDBTypeId.INTERVAL]: intervalColumn,
-  [DuckDBTypeId.BLOB]: () => bytesColumn(new arrow.Binary(), (value) => (value as DuckDBBlobValue).bytes),
+  [DuckDBTypeId.BLOB]: () =>
+    bytesColumn(new arrow.Binary(), (value) => (value as Pick<DuckDBBlobValue, 'bytes'>).bytes),
 };
 
 type Get = (row: number) => DuckDBValue;
@@ -203,7 +208,7 @@ function listColumn(item: ArrowColumn): ArrowColumn {
   const type = new arrow.List(new arrow.Field('item', item.type, true));
   return nested(
     type,
-    (value) => (value as DuckDBListValue).items,
+    (value) => (value as Pick<DuckDBListValue, 'items'>).items,
     (count, get) => item.data(count, get),
   );
 }
@@ -250,7 +255,10 @@ function arrayColumn(item: ArrowColumn, width: number): ArrowColumn {
     type,
     data: (count, get) => {
       const validity = validityOf(count, get);
-      const rows = Array.from({ length: count }, (_, row) => (get(row) as DuckDBArrayValue | null)?.items ?? null);
+      const rows = Array.from(
+        { length: count },
+        (_, row) => (get(row) as Pick<DuckDBArrayValue, 'items'> | null)?.items ?? null,
+      );
       const child = item.data(count * width, (i) => rows[Math.floor(i / width)]?.[i % width] ?? null);
       return arrow.makeData({ type, length: count, ...validity, child });
     },

@@ -11,22 +11,30 @@ const STRIPE = 32;
 
 const high = (value: bigint): number => Number(value >> 32n) | 0;
 const low = (value: bigint): number => Number(value & 0xffffffffn) | 0;
-const [P1_HIGH, P1_LOW, P2_HIGH, P2_LOW] = [high(P1), low(P1), high(P2), low(P2)];
+
+/** A 64-bit factor as its halves. */
+interface Factor {
+  readonly high: number;
+  readonly low: number;
+}
+
+const P1_HALVES: Factor = { high: high(P1), low: low(P1) };
+const P2_HALVES: Factor = { high: high(P2), low: low(P2) };
 
 /** Halves of the last product. */
 let productHigh = 0;
 let productLow = 0;
 
 /** The low 64 bits of a · b. */
-function multiply(aHigh: number, aLow: number, bHigh: number, bLow: number): void {
-  const [a0, a1, b0, b1] = [aLow & 0xffff, aLow >>> 16, bLow & 0xffff, bLow >>> 16];
+function multiply(aHigh: number, aLow: number, b: Factor): void {
+  const [a0, a1, b0, b1] = [aLow & 0xffff, aLow >>> 16, b.low & 0xffff, b.low >>> 16];
   const low0 = a0 * b0;
   const mid1 = a0 * b1;
   const mid2 = a1 * b0;
   const middle = (low0 >>> 16) + (mid1 & 0xffff) + (mid2 & 0xffff);
   productLow = (low0 & 0xffff) | (middle << 16);
   productHigh =
-    (a1 * b1 + (mid1 >>> 16) + (mid2 >>> 16) + (middle >>> 16) + Math.imul(aHigh, bLow) + Math.imul(aLow, bHigh)) | 0;
+    (a1 * b1 + (mid1 >>> 16) + (mid2 >>> 16) + (middle >>> 16) + Math.imul(aHigh, b.low) + Math.imul(aLow, b.high)) | 0;
 }
 
 export class Xxh64 {
@@ -83,11 +91,11 @@ export class Xxh64 {
     for (let at = from; at < to; at += STRIPE) {
       for (let lane = 0; lane < 8; lane += 2) {
         const word = at + lane * 4;
-        multiply(view.getInt32(word + 4, true), view.getInt32(word, true), P2_HIGH, P2_LOW);
+        multiply(view.getInt32(word + 4, true), view.getInt32(word, true), P2_HALVES);
         const sum = (productLow >>> 0) + ((lanes[lane + 1] as number) >>> 0);
         const sumLow = sum | 0;
         const sumHigh = (productHigh + (lanes[lane] as number) + (sum > 0xffffffff ? 1 : 0)) | 0;
-        multiply((sumHigh << 31) | (sumLow >>> 1), (sumLow << 31) | (sumHigh >>> 1), P1_HIGH, P1_LOW);
+        multiply((sumHigh << 31) | (sumLow >>> 1), (sumLow << 31) | (sumHigh >>> 1), P1_HALVES);
         lanes[lane] = productHigh;
         lanes[lane + 1] = productLow;
       }

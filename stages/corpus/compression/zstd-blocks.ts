@@ -54,7 +54,7 @@ export class ZstdBlocks {
     this.#block = null;
     Reflect.set(this.#decoder, 'c', []);
     this.#decoder.push(block);
-    const content: Uint8Array | null = this.#block;
+    const content = this.#block as Uint8Array | null;
     if (!content) throw new RangeError('a block ends early');
     this.#keep(content);
     return content;

@@ -3,6 +3,7 @@
 import { describe, expect, it } from 'vitest';
 import { inspectDocument } from '../../../cli/render/model-document.js';
 import { modelText } from '../../../cli/render/model-text.js';
+import { layoutText } from '../../../cli/terminal/text.js';
 import { GraphBuilder } from '../../../core/onnx/builder.js';
 import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import { graphOf } from '../../../core/onnx/cut.js';
@@ -53,7 +54,8 @@ describe.each(MODELS)('%s', (name) => {
   it('tells which output is the logits, and nothing beyond it', async () => {
     const { path: at, summary } = await openModel(file);
     expect(summary.results.logits).toBe(summary.outputs.at(-1));
-    expect(modelText(inspectDocument(at, summary, []))).toMatch(/^logits +(out|logits|output)$/m);
+    const text = layoutText(modelText(inspectDocument(at, summary, [])), { columns: Infinity, colour: false });
+    expect(text).toMatch(/^logits +(out|logits|output)$/m);
     expect(summary.results.beyond).toEqual([]);
   });
 });

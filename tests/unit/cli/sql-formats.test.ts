@@ -17,6 +17,8 @@ import { runCli, type CliResult } from './harness.js';
 import { runStages, submitRun, writeRun } from './pipeline.js';
 
 const { folder, cli } = finishedRun();
+/** What stderr says where nothing else is to be said. */
+const STORE_LINE = `store file://${folder}/data (--store)\n`;
 
 const noTables = (): Promise<{ tables: []; meant: null }> => Promise.resolve({ tables: [], meant: null });
 const alone = { store: createMemoryStore(), find: noTables };
@@ -148,7 +150,7 @@ describe('a store of two runs', () => {
 
   const rows = async (query: string, ...flags: string[]): Promise<readonly (readonly unknown[])[]> => {
     const result = await cli('sql', query, ...flags, '--json');
-    expect(result.err).toBe('');
+    expect(result.err).toBe(STORE_LINE);
     return sqlDocument.parse(result.json()).rows;
   };
 
@@ -182,7 +184,7 @@ describe('export', () => {
   it('sorts activations by document and position, and says their width to readers of Arrow', async () => {
     const dataset = 'small/activations/blocks.2.hook_resid_post';
     const result = await cli('export', dataset, '--to', 'parquet', '--out', 'sorted', '--sort', 'doc,pos');
-    expect(result.err).toBe('');
+    expect(result.err).toBe(STORE_LINE);
     const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import('hyparquet');
     const { compressors } = await import('hyparquet-compressors');
     const file = await asyncBufferFromFile(join(folder, 'sorted', 'activations.parquet'));

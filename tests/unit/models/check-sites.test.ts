@@ -4,6 +4,7 @@ import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { inspectDocument } from '../../../cli/render/model-document.js';
 import { modelText } from '../../../cli/render/model-text.js';
+import { layoutText } from '../../../cli/terminal/text.js';
 import { encodeModel, joinChunks } from '../../../core/onnx/codec.js';
 import { graphOf } from '../../../core/onnx/cut.js';
 import { makeValueInfo } from '../../../core/onnx/make.js';
@@ -50,7 +51,7 @@ describe('a site that breaks its equation', () => {
     }
     expect(listed).toContain('blocks.0.attn.hook_z');
     expect(listed).toContain('blocks.0.hook_resid_post');
-    const text = modelText(document);
+    const text = layoutText(modelText(document), { columns: Infinity, colour: false });
     expect(text).toMatch(/^not resolved +blocks +why$/m);
     expect(text).toMatch(/^blocks\.\*\.attn\.hook_pattern +0 +breaks pattern/m);
     expect(text).toContain('heads      2 of 4, keys and values 2');

@@ -229,7 +229,7 @@ describe('running a model', () => {
       ['blocks.2.hook_resid_post'],
       'Unknown site "blocks.2.hook_resid_post": the model has 2 blocks (0 to 1); nearest: blocks.',
     ],
-    [['blocks.*.attn.hook_rot_q'], 'the model has 2 blocks (0 to 1); nearest: blocks.0.attn.hook_q'],
+    [['blocks.*.attn.hook_rot_q'], 'the model has 2 blocks (0 to 1); nearest: blocks.*.attn.hook_q, '],
     [['zzzzzzzz'], 'known: hook_embed, hook_pos_embed, blocks.*.hook_resid_pre'],
   ])('refuses the unknown site %s', async (hooks, message) => {
     expect(await refusal(runModel(GPT2, ids, { hooks, engine: ENGINE }))).toContain(message);

@@ -110,17 +110,15 @@ process.on('message', ({ type, id, task }) => {
   it('that computes without end is stopped: its work is at fault, and how long it was silent is said', async () => {
     const error = await failureOf(call('spin'));
     expect(error).toBeInstanceOf(DataError);
-    expect((error as DataError).message).toMatch(
-      /made no progress for [23] s in plain work \(task spin, computing all the while\)/,
-    );
-    expect((error as DataError).details).toMatchObject({ phase: 'work', task: 'spin' });
-    expect((error as DataError).details['childDied']).toBeUndefined();
+    expect(error.message).toMatch(/made no progress for [23] s in plain work \(task spin, computing all the while\)/);
+    expect(error.details).toMatchObject({ phase: 'work', task: 'spin' });
+    expect(error.details['childDied']).toBeUndefined();
   }, 20_000);
 
   it('that waits for what never comes is stopped as if it had died', async () => {
     const error = await failureOf(call('wait'));
     expect(error).toBeInstanceOf(TransientError);
-    expect((error as TransientError).details).toMatchObject({ childDied: true, task: 'wait' });
+    expect(error.details).toMatchObject({ childDied: true, task: 'wait' });
   }, 20_000);
 
   it.each(['report', 'step', 'ask'])(

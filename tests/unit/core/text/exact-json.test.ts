@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { exactDay, exactDecimal, exactJson, exactTime } from '../../../../core/text/exact-json.js';
-import { parseExactJson } from '../../../../core/text/parse-exact-json.js';
+import { MOST_LEVELS, parseExactJson } from '../../../../core/text/parse-exact-json.js';
 
 const again = (text: string): string => exactJson(parseExactJson(text));
 
@@ -40,6 +40,18 @@ describe('a JSON text', () => {
     expect(() => parseExactJson('{"a": 012345678901234567890}')).toThrow(SyntaxError);
   });
 
+  it.each([
+    ['lists', '[', ']'],
+    ['objects', '{"a":', '}'],
+    ['a list whose numbers need their digits', '[12345678901234567890,', ']'],
+  ])('nested deeply (%s) is read and written up to a fixed depth, and refused beyond it', (_, open, close) => {
+    const nested = (levels: number): string => `${open.repeat(levels - 1)}[]${close.repeat(levels - 1)}`;
+    expect(again(nested(MOST_LEVELS))).toBe(nested(MOST_LEVELS));
+    for (const levels of [MOST_LEVELS + 1, 200_000])
+      expect(() => parseExactJson(nested(levels))).toThrow('expected JSON of at most 1000 levels, found more');
+    expect(() => parseExactJson('['.repeat(200_000))).toThrow(SyntaxError);
+  });
+
   it('of any JSON value reads and writes as JSON.parse and JSON.stringify do, and any whole number keeps its digits', () => {
     fc.assert(
       fc.property(fc.jsonValue(), fc.bigInt(), (value, whole) => {
@@ -57,7 +69,9 @@ describe('a JSON text', () => {
     fc.assert(
       fc.property(fc.double({ noNaN: true, noDefaultInfinity: true }), (value) => {
         expect(JSON.parse(exactJson([value]))).toEqual([value]);
-        expect(JSON.parse(again(`[${value.toExponential()}]`))).toEqual([value]);
+        // JavaScript writes no sign of −0.
+        const literal = Object.is(value, -0) ? '-0e+0' : value.toExponential();
+        expect(JSON.parse(again(`[${literal}]`))).toEqual([value]);
       }),
     );
   });

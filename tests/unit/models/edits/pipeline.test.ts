@@ -66,9 +66,10 @@ async function withEdits(edits: string, name = 'small'): Promise<string> {
 
 const listed = (yaml: string): string => `, edits: [${yaml.replaceAll('\n    - ', ' ').replaceAll('} {', '}, {')}]`;
 
-/** The key of the one site, of a run file with these edits; nothing is computed. */
-async function keyOf(edits: string, revision = 1): Promise<string> {
-  const run = await submitRun(store, await withEdits(edits, 'keys'), revision);
+let revisions = 0;
+/** The key of the one site, of a run file with these edits; nothing is computed. Each is a revision of its own. */
+async function keyOf(edits: string): Promise<string> {
+  const run = await submitRun(store, await withEdits(edits, 'keys'), ++revisions);
   return keysOf(run)[0]?.key ?? '';
 }
 
@@ -189,7 +190,7 @@ describe('the key of edited activations', () => {
   const add = `{ site: ${SITE}, op: add, value: 'values.safetensors#direction', factor: 2, at: [3] }`;
 
   it('is that of an unedited model where the list is empty', async () => {
-    const run = await submitRun(store, await withEdits('', 'keys'));
+    const run = await submitRun(store, await withEdits('', 'keys'), ++revisions);
     expect(await keyOf(', edits: []')).toBe(keysOf(run)[0]?.key);
     const { config, stageVersion } = keysOf(run)[0]?.preimage ?? {};
     expect(stageVersion).toBe(activationsStage.version);

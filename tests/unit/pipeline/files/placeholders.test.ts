@@ -82,7 +82,7 @@ describe('a schedule at even intervals', () => {
     ['only the hour', 'h-{{hour}}', HOUR, 'Europe/Berlin', 'h-13'],
     ['less than an hour', 'x-{{date}}-{{hour}}', HOUR / 2, 'Europe/Berlin', 'x-2026-01-10-13'],
     ['a day by UTC, which clocks show twice', 'd-{{date}}', 24 * HOUR, 'Atlantic/Azores', 'd-2026-10-25'],
-  ])('says which starts have one name: %s', (_, name, everyMs, zone, twice) => {
+  ] as const)('says which starts have one name: %s', (...[, name, everyMs, zone, twice]) => {
     expect(noteOf(name, everyMs, zone)).toContain(
       `are both named ${twice}: the later one does only what is missing then`,
     );

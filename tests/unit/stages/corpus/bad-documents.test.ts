@@ -31,16 +31,28 @@ describe('a bad document', () => {
       { reason: 'notAnObject' },
     ],
     [
+      'a value nested 200,000 levels deep',
+      `{"id": "b", "text": "x", "deep": ${'['.repeat(200_000)}${']'.repeat(200_000)}}\n`,
+      /a\.jsonl:2: expected JSON of at most 1000 levels on the line, found a value that is nested more deeply/,
+      { line: 2, reason: 'tooDeep' },
+    ],
+    [
+      'numbers with many digits 200,000 levels deep',
+      `{"id": "b", "text": "x", "deep": ${'{"n":12345678901234567890,"a":'.repeat(200_000)}1${'}'.repeat(200_000)}}\n`,
+      /a\.jsonl:2: expected JSON of at most 1000 levels on the line/,
+      { line: 2, reason: 'tooDeep' },
+    ],
+    [
       'a missing id',
       '{"text": "x", "name": 1}\n',
       /a\.jsonl:2: expected field "id" to be a string .* found nothing \(it has "text", "name"\)/,
       { reason: 'badId', field: 'id' },
     ],
     [
-      'an id that is a number',
-      '{"id": 7, "text": "x"}\n',
-      /field "id" to be a string .*, found the number 7/,
-      { excerpt: '7' },
+      'an id that is a list',
+      '{"id": [7], "text": "x"}\n',
+      /field "id" to be a string of 1 to 4096 bytes or a number, found a list of 1/,
+      { reason: 'badId', excerpt: '[7]' },
     ],
     ['an empty id', '{"id": "", "text": "x"}\n', /field "id" .*, found an empty string/, { reason: 'badId' }],
     [
@@ -181,11 +193,12 @@ describe('a damaged part', () => {
   });
 
   it('without any document fails, and gives no shard where skip is set', async () => {
-    const folder = await folderWith({ 'a.jsonl': '\n  \n', 'b.jsonl': '{"id":1}\n' });
+    // Longer than what is looked at when sources are listed.
+    const folder = await folderWith({ 'a.jsonl': '  \n'.repeat(30_000), 'b.jsonl': '{"id":1}\n' });
     const error = await failureOf(runSource(folder, 'a.jsonl'));
     expect(error.message).toMatch(/Expected at least one document in .*a\.jsonl, found none/);
     const { statistics } = await runSource(folder, 'b.jsonl', { onBadDocument: 'skip' });
     expect(statistics.shards).toEqual([]);
-    expect(statistics.skipped).toEqual({ badId: 1 });
+    expect(statistics.skipped).toEqual({ badText: 1 });
   });
 });

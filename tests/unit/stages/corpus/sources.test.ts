@@ -120,7 +120,7 @@ describe('files without a document', () => {
     ['f-empty-shard', '*.jsonl', '00001.jsonl', 2],
     ['f-empty-gz-skip', '*.jsonl.gz', '00001.jsonl.gz', 2],
     ['p-empty-first', '*.parquet', 'a.parquet', 1],
-  ])('among good ones (%s) count as none, and are named', async (name, source, empty, good) => {
+  ] as const)('among good ones (%s) count as none, and are named', async (...[name, source, empty, good]) => {
     const { parts, notes } = await list(path.join(CASES, name), [source]);
     expect(parts).toHaveLength(good);
     expect(notes).toEqual([
@@ -178,7 +178,7 @@ describe('nested fields', () => {
     const { parts } = await list(path.join(CASES, 'g-nested'), ['x.jsonl']);
     const rows = await documents(parts, { textField: 'document.content' });
     expect(rows.find(({ id }) => id === 'd0')).toMatchObject({
-      text: expect.stringMatching(/^tree with; not land/),
+      text: expect.stringMatching(/^tree with; not land/) as string,
       meta: '{"document":{}}',
     });
     const folder = await folderWith({

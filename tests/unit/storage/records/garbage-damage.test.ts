@@ -54,7 +54,7 @@ describe('a record that is in use and cannot be read', () => {
   it('ends the collection before anything is removed, and is named, whatever kind of record it is', async () => {
     const whole = new World();
     const records = await wholeRun(whole);
-    const kinds = new Set(records.map((k) => (k.split('.').slice(1).join('.') || '') + k.split('/')[0]));
+    const kinds = new Set(records.map((k) => k.split('.').slice(1).join('.') + (k.split('/')[0] ?? '')));
     expect([...kinds].sort()).toEqual([
       ...['jsoncheckpoints', 'jsoncommits', 'jsondata', 'jsonkeys', 'jsonquarantine', 'jsonrefs', 'jsonruns'],
       ...['jsonschedules', 'jsonsnapshots', 'parts.jsondata', 'zstdata'],

@@ -34,7 +34,7 @@ function interrupted(
   };
   state.store = new Proxy(store, {
     get(target, name: keyof ObjectStore) {
-      const method = target[name] as (...args: unknown[]) => unknown;
+      const method = Reflect.get(target, name) as (...args: unknown[]) => unknown;
       if (!CALLS.includes(name as (typeof CALLS)[number])) return method;
       if (name === 'list')
         return async function* (...args: Parameters<ObjectStore['list']>) {
