@@ -116,7 +116,8 @@ describe('refusals', () => {
         serves(objects.get(key) ?? Buffer.of())(request, response);
         return;
       }
-      response.writeHead(200, { etag: '"one"', 'content-length': 0 });
+      const modified = new Date().toUTCString();
+      response.writeHead(200, { etag: '"one"', 'content-length': 0, 'last-modified': modified });
       response.end();
     });
     const error = await failureOf(assertUsableStore(s3.store));
