@@ -86,7 +86,7 @@ describe('pause, set and unpause', () => {
     const idle = await project();
     const pause = await idle.assay('pause', 'small');
     expect(pause.code).toBe(2);
-    expect(pause.stderr).toContain('is not active');
+    expect(pause.stderr).toContain('found no such folder');
     const set = await idle.assay('set', 'small');
     expect(set.code).toBe(2);
     expect(set.stderr).toContain('--window or --tolerance');
