@@ -1,4 +1,4 @@
-// A worker's sign of life in the store: who works on what, how far, how fast. Written every 15 s at most, so that `status` needs no Temporal.
+// A worker's sign of life in the store: who works on what, how far, how fast. Written every 2 s at first, then more rarely, so that `status` needs no Temporal.
 import { LIMITS } from '../schemas/orchestration.js';
 import type { StageName } from '../schemas/stages.js';
 import type { RunRef } from '../schemas/messages.js';
@@ -10,6 +10,7 @@ export interface ItemProgress {
   readonly tokens?: number;
   readonly rows?: number;
   readonly step?: number;
+  readonly doing?: Beat['progress']['doing'];
 }
 
 export interface BeatWriterInput {
@@ -24,6 +25,7 @@ export class BeatWriter {
   readonly #input: BeatWriterInput;
   #progress: ItemProgress = {};
   #lastMs = 0;
+  #firstMs: number | null = null;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(input: BeatWriterInput) {
@@ -31,15 +33,19 @@ export class BeatWriter {
   }
 
   update(progress: ItemProgress): void {
-    // The first step of a training is said with the next tick: its shard takes longer than any other.
-    if (this.#progress.step === undefined && progress.step !== undefined) this.#lastMs = 0;
+    // What a training begins to do is said with the next tick: its shard takes longer than any other.
+    const begins = progress.doing !== undefined && progress.doing !== this.#progress.doing;
+    if (begins || (this.#progress.step === undefined && progress.step !== undefined)) this.#lastMs = 0;
     this.#progress = { ...this.#progress, ...progress };
   }
 
   /** Writes a beat when the last one is old enough. A beat that cannot be written is no reason to fail. */
   tick(): void {
     const now = Date.now();
-    if (now - this.#lastMs < LIMITS.beatMs) return;
+    this.#firstMs ??= now;
+    // Often at first, when somebody looks, and more rarely in long work, so that a store is asked little.
+    const pauseMs = Math.min(LIMITS.beatMs, Math.max(LIMITS.firstBeatMs, (now - this.#firstMs) / 8));
+    if (now - this.#lastMs < pauseMs) return;
     this.#lastMs = now;
     const { store, ref, stage, lot, hostId } = this.#input;
     const beat: Beat = {

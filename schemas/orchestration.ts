@@ -19,6 +19,7 @@ export const LIMITS = {
   linksPerContinueAsNew: 500,
   trainLinkMs: 5 * 60_000,
   beatMs: 15_000,
+  firstBeatMs: 2000,
   staleBeatMs: 60_000,
   snapshotMs: 30_000,
   /**

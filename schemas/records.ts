@@ -143,7 +143,10 @@ export const checkpointRecord = z.strictObject({
 });
 export type Checkpoint = z.infer<typeof checkpointRecord>;
 
-/** A worker's sign of life: overwritten every 15 s while it works on a run. */
+/** What a training does besides taking steps. */
+export const DOING = ['compiling', 'reading'] as const;
+
+/** A worker's sign of life: overwritten while it works on a run, every 2 s at first, then more rarely up to every 15 s. */
 export const beatRecord = z.strictObject({
   formatVersion: z.literal(1),
   atMs: z.number(),
@@ -155,6 +158,7 @@ export const beatRecord = z.strictObject({
     rows: z.number().optional(),
     step: z.number().optional(),
     loss: z.number().optional().describe('of the last step, in nats'),
+    doing: z.enum(DOING).nullable().optional().describe('what a training does beside steps; null: steps'),
   }),
 });
 export type Beat = z.infer<typeof beatRecord>;

@@ -1,6 +1,6 @@
 // What every stage folder offers (a pure plan, a run, tasks for the compute child) and what a run may use.
 import type { StageName, Split } from '../schemas/stages.js';
-import type { BatchRecord, EngineRecord } from '../schemas/records.js';
+import type { Beat, BatchRecord, EngineRecord } from '../schemas/records.js';
 import type { ObjectRecord } from '../schemas/records.js';
 import type { LocalCache } from '../storage/cache/local-cache.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
@@ -82,6 +82,8 @@ export interface StageContext {
     readonly step?: number;
     /** Of the last step (language models), nats. */
     readonly loss?: number;
+    /** What a training does before its steps and between them; null: steps. */
+    readonly doing?: Beat['progress']['doing'];
   }) => void;
 }
 

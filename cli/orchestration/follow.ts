@@ -38,6 +38,8 @@ export interface RunEnd {
 const POLL_MS = 500;
 /** Without a terminal a stage's line is written at most this often. */
 const QUIET_MS = 10_000;
+/** At first as often as this. */
+const FIRST_QUIET_MS = 2000;
 
 export async function followRun(input: FollowInput): Promise<RunEnd> {
   const { store, run, workflow, execution, context } = input;
@@ -47,6 +49,7 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
   let seen: RunEvent | undefined;
   let events: RunEvent[] = [];
   let spokeMs = Date.now();
+  const quietMs = (): number => Math.min(QUIET_MS, Math.max(FIRST_QUIET_MS, (Date.now() - meter.startedMs) / 6));
   for (;;) {
     const closed = await isClosed(workflow);
     const fresh = await readEvents(store, run, seen);
@@ -75,7 +78,7 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
     if (stage !== null) {
       const line = meter.line(await measure(store, run, stage), await readBeat(store, run));
       output.progress(line);
-      if (!io.stderr.live && Date.now() - spokeMs > QUIET_MS) {
+      if (!io.stderr.live && Date.now() - spokeMs > quietMs()) {
         spokeMs = Date.now();
         output.note(liveLineText(line));
       }

@@ -15,6 +15,9 @@ export interface StageMeasure {
   readonly steps: number | null;
 }
 
+/** What a training does beside its steps, as `doing` of its beat says it. */
+const DOING_TEXT: Readonly<Record<string, string>> = { compiling: 'compiling its step', reading: 'reading rows' };
+
 export class StageMeter {
   #stage: StageName | null = null;
   /** When the stage started, milliseconds since the epoch. */
@@ -41,6 +44,8 @@ export class StageMeter {
     const training = stage === 'train' && typeof step === 'number';
     const shown = training && planned === 1 ? Math.max(share, step / (measure.steps ?? Infinity)) : share;
     const parts: LivePart[] = [`${done} / ${planned}`];
+    const doing = beat?.stage === stage && stage === 'train' ? DOING_TEXT[String(beat.progress?.['doing'])] : undefined;
+    if (doing !== undefined) parts.push(doing);
     if (training && beat) parts.push(...this.#steps(step, measure.steps, beat.atMs));
     else if (newly > 0) {
       parts.push({

@@ -116,8 +116,10 @@ export interface TrainAsks {
 }
 
 export interface TrainProgress {
-  readonly step: number;
-  readonly rows: number;
+  readonly step?: number;
+  readonly rows?: number;
+  /** What it does beside steps; null: steps. */
+  readonly doing: 'compiling' | 'reading' | null;
 }
 
 /** What became of one dictionary in this call. */

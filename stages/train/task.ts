@@ -69,6 +69,7 @@ async function train(request: TrainRequest, context: ChildContext): Promise<Trai
   };
   const entries: Entry[] = [];
   try {
+    say(context, { doing: 'compiling' });
     for (const dictionary of dictionaries) entries.push(await openEntry(call, dictionary));
     await trainAll(call, entries);
     return await finish(call, entries);
@@ -109,7 +110,7 @@ async function openEntry({ request, order, inputs }: Call, dictionary: TrainDict
 async function trainAll(call: Call, entries: readonly Entry[]): Promise<void> {
   const held: { buffer: Superbuffer | null } = { buffer: null };
   const wanted = async (): Promise<boolean> => {
-    call.context.progress(progressOf(entries));
+    say(call.context, progressOf(entries));
     return !call.context.stop.aborted && ask(call.context, 'proceed', null);
   };
   // The time limit is looked at after a chunk only, so that every link makes progress.
@@ -157,6 +158,7 @@ async function measureDue(call: Call, entries: readonly Entry[], wanted: () => P
 }
 
 async function loadSuperbuffer(call: Call, id: SuperbufferId): Promise<Superbuffer> {
+  say(call.context, { doing: 'reading' });
   const stored = await readRows(call, await ask(call.context, 'superbuffer', id));
   return { id, stored, permutation: superbufferPermutation(call.order, id) };
 }
@@ -272,7 +274,12 @@ function progressOf(entries: readonly Entry[]): TrainProgress {
   return {
     step: Math.min(...trainers.map((trainer) => trainer.step)),
     rows: trainers.reduce((sum, trainer) => sum + trainer.step * trainer.batchRows, 0),
+    doing: null,
   };
+}
+
+function say(context: ChildContext, progress: TrainProgress): void {
+  context.progress(progress);
 }
 
 function ask<Name extends keyof TrainAsks>(

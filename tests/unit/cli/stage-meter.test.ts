@@ -30,6 +30,14 @@ describe('the line of a training', () => {
     expect(shown(meter, { ...training, steps: null }, beat(7, 1000), 2000)).toMatch(/step 7$/);
   });
 
+  it('says what it does before its first step', () => {
+    const doing = (what: string | null) => ({ atMs: 1000, stage: 'train' as const, progress: { doing: what } });
+    expect(shown(new StageMeter(), training, doing('compiling'), 2000)).toMatch(/0 \/ 1 {2}compiling its step$/);
+    const reading = { ...beat(0, 1000), progress: { step: 0, doing: 'reading' } } as ReturnType<typeof beat>;
+    expect(shown(new StageMeter(), training, reading, 2000)).toMatch(/reading rows {2}step 0 of 1464$/);
+    expect(shown(new StageMeter(), training, doing(null), 2000)).toMatch(/0 \/ 1$/);
+  });
+
   it('shows no step of another stage', () => {
     const other = { atMs: 1000, stage: 'activations' as const, progress: { step: 3 } };
     expect(shown(new StageMeter(), training, other, 2000)).not.toContain('step');
