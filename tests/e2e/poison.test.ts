@@ -107,7 +107,7 @@ describe('a child that always dies on one shard', () => {
     const ill = await scene.worker(deadly, { env: await deadlyShard(deadly, { stage: 'activations', shard }) });
     const result = await deadly.assay('run', 'run.yaml', '--follow');
     expect(result.code).toBe(0);
-    expect(result.stdout).toContain('Warning: 1 shards are quarantined');
+    expect(result.stdout).toContain('Warning: 1 shard is quarantined');
     const { shards } = await deadly.json<Quarantine>('quarantine', 'small');
     expect(shards).toHaveLength(1);
     expect(shards[0]).toMatchObject({ shard, attempts: 2, details: { signal: 'SIGKILL' } });
