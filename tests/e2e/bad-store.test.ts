@@ -42,7 +42,8 @@ describe('a folder as store', () => {
     const { code, stderr } = await project.assay('up', '--workers', '0');
     expect(stderr).toMatch(/something else in the way \(ENOTDIR|EEXIST\).*choose an empty folder/s);
     expect(code).toBe(2);
-    expect(await readdir(project.folder)).not.toContain('.assay');
+    // The lock of `up` has a place; nothing of a server is in it.
+    expect(await readdir(path.join(project.folder, '.assay')).catch(() => [])).toEqual([]);
   });
 
   it('stays without run, commits and data where Temporal does not answer (exit code 3)', async () => {

@@ -12,7 +12,7 @@ const PATTERN = '(?:z+)+y';
 
 it('is quarantined with how long it made no progress and the pattern of the file', async () => {
   const address = scene.temporal.address;
-  const project = await createProject({ address, chapters: 8 });
+  const project = await createProject({ address, chapters: 40 });
   try {
     const tokenizer = JSON.parse(await readFile(TOKENIZER, 'utf8')) as { pre_tokenizer: unknown };
     const split = { type: 'Split', pattern: { Regex: PATTERN }, behavior: 'Isolated', invert: false };

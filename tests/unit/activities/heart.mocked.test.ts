@@ -64,7 +64,7 @@ it.each([
 
 it.each([
   ['planStage', { ref, stage: 'tokens', mode: 'missing' }],
-  ['publishStage', { ref, stage: 'tokens', manifest: {}, complete: true }],
+  ['publishStage', { ref, stage: 'tokens', manifest: TEMPLATE, complete: true }],
   ['prepareScheduledRun', { schedule: { ref, schedule: 'nightly', template: TEMPLATE }, scheduledMs: 0 }],
   ['prepareMember', { ref, member: 0, mode: 'missing' }],
 ] as const)('%s ends within 2 s of its cancellation, whatever it waits for', async (name, input) => {
