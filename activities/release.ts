@@ -3,7 +3,7 @@
 import { CancelledFailure, Context } from '@temporalio/activity';
 
 /** What is in hand may take this long to finish; together with a heartbeat's answer a cancelled run ends within 10 s. */
-export const FINISH_MS = { stopped: 18_000, cancelled: 4_000 } as const;
+export const FINISH_MS = { stopped: 18_000, cancelled: 2_000 } as const;
 const ASK_MS = 1000;
 
 /** Aborts `release` some time after `stop` aborted. Returns what ends the waiting. */

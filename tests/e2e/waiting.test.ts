@@ -37,7 +37,8 @@ it('a run right after another is not left to its worker, which ends; nor to one 
     await killWorkers(project);
     const third = project.start('resume', 'small', '--mode', 'all', '--follow');
     const deadline = Date.now() + 60_000;
-    while ((await workersOf(project)).length === 0 && Date.now() < deadline) await sleep(20);
+    const isStarted = (): boolean => third.stderr().includes('started a worker for this run');
+    while (!isStarted() && Date.now() < deadline) await sleep(20);
     // The one that was started for it dies too: the command that follows sees to another.
     await killWorkers(project);
     succeeded(await third.ended);
