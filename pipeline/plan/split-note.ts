@@ -2,6 +2,7 @@
 // measured on data that nothing was fitted to. Counts where that is cheap (names of texts, small files); else says nothing.
 import { isBad, parseDocument } from '../../core/corpus/document.js';
 import { splitByHash } from '../../core/corpus/split-rule.js';
+import { DataError } from '../../schemas/errors.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import { SPLITS, type Split } from '../../schemas/stages.js';
 import type { Part } from '../../schemas/stored.js';
@@ -14,8 +15,20 @@ import { sourceOpener } from '../resolve/engine.js';
 /** Corpora up to this size are read for it. */
 const READ_BYTES = 4 * 2 ** 20;
 
-/** A sentence about splits without a document; null where each has one, or where it would take long to know. */
+/**
+ * A sentence about splits without a document; null where each has one, where it would take long to know, or where the corpus cannot be
+ * read to its end: that is the run's to tell, with what it finished before.
+ */
 export async function emptySplitsNote(run: ResolvedRun, folder: string): Promise<string | null> {
+  try {
+    return await noteOf(run, folder);
+  } catch (error) {
+    if (error instanceof DataError) return null;
+    throw error;
+  }
+}
+
+async function noteOf(run: ResolvedRun, folder: string): Promise<string | null> {
   const rule = run.file.corpus.split;
   const wanted = 'field' in rule ? [...SPLITS] : SPLITS.filter((split) => rule[split] > 0);
   const missing = new Set<Split>(wanted);
