@@ -16,7 +16,7 @@ const allowed = allowListed(() => Promise.resolve({ stores: [], sources: ['/corp
 
 it.each([
   ['a source', { corpus: { sources: ['/etc/passwd'] } }, '/etc/passwd'],
-  ['a model', { model: { onnx: '../../root/model.onnx', tokenizer: 't.json' } }, '/root/model.onnx'],
+  ['a model', { model: { onnx: '../../elsewhere/model.onnx', tokenizer: 't.json' } }, '/elsewhere/model.onnx'],
 ])('%s of a schedule that lies elsewhere is not read', async (_, sections, place) => {
   const store = createMemoryStore();
   const file = runFile.parse({
