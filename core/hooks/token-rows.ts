@@ -62,8 +62,10 @@ function functionOf(node: NodeProto, operand: (i: number) => IdFunction | null):
   const two = OF_TWO.get(operator);
   if (PASS_IDS.has(operator)) return operand(0);
   if (operator === 'ConstantOfShape') {
-    const [value = 0] = integerValues(node.attribute.find(({ name }) => name === 'value')?.t ?? NO_TENSOR) ?? [];
-    return () => value;
+    // Without a value it is 0; one that is no whole number stands for no id.
+    const filled = node.attribute.find(({ name }) => name === 'value')?.t;
+    const value = filled ? integerValues(filled)?.[0] : 0;
+    return value === undefined ? null : () => value;
   }
   const x = operand(0);
   if (x === null) return null;
@@ -79,18 +81,6 @@ function functionOf(node: NodeProto, operand: (i: number) => IdFunction | null):
   const z = operator === 'Where' ? operand(2) : null;
   return z && ((id) => (x(id) !== 0 ? y(id) : z(id)));
 }
-
-const NO_TENSOR = {
-  dims: [],
-  floatData: [],
-  int32Data: [],
-  stringData: [],
-  int64Data: [],
-  doubleData: [],
-  uint64Data: [],
-  externalData: [],
-  metadataProps: [],
-};
 
 /** Ids past the table's rows that are looked at for a shift. */
 const LARGEST_SHIFT = 65_536;

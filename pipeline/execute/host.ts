@@ -67,7 +67,7 @@ export async function openHost({ folder, slots, memoryBytes, cacheBytes, environ
     },
     close: async () => {
       clearInterval(sweeping);
-      children.close();
+      await children.close();
       await rm(spoolRoot, { recursive: true, force: true });
     },
   };

@@ -6,6 +6,9 @@ export interface PoolOptions extends ChildOptions {
   readonly slots: number;
 }
 
+/** How long an idle child has to leave by itself. */
+const LEAVE_MS = 3000;
+
 interface Slot {
   child: ComputeChild | null;
   busy: boolean;
@@ -58,13 +61,20 @@ export class ChildPool {
     for (const slot of this.#slots) slot.child?.stop();
   }
 
-  /** Ends all children; running calls reject. */
-  close(): void {
+  /** Ends all children; running calls reject. Resolves once they are gone; one that does not go by itself is killed. */
+  async close(): Promise<void> {
     this.#closed = true;
-    for (const slot of this.#slots) {
-      if (slot.busy) slot.child?.kill(new TransientError('The worker is shutting down.', { cancelled: true }));
-      else slot.child?.close();
-    }
+    const shutdown = new TransientError('The worker is shutting down.', { cancelled: true });
+    const children = this.#slots.flatMap(({ child, busy }) => (child ? [{ child, busy }] : []));
+    await Promise.all(
+      children.map(async ({ child, busy }) => {
+        if (busy) child.kill(shutdown);
+        else child.close();
+        const late = setTimeout(() => child.kill(shutdown), LEAVE_MS);
+        await child.ended;
+        clearTimeout(late);
+      }),
+    );
   }
 
   #acquire(task: string, signal: AbortSignal): Promise<Slot> {

@@ -44,6 +44,7 @@ export class ComputeChild {
   readonly #process: ChildProcess;
   readonly #ready: Promise<void>;
   readonly #watch: NodeJS.Timeout;
+  readonly #ended: Promise<void>;
   #current: CurrentCall | null = null;
   #nextId = 0;
   #deathNote: Error | null = null;
@@ -65,7 +66,11 @@ export class ComputeChild {
     this.#ready = Promise.all([started, this.#recorded()]).then(() => undefined);
     this.#ready.catch(() => undefined);
     this.#process.on('message', (message: FromChild) => this.#receive(message));
-    this.#process.on('exit', (code, signal) => this.#exited(code, signal));
+    this.#ended = new Promise((resolve) => {
+      this.#process.on('exit', (code, signal) => void this.#exited(code, signal).then(resolve));
+      // One that could not be started never exits.
+      this.#process.on('error', () => resolve());
+    });
     this.#watch = setInterval(() => void this.#check(), CHECK_MS);
     this.#watch.unref();
   }
@@ -112,6 +117,11 @@ export class ComputeChild {
     if (this.#process.connected) this.#process.disconnect();
   }
 
+  /** Resolves once the process has ended and its record is removed. */
+  get ended(): Promise<void> {
+    return this.#ended;
+  }
+
   #receive(message: FromChild): void {
     const current = this.#current;
     if (message.type === 'ready' || current?.id !== message.id) return;
@@ -145,12 +155,14 @@ export class ComputeChild {
     if (this.#process.connected) this.#process.send(message, () => undefined);
   }
 
-  #exited(code: number | null, signal: NodeJS.Signals | null): void {
+  async #exited(code: number | null, signal: NodeJS.Signals | null): Promise<void> {
     clearInterval(this.#watch);
-    // A record that stays names a process that is gone: the next worker sees that by its start time.
-    if (this.#process.pid !== undefined)
-      forgetChild(this.#options.recordFolder, this.#process.pid).catch(() => undefined);
     this.#current?.reject(this.#deathNote ?? died(code, signal));
+    const { pid } = this.#process;
+    if (pid === undefined) return;
+    // The record may still be on its way; one that stays names a process that is gone, which the next worker sees by its start time.
+    await this.#ready.catch(() => undefined);
+    await forgetChild(this.#options.recordFolder, pid).catch(() => undefined);
   }
 
   /** A child that cannot be recorded (a full disk) is not used: nobody would end it if this process died. */

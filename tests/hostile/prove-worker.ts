@@ -69,7 +69,7 @@ export async function runWorker(plan: WorkerPlan, send: (news: WorkerNews) => vo
     send({ type: 'start', n, name: mutant.name });
     send({ type: 'end', n, name: mutant.name, ...(await runCase(bench, n, mutant)) });
   }
-  bench.children.close();
+  await bench.children.close();
 }
 
 function setUp(plan: WorkerPlan): Bench {
