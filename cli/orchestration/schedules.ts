@@ -1,46 +1,21 @@
 // schedule …: Temporal keeps the schedules; each starts `scheduledRun` with a stored template of the run file.
-import { randomUUID } from 'node:crypto';
-import os from 'node:os';
-import path from 'node:path';
-import {
-  ScheduleAlreadyRunning,
-  ScheduleNotFoundError,
-  ScheduleOverlapPolicy,
-  type Client,
-  type ScheduleHandle,
-  type ScheduleOptions,
-} from '@temporalio/client';
+import { ScheduleNotFoundError, ScheduleOverlapPolicy, type Client, type ScheduleHandle } from '@temporalio/client';
 import type { z } from 'zod';
-import { scheduleActionDocument, scheduleDocument, schedulesDocument } from '../../schemas/documents/runs.js';
-import { EXIT } from '../../schemas/exit.js';
-import { QUEUES, WORKFLOWS } from '../../schemas/orchestration.js';
+import { type scheduleActionDocument, scheduleDocument, schedulesDocument } from '../../schemas/documents/runs.js';
 import { InputError } from '../../schemas/errors.js';
+import { EXIT } from '../../schemas/exit.js';
 import type { ScheduledInput } from '../../schemas/messages.js';
-import { putJson } from '../../storage/records/data-json.js';
-import { outsideOf } from '../../pipeline/allowed/outside.js';
-import { loadRunFile } from '../../pipeline/files/load.js';
+import { QUEUES } from '../../schemas/orchestration.js';
 import { openStore } from '../../storage/objects/open-store.js';
-import { claimStoreId } from '../../storage/records/identity.js';
-import { keepSchedule, releaseSchedule, rootOf } from '../../storage/records/schedule-roots.js';
+import { releaseSchedule, rootOf } from '../../storage/records/schedule-roots.js';
 import type { CommandContext } from '../command.js';
-import { openChosenStore } from '../store-choice.js';
-import { allowHere } from './allow.js';
-import type { OverlapPolicy, ScheduleActions, ScheduleBackfillOptions, ScheduleCreateOptions } from './requests.js';
 import { counted } from '../render/quantities.js';
-import { calendarText, twiceNamed } from './schedule-times.js';
+import type { ScheduleActions, ScheduleBackfillOptions } from './requests.js';
 import { noteUnserved } from './run-workers.js';
-import { refusalOf, temporalAddress, withTemporal } from './temporal-client.js';
-
-const OVERLAP: Readonly<Record<OverlapPolicy, ScheduleOverlapPolicy>> = {
-  skip: ScheduleOverlapPolicy.SKIP,
-  'buffer-one': ScheduleOverlapPolicy.BUFFER_ONE,
-  'buffer-all': ScheduleOverlapPolicy.BUFFER_ALL,
-  'cancel-other': ScheduleOverlapPolicy.CANCEL_OTHER,
-  'allow-all': ScheduleOverlapPolicy.ALLOW_ALL,
-};
-
-const PREFIX = 'assay/';
-const DEFAULT_CATCH_UP_MS = 24 * 3600_000;
+import { createSchedule } from './schedule-create.js';
+import { sayAction, SCHEDULE_PREFIX } from './schedule-names.js';
+import { calendarText } from './schedule-times.js';
+import { temporalAddress, withTemporal } from './temporal-client.js';
 
 type Action = z.input<typeof scheduleActionDocument>['action'];
 
@@ -65,52 +40,6 @@ export const schedules: ScheduleActions = {
   backfill: backfillSchedule,
 };
 
-async function createSchedule(options: ScheduleCreateOptions, context: CommandContext): Promise<number> {
-  if ((options.cron === undefined) === (options.everyMs === undefined))
-    throw new InputError('Expected one of --cron and --every; see `assay help schedule create`.');
-  checkTimeZone(options.timeZone);
-  const { runFile, folder } = await loadRunFile(path.resolve(context.io.cwd, options.file), { purpose: 'schedule' });
-  const choice = await context.chooseFileStore({ file: runFile, folder });
-  const { url, options: storeOptions } = choice;
-  const store = await openChosenStore(choice, context.output);
-  try {
-    const id = options.id ?? runFile.name.replace(/[-_.]?\{\{\w+\}\}/g, '');
-    const template = await putJson(store, { file: runFile, folder });
-    await allowHere(context, { url, options: storeOptions }, outsideOf(runFile, folder));
-    const root = randomUUID();
-    await keepSchedule(store, root, { schedule: id, template });
-    const input: ScheduledInput = {
-      storeId: await claimStoreId(store),
-      ref: { store: { url, options: storeOptions } },
-      schedule: id,
-      timeZone: options.timeZone,
-      mode: 'missing',
-      hostQueue: QUEUES.host(os.hostname()),
-      ...{ template, root },
-    };
-    const next = await withTemporal(context, async (client, at) => {
-      const asked = whenText(options);
-      const first = await createOnce(client, id, { options: scheduleOptions(options, input, runFile.name), asked });
-      // The schedule is there: what is only told may fail, the template must stay.
-      const queues = [QUEUES.orchestrate, input.hostQueue];
-      await noteUnserved(`schedule ${id}`, { client, at, context }, queues).catch(() => undefined);
-      return first;
-    }).catch(async (error: unknown) => {
-      await releaseSchedule(store, root, id);
-      throw error;
-    });
-    const twice = twiceNamed(runFile.name, options, Date.now());
-    if (twice !== null) context.output.note(twice);
-    return say(
-      context,
-      { id, action: 'create' },
-      `schedule ${id} starts runs named ${runFile.name}, ${next}. Look at it with: assay schedule show ${id}`,
-    );
-  } finally {
-    await store.close();
-  }
-}
-
 /** First the schedule, then what keeps its template: a template without a schedule is garbage, the other way round is a loss. */
 async function deleteSchedule(handle: ScheduleHandle): Promise<void> {
   const { action } = await handle.describe();
@@ -123,78 +52,6 @@ async function deleteSchedule(handle: ScheduleHandle): Promise<void> {
     await releaseSchedule(store, rootOf(input), input.schedule);
   } finally {
     await store.close();
-  }
-}
-
-interface ScheduleToCreate {
-  readonly options: ScheduleOptions;
-  /** When it starts, as the user said it. */
-  readonly asked: string;
-}
-
-/** Creates it; returns when it first starts. @throws InputError where there is one of that name, or Temporal takes no such times */
-async function createOnce(client: Client, id: string, { options, asked }: ScheduleToCreate): Promise<string> {
-  try {
-    const handle = await client.schedule.create(options);
-    const described = await handle.describe().catch(() => null);
-    if (described === null) return 'at the times given';
-    const [first] = described.info.nextActionTimes;
-    return first === undefined ? `but ${asked} names no time to come` : `first at ${first.toISOString()}`;
-  } catch (error) {
-    if (error instanceof ScheduleAlreadyRunning)
-      throw new InputError(
-        `There is a schedule "${id}" already. Give this one another name with --id, or delete that one: assay schedule delete ${id}`,
-        { id },
-        { cause: error },
-      );
-    // The client throws what the server said of the times as a TypeError.
-    const refusal = error instanceof TypeError ? error.message : refusalOf(error);
-    if (refusal === null) throw error;
-    throw new InputError(
-      `Expected times that Temporal takes, found ${asked}: ${refusal}. --cron has five fields, minute hour day month weekday, as in "0 2 * * *".`,
-      { id, when: asked },
-      { cause: error },
-    );
-  }
-}
-
-function whenText({ cron, everyMs }: ScheduleCreateOptions): string {
-  return cron === undefined ? `every ${(everyMs ?? 0) / 1000} s` : cron;
-}
-
-function scheduleOptions(options: ScheduleCreateOptions, input: ScheduledInput, run: string): ScheduleOptions {
-  const id = input.schedule;
-  return {
-    scheduleId: `${PREFIX}${id}`,
-    spec: {
-      ...(options.cron === undefined ? {} : { cronExpressions: [options.cron] }),
-      ...(options.everyMs === undefined ? {} : { intervals: [{ every: options.everyMs }] }),
-      timezone: options.timeZone,
-      jitter: options.jitterMs,
-    },
-    action: {
-      type: 'startWorkflow',
-      workflowType: WORKFLOWS.scheduledRun,
-      workflowId: `scheduled/${input.storeId}/${id}`,
-      taskQueue: QUEUES.orchestrate,
-      args: [input],
-    },
-    policies: {
-      overlap: OVERLAP[options.overlap],
-      catchupWindow: options.catchUpMs ?? DEFAULT_CATCH_UP_MS,
-      pauseOnFailure: false,
-    },
-    state: { paused: options.paused },
-    // Temporal gives back what it made of a cron expression, not the expression.
-    memo: { run, timeZone: options.timeZone, when: whenText(options) },
-  };
-}
-
-function checkTimeZone(timeZone: string): void {
-  try {
-    new Intl.DateTimeFormat('en', { timeZone });
-  } catch {
-    throw new InputError(`Expected an IANA time zone such as Europe/Berlin or UTC, found "${timeZone}".`, { timeZone });
   }
 }
 
@@ -220,7 +77,7 @@ async function backfillSchedule(options: ScheduleBackfillOptions, context: Comma
       overlap: ScheduleOverlapPolicy.BUFFER_ALL,
     });
     await noteWaiting(handle, context);
-    return say(
+    return sayAction(
       context,
       { id, action: 'backfill', times },
       `schedule ${id} starts ${counted(times.length, 'run')}, one after the other: ${times.map((ms) => new Date(ms).toISOString()).join(', ')}`,
@@ -235,7 +92,7 @@ async function noteWaiting(handle: ScheduleHandle, context: CommandContext): Pro
   const queues = [QUEUES.orchestrate, ...(input === undefined ? [] : [input.hostQueue])];
   const at = await temporalAddress(context);
   await noteUnserved(
-    `schedule ${handle.scheduleId.slice(PREFIX.length)}`,
+    `schedule ${handle.scheduleId.slice(SCHEDULE_PREFIX.length)}`,
     { client: handle.client, at, context },
     queues,
   );
@@ -260,7 +117,7 @@ async function listSchedules(context: CommandContext): Promise<number> {
   return withTemporal(context, async (client) => {
     const documents: z.input<typeof scheduleDocument>[] = [];
     for await (const { scheduleId } of client.schedule.list()) {
-      if (scheduleId.startsWith(PREFIX)) documents.push(await describe(client.schedule.getHandle(scheduleId)));
+      if (scheduleId.startsWith(SCHEDULE_PREFIX)) documents.push(await describe(client.schedule.getHandle(scheduleId)));
     }
     context.output.result(schedulesDocument, documents, () =>
       documents.length === 0 ? 'There are no schedules.' : documents.map(text).join('\n'),
@@ -275,7 +132,7 @@ async function describe(handle: ScheduleHandle): Promise<z.input<typeof schedule
   const asked = textOf(memo?.['when']);
   const calendars = (spec.calendars ?? []).map(calendarText);
   return {
-    id: handle.scheduleId.slice(PREFIX.length),
+    id: handle.scheduleId.slice(SCHEDULE_PREFIX.length),
     run: textOf(memo?.['run']) ?? '',
     when: asked === undefined ? [...intervals, ...calendars] : [asked],
     timeZone: textOf(memo?.['timeZone']) ?? spec.timezone ?? 'UTC',
@@ -304,7 +161,7 @@ async function act(
 ): Promise<number> {
   return withSchedule(id, context, async (handle) => {
     await send(handle);
-    return say(context, { id, action }, `schedule ${id}: ${action}`);
+    return sayAction(context, { id, action }, `schedule ${id}: ${action}`);
   });
 }
 
@@ -315,7 +172,7 @@ async function withSchedule(
 ): Promise<number> {
   return withTemporal(context, async (client: Client) => {
     try {
-      return await body(client.schedule.getHandle(`${PREFIX}${id}`));
+      return await body(client.schedule.getHandle(`${SCHEDULE_PREFIX}${id}`));
     } catch (error) {
       if (!(error instanceof ScheduleNotFoundError)) throw error;
       throw new InputError(
@@ -325,9 +182,4 @@ async function withSchedule(
       );
     }
   });
-}
-
-function say(context: CommandContext, document: z.input<typeof scheduleActionDocument>, line: string): number {
-  context.output.result(scheduleActionDocument, document, () => line);
-  return EXIT.done;
 }

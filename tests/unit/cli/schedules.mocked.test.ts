@@ -80,6 +80,20 @@ describe('schedule create', () => {
     expect(await readdir(path.join(folder, 'elsewhere'))).toContain('data');
   });
 
+  it('lets the template go where Temporal refused, and keeps it where nobody knows whether it did', async () => {
+    const kept = async (): Promise<string[]> => {
+      const names = await readdir(path.join(folder, 'store', 'schedules'), { recursive: true }).catch(() => []);
+      return names.filter((name) => name.endsWith('.json'));
+    };
+    const before = (await kept()).length;
+    played.refusal = new TypeError('Minute is not in range [0-59]');
+    expect((await create({ cron: '61 * * * *' })).code).toBe(2);
+    expect(await kept()).toHaveLength(before);
+    played.refusal = new TransientError('the connection broke after the request');
+    expect((await create()).code).toBe(3);
+    expect(await kept()).toHaveLength(before + 1);
+  });
+
   it('gives its runs the connection of the local stack', async () => {
     const storeOptions = { pathStyle: true, checksums: 'when_required' } as const;
     await writeLocalConfig(folder, { formatVersion: 1, store: 'file://./store', storeOptions });
