@@ -1,4 +1,4 @@
-// Tells the end of a run whose workflow is ended from outside: a terminated workflow can tell nothing itself. A guard is a small child
+// Tells the end of a run or a suite whose workflow is ended from outside: a terminated workflow can tell nothing itself. A guard is a small child
 // that Temporal asks to end when its parent closes for whatever reason; a run that ends by itself releases it first.
 import {
   CancellationScope,
@@ -41,11 +41,12 @@ export async function guardWorkflow({ ref, execution }: GuardInput): Promise<voi
 export async function guardThis(ref: RunRef): Promise<() => Promise<void>> {
   // Runs that earlier releases began have none.
   if (!patched('guard')) return () => Promise.resolve();
-  const { workflowId, firstExecutionRunId: execution } = workflowInfo();
+  const { workflowId, runId, firstExecutionRunId: execution } = workflowInfo();
   // A cancellation of the run is told by the run.
   return CancellationScope.nonCancellable(async () => {
     const guard = await startChild(guardWorkflow, {
-      workflowId: `${workflowId}/guard/${execution}`,
+      // A history that is begun anew has a guard of its own.
+      workflowId: `${workflowId}/guard/${runId}`,
       args: [{ ref, execution }],
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
     });

@@ -1,6 +1,7 @@
 // A suite: its runs in a window, each a child workflow; a run that fails ends no other. Pause, unpause and cancel reach all of them.
 import {
   CancellationScope,
+  ContinueAsNew,
   condition,
   continueAsNew,
   isCancellation,
@@ -14,6 +15,7 @@ import {
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { RunInput, SuiteInput, SuiteResult } from '../schemas/messages.js';
 import { LIMITS } from '../schemas/orchestration.js';
+import { guardThis } from './guard.js';
 import { prepareMemberOn, recordEvent } from './options.js';
 import { rootCause } from './root-cause.js';
 import { runWorkflow } from './run.js';
@@ -40,6 +42,7 @@ export async function suiteWorkflow(input: SuiteInput): Promise<SuiteResult> {
     ...{ window: control.window, tolerance: control.tolerance },
     ...{ done: counts.completed, quarantined: counts.failed },
   }));
+  let release = (): Promise<void> => Promise.resolve();
   try {
     if (input.from === undefined)
       await recordEvent({
@@ -47,21 +50,27 @@ export async function suiteWorkflow(input: SuiteInput): Promise<SuiteResult> {
         type: 'started',
         data: { members, mode, execution: workflowInfo().firstExecutionRunId },
       });
+    release = await guardThis(ref);
     const next = await runWindow(working);
     if (next < members) {
       const { paused, reason, window } = control;
+      await release();
       await continueAsNew<typeof suiteWorkflow>({ ...input, from: next, counts, paused, reason, parallel: window });
     }
     const { failed } = counts;
     const message = `${failed} of ${members} runs failed`;
     if (failed > 0) await recordEvent({ ref, type: 'failed', data: { message, ...counts } });
     else await recordEvent({ ref, type: 'completed', data: { ...counts } });
+    await release();
     return counts;
   } catch (error) {
-    if (!isCancellation(error)) throw error;
-    await CancellationScope.nonCancellable(() =>
-      recordEvent({ ref, type: 'cancelled', data: { ...counts } }).catch(() => undefined),
-    );
+    if (error instanceof ContinueAsNew) throw error;
+    const { type: kind, message } = rootCause(error);
+    const event = isCancellation(error)
+      ? { type: 'cancelled', data: { ...counts } }
+      : { type: 'failed', data: { ...counts, error: kind, message } };
+    await CancellationScope.nonCancellable(() => recordEvent({ ref, ...event }).catch(() => undefined));
+    await release();
     throw error;
   }
 }

@@ -5,7 +5,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Activities } from '../../activities/messages.js';
 import type { LotInput, LotResult, RunInput } from '../../schemas/messages.js';
-import { PROGRESS_QUERY, QUEUES, SIGNALS } from '../../schemas/orchestration.js';
+import { LIMITS, PROGRESS_QUERY, QUEUES, SIGNALS } from '../../schemas/orchestration.js';
 import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
 import type { StageInput } from '../../workflows/stage-state.js';
 import { LOT_QUEUE, startStubWorker, type StubWorker } from './harness/stub-worker.js';
@@ -39,6 +39,9 @@ beforeAll(async () => {
       return Promise.resolve();
     },
     planStage: untilCancelled,
+    // The first members of a suite are done already; the others take for ever.
+    prepareMember: ({ member }) =>
+      member < LIMITS.membersPerContinueAsNew ? Promise.resolve({ run: `m-${member}`, input: null }) : untilCancelled(),
   };
   worker = await startStubWorker(temporal.address, activities);
 }, 60_000);
@@ -167,5 +170,22 @@ describe('a run that is ended from outside', () => {
     const guard = worker.client.workflow.getHandle(`cancelled/guard/${cancelled.firstExecutionRunId}`);
     await guard.result();
     expect(ends()).toEqual([['cancelled', undefined]]);
+  }, 60_000);
+
+  it('a suite likewise, also where its history was begun anew', async () => {
+    told.length = 0;
+    const members = LIMITS.membersPerContinueAsNew + 2;
+    const { ref } = stageOf(1, 1).run;
+    const input = { ref, storeId: 's', members, parallel: 20, mode: 'missing', hostQueue: LOT_QUEUE };
+    const handle = await worker.client.workflow.start('suiteWorkflow', {
+      ...{ taskQueue: QUEUES.orchestrate, workflowId: 'suite', args: [input] },
+    });
+    await until(async () => (await executions('suite', handle.firstExecutionRunId)).length === 2);
+    const latest = worker.client.workflow.getHandle('suite');
+    await until(async () => (await latest.describe()).raw.pendingChildren?.length === 1);
+    expect(told.map(({ type }) => type)).toEqual(['started']);
+    await latest.terminate();
+    await until(() => told.length === 2);
+    expect(told[1]).toMatchObject({ type: 'failed', onlyIfOpen: handle.firstExecutionRunId });
   }, 60_000);
 });
