@@ -35,7 +35,7 @@ async function* gunzipped(
   const reader = new GzipReader(name);
   try {
     for await (const chunk of stored) yield* reader.push(chunk);
-    yield* reader.finish();
+    reader.finish();
   } finally {
     reader.close();
   }

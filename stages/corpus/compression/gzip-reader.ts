@@ -44,16 +44,8 @@ export class GzipReader {
   }
 
   /** @throws DataError where the bytes ended within a member */
-  async *finish(): AsyncGenerator<Uint8Array, void, undefined> {
-    const member = this.#member;
-    if (!member) {
-      if (this.#ended || this.#pending.length > 0) throw truncatedFile(this.#file);
-      return;
-    }
-    // A byte more shows whether the content had ended with the last one.
-    this.#pending = Buffer.alloc(1);
-    yield* this.#inflate(member);
-    throw truncatedFile(this.#file);
+  finish(): void {
+    if (this.#member || this.#ended || this.#pending.length > 0) throw truncatedFile(this.#file);
   }
 
   close(): void {

@@ -236,3 +236,24 @@ describe('a gzip source', () => {
     }
   });
 });
+
+it.each(['gzip', 'zstd'] as const)(
+  'a %s file that is cut gives nothing but its content before it is refused',
+  async (compression) => {
+    const lines = Array.from({ length: 400 }, (_, i) => `{"id": "g${i}", "text": "text number ${(i * 7919) % 997}"}\n`);
+    const content = Buffer.from(lines.join(''));
+    const stored = compression === 'gzip' ? gzipSync(content) : Buffer.from(zstdCompress(content));
+    for (let length = 1; length < stored.length; length += 3) {
+      const given: Uint8Array[] = [];
+      async function* pieces(): AsyncGenerator<Uint8Array> {
+        yield await Promise.resolve(stored.subarray(0, length));
+      }
+      const reading = (async () => {
+        for await (const chunk of decompress(pieces(), compression, 'the file')) given.push(Uint8Array.from(chunk));
+      })();
+      expect((await failureOf(reading)).message).toContain('the file is truncated');
+      const all = Buffer.concat(given);
+      expect(content.subarray(0, all.length).equals(all), `cut after ${length} bytes`).toBe(true);
+    }
+  },
+);
