@@ -6,7 +6,9 @@ import { EXIT } from '../../schemas/exit.js';
 import { pinDataset } from '../../reading/datasets/pinned.js';
 import { commaList, defineCommand, type CommandContext } from '../command.js';
 import { growingText } from '../render/dataset-text.js';
-import { bytesText, counted } from '../render/quantities.js';
+import { bytesText, countText, counted } from '../render/quantities.js';
+import type { LiveLine } from '../terminal/live-line.js';
+import type { ExportProgress } from '../../reading/export/parquet.js';
 
 interface ExportOptions {
   readonly dataset: string;
@@ -44,11 +46,29 @@ async function exportDataset(options: ExportOptions, context: CommandContext): P
   const folder = resolve(io.cwd, options.out ?? options.dataset.replaceAll('/', '-'));
   // Loaded on demand: help does not need DuckDB's native library.
   const { exportTables } = await import('../../reading/export/export.js');
-  const files = await exportTables(store, snapshot, { folder, sort: options.sort ?? [], signal: io.signal });
+  const sort = options.sort ?? [];
+  const onProgress = (progress: ExportProgress): void => output.progress(progressLine(progress));
+  const files = await exportTables(store, snapshot, { folder, sort, signal: io.signal, onProgress }).catch(
+    (error: unknown) => {
+      if (io.signal.aborted) output.note(`The export was stopped; what it had begun in ${folder} is removed.`);
+      throw error;
+    },
+  );
+  output.progress(null);
   const document = { dataset: snapshot.dataset, snapshot: snapshot.version, folder, files };
   output.result(exportDocument, document, () =>
     files.map(({ path, rows, bytes }) => `${path}  ${counted(rows, 'row')}, ${bytesText(bytes)}`).join('\n'),
   );
   if (!snapshot.complete) output.note(`The dataset is ${growingText(snapshot)}.`);
   return EXIT.done;
+}
+
+/** `activations  ████░░░░  sorting 12,288 of 400,000 rows` */
+function progressLine({ table, doing, rows, allRows, bytes }: ExportProgress): LiveLine {
+  const written = doing === 'writing' && bytes > 0 ? [`${bytesText(bytes)} written`] : [];
+  return {
+    name: table,
+    share: allRows === 0 ? null : rows / allRows,
+    parts: [`${doing} ${countText(rows)} of ${counted(allRows, 'row')}`, ...written],
+  };
 }

@@ -5,16 +5,23 @@ import type { z } from 'zod';
 import type { exportDocument } from '../../schemas/documents/datasets.js';
 import { InputError } from '../../schemas/errors.js';
 import type { Snapshot } from '../../schemas/records.js';
-import { exportParquet, targetError } from './parquet.js';
+import { exportParquet, targetError, type ExportProgress } from './parquet.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { isTableName, LAYOUTS, type TableName } from '../../storage/tables/layouts.js';
 import { snapshotObjects } from '../datasets/pinned.js';
+
+export interface ExportTarget {
+  readonly folder: string;
+  readonly signal: AbortSignal;
+  readonly sort: readonly string[];
+  readonly onProgress: (progress: ExportProgress) => void;
+}
 
 /** One file per table. @throws InputError for a dataset that is no table */
 export async function exportTables(
   store: ObjectStore,
   snapshot: Snapshot,
-  to: { readonly folder: string; readonly signal: AbortSignal; readonly sort: readonly string[] },
+  to: ExportTarget,
 ): Promise<z.infer<typeof exportDocument>['files']> {
   const tables = snapshot.tables.filter(isTableName);
   if (tables.length === 0) {
@@ -31,7 +38,8 @@ export async function exportTables(
   const files: z.infer<typeof exportDocument>['files'] = [];
   for (const table of tables) {
     const path = join(to.folder, `${table}.parquet`);
-    const { rows } = await exportParquet({ store, objects, table, path, sort: to.sort, signal: to.signal });
+    const { sort, signal, onProgress } = to;
+    const { rows } = await exportParquet({ store, objects, table, path, sort, signal, onProgress });
     files.push({ path, bytes: (await stat(path)).size, rows });
   }
   return files;

@@ -1,6 +1,8 @@
 // Writes a table as one Parquet file (zstd) by DuckDB, so that other programs can prune and query it. The rows go through
-// a database file beside the target, so that memory does not grow with the table.
-import { rename, rm } from 'node:fs/promises';
+// a database file beside the target, so that memory does not grow with the table; its folder is of this process, and what a killed
+// one left there goes with the next export.
+import { rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { DuckDBInstance, type DuckDBConnection, type DuckDBType } from '@duckdb/node-api';
 import { AssayError, InputError, ResourceError } from '../../schemas/errors.js';
 import { arrow } from '../../storage/arrow/library.js';
@@ -8,6 +10,7 @@ import { ArrowStreamEncoder } from '../../storage/arrow/stream-writer.js';
 import type { ObjectRecord } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
+import { makeOwnFolder } from '../../storage/files/own-folder.js';
 import { loadTable } from '../sql/load-table.js';
 import { arrowColumn } from '../sql/formats/arrow-columns.js';
 import { quoted } from '../sql/quoted.js';
@@ -21,8 +24,26 @@ export interface ExportRequest {
   readonly path: string;
   /** Columns by which the rows are sorted; none: as they are stored. */
   readonly sort?: readonly string[] | undefined;
+  /** Ends the export at once; nothing is left of it. */
   readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: ExportProgress) => void) | undefined;
 }
+
+/** How far a table is. */
+export interface ExportProgress {
+  readonly table: TableName;
+  readonly doing: 'reading' | 'sorting' | 'writing';
+  /** Rows that this step has taken. */
+  readonly rows: number;
+  readonly allRows: number;
+  /** Of the file that is written. */
+  readonly bytes: number;
+}
+
+/** Time between two looks at what DuckDB does. */
+const LOOK_MS = 250;
+/** Begins the name of the folder for the temporary database. */
+const OWN_PREFIX = '.assay-export-';
 
 export interface Exported {
   readonly rows: number;
@@ -42,45 +63,87 @@ export async function exportParquet(request: ExportRequest): Promise<Exported> {
       `Expected objects of table "${table}" to export, got none; \`assay datasets\` lists what there is.`,
       { table },
     );
-  const [database, partial] = [`${path}.duckdb`, `${path}.part`];
+  const partial = `${path}.part`;
+  let own: string | null = null;
   try {
-    await removeDatabase(database);
-    const exported = await copyThrough(database, partial, { ...request, objects });
+    own = await makeOwnFolder(dirname(path), OWN_PREFIX);
+    const exported = await copyThrough(join(own, 'rows.duckdb'), partial, { ...request, objects });
     await rename(partial, path);
     return exported;
   } catch (error) {
-    throw targetError(error, path);
+    throw request.signal?.aborted === true ? error : targetError(error, path);
   } finally {
-    await removeDatabase(database);
+    if (own !== null) await rm(own, { force: true, recursive: true });
     await remove(partial);
   }
 }
 
 /** Loads the objects into the database and copies them to the file. */
-async function copyThrough(
-  database: string,
-  path: string,
-  { store, objects, table, sort, signal }: ExportRequest,
-): Promise<Exported> {
+async function copyThrough(database: string, path: string, request: ExportRequest): Promise<Exported> {
+  const { store, objects, table, sort, signal, onProgress } = request;
   const instance = await DuckDBInstance.create(database, {
     threads: '2',
     preserve_insertion_order: 'true',
   });
   const connection = await instance.connect();
+  const interrupt = (): void => connection.interrupt();
+  signal?.addEventListener('abort', interrupt);
   try {
+    await prepare(connection);
     const cost = newCounters();
     const columns = LAYOUTS[table].columns.map((spec) => spec.name);
+    const allRows = objects.reduce((sum, object) => sum + object.rows, 0);
+    const onRows = (rows: number): void => onProgress?.({ table, doing: 'reading', rows, allRows, bytes: 0 });
     const loaded = await loadTable(
       connection,
       { schema: 'main', table, objects },
-      { columns, read: { store, counters: cost, signal } },
+      { columns, read: { store, counters: cost, signal }, onRows },
     );
-    await copyTo(connection, table, { path, sort: sort ?? [] });
+    signal?.throwIfAborted();
+    const stop = watchCopy(connection, path, { table, allRows, sorts: (sort ?? []).length > 0, onProgress });
+    await copyTo(connection, table, { path, sort: sort ?? [] }).finally(stop);
     return { rows: loaded.rows, columns: loaded.columns, cost };
   } finally {
+    signal?.removeEventListener('abort', interrupt);
     connection.closeSync();
     instance.closeSync();
   }
+}
+
+/** What is no longer needed is not written once more at the end; and DuckDB says how far it is, to us alone. */
+async function prepare(connection: DuckDBConnection): Promise<void> {
+  for (const pragma of ['disable_checkpoint_on_shutdown', 'enable_progress_bar', 'disable_print_progress_bar'])
+    await connection.run(`pragma ${pragma}`);
+}
+
+interface Watched extends Pick<ExportProgress, 'table' | 'allRows'> {
+  readonly sorts: boolean;
+  readonly onProgress: ExportRequest['onProgress'];
+}
+
+/** Tells how far a copy is, until what is returned is called. */
+function watchCopy(
+  connection: DuckDBConnection,
+  path: string,
+  { table, allRows, sorts, onProgress }: Watched,
+): () => void {
+  if (!onProgress) return () => undefined;
+  const look = async (): Promise<void> => {
+    // DuckDB counts a few steps of its own with the rows.
+    const rows = Math.min(allRows, Number(connection.progress.rows_processed));
+    const bytes = await stat(path).then(
+      ({ size }) => size,
+      () => 0,
+    );
+    if (!stopped) onProgress({ table, doing: sorts && rows < allRows ? 'sorting' : 'writing', rows, allRows, bytes });
+  };
+  let stopped = false;
+  void look();
+  const timer = setInterval(() => void look(), LOOK_MS);
+  return () => {
+    stopped = true;
+    clearInterval(timer);
+  };
 }
 
 interface Copy {
@@ -121,10 +184,6 @@ export function targetError(error: unknown, path: string): unknown {
     { path, code },
     { cause: error },
   );
-}
-
-async function removeDatabase(path: string): Promise<void> {
-  for (const own of [path, `${path}.wal`, `${path}.tmp`]) await remove(own);
 }
 
 /** What lies there, if anything does; below a file nothing can. */

@@ -57,10 +57,15 @@ export function estimateBytes({ table, objects }: TableSource, columns: readonly
 export async function loadTable(
   connection: DuckDBConnection,
   source: TableSource,
-  wanted: { readonly columns: readonly string[]; readonly read: ReadOptions },
+  wanted: {
+    readonly columns: readonly string[];
+    readonly read: ReadOptions;
+    /** Told how many rows are in it so far. */
+    readonly onRows?: ((rows: number) => void) | undefined;
+  },
 ): Promise<LoadedTable> {
   const { run, schema, table, objects } = source;
-  const { read } = wanted;
+  const { read, onRows } = wanted;
   const options = await optionsOf(source, read);
   const specs = wantedColumns(table, wanted.columns);
   const layout: Layout = LAYOUTS[table];
@@ -69,6 +74,7 @@ export async function loadTable(
   for await (const { columns, planned } of readBatches(table, planRanges(objects, {}), { ...read, ...options })) {
     appender.append(packColumns(layout, columns), planned.batch.rows);
     rows += planned.batch.rows;
+    onRows?.(rows);
   }
   appender.close();
   return { ...(run === undefined ? {} : { run }), schema, table, columns: specs.map((spec) => spec.name), rows };

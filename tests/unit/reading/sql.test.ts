@@ -1,14 +1,16 @@
 // `sql` and the Parquet export answer as scans do, load only what a query names, write nothing, and refuse what is too
 // large.
-import { mkdtemp, readdir, symlink, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, mkdtemp, readdir, symlink, writeFile } from 'node:fs/promises';
+import { readdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { exactJson } from '../../../core/text/exact-json.js';
 import { InputError } from '../../../schemas/errors.js';
 import type { ObjectRecord } from '../../../schemas/records.js';
-import { exportParquet } from '../../../reading/export/parquet.js';
+import { exportParquet, type ExportProgress } from '../../../reading/export/parquet.js';
 import type { TableSource } from '../../../reading/sql/load-table.js';
+import { makeOwnFolder } from '../../../storage/files/own-folder.js';
 import { TABLE_NAMES, type TableName } from '../../../storage/tables/layouts.js';
 import { TableWriter } from '../../../storage/tables/table-writer.js';
 import { samples, type Sample } from '../../golden/tables/sample.js';
@@ -242,6 +244,57 @@ describe('parquet export', () => {
 
   const exportTo = (path: string): Promise<unknown> =>
     exportParquet({ store: built.dataset.store, objects: built.objects.indexed, table: 'postings', path });
+
+  /** So many rows that sorting them takes a while. */
+  const many = (): readonly ObjectRecord[] => {
+    const one = built.objects.indexed.filter(({ table }) => table === 'postings');
+    const rows = one.reduce((sum, object) => sum + object.rows, 0);
+    return Array.from({ length: Math.ceil(600_000 / rows) }, () => one).flat();
+  };
+
+  it('tells how many rows it has read and sorted, and ends at once when it is stopped, leaving nothing', async () => {
+    const target = join(await mkdtemp(join(folder, 'stopped-')), 'p.parquet');
+    const stop = new AbortController();
+    const told: ExportProgress[] = [];
+    const during: string[] = [];
+    let stoppedMs = 0;
+    const onProgress = (progress: ExportProgress): void => {
+      told.push(progress);
+      if (progress.doing === 'reading' || stop.signal.aborted) return;
+      during.push(...readdirSync(dirname(target)));
+      stoppedMs = Date.now();
+      stop.abort();
+    };
+    const request = { store: built.dataset.store, objects: many(), table: 'postings', path: target } as const;
+    const sort = ['value', 'doc', 'pos'];
+    await expect(exportParquet({ ...request, sort, signal: stop.signal, onProgress })).rejects.toThrow('INTERRUPT');
+    expect(Date.now() - stoppedMs).toBeLessThan(2000);
+    expect(during.filter((name) => name.startsWith('.assay-export-'))).toHaveLength(1);
+    expect(await readdir(dirname(target))).toEqual([]);
+    expect(told[0]).toMatchObject({ table: 'postings', doing: 'reading', bytes: 0 });
+    expect(told.find(({ doing }) => doing === 'reading')?.rows).toBeGreaterThan(0);
+    expect(told.at(-1)?.doing).toBe('sorting');
+  });
+
+  it('stops while it reads, which is no fault of the folder', async () => {
+    const target = join(await mkdtemp(join(folder, 'stopped-')), 'p.parquet');
+    const stop = new AbortController();
+    const onProgress = (): void => stop.abort();
+    const request = { store: built.dataset.store, objects: many(), table: 'postings', path: target } as const;
+    await expect(exportParquet({ ...request, signal: stop.signal, onProgress })).rejects.toThrow(/abort/i);
+    expect(await readdir(dirname(target))).toEqual([]);
+  });
+
+  it('sweeps what an export that was killed left in its folder', async () => {
+    const target = join(await mkdtemp(join(folder, 'killed-')), 'p.parquet');
+    // A living process's number, of one that began at another time: that one has ended.
+    const [, , ...rest] = basename(await makeOwnFolder(folder, 'mark-')).split('.');
+    const left = join(dirname(target), `.assay-export-${[String(process.pid), '1', ...rest].join('.')}`);
+    await mkdir(left);
+    await writeFile(join(left, 'rows.duckdb'), 'x');
+    await exportTo(target);
+    expect(await readdir(dirname(target))).toEqual(['p.parquet']);
+  });
 
   it('says that the disk is full, and leaves nothing of what it had begun', async () => {
     const target = join(await mkdtemp(join(folder, 'full-')), 'p.parquet');
