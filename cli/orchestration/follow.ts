@@ -13,9 +13,10 @@ import { countPlanned } from '../../reading/runs/planned-records.js';
 import type { CommandContext } from '../command.js';
 import { foldEvents, readBeat } from '../../storage/records/run-history.js';
 import { liveLineText } from '../terminal/live-line.js';
+import { computesAnew, recomputedIn, Recounter, type Recomputed } from './recount.js';
 import { StageMeter, type StageMeasure } from './stage-meter.js';
 import type { StartedWorkflow } from './start-workflow.js';
-import { counted } from '../render/quantities.js';
+import { counted, countText } from '../render/quantities.js';
 import { StepLines } from './step-lines.js';
 
 export interface FollowInput {
@@ -33,6 +34,8 @@ export interface RunEnd {
   readonly state: (typeof RUN_STATES)[number];
   readonly text: string;
   readonly exitCode: number;
+  /** What was computed anew and compared with what is stored; only where that was asked for. */
+  readonly recomputed?: Recomputed;
 }
 
 const POLL_MS = 500;
@@ -46,6 +49,7 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
   const { output, io } = context;
   const meter = new StageMeter();
   const lines = new StepLines(run);
+  const recounter = new Recounter(workflow);
   let seen: RunEvent | undefined;
   let events: RunEvent[] = [];
   let spokeMs = Date.now();
@@ -76,7 +80,9 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
         : end;
     }
     if (stage !== null) {
-      const line = meter.line(await measure(store, run, stage), await readBeat(store, run));
+      const measured = await measure(store, run, stage);
+      const anew = computesAnew(own) ? await recounter.count(stage, own) : {};
+      const line = meter.line({ ...measured, ...anew }, await readBeat(store, run));
       output.progress(line);
       if (!io.stderr.live && Date.now() - spokeMs > quietMs()) {
         spokeMs = Date.now();
@@ -145,23 +151,7 @@ async function howItEnded(run: ResolvedRun, workflow: WorkflowHandle): Promise<s
 function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
   const { state, reason } = foldEvents(events);
   const data = events.at(-1)?.data ?? {};
-  if (state === 'completed') {
-    const quarantined = events
-      .filter((e) => e.type === 'stage-finished')
-      .reduce((n, e) => n + Number(e.data['quarantined'] ?? 0), 0);
-    const different = Number(data['different'] ?? 0);
-    if (different > 0)
-      return {
-        state,
-        exitCode: EXIT.failed,
-        text: `${run.name}: ${counted(different, 'recomputed shard')} ${different === 1 ? 'differs from its commit' : 'differ from their commits'} (nothing was replaced). \`assay logs ${run.name}\` has the details.`,
-      };
-    const warning =
-      quarantined > 0
-        ? ` Warning: ${counted(quarantined, 'shard')} ${quarantined === 1 ? 'is' : 'are'} quarantined (assay quarantine ${run.name}).`
-        : '';
-    return { state, exitCode: EXIT.done, text: `${run.name} is complete.${warning}` };
-  }
+  if (state === 'completed') return completed(run, events);
   if (state === 'cancelled')
     return {
       state,
@@ -179,6 +169,31 @@ function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
     exitCode: EXIT.failed,
     text: `${run.name} ended without saying why (its workflow was terminated). Go on with: assay resume ${run.name}`,
   };
+}
+
+function completed(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
+  const state = 'completed';
+  const recomputed = recomputedIn(events);
+  const anew = recomputed === null ? {} : { recomputed };
+  if (recomputed !== null && recomputed.different > 0) {
+    const { shards, different } = recomputed;
+    return {
+      ...{ state, exitCode: EXIT.failed, ...anew },
+      text: `${run.name}: ${countText(different)} of ${counted(shards, 'recomputed shard')} ${different === 1 ? 'differs from its commit' : 'differ from their commits'} (nothing was replaced). \`assay logs ${run.name}\` names them.`,
+    };
+  }
+  const quarantined = events
+    .filter((e) => e.type === 'stage-finished')
+    .reduce((n, e) => n + Number(e.data['quarantined'] ?? 0), 0);
+  const compared =
+    recomputed === null
+      ? ''
+      : ` Recomputed ${counted(recomputed.shards, 'shard')} and compared with what is stored: all equal.`;
+  const warning =
+    quarantined > 0
+      ? ` Warning: ${counted(quarantined, 'shard')} ${quarantined === 1 ? 'is' : 'are'} quarantined (assay quarantine ${run.name}).`
+      : '';
+  return { state, exitCode: EXIT.done, ...anew, text: `${run.name} is complete.${compared}${warning}` };
 }
 
 /** Done and planned of one stage, by one listing per key. */

@@ -31,6 +31,8 @@ export class StepLines {
         const bad = quarantined > 0 ? `, ${quarantined} quarantined` : '';
         return `${name} done: ${Number(data['committed'])} of ${Number(data['planned'])}${bad}${this.#took(step, atMs)}`;
       }
+      case 'shard-differs':
+        return `${name} shard ${String(data['shard'])} differs from its commit`;
       case 'step-waits':
         return `${step.padEnd(12)} waits for another run that does the same work`;
       case 'paused':

@@ -227,7 +227,8 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
     context,
     vigil: createVigil(wanted),
   });
-  context.output.result(startedDocument, { ...started, state: end.state }, () => end.text);
+  const { state, recomputed, text: ending } = end;
+  context.output.result(startedDocument, { ...started, state, ...(recomputed && { recomputed }) }, () => ending);
   return end.exitCode;
 }
 

@@ -7,6 +7,7 @@ import type { ResumeMode, RunRef } from '../../schemas/messages.js';
 import { attemptRecord, type Attempt } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { commitOutput, getCommit } from '../../storage/records/commits.js';
+import { appendEvent } from '../../storage/records/events.js';
 import { deleteQuarantine, getQuarantine, putQuarantine } from '../../storage/records/quarantine.js';
 import { putAttempt } from '../../storage/records/runs.js';
 import { STAGE_TABLE } from '../../stages/table.js';
@@ -44,6 +45,9 @@ export interface LotLog {
   warn(fields: Record<string, unknown>, message: string): void;
 }
 
+/** Differences that a lot names: where everything differs, more say no more. */
+const MOST_TOLD = 10;
+
 export function createLotWork(input: LotWorkInput): LotWork {
   const work = new ItemWork(input);
   return {
@@ -57,6 +61,7 @@ export function createLotWork(input: LotWorkInput): LotWork {
 class ItemWork {
   readonly #input: LotWorkInput;
   readonly #configs: ReadonlyMap<WorkItem, unknown>;
+  #told = 0;
 
   constructor(input: LotWorkInput) {
     this.#input = input;
@@ -117,7 +122,8 @@ class ItemWork {
     const { store, stage, mode, ref, dependencies, signal } = this.#input;
     if (mode === 'all') {
       const standing = await getCommit(store, { stage, key: output.key, input: item.input });
-      if (standing) return (await compareWithCommit(store, standing, output)) ? 0 : 1;
+      if (standing && (await compareWithCommit(store, standing, output))) return 0;
+      if (standing) return this.#tellDifference(item, output);
     }
     const { run, revision } = ref;
     const producer = { version: dependencies.version, host: os.hostname(), run, revision };
@@ -125,6 +131,17 @@ class ItemWork {
     const who = { attempt: attempt.id, wallMs: Date.now() - attempt.startedMs, producer };
     await commitOutput(store, { stage, input, inputs, shard, split, ...output, ...who }, { signal });
     return 0;
+  }
+
+  /** Names the shard in the run's events. @returns 1 */
+  async #tellDifference({ shard, input }: WorkItem, { key }: StageOutput): Promise<number> {
+    const { store, stage, ref } = this.#input;
+    if (this.#told++ < MOST_TOLD) {
+      const run = { name: ref.run, revision: ref.revision };
+      const data = { stage, shard, key, input };
+      await appendEvent(store, run, { type: 'shard-differs', data, atMs: Date.now() });
+    }
+    return 1;
   }
 
   async #recordAttempt(item: WorkItem, startedMs: number): Promise<Attempt> {

@@ -152,6 +152,10 @@ export const startedDocument = z.strictObject({
   joined: z.boolean().describe('the run was alive already'),
   state: runState,
   web: z.string().nullable().describe("the run's page of Temporal's web interface"),
+  recomputed: z
+    .strictObject({ shards: count, different: count.describe('those that differ from what is stored') })
+    .optional()
+    .describe('of mode `all`, once it is complete: what was computed anew and compared'),
 });
 
 /** `pause`, `unpause`, `cancel`, `set`. */

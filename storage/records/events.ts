@@ -1,5 +1,5 @@
 // The events of a run: numbered, created once, each with the digest of the one before, so that none can be left out or
-// changed unseen. One orchestrating activity writes them.
+// changed unseen. One orchestrating activity writes them, and lots that find a difference.
 import { digestOf } from '../../core/identity/digest.js';
 import { outgoingValues } from '../../core/text/outgoing.js';
 import { DataError } from '../../schemas/errors.js';

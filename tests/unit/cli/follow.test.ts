@@ -1,8 +1,9 @@
 // Whoever follows a run is told of the execution that was started, and of no other under the same name.
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { CommandContext } from '../../../cli/command.js';
 import { followRun, type RunEnd } from '../../../cli/orchestration/follow.js';
+import type { LiveLine } from '../../../cli/terminal/live-line.js';
 import type { ResolvedRun } from '../../../schemas/resolved-run.js';
 import { createMemoryStore } from '../../../storage/objects/memory-store.js';
 import { appendEvent } from '../../../storage/records/events.js';
@@ -17,14 +18,29 @@ const run = {
 
 /** How a followed execution `mine`, which has closed with that status, is said to have ended. */
 async function follow(events: readonly Told[], status: string, joined = false): Promise<RunEnd & { notes: string[] }> {
-  const store = createMemoryStore();
+  return followIn(createMemoryStore(), events, { status, joined });
+}
+
+async function followIn(
+  store: ReturnType<typeof createMemoryStore>,
+  events: readonly Told[],
+  { status, joined, onLine }: { status: string; joined: boolean; onLine?: (line: LiveLine | string | null) => void },
+): Promise<RunEnd & { notes: string[] }> {
   for (const [type, data = {}] of events) await appendEvent(store, run, { type, data, atMs: 1 });
+  // It runs until its line was seen, where that is looked at.
+  let looks = onLine ? 1 : 0;
   const workflow = {
-    describe: () => Promise.resolve({ status: { name: status } }),
+    workflowId: 'assay/small',
+    client: {
+      getHandle: (id: string) => ({
+        query: () => (id === 'assay/small/encode' ? Promise.resolve({ done: 1 }) : Promise.reject(new Error('none'))),
+      }),
+    },
+    describe: () => Promise.resolve({ status: { name: looks-- > 0 ? 'RUNNING' : status } }),
     result: () => (status === 'COMPLETED' ? Promise.resolve() : Promise.reject(new Error('the disk is full'))),
   } as unknown as WorkflowHandle;
   const notes: string[] = [];
-  const output = { note: (line: string) => notes.push(line), progress: () => undefined };
+  const output = { note: (line: string) => notes.push(line), progress: onLine ?? (() => undefined) };
   const io = { signal: new AbortController().signal, stderr: { isTTY: false } };
   const context = { output, io } as unknown as CommandContext;
   const end = await followRun({
@@ -73,4 +89,40 @@ it('one that an earlier release started is joined by its latest start', async ()
   const old: Told[] = [['started', { mode: 'missing' }], ['completed']];
   expect(await follow(old, 'COMPLETED', true)).toMatchObject({ exitCode: 0, state: 'completed' });
   expect(await follow(old, 'FAILED')).toMatchObject({ exitCode: 1 });
+});
+
+describe('one that computes everything anew', () => {
+  const anew: readonly Told[] = [
+    ['started', { execution: 'mine', mode: 'all' }],
+    ['stage-started', { stage: 'tokens', step: 'tokens', items: 3, planned: 3, lots: 1 }],
+    ['stage-finished', { stage: 'tokens', step: 'tokens', committed: 3, planned: 3, quarantined: 0 }],
+    ['stage-started', { stage: 'encode', step: 'encode', items: 4, planned: 4, lots: 2 }],
+  ];
+
+  it('counts what is computed anew, though all of it is committed', async () => {
+    const lines: unknown[] = [];
+    await followIn(createMemoryStore(), anew, {
+      ...{ status: 'COMPLETED', joined: false },
+      onLine: (line) => lines.push(line),
+    });
+    expect(lines[0]).toMatchObject({ name: 'encode', share: 0.25, parts: ['1 / 4'] });
+  });
+
+  it('says how many shards were compared, and that all are equal', async () => {
+    const end = await follow([...anew, ['completed', { done: 7, quarantined: 0, different: 0 }]], 'COMPLETED');
+    expect(end).toMatchObject({ exitCode: 0, recomputed: { shards: 7, different: 0 } });
+    expect(end.text).toBe('small is complete. Recomputed 7 shards and compared with what is stored: all equal.');
+  });
+
+  it('says how many differ, and where they are named', async () => {
+    const differs: Told = [
+      'shard-differs',
+      { stage: 'encode', step: 'encode', shard: 's-00001', key: 'k', input: 'i' },
+    ];
+    const end = await follow([...anew, differs, ['completed', { done: 7, quarantined: 0, different: 1 }]], 'COMPLETED');
+    expect(end).toMatchObject({ exitCode: 1, recomputed: { shards: 7, different: 1 } });
+    expect(end.text).toContain('small: 1 of 7 recomputed shards differs from its commit');
+    expect(end.text).toContain('`assay logs small` names them');
+    expect(end.notes).toContain('encode       shard s-00001 differs from its commit');
+  });
 });
