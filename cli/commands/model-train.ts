@@ -6,6 +6,7 @@ import { EXIT } from '../../schemas/exit.js';
 import type { TrainingFile } from '../../schemas/training-file.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import type { TrainedSummary } from '../../pipeline/execute/training-summary.js';
+import type { LoadedTrainingFile } from '../../pipeline/files/training-file.js';
 import { defineCommand, type CommandContext } from '../command.js';
 import { Reporter } from '../training/reporter.js';
 import { trainText } from '../render/train-text.js';
@@ -41,10 +42,10 @@ export const trainModels = defineCommand({
 async function train(options: ModelTrainOptions, context: CommandContext): Promise<number> {
   const { loadTrainingFile } = await import('../../pipeline/files/training-file.js');
   const { openChosenStore } = await import('../store-choice.js');
-  const { file, folder } = await loadTrainingFile(resolve(context.io.cwd, options.file));
+  const { file, folder, locate } = await loadTrainingFile(resolve(context.io.cwd, options.file));
   const store = await openChosenStore(await context.chooseFileStore({ file, folder }), context.output);
   try {
-    return await trainWith({ options, context, store, file, folder });
+    return await trainWith({ options, context, store, file, folder, locate });
   } finally {
     await store.close();
   }
@@ -56,14 +57,15 @@ interface Training {
   readonly store: ObjectStore;
   readonly file: TrainingFile;
   readonly folder: string;
+  readonly locate: LoadedTrainingFile['locate'];
 }
 
-async function trainWith({ options, context, store, file, folder }: Training): Promise<number> {
+async function trainWith({ options, context, store, file, folder, locate }: Training): Promise<number> {
   const { checkOnly, dryRun, trainModels } = await import('../../pipeline/execute/train-models.js');
   const { resolveTraining } = await import('../../pipeline/resolve/resolve-training.js');
   const { settleRevision } = await import('../../pipeline/plan/training-records.js');
   const { writeModels } = await import('../../pipeline/execute/write-models.js');
-  const resolved = await resolveTraining(file, { folder, store, revision: 1 });
+  const resolved = await resolveTraining(file, { folder, store, revision: 1, locate });
   const only = options.only ?? null;
   checkOnly(resolved.training, only);
   const { training, known } = await settleRevision(store, resolved.training);

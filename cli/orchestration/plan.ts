@@ -25,7 +25,7 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
   const suite = await loadSuite(path.resolve(context.io.cwd, options.file));
   // On demand: suites are started through Temporal's client, which a plan of one run need not load.
   if (suite) return (await import('./suites.js')).planSuite(suite, options.exact, context);
-  const { runFile, folder } = await loadRunFile(path.resolve(context.io.cwd, options.file));
+  const { runFile, folder, locate } = await loadRunFile(path.resolve(context.io.cwd, options.file));
   const resolved = await resolveRun(runFile, {
     folder,
     revision: 1,
@@ -33,6 +33,7 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
     limitDocuments: null,
     hostId: os.hostname(),
     nowMs: Date.now(),
+    locate,
   });
   const { run } = resolved;
   await checkModelRuns(resolved);

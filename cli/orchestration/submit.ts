@@ -50,10 +50,10 @@ export async function run(options: RunOptions, context: CommandContext): Promise
   const suite = await loadSuite(path.resolve(context.io.cwd, options.file));
   if (suite) return runSuite(suite, options, context);
   const loaded = await loadRunFile(path.resolve(context.io.cwd, options.file));
-  const { runFile, folder } = loaded;
+  const { runFile, folder, locate } = loaded;
   const resolved = await resolveRun(runFile, {
     ...{ folder, revision: 1, hostId: os.hostname(), nowMs: Date.now() },
-    ...{ until: options.until ?? LAST_STAGE, limitDocuments: options.limit ?? null },
+    ...{ until: options.until ?? LAST_STAGE, limitDocuments: options.limit ?? null, locate },
   });
   const notes = await checkSources(resolved, folder);
   await checkModelRuns(resolved);

@@ -23,6 +23,8 @@ export interface LoadedRunFile {
   readonly path: string;
   /** Absolute folder from which the relative paths in the file start. */
   readonly folder: string;
+  /** Where in the file's text a field stands. */
+  readonly locate: (finding: Finding) => Problem;
 }
 
 export interface LoadOptions {
@@ -41,6 +43,7 @@ export async function loadRunFile(path: string, options: LoadOptions = {}): Prom
     runFile: parseRunFile(text, { ...options, file: path }),
     path: absolute,
     folder: dirname(absolute),
+    locate: (finding) => parseSource(text, path).locate(finding),
   };
 }
 

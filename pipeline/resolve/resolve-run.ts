@@ -17,10 +17,12 @@ import type { EngineConfig, Part } from '../../schemas/stored.js';
 import { listParts } from '../../stages/corpus/parts.js';
 import { tokensKey } from '../../stages/tokens/stage.js';
 import type { CorpusRun } from '../../stages/work.js';
+import type { LoadedRunFile } from '../files/load.js';
 import { resolveEngine, sourceOpener } from './engine.js';
 import { resolveDictionary } from './resolve-dictionary.js';
 import { GivenFiles, resolveLanguageModel } from './resolve-language-model.js';
 import { resolveModelTraining } from './resolve-model.js';
+import { expectPlaces, runPlaces } from './named-places.js';
 import { startOf, withPositions } from './position-start.js';
 import { upload, type Upload } from './upload.js';
 
@@ -31,6 +33,8 @@ export interface ResolveOptions {
   readonly limitDocuments: number | null;
   readonly hostId: string;
   readonly nowMs: number;
+  /** Finds a field in the text of the run file, where that is known. */
+  readonly locate?: LoadedRunFile['locate'] | undefined;
 }
 
 export interface ResolvedWithUploads {
@@ -47,6 +51,7 @@ export interface ResolvedWithUploads {
 /** @throws InputError that names the file or field that does not fit */
 export async function resolveRun(file: RunFile, options: ResolveOptions): Promise<ResolvedWithUploads> {
   const { folder } = options;
+  await expectPlaces(runPlaces(file), folder, options.locate);
   const places = modelPlaces(file, folder);
   const tokenizer = await openTokenizer(places.tokenizer, file.model.prepend);
   const notes: string[] = [];

@@ -16,15 +16,19 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { getData } from '../../storage/records/data-stream.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
 import { latestSnapshot } from '../../storage/records/snapshots.js';
+import type { LoadedTrainingFile } from '../files/training-file.js';
 import { resolveEngine, sourceOpener } from './engine.js';
 import { GivenFiles, resolveLanguageModel } from './resolve-language-model.js';
 import { modelSections, resolveModelTraining } from './resolve-model.js';
+import { expectPlaces, trainingPlaces } from './named-places.js';
 import { upload, type Upload } from './upload.js';
 
 export interface ResolveTrainingOptions {
   readonly folder: string;
   readonly revision: number;
   readonly store: ObjectStore;
+  /** Finds a field in the text of the training file, where that is known. */
+  readonly locate?: LoadedTrainingFile['locate'] | undefined;
 }
 
 /** @throws InputError that names the file or field that does not fit */
@@ -32,6 +36,7 @@ export async function resolveTraining(
   file: TrainingFile,
   options: ResolveTrainingOptions,
 ): Promise<{ readonly training: ResolvedTraining; readonly uploads: readonly Upload[] }> {
+  await expectPlaces(trainingPlaces(file), options.folder, options.locate);
   const source = file.corpus ? await ownCorpus(file, options) : await otherRun(file, options);
   const given = new GivenFiles(options.folder);
   const engine = await resolveEngine(file.compute);

@@ -244,7 +244,9 @@ describe('what is trained on', () => {
     const file = parseTrainingFile(JSON.stringify(text), 't.yaml');
     const options = { folder: '/nowhere', store: createMemoryStore(), revision: 1 };
     await expect(resolveTraining(file, options)).rejects.toThrow(InputError);
-    await expect(resolveTraining(file, options)).rejects.toThrow('Cannot read the tokenizer "/nowhere/none.json"');
+    await expect(resolveTraining(file, options)).rejects.toThrow(
+      'tokenizer: expected a file, found no such file: /nowhere/none.json',
+    );
     const prepend = { ...text, tokenizer: TOKENIZER, training: { steps: 1, prepend: '<nope>' } };
     const project = await makeProject({ parts });
     const again = { ...prepend, corpus: { sources: ['part-0.jsonl'], split: { field: 'split' } } };
