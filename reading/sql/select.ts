@@ -7,6 +7,7 @@ import { LAYOUTS } from '../../storage/tables/layouts.js';
 import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
 import { openDatabase, parseQuery } from './database.js';
 import { estimateBytes, loadTable, type LoadedTable, type TableSource } from './load-table.js';
+import { queryError, type KnownTables } from './query-error.js';
 import type { QueryNames } from './query-names.js';
 import { quoted } from './quoted.js';
 import { placeName, resolveTables, type Place, type Resolved } from './resolve-tables.js';
@@ -68,18 +69,19 @@ export async function streamSql<T>(
     const wanted = resolved.map(({ source }) => ({ source, columns: columnsOf(source, names) }));
     checkSize(wanted, maxBytes);
     await attachRuns(connection, resolved);
+    const known = { tables, used: resolved.map(({ source }) => source) };
     const cost = newCounters();
     const loaded: LoadedTable[] = [];
     for (const { source, columns } of wanted)
       loaded.push(
         await loadTable(connection, source, { columns, read: { store, counters: cost, signal } }).catch(
           (error: unknown) => {
-            throw isMemory(error) ? failed(error, tables) : error;
+            throw isMemory(error) ? failed(error, known) : error;
           },
         ),
       );
     await createViews(connection, resolved);
-    return await use({ ...(await startQuery(connection, sql, tables)), loaded, cost });
+    return await use({ ...(await startQuery(connection, sql, known)), loaded, cost });
   } finally {
     signal?.removeEventListener('abort', interrupt);
     close();
@@ -144,7 +146,7 @@ async function createViews(connection: DuckDBConnection, resolved: readonly Reso
 async function startQuery(
   connection: DuckDBConnection,
   sql: string,
-  tables: readonly TableSource[],
+  known: KnownTables,
 ): Promise<Pick<SqlStream, 'columns' | 'types' | 'chunks'>> {
   try {
     const result = await connection.stream(sql);
@@ -152,21 +154,21 @@ async function startQuery(
     const columns = result.columnNames().map((name, i) => ({ name, type: String(types[i]) }));
     // The first rows are made before anything is written: most queries that fail do so here.
     const first = await result.fetchChunk();
-    return { columns, types, chunks: chunksFrom(first, () => result.fetchChunk(), tables) };
+    return { columns, types, chunks: chunksFrom(first, () => result.fetchChunk(), known) };
   } catch (error) {
-    throw failed(error, tables);
+    throw failed(error, known);
   }
 }
 
 async function* chunksFrom(
   first: DuckDBDataChunk | null,
   next: () => Promise<DuckDBDataChunk | null>,
-  tables: readonly TableSource[],
+  known: KnownTables,
 ): AsyncGenerator<DuckDBDataChunk> {
   for (let chunk = first; chunk !== null && chunk.rowCount > 0;) {
     yield chunk;
     chunk = await next().catch((error: unknown) => {
-      throw failed(error, tables);
+      throw failed(error, known);
     });
   }
 }
@@ -176,7 +178,7 @@ function isMemory(error: unknown): boolean {
 }
 
 /** The error in our words; that of an interrupt stays, which is no fault of the query. */
-function failed(error: unknown, tables: readonly TableSource[]): unknown {
+function failed(error: unknown, known: KnownTables): unknown {
   const message = error instanceof Error ? error.message.trim() : String(error);
   if (message.startsWith('INTERRUPT')) return error;
   if (isMemory(error)) {
@@ -184,12 +186,7 @@ function failed(error: unknown, tables: readonly TableSource[]): unknown {
       `The query needs more memory than it may take: ${message.split('\n')[0] ?? ''}. Name fewer columns or rows, raise --max-bytes, or run \`assay export DATASET --to parquet\` and query the files.`,
     );
   }
-  const known = tables.map(
-    (source) => `${placeName(source)} (${LAYOUTS[source.table].columns.map((c) => c.name).join(', ')})`,
-  );
-  return new InputError(`The query is wrong: ${message}\nTables: ${known.join('; ')}.`, {
-    tables: known,
-  });
+  return queryError(message, known);
 }
 
 function gigabytes(bytes: number): string {

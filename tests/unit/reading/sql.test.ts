@@ -189,6 +189,29 @@ describe('sql', () => {
     );
     await expect(ask('select nothing from postings')).rejects.toThrow(/nothing/);
   });
+
+  it.each([
+    ['from featurs', 'featurs does not exist! Did you mean "d"."features"?'],
+    ['from dd.features', 'schema "dd" does not exist. Did you mean "d"."features"?'],
+    ['from pg_attr', 'There are documents, tokens, acts, postings, features, top, training.'],
+    ['from trainings', 'Did you mean training? The runs that the query names have no such table yet'],
+    ['from ACTS', 'The runs that the query names have no such table yet; `assay datasets` lists what there is.'],
+    ['select featur from features', 'not found in FROM clause! Did you mean "feature"?'],
+    ['select f.densty from features f', 'named "densty" Did you mean "density"?'],
+    ['select n from features order by maxx', 'not found in FROM clause! Did you mean "max"?'],
+    ['select g.n from features f', 'The query has "f".'],
+  ])('names our own tables and columns where %s is wrong, none of the database', async (sql, advice) => {
+    const error = (await ask(sql).catch((thrown: unknown) => thrown)) as Error;
+    expect(error).toBeInstanceOf(InputError);
+    expect(error.message).toContain(advice);
+    expect(error.message).not.toMatch(/Candidate|pg_attrdef|pg_tablespace/);
+  });
+
+  it('says so too where no table is there', async () => {
+    await expect(ask('from featurs', [])).rejects.toThrow(
+      /Did you mean features\? The runs that the query names have no/,
+    );
+  });
 });
 
 describe('parquet export', () => {
