@@ -39,10 +39,19 @@ export class FileWrites {
   }
 
   /** `create` of a record that must be told: on a full disk with the room that is kept back for it. */
-  async createUrgent(key: string, body: Uint8Array): Promise<'created' | 'exists'> {
+  createUrgent(key: string, body: Uint8Array): Promise<'created' | 'exists'> {
+    return this.#urgently(() => this.create(key, body));
+  }
+
+  /** Likewise `replace`. */
+  replaceUrgent(key: string, body: Uint8Array): Promise<void> {
+    return this.#urgently(() => this.replace(key, body));
+  }
+
+  async #urgently<T>(write: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        const outcome = await this.create(key, body);
+        const outcome = await write();
         await this.#room.keep();
         return outcome;
       } catch (error) {
