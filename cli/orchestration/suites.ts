@@ -21,7 +21,7 @@ import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import { readEvents } from '../../storage/records/events.js';
 import { claimStoreId } from '../../storage/records/identity.js';
 import { hasEnded } from '../../storage/records/run-history.js';
-import { listRevisions } from '../../storage/records/runs.js';
+import { readRevisions } from '../../storage/records/revisions.js';
 import { listSuites } from '../../storage/records/suites.js';
 import type { CommandContext } from '../command.js';
 import { openChosenStore } from '../store-choice.js';
@@ -112,13 +112,14 @@ export async function planSuite(loaded: LoadedSuite, exact: boolean, context: Co
 
 /** The run of a suite's member that the suite has not begun, stored now; null where no suite has such a member. */
 export async function memberNotBegun(store: ObjectStore, name: string): Promise<ResolvedRun | null> {
-  if ((await listRevisions(store, name)).length > 0) return null;
+  const { revisions, highest } = await readRevisions(store, name);
+  if (revisions.length > 0) return null;
   for (const suite of await listSuites(store)) {
     let member = 0;
     for (const one of memberNames(suite)) {
       if (one === name) {
         const { run, uploads } = await resolveMember(suite, member);
-        return storeRun(store, run, uploads);
+        return storeRun(store, { ...run, revision: highest + 1 }, uploads);
       }
       member++;
     }

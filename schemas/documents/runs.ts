@@ -7,8 +7,15 @@ const count = z.number().int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const timeMs = z.number().describe('milliseconds since the epoch');
 
-export const RUN_STATES = ['running', 'paused', 'completed', 'failed', 'cancelled', 'unknown'] as const;
-export const runState = z.enum(RUN_STATES).describe('by the last event; unknown: no event was written yet');
+export const RUN_STATES = [
+  ...(['running', 'paused', 'completed', 'failed', 'cancelled'] as const),
+  ...(['unknown', 'damaged', 'removing'] as const),
+] as const;
+export const runState = z
+  .enum(RUN_STATES)
+  .describe(
+    'by the last event; unknown: no event was written yet; damaged: its events cannot be trusted; removing: what an `rm` left that was interrupted, or that came before the run ended',
+  );
 
 export const runsDocument = z.array(
   z.strictObject({
