@@ -34,16 +34,31 @@ export function exactDuckValue(value: DuckDBValue): unknown {
   return timeValue(value) ?? nestedValue(value) ?? scalarValue(value);
 }
 
+/** DuckDB's infinite counts; the library's own texts of most of them are finite dates. */
+const INFINITE_DAYS = 2 ** 31 - 1;
+const INFINITE_COUNT = 2n ** 63n - 1n;
+
 /** Moments and days; undefined for everything else. */
 function timeValue(value: DuckDBValue & object): string | undefined {
-  if ('isFinite' in value && !value.isFinite) return value.toString();
-  if (value instanceof DuckDBDateValue) return exactDay(value.days);
+  if (value instanceof DuckDBDateValue) return dayText(value.days);
   if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue)
-    return exactTime(value.micros, 6);
-  if (value instanceof DuckDBTimestampNanosecondsValue) return exactTime(value.nanos, 9);
-  if (value instanceof DuckDBTimestampMillisecondsValue) return exactTime(value.millis, 3);
-  if (value instanceof DuckDBTimestampSecondsValue) return exactTime(value.seconds * 1000n, 3);
+    return momentText(value.micros, 6);
+  if (value instanceof DuckDBTimestampNanosecondsValue) return momentText(value.nanos, 9);
+  if (value instanceof DuckDBTimestampMillisecondsValue) return momentText(value.millis, 3);
+  if (value instanceof DuckDBTimestampSecondsValue) return momentText(value.seconds, 0);
   return undefined;
+}
+
+function dayText(days: number): string {
+  if (Math.abs(days) === INFINITE_DAYS) return days > 0 ? 'infinity' : '-infinity';
+  return exactDay(days);
+}
+
+/** @param count of units of 10^−digits seconds */
+function momentText(count: bigint, digits: 0 | 3 | 6 | 9): string {
+  if (count === INFINITE_COUNT) return 'infinity';
+  if (count === -INFINITE_COUNT) return '-infinity';
+  return digits === 0 ? exactTime(count * 1000n, 3) : exactTime(count, digits);
 }
 
 function nestedValue(value: DuckDBValue & object): unknown {

@@ -116,6 +116,28 @@ describe('rows of sql as data', () => {
   });
 });
 
+describe('infinite days and moments', () => {
+  const TYPES = ['date', 'timestamp', 'timestamp_s', 'timestamp_ms', 'timestamp_ns'];
+  const ENDS = `select ${TYPES.map((type) => `'infinity'::${type} as up_${type}, '-infinity'::${type} as down_${type}`).join(', ')}`;
+
+  it('are the words of DuckDB in JSON, CSV and tables', async () => {
+    const words = TYPES.flatMap(() => ['infinity', '-infinity']);
+    const { rows } = sqlDocument.parse((await cli('sql', ENDS, '--format', 'json')).json());
+    expect(rows).toEqual([words]);
+    expect((await cli('sql', ENDS, '--format', 'csv')).out.split('\n')[1]).toBe(words.join(','));
+    expect((await cli('sql', ENDS)).out.split('\n')[1]?.split(/ +/)).toEqual(words);
+  });
+
+  it('are the integers of DuckDB in Arrow', async () => {
+    const { out } = await cli('sql', ENDS, '--format', 'arrow');
+    const table = tableFromIPC(Buffer.from(out, 'latin1'));
+    const count = (name: string): unknown => table.getChild(name)?.data[0]?.values[0] as unknown;
+    expect([count('up_date'), count('down_date')]).toEqual([2 ** 31 - 1, -(2 ** 31 - 1)]);
+    for (const type of TYPES.slice(1))
+      expect([count(`up_${type}`), count(`down_${type}`)], type).toEqual([2n ** 63n - 1n, -(2n ** 63n - 1n)]);
+  });
+});
+
 describe('a query without bound', () => {
   it('ends where nobody reads any more', async () => {
     for (const format of [csvFormat, createTableFormat(Infinity)]) {

@@ -82,6 +82,10 @@ describe('sql', () => {
     ["'2024-01-02 03:04:05.678901234'::timestamp_ns", '"2024-01-02T03:04:05.678901234Z"'],
     ["timestamp '2024-01-02 03:04:05'", '"2024-01-02T03:04:05.000Z"'],
     ["'infinity'::timestamp", '"infinity"'],
+    ...['date', 'timestamp', 'timestamptz', 'timestamp_s', 'timestamp_ms', 'timestamp_ns'].flatMap((type) => [
+      [`'infinity'::${type}`, '"infinity"'] as const,
+      [`['-infinity'::${type}]`, '["-infinity"]'] as const,
+    ]),
     ["date '2024-01-02'", '"2024-01-02T00:00:00.000Z"'],
     ["time '00:00:01'", '1000000'],
     ["interval '1 day'", '{"months":0,"days":1,"micros":0}'],
