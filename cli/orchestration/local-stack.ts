@@ -2,6 +2,7 @@
 // recorded with pid and start time under `.assay/`, so that `down` ends these very processes and no other.
 import { spawn } from 'node:child_process';
 import { mkdir, open, readdir } from 'node:fs/promises';
+import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -34,8 +35,14 @@ const assayFolder = (folder: string): string => path.join(folder, '.assay');
 export const allowedFolder = (folder: string): string => path.join(assayFolder(folder), 'allowed');
 const recordFile = (folder: string, name: string): string => path.join(assayFolder(folder), `${name}.pid.json`);
 
-/** The folder's Temporal server, started unless it runs. */
-export async function ensureTemporal(folder: string): Promise<StackProcess> {
+/**
+ * The folder's Temporal server, started unless it runs: where it answered before, so that workers and commands that outlived it find it
+ * again, or at other ports where somebody has taken those.
+ */
+export async function ensureTemporal(
+  folder: string,
+  before: { readonly address: string; readonly web?: string | undefined } | undefined,
+): Promise<StackProcess> {
   const file = recordFile(folder, 'temporal');
   const running = await findRecordedServer(file);
   if (running)
@@ -47,9 +54,10 @@ export async function ensureTemporal(folder: string): Promise<StackProcess> {
       started: false,
     };
   await mkdir(assayFolder(folder), { recursive: true });
-  const server = await startTemporalServer({
-    dbFile: path.join(assayFolder(folder), 'temporal.db'),
-    recordFile: file,
+  const place = { dbFile: path.join(assayFolder(folder), 'temporal.db'), recordFile: file };
+  const server = await startTemporalServer({ ...place, ...portsOf(before) }).catch((error: unknown) => {
+    if (error instanceof ResourceError && error.details['port'] !== undefined) return startTemporalServer(place);
+    throw error;
   });
   return {
     name: 'temporal',
@@ -58,6 +66,42 @@ export async function ensureTemporal(folder: string): Promise<StackProcess> {
     info: server.info,
     started: true,
   };
+}
+
+function portsOf(before: Parameters<typeof ensureTemporal>[1]): { readonly port?: number; readonly uiPort?: number } {
+  const [, port] = /^127\.0\.0\.1:(\d+)$/.exec(before?.address ?? '') ?? [];
+  const [, uiPort] = /^http:\/\/127\.0\.0\.1:(\d+)/.exec(before?.web ?? '') ?? [];
+  return { ...(port ? { port: Number(port) } : {}), ...(uiPort ? { uiPort: Number(uiPort) } : {}) };
+}
+
+/**
+ * Ends the workers of the folder that look for a Temporal of this machine which is gone: they would look for ever.
+ * @returns those that serve `address`
+ */
+export async function endStrayWorkers(folder: string, address: string): Promise<readonly StackProcess[]> {
+  const workers = (await listStack(folder)).filter(({ name }) => name === 'worker');
+  const others = workers.filter((worker) => worker.address !== address);
+  await Promise.all(
+    others.map(async (worker) => {
+      if (!(await isAnswered(worker.address))) await endProcess(worker.record, WORKER_GRACE_MS);
+    }),
+  );
+  return workers.filter((worker) => worker.address === address);
+}
+
+/** Whether somebody listens at an address of this machine; of others nothing is known. */
+async function isAnswered(address: string): Promise<boolean> {
+  const [, port] = /^127\.0\.0\.1:(\d+)$/.exec(address) ?? [];
+  if (port === undefined) return true;
+  return new Promise((resolve) => {
+    const socket = connect(Number(port), '127.0.0.1');
+    const done = (answered: boolean) => (): void => {
+      socket.destroy();
+      resolve(answered);
+    };
+    socket.once('connect', done(true));
+    socket.once('error', done(false));
+  });
 }
 
 /** The folder's MinIO server with bucket `assay`, started unless it runs. Credentials come from the environment. */
@@ -175,8 +219,9 @@ async function untilReady(pid: number, logFile: string): Promise<void> {
     const ended = (await startTimeOf(pid)) === null;
     if (ended || Date.now() > deadline) {
       const what = ended ? 'ended' : `was not ready within ${READY_MS / 1000} s`;
+      const end = text.trimEnd() === '' ? 'it is empty: something killed the worker' : text.trimEnd();
       throw new ResourceError(
-        `A worker ${what}. The end of ${logFile}:\n${text.trimEnd().split('\n').slice(-8).join('\n')}`,
+        `A worker ${what}; mend the cause and type the command again. The end of ${logFile}:\n${end.split('\n').slice(-8).join('\n')}`,
         { pid, logFile },
       );
     }

@@ -17,8 +17,8 @@ import { sayDefault } from './store-default.js';
 import {
   endStack,
   ensureMinio,
+  endStrayWorkers,
   ensureTemporal,
-  listStack,
   machineSlots,
   queuesServed,
   startWorker,
@@ -56,7 +56,7 @@ async function startStack(options: UpOptions, folder: string, context: CommandCo
     context,
   });
   await probe(store);
-  const temporal = await ensureTemporal(folder);
+  const temporal = await ensureTemporal(folder, known?.temporal);
   const { address } = temporal;
   const web = temporal.info['uiUrl'] ?? '';
   output.note(
@@ -72,7 +72,7 @@ async function startStack(options: UpOptions, folder: string, context: CommandCo
   await allowHere(context, { url: config.store, options: config.storeOptions ?? {} }, []);
   const before = known === undefined ? null : canonicalStoreUrl(known.store, folder);
   sayDefault(output, { folder, store: config.store, before });
-  const running = (await listStack(folder)).filter((p) => p.name === 'worker');
+  const running = await endStrayWorkers(folder, address);
   const missing = Math.max(0, options.workers - running.length);
   const slots = Math.max(1, Math.floor(machineSlots() / Math.max(1, options.workers)));
   const started = await Promise.all(

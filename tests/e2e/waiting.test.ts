@@ -1,5 +1,5 @@
 // Nobody waits for ever: runs one after the other, a worker that was killed a moment ago, a worker for workflows alone, two `up` at once.
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
@@ -87,4 +87,35 @@ it('two `up` at once make one server, which `down` stops', async () => {
   );
   const down = await project.json<{ stopped: { name: string }[] }>('down');
   expect(down.stopped.map(({ name }) => name)).toEqual(['temporal']);
+}, 120_000);
+
+it('`up` after the server was killed brings it back where its workers look for it, or gives them one', async () => {
+  const project = await scene.project({ chapters: 2 });
+  interface Stack {
+    readonly temporal: string;
+    readonly workers: readonly { readonly pid: number }[];
+  }
+  const killServer = async (): Promise<void> => {
+    const text = await readFile(path.join(project.folder, '.assay', 'temporal.pid.json'), 'utf8');
+    await endProcess(JSON.parse(text) as ProcessRecord, 0);
+  };
+  try {
+    const first = await project.json<Stack>('up', '--workers', '1');
+    await killServer();
+    const again = await project.json<Stack>('up', '--workers', '1');
+    expect(again).toMatchObject({ temporal: first.temporal, workers: first.workers });
+    succeeded(await project.assay('run', 'run.yaml', ...SHORT));
+
+    await killServer();
+    // As where somebody has taken the port.
+    const file = path.join(project.folder, '.assay', 'config.json');
+    const config = JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+    await writeFile(file, JSON.stringify({ ...config, temporal: undefined }));
+    const elsewhere = await project.json<Stack>('up', '--workers', '1');
+    expect(elsewhere.temporal).not.toBe(first.temporal);
+    expect(elsewhere.workers).not.toEqual(first.workers);
+  } finally {
+    await project.assay('down');
+  }
+  expect(await workersOf(project)).toEqual([]);
 }, 120_000);
