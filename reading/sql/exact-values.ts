@@ -2,7 +2,6 @@
 // query. Every form of output takes its values from here.
 import {
   DuckDBArrayValue,
-  DuckDBBitValue,
   DuckDBBlobValue,
   DuckDBDateValue,
   DuckDBDecimalValue,
@@ -23,11 +22,19 @@ import {
   DuckDBVariantValue,
   type DuckDBValue,
 } from '@duckdb/node-api';
-import { exactDay, exactDecimal, exactTime, exactValue } from '../../core/text/exact-json.js';
+import {
+  exactBytes,
+  exactClock,
+  exactDay,
+  exactDecimal,
+  exactDuration,
+  exactTime,
+  exactValue,
+} from '../../core/text/exact-json.js';
 
 /**
- * A value of a result (`getRows`) for `exactJson`: null, boolean, text, number, `NumberLiteral`, array, object. Times of day are
- * their microseconds (TIME_NS: nanoseconds), intervals and maps objects; infinite dates are DuckDB's words for them.
+ * A value of a result (`getRows`) for `exactJson`: null, boolean, text, number, `NumberLiteral`, array, object. Bit strings are their
+ * zeros and ones, maps lists of keys and values, unions objects of tag and value; infinite dates are DuckDB's words for them.
  */
 export function exactDuckValue(value: DuckDBValue): unknown {
   if (typeof value !== 'object' || value === null) return exactValue(value);
@@ -76,13 +83,20 @@ function nestedValue(value: DuckDBValue & object): unknown {
 function scalarValue(value: DuckDBValue & object): unknown {
   if (value instanceof DuckDBVariantValue) return exactDuckValue(value.value);
   if (value instanceof DuckDBDecimalValue) return exactDecimal(value.value, value.scale);
-  if (value instanceof DuckDBTimeValue) return exactValue(value.micros);
-  if (value instanceof DuckDBTimeNSValue) return exactValue(value.nanos);
-  if (value instanceof DuckDBTimeTZValue) return exactValue({ micros: value.micros, offset: value.offset });
+  if (value instanceof DuckDBTimeValue) return exactClock(value.micros, 6);
+  if (value instanceof DuckDBTimeNSValue) return exactClock(value.nanos, 9);
+  if (value instanceof DuckDBTimeTZValue) return `${exactClock(value.micros, 6)}${offsetText(value.offset)}`;
   if (value instanceof DuckDBIntervalValue) {
-    return exactValue({ months: value.months, days: value.days, micros: value.micros });
+    return exactDuration({ months: value.months, days: value.days, count: value.micros, digits: 6 });
   }
-  if (value instanceof DuckDBBlobValue || value instanceof DuckDBGeometryValue) return exactValue(value.bytes);
-  if (value instanceof DuckDBBitValue) return exactValue(value.data);
+  if (value instanceof DuckDBBlobValue || value instanceof DuckDBGeometryValue) return exactBytes(value.bytes);
   return value.toString();
+}
+
+/** ±HH:MM, with seconds where there are any. */
+function offsetText(seconds: number): string {
+  const size = Math.abs(seconds);
+  const parts = [Math.floor(size / 3600), Math.floor(size / 60) % 60, size % 60];
+  const kept = parts[2] === 0 ? parts.slice(0, 2) : parts;
+  return `${seconds < 0 ? '-' : '+'}${kept.map((part) => String(part).padStart(2, '0')).join(':')}`;
 }
