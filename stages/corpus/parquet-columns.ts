@@ -132,7 +132,7 @@ function arrowFields(metadata: FileMetaData): ReadonlyMap<string, Field> {
 }
 
 function childrenOf(type: DataType | undefined): readonly Field[] {
-  return (type?.children ?? []) as readonly Field[];
+  return type?.children ?? [];
 }
 
 function durationDigits(type: DataType | undefined): SecondDigits | null {
