@@ -115,7 +115,7 @@ function mapConverter(pairs: SchemaTree, fields: readonly Field[]): Converter {
 
 function nameOf(key: unknown): string | null {
   if (key instanceof NumberLiteral) return key.text;
-  return typeof key === 'object' || key === undefined ? null : String(key as string | number | bigint | boolean);
+  return typeof key === 'object' || key === undefined ? null : String(key);
 }
 
 /** The types in Arrow of a file's columns, where its writer has stated them: only they tell durations from integers. */

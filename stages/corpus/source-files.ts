@@ -1,6 +1,6 @@
 // How sources are opened while a run is planned: where relative ones start, how stores are reached, and in which words a file that
 // cannot be read is reported.
-import { readlink } from 'node:fs/promises';
+import { readlink, stat } from 'node:fs/promises';
 import { AssayError, InputError } from '../../schemas/errors.js';
 import type { Part } from '../../schemas/stored.js';
 import { openStore } from '../../storage/objects/open-store.js';
@@ -38,7 +38,10 @@ export async function readable<T>(file: string, read: () => Promise<T>): Promise
   } catch (error) {
     if (error instanceof AssayError && error.exitCode !== 1) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
-    const target = code === 'ENOENT' || code === 'ELOOP' ? await readlink(file).catch(() => null) : null;
+    const target = await stat(file).then(
+      () => null,
+      () => readlink(file).catch(() => null),
+    );
     if (target !== null) throw danglingLink(file, target, error);
     const found =
       code === 'ENOENT' ? 'found no such file' : code === 'EACCES' || code === 'EPERM' ? 'may not read it' : message;

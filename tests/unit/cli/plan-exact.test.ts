@@ -62,7 +62,7 @@ const CASES: readonly (readonly [string, Files, string, RegExp])[] = [
 describe('a plan that has read the corpus', () => {
   it.each(CASES.flatMap((one) => (['fail', 'skip'] as const).map((policy) => [policy, ...one] as const)))(
     'says with %s what the run does where it has %s',
-    async (policy, _name, files, source, problem) => {
+    async (...[policy, , files, source, problem]) => {
       const folder = await folderWith(files);
       const run = await runOver(folder, [source], policy);
       const [part] = run.parts;
