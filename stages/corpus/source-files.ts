@@ -1,5 +1,6 @@
 // How sources are opened while a run is planned: where relative ones start, how stores are reached, and in which words a file that
 // cannot be read is reported.
+import { readlink, stat } from 'node:fs/promises';
 import { AssayError, InputError } from '../../schemas/errors.js';
 import type { Part } from '../../schemas/stored.js';
 import { openStore } from '../../storage/objects/open-store.js';
@@ -37,6 +38,11 @@ export async function readable<T>(file: string, read: () => Promise<T>): Promise
   } catch (error) {
     if (error instanceof AssayError && error.exitCode !== 1) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
+    const target = await stat(file).then(
+      () => null,
+      () => readlink(file).catch(() => null),
+    );
+    if (target !== null) throw danglingLink(file, target, error);
     const found =
       code === 'ENOENT' ? 'found no such file' : code === 'EACCES' || code === 'EPERM' ? 'may not read it' : message;
     throw new InputError(
@@ -45,4 +51,12 @@ export async function readable<T>(file: string, read: () => Promise<T>): Promise
       { cause: error },
     );
   }
+}
+
+function danglingLink(file: string, target: string, cause: unknown): InputError {
+  return new InputError(
+    `corpus.sources: expected links that lead to a file or folder, found the link ${file} to ${target}, where nothing is; put the target there, or remove the link.`,
+    { field: 'corpus.sources', file, target },
+    { cause },
+  );
 }
