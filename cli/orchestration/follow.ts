@@ -18,6 +18,7 @@ import { StageMeter, type StageMeasure } from './stage-meter.js';
 import type { StartedWorkflow } from './start-workflow.js';
 import { counted, countText } from '../render/quantities.js';
 import { StepLines } from './step-lines.js';
+import { stopped, type RunFailure, type StoppedRun } from './run-failure.js';
 
 export interface FollowInput {
   readonly store: ObjectStore;
@@ -36,6 +37,8 @@ export interface RunEnd {
   readonly exitCode: number;
   /** What was computed anew and compared with what is stored; only where that was asked for. */
   readonly recomputed?: Recomputed;
+  /** Why it did not come to its end; null where it did, or goes on. */
+  readonly failure: RunFailure | null;
 }
 
 const POLL_MS = 500;
@@ -67,17 +70,14 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
     }
     const { stage, state, reason } = foldEvents(own);
     if (state === 'paused' && reason !== null && !reason.startsWith('paused by')) {
-      return {
-        state,
-        exitCode: EXIT.failed,
-        text: `${run.name} is paused: ${reason}.\nLook at the shards with \`assay quarantine ${run.name}\`; go on with \`assay unpause ${run.name}\`.`,
-      };
+      return stopped(run, own, {
+        ...{ state, message: reason, head: `${run.name} is paused: ${reason}.` },
+        remedy: `Look at the shards with \`assay quarantine ${run.name}\`; go on with \`assay unpause ${run.name}\`.`,
+      });
     }
     if (closed) {
-      const end = endOf(run, eventsOf(execution, await settled(store, run, events)));
-      return end.state === 'running' || end.state === 'unknown'
-        ? { ...end, state: 'failed', text: await howItEnded(run, workflow) }
-        : end;
+      const told = eventsOf(execution, await settled(store, run, events));
+      return endOf(run, told) ?? stopped(run, told, { state: 'failed', ...(await howItEnded(run, workflow)) });
     }
     if (stage !== null) {
       const measured = await measure(store, run, stage);
@@ -94,6 +94,7 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
       return {
         state: 'running',
         exitCode: EXIT.interrupted,
+        failure: null,
         text: `${run.name} goes on without this terminal. Follow it with: assay resume ${run.name} --follow; stop it with: assay cancel ${run.name}`,
       };
     }
@@ -133,42 +134,44 @@ async function settled(
   return last && last.n !== known?.n ? [...events, last] : events;
 }
 
+type Told = Pick<StoppedRun, 'head' | 'message' | 'remedy'>;
+
 /** Why a workflow closed without an event, as where the store could not be written. */
-async function howItEnded(run: ResolvedRun, workflow: WorkflowHandle): Promise<string> {
-  const goOn = `Go on with: assay resume ${run.name}`;
+async function howItEnded(run: ResolvedRun, workflow: WorkflowHandle): Promise<Told> {
+  const sentence = (message: string): Told => ({
+    ...{ head: `${run.name} ${message}`, message: `it ${message}`, remedy: `Go on with: assay resume ${run.name}` },
+  });
   const { status } = await workflow.describe();
-  if (status.name === 'TERMINATED') return `${run.name} was terminated from outside. ${goOn}`;
+  if (status.name === 'TERMINATED') return sentence('was terminated from outside.');
   try {
     await workflow.result();
-    return `${run.name} ended without saying why. ${goOn}`;
+    return sentence('ended without saying why.');
   } catch (error) {
     let cause = error as Error;
     while (cause.cause instanceof Error) cause = cause.cause;
-    return `${run.name} failed, and its end could not be stored: ${cause.message}\nMend the cause, then: assay resume ${run.name}`;
+    return {
+      head: `${run.name} failed, and its end could not be stored: ${cause.message}`,
+      message: cause.message,
+      remedy: `Mend the cause, then: assay resume ${run.name}`,
+    };
   }
 }
 
-function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
+/** How the events say that the run ended; null where they do not. */
+function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd | null {
   const { state, reason } = foldEvents(events);
   const data = events.at(-1)?.data ?? {};
   if (state === 'completed') return completed(run, events);
-  if (state === 'cancelled')
-    return {
-      state,
-      exitCode: EXIT.failed,
-      text: `${run.name} was cancelled. Go on with: assay resume ${run.name}`,
-    };
-  if (state === 'failed')
-    return {
-      state,
-      exitCode: EXIT.failed,
-      text: `${run.name} failed${typeof data['stage'] === 'string' ? ` in stage ${data['stage']}` : ''}: ${reason ?? ''}\nWhat is committed stays; mend the cause, then: assay resume ${run.name}`,
-    };
-  return {
-    state,
-    exitCode: EXIT.failed,
-    text: `${run.name} ended without saying why (its workflow was terminated). Go on with: assay resume ${run.name}`,
-  };
+  if (state === 'cancelled') {
+    const remedy = `Go on with: assay resume ${run.name}`;
+    return stopped(run, events, { state, head: `${run.name} was cancelled.`, message: 'it was cancelled', remedy });
+  }
+  if (state !== 'failed') return null;
+  const where = typeof data['stage'] === 'string' ? ` in stage ${data['stage']}` : '';
+  return stopped(run, events, {
+    ...{ state, head: `${run.name} failed${where}: ${reason ?? ''}`, message: reason ?? 'nothing was said' },
+    remedy: `What is committed stays; mend the cause, then: assay resume ${run.name}`,
+  });
 }
 
 function completed(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
@@ -177,9 +180,17 @@ function completed(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
   const anew = recomputed === null ? {} : { recomputed };
   if (recomputed !== null && recomputed.different > 0) {
     const { shards, different } = recomputed;
+    const differ = `${countText(different)} of ${counted(shards, 'recomputed shard')} ${different === 1 ? 'differs from its commit' : 'differ from their commits'}`;
     return {
-      ...{ state, exitCode: EXIT.failed, ...anew },
-      text: `${run.name}: ${countText(different)} of ${counted(shards, 'recomputed shard')} ${different === 1 ? 'differs from its commit' : 'differ from their commits'} (nothing was replaced). \`assay logs ${run.name}\` names them.`,
+      ...stopped(run, events, {
+        ...{
+          state,
+          head: `${run.name}: ${differ} (nothing was replaced).`,
+          message: `${differ}; nothing was replaced`,
+        },
+        remedy: `\`assay logs ${run.name}\` names them.`,
+      }),
+      ...anew,
     };
   }
   const quarantined = events
@@ -193,7 +204,10 @@ function completed(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
     quarantined > 0
       ? ` Warning: ${counted(quarantined, 'shard')} ${quarantined === 1 ? 'is' : 'are'} quarantined (assay quarantine ${run.name}).`
       : '';
-  return { state, exitCode: EXIT.done, ...anew, text: `${run.name} is complete.${compared}${warning}` };
+  return {
+    ...{ state, exitCode: EXIT.done, ...anew, failure: null },
+    text: `${run.name} is complete.${compared}${warning}`,
+  };
 }
 
 /** Done and planned of one stage, by one listing per key. */

@@ -155,6 +155,7 @@ async function sayNothingLeft(context: CommandContext, { store, run, left, what 
       store: store.url,
       joined: false,
       state: 'completed',
+      failure: null,
       web: null,
     },
     () => `${run.name}: everything is done, nothing to ${what}.${note}`,
@@ -213,7 +214,7 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
   if (!options.follow) {
     context.output.result(
       startedDocument,
-      { ...started, state: 'running' },
+      { ...started, state: 'running', failure: null },
       () => `${text}\nfollow it with: assay status ${revision.name} --watch`,
     );
     return EXIT.done;
@@ -227,8 +228,9 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
     context,
     vigil: createVigil(wanted),
   });
-  const { state, recomputed, text: ending } = end;
-  context.output.result(startedDocument, { ...started, state, ...(recomputed && { recomputed }) }, () => ending);
+  const { state, failure, recomputed, text: ending } = end;
+  const document = { ...started, state, failure, ...(recomputed && { recomputed }) };
+  context.output.result(startedDocument, document, () => ending);
   return end.exitCode;
 }
 
