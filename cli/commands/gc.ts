@@ -1,7 +1,7 @@
 // `assay gc`: what no run, no ref and no schedule needs any more.
 import { gcDocument } from '../../schemas/documents/datasets.js';
 import { EXIT } from '../../schemas/exit.js';
-import { collectGarbage, planGarbage } from '../../storage/gc/collect-garbage.js';
+import { collectGarbage, planGarbage, youngGarbage } from '../../storage/gc/collect-garbage.js';
 import { defineCommand, type CommandContext } from '../command.js';
 import { garbageText } from '../render/dataset-text.js';
 
@@ -22,12 +22,27 @@ export const gc = defineCommand({
 async function collect({ apply }: { readonly apply: boolean }, context: CommandContext): Promise<number> {
   const { output, io } = context;
   const store = await context.openStore();
-  const { plan, removed, spared } = apply
+  const {
+    plan,
+    removed,
+    spared: adopted,
+  } = apply
     ? await collectGarbage(store, { signal: io.signal })
     : { plan: await planGarbage(store, { nowMs: Date.now() }), removed: 0, spared: 0 };
   const { commits, objects, bytes } = plan;
+  const young = await youngGarbage(store, plan);
   const lists = { keys: [...plan.keys], foreign: [...plan.foreign] };
-  const document = { applied: apply, commits, objects, bytes, ...lists, removed, spared };
+  const document = {
+    applied: apply,
+    commits,
+    objects,
+    bytes,
+    ...lists,
+    removed,
+    adopted,
+    spared: young.objects,
+    sparedBytes: young.bytes,
+  };
   output.result(gcDocument, document, () => garbageText(document));
   return EXIT.done;
 }

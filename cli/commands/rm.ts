@@ -37,7 +37,7 @@ async function forget({ run, force }: RmOptions, context: CommandContext): Promi
   context.output.result(rmDocument, removal, () =>
     [
       `Removed ${counted(removal.records, 'record')} of ${run} and the names of ${counted(removal.datasets.length, 'dataset')}.`,
-      'Free what nothing else uses with: assay gc --apply',
+      'Free what nothing else uses with: assay gc --apply (what is younger than 24 hours stays until then)',
     ].join('\n'),
   );
   return EXIT.done;

@@ -104,10 +104,18 @@ export function garbageText(garbage: z.infer<typeof gcDocument>): string {
 }
 
 function collectedText(garbage: z.infer<typeof gcDocument>): string {
-  const { applied, keys, commits, objects, bytes, removed, spared } = garbage;
-  if (keys.length === 0) return 'Nothing to collect: everything is in use or younger than 24 hours.';
-  const what = `${counted(keys.length, 'object')} (${counted(commits, 'commit')}, ${countText(objects)} of data), ${bytesText(bytes)}`;
-  if (!applied) return `No longer needed: ${what}\nDelete them with: assay gc --apply`;
-  const adopted = spared > 0 ? `; ${countText(spared)} were taken into use meanwhile and stay` : '';
-  return `Found ${what}; deleted ${countText(removed)}${adopted}`;
+  const { applied, keys, commits, objects, bytes, removed, adopted, spared, sparedBytes } = garbage;
+  const young =
+    spared === 0
+      ? ''
+      : `${bytesText(sparedBytes)} in ${counted(spared, 'object')} ${spared === 1 ? 'is' : 'are'} not needed but younger than 24 hours: a later gc takes them.`;
+  if (keys.length === 0)
+    return spared === 0 ? 'Nothing to collect: everything is in use.' : `Nothing to collect yet: ${young}`;
+  const rest = keys.length - commits - objects;
+  const kinds = [counted(commits, 'commit'), `${countText(objects)} of data`, counted(rest, 'other record')];
+  const what = `${counted(keys.length, 'object')} (${kinds.slice(0, rest === 0 ? 2 : 3).join(', ')}), ${bytesText(bytes)}`;
+  const more = young === '' ? '' : `\n${young}`;
+  if (!applied) return `No longer needed: ${what}${more}\nDelete them with: assay gc --apply`;
+  const meanwhile = adopted > 0 ? `; ${countText(adopted)} were taken into use meanwhile and stay` : '';
+  return `Found ${what}; deleted ${countText(removed)}${meanwhile}${more}`;
 }

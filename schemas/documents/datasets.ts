@@ -58,5 +58,7 @@ export const gcDocument = z.strictObject({
   keys: z.array(z.string()).describe('what no run, no ref and no schedule needs, in the order of removal'),
   foreign: z.array(z.string()).describe('files among them that are not of the layout: left, whoever put them there'),
   removed: count.describe('0 without --apply'),
-  spared: count.describe('listed, but taken into use before they were removed'),
+  adopted: count.describe('listed, but taken into use before they were removed'),
+  spared: count.describe('objects that nothing needs, not listed because they are younger than 24 hours'),
+  sparedBytes: count.describe('of those'),
 });

@@ -52,6 +52,20 @@ export async function planGarbage(store: ObjectStore, options: GarbageOptions): 
   };
 }
 
+export interface YoungGarbage {
+  readonly objects: number;
+  readonly bytes: number;
+}
+
+/** What nothing needs, but is too young to be in the plan; it goes with a later collection. */
+export async function youngGarbage(store: ObjectStore, { keys }: GarbagePlan): Promise<YoungGarbage> {
+  const inventory = await takeInventory(store);
+  const planned = new Set(keys);
+  const all = eachOnce(garbageOf(inventory, await reach(store, inventory, () => false)), inventory).flat();
+  const young = all.filter(({ key }) => !planned.has(key));
+  return { objects: young.length, bytes: young.reduce((sum, info) => sum + info.bytes, 0) };
+}
+
 export interface CollectOptions extends CallOptions {
   readonly minAgeMs?: number | undefined;
 }

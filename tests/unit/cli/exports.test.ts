@@ -7,6 +7,7 @@ import { compressors } from 'hyparquet-compressors';
 import { describe, expect, it } from 'vitest';
 import { exportDocument, gcDocument } from '../../../schemas/documents/datasets.js';
 import { sqlDocument } from '../../../schemas/documents/features.js';
+import { bytesText } from '../../../cli/render/quantities.js';
 import { finishedRun } from './finished-run.js';
 
 const { folder, cli, document } = finishedRun();
@@ -67,12 +68,20 @@ describe('gc', () => {
   it('finds nothing that a run needs to be garbage', async () => {
     const garbage = await document(gcDocument, 'gc');
     expect(garbage).toMatchObject({ applied: false, keys: [], removed: 0 });
+    // Checkpoints that a later one has replaced.
+    expect(garbage.spared).toBeLessThan(5);
     expect((await cli('gc', '--apply')).out).toContain('Nothing to collect');
   });
 
   it('spares what is young, and removes what no run needs once it is old', async () => {
-    expect((await cli('rm', 'small')).out).toContain('assay gc --apply');
-    expect((await document(gcDocument, 'gc')).keys).toEqual([]);
+    expect((await cli('rm', 'small')).out).toContain('assay gc --apply (what is younger than 24 hours');
+    const young = await document(gcDocument, 'gc');
+    expect(young.keys).toEqual([]);
+    expect(young.spared).toBeGreaterThan(10);
+    const size = bytesText(young.sparedBytes);
+    expect((await cli('gc')).out).toBe(
+      `Nothing to collect yet: ${size} in ${young.spared} objects are not needed but younger than 24 hours: a later gc takes them.\n`,
+    );
     const data = join(folder, 'data');
     // What a store keeps for good: how many collections there were, and the room that it keeps for events.
     const isObject = (entry: Dirent): boolean =>
@@ -83,9 +92,15 @@ describe('gc', () => {
     for (const file of files) await utimes(join(file.parentPath, file.name), old, old);
     const garbage = await document(gcDocument, 'gc');
     expect(garbage.keys.length).toBe(collectable.length);
-    expect((await cli('gc')).out).toContain('Delete them with: assay gc --apply');
+    expect(garbage).toMatchObject({ spared: 0, sparedBytes: 0 });
+    expect(young.spared).toBe(garbage.keys.length);
+    const told = (await cli('gc')).out;
+    expect(told).toContain('Delete them with: assay gc --apply');
+    const [, all, ...kinds] = /(\d+) objects \((\d+) commits, (\d+) of data, (\d+) other records\)/.exec(told) ?? [];
+    expect(kinds.reduce((sum, n) => sum + Number(n), 0)).toBe(Number(all));
+    expect(Number(all)).toBe(collectable.length);
     const applied = await document(gcDocument, 'gc', '--apply');
-    expect(applied).toMatchObject({ applied: true, removed: collectable.length, spared: 0 });
+    expect(applied).toMatchObject({ applied: true, removed: collectable.length, adopted: 0, spared: 0 });
     const left = await readdir(data, { recursive: true, withFileTypes: true });
     expect(left.filter(isObject)).toEqual([]);
   });
