@@ -1,5 +1,5 @@
 // Which store a command means: --store, else ASSAY_STORE, else the nearest .assay/config.json.
-import { stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { InputError } from '../schemas/errors.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
@@ -56,13 +56,18 @@ export async function chooseStore(hints: StoreHints): Promise<StoreChoice> {
 export interface FileStore {
   readonly file: { readonly store: string; readonly storeOptions?: StoreOptions | undefined };
   readonly folder: string;
+  /** False where the file leaves its store to the default. */
+  readonly storeNamed: boolean;
 }
 
 /**
  * The store of what a file starts: --store, else ASSAY_STORE, else the one that the file names, from its own folder. Connection
  * settings are those of the file for its own store, those of .assay/config.json for the store that it holds.
  */
-export async function chooseFileStore(hints: StoreHints, { file, folder }: FileStore): Promise<StoreChoice> {
+export async function chooseFileStore(
+  hints: StoreHints,
+  { file, folder, storeNamed }: FileStore,
+): Promise<StoreChoice> {
   const own = canonicalStoreUrl(file.store, folder);
   const named = hints.option ?? hints.environment;
   const url = named === null ? own : canonicalStoreUrl(named, hints.cwd);
@@ -70,14 +75,36 @@ export async function chooseFileStore(hints: StoreHints, { file, folder }: FileS
   const same = found !== null && canonicalStoreUrl(found.config.store, found.folder) === url;
   const known = same ? found.config.storeOptions : undefined;
   const options = (url === own ? (file.storeOptions ?? known) : (known ?? file.storeOptions)) ?? {};
-  return { url, options, from: hints.option !== null ? '--store' : named === null ? 'the file' : 'ASSAY_STORE' };
+  const ofFile = storeNamed ? 'the file' : 'the default, beside the file';
+  return { url, options, from: hints.option !== null ? '--store' : named === null ? ofFile : 'ASSAY_STORE' };
 }
 
-/** Opens the store that is meant, and names it. */
-export async function openChosenStore(choice: StoreChoice, output: Pick<Output, 'note'>): Promise<ObjectStore> {
+/** Opens the store that is meant, and names it. @param makes whether the command makes one where there is none, and says so */
+export async function openChosenStore(
+  choice: StoreChoice,
+  output: Pick<Output, 'note'>,
+  { makes = false }: { readonly makes?: boolean } = {},
+): Promise<ObjectStore> {
   const store = await openStore(choice.url, { storeOptions: choice.options });
-  output.note(`store ${store.url} (${choice.from})`);
+  const fresh = makes && (await isNewStore(store)) ? ', new' : '';
+  output.note(`store ${store.url} (${choice.from}${fresh})`);
   return store;
+}
+
+/** Whether nothing lies there yet. What cannot be looked at is told where it is used. */
+export async function isNewStore(store: ObjectStore): Promise<boolean> {
+  if (store.url.startsWith('file:')) {
+    return readdir(fileURLToPath(store.url)).then(
+      (names) => names.length === 0,
+      (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT',
+    );
+  }
+  try {
+    for await (const object of store.list('')) return object.key === '';
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** @throws InputError where nothing was ever stored there: a reader would find it empty, and the mistyped name would not be noticed */

@@ -4,11 +4,13 @@ import { spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { formerStore, putStoreBack } from './former-store.mjs';
 import { ROOT, SetupError, isMain, main, startOf } from './processes.mjs';
 import { setUp } from './setup.mjs';
 
 const RUN_FILE = path.join('examples', 'kjv', 'run.yaml');
 const DATA = path.join(ROOT, 'examples', 'kjv', 'data');
+const CONFIG = path.join(ROOT, '.assay', 'config.json');
 const ASSAY = path.join(ROOT, 'cli', 'assay.mjs');
 
 /** Set on the first Ctrl-C or SIGTERM: what runs is asked to end, nothing new is started but `down`. */
@@ -21,12 +23,16 @@ async function demo() {
   await setUp({ servers: ['temporal'] });
   if (interrupted) return 130;
   const ready = Date.now();
+  const before = await formerStore(CONFIG);
   await ownFolder();
   const wasUp = await isUp();
   try {
     return await upAndRun(ready);
   } finally {
-    if (!wasUp) await assay(['down']);
+    if (wasUp) console.log('Your stack was running before, and was left running; `npx assay down` stops it.');
+    else await assay(['down']);
+    if (await putStoreBack(CONFIG, before))
+      console.log(`Commands in this folder read ${before.store} again, as before.`);
     console.log(`set-up ${seconds(ready - begin)}, demo ${seconds(Date.now() - ready)}`);
   }
 }
@@ -55,10 +61,9 @@ async function upAndRun(ready) {
 
 /** The stack belongs to the checkout, so that one of a folder above is left alone and `npx assay` here finds the results. */
 async function ownFolder() {
-  const file = path.join(ROOT, '.assay', 'config.json');
-  if (await readFile(file, 'utf8').catch(() => null)) return;
-  await mkdir(path.dirname(file), { recursive: true });
-  await writeFile(file, `${JSON.stringify({ formatVersion: 1, store: pathToFileURL(DATA).href })}\n`);
+  if (await readFile(CONFIG, 'utf8').catch(() => null)) return;
+  await mkdir(path.dirname(CONFIG), { recursive: true });
+  await writeFile(CONFIG, `${JSON.stringify({ formatVersion: 1, store: pathToFileURL(DATA).href })}\n`);
 }
 
 /** Whether the checkout's stack runs already; then it is not ours to stop. */

@@ -42,8 +42,9 @@ export const trainModels = defineCommand({
 async function train(options: ModelTrainOptions, context: CommandContext): Promise<number> {
   const { loadTrainingFile } = await import('../../pipeline/files/training-file.js');
   const { openChosenStore } = await import('../store-choice.js');
-  const { file, folder, locate } = await loadTrainingFile(resolve(context.io.cwd, options.file));
-  const store = await openChosenStore(await context.chooseFileStore({ file, folder }), context.output);
+  const { file, folder, locate, storeNamed } = await loadTrainingFile(resolve(context.io.cwd, options.file));
+  const choice = await context.chooseFileStore({ file, folder, storeNamed });
+  const store = await openChosenStore(choice, context.output, { makes: !options.dryRun });
   try {
     return await trainWith({ options, context, store, file, folder, locate });
   } finally {

@@ -1,7 +1,7 @@
 // The local stack of a folder: a Temporal dev server on a SQLite file, MinIO where wanted, workers. Each is a detached process
 // recorded with pid and start time under `.assay/`, so that `down` ends these very processes and no other.
 import { spawn } from 'node:child_process';
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { mkdir, open, readdir, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -83,7 +83,8 @@ export async function endStrayWorkers(folder: string, address: string): Promise<
   const others = workers.filter((worker) => worker.address !== address);
   await Promise.all(
     others.map(async (worker) => {
-      if (!(await isAnswered(worker.address))) await endProcess(worker.record, WORKER_GRACE_MS);
+      if (await isAnswered(worker.address)) return;
+      await endListed(worker, WORKER_GRACE_MS);
     }),
   );
   return workers.filter((worker) => worker.address === address);
@@ -211,6 +212,11 @@ export function queuesServed(roles: readonly string[], device: string, hostId: s
 
 const READY_MS = 90_000;
 
+/** What is said while workers start. */
+export function waitForWorkers(count: number): string {
+  return `waiting for ${count === 1 ? 'the worker' : `${count} workers`} to start, at most ${READY_MS / 1000} s`;
+}
+
 async function untilReady(pid: number, logFile: string): Promise<void> {
   const deadline = Date.now() + READY_MS;
   for (;;) {
@@ -238,10 +244,16 @@ async function readTail(file: string): Promise<string> {
   }
 }
 
-/** The processes of the folder's stack that run. */
-export async function listStack(folder: string): Promise<(StackProcess & { readonly record: ProcessRecord })[]> {
+interface Listed extends StackProcess {
+  readonly record: ProcessRecord;
+  /** Where it is recorded. */
+  readonly file: string;
+}
+
+/** The processes of the folder's stack that run; records of others are removed. */
+export async function listStack(folder: string): Promise<Listed[]> {
   const names = (await readdir(assayFolder(folder)).catch(() => [])).filter((name) => name.endsWith('.pid.json'));
-  const found: (StackProcess & { record: ProcessRecord })[] = [];
+  const found: Listed[] = [];
   for (const file of names.sort()) {
     const record = await readProcessRecord(path.join(assayFolder(folder), file));
     const name = file.replace(/(-\d+)?\.pid\.json$/, '');
@@ -252,22 +264,28 @@ export async function listStack(folder: string): Promise<(StackProcess & { reado
         address: record.address,
         info: record.info,
         started: false,
-        record,
+        ...{ record, file: path.join(assayFolder(folder), file) },
       });
   }
   return found;
 }
 
 /** Workers need time for the shards in hand; servers end after them. */
-const WORKER_GRACE_MS = 32_000;
+export const WORKER_GRACE_MS = 32_000;
+
+/** Ends a process, and removes its record. */
+async function endListed({ record, file }: Listed, graceMs?: number): Promise<void> {
+  await endProcess(record, graceMs);
+  await rm(file, { force: true });
+}
 
 /** Ends the folder's stack: workers first (shards in hand finish), then servers. Returns what was ended. */
 export async function endStack(folder: string): Promise<StackProcess[]> {
   const running = await listStack(folder);
   const workers = running.filter((p) => p.name === 'worker');
   const servers = running.filter((p) => p.name !== 'worker');
-  await Promise.all(workers.map((p) => endProcess(p.record, WORKER_GRACE_MS)));
-  await Promise.all(servers.map((p) => endProcess(p.record)));
+  await Promise.all(workers.map((p) => endListed(p, WORKER_GRACE_MS)));
+  await Promise.all(servers.map((p) => endListed(p)));
   return running;
 }
 

@@ -25,7 +25,7 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
   const suite = await loadSuite(path.resolve(context.io.cwd, options.file));
   // On demand: suites are started through Temporal's client, which a plan of one run need not load.
   if (suite) return (await import('./suites.js')).planSuite(suite, options.exact, context);
-  const { runFile, folder, locate } = await loadRunFile(path.resolve(context.io.cwd, options.file));
+  const { runFile, folder, locate, storeNamed } = await loadRunFile(path.resolve(context.io.cwd, options.file));
   const resolved = await resolveRun(runFile, {
     folder,
     revision: 1,
@@ -37,25 +37,30 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
   });
   const { run } = resolved;
   await checkModelRuns(resolved);
-  const store = await openChosenStore(await context.chooseFileStore({ file: runFile, folder }), context.output);
+  const choice = await context.chooseFileStore({ file: runFile, folder, storeNamed });
+  const store = await openChosenStore(choice, context.output);
   try {
     const rows = await planRows(store, run, { exact: options.exact, folder });
     context.output.result(planDocument, { run: run.name, exact: options.exact, stages: rows }, () =>
       render(run, rows, options.exact),
     );
-    const memory = childMemoryNotes(run, defaultChildBytes());
-    const notes = [
-      ...resolved.notes,
-      await emptySplitsNote(run, folder),
-      run.dictionaries.length > 0 ? memory.said : null,
-      extractionMemoryNote(run),
-      memory.warning,
-    ];
+    const notes = [...resolved.notes, await emptySplitsNote(run, folder), ...(isDone(rows) ? [] : memoryNotes(run))];
     for (const note of notes) if (note !== null) context.output.note(note);
     return EXIT.done;
   } finally {
     await store.close();
   }
+}
+
+/** What the run's work is likely to need of this machine. */
+function memoryNotes(run: ResolvedRun): (string | null)[] {
+  const memory = childMemoryNotes(run, defaultChildBytes());
+  return [run.dictionaries.length > 0 ? memory.said : null, extractionMemoryNote(run), memory.warning];
+}
+
+/** Whether the run would do nothing. */
+function isDone(rows: readonly PlanRow[]): boolean {
+  return rows.every(({ known, missing }) => known && missing === 0);
 }
 
 function render(run: ResolvedRun, rows: readonly PlanRow[], exact: boolean): Text {
@@ -83,13 +88,17 @@ function render(run: ResolvedRun, rows: readonly PlanRow[], exact: boolean): Tex
   return [
     textTable(head, [...body, total]),
     '',
-    ...(rows.every(({ known }) => known) ? [] : ['~ estimated; ? known after the steps before it.']),
+    ...(rows.every(({ known }) => known)
+      ? []
+      : [`~ estimated${exact ? ' from what was counted' : ''}; ? known after the steps before it.`]),
     ...(quarantined === 0
       ? []
       : [
           `${counted(quarantined, 'quarantined shard')} ${quarantined === 1 ? 'is' : 'are'} left out: assay resume ${run.name} --mode errored tries again.`,
         ]),
-    `${exact ? 'Counted' : 'Estimated from the sizes of the corpus files'}; about ${Math.ceil(seconds)} s of work on this machine. Nothing was written.`,
+    isDone(rows)
+      ? 'Everything is done; nothing to do.'
+      : `${exact ? 'The corpus was counted' : 'Estimated from the sizes of the corpus files'}; about ${Math.ceil(seconds)} s of work on this machine. Nothing was written.`,
   ];
 }
 

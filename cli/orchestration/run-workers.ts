@@ -6,7 +6,8 @@ import type { Client } from '@temporalio/client';
 import { PROGRESS_QUERY, QUEUES } from '../../schemas/orchestration.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { CommandContext } from '../command.js';
-import { machineSlots, startWorker, type WorkerLaunch } from './local-stack.js';
+import { tellWait } from '../waiting.js';
+import { machineSlots, startWorker, waitForWorkers, type WorkerLaunch } from './local-stack.js';
 import { queueStates, remedyFor, type Asked, type QueueState } from './served-queues.js';
 import { stackFolder } from './stack-folder.js';
 import type { TemporalAddress } from './temporal-client.js';
@@ -97,7 +98,8 @@ async function startWorkers(input: WorkersWanted, count: number, unserved: reado
     slots: hostAlone ? 1 : Math.max(1, Math.floor(machineSlots(threads) / count)),
     ...(hostAlone ? { roles: ['io'] } : {}),
   };
-  const workers = await Promise.all(Array.from({ length: count }, () => startWorker(launch)));
+  const starts = Promise.all(Array.from({ length: count }, () => startWorker(launch)));
+  const workers = await tellWait(context.output, waitForWorkers(count), starts);
   const rebound =
     hostId === os.hostname() ? '' : `; it reads the files of host ${hostId}, which are here, as this machine's`;
   context.output.note(

@@ -34,26 +34,30 @@ export async function createSchedule(options: ScheduleCreateOptions, context: Co
   if ((options.cron === undefined) === (options.everyMs === undefined))
     throw new InputError('Expected one of --cron and --every; see `assay help schedule create`.');
   checkTimeZone(options.timeZone);
-  const { runFile, folder } = await loadRunFile(path.resolve(context.io.cwd, options.file), { purpose: 'schedule' });
-  const choice = await context.chooseFileStore({ file: runFile, folder });
+  const file = path.resolve(context.io.cwd, options.file);
+  const { runFile, folder, storeNamed } = await loadRunFile(file, { purpose: 'schedule' });
+  const choice = await context.chooseFileStore({ file: runFile, folder, storeNamed });
   const { url, options: storeOptions } = choice;
-  const store = await openChosenStore(choice, context.output);
+  const store = await openChosenStore(choice, context.output, { makes: true });
   try {
     const id = options.id ?? runFile.name.replace(/[-_.]?\{\{\w+\}\}/g, '');
-    const template = await putJson(store, { file: runFile, folder });
-    await allowHere(context, { url, options: storeOptions }, outsideOf(runFile, folder));
     const root = randomUUID();
-    await keepSchedule(store, root, { schedule: id, template });
-    const input: ScheduledInput = {
-      storeId: await claimStoreId(store),
-      ref: { store: { url, options: storeOptions } },
-      schedule: id,
-      timeZone: options.timeZone,
-      mode: 'missing',
-      hostQueue: QUEUES.host(os.hostname()),
-      ...{ template, root },
-    };
+    let kept = false;
     const next = await withTemporal(context, async (client, at) => {
+      // Nothing is written before Temporal answers: a mistyped store is not made.
+      const template = await putJson(store, { file: runFile, folder });
+      await allowHere(context, { url, options: storeOptions }, outsideOf(runFile, folder));
+      await keepSchedule(store, root, { schedule: id, template });
+      kept = true;
+      const input: ScheduledInput = {
+        storeId: await claimStoreId(store),
+        ref: { store: { url, options: storeOptions } },
+        schedule: id,
+        timeZone: options.timeZone,
+        mode: 'missing',
+        hostQueue: QUEUES.host(os.hostname()),
+        ...{ template, root },
+      };
       const asked = whenText(options);
       const first = await createOnce(client, id, { options: scheduleOptions(options, input, runFile.name), asked });
       // The schedule is there: what is only told may fail, the template must stay.
@@ -62,7 +66,7 @@ export async function createSchedule(options: ScheduleCreateOptions, context: Co
       return first;
     }).catch(async (error: unknown) => {
       // Refused for certain. After any other failure the schedule may be there, and its template must stay.
-      if (error instanceof InputError) await releaseSchedule(store, root, id);
+      if (kept && error instanceof InputError) await releaseSchedule(store, root, id);
       throw error;
     });
     const twice = twiceNamed(runFile.name, options, Date.now());

@@ -13,6 +13,8 @@ import { withOwnerLock, type LockOwner } from '../../servers/owner-lock.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
 import { findLocalConfig, writeLocalConfig, type LocalConfig } from '../local-config.js';
+import { isNewStore } from '../store-choice.js';
+import { tellWait } from '../waiting.js';
 import { sayDefault } from './store-default.js';
 import {
   endStack,
@@ -22,6 +24,8 @@ import {
   machineSlots,
   queuesServed,
   startWorker,
+  waitForWorkers,
+  WORKER_GRACE_MS,
   WORKER_ROLES,
 } from './local-stack.js';
 import { allowedOf, allowHere } from './allow.js';
@@ -55,8 +59,9 @@ async function startStack(options: UpOptions, folder: string, context: CommandCo
     known,
     context,
   });
-  await probe(store);
-  const temporal = await ensureTemporal(folder, known?.temporal);
+  const fresh = await probe(store);
+  const starting = ensureTemporal(folder, known?.temporal);
+  const temporal = await tellWait(output, 'waiting for the Temporal server to answer, at most 60 s', starting);
   const { address } = temporal;
   const web = temporal.info['uiUrl'] ?? '';
   output.note(
@@ -72,19 +77,20 @@ async function startStack(options: UpOptions, folder: string, context: CommandCo
   await allowHere(context, { url: config.store, options: config.storeOptions ?? {} }, []);
   const before = known === undefined ? null : canonicalStoreUrl(known.store, folder);
   sayDefault(output, { folder, store: config.store, before });
-  const running = await endStrayWorkers(folder, address);
+  const ending = endStrayWorkers(folder, address);
+  const running = await tellWait(output, 'waiting for workers of a Temporal server that is gone to end', ending);
   const missing = Math.max(0, options.workers - running.length);
   const slots = Math.max(1, Math.floor(machineSlots() / Math.max(1, options.workers)));
-  const started = await Promise.all(
-    Array.from({ length: missing }, () => startWorker({ folder, address, namespace: 'default', device: 'cpu', slots })),
-  );
+  const launch = { folder, address, namespace: 'default', device: 'cpu', slots } as const;
+  const starts = Promise.all(Array.from({ length: missing }, () => startWorker(launch)));
+  const started = await tellWait(output, waitForWorkers(missing), starts);
   const workers = [...running, ...started].map(({ pid }) => ({
     pid,
     queues: queuesServed(WORKER_ROLES, 'cpu', os.hostname()),
   }));
   output.result(upDocument, { store: store.store, temporal: address, web: web === '' ? null : web, workers }, () =>
     [
-      `store     ${store.store}`,
+      `store     ${store.store}${fresh ? ' (new)' : ''}`,
       `temporal  ${temporal.address}`,
       `web       ${temporal.info['uiUrl'] ?? ''}`,
       `workers   ${workers.map((w) => `pid ${w.pid}`).join(', ')}`,
@@ -134,20 +140,27 @@ async function stackStore({
   return { store: canonicalStoreUrl('file://./data', folder) };
 }
 
-async function probe(choice: Pick<LocalConfig, 'store' | 'storeOptions'>): Promise<void> {
+/** @returns whether it was made now */
+async function probe(choice: Pick<LocalConfig, 'store' | 'storeOptions'>): Promise<boolean> {
   const store = await openStore(choice.store, { storeOptions: choice.storeOptions });
   try {
+    const fresh = await isNewStore(store);
     await assertUsableStore(store);
+    return fresh;
   } finally {
     await store.close();
   }
 }
 
+const WAIT_FOR_END = `waiting for the workers to finish the shards in hand, at most ${WORKER_GRACE_MS / 1000} s`;
+
 export async function down(context: CommandContext): Promise<number> {
   const folder = await stackFolder(context);
   // Where nothing was ever started, nothing is left behind either.
   const ended = existsSync(path.join(folder, '.assay'))
-    ? await alone({ folder, doing: 'assay down' }, context, () => endStack(folder))
+    ? await alone({ folder, doing: 'assay down' }, context, () =>
+        tellWait(context.output, WAIT_FOR_END, endStack(folder)),
+      )
     : [];
   const stopped = ended.map(({ name, pid }) => ({ name, pid }));
   context.output.result(downDocument, { stopped }, () =>

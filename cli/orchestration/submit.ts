@@ -27,7 +27,7 @@ import { claimStoreId, readStoreId } from '../../storage/records/identity.js';
 import { findRun } from '../../storage/records/run-history.js';
 import { findSuite } from '../../storage/records/suites.js';
 import { isActive, runWorkflowId } from './control.js';
-import { followRun } from './follow.js';
+import { followRun, type RunEnd } from './follow.js';
 import type { ResumeOptions, RunOptions } from './requests.js';
 import { createVigil, ensureWorkers, type WorkersWanted } from './run-workers.js';
 import { queuesOf } from './served-queues.js';
@@ -50,7 +50,7 @@ export async function run(options: RunOptions, context: CommandContext): Promise
   const suite = await loadSuite(path.resolve(context.io.cwd, options.file));
   if (suite) return runSuite(suite, options, context);
   const loaded = await loadRunFile(path.resolve(context.io.cwd, options.file));
-  const { runFile, folder, locate } = loaded;
+  const { runFile, folder, locate, storeNamed } = loaded;
   const resolved = await resolveRun(runFile, {
     ...{ folder, revision: 1, hostId: os.hostname(), nowMs: Date.now() },
     ...{ until: options.until ?? LAST_STAGE, limitDocuments: options.limit ?? null, locate },
@@ -60,16 +60,17 @@ export async function run(options: RunOptions, context: CommandContext): Promise
   const memory = childMemoryNotes(resolved.run, defaultChildBytes());
   for (const note of [...notes, extractionMemoryNote(resolved.run), memory.warning])
     if (note !== null) context.output.note(note);
-  const choice = await context.chooseFileStore({ file: runFile, folder });
+  const choice = await context.chooseFileStore({ file: runFile, folder, storeNamed });
   const { options: storeOptions } = choice;
-  const store = await openChosenStore(choice, context.output);
+  const store = await openChosenStore(choice, context.output, { makes: true });
   try {
     await checkRoom({
       ...{ store, run: resolved.run, folder },
       workerFolder: context.environment.temporalAddress === null ? await stackFolder(context) : null,
     });
-    await assertUsableStore(store);
     return await withTemporal(context, async (client, at) => {
+      // The first that is written: where no Temporal answers, a mistyped store is not made.
+      await assertUsableStore(store);
       const storeId = await claimStoreId(store);
       const active = (name: string): Promise<boolean> => isActive(client, store, runWorkflowId(storeId, name));
       const { run: revision, before, same } = await settleRun(store, resolved, active);
@@ -230,8 +231,20 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
   });
   const { state, failure, recomputed, text: ending } = end;
   const document = { ...started, state, failure, ...(recomputed && { recomputed }) };
-  context.output.result(startedDocument, document, () => ending);
+  context.output.result(startedDocument, document, () =>
+    context.io.stdout.isTTY ? withNext(ending, end, revision) : ending,
+  );
   return end.exitCode;
+}
+
+/** Dictionaries that a next command is spelt out for. */
+const MOST_NAMED = 3;
+
+/** How a run ended, and for a person what comes next. */
+function withNext(text: string, { state, failure }: RunEnd, { name, until, dictionaries }: ResolvedRun): string {
+  if (state !== 'completed' || failure !== null || until !== LAST_STAGE || dictionaries.length === 0) return text;
+  const named = dictionaries.slice(0, MOST_NAMED).map((dictionary) => `${name}/${dictionary.name}`);
+  return `${text}\nNext: assay metrics ${named.join(' ')}`;
 }
 
 interface WorkflowStart {

@@ -49,12 +49,13 @@ export async function runSuite(loaded: LoadedSuite, options: RunOptions, context
   await checkModelRuns(first);
   for (const said of notes) context.output.note(said);
   const { file } = first.run;
-  const choice = await context.chooseFileStore({ file, folder: loaded.folder });
+  const storeNamed = 'store' in loaded.template;
+  const choice = await context.chooseFileStore({ file, folder: loaded.folder, storeNamed });
   const { options: storeOptions } = choice;
-  const store = await openChosenStore(choice, context.output);
+  const store = await openChosenStore(choice, context.output, { makes: true });
   try {
-    await assertUsableStore(store);
     return await withTemporal(context, async (client, at) => {
+      await assertUsableStore(store);
       await refuseForeignRuns(store, record);
       const storeId = await claimStoreId(store);
       const active = (name: string): Promise<boolean> => isActive(client, store, suiteWorkflowId(storeId, name));
@@ -85,7 +86,9 @@ export async function resumeSuite(
 /** `assay plan SUITE.yaml`: one run after the other. */
 export async function planSuite(loaded: LoadedSuite, exact: boolean, context: CommandContext): Promise<number> {
   const record = recordOf(loaded, { limit: null, until: null });
-  const choice = await context.chooseFileStore({ file: parseMember(loaded.template, 0), folder: loaded.folder });
+  const { template, folder } = loaded;
+  const file = parseMember(template, 0);
+  const choice = await context.chooseFileStore({ file, folder, storeNamed: 'store' in template });
   const store = await openChosenStore(choice, context.output);
   try {
     await refuseForeignRuns(store, record);

@@ -6,6 +6,7 @@ import { channelArgsFor, proxyFor } from '../../schemas/proxies.js';
 import { temporalCredentials } from '../../schemas/temporal-environment.js';
 import type { CommandContext } from '../command.js';
 import { findLocalConfig } from '../local-config.js';
+import { tellWait } from '../waiting.js';
 
 export interface TemporalAddress {
   readonly address: string;
@@ -47,15 +48,19 @@ export async function withTemporal<T>(
   }
 }
 
-async function connect(at: TemporalAddress, { io }: CommandContext): Promise<Connection> {
+const CONNECT_SECONDS = 5;
+
+async function connect(at: TemporalAddress, { io, output }: CommandContext): Promise<Connection> {
   try {
     const credentials = await temporalCredentials(io.environment, (path) => readFile(path));
-    return await Connection.connect({
+    const connecting = Connection.connect({
       address: at.address,
-      connectTimeout: '5 seconds',
+      connectTimeout: CONNECT_SECONDS * 1000,
       channelArgs: channelArgsFor(at.address),
       ...credentials,
     });
+    const line = `waiting for a Temporal server at ${at.address}, at most ${CONNECT_SECONDS} s`;
+    return await tellWait(output, line, connecting);
   } catch (error) {
     throw noAnswer(at.address, io.environment, error);
   }

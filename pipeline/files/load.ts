@@ -25,6 +25,8 @@ export interface LoadedRunFile {
   readonly folder: string;
   /** Where in the file's text a field stands. */
   readonly locate: (finding: Finding) => Problem;
+  /** Whether the file names its store. */
+  readonly storeNamed: boolean;
 }
 
 export interface LoadOptions {
@@ -43,8 +45,14 @@ export async function loadRunFile(path: string, options: LoadOptions = {}): Prom
     runFile: parseRunFile(text, { ...options, file: path }),
     path: absolute,
     folder: dirname(absolute),
-    locate: (finding) => parseSource(text, path).locate(finding),
+    ...aboutText(text, path),
   };
+}
+
+/** What is known of a file's text alone. */
+export function aboutText(text: string, path: string): Pick<LoadedRunFile, 'locate' | 'storeNamed'> {
+  const { locate, value } = parseSource(text, path);
+  return { locate, storeNamed: typeof value === 'object' && value !== null && 'store' in value };
 }
 
 /**

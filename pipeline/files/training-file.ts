@@ -2,18 +2,14 @@
 import { dirname, resolve } from 'node:path';
 import { trainingFile, type TrainingFile } from '../../schemas/training-file.js';
 import { fileJsonSchema, type JsonSchemaNode } from './json-schema.js';
-import { parseFile } from './load.js';
-import type { Finding, Problem } from './problem.js';
+import { aboutText, parseFile, type LoadedRunFile } from './load.js';
 import { readSourceText } from './source-text.js';
 import { trainingRuleFindings } from './training-rules.js';
-import { parseSource } from './yaml-document.js';
 
-export interface LoadedTrainingFile {
+export interface LoadedTrainingFile extends Pick<LoadedRunFile, 'locate' | 'storeNamed'> {
   readonly file: TrainingFile;
   /** Absolute folder from which the relative paths in the file start. */
   readonly folder: string;
-  /** Where in the file's text a field stands. */
-  readonly locate: (finding: Finding) => Problem;
 }
 
 /**
@@ -22,8 +18,7 @@ export interface LoadedTrainingFile {
  */
 export async function loadTrainingFile(path: string): Promise<LoadedTrainingFile> {
   const text = await readSourceText(path, 'training file');
-  const locate: LoadedTrainingFile['locate'] = (finding) => parseSource(text, path).locate(finding);
-  return { file: parseTrainingFile(text, path), folder: dirname(resolve(path)), locate };
+  return { file: parseTrainingFile(text, path), folder: dirname(resolve(path)), ...aboutText(text, path) };
 }
 
 /** The training file that a text holds; `file` is how messages call it. @throws InputError as loadTrainingFile */

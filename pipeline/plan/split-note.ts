@@ -43,7 +43,12 @@ async function noteOf(run: ResolvedRun, folder: string): Promise<string | null> 
   const test = missing.has('test')
     ? ' No metric of this run will be measured on documents that nothing was fitted to.'
     : '';
-  return `corpus: ${documents} ${documents === 1 ? 'document leaves' : 'documents leave'} the ${missing.size === 1 ? 'split' : 'splits'} ${names} empty.${test} Give more documents (a .txt file is one), or other shares in corpus.split.`;
+  const limit = run.limitDocuments;
+  const more =
+    limit !== null && documents >= limit
+      ? `Raise --limit ${limit}, or give other shares`
+      : 'Give more documents (a .txt file is one), or other shares';
+  return `corpus: ${documents} ${documents === 1 ? 'document leaves' : 'documents leave'} the ${missing.size === 1 ? 'split' : 'splits'} ${names} empty.${test} ${more} in corpus.split.`;
 }
 
 /** The split of every document; null where a part is too large to be read for it. */

@@ -2,13 +2,14 @@
 import { z } from 'zod';
 import type { metricsDocument } from '../../schemas/documents/features.js';
 import { DataError, InputError } from '../../schemas/errors.js';
-import type { Commit } from '../../schemas/records.js';
+import type { Commit, Snapshot } from '../../schemas/records.js';
 import { SPLITS } from '../../schemas/stages.js';
 import type { DictionaryMetrics, SplitMetrics } from '../../stages/index/metrics.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { readSnapshotCommits } from '../../storage/records/snapshots.js';
-import type { DictionaryName } from '../datasets/given-names.js';
+import { dictionaryDataset, type DictionaryName } from '../datasets/given-names.js';
 import { pinDictionary } from '../dictionary/snapshots.js';
+import { newestSnapshot } from '../runs/stage-keys.js';
 
 export type MetricsEntry = z.infer<typeof metricsDocument>[number];
 type SplitEntry = MetricsEntry['splits'][number];
@@ -16,7 +17,7 @@ type Metric = SplitEntry['metrics']['fvu'];
 
 /** The stored metrics of a dictionary. @throws InputError before its index is whole */
 export async function readMetrics(store: ObjectStore, name: DictionaryName): Promise<MetricsEntry> {
-  const { index } = await pinDictionary(store, name);
+  const index = await pinnedIndex(store, name);
   const dictionary = `${name.run}/${name.dictionary}`;
   if (index === null) throw notMeasured(name);
   for await (const commit of readSnapshotCommits(store, index)) {
@@ -26,6 +27,12 @@ export async function readMetrics(store: ObjectStore, name: DictionaryName): Pro
     return { dictionary, revision, key, snapshot: version, ...describe(metrics) };
   }
   throw notMeasured(name);
+}
+
+/** The index; null where there is none yet, whatever stage the run is in. */
+async function pinnedIndex(store: ObjectStore, name: DictionaryName): Promise<Snapshot | null> {
+  const encoded = await newestSnapshot(store, dictionaryDataset(name, 'acts'), (s) => s.commits > 0);
+  return encoded === null ? null : (await pinDictionary(store, name)).index;
 }
 
 /** The metrics that a commit of the index stage holds; null for one of its other items. */

@@ -227,7 +227,7 @@ export const planDocument = z.strictObject({
       quarantined: count.nullable().describe('left out by `run`; see `resume --mode errored`'),
       missing: count.nullable().describe('what the run would do'),
       lots: count.nullable(),
-      bytes: count.nullable().describe('of the whole step, on its first dataset; null on the others'),
+      bytes: count.nullable().describe('of what the step has yet to do, on its first dataset; null on the others'),
       seconds: z.number().nullable().describe('likewise'),
     }),
   ),

@@ -72,23 +72,28 @@ describe('the store of what a file starts', () => {
   const connection = { endpoint: 'http://127.0.0.1:9000', checksums: 'when_supported' };
 
   it("is the file's own, from the file's folder, with its connection", async () => {
-    const choice = await chooseFileStore({ ...hints, cwd: inner }, { file, folder: root });
+    const choice = await chooseFileStore({ ...hints, cwd: inner }, { file, folder: root, storeNamed: true });
     expect(choice).toEqual({ url: `file://${root}/own`, options: file.storeOptions, from: 'the file' });
+  });
+
+  it('is told to be the default where the file names none', async () => {
+    const choice = await chooseFileStore({ ...hints, cwd: inner }, { file, folder: root, storeNamed: false });
+    expect(choice.from).toBe('the default, beside the file');
   });
 
   it('is that of ASSAY_STORE, and that of --store before it, from the current folder', async () => {
     const given = { ...hints, cwd: inner, environment: 'there' };
-    const choice = await chooseFileStore(given, { file, folder: root });
+    const choice = await chooseFileStore(given, { file, folder: root, storeNamed: true });
     expect(choice).toMatchObject({ url: `file://${inner}/there`, from: 'ASSAY_STORE' });
-    const other = await chooseFileStore({ ...given, option: 'here' }, { file, folder: root });
+    const other = await chooseFileStore({ ...given, option: 'here' }, { file, folder: root, storeNamed: true });
     expect(other).toMatchObject({ url: `file://${inner}/here`, from: '--store' });
   });
 
   it('is reached by the connection of the configuration where it is that store', async () => {
-    const s3 = { file: { store: 's3://bucket/prefix' }, folder: root };
+    const s3 = { file: { store: 's3://bucket/prefix' }, folder: root, storeNamed: true };
     expect((await chooseFileStore({ ...hints, cwd: inner }, s3)).options).toEqual(connection);
     const named = { ...hints, cwd: inner, environment: 's3://bucket/prefix' };
-    expect((await chooseFileStore(named, { file, folder: root })).options).toEqual(connection);
+    expect((await chooseFileStore(named, { file, folder: root, storeNamed: true })).options).toEqual(connection);
   });
 });
 

@@ -9,10 +9,14 @@ import { resolveRun } from '../../../../pipeline/resolve/resolve-run.js';
 import type { MetricsEntry } from '../../../../reading/metrics/read-metrics.js';
 import type { RunFile } from '../../../../schemas/run-file.js';
 
-async function noteOf(name: string, change: (file: RunFile) => RunFile = (file) => file): Promise<string | null> {
+async function noteOf(
+  name: string,
+  change: (file: RunFile) => RunFile = (file) => file,
+  limitDocuments: number | null = null,
+): Promise<string | null> {
   const { runFile, folder } = await loadRunFile(path.resolve('tests/cases/data', name, 'run.yaml'));
   const { run } = await resolveRun(change(runFile), {
-    ...{ folder, revision: 1, until: 'corpus', limitDocuments: null, hostId: 'host', nowMs: 0 },
+    ...{ folder, revision: 1, until: 'corpus', limitDocuments, hostId: 'host', nowMs: 0 },
   });
   return emptySplitsNote(run, folder);
 }
@@ -33,6 +37,16 @@ describe('splits without a document', () => {
     expect(await noteOf('a-bigint', halves(0.4, 0.3, 0.3))).toBeNull();
     expect(await noteOf('k-one-txt', halves(1, 0, 0))).toBeNull();
     expect(await noteOf('k-one-txt', halves(0, 0.5, 0.5))).toMatch(/leaves the split (calib|test) empty/);
+  });
+
+  it('are blamed on --limit where that is the cause', async () => {
+    const halves = (file: RunFile): RunFile => ({
+      ...file,
+      corpus: { ...file.corpus, split: { fit: 0.4, calib: 0.3, test: 0.3 } },
+    });
+    expect(await noteOf('a-bigint', halves, 1)).toMatch(
+      /^corpus: 1 document leaves .* Raise --limit 1, or give other shares in corpus\.split\.$/,
+    );
   });
 
   it('are told beside the metrics', () => {
