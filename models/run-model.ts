@@ -13,7 +13,7 @@ import type { EngineConfig, ModelReference } from '../schemas/stored.js';
 import { RUN_PREFIX } from './edit-form.js';
 import { NO_EDITS, resolveEdits, type ResolvedEdits } from './edits.js';
 import { checkSites, requireIdentities } from './check-sites.js';
-import { makeFeeds, type InputRows } from './feeds.js';
+import { countsPositionsItself, makeFeeds, type InputRows } from './feeds.js';
 import { loadModel, prepareModel } from './model-session.js';
 import { splitHooks, type NamedOutput } from './named-outputs.js';
 import { openModel, placeOf, type OpenedModel } from './open-model.js';
@@ -48,6 +48,8 @@ export interface ModelRun {
   readonly model: ModelReference;
   /** Activations that the model quantises by their own values: above 0 the rows' values depend on each other. */
   readonly dynamicQuantisation: number;
+  /** Whether there is padding before tokens and no input for positions: what the model counts is its own affair. */
+  readonly countsPositionsItself: boolean;
 }
 
 /** Rows of token ids as JSON: a list of equally long lists, or one list. @throws InputError that says what was found */
@@ -91,8 +93,9 @@ export async function computeModelRun(given: string, rows: IdRows, options: RunM
   requireIdentities(opened.path, await checkSites(opened, options.engine, { wanted }));
   const edits = await editsFor(opened, rows, options);
   const values = await computeSites(opened, rows, { ...options, hooks, outputs, edits });
-  const { digest, dynamicQuantisation } = opened.summary;
-  return { values, model: { base: digest, edits: edits.list }, dynamicQuantisation };
+  const { digest, dynamicQuantisation, inputs } = opened.summary;
+  const model = { base: digest, edits: edits.list };
+  return { values, model, dynamicQuantisation, countsPositionsItself: countsPositionsItself(inputs, rows) };
 }
 
 /** The values alone of `computeModelRun`. */
