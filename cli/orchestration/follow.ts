@@ -144,7 +144,8 @@ async function howItEnded(run: ResolvedRun, workflow: WorkflowHandle): Promise<s
 
 function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
   const { state, reason } = foldEvents(events);
-  const data = events.at(-1)?.data ?? {};
+  // Behind the end may stand what a signal of the last moment brought about.
+  const data = events.findLast(({ type }) => type === state)?.data ?? {};
   if (state === 'completed') {
     const quarantined = events
       .filter((e) => e.type === 'stage-finished')
