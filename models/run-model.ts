@@ -71,7 +71,7 @@ export function parseIds(text: string): IdRows {
     }
     row.forEach((id: unknown, i) => {
       if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= 2 ** 31) {
-        throw badIds(`${JSON.stringify(id)} at row ${r}, position ${i}`);
+        throw badIds(`${typeof id === 'object' ? 'no number' : JSON.stringify(id)} at row ${r}, position ${i}`);
       }
       ids[r * length + i] = id as number;
     });

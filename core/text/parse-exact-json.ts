@@ -19,8 +19,8 @@ export function parseExactJson(text: string): unknown {
   return SUSPECT.test(text) && losesDigits(text) ? new ExactReader(text).read() : value;
 }
 
-/** Goes level by level, because going down may take more stack than there is. */
-function isTooDeep(value: unknown): boolean {
+/** Whether plain data is nested more than `MOST_LEVELS` deep. Goes level by level, because going down may take more stack than there is. */
+export function isTooDeep(value: unknown): boolean {
   let level = [value].filter(isNested);
   for (let levels = 0; level.length > 0; levels++) {
     if (levels === MOST_LEVELS) return true;
