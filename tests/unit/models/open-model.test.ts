@@ -255,13 +255,17 @@ describe('running a model', () => {
     ['[[1, -2]]', '-2 at row 0, position 1'],
     ['[[1, 2.5]]', '2.5 at row 0, position 1'],
     ['[[1, "2"]]', '"2" at row 0, position 1'],
-    [`[[1, ${'['.repeat(20_000)}${']'.repeat(20_000)}]]`, 'no number at row 0, position 1'],
     ['[]', 'an empty first row'],
     ['{}', 'no list of rows'],
     ['[[1', 'found'],
-  ])('refuses %.40s as ids', (text, found) => {
+  ])('refuses %s as ids', (text, found) => {
     expect(() => parseIds(text)).toThrow(InputError);
     expect(() => parseIds(text)).toThrow(found);
     expect(() => parseIds(text)).toThrow('Expected token ids as a JSON list of equally long lists');
+  });
+
+  it('refuses lists in lists without end as ids', () => {
+    const text = `[[1, ${'['.repeat(20_000)}${']'.repeat(20_000)}]]`;
+    expect(() => parseIds(text)).toThrow('no number at row 0, position 1');
   });
 });
