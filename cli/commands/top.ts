@@ -1,4 +1,5 @@
 // `assay top`: the strongest examples of a feature.
+import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { topDocument } from '../../schemas/documents/features.js';
 import { EXIT } from '../../schemas/exit.js';
@@ -48,12 +49,13 @@ function featureNumber(text: string): number {
 }
 
 async function showTop(options: TopOptions, context: CommandContext): Promise<number> {
-  const { output, io } = context;
+  const { output, io, environment } = context;
   const store = await context.openStore();
   const name = await resolveDictionary(store, options.dict);
   // Loaded on demand: help does not need the Arrow library.
   const { readTop } = await import('../../reading/dictionary/top.js');
-  const { document, note } = await readTop(store, { ...options, name, signal: io.signal });
+  const cacheFolder = join(environment.cacheFolder, 'cache');
+  const { document, note } = await readTop(store, { ...options, name, cacheFolder, signal: io.signal });
   output.result(topDocument, document, () => topText(document));
   if (note !== null) output.note(note);
   return EXIT.done;

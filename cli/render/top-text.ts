@@ -9,10 +9,18 @@ type Example = z.infer<typeof topDocument>['examples'][number];
 
 /** The feature's head line, then each example: value, document and place, and its text below. */
 export function topText(top: z.infer<typeof topDocument>): Text {
-  const { dict, feature, n, density, examples } = top;
+  const { dict, feature, n, density, topTokens, examples } = top;
   const head = `${dict}  feature ${feature}: fires on ${counted(n, 'row')} (density ${density.toExponential(2)})`;
   if (examples.length === 0) return `${head}\nNo examples: it never fires.`;
-  return [head, ...examples.flatMap(exampleBlocks)];
+  return [head, ...(topTokens.length > 0 ? [mostText(topTokens)] : []), ...examples.flatMap(exampleBlocks)];
+}
+
+/** The tokens in quotes, spaces seen; one that the tokenizer does not know by its id. */
+function mostText(tokens: z.infer<typeof topDocument>['topTokens']): string {
+  const list = tokens.map(
+    ({ id, token, n }) => `${token === null ? `id ${id}` : JSON.stringify(token)} ${countText(n)}`,
+  );
+  return `most often on ${list.join(', ')}`;
 }
 
 function exampleBlocks(example: Example): Block[] {

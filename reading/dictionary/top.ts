@@ -1,12 +1,16 @@
 // The strongest examples of a feature as text, and how much of the data they rest on.
+import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
+import { Tokenizer } from '../../core/corpus/tokenizer/tokenizer.js';
 import type { topDocument } from '../../schemas/documents/features.js';
 import { splitName } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { readResolvedRun } from '../../storage/records/resolved-runs.js';
 import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
 import type { DictionaryName } from '../datasets/given-names.js';
 import type { Coverage, Dictionary } from './dictionary.js';
 import { openPinnedDictionary, type OpenedDictionary } from './open-dictionary.js';
+import { openLocalCopies } from './local-copies.js';
 import { renderExamples } from './rendered-examples.js';
 
 type TopDocument = z.infer<typeof topDocument>;
@@ -18,6 +22,8 @@ export interface TopRequest {
   readonly k: number;
   /** Tokens on either side. */
   readonly context: number;
+  /** Folder for copies of stored files. */
+  readonly cacheFolder: string;
   readonly signal: AbortSignal;
 }
 
@@ -32,7 +38,9 @@ export async function readTop(store: ObjectStore, request: TopRequest): Promise<
   const { name, feature, k, context } = request;
   const opened = await openPinnedDictionary(store, name, request.signal);
   const dict = `${name.run}/${name.dictionary}`;
-  const { document, coverage } = await describeTop(opened.dictionary, { dict, feature, k, around: context });
+  const textsOf = (ids: readonly number[]): Promise<(string | null)[]> =>
+    tokenTexts(store, opened, { ...request, ids });
+  const { document, coverage } = await describeTop(opened.dictionary, { dict, feature, k, around: context, textsOf });
   const { acts } = opened;
   const growing = coverage !== null || !acts.complete;
   return {
@@ -55,6 +63,8 @@ export interface FeatureRequest {
   readonly k: number;
   /** Tokens shown on each side of an example. */
   readonly around: number;
+  /** What token ids stand for by themselves. */
+  readonly textsOf: (ids: readonly number[]) => Promise<readonly (string | null)[]>;
 }
 
 export interface DescribedTop {
@@ -65,13 +75,14 @@ export interface DescribedTop {
 
 /** The `assay top` document of one feature, and what it cost. @throws InputError where there is no such feature */
 export async function describeTop(dictionary: Dictionary, request: FeatureRequest): Promise<DescribedTop> {
-  const { dict, feature, k, around } = request;
-  const [{ n, density, cost: summary }, list] = await Promise.all([
+  const { dict, feature, k, around, textsOf } = request;
+  const [{ n, density, topTokens, cost: summary }, list] = await Promise.all([
     dictionary.summary(feature),
     dictionary.top(feature, k),
   ]);
   const rendering = newCounters();
   const rendered = await renderExamples(dictionary, { feature, examples: list.examples, around }, rendering);
+  const texts = await textsOf(topTokens.map(({ token }) => token));
   const examples = rendered.map((example) => ({
     ...example,
     split: splitName.parse(example.split),
@@ -79,10 +90,31 @@ export async function describeTop(dictionary: Dictionary, request: FeatureReques
     values: [...example.values],
   }));
   return {
-    document: { dict, feature, n, density, examples },
+    document: {
+      ...{ dict, feature, n, density },
+      topTokens: topTokens.map(({ token, n }, i) => ({ id: token, token: texts[i] ?? null, n })),
+      examples,
+    },
     coverage: list.coverage,
     cost: addCounters([summary, list.cost, rendering]),
   };
+}
+
+interface TextsRequest extends Pick<TopRequest, 'cacheFolder' | 'signal'> {
+  readonly ids: readonly number[];
+}
+
+/** By the tokenizer of the run that made the dictionary. */
+async function tokenTexts(
+  store: ObjectStore,
+  { name, acts }: OpenedDictionary,
+  { ids, cacheFolder, signal }: TextsRequest,
+): Promise<(string | null)[]> {
+  if (ids.length === 0) return [];
+  const { model } = await readResolvedRun(store, { name: name.run, revision: acts.revision });
+  return new Tokenizer(
+    await readFile(await openLocalCopies(store, cacheFolder).fetch(model.tokenizer, signal)),
+  ).textsOf(ids);
 }
 
 function growingNote({ acts, name }: OpenedDictionary, indexed: boolean): string {

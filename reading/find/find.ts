@@ -17,9 +17,9 @@ import { createPinnedReader } from '../../stages/pinned.js';
 import { workOfRun } from '../../stages/work.js';
 import type { ResolvedDictionary, ResolvedRun } from '../../schemas/resolved-run.js';
 import { readResolvedRun } from '../../storage/records/resolved-runs.js';
-import { openLocalCache } from '../../storage/cache/local-cache.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { dictionaryDataset, type DictionaryName } from '../datasets/given-names.js';
+import { openLocalCopies } from '../dictionary/local-copies.js';
 import { objectsOf, pinDictionary } from '../dictionary/snapshots.js';
 import { keyFields, newestSnapshot } from '../runs/stage-keys.js';
 import { makeOwnFolder } from '../../storage/files/own-folder.js';
@@ -31,8 +31,6 @@ export interface FindRequest {
   readonly cacheFolder: string;
   readonly signal: AbortSignal;
 }
-
-const CACHE_BYTES = 20 * 2 ** 30;
 
 /** The text's tokens with the features that fire on them. */
 export async function findFeatures(store: ObjectStore, request: FindRequest): Promise<z.infer<typeof findDocument>> {
@@ -69,7 +67,7 @@ async function gather(store: ObjectStore, request: FindRequest): Promise<Gathere
   const [activationsKey = ''] = activationKeys(encode);
   const activations = (await keyFields(store, 'activations', activationsKey)) as unknown as ActivationsConfig['keyed'];
   const weights = await findWeights(store, name, encode.dictionary);
-  const cache = openLocalCache({ store, folder: cacheFolder, budgetBytes: CACHE_BYTES });
+  const cache = openLocalCopies(store, cacheFolder);
   const provider = encode.engine.provider === 'cpu' ? 'cpu' : await resolveAutoProvider();
   const engine = { ...encode.engine, provider };
   return {

@@ -14,6 +14,15 @@ export const topDocument = z.strictObject({
   feature: count,
   n: count.describe('rows on which the feature fires'),
   density: z.number().describe('n / stored rows'),
+  topTokens: z
+    .array(
+      z.strictObject({
+        id: count,
+        token: z.string().nullable().describe('what it stands for by itself; null where the tokenizer has no such id'),
+        n: count.describe('firings on it'),
+      }),
+    )
+    .describe('on which it fires most often; none before the index covers the feature'),
   examples: z.array(
     z.strictObject({
       doc: count,

@@ -21,6 +21,7 @@ import { isFields, unsupported } from './json-fields.js';
 import { createNormaliser, type Normaliser } from './normalise.js';
 import { createPreTokeniser, type Place, type Sink } from './pre-tokenise.js';
 import { TokenBuffer } from './token-buffer.js';
+import { tokenText, wordSuffix, type TokenSpelling } from './token-text.js';
 import { createWordModel, type WordModel, type WordTokens } from './word-model.js';
 
 /** Words whose tokens are remembered, and how long such a word may be (UTF-16 units). */
@@ -39,6 +40,7 @@ export class Tokenizer {
   readonly #cutText: SectionCutter;
   readonly #cutNormalised: SectionCutter;
   readonly #preTokenise: Sink;
+  readonly #spelling: TokenSpelling;
   readonly #cache = new Map<string, WordTokens>();
   readonly #place: Place = { isTextStart: () => false };
   /** The section in hand, where it begins in the text, and where its tokens go. */
@@ -54,6 +56,7 @@ export class Tokenizer {
     this.#normalise = createNormaliser(config['normalizer']);
     const preTokeniser = createPreTokeniser(config['pre_tokenizer'], this.#place);
     this.#model = createWordModel(config['model'], preTokeniser);
+    this.#spelling = { byteLevel: preTokeniser.byteLevel, suffix: wordSuffix(config['model']) };
     this.#cutText = cutterForText(this.addedTokens);
     this.#cutNormalised = cutterForNormalised(this.addedTokens, this.#normalise);
     const emit: Sink = (word, at, lead) => {
@@ -70,6 +73,16 @@ export class Tokenizer {
   /** Id of a token, added ones first; undefined where there is none. */
   idOf(token: string): number | undefined {
     return this.addedTokens.find((t) => t.content === token)?.id ?? this.#model.vocabulary.get(token);
+  }
+
+  /** What each of the ids stands for by itself, for people to read; null for an id that no token has. */
+  textsOf(ids: readonly number[]): (string | null)[] {
+    const texts = new Map<number, string>();
+    const wanted = new Set(ids);
+    for (const [spelling, id] of this.#model.vocabulary)
+      if (wanted.has(id)) texts.set(id, tokenText(spelling, this.#spelling));
+    for (const { id, content } of this.addedTokens) texts.set(id, content);
+    return ids.map((id) => texts.get(id) ?? null);
   }
 
   /** Appends the tokens of `text` to `out`, offsets in code points of `text`. Returns its code points. */

@@ -1,13 +1,16 @@
 // Commands over a finished run that the real stages wrote: what they print equals what is stored.
+import { readFileSync } from 'node:fs';
 import { cp, readdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { CLI_DOCUMENTS } from '../../../schemas/documents/documents.js';
 import { datasetsDocument, describeDocument, verifyDocument } from '../../../schemas/documents/datasets.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from '../../../schemas/documents/features.js';
+import { Tokenizer } from '../../../core/corpus/tokenizer/tokenizer.js';
 import { halfToFloat } from '../../../core/tensor/half.js';
 import { datasetDigest } from '../../../core/identity/digest.js';
 import { readTable } from '../../../storage/tables/read.js';
+import { TOKENIZER } from '../../harness/fixtures.js';
 import { finishedRun } from './finished-run.js';
 import { runCli } from './harness.js';
 import { SITE } from './pipeline.js';
@@ -172,6 +175,18 @@ describe('top', () => {
         density: list.length / rows,
       });
       expect(found.examples.map(({ doc, pos, value }) => ({ doc, pos, value }))).toEqual(strongest(list, 8));
+    }
+  });
+
+  it('names the tokens on which the feature fires most, as text', async () => {
+    const { rows } = await document(sqlDocument, 'sql', 'select feature, top_tokens from features where n > 0 limit 5');
+    const tokenizer = new Tokenizer(readFileSync(TOKENIZER));
+    expect(rows.length).toBe(5);
+    for (const [feature, stored] of rows as [number, { token: number; n: number }[]][]) {
+      const { topTokens } = await document(topDocument, 'top', 'dict', String(feature), '--k', '1');
+      const texts = tokenizer.textsOf(stored.map(({ token }) => token));
+      expect(topTokens).toEqual(stored.map(({ token, n }, i) => ({ id: token, token: texts[i], n })));
+      expect(topTokens.length).toBeGreaterThan(0);
     }
   });
 

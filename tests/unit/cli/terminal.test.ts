@@ -171,6 +171,10 @@ describe('examples of a feature', () => {
   const tokens = ['the', ' LORD', '\nGod', ' of', ' Is', 'ra', 'el'];
   const top = (repeat: number) => ({
     ...{ dict: 'r/d', feature: 3, n: 1, density: 0.5 },
+    topTokens: [
+      { id: 7, token: ' LORD\n', n: 1200 },
+      { id: 9, token: null, n: 3 },
+    ],
     examples: [
       {
         ...{ doc: 0, docId: 'a\u001b[2J', split: 'test' as const, pos: 1, start: 0, value: 2 },
@@ -184,6 +188,7 @@ describe('examples of a feature', () => {
     const shown = layoutText(topText(top(1)), { columns: Infinity, colour: false });
     expect(shown).toContain('the« LORD»«⏎God» of Is«ra»el\n');
     expect(shown).toContain('fires on 1 row (');
+    expect(shown).toContain('\nmost often on " LORD\\n" 1,200, id 9 3\n');
     expect(shown).toContain('a\\u001b[2J, token 1');
   });
 
@@ -198,7 +203,7 @@ describe('examples of a feature', () => {
     for (const colour of [true, false]) {
       const lines = layoutText(topText(top(9)), { columns, colour })
         .split('\n')
-        .slice(2, -1);
+        .slice(3, -1);
       expect(lines.length).toBeGreaterThan(1);
       for (const line of lines) {
         // eslint-disable-next-line no-control-regex -- our own colours

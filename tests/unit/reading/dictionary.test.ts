@@ -77,6 +77,7 @@ describe('top', () => {
       feature: 0,
       k: 3,
       around: 2,
+      textsOf: (ids) => Promise.resolve(ids.map((id) => `<${id}>`)),
     });
     const firings = allFirings(built.dataset).filter((f) => f.feature === 0);
     expect({ dict: document.dict, feature: document.feature, n: document.n }).toEqual({
