@@ -57,7 +57,11 @@ function listen(
         control.accepted = total.quarantined;
         await tellAll(partitions, (p) => p.signal(unpauseSignal));
       },
-      onLimits: (limits) => tellAll(partitions, (p) => p.signal(limitsSignal, limits)),
+      onLimits: ({ window, ...limits }) => {
+        // The window is the stage's: each partition has its share of it, as when it began.
+        const share = window === undefined ? {} : { window: Math.max(1, Math.ceil(window / partitions.length)) };
+        return tellAll(partitions, (p) => p.signal(limitsSignal, { ...limits, ...share }));
+      },
     },
   );
   return control;

@@ -153,6 +153,26 @@ describe('a stage whose lots are chains', () => {
   }, 60_000);
 });
 
+it('partitions share the window of their stage, also when it is changed', async () => {
+  lots = [];
+  const released = gate();
+  runLot = async () => {
+    await released.passed;
+    return link(true);
+  };
+  const { run, ...stage } = stageOf(40, 500);
+  const input: StageInput = { ...stage, run: { ...run, window: 4 }, bounds: { lotsPerPartition: 10 } };
+  const options = { taskQueue: QUEUES.orchestrate, workflowId: 'shared-window', args: [input] };
+  const handle = await worker.client.workflow.start('stageWorkflow', options);
+  await until(() => lots.length === 4);
+  await handle.signal(SIGNALS.limits, { window: 8 });
+  await until(() => lots.length >= 8);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  expect(lots).toHaveLength(8);
+  released.open();
+  expect(await handle.result()).toMatchObject({ done: 40 });
+}, 60_000);
+
 describe('what is said while a history begins anew', () => {
   it('counts: a stage that was unpaused while its pause was being stored goes on', async () => {
     lots = [];
