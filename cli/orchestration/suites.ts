@@ -21,11 +21,13 @@ import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import { readEvents } from '../../storage/records/events.js';
 import { claimStoreId } from '../../storage/records/identity.js';
 import { hasEnded } from '../../storage/records/run-history.js';
-import { listRevisions } from '../../storage/records/runs.js';
+import { readRevisions } from '../../storage/records/revisions.js';
 import { listSuites } from '../../storage/records/suites.js';
 import type { CommandContext } from '../command.js';
 import { openChosenStore } from '../store-choice.js';
 import type { ResumeOptions, RunOptions } from './requests.js';
+import type { SuiteStatus } from '../../reading/runs/suite-status.js';
+import type { RunFailure } from './run-failure.js';
 import { suiteLine, suitePlanText } from '../render/suite-text.js';
 import { isActive, suiteWorkflowId } from './control.js';
 import { missingBytes, planRows } from './plan-rows.js';
@@ -113,13 +115,14 @@ export async function planSuite(loaded: LoadedSuite, exact: boolean, context: Co
 
 /** The run of a suite's member that the suite has not begun, stored now; null where no suite has such a member. */
 export async function memberNotBegun(store: ObjectStore, name: string): Promise<ResolvedRun | null> {
-  if ((await listRevisions(store, name)).length > 0) return null;
+  const { revisions, highest } = await readRevisions(store, name);
+  if (revisions.length > 0) return null;
   for (const suite of await listSuites(store)) {
     let member = 0;
     for (const one of memberNames(suite)) {
       if (one === name) {
         const { run, uploads } = await resolveMember(suite, member);
-        return storeRun(store, run, uploads);
+        return storeRun(store, { ...run, revision: highest + 1 }, uploads);
       }
       member++;
     }
@@ -188,7 +191,7 @@ async function startSuite(
   if (!start.follow) {
     context.output.result(
       startedDocument,
-      { ...started, state: 'running' },
+      { ...started, state: 'running', failure: null },
       () => `${text}\nfollow it with: assay status ${name} --watch`,
     );
     return EXIT.done;
@@ -197,7 +200,7 @@ async function startSuite(
   const end = await followSuite(store, suite, {
     ...{ workflow: client.workflow.getHandle(workflowId), runId, context, vigil: createVigil(wanted) },
   });
-  context.output.result(startedDocument, { ...started, state: end.state }, () => end.text);
+  context.output.result(startedDocument, { ...started, state: end.state, failure: end.failure }, () => end.text);
   return end.exitCode;
 }
 
@@ -227,6 +230,7 @@ export async function followSuite(
   readonly state: 'completed' | 'failed' | 'running' | 'cancelled';
   readonly text: string;
   readonly exitCode: number;
+  readonly failure: RunFailure | null;
 }> {
   const { output, io } = context;
   const { name } = suite;
@@ -252,14 +256,23 @@ export async function followSuite(
         state: good ? 'completed' : status.state === 'cancelled' ? 'cancelled' : 'failed',
         text: good ? `${suiteLine(status)}.` : `${suiteLine(status)}. What is committed stays. ${remedy}`,
         exitCode: good ? EXIT.done : EXIT.failed,
+        failure: good ? null : suiteFailure(status, remedy),
       };
     }
     if (io.signal.aborted) {
       output.progress(null);
       const text = `${name} goes on without this terminal. Follow it with: assay resume ${name} --follow; stop it with: assay cancel ${name}`;
-      return { state: 'running', text, exitCode: EXIT.interrupted };
+      return { state: 'running', text, exitCode: EXIT.interrupted, failure: null };
     }
     await vigil();
     await sleep(POLL_MS, undefined, { signal: io.signal }).catch(() => undefined);
   }
+}
+
+/** Why a suite did not come to its end: what its members that failed say. */
+function suiteFailure(status: SuiteStatus, remedy: string): RunFailure {
+  const failed = status.members.filter(({ state }) => state === 'failed' || state === 'cancelled');
+  const reasons = Object.fromEntries(failed.map(({ run, state, reason }) => [run, reason ?? state]));
+  const message = status.reason ?? suiteLine(status);
+  return { class: null, stage: null, step: null, key: null, message, remedy, details: { runs: reasons } };
 }

@@ -1,5 +1,6 @@
 // How sources are opened while a run is planned: where relative ones start, how stores are reached, and in which words a file that
 // cannot be read is reported.
+import { readlink, stat } from 'node:fs/promises';
 import { AssayError, DataError, InputError } from '../../schemas/errors.js';
 import { passMachineFault } from '../../schemas/system-errors.js';
 import type { Part } from '../../schemas/stored.js';
@@ -39,6 +40,11 @@ export async function readable<T>(file: string, read: () => Promise<T>): Promise
     passMachineFault(error);
     if (error instanceof AssayError && !(error instanceof DataError)) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
+    const target = await stat(file).then(
+      () => null,
+      () => readlink(file).catch(() => null),
+    );
+    if (target !== null) throw danglingLink(file, target, error);
     const found =
       code === 'ENOENT' ? 'found no such file' : code === 'EACCES' || code === 'EPERM' ? 'may not read it' : message;
     throw new InputError(
@@ -47,4 +53,12 @@ export async function readable<T>(file: string, read: () => Promise<T>): Promise
       { cause: error },
     );
   }
+}
+
+function danglingLink(file: string, target: string, cause: unknown): InputError {
+  return new InputError(
+    `corpus.sources: expected links that lead to a file or folder, found the link ${file} to ${target}, where nothing is; put the target there, or remove the link.`,
+    { field: 'corpus.sources', file, target },
+    { cause },
+  );
 }

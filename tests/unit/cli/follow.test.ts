@@ -102,3 +102,30 @@ it('a suite is followed on where the server does not answer for a moment', async
   expect(end).toMatchObject({ state: 'completed', exitCode: 0 });
   expect(asked).toBe(2);
 });
+
+it('one that failed gives class, place, message and remedy as data, as its text does', async () => {
+  const message = 'a.jsonl:2: expected a JSON object on the line, found 3 bytes that are none';
+  const data = { stage: 'corpus', step: 'corpus', error: 'DataError', message, details: { file: 'a.jsonl', line: 2 } };
+  const end = await follow(
+    [
+      ['started', { execution: 'mine' }],
+      ['failed', data],
+    ],
+    'FAILED',
+  );
+  const remedy = 'What is committed stays; mend the cause, then: assay resume small';
+  const { key } = end.failure ?? {};
+  expect(key).toMatch(/^[0-9a-f]{64}$/);
+  const place = { stage: 'corpus', step: 'corpus', key };
+  expect(end.failure).toEqual({ class: 'DataError', ...place, message, remedy, details: data.details });
+  expect(end.text).toBe(`small failed in stage corpus: ${message}\n${remedy}`);
+});
+
+it.each([
+  ['FAILED', 'the disk is full', 'Mend the cause, then: assay resume small'],
+  ['TERMINATED', 'it was terminated from outside.', 'Go on with: assay resume small'],
+])('one that could tell nothing (%s) has a reason and a remedy', async (status, message, remedy) => {
+  const { failure, text } = await follow([['started', { execution: 'mine' }]], status);
+  expect(failure).toMatchObject({ class: null, message, remedy });
+  expect(text).toContain(remedy);
+});

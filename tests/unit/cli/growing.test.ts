@@ -1,4 +1,5 @@
 // Commands over a run that is still going on, has revisions, quarantined shards, or nobody who works on it.
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   explainDocument,
@@ -9,7 +10,7 @@ import {
   statusDocument,
 } from '../../../schemas/documents/runs.js';
 import { datasetsDocument } from '../../../schemas/documents/datasets.js';
-import { sqlDocument, topDocument } from '../../../schemas/documents/features.js';
+import { findDocument, sqlDocument, topDocument } from '../../../schemas/documents/features.js';
 import type { Snapshot } from '../../../schemas/records.js';
 import type { ResolvedRun } from '../../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
@@ -20,6 +21,8 @@ import { readPlan } from '../../../storage/records/plan-record.js';
 import { getInputs } from '../../../storage/records/planned-inputs.js';
 import { putQuarantine } from '../../../storage/records/quarantine.js';
 import { latestSnapshot } from '../../../storage/records/snapshots.js';
+import { Tokenizer } from '../../../core/corpus/tokenizer/tokenizer.js';
+import { TOKENIZER } from '../../harness/fixtures.js';
 import { readRunStatus } from '../../../reading/runs/run-status.js';
 import { statusText } from '../../../cli/render/run-text.js';
 import { layoutText } from '../../../cli/terminal/text.js';
@@ -28,11 +31,17 @@ import { runStages, submitRun, writeRun } from './pipeline.js';
 import { temporaryFolder } from '../../harness/temporary-folder.js';
 
 const folder = temporaryFolder('cli');
+/** One token that gets no row, wherever it stands. */
+const DROPPED = ' the';
 let store: ObjectStore;
 let run: ResolvedRun;
+function activations(batchTokens: number): (yaml: string) => string {
+  const [id] = new Tokenizer(readFileSync(TOKENIZER)).encode(DROPPED).ids;
+  return (yaml) => yaml.replace('batchTokens: 512', `batchTokens: ${batchTokens}, dropTokens: [${id}]`);
+}
 beforeAll(async () => {
   store = await openStore('file://./data', { base: folder });
-  run = await submitRun(store, await writeRun(folder));
+  run = await submitRun(store, await writeRun(folder, activations(512)));
   await runStages(store, run, { folder, until: 'encode', most: 2 });
 });
 afterAll(async () => {
@@ -63,6 +72,16 @@ describe('a dictionary whose shards are not all encoded', () => {
     const best = (await sqlRows(`select max(value) from postings where feature = ${String(feature)}`))[0]?.[0];
     expect(document.examples[0]?.value).toBe(best);
     expect(result.err).toContain(`covers 2 of ${String(planned)} shards of small/dict so far`);
+  });
+
+  it('answers find, with no features on tokens that the run drops', async () => {
+    const found = findDocument.parse((await cli('find', 'dict', 'In the days of the king', '--json')).json());
+    const texts = found.tokens.map(({ token }) => token);
+    expect(texts.filter((text) => text === DROPPED)).toHaveLength(2);
+    for (const { token, stored, features } of found.tokens) {
+      expect(stored).toBe(token !== DROPPED);
+      if (!stored) expect(features).toEqual([]);
+    }
   });
 
   it('answers sql likewise', async () => {
@@ -241,7 +260,7 @@ describe('a second revision', () => {
     const first = explainDocument.parse((await cli('explain', 'small', '--json')).json());
     expect(first.against).toBeNull();
     await event('cancelled', {});
-    const file = await writeRun(folder, (yaml) => yaml.replace('batchTokens: 512', 'batchTokens: 256'));
+    const file = await writeRun(folder, activations(256));
     const second = await submitRun(store, file, 2);
     await runStages(store, second, { folder, until: 'activations', most: 1 });
     const { against, stages } = explainDocument.parse((await cli('explain', 'small', '--json')).json());
