@@ -115,7 +115,8 @@ function mapConverter(pairs: SchemaTree, fields: readonly Field[]): Converter {
 
 function nameOf(key: unknown): string | null {
   if (key instanceof NumberLiteral) return key.text;
-  return typeof key === 'object' || key === undefined ? null : String(key);
+  if (typeof key === 'string') return key;
+  return typeof key === 'number' || typeof key === 'bigint' || typeof key === 'boolean' ? String(key) : null;
 }
 
 /** The types in Arrow of a file's columns, where its writer has stated them: only they tell durations from integers. */

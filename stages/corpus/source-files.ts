@@ -40,11 +40,8 @@ export async function readable<T>(file: string, read: () => Promise<T>): Promise
     passMachineFault(error);
     if (error instanceof AssayError && !(error instanceof DataError)) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
-    const target = await stat(file).then(
-      () => null,
-      () => readlink(file).catch(() => null),
-    );
-    if (target !== null) throw danglingLink(file, target, error);
+    const fault = await linkFault(file);
+    if (fault !== null) throw brokenLink(file, fault, error);
     const found =
       code === 'ENOENT' ? 'found no such file' : code === 'EACCES' || code === 'EPERM' ? 'may not read it' : message;
     throw new InputError(
@@ -55,9 +52,31 @@ export async function readable<T>(file: string, read: () => Promise<T>): Promise
   }
 }
 
-function danglingLink(file: string, target: string, cause: unknown): InputError {
+/** What is wrong with a link that leads nowhere, and what helps, by the system's code. */
+const LINK_FAULTS: Readonly<Record<string, string>> = {
+  ENOENT: 'where nothing is; put the target there, or remove the link',
+  ELOOP: 'which leads in a circle; correct the link, or remove it',
+};
+
+interface LinkFault {
+  readonly target: string;
+  readonly why: string;
+}
+
+/** Null for what is no link, or one that leads somewhere. */
+async function linkFault(file: string): Promise<LinkFault | null> {
+  const code = await stat(file).then(
+    () => null,
+    (error: unknown) => (error as NodeJS.ErrnoException).code,
+  );
+  const why = LINK_FAULTS[code ?? ''];
+  const target = why === undefined ? null : await readlink(file).catch(() => null);
+  return why === undefined || target === null ? null : { target, why };
+}
+
+function brokenLink(file: string, { target, why }: LinkFault, cause: unknown): InputError {
   return new InputError(
-    `corpus.sources: expected links that lead to a file or folder, found the link ${file} to ${target}, where nothing is; put the target there, or remove the link.`,
+    `corpus.sources: expected links that lead to a file or folder, found the link ${file} to ${target}, ${why}.`,
     { field: 'corpus.sources', file, target },
     { cause },
   );
