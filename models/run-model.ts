@@ -7,6 +7,7 @@ import { canonicalJson } from '../core/identity/canonical-json.js';
 import { halfToFloat } from '../core/tensor/half.js';
 import { encodeSafetensors, safeTensor, type SafeTensor } from '../core/tensor/safetensors.js';
 import { DataError, InputError, ResourceError } from '../schemas/errors.js';
+import { passMachineFault } from '../schemas/system-errors.js';
 import type { ModelEdit } from '../schemas/model-edits.js';
 import type { TensorValue } from '../runtime/session.js';
 import type { EngineConfig, ModelReference } from '../schemas/stored.js';
@@ -72,7 +73,7 @@ export function parseIds(text: string): IdRows {
     }
     row.forEach((id: unknown, i) => {
       if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= 2 ** 31) {
-        throw badIds(`${JSON.stringify(id)} at row ${r}, position ${i}`);
+        throw badIds(`${typeof id === 'object' ? 'no number' : JSON.stringify(id)} at row ${r}, position ${i}`);
       }
       ids[r * length + i] = id as number;
     });
@@ -187,6 +188,7 @@ export async function readIdsFile(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
+    passMachineFault(error);
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new InputError(
       `Expected a JSON file with token ids at ${path}, found none that can be read (${code}); correct the path.`,
