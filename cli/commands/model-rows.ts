@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { IdRows } from '../../models/run-model.js';
 import { InputError } from '../../schemas/errors.js';
+import { passMachineFault } from '../../schemas/system-errors.js';
 import type { Io } from '../io.js';
 
 /** What the user says of the rows; paths as given. */
@@ -84,7 +85,8 @@ async function encode({ text: given = '', ...options }: RowOptions, io: Io): Pro
   const text = given === STDIN ? (await io.stdin()).replace(/\r?\n$/, '') : given;
   const { Tokenizer } = await import('../../core/corpus/tokenizer/tokenizer.js');
   const file = await tokenizerOf(options, io);
-  const { ids } = new Tokenizer(await readTokenizer(file)).encode(text);
+  const tokenizer = new Tokenizer(await readTokenizer(file));
+  const { ids } = io.blocking(() => tokenizer.encode(text));
   if (ids.length > 0) return { ids, length: ids.length };
   throw new InputError('Expected a text with at least one token in --text, found none; give some words.');
 }
@@ -93,6 +95,7 @@ async function readTokenizer(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
   } catch (error) {
+    passMachineFault(error);
     throw new InputError(
       `Cannot read the tokenizer "${file}": ${(error as Error).message}. Give the path of a tokenizer.json in --tokenizer.`,
       { path: file },

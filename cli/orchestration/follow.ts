@@ -158,8 +158,10 @@ async function howItEnded(run: ResolvedRun, workflow: WorkflowHandle): Promise<T
 }
 
 /** How the events say that the run ended; null where they do not. */
-function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd | null {
-  const { state, reason } = foldEvents(events);
+function endOf(run: ResolvedRun, all: readonly RunEvent[]): RunEnd | null {
+  const { state, reason } = foldEvents(all);
+  // Behind the end may stand what a signal of the last moment brought about.
+  const events = all.slice(0, all.findLastIndex(({ type }) => type === state) + 1);
   const data = events.at(-1)?.data ?? {};
   if (state === 'completed') return completed(run, events);
   if (state === 'cancelled') {

@@ -26,8 +26,10 @@ export function computesAnew(events: readonly RunEvent[]): boolean {
 /** What a complete execution computed anew; null where that was not asked for. */
 export function recomputedIn(events: readonly RunEvent[]): Recomputed | null {
   const data = events.findLast(({ type }) => type === 'completed')?.data;
-  if (data === undefined || !computesAnew(events)) return null;
-  return { shards: Number(data['done'] ?? 0), different: Number(data['different'] ?? 0) };
+  const different = Number(data?.['different'] ?? 0);
+  // A difference is told whatever else is known.
+  if (data === undefined || (different === 0 && !computesAnew(events))) return null;
+  return { shards: Number(data['done'] ?? 0), different };
 }
 
 /** Counts by asking the stages' workflows; what one does not answer counts as it last did. */

@@ -14,6 +14,7 @@ import { keepSchedule, releaseSchedule } from '../../storage/records/schedule-ro
 import type { CommandContext } from '../command.js';
 import { openChosenStore } from '../store-choice.js';
 import { allowHere } from './allow.js';
+import { withLinks } from './linked-places.js';
 import type { OverlapPolicy, ScheduleCreateOptions } from './requests.js';
 import { noteUnserved } from './run-workers.js';
 import { sayAction, SCHEDULE_PREFIX } from './schedule-names.js';
@@ -46,7 +47,7 @@ export async function createSchedule(options: ScheduleCreateOptions, context: Co
     const next = await withTemporal(context, async (client, at) => {
       // Nothing is written before Temporal answers: a mistyped store is not made.
       const template = await putJson(store, { file: runFile, folder });
-      await allowHere(context, { url, options: storeOptions }, outsideOf(runFile, folder));
+      await allowHere(context, { url, options: storeOptions }, await withLinks(outsideOf(runFile, folder)));
       await keepSchedule(store, root, { schedule: id, template });
       kept = true;
       const input: ScheduledInput = {

@@ -34,6 +34,7 @@ import { missingBytes, planRows } from './plan-rows.js';
 import { checkModelRuns, checkSources } from './preflight.js';
 import { rememberStore } from './run-store.js';
 import { allowHere } from './allow.js';
+import { withLinks } from './linked-places.js';
 import { createVigil, ensureWorkers, type WorkersWanted } from './run-workers.js';
 import { queuesOf } from './served-queues.js';
 import { startOrJoin } from './start-workflow.js';
@@ -173,7 +174,7 @@ async function startSuite(
   };
   const files = Array.from({ length: members }, (_, member) => parseMember(suite.template, member));
   const places = files.flatMap((file) => outsideOf(file, suite.folder));
-  await allowHere(context, { url: store.url, options: storeOptions }, places);
+  await allowHere(context, { url: store.url, options: storeOptions }, await withLinks(places));
   const { joined, runId } = await startOrJoin(client, {
     type: WORKFLOWS.suite,
     store,
@@ -223,7 +224,8 @@ async function toldOf(store: ObjectStore, suite: SuiteRecord, runId: string): Pr
   return execution === runId || (started !== undefined && execution === undefined);
 }
 
-async function followSuite(
+/** Watches a suite to its end: how each of its runs ended, and the state in which it leaves them. */
+export async function followSuite(
   store: ObjectStore,
   suite: SuiteRecord,
   { workflow, runId, context, vigil }: FollowedSuite,
@@ -237,8 +239,10 @@ async function followSuite(
   const { name } = suite;
   const told = new Set<string>();
   for (;;) {
-    const { status: now, raw } = await workflow.describe();
-    const closed = now.name !== 'RUNNING' || (raw.workflowExecutionInfo?.firstRunId ?? runId) !== runId;
+    // A server that is restarting says nothing: the records in the store say more.
+    const now = await workflow.describe().catch(() => null);
+    const closed =
+      now !== null && (now.status.name !== 'RUNNING' || (now.raw.workflowExecutionInfo?.firstRunId ?? runId) !== runId);
     const status = await readSuiteStatus(store, suite, memberNames(suite));
     for (const { run, state, reason } of status.members) {
       if (!hasEnded(state === 'waiting' ? 'unknown' : state) || told.has(run)) continue;

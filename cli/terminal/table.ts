@@ -32,7 +32,7 @@ export function tableLines(table: TextTable, width: number): string[] {
   const { columns, rows } = spared(escapedCells(table), width);
   const all = [columns.map(({ title }) => title), ...rows];
   const widths = fitted(
-    columns.map((column, c) => Math.max(...all.map((row) => cellWidth(row[c] ?? '')))),
+    columns.map((_, c) => widestCell(all, c)),
     columns,
     width,
   );
@@ -50,9 +50,7 @@ function escapedCells({ columns, rows }: TextTable): TextTable {
 /** The table without the columns for which there is no room. */
 function spared(table: TextTable, width: number): TextTable {
   const { columns, rows } = table;
-  const widths = columns.map((column, c) =>
-    Math.max(displayWidth(column.title), ...rows.map((row) => cellWidth(row[c] ?? ''))),
-  );
+  const widths = columns.map((column, c) => Math.max(displayWidth(column.title), widestCell(rows, c)));
   const spare = columns.map((column) => column.spare ?? 0);
   const most = Math.max(0, ...spare);
   if (most === 0 || lineWidth(widths) <= width) return table;
@@ -86,6 +84,11 @@ function rowLines(row: readonly Cell[], columns: readonly TextColumn[], widths: 
       .join(' '.repeat(GAP))
       .trimEnd(),
   );
+}
+
+/** Of any number of rows: as arguments of a call they would end with the stack. */
+function widestCell(rows: readonly (readonly Cell[])[], column: number): number {
+  return rows.reduce((widest, row) => Math.max(widest, cellWidth(row[column] ?? '')), 0);
 }
 
 const BETWEEN = '  ';

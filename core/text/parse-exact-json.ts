@@ -61,8 +61,8 @@ function membersOf(value: unknown): number {
   return Object.values(value).reduce<number>((sum, item) => sum + 1 + membersOf(item), 0);
 }
 
-/** Goes level by level, because going down may take more stack than there is. */
-function isTooDeep(value: unknown): boolean {
+/** Whether plain data is nested more than `MOST_LEVELS` deep. Goes level by level, because going down may take more stack than there is. */
+export function isTooDeep(value: unknown): boolean {
   let level = [value].filter(isNested);
   for (let levels = 0; level.length > 0; levels++) {
     if (levels === MOST_LEVELS) return true;

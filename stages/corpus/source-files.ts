@@ -1,7 +1,8 @@
 // How sources are opened while a run is planned: where relative ones start, how stores are reached, and in which words a file that
 // cannot be read is reported.
 import { readlink, stat } from 'node:fs/promises';
-import { AssayError, InputError } from '../../schemas/errors.js';
+import { AssayError, DataError, InputError } from '../../schemas/errors.js';
+import { passMachineFault } from '../../schemas/system-errors.js';
 import type { Part } from '../../schemas/stored.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import type { Format } from './formats.js';
@@ -36,7 +37,8 @@ export async function readable<T>(file: string, read: () => Promise<T>): Promise
   try {
     return await read();
   } catch (error) {
-    if (error instanceof AssayError && error.exitCode !== 1) throw error;
+    passMachineFault(error);
+    if (error instanceof AssayError && !(error instanceof DataError)) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
     const fault = await linkFault(file);
     if (fault !== null) throw brokenLink(file, fault, error);

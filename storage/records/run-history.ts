@@ -79,12 +79,16 @@ export type RecordedProcess = z.infer<typeof recordedProcess>;
 
 const ENDED: readonly RunState[] = ['completed', 'failed', 'cancelled'];
 
-/** What the events say about a run; `started` after an end means that it was resumed. */
+/**
+ * What the events say about a run; `started` after an end means that it was resumed. Nothing else changes an end: a pause that came in
+ * the last moment may be stored behind it.
+ */
 export function foldEvents(events: readonly RunEvent[]): RunHistory {
   let state: RunState = 'unknown';
   let reason: string | null = null;
   let stage: RunHistory['stage'] = null;
   for (const { type, data } of events) {
+    if (hasEnded(state) && type !== 'started') continue;
     const named = stageName.safeParse(data['stage']);
     if (named.success) stage = named.data;
     const next = stateAfter(type, state);

@@ -3,8 +3,10 @@ import { describe, expect, it } from 'vitest';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { CommandContext } from '../../../cli/command.js';
 import { followRun, type RunEnd } from '../../../cli/orchestration/follow.js';
+import { followSuite } from '../../../cli/orchestration/suites.js';
 import type { LiveLine } from '../../../cli/terminal/live-line.js';
 import type { ResolvedRun } from '../../../schemas/resolved-run.js';
+import type { SuiteRecord } from '../../../schemas/suite.js';
 import { createMemoryStore } from '../../../storage/objects/memory-store.js';
 import { appendEvent } from '../../../storage/records/events.js';
 
@@ -125,6 +127,36 @@ describe('one that computes everything anew', () => {
     expect(end.text).toContain('`assay logs small` names them');
     expect(end.notes).toContain('encode       shard s-00001 differs from its commit');
   });
+});
+
+it('what a signal of the last moment stored behind the end changes nothing of it', async () => {
+  const late: Told[] = [['limits', { window: 2 }], ['paused', { reason: 'paused by a user' }], ['unpaused']];
+  const own: Told[] = [
+    ['started', { execution: 'mine', mode: 'all' }],
+    ['completed', { done: 7, different: 2 }],
+  ];
+  const end = await follow([...own, ...late], 'COMPLETED');
+  expect(end).toMatchObject({ exitCode: 1, state: 'completed' });
+  expect(end.text).toContain('2 of 7 recomputed shards differ');
+});
+
+it('a suite is followed on where the server does not answer for a moment', async () => {
+  const store = createMemoryStore();
+  const template = { name: 's', matrix: { seed: [1] } };
+  const suite = { name: 's', revision: 1, members: 1, template } as unknown as SuiteRecord;
+  await appendEvent(store, suite, { type: 'started', data: { execution: 'mine' }, atMs: 1 });
+  await appendEvent(store, suite, { type: 'completed', data: {}, atMs: 2 });
+  let asked = 0;
+  const closed = { status: { name: 'COMPLETED' }, raw: {} };
+  const workflow = {
+    describe: () => (++asked === 1 ? Promise.reject(new Error('UNAVAILABLE')) : Promise.resolve(closed)),
+  } as unknown as WorkflowHandle;
+  const output = { note: () => undefined, progress: () => undefined };
+  const context = { output, io: { signal: new AbortController().signal } } as unknown as CommandContext;
+  const vigil = (): Promise<void> => Promise.resolve();
+  const end = await followSuite(store, suite, { workflow, runId: 'mine', context, vigil });
+  expect(end).toMatchObject({ state: 'completed', exitCode: 0 });
+  expect(asked).toBe(2);
 });
 
 it('one that failed gives class, place, message and remedy as data, as its text does', async () => {
