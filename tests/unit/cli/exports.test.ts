@@ -9,6 +9,7 @@ import { exportDocument, gcDocument } from '../../../schemas/documents/datasets.
 import { sqlDocument } from '../../../schemas/documents/features.js';
 import { bytesText } from '../../../cli/render/quantities.js';
 import { finishedRun } from './finished-run.js';
+import { runCli } from './harness.js';
 
 const { folder, cli, document } = finishedRun();
 
@@ -43,6 +44,14 @@ describe('sql and export', () => {
     }[];
     const stored = (await document(sqlDocument, 'sql', 'select feature, value from postings')).rows;
     expect(exported.map((row) => [row.feature, row.value])).toEqual(stored);
+  });
+
+  it('an export that is interrupted says so, ends with 130 and leaves nothing', async () => {
+    const argv = ['export', 'small/dict/postings', '--to', 'parquet', '--out', 'stopped', '--store', 'data'];
+    const result = await runCli(argv, { cwd: folder, signal: AbortSignal.abort() });
+    expect(result).toMatchObject({ code: 130, out: '' });
+    expect(result.err).toContain(`The export was stopped; what it had begun in ${folder}/stopped is removed.`);
+    expect(await readdir(join(folder, 'stopped'))).toEqual([]);
   });
 
   it('print rows as a table', async () => {

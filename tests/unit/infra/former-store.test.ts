@@ -5,8 +5,8 @@ import { expect, it } from 'vitest';
 import { temporaryFolderOfTest } from '../../harness/temporary-folder.js';
 
 interface FormerStore {
-  formerStore(file: string): Promise<{ store: string } | null>;
-  putStoreBack(file: string, former: { store: string } | null): Promise<boolean>;
+  formerStore: (file: string) => Promise<{ store: string } | null>;
+  putStoreBack: (file: string, former: { store: string } | null) => Promise<boolean>;
 }
 const { formerStore, putStoreBack } = (await import(
   new URL('../../../infra/former-store.mjs', import.meta.url).href
