@@ -4,12 +4,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { CommandName } from '../schemas/documents/documents.js';
+import { versionDocument } from '../schemas/documents/version.js';
 import { EXIT } from '../schemas/exit.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 import { COMMANDS, PARENTS, type ParentName } from './command-table.js';
 import type { CommandContext, CommandDefinition } from './command.js';
 import { readEnvironment } from './environment.js';
 import { reportError } from './errors.js';
+import { findPage, helpWords } from './help.js';
 import type { Io } from './io.js';
 import { foreignConfigs } from './local-config.js';
 import { createOutput } from './output.js';
@@ -41,8 +43,9 @@ export async function main(argv: readonly string[], io: Io, doCall: Perform = pe
   const debug = io.environment['ASSAY_DEBUG'] !== undefined && io.environment['ASSAY_DEBUG'] !== '0';
   let exitCode: number = EXIT.done;
   try {
-    if (argv.length === 1 && argv[0] === '--version') return await printVersion(io);
-    if (isAlone(argv)) return await printHelp(argv, io);
+    if (asksVersion(argv)) return await printVersion(io, json);
+    const page = helpWords(argv);
+    if (page !== null) return await printHelp(page, io);
     const program: Command = await createProgram(io, namesOf(argv), async (asked) => {
       exitCode = await runBody((context) => doCall(asked(), context), io, program.opts<GlobalOptions>());
     });
@@ -53,22 +56,22 @@ export async function main(argv: readonly string[], io: Io, doCall: Perform = pe
   }
 }
 
-/** Whether a command line is nothing, or a word that only holds commands: then help is what is asked for. */
-function isAlone(argv: readonly string[]): boolean {
-  return argv.length === 0 || (argv.length === 1 && Object.hasOwn(PARENTS, argv[0] ?? ''));
-}
-
-async function printHelp(argv: readonly string[], io: Io): Promise<number> {
-  const program = await createProgram(io, namesOf(argv), () => Promise.resolve());
-  (program.commands.find((command) => command.name() === argv[0]) ?? program).outputHelp();
+async function printHelp(words: readonly string[], io: Io): Promise<number> {
+  const program = await createProgram(io, namesOf(words), () => Promise.resolve());
+  findPage(program, words).outputHelp();
   return EXIT.done;
 }
 
-async function printVersion(io: Io): Promise<number> {
+function asksVersion(argv: readonly string[]): boolean {
+  return argv.includes('--version') && argv.every((word) => word === '--version' || word === '--json');
+}
+
+async function printVersion({ stdout }: Io, json: boolean): Promise<number> {
   // On demand: no other command needs it.
   const { packageRoot } = await import('../runtime/package-root.js');
   const { version } = JSON.parse(await readFile(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
-  io.stdout.write(`assay ${version}`);
+  if (json) stdout.writeDocument(`${JSON.stringify(versionDocument.parse({ version }))}\n`);
+  else stdout.write(`assay ${version}`);
   return EXIT.done;
 }
 

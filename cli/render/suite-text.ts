@@ -4,6 +4,7 @@ import type { suitePlanDocument } from '../../schemas/documents/runs.js';
 import type { SuiteStatus } from '../../reading/runs/suite-status.js';
 import { textTable } from '../terminal/table.js';
 import type { Text } from '../terminal/text.js';
+import { stateText } from './progress-text.js';
 import { counted, countText } from './quantities.js';
 
 /** How many runs of a suite stand how, in one line. */
@@ -18,7 +19,7 @@ export function suiteLine({ suite, members, counts }: SuiteStatus): string {
 export function suiteStatusText(status: SuiteStatus): Text {
   const { suite, revision, state, reason, members } = status;
   const rows = members.map(({ run, state: one, stage, reason: why }) => [run, one, stage ?? '', why ?? '']);
-  const head = `suite ${suite} (revision ${revision}): ${state}${reason === null ? '' : `, ${reason}`}`;
+  const head = `suite ${suite} (revision ${revision}) is ${stateText(state, reason)}`;
   return [
     head,
     suiteLine(status),

@@ -88,6 +88,14 @@ describe('a command line', () => {
     const file = new URL('../../../package.json', import.meta.url);
     const { version } = JSON.parse(await readFile(file, 'utf8')) as { version: string };
     expect(await runCli(['--version'])).toMatchObject({ code: 0, out: `assay ${version}\n`, err: '' });
+    for (const argv of [
+      ['--version', '--json'],
+      ['--json', '--version'],
+    ]) {
+      const result = await runCli(argv);
+      expect(result).toMatchObject({ code: 0, err: '' });
+      expect(result.json()).toEqual({ version });
+    }
   });
 });
 
@@ -101,6 +109,32 @@ describe('help', () => {
       expect(result.out).toContain('--json');
     },
   );
+
+  it.each([
+    [['help', 'model', 'run'], 'model run'],
+    [['help', 'model', 'inspect'], 'model inspect'],
+    [['help', 'schedule', 'create'], 'schedule create'],
+    [['schedule', 'help', 'create'], 'schedule create'],
+    [['help', 'schedule'], 'schedule'],
+    [['help', 'completion'], 'completion'],
+  ])('%j shows the page of %s', async (argv, name) => {
+    const result = await runCli(argv);
+    expect(result).toMatchObject({ code: 0, err: '' });
+    expect(result.out).toMatch(new RegExp(`^Usage: assay ${name} `));
+  });
+
+  it.each([
+    [['help', 'modl', 'run'], /found "modl run"[^]*did you mean model run/],
+    [['help', 'model', 'inspekt'], /did you mean model inspect/],
+    [['schedule', 'help', 'creat'], /did you mean schedule create/],
+    [['help', 'rum'], /did you mean r/],
+    [['help', 'photosynthesis'], /`assay help` lists them/],
+    [['help', 'run', 'away'], /found "run away"/],
+  ])('%j is refused with the nearest commands', async (argv, message) => {
+    const result = await runCli(argv);
+    expect(result).toMatchObject({ code: 2, out: '' });
+    expect(result.err).toMatch(message);
+  });
 });
 
 describe('an error', () => {
