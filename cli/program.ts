@@ -15,6 +15,7 @@ import { findPage, helpWords } from './help.js';
 import type { Io } from './io.js';
 import { foreignConfigs } from './local-config.js';
 import { createOutput } from './output.js';
+import { shellLines } from './terminal/shell-line.js';
 import type { TextSink } from './terminal/sink.js';
 import { chooseFileStore, chooseStore, openChosenStore, requireStore, type StoreChoice } from './store-choice.js';
 
@@ -89,6 +90,11 @@ function namesOf(argv: readonly string[]): readonly CommandName[] {
 /** Runs what the command line asked for; given to every command by the program. */
 type Start = (asked: () => Call) => Promise<void>;
 
+interface Frame {
+  readonly io: Io;
+  readonly start: Start;
+}
+
 /** The program with the named commands. */
 export async function createProgram(io: Io, names: readonly CommandName[], start: Start): Promise<Command> {
   const program = new Command('assay')
@@ -112,7 +118,7 @@ export async function createProgram(io: Io, names: readonly CommandName[], start
     .exitOverride();
   const commands = await Promise.all(names.map((name) => COMMANDS[name].load()));
   names.forEach((name, i) => {
-    addCommand(program, { name, command: commands[i] as CommandDefinition }, start);
+    addCommand(program, { name, command: commands[i] as CommandDefinition }, { io, start });
   });
   return program;
 }
@@ -123,27 +129,45 @@ function helpWidth({ columns }: TextSink): number {
   return Number.isFinite(columns) ? columns : HELP_COLUMNS;
 }
 
-function addCommand(program: Command, { name, command }: Omit<Call, 'request'>, start: Start): void {
+function addCommand(program: Command, { name, command }: Omit<Call, 'request'>, { io, start }: Frame): void {
+  const columnsOf = (): number => io.stdout.columns;
   program.commandsGroup(`${COMMANDS[name].group}:`);
   const words = name.split(' ');
-  const parent = words.length > 1 ? parentOf(program, words[0] as ParentName) : program;
+  const parent = words.length > 1 ? parentOf(program, words[0] as ParentName, columnsOf) : program;
   const added = parent.command(`${words.at(-1) ?? ''} ${command.arguments}`);
-  describe(added, command);
+  describe(added, command, columnsOf);
   command.options(added);
+  added.aliases(command.aliases);
+  added.showHelpAfterError(`Usage: assay ${`${name} ${command.arguments}`.trim()}: ${command.description}`);
   const given = added.registeredArguments.length;
   added.action((...values: unknown[]) =>
     start(() => ({ name, command, request: command.request(values.slice(0, given), added.opts()) })),
   );
 }
 
-function parentOf(program: Command, name: ParentName): Command {
+function parentOf(program: Command, name: ParentName, columnsOf: () => number): Command {
   const known = program.commands.find((command) => command.name() === name);
-  return known ?? describe(program.command(name), PARENTS[name]);
+  return known ?? describe(program.command(name), PARENTS[name], columnsOf);
 }
 
-function describe(command: Command, text: Pick<CommandDefinition, 'description' | 'examples'>): Command {
-  const lines = text.examples.map(([line, meaning]) => `  $ ${line}\n      ${meaning}`);
-  return command.description(text.description).addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
+function describe(
+  command: Command,
+  text: Pick<CommandDefinition, 'description' | 'examples'>,
+  columnsOf: () => number,
+): Command {
+  return command
+    .description(text.description)
+    .addHelpText('after', () => `\nExamples:\n${exampleLines(text.examples, columnsOf()).join('\n')}`);
+}
+
+const PROMPT = '  $ ';
+
+/** Lines that can be copied behind the prompt and pasted as they are. */
+function exampleLines(examples: CommandDefinition['examples'], columns: number): string[] {
+  return examples.flatMap(([line, meaning]) => {
+    const [first = '', ...others] = shellLines(line, columns - PROMPT.length);
+    return [PROMPT + first, ...others.map((other) => `    ${other}`), `      ${meaning}`];
+  });
 }
 
 async function runBody(

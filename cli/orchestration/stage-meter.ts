@@ -41,9 +41,8 @@ export class StageMeter {
     const step = beat?.stage === stage ? beat.progress?.['step'] : undefined;
     const training = stage === 'train' && typeof step === 'number';
     // Of one training the steps say how far it is, also where its result is there and it is done again.
-    const bySteps = training && planned === 1 && measure.steps !== null && measure.steps > 0;
-    const shown = bySteps ? step / (measure.steps ?? 1) : share;
-    const parts: LivePart[] = bySteps ? [] : [`${countText(done)} / ${countText(planned)}`];
+    const stepsDone = training && planned === 1 && measure.steps ? step / measure.steps : null;
+    const parts: LivePart[] = stepsDone !== null ? [] : [`${countText(done)} / ${countText(planned)}`];
     const doing = beat?.stage === stage && stage === 'train' ? doingText(beat.progress?.['doing']) : null;
     if (doing !== null) parts.push(doing);
     if (training && beat) parts.push(...this.#steps(step, measure.steps, beat.atMs));
@@ -56,7 +55,7 @@ export class StageMeter {
     if (quarantined > 0) parts.push(`${countText(quarantined)} quarantined`);
     if (beat && nowMs - beat.atMs > 60_000)
       parts.push(`no sign of life for ${Math.round((nowMs - beat.atMs) / 1000)} s`);
-    return { name: stage, share: shown, parts };
+    return { name: stage, share: stepsDone ?? share, parts };
   }
 
   /** `step 812 of 1,464`, and the time left by the steps between the beats that were seen. */

@@ -30,7 +30,7 @@ export function metricsText(entries: readonly MetricsEntry[]): Text {
   const blocks = BLOCKS.flatMap(({ split, title }) => {
     const found = entries.map((entry) => entry.splits.find((own) => own.split === split));
     if (found.every((own) => own === undefined)) return [];
-    const columns = [{ title }, ...entries.map(({ dictionary }) => ({ title: dictionary }))];
+    const columns = [{ title }, ...entries.map(({ dictionary }) => ({ title: dictionary, whole: true }))];
     const rows = LINES.map((line) => [line.title, ...found.map((own) => (own === undefined ? 'none' : line.of(own)))]);
     return [textTable(columns, rows), ''];
   });

@@ -33,7 +33,7 @@ export function modelText(model: z.infer<typeof modelInspectDocument>, tokenizer
     ...(tokenizer === null ? [] : [`tokenizer  ${tokenizer}`]),
     ...(model.unchecked === null ? [] : [`not checked ${model.unchecked}`]),
   ];
-  const columns = [{ title: 'site' }, { title: 'axes' }, { title: 'shape' }, { title: 'tensor' }];
+  const columns = [{ title: 'site', whole: true }, { title: 'axes' }, { title: 'shape' }, { title: 'tensor' }];
   const rows = model.sites.map((s) => [s.site, s.axes.join(' '), s.shape.join(' '), s.tensor]);
   return [...head, '', textTable(columns, rows), ...unresolvedText(model.unresolved)];
 }
@@ -61,7 +61,7 @@ function unresolvedText(unresolved: readonly { site: string; reason: string }[])
     if (block !== undefined) group.blocks.push(block);
     groups.set(`${name} ${reason}`, group);
   }
-  const columns = [{ title: 'not resolved' }, { title: 'blocks' }, { title: 'why' }];
+  const columns = [{ title: 'not resolved', whole: true }, { title: 'blocks' }, { title: 'why' }];
   const rows = [...groups.values()].map((g) => [g.site, g.blocks.join(' '), g.reason]);
   return ['', textTable(columns, rows)];
 }

@@ -14,7 +14,7 @@ const STALE_SECONDS = LIMITS.staleBeatMs / 1000;
 export function runsText(runs: z.infer<typeof runsDocument>): Text {
   if (runs.length === 0) return 'No runs in this store yet.';
   const columns = [
-    { title: 'run' },
+    { title: 'run', whole: true },
     { title: 'rev', right: true, spare: 1 },
     { title: 'state' },
     { title: 'stage' },
@@ -76,7 +76,7 @@ function stageTable(status: RunStatus, steps: number | null): TextTable {
     { title: '', right: true, spare: 1 },
     // Nothing is lost where all are 0.
     { title: 'quarantined', right: true, spare: some ? 0 : 2 },
-    { title: 'datasets' },
+    { title: 'datasets', whole: true },
   ];
   const rows = [...lines.values()].map((line) => [
     line.stage,

@@ -24,7 +24,7 @@ export function suiteStatusText(status: SuiteStatus): Text {
     head,
     suiteLine(status),
     '',
-    textTable([{ title: 'run' }, { title: 'state' }, { title: 'stage' }, { title: 'why' }], rows),
+    textTable([{ title: 'run', whole: true }, { title: 'state' }, { title: 'stage' }, { title: 'why' }], rows),
   ];
 }
 
@@ -39,7 +39,7 @@ export function suitePlanText({ suite, parallel, members }: z.input<typeof suite
   const total = members.reduce((sum, member) => sum + (member.seconds ?? 0), 0);
   return [
     textTable(
-      [{ title: 'run' }, ...['steps', 'items to do', 'bytes', 'time'].map((title) => ({ title, right: true }))],
+      [{ title: 'run', whole: true }, ...['steps', 'items to do', 'bytes', 'time'].map((title) => ({ title, right: true }))],
       rows,
     ),
     '',

@@ -21,6 +21,8 @@ describe('a command line', () => {
     [['pause', 'kjv'], 'pause', { run: 'kjv' }],
     [['worker', '--roles', 'io,compute'], 'worker', { roles: ['io', 'compute'], device: 'auto' }],
     [['schedule', 'show', 'nightly'], 'schedule show', 'nightly'],
+    [['schedule', 'rm', 'nightly'], 'schedule delete', 'nightly'],
+    [['schedule', 'remove', 'nightly'], 'schedule delete', 'nightly'],
     [
       ['schedule', 'backfill', 'n', '--from', '2026-11-01', '--to', '2026-11-02T00:00Z'],
       'schedule backfill',
@@ -54,7 +56,9 @@ describe('a command line', () => {
 
   it.each([
     [['ru', 'a.yaml'], /unknown command 'ru'[^]*Did you mean/],
-    [['run'], /missing required argument 'run.yaml'/],
+    [['run'], /missing required argument 'run.yaml'[^]*Usage: assay run <run.yaml>: start a run/],
+    [['completion'], /missing required argument 'shell'[^]*bash, zsh, fish/],
+    [['schedule', 'remov', 'n'], /unknown command 'remov'/],
     [['run', 'a.yaml', '--folow'], /unknown option '--folow'[^]*--follow/],
     [['run', 'a.yaml', '--workers', 'x'], /--workers.*Expected a whole number of at least 0/],
     [['run', 'a.yaml', '--until', 'end'], /--until.*corpus, tokens/],
