@@ -53,7 +53,10 @@ export const runModel = defineCommand({
       )
       .requiredOption('--out <file>', 'the safetensors file to write')
       .addOption(
-        new Option('--edit <edit>', 'a change at a site, as SITE=scale:0; repeatable; "Edits" in docs/cli.md has them all')
+        new Option(
+          '--edit <edit>',
+          'a change at a site, as SITE=scale:0; repeatable; "Edits" in docs/cli.md has them all',
+        )
           .argParser((edit: string, before: readonly string[]) => [...before, edit])
           .default([], 'none'),
       );

@@ -92,7 +92,9 @@ async function createOnce(client: Client, id: string, { options, asked }: Schedu
     const described = await handle.describe().catch(() => null);
     if (described === null) return 'at the times given';
     const [first] = described.info.nextActionTimes;
-    return first === undefined ? `but ${shownWhen(asked)} names no time to come` : `first at ${timeText(first.getTime())}`;
+    return first === undefined
+      ? `but ${shownWhen(asked)} names no time to come`
+      : `first at ${timeText(first.getTime())}`;
   } catch (error) {
     if (error instanceof ScheduleAlreadyRunning)
       throw new InputError(

@@ -198,11 +198,7 @@ async function withSchedule(
       if (!(error instanceof ScheduleNotFoundError)) throw error;
       const near = nearestNames(id, await scheduleIds(client).catch(() => []));
       const remedy = near.length > 0 ? `did you mean ${near.join(' or ')}?` : '`assay schedule list` shows all.';
-      throw new InputError(
-        `There is no schedule "${id}"; ${remedy}`,
-        { id, candidates: near },
-        { cause: error },
-      );
+      throw new InputError(`There is no schedule "${id}"; ${remedy}`, { id, candidates: near }, { cause: error });
     }
   });
 }

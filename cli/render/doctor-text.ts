@@ -38,6 +38,10 @@ const SOURCES = /\S+\.(?:cc|cpp|h):\d+ .*?(?: was false\.? |\) (?=[A-Z]))/g;
 /** The sentence of a provider's refusal that says what is missing, without the names and places of a library's inside. */
 export function refusalText(reason: string): string {
   const said = /ONNX Runtime \S+ says: ([^]*?)(?:\. Set compute\.device|$)/.exec(reason)?.[1] ?? reason;
-  const plain = said.split('\n').join(' ').replace(SOURCES, '').replace(/^\w+: /, '');
+  const plain = said
+    .split('\n')
+    .join(' ')
+    .replace(SOURCES, '')
+    .replace(/^\w+: /, '');
   return plain.replace(/\.$/, '').trim();
 }

@@ -39,7 +39,10 @@ export function suitePlanText({ suite, parallel, members }: z.input<typeof suite
   const total = members.reduce((sum, member) => sum + (member.seconds ?? 0), 0);
   return [
     textTable(
-      [{ title: 'run', whole: true }, ...['steps', 'items to do', 'bytes', 'time'].map((title) => ({ title, right: true }))],
+      [
+        { title: 'run', whole: true },
+        ...['steps', 'items to do', 'bytes', 'time'].map((title) => ({ title, right: true })),
+      ],
       rows,
     ),
     '',

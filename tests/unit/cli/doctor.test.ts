@@ -14,10 +14,7 @@ const says = (text: string): string =>
 
 describe('why a provider is not there', () => {
   it.each([
-    [
-      'OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load shared library',
-      'Failed to load shared library',
-    ],
+    ['OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load shared library', 'Failed to load shared library'],
     [
       '/onnxruntime_src/onnxruntime/core/providers/webgpu/webgpu_context.cc:136 onnxruntime::webgpu::WebGpuContext::Initialize(const onnxruntime::webgpu::WebGpuContextConfig&)::<lambda()> adapter_result.status == wgpu::RequestAdapterStatus::Success was false. Failed to get a WebGPU adapter: No supported adapters',
       'Failed to get a WebGPU adapter: No supported adapters',
@@ -78,7 +75,10 @@ describe('the probe of devices', () => {
 
   it('passes on what the process found', async () => {
     const entry = join(folder, 'finds.mjs');
-    await writeFile(entry, `process.send({ ort: '1', cpu: 'c', cores: 1, providers: [] }, () => process.disconnect());`);
+    await writeFile(
+      entry,
+      `process.send({ ort: '1', cpu: 'c', cores: 1, providers: [] }, () => process.disconnect());`,
+    );
     expect(await probeDevicesApart(entry)).toEqual({ ort: '1', cpu: 'c', cores: 1, providers: [] });
   });
 });

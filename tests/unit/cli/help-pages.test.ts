@@ -32,7 +32,7 @@ function flat(text: string): string {
 
 /** What a shell hears of a command line: its words, a line per command. */
 async function heard(typed: string): Promise<string> {
-  const listen = "assay() { printf '%s\\0' CALL \"$@\"; }; echo() { :; };";
+  const listen = 'assay() { printf \'%s\\0\' CALL "$@"; }; echo() { :; };';
   const { stdout } = await promisify(execFile)('bash', ['-c', `${listen}\n${typed}`]);
   return stdout;
 }

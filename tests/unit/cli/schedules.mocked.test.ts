@@ -149,7 +149,10 @@ describe('schedules that are there', () => {
     info: {
       nextActionTimes: [new Date(Date.UTC(2026, 10, 30, 12, 14, 12))],
       recentActions: [
-        { scheduledAt: new Date(Date.UTC(2026, 10, 30, 11)), action: { workflow: { workflowId: 'scheduled/1/night' } } },
+        {
+          scheduledAt: new Date(Date.UTC(2026, 10, 30, 11)),
+          action: { workflow: { workflowId: 'scheduled/1/night' } },
+        },
       ],
     },
   });
@@ -188,7 +191,9 @@ describe('schedules that are there', () => {
 
   it('are told what has become of them in a sentence', async () => {
     played.kept = { 'assay/night': kept('file:///s', '0 2 * * *') };
-    expect((await asked({ act: (context) => schedules.pause('night', context) })).out).toBe('schedule night is paused\n');
+    expect((await asked({ act: (context) => schedules.pause('night', context) })).out).toBe(
+      'schedule night is paused\n',
+    );
     expect((await asked({ act: (context) => schedules.unpause('night', context) })).out).toBe(
       'schedule night is unpaused\n',
     );

@@ -145,7 +145,10 @@ describe('a table', () => {
   it('has whole names in its last column also where they are longer than the terminal', () => {
     const key = `data/activations/${'0123456789abcdef'.repeat(5)}.arrow`;
     const objects = textTable(
-      [{ title: 'shard', whole: true }, { title: 'object', whole: true }],
+      [
+        { title: 'shard', whole: true },
+        { title: 'object', whole: true },
+      ],
       [['fit-00000-of-00016', key]],
     );
     expect(tableLines(objects, 80)[1]).toBe(`fit-00000-of-00016  ${key}`);
@@ -192,11 +195,12 @@ describe('lines of text', () => {
       `/home/müller/${'a-long-name/'.repeat(12)}model.onnx`,
       `data/activations/${'0123456789abcdef'.repeat(8)}.arrow`,
     ];
-    const message = names.map((name) => `  here: ${name} is where it lies, as everybody knows who has looked.`).join('\n');
+    const message = names
+      .map((name) => `  here: ${name} is where it lies, as everybody knows who has looked.`)
+      .join('\n');
     const shown = layoutText(message, { columns, colour: false }).split('\n');
     expect(shown.join(' ').split(/ +/)).toEqual(`${message} `.split(/\s+/));
-    for (const line of shown)
-      if (!names.includes(line.trim())) expect(displayWidth(line)).toBeLessThanOrEqual(columns);
+    for (const line of shown) if (!names.includes(line.trim())) expect(displayWidth(line)).toBeLessThanOrEqual(columns);
     // A sentence without spaces is no name.
     const sentence = '長'.repeat(columns);
     expect(layoutText(sentence, { columns, colour: false })).toBe(`${'長'.repeat(columns / 2)}\n`.repeat(2));
