@@ -84,7 +84,7 @@ export async function prepareModel(
   { extra = [], edits, read, added = [], positionStart: told }: PrepareOptions = {},
 ): Promise<PreparedModel> {
   const { bytes, model, resolved } = read ?? (await readModel(place));
-  const outputs = graphOf(model).output.map(({ name }) => name);
+  const outputs = graphOf(model).output.map(({ name }) => name ?? '');
   const sites = chooseSites(patterns, {
     ...resolved,
     others: [...outputs, ...(resolved.results.logits ? ['logits'] : [])],

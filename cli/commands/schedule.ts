@@ -111,7 +111,7 @@ export const backfillSchedule = defineCommand({
   run: async (request, context) => (await actions()).backfill(request, context),
 });
 
-export const showSchedule = onOne('show', 'what a schedule starts, when, and how its last runs ended');
+export const showSchedule = onOne('show', 'what a schedule starts, when, and which runs it started last');
 export const pauseSchedule = onOne('pause', 'start no more runs until `unpause`; runs that are active go on');
 export const unpauseSchedule = onOne('unpause', 'start runs again');
 export const triggerSchedule = onOne('trigger', 'start one run now');

@@ -24,12 +24,13 @@ const status = {
   UNAUTHENTICATED: 16,
 } as const;
 
-const played = vi.hoisted(() => ({
-  created: [] as unknown[],
-  refusal: null as Error | null,
+interface Played {
+  readonly created: unknown[];
+  refusal: Error | null;
   /** What the server keeps, by id. */
-  kept: {} as Record<string, unknown>,
-}));
+  kept: Readonly<Record<string, unknown>>;
+}
+const played = vi.hoisted((): Played => ({ created: [], refusal: null, kept: {} }));
 vi.mock('../../../cli/orchestration/temporal-client.js', async (original) => ({
   ...(await original<object>()),
   withTemporal: (_: unknown, body: (client: unknown, at: unknown) => Promise<unknown>) =>
