@@ -6,6 +6,7 @@ import type { EditTensor } from '../core/hooks/edit-value.js';
 import { sha256Hex } from '../core/identity/digest.js';
 import { asFloat32, encodeSafetensors, safeTensor, type SafeTensor } from '../core/tensor/safetensors.js';
 import { DataError, InputError } from '../schemas/errors.js';
+import { passMachineFault } from '../schemas/system-errors.js';
 import { nearestNames } from '../core/text/nearest-names.js';
 import { readSafetensors, SafetensorsFile } from '../storage/files/safetensors-file.js';
 
@@ -72,6 +73,7 @@ async function readFromFile(
       await file.close();
     }
   } catch (error) {
+    passMachineFault(error);
     const { message } = error as Error;
     throw new InputError(
       `Expected a safetensors file at ${path}, found none that can be read: ${message}`,

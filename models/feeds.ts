@@ -87,6 +87,11 @@ function refuseUnused(inputs: readonly ModelInput[], { mask, positions, position
   );
 }
 
+/** Whether positions are the model's own affair while the mask hides places before tokens: it may count them or not. */
+export function countsPositionsItself(inputs: readonly ModelInput[], { mask, length }: InputRows): boolean {
+  return mask !== undefined && isPaddedBefore(mask, length) && !inputs.some(({ role }) => role === 'positions');
+}
+
 /** Whether a row has padding before a token. */
 function isPaddedBefore(mask: Uint32Array, length: number): boolean {
   return mask.some((one, i) => one === 0 && i % length !== length - 1 && mask[i + 1] !== 0);

@@ -10,6 +10,7 @@ import { externalReferences } from '../core/onnx/external-data.js';
 import type { ModelProto } from '../core/onnx/proto.js';
 import { shownName } from '../core/onnx/shown-name.js';
 import { InputError } from '../schemas/errors.js';
+import { passMachineFault } from '../schemas/system-errors.js';
 import { nearestNames } from '../core/text/nearest-names.js';
 import { refuseAdapter } from './folder/adapter.js';
 import { isPlainFile } from './folder/plain-file.js';
@@ -90,6 +91,7 @@ export async function readOnnxFile(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
   } catch (error) {
+    passMachineFault(error);
     throw new InputError(`Cannot read "${file}": ${(error as Error).message}.`, { path: file }, { cause: error });
   }
 }

@@ -7,13 +7,14 @@ import { canonicalJson } from '../core/identity/canonical-json.js';
 import { halfToFloat } from '../core/tensor/half.js';
 import { encodeSafetensors, safeTensor, type SafeTensor } from '../core/tensor/safetensors.js';
 import { DataError, InputError, ResourceError } from '../schemas/errors.js';
+import { passMachineFault } from '../schemas/system-errors.js';
 import type { ModelEdit } from '../schemas/model-edits.js';
 import type { TensorValue } from '../runtime/session.js';
 import type { EngineConfig, ModelReference } from '../schemas/stored.js';
 import { RUN_PREFIX } from './edit-form.js';
 import { NO_EDITS, resolveEdits, type ResolvedEdits } from './edits.js';
 import { checkSites, requireIdentities } from './check-sites.js';
-import { makeFeeds, type InputRows } from './feeds.js';
+import { countsPositionsItself, makeFeeds, type InputRows } from './feeds.js';
 import { loadModel, prepareModel } from './model-session.js';
 import { splitHooks, type NamedOutput } from './named-outputs.js';
 import { openModel, placeOf, type OpenedModel } from './open-model.js';
@@ -48,6 +49,8 @@ export interface ModelRun {
   readonly model: ModelReference;
   /** Activations that the model quantises by their own values: above 0 the rows' values depend on each other. */
   readonly dynamicQuantisation: number;
+  /** Whether there is padding before tokens and no input for positions: what the model counts is its own affair. */
+  readonly countsPositionsItself: boolean;
 }
 
 /** Rows of token ids as JSON: a list of equally long lists, or one list. @throws InputError that says what was found */
@@ -70,7 +73,7 @@ export function parseIds(text: string): IdRows {
     }
     row.forEach((id: unknown, i) => {
       if (!Number.isInteger(id) || (id as number) < 0 || (id as number) >= 2 ** 31) {
-        throw badIds(`${JSON.stringify(id)} at row ${r}, position ${i}`);
+        throw badIds(`${typeof id === 'object' ? 'no number' : JSON.stringify(id)} at row ${r}, position ${i}`);
       }
       ids[r * length + i] = id as number;
     });
@@ -91,8 +94,9 @@ export async function computeModelRun(given: string, rows: IdRows, options: RunM
   requireIdentities(opened.path, await checkSites(opened, options.engine, { wanted }));
   const edits = await editsFor(opened, rows, options);
   const values = await computeSites(opened, rows, { ...options, hooks, outputs, edits });
-  const { digest, dynamicQuantisation } = opened.summary;
-  return { values, model: { base: digest, edits: edits.list }, dynamicQuantisation };
+  const { digest, dynamicQuantisation, inputs } = opened.summary;
+  const model = { base: digest, edits: edits.list };
+  return { values, model, dynamicQuantisation, countsPositionsItself: countsPositionsItself(inputs, rows) };
 }
 
 /** The values alone of `computeModelRun`. */
@@ -184,6 +188,7 @@ export async function readIdsFile(path: string): Promise<string> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
+    passMachineFault(error);
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     throw new InputError(
       `Expected a JSON file with token ids at ${path}, found none that can be read (${code}); correct the path.`,

@@ -40,6 +40,11 @@ export function isMachineFault(error: unknown): boolean {
   return error instanceof Error && isOutOfMemory(error);
 }
 
+/** Throws on what the machine is to blame for: what a user gave is not wrong because it could not be read now. */
+export function passMachineFault(error: unknown): void {
+  if (isMachineFault(error)) throw error;
+}
+
 /** Whether a code is of a machine that fails. */
 export function isFailing(code: string): boolean {
   return MACHINE.has(code);

@@ -21,26 +21,22 @@ export async function stageWorkflow(input: StageInput): Promise<StageResult> {
   let ended = false;
   // Handled from the start: a cancellation may reject it before anybody waits for it.
   const publishing = CancellationScope.cancellable(() => publishWhile(input, () => !ended)).catch(() => undefined);
+  let left: Awaited<ReturnType<typeof runLots>>;
   try {
-    const left = await runLots(working, count);
-    if (left) return await goOn(working, left);
+    left = await runLots(working, count);
     // Too many quarantined shards in the last lots: the next stage waits for the user too.
-    await control.untilUnpaused();
+    if (left === null) await control.untilUnpaused();
     await working.background.settled();
   } finally {
     ended = true;
     await publishing;
   }
-  return total;
+  return left === null ? total : goOn(working, left);
 }
 
-/** Begins the history anew: a chain may have any number of links. */
-async function goOn(
-  { input, control, total, background }: Working,
-  left: Pick<Resumed, 'next' | 'again'>,
-): Promise<never> {
+/** Begins the history anew: a chain may have any number of links. To be called last: what a signal changes after it is lost. */
+function goOn({ input, control, total }: Working, left: Pick<Resumed, 'next' | 'again'>): Promise<never> {
   const { window, tolerance, paused, accepted, reason } = control;
-  await background.settled();
   return continueAsNew<typeof stageWorkflow>({
     ...{ ...input, paused, run: { ...input.run, window, tolerance } },
     resumed: { ...left, total, accepted, reason },
@@ -61,7 +57,11 @@ function listen(
         control.accepted = total.quarantined;
         await tellAll(partitions, (p) => p.signal(unpauseSignal));
       },
-      onLimits: (limits) => tellAll(partitions, (p) => p.signal(limitsSignal, limits)),
+      onLimits: ({ window, ...limits }) => {
+        // The window is the stage's: each partition has its share of it, as when it began.
+        const share = window === undefined ? {} : { window: Math.max(1, Math.ceil(window / partitions.length)) };
+        return tellAll(partitions, (p) => p.signal(limitsSignal, { ...limits, ...share }));
+      },
     },
   );
   return control;

@@ -1,5 +1,6 @@
 // A suite: its runs in a window, each a child workflow; a run that fails ends no other. Pause, unpause and cancel reach all of them.
 import {
+  allHandlersFinished,
   CancellationScope,
   ContinueAsNew,
   condition,
@@ -53,8 +54,10 @@ export async function suiteWorkflow(input: SuiteInput): Promise<SuiteResult> {
     release = await guardThis(ref);
     const next = await runWindow(working);
     if (next < members) {
-      const { paused, reason, window } = control;
       await release();
+      // What signals have begun ends here; their state is taken last.
+      await condition(allHandlersFinished);
+      const { paused, reason, window } = control;
       await continueAsNew<typeof suiteWorkflow>({ ...input, from: next, counts, paused, reason, parallel: window });
     }
     const { failed } = counts;
@@ -76,10 +79,10 @@ export async function suiteWorkflow(input: SuiteInput): Promise<SuiteResult> {
 }
 
 /** Takes signals: each becomes an event and is passed on to the runs that are under way. */
-function listen({ ref, parallel, paused = false }: SuiteInput, runs: ReadonlySet<RunHandle>): Control {
+function listen({ ref, parallel, paused = false, reason = null }: SuiteInput, runs: ReadonlySet<RunHandle>): Control {
   const all = (): RunHandle[] => [...runs];
   return new Control(
-    { window: parallel, tolerance: 0, paused },
+    { window: parallel, tolerance: 0, paused, reason },
     {
       onPause: async (reason) => {
         await recordEvent({ ref, type: 'paused', data: { reason } });

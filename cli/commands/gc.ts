@@ -25,8 +25,9 @@ async function collect({ apply }: { readonly apply: boolean }, context: CommandC
   const { plan, removed, spared } = apply
     ? await collectGarbage(store, { signal: io.signal })
     : { plan: await planGarbage(store, { nowMs: Date.now() }), removed: 0, spared: 0 };
-  const { commits, objects, bytes, keys } = plan;
-  const document = { applied: apply, commits, objects, bytes, keys: [...keys], removed, spared };
+  const { commits, objects, bytes } = plan;
+  const lists = { keys: [...plan.keys], foreign: [...plan.foreign] };
+  const document = { applied: apply, commits, objects, bytes, ...lists, removed, spared };
   output.result(gcDocument, document, () => garbageText(document));
   return EXIT.done;
 }

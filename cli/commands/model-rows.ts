@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { IdRows } from '../../models/run-model.js';
 import { InputError } from '../../schemas/errors.js';
+import { passMachineFault } from '../../schemas/system-errors.js';
 import type { Io } from '../io.js';
 
 /** What the user says of the rows; paths as given. */
@@ -93,6 +94,7 @@ async function readTokenizer(file: string): Promise<Uint8Array> {
   try {
     return await readFile(file);
   } catch (error) {
+    passMachineFault(error);
     throw new InputError(
       `Cannot read the tokenizer "${file}": ${(error as Error).message}. Give the path of a tokenizer.json in --tokenizer.`,
       { path: file },

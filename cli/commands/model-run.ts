@@ -97,5 +97,9 @@ async function runSites(options: ModelRunOptions, context: CommandContext): Prom
     context.output.note(
       'note: this model is quantised dynamically: the values of a row depend on the rows beside it. Give one row to see it alone.',
     );
+  if (run.countsPositionsItself)
+    context.output.note(
+      'note: this model takes no positions: whether it counts padding before tokens is its own affair. If it does, values differ from those of the row without padding, in PyTorch too.',
+    );
   return EXIT.done;
 }

@@ -24,7 +24,7 @@ export const trainModels = defineCommand({
   arguments: '<config.yaml>',
   description: 'train small language models; running it again goes on where it was stopped',
   examples: [
-    ['assay model train examples/tiny-lm/train.yaml --out models', 'trains, then copies the models'],
+    ['assay model train examples/tiny-lm/train.yaml --out my/models', 'trains, then copies the models'],
     ['assay model train train.yaml --dry-run', 'sizes, tokens and memory; writes nothing'],
     ['assay model train train.yaml --only small', 'one model of the list'],
   ],

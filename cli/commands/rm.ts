@@ -1,5 +1,6 @@
 // `assay rm`: forgets a run.
 import { rmDocument } from '../../schemas/documents/runs.js';
+import { DataError } from '../../schemas/errors.js';
 import { EXIT } from '../../schemas/exit.js';
 import { forgetRun, forgetSuite } from '../../pipeline/execute/remove-run.js';
 import { findSuite } from '../../storage/records/suites.js';
@@ -27,7 +28,11 @@ export const rm = defineCommand({
 
 async function forget({ run, force }: RmOptions, context: CommandContext): Promise<number> {
   const store = await context.openStore();
-  const suite = await findSuite(store, run);
+  const suite = await findSuite(store, run).catch((error: unknown) => {
+    // A damaged suite cannot say which runs are its own: they stay, it goes.
+    if (!(error instanceof DataError)) throw error;
+    return null;
+  });
   const removal = suite ? await forgetSuite(store, suite, force) : await forgetRun(store, run, force);
   context.output.result(rmDocument, removal, () =>
     [

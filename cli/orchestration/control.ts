@@ -9,6 +9,7 @@ import { InputError } from '../../schemas/errors.js';
 import type { CommandContext } from '../command.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { findSuite } from '../../storage/records/suites.js';
+import { beingRemoved, readRevisions } from '../../storage/records/revisions.js';
 import { readStoreId } from '../../storage/records/identity.js';
 import type { SetOptions, TellOptions } from './requests.js';
 import { ensureAnswer, type AnswerWanted } from './run-workers.js';
@@ -120,9 +121,13 @@ async function tell<Answer>(
   send: (handle: WorkflowHandle, ensure: (how: Pick<AnswerWanted, 'start'>) => Promise<void>) => Promise<Answer>,
 ): Promise<Answer> {
   const store = await context.openStore();
-  const id = await workflowIdOf(store, run);
+  // Of what was removed while it was at work nothing says which of the two it is.
+  const ids = new Set([await workflowIdOf(store, run), suiteWorkflowId(await readStoreId(store), run)]);
   return withTemporal(context, async (client, at) => {
-    if (!(await isActive(client, store, id))) {
+    let id: string | null = null;
+    for (const one of ids) if (id === null && (await isActive(client, store, one))) id = one;
+    if (id === null) {
+      if ((await readRevisions(store, run)).removing) throw beingRemoved(store, run);
       throw new InputError(
         `Run "${run}" is not active in ${store.url}. \`assay runs\` lists the runs, \`assay resume ${run}\` starts it again.`,
         { run },

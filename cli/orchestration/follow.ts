@@ -18,6 +18,7 @@ import { StageMeter, type StageMeasure } from './stage-meter.js';
 import type { StartedWorkflow } from './start-workflow.js';
 import { counted } from '../render/quantities.js';
 import { StepLines } from './step-lines.js';
+import { stopped, type RunFailure, type StoppedRun } from './run-failure.js';
 
 export interface FollowInput {
   readonly store: ObjectStore;
@@ -34,6 +35,8 @@ export interface RunEnd {
   readonly state: (typeof RUN_STATES)[number];
   readonly text: string;
   readonly exitCode: number;
+  /** Why it did not come to its end; null where it did, or goes on. */
+  readonly failure: RunFailure | null;
 }
 
 const POLL_MS = 500;
@@ -64,17 +67,14 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
     }
     const { stage, state, reason } = foldEvents(own);
     if (state === 'paused' && reason !== null && !reason.startsWith('paused by')) {
-      return {
-        state,
-        exitCode: EXIT.failed,
-        text: `${run.name} is paused: ${reason}.\nLook at the shards with \`assay quarantine ${run.name}\`; go on with \`assay unpause ${run.name}\`.`,
-      };
+      return stopped(run, own, {
+        ...{ state, message: reason, head: `${run.name} is paused: ${reason}.` },
+        remedy: `Look at the shards with \`assay quarantine ${run.name}\`; go on with \`assay unpause ${run.name}\`.`,
+      });
     }
     if (closed) {
-      const end = endOf(run, eventsOf(execution, await settled(store, run, events)));
-      return end.state === 'running' || end.state === 'unknown'
-        ? { ...end, state: 'failed', text: await howItEnded(run, workflow) }
-        : end;
+      const told = eventsOf(execution, await settled(store, run, events));
+      return endOf(run, told) ?? stopped(run, told, { state: 'failed', ...(await howItEnded(run, workflow)) });
     }
     if (stage !== null) {
       const line = meter.line(await measure(store, run, stage), await readBeat(store, run));
@@ -89,6 +89,7 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
       return {
         state: 'running',
         exitCode: EXIT.interrupted,
+        failure: null,
         text: `${run.name} goes on without this terminal. Follow it with: assay resume ${run.name} --follow; stop it with: assay cancel ${run.name}`,
       };
     }
@@ -128,58 +129,66 @@ async function settled(
   return last && last.n !== known?.n ? [...events, last] : events;
 }
 
+type Told = Pick<StoppedRun, 'head' | 'message' | 'remedy'>;
+
 /** Why a workflow closed without an event, as where the store could not be written. */
-async function howItEnded(run: ResolvedRun, workflow: WorkflowHandle): Promise<string> {
-  const goOn = `Go on with: assay resume ${run.name}`;
+async function howItEnded(run: ResolvedRun, workflow: WorkflowHandle): Promise<Told> {
+  const sentence = (message: string): Told => ({
+    ...{ head: `${run.name} ${message}`, message: `it ${message}`, remedy: `Go on with: assay resume ${run.name}` },
+  });
   const { status } = await workflow.describe();
-  if (status.name === 'TERMINATED') return `${run.name} was terminated from outside. ${goOn}`;
+  if (status.name === 'TERMINATED') return sentence('was terminated from outside.');
   try {
     await workflow.result();
-    return `${run.name} ended without saying why. ${goOn}`;
+    return sentence('ended without saying why.');
   } catch (error) {
     let cause = error as Error;
     while (cause.cause instanceof Error) cause = cause.cause;
-    return `${run.name} failed, and its end could not be stored: ${cause.message}\nMend the cause, then: assay resume ${run.name}`;
+    return {
+      head: `${run.name} failed, and its end could not be stored: ${cause.message}`,
+      message: cause.message,
+      remedy: `Mend the cause, then: assay resume ${run.name}`,
+    };
   }
 }
 
-function endOf(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
-  const { state, reason } = foldEvents(events);
+/** How the events say that the run ended; null where they do not. */
+function endOf(run: ResolvedRun, all: readonly RunEvent[]): RunEnd | null {
+  const { state, reason } = foldEvents(all);
+  // Behind the end may stand what a signal of the last moment brought about.
+  const events = all.slice(0, all.findLastIndex(({ type }) => type === state) + 1);
   const data = events.at(-1)?.data ?? {};
-  if (state === 'completed') {
-    const quarantined = events
-      .filter((e) => e.type === 'stage-finished')
-      .reduce((n, e) => n + Number(e.data['quarantined'] ?? 0), 0);
-    const different = Number(data['different'] ?? 0);
-    if (different > 0)
-      return {
-        state,
-        exitCode: EXIT.failed,
-        text: `${run.name}: ${counted(different, 'recomputed shard')} ${different === 1 ? 'differs from its commit' : 'differ from their commits'} (nothing was replaced). \`assay logs ${run.name}\` has the details.`,
-      };
-    const warning =
-      quarantined > 0
-        ? ` Warning: ${counted(quarantined, 'shard')} ${quarantined === 1 ? 'is' : 'are'} quarantined (assay quarantine ${run.name}).`
-        : '';
-    return { state, exitCode: EXIT.done, text: `${run.name} is complete.${warning}` };
+  if (state === 'completed') return completed(run, events);
+  if (state === 'cancelled') {
+    const remedy = `Go on with: assay resume ${run.name}`;
+    return stopped(run, events, { state, head: `${run.name} was cancelled.`, message: 'it was cancelled', remedy });
   }
-  if (state === 'cancelled')
-    return {
+  if (state !== 'failed') return null;
+  const where = typeof data['stage'] === 'string' ? ` in stage ${data['stage']}` : '';
+  return stopped(run, events, {
+    ...{ state, head: `${run.name} failed${where}: ${reason ?? ''}`, message: reason ?? 'nothing was said' },
+    remedy: `What is committed stays; mend the cause, then: assay resume ${run.name}`,
+  });
+}
+
+function completed(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
+  const state = 'completed';
+  const different = Number(events.at(-1)?.data['different'] ?? 0);
+  if (different > 0)
+    return stopped(run, events, {
       state,
-      exitCode: EXIT.failed,
-      text: `${run.name} was cancelled. Go on with: assay resume ${run.name}`,
-    };
-  if (state === 'failed')
-    return {
-      state,
-      exitCode: EXIT.failed,
-      text: `${run.name} failed${typeof data['stage'] === 'string' ? ` in stage ${data['stage']}` : ''}: ${reason ?? ''}\nWhat is committed stays; mend the cause, then: assay resume ${run.name}`,
-    };
-  return {
-    state,
-    exitCode: EXIT.failed,
-    text: `${run.name} ended without saying why (its workflow was terminated). Go on with: assay resume ${run.name}`,
-  };
+      head: `${run.name}: ${counted(different, 'recomputed shard')} ${different === 1 ? 'differs from its commit' : 'differ from their commits'} (nothing was replaced).`,
+      message: `${counted(different, 'recomputed shard')} differ from what is committed; nothing was replaced`,
+      remedy: `\`assay logs ${run.name}\` has the details.`,
+    });
+  const quarantined = events
+    .filter((e) => e.type === 'stage-finished')
+    .reduce((n, e) => n + Number(e.data['quarantined'] ?? 0), 0);
+  const warning =
+    quarantined > 0
+      ? ` Warning: ${counted(quarantined, 'shard')} ${quarantined === 1 ? 'is' : 'are'} quarantined (assay quarantine ${run.name}).`
+      : '';
+  return { state, exitCode: EXIT.done, text: `${run.name} is complete.${warning}`, failure: null };
 }
 
 /** Done and planned of one stage, by one listing per key. */

@@ -16,6 +16,7 @@ import { timeText } from '../render/quantities.js';
 import { whenText as shownWhen } from '../render/schedule-text.js';
 import { openChosenStore } from '../store-choice.js';
 import { allowHere } from './allow.js';
+import { withLinks } from './linked-places.js';
 import type { OverlapPolicy, ScheduleCreateOptions } from './requests.js';
 import { noteUnserved } from './run-workers.js';
 import { sayAction, SCHEDULE_PREFIX } from './schedule-names.js';
@@ -43,7 +44,7 @@ export async function createSchedule(options: ScheduleCreateOptions, context: Co
   try {
     const id = options.id ?? runFile.name.replace(/[-_.]?\{\{\w+\}\}/g, '');
     const template = await putJson(store, { file: runFile, folder });
-    await allowHere(context, { url, options: storeOptions }, outsideOf(runFile, folder));
+    await allowHere(context, { url, options: storeOptions }, await withLinks(outsideOf(runFile, folder)));
     const root = randomUUID();
     await keepSchedule(store, root, { schedule: id, template });
     const input: ScheduledInput = {

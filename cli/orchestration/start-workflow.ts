@@ -5,6 +5,7 @@ import { InputError } from '../../schemas/errors.js';
 import type { RunRef } from '../../schemas/messages.js';
 import { QUEUES, SEARCH_ATTRIBUTES } from '../../schemas/orchestration.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { markBegun } from '../../storage/records/runs.js';
 import { assertSameStore } from './workflow-store.js';
 
 export interface WorkflowToStart {
@@ -43,12 +44,14 @@ export async function startOrJoin(client: Client, start: WorkflowToStart): Promi
       memo: { store: input.ref.store, revision },
       typedSearchAttributes: new TypedSearchAttributes(pairs),
     });
+    await markBegun(store, { name: run, revision });
     return { joined: false, runId: handle.firstExecutionRunId };
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
     const { memo, raw, runId } = await client.workflow.getHandle(workflowId).describe();
     await assertSameStore(store, memo, run);
     const active = memo?.['revision'];
+    if (active === revision) await markBegun(store, { name: run, revision });
     // One that continued as new is known by its first execution.
     if (typeof active !== 'number' || active === revision)
       return { joined: true, runId: raw.workflowExecutionInfo?.firstRunId ?? runId };

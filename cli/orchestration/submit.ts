@@ -155,6 +155,7 @@ async function sayNothingLeft(context: CommandContext, { store, run, left, what 
       store: store.url,
       joined: false,
       state: 'completed',
+      failure: null,
       web: null,
     },
     () => `${run.name}: everything is done, nothing to ${what}.${note}`,
@@ -213,7 +214,7 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
   if (!options.follow) {
     context.output.result(
       startedDocument,
-      { ...started, state: 'running' },
+      { ...started, state: 'running', failure: null },
       () => `${text}\nfollow it with: assay status ${revision.name} --watch`,
     );
     return EXIT.done;
@@ -227,7 +228,7 @@ async function startAndFollow(target: StoreTarget, revision: ResolvedRun, option
     context,
     vigil: createVigil(wanted),
   });
-  context.output.result(startedDocument, { ...started, state: end.state }, () => end.text);
+  context.output.result(startedDocument, { ...started, state: end.state, failure: end.failure }, () => end.text);
   return end.exitCode;
 }
 

@@ -21,17 +21,20 @@ import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import { readEvents } from '../../storage/records/events.js';
 import { claimStoreId } from '../../storage/records/identity.js';
 import { hasEnded } from '../../storage/records/run-history.js';
-import { listRevisions } from '../../storage/records/runs.js';
+import { readRevisions } from '../../storage/records/revisions.js';
 import { listSuites } from '../../storage/records/suites.js';
 import type { CommandContext } from '../command.js';
 import { openChosenStore } from '../store-choice.js';
 import type { ResumeOptions, RunOptions } from './requests.js';
+import type { SuiteStatus } from '../../reading/runs/suite-status.js';
+import type { RunFailure } from './run-failure.js';
 import { suiteLine, suitePlanText } from '../render/suite-text.js';
 import { isActive, suiteWorkflowId } from './control.js';
 import { missingBytes, planRows } from './plan-rows.js';
 import { checkModelRuns, checkSources } from './preflight.js';
 import { rememberStore } from './run-store.js';
 import { allowHere } from './allow.js';
+import { withLinks } from './linked-places.js';
 import { createVigil, ensureWorkers, type WorkersWanted } from './run-workers.js';
 import { queuesOf } from './served-queues.js';
 import { startOrJoin } from './start-workflow.js';
@@ -112,13 +115,14 @@ export async function planSuite(loaded: LoadedSuite, exact: boolean, context: Co
 
 /** The run of a suite's member that the suite has not begun, stored now; null where no suite has such a member. */
 export async function memberNotBegun(store: ObjectStore, name: string): Promise<ResolvedRun | null> {
-  if ((await listRevisions(store, name)).length > 0) return null;
+  const { revisions, highest } = await readRevisions(store, name);
+  if (revisions.length > 0) return null;
   for (const suite of await listSuites(store)) {
     let member = 0;
     for (const one of memberNames(suite)) {
       if (one === name) {
         const { run, uploads } = await resolveMember(suite, member);
-        return storeRun(store, run, uploads);
+        return storeRun(store, { ...run, revision: highest + 1 }, uploads);
       }
       member++;
     }
@@ -167,7 +171,7 @@ async function startSuite(
   };
   const files = Array.from({ length: members }, (_, member) => parseMember(suite.template, member));
   const places = files.flatMap((file) => outsideOf(file, suite.folder));
-  await allowHere(context, { url: store.url, options: storeOptions }, places);
+  await allowHere(context, { url: store.url, options: storeOptions }, await withLinks(places));
   const { joined, runId } = await startOrJoin(client, {
     type: WORKFLOWS.suite,
     store,
@@ -187,7 +191,7 @@ async function startSuite(
   if (!start.follow) {
     context.output.result(
       startedDocument,
-      { ...started, state: 'running' },
+      { ...started, state: 'running', failure: null },
       () => `${text}\nfollow it with: assay status ${name} --watch`,
     );
     return EXIT.done;
@@ -196,7 +200,7 @@ async function startSuite(
   const end = await followSuite(store, suite, {
     ...{ workflow: client.workflow.getHandle(workflowId), runId, context, vigil: createVigil(wanted) },
   });
-  context.output.result(startedDocument, { ...started, state: end.state }, () => end.text);
+  context.output.result(startedDocument, { ...started, state: end.state, failure: end.failure }, () => end.text);
   return end.exitCode;
 }
 
@@ -217,7 +221,8 @@ async function toldOf(store: ObjectStore, suite: SuiteRecord, runId: string): Pr
   return execution === runId || (started !== undefined && execution === undefined);
 }
 
-async function followSuite(
+/** Watches a suite to its end: how each of its runs ended, and the state in which it leaves them. */
+export async function followSuite(
   store: ObjectStore,
   suite: SuiteRecord,
   { workflow, runId, context, vigil }: FollowedSuite,
@@ -225,13 +230,16 @@ async function followSuite(
   readonly state: 'completed' | 'failed' | 'running' | 'cancelled';
   readonly text: string;
   readonly exitCode: number;
+  readonly failure: RunFailure | null;
 }> {
   const { output, io } = context;
   const { name } = suite;
   const told = new Set<string>();
   for (;;) {
-    const { status: now, raw } = await workflow.describe();
-    const closed = now.name !== 'RUNNING' || (raw.workflowExecutionInfo?.firstRunId ?? runId) !== runId;
+    // A server that is restarting says nothing: the records in the store say more.
+    const now = await workflow.describe().catch(() => null);
+    const closed =
+      now !== null && (now.status.name !== 'RUNNING' || (now.raw.workflowExecutionInfo?.firstRunId ?? runId) !== runId);
     const status = await readSuiteStatus(store, suite, memberNames(suite));
     for (const { run, state, reason } of status.members) {
       if (!hasEnded(state === 'waiting' ? 'unknown' : state) || told.has(run)) continue;
@@ -248,14 +256,23 @@ async function followSuite(
         state: good ? 'completed' : status.state === 'cancelled' ? 'cancelled' : 'failed',
         text: good ? `${suiteLine(status)}.` : `${suiteLine(status)}. What is committed stays. ${remedy}`,
         exitCode: good ? EXIT.done : EXIT.failed,
+        failure: good ? null : suiteFailure(status, remedy),
       };
     }
     if (io.signal.aborted) {
       output.progress(null);
       const text = `${name} goes on without this terminal. Follow it with: assay resume ${name} --follow; stop it with: assay cancel ${name}`;
-      return { state: 'running', text, exitCode: EXIT.interrupted };
+      return { state: 'running', text, exitCode: EXIT.interrupted, failure: null };
     }
     await vigil();
     await sleep(POLL_MS, undefined, { signal: io.signal }).catch(() => undefined);
   }
+}
+
+/** Why a suite did not come to its end: what its members that failed say. */
+function suiteFailure(status: SuiteStatus, remedy: string): RunFailure {
+  const failed = status.members.filter(({ state }) => state === 'failed' || state === 'cancelled');
+  const reasons = Object.fromEntries(failed.map(({ run, state, reason }) => [run, reason ?? state]));
+  const message = status.reason ?? suiteLine(status);
+  return { class: null, stage: null, step: null, key: null, message, remedy, details: { runs: reasons } };
 }

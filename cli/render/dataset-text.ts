@@ -12,6 +12,8 @@ import type { Text } from '../terminal/text.js';
 import { bytesText, counted, countText } from './quantities.js';
 
 const MOST_OBJECTS = 20;
+/** Files that are none of the layout's, named. */
+const FOREIGN_SHOWN = 10;
 
 /** One line per table; growing datasets say how far they are. */
 export function datasetsText(entries: z.infer<typeof datasetsDocument>, snapshots: readonly Snapshot[]): Text {
@@ -95,6 +97,13 @@ export function verifyText(report: z.infer<typeof verifyDocument>): string {
 
 /** What is, or was, garbage. */
 export function garbageText(garbage: z.infer<typeof gcDocument>): string {
+  const { foreign } = garbage;
+  if (foreign.length === 0) return collectedText(garbage);
+  const named = [...foreign.slice(0, FOREIGN_SHOWN), ...(foreign.length > FOREIGN_SHOWN ? ['…'] : [])];
+  return `${collectedText(garbage)}\nLeft: ${counted(foreign.length, 'file')} not of the layout (all of them: --json)\n${named.map((key) => `  ${key}`).join('\n')}`;
+}
+
+function collectedText(garbage: z.infer<typeof gcDocument>): string {
   const { applied, keys, commits, objects, bytes, removed, spared } = garbage;
   if (keys.length === 0) return 'Nothing to collect: everything is in use or younger than 24 hours.';
   const what = `${counted(keys.length, 'object')} (${counted(commits, 'commit')}, ${countText(objects)} of data), ${bytesText(bytes)}`;

@@ -31,7 +31,7 @@ const MOST_DECIMALS = 6;
 
 /** How to write the feature activations of one list: all with as many decimals as its greatest value has in four significant digits. */
 export function valueFormat(values: readonly number[]): (value: number) => string {
-  const greatest = Math.max(0, ...values.map(Math.abs));
+  const greatest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const digits = greatest === 0 ? 1 : Math.floor(Math.log10(greatest)) + 1;
   const decimals = Math.min(MOST_DECIMALS, Math.max(0, SIGNIFICANT - digits));
   return (value) => value.toFixed(decimals);

@@ -36,8 +36,8 @@ export function textTable(columns: readonly TextColumn[], rows: readonly (readon
 export function tableLines(table: TextTable, width: number): string[] {
   const { columns, rows } = spared(escapedCells(table), width);
   const all = [columns.map(({ title }) => title), ...rows];
-  const natural = columns.map((_, c) => Math.max(...all.map((row) => cellWidth(row[c] ?? ''))));
-  const words = columns.map((_, c) => Math.max(...all.map((row) => cellWord(row[c] ?? ''))));
+  const natural = columns.map((_, c) => widest(all, c, cellWidth));
+  const words = columns.map((_, c) => widest(all, c, cellWord));
   const widths = fittedWhole(natural, { columns, words, width });
   return all.flatMap((row) => rowLines(row, columns, widths));
 }
@@ -53,9 +53,7 @@ function escapedCells({ columns, rows }: TextTable): TextTable {
 /** The table without the columns for which there is no room. */
 function spared(table: TextTable, width: number): TextTable {
   const { columns, rows } = table;
-  const widths = columns.map((column, c) =>
-    Math.max(displayWidth(column.title), ...rows.map((row) => cellWidth(row[c] ?? ''))),
-  );
+  const widths = columns.map((column, c) => Math.max(displayWidth(column.title), widest(rows, c, cellWidth)));
   const spare = columns.map((column) => column.spare ?? 0);
   const most = Math.max(0, ...spare);
   if (most === 0 || lineWidth(widths) <= width) return table;
@@ -114,6 +112,11 @@ function rowLines(row: readonly Cell[], columns: readonly TextColumn[], widths: 
   );
 }
 
+/** Of any number of rows: as arguments of a call they would end with the stack. */
+function widest(rows: readonly (readonly Cell[])[], column: number, measure: (cell: Cell) => number): number {
+  return rows.reduce((most, row) => Math.max(most, measure(row[column] ?? '')), 0);
+}
+
 const BETWEEN = '  ';
 
 function cellWidth(cell: Cell): number {
@@ -121,7 +124,7 @@ function cellWidth(cell: Cell): number {
 }
 
 function cellWord(cell: Cell): number {
-  return Math.max(0, ...(typeof cell === 'string' ? [cell] : cell).map(longestWord));
+  return (typeof cell === 'string' ? [cell] : cell).reduce((most, unit) => Math.max(most, longestWord(unit)), 0);
 }
 
 function wrapCell(cell: Cell, width: number): string[] {

@@ -52,7 +52,7 @@ export function wrapWords(text: string, width: number, names: 'whole' | 'broken'
 
 /** Columns of the longest word. */
 export function longestWord(text: string): number {
-  return Math.max(...text.split(' ').map(displayWidth));
+  return text.split(' ').reduce((most, word) => Math.max(most, displayWidth(word)), 0);
 }
 
 function brokenWord(word: string, width: number): string[] {

@@ -15,6 +15,7 @@ export const BAD_REASONS = [
   'badSplit',
   'tooLong',
   'tooDeep',
+  'repeatedMember',
   'duplicateId',
 ] as const;
 export type BadReason = (typeof BAD_REASONS)[number];

@@ -1,7 +1,8 @@
 // The one rule from a value to JSON, for every reader of sources and for the rows of `sql`: no digit is lost. What a float64 holds
 // is a JSON number. A whole number beyond ±2^53, a decimal that is no float64, NaN and the infinities are text with all their digits,
 // because readers of JSON round such numbers without a word (RFC 7493, 2.2). A number of a JSON source stays the number that it is.
-// Times are ISO 8601 with as many digits as they have; bytes are base64. Proved in tests/unit/core/text/exact-json.test.ts.
+// Moments, days, times of day and durations are ISO 8601 with as many digits as they have; bytes are their text, or, where they are no
+// UTF-8, `{"invalidUtf8": BASE64}`. Proved in tests/unit/core/text/exact-json.test.ts.
 
 /** A JSON number that is written as it stands, digit by digit. */
 export class NumberLiteral {
@@ -32,7 +33,7 @@ export function exactValue(value: unknown): unknown {
   if (typeof value === 'number') return exactNumber(value);
   if (typeof value !== 'object' || value === null || value instanceof NumberLiteral) return value;
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? null : value.toISOString();
-  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  if (value instanceof Uint8Array) return exactBytes(value);
   if (ArrayBuffer.isView(value)) return Array.from(value as unknown as Iterable<unknown>, exactValue);
   if (Array.isArray(value)) return value.map(exactValue);
   return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, exactValue(item)]));
@@ -84,6 +85,47 @@ export function exactDay(days: number): string {
   const moment = new Date(days * DAY_MS);
   return Number.isNaN(moment.getTime()) ? `${days} days after 1970-01-01` : moment.toISOString();
 }
+
+/** A time of day in ISO 8601, up to 24:00:00, which is kept. @param count of units of 10^−digits seconds since midnight */
+export function exactClock(count: bigint, digits: keyof typeof UNITS): string {
+  const perSecond = 10n ** BigInt(digits);
+  const seconds = Number(count / perSecond);
+  if (count < 0n || count > 86_400n * perSecond) return `${count.toString()} ${UNITS[digits]} after midnight`;
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const fraction = (count % perSecond).toString().padStart(digits, '0');
+  const kept = /^\d{3}0*$/.test(fraction) ? fraction.slice(0, 3) : fraction;
+  return `${parts.map((part) => String(part).padStart(2, '0')).join(':')}.${kept}`;
+}
+
+export interface Duration {
+  readonly months: number;
+  readonly days: number;
+  /** Units of 10^−digits seconds. */
+  readonly count: bigint;
+  readonly digits: 0 | keyof typeof UNITS;
+}
+
+/** A duration in ISO 8601: months, days and seconds with their own signs, none made of another. */
+export function exactDuration({ months, days, count, digits }: Duration): string {
+  const sign = count < 0n ? '-' : '';
+  const size = (count < 0n ? -count : count).toString().padStart(digits + 1, '0');
+  const whole = size.slice(0, size.length - digits);
+  const fraction = size.slice(size.length - digits).replace(/0+$/, '');
+  const date = `${months === 0 ? '' : `${months}M`}${days === 0 ? '' : `${days}D`}`;
+  if (count === 0n && date !== '') return `P${date}`;
+  return `P${date}T${sign}${whole}${fraction === '' ? '' : `.${fraction}`}S`;
+}
+
+/** Bytes: the text that they are; else an object, which is no text. */
+export function exactBytes(bytes: Uint8Array): string | { readonly invalidUtf8: string } {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return { invalidUtf8: Buffer.from(bytes).toString('base64') };
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
 
 function write(value: unknown, step: string | null, margin: string): string {
   const exact = typeof value === 'object' && value !== null && isPlain(value) ? value : exactValue(value);

@@ -7,6 +7,7 @@ import { matchTensors, type MatchedTensor } from '../../core/decoders/match-tens
 import { writeDecoder } from '../../core/decoders/write-decoder.js';
 import { encodeModel, joinChunks } from '../../core/onnx/codec.js';
 import { InputError } from '../../schemas/errors.js';
+import { passMachineFault } from '../../schemas/system-errors.js';
 import { refuseAdapter } from './adapter.js';
 import { readStoredTensors } from './stored-tensors.js';
 
@@ -56,6 +57,7 @@ async function readConfig(file: string): Promise<DescribedDecoder> {
     if (bytes.length > MAX_CONFIG_BYTES) throw new RangeError(`${bytes.length} bytes`);
     json = JSON.parse(bytes.toString('utf8'));
   } catch (error) {
+    passMachineFault(error);
     throw new InputError(
       `Expected a JSON object in "${file}", found none (${(error as Error).message.slice(0, 200)}). Save the model anew with save_pretrained.`,
       { path: file },

@@ -6,6 +6,7 @@ import type { StoredTensor } from '../../core/decoders/match-tensors.js';
 import { shownName } from '../../core/onnx/shown-name.js';
 import { layoutFault, type DataRange } from '../../core/tensor/safetensors-layout.js';
 import { InputError } from '../../schemas/errors.js';
+import { passMachineFault } from '../../schemas/system-errors.js';
 
 /** Largest header: the limit of the format's own library. */
 const MAX_HEADER_BYTES = 100_000_000;
@@ -64,6 +65,7 @@ async function readHeaderText(
   file: string,
 ): Promise<{ readonly text: string; readonly start: number; readonly bytes: number }> {
   const handle = await open(file).catch((error: unknown) => {
+    passMachineFault(error);
     throw new InputError(
       `Expected weights in "${file}", found none that can be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}). Copy or download the file.`,
       { path: file },

@@ -5,6 +5,7 @@ import path from 'node:path';
 import type { StoredTensor } from '../../core/decoders/match-tensors.js';
 import { shownName } from '../../core/onnx/shown-name.js';
 import { InputError } from '../../schemas/errors.js';
+import { passMachineFault } from '../../schemas/system-errors.js';
 import { isPlainFile } from './plain-file.js';
 import { readSafetensorsHeader } from './safetensors-header.js';
 
@@ -55,6 +56,7 @@ async function readIndex(file: string): Promise<Map<string, string>> {
   try {
     json = JSON.parse(await readFile(file, 'utf8'));
   } catch (error) {
+    passMachineFault(error);
     throw badIndex(file, (error as Error).message.slice(0, 100));
   }
   const map = (json as { weight_map?: unknown } | null)?.weight_map;

@@ -4,10 +4,12 @@ import type { MemberPrepared, ResumeMode, RunInput, StoreOptionsMessage } from '
 import { LIMITS } from '../../schemas/orchestration.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { latestRevision } from '../../storage/records/resolved-runs.js';
+import { latestRevision, readResolvedRun } from '../../storage/records/resolved-runs.js';
+import { readRevisions } from '../../storage/records/revisions.js';
 import type { SuiteRecord } from '../../schemas/suite.js';
 import { remainingWork, sameRequest, storeRun } from '../plan/run-records.js';
 import { refuseForeign, resolveMember } from '../plan/suite-records.js';
+import { findRevision, removedAtWork } from '../plan/revisions.js';
 import { memberName } from '../files/matrix.js';
 import { stepGraph, stepsOfRun } from '../plan/steps.js';
 import type { ResolvedWithUploads } from '../resolve/resolve-run.js';
@@ -31,14 +33,21 @@ export async function settleRun(
   isActive: (name: string) => Promise<boolean>,
 ): Promise<SettledRun> {
   const { name } = run;
-  const latest = await latestRevision(store, name);
+  const { revisions, waiting, highest } = await readRevisions(store, name);
+  const last = revisions.at(-1);
+  const latest = last === undefined ? null : await readResolvedRun(store, { name, revision: last });
   if (latest && sameRequest(latest, run)) return { run: latest, before: latest, same: true };
+  if (latest === null && (await isActive(name))) throw removedAtWork(store, name);
   if (latest && (await isActive(name)))
     throw new InputError(
       `Run "${name}" is active with another run file (revision ${latest.revision}). Wait for it, end it with \`assay cancel ${name}\`, or give this file another name.`,
       { run: name, revision: latest.revision },
     );
-  const next = { ...run, revision: (latest?.revision ?? 0) + 1 };
+  // Stored by a command that was refused or killed before it started anything: the same file takes it up.
+  const again = await findRevision(waiting, async (revision) =>
+    sameRequest(await readResolvedRun(store, { name, revision }), run),
+  );
+  const next = { ...run, revision: again ?? highest + 1 };
   const stored = await storeRun(store, next, uploads);
   return { run: stored, before: latest, same: false };
 }

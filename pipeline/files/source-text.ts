@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { InputError } from '../../schemas/errors.js';
+import { passMachineFault } from '../../schemas/system-errors.js';
 
 /** Largest run file, in bytes; what is larger is something else given by mistake. */
 export const MAX_RUN_FILE_BYTES = 2 ** 20;
@@ -40,6 +41,7 @@ async function readBytes(path: string, what: string): Promise<Uint8Array> {
     return await readFile(path);
   } catch (error) {
     if (error instanceof InputError) throw error;
+    passMachineFault(error);
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     const found = code === 'ENOENT' ? 'no such file' : `a file that cannot be read (${code})`;
     const where = path === place.resolved ? 'correct the path' : `looked at ${place.resolved}`;

@@ -7,6 +7,10 @@ import type { FieldPath, Finding, Problem } from './problem.js';
 /** Aliases in one file; more would let a few lines stand for gigabytes. */
 const MAX_ALIASES = 100;
 
+/** Levels of nesting in one file; about a thousand end the parser with all memory, not with an error. */
+const MAX_LEVELS = 200;
+const MANY_DASHES = new RegExp(`(?:[-?] +){${MAX_LEVELS}}`);
+
 /** What is wrong at one offset of the text, whatever field it belongs to. */
 interface TextFault {
   readonly offset: number;
@@ -64,6 +68,7 @@ interface ReadValue {
 }
 
 function parseBounded(text: string, lineCounter: LineCounter): Parsed | Unparsed {
+  if (isTooDeep(text)) return 'values nested too deeply';
   try {
     const options = {
       lineCounter,
@@ -79,6 +84,16 @@ function parseBounded(text: string, lineCounter: LineCounter): Parsed | Unparsed
     if (error instanceof RangeError) return 'values nested too deeply';
     throw error;
   }
+}
+
+/** By brackets that are open, wherever they stand: no file has so many of them in its texts. */
+function isTooDeep(text: string): boolean {
+  let open = 0;
+  for (const [bracket] of text.matchAll(/[[\]{}]/g)) {
+    open = bracket === '[' || bracket === '{' ? open + 1 : Math.max(0, open - 1);
+    if (open > MAX_LEVELS) return true;
+  }
+  return MANY_DASHES.test(text);
 }
 
 function wholeFault(found: Unparsed): ReadValue {

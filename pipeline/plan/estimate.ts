@@ -1,20 +1,15 @@
 // What a run is likely to cost before anything was read (or, exactly, after reading the corpus): shards, bytes, time.
 // Times come from operation counts and a nominal speed; they are for planning, never for reports.
-import { isBad, parseDocument } from '../../core/corpus/document.js';
 import { shardCount } from '../../core/corpus/shard-plan.js';
 import { SPLITS, type Split } from '../../schemas/stages.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { Part } from '../../schemas/stored.js';
-import { corpusRule } from '../../stages/corpus/rule.js';
-import { madeId } from '../../stages/corpus/first-record.js';
-import { partFiles } from '../../stages/corpus/source-files.js';
-import { readRecords } from '../../stages/corpus/read-records.js';
 import type { CorpusSize, StageEstimate } from '../../stages/definition.js';
 import { COMPRESSION, ROW_BYTES } from '../../stages/nominal-speed.js';
 import { STAGE_TABLE } from '../../stages/table.js';
 import { workOfDictionary } from '../../stages/train/dictionary.js';
 import { workOfRun } from '../../stages/work.js';
-import { sourceOpener } from '../resolve/engine.js';
+import { measureCorpus } from './measure-corpus.js';
 import { stepsOfRun } from './steps.js';
 
 /** Items, bytes and seconds of every step, by its id. `exact` reads the whole corpus. */
@@ -22,9 +17,9 @@ export async function estimateSteps(
   run: ResolvedRun,
   options: { readonly exact: boolean; readonly folder: string },
 ): Promise<ReadonlyMap<string, StageEstimate>> {
-  const sizes: CorpusSize[] = [];
-  for (const part of run.parts)
-    sizes.push(options.exact ? await measurePart(part, run, options.folder) : guessPart(part, run));
+  const sizes = options.exact
+    ? await measureCorpus(run, options.folder)
+    : run.parts.map((part) => guessPart(part, run));
   const size = {
     shards: sizes.reduce((n, { shards }) => n + shards, 0),
     textBytes: sizes.reduce((n, { textBytes }) => n + textBytes, 0),
@@ -62,34 +57,4 @@ function guessPart(part: Part, run: ResolvedRun): CorpusSize {
     0,
   );
   return { shards, textBytes };
-}
-
-async function measurePart(part: Part, run: ResolvedRun, folder: string): Promise<CorpusSize> {
-  const { corpus } = run.file;
-  const rule = corpusRule(corpus);
-  const counts = {
-    fit: { documents: 0, bytes: 0 },
-    calib: { documents: 0, bytes: 0 },
-    test: { documents: 0, bytes: 0 },
-  };
-  const files = await partFiles(part, {
-    openSource: sourceOpener(run.file),
-    baseFolder: folder,
-    format: corpus.format,
-  });
-  for await (const { records } of readRecords({ part, files, ...rule })) {
-    for (const record of records) {
-      const parsed = 'bad' in record ? record.bad : parseDocument(record.fields, rule, madeId(part, record.line));
-      if (isBad(parsed)) continue;
-      counts[parsed.split].documents++;
-      counts[parsed.split].bytes += Buffer.byteLength(parsed.text);
-    }
-  }
-  return {
-    shards: SPLITS.reduce(
-      (n, split) => n + shardCount(counts[split].documents, counts[split].bytes, corpus.shardTokens),
-      0,
-    ),
-    textBytes: SPLITS.reduce((n, split) => n + counts[split].bytes, 0),
-  };
 }

@@ -31,6 +31,23 @@ export async function claimRevision(
   return outcome;
 }
 
+/** The first of these revisions that is what is looked for, or null. */
+export async function findRevision(
+  revisions: readonly number[],
+  isWanted: (revision: number) => Promise<boolean>,
+): Promise<number | null> {
+  for (const revision of revisions) if (await isWanted(revision)) return revision;
+  return null;
+}
+
+/** The error of who would start anew what was removed with --force and has not ended. */
+export function removedAtWork(store: ObjectStore, name: string): InputError {
+  return new InputError(
+    `Expected nothing at work under the name "${name}", which has no records in ${store.url}, found a workflow that is alive: it was removed while it was at work. End it with \`assay cancel ${name}\`, then start this file again.`,
+    { name, store: store.url },
+  );
+}
+
 /** The error of who came second. */
 export function takenRevision(store: ObjectStore, { name, revision }: RunRevision): InputError {
   return new InputError(

@@ -6,11 +6,11 @@ import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { SuiteRecord } from '../../schemas/suite.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
-import { listRevisions, listRuns } from '../../storage/records/runs.js';
+import { listRuns, readRevisions } from '../../storage/records/revisions.js';
 import { readSuite } from '../../storage/records/suites.js';
 import { parseMember } from '../files/load-suite.js';
 import { memberNames } from '../files/matrix.js';
-import { claimRevision, takenRevision } from './revisions.js';
+import { claimRevision, findRevision, removedAtWork, takenRevision } from './revisions.js';
 import { sameRequest } from './run-records.js';
 import { resolveRun, type ResolvedWithUploads } from '../resolve/resolve-run.js';
 
@@ -30,7 +30,8 @@ export async function settleSuite(
   isActive: (name: string) => Promise<boolean>,
 ): Promise<SettledSuite> {
   const { name } = suite;
-  const last = (await listRevisions(store, name)).at(-1);
+  const { revisions, waiting, highest } = await readRevisions(store, name);
+  const last = revisions.at(-1);
   const latest = last === undefined ? null : await readSuite(store, { name, revision: last });
   if (last !== undefined && latest === null)
     throw new InputError(
@@ -38,12 +39,17 @@ export async function settleSuite(
       { name, store: store.url },
     );
   if (latest && requestDigest(latest) === requestDigest(suite)) return { suite: latest, same: true };
+  if (latest === null && (await isActive(name))) throw removedAtWork(store, name);
   if (latest && (await isActive(name)))
     throw new InputError(
       `Suite "${name}" is active with another file (revision ${latest.revision}). Wait for it, end it with \`assay cancel ${name}\`, or give this file another \`suite\`.`,
       { suite: name, revision: latest.revision },
     );
-  const next = { ...suite, revision: (last ?? 0) + 1 };
+  const again = await findRevision(waiting, async (revision) => {
+    const stored = await readSuite(store, { name, revision });
+    return stored !== null && requestDigest(stored) === requestDigest(suite);
+  });
+  const next = { ...suite, revision: again ?? highest + 1 };
   const { created } = await claimRevision(store, next, 'suite');
   const standing = created ? next : await readSuite(store, next);
   if (standing === null || requestDigest(standing) !== requestDigest(next)) throw takenRevision(store, next);

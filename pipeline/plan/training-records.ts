@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { digestOf } from '../../core/identity/digest.js';
 import { InputError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { getRunDocument, listRevisions } from '../../storage/records/runs.js';
+import { readRevisions } from '../../storage/records/revisions.js';
+import { getRunDocument } from '../../storage/records/runs.js';
 import { parseResolvedTraining, type ResolvedTraining } from '../../schemas/resolved-training.js';
 import type { Upload } from '../resolve/upload.js';
 import { claimRevision, takenRevision } from './revisions.js';
@@ -17,8 +18,9 @@ export async function settleRevision(
   training: ResolvedTraining,
 ): Promise<{ readonly training: ResolvedTraining; readonly known: boolean }> {
   const { name } = training;
-  const latest = (await listRevisions(store, name)).at(-1);
-  if (latest === undefined) return { training: withRevision(training, 1), known: false };
+  const { revisions, highest } = await readRevisions(store, name);
+  const latest = revisions.at(-1);
+  if (latest === undefined) return { training: withRevision(training, highest + 1), known: false };
   const wanted = { document: DOCUMENT, schema: z.unknown() } as const;
   const record = await getRunDocument(store, { name, revision: latest }, wanted);
   if (record === null)
@@ -29,7 +31,7 @@ export async function settleRevision(
   const same = withRevision(training, latest);
   const before = parseResolvedTraining(record, `runs/${name}/${latest}/${DOCUMENT}.json`);
   const known = requestDigest(before) === requestDigest(same);
-  return known ? { training: same, known } : { training: withRevision(training, latest + 1), known };
+  return known ? { training: same, known } : { training: withRevision(training, highest + 1), known };
 }
 
 function withRevision(training: ResolvedTraining, revision: number): ResolvedTraining {

@@ -10,6 +10,7 @@ import { tokenizerAdvice } from '../../models/folder/tokenizer-file.js';
 import { resolveEdits, type ResolvedEdits } from '../../models/edits.js';
 import { openModel, readStructure, type ModelStructure, type ModelSummary } from '../../models/open-model.js';
 import { InputError } from '../../schemas/errors.js';
+import { passMachineFault } from '../../schemas/system-errors.js';
 import type { GivenModel, ResolvedRun, TrainedModel } from '../../schemas/resolved-run.js';
 import type { RunFile } from '../../schemas/run-file.js';
 import type { StageName } from '../../schemas/stages.js';
@@ -176,6 +177,7 @@ async function openTokenizer(file: string, prepend: RunFile['model']['prepend'])
   try {
     json = await readFile(file);
   } catch (error) {
+    passMachineFault(error);
     throw new InputError(
       `Cannot read the tokenizer "${file}": ${(error as Error).message}. ${(await tokenizerAdvice(file)) ?? 'Give the path of a tokenizer.json in model.tokenizer.'}`,
       { path: file },

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { sha256Hex } from '../../core/identity/digest.js';
 import { InputError } from '../../schemas/errors.js';
+import { passMachineFault } from '../../schemas/system-errors.js';
 import type { ResolvedModel, ResolvedTraining } from '../../schemas/resolved-training.js';
 import type { StoredFile } from '../../schemas/stored.js';
 import type { TrainingFile } from '../../schemas/training-file.js';
@@ -96,6 +97,7 @@ async function readTokenizer(place: string): Promise<Uint8Array> {
   try {
     return await readFile(place);
   } catch (error) {
+    passMachineFault(error);
     throw new InputError(
       `Cannot read the tokenizer "${place}": ${(error as Error).message}. Give the path of a tokenizer.json in \`tokenizer\`.`,
       { path: place },

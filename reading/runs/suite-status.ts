@@ -2,12 +2,13 @@
 import type { z } from 'zod';
 import type { suiteStatusDocument } from '../../schemas/documents/runs.js';
 import type { SuiteRecord } from '../../schemas/suite.js';
+import { DataError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { readEvents } from '../../storage/records/events.js';
 import { mapParallel } from '../../storage/records/parallel.js';
 import { foldEvents } from '../../storage/records/run-history.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
-import { listRevisions } from '../../storage/records/runs.js';
+import { readRevisions } from '../../storage/records/revisions.js';
 
 export type SuiteStatus = z.infer<typeof suiteStatusDocument>;
 type Member = SuiteStatus['members'][number];
@@ -34,7 +35,7 @@ export async function readSuiteStatus(
     const why = refused.get(i);
     if (why === undefined) return member;
     // A run of that name is somebody else's then, unless the suite was resumed since.
-    const isOwn = member.state !== 'waiting' && (await latestRevision(store, run))?.suite === name;
+    const isOwn = !['waiting', 'removing'].includes(member.state) && (await latestRevision(store, run))?.suite === name;
     return isOwn ? member : { run, state: 'failed', stage: null, reason: why };
   });
   const counts: Record<string, number> = {};
@@ -43,8 +44,15 @@ export async function readSuiteStatus(
 }
 
 async function readMember(store: ObjectStore, run: string): Promise<Member> {
-  const revision = (await listRevisions(store, run)).at(-1);
-  if (revision === undefined) return { run, state: 'waiting', stage: null, reason: null };
-  const { state, stage, reason } = foldEvents(await readEvents(store, { name: run, revision }));
-  return { run, state: state === 'unknown' ? 'waiting' : state, stage, reason };
+  const { revisions, removing } = await readRevisions(store, run);
+  const revision = revisions.at(-1);
+  if (revision === undefined) return { run, state: removing ? 'removing' : 'waiting', stage: null, reason: null };
+  try {
+    const { state, stage, reason } = foldEvents(await readEvents(store, { name: run, revision }));
+    return { run, state: state === 'unknown' ? 'waiting' : state, stage, reason };
+  } catch (error) {
+    // One damaged run hides no other.
+    if (!(error instanceof DataError)) throw error;
+    return { run, state: 'damaged', stage: null, reason: error.message };
+  }
 }

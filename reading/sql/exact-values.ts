@@ -2,7 +2,6 @@
 // query. Every form of output takes its values from here.
 import {
   DuckDBArrayValue,
-  DuckDBBitValue,
   DuckDBBlobValue,
   DuckDBDateValue,
   DuckDBDecimalValue,
@@ -23,27 +22,50 @@ import {
   DuckDBVariantValue,
   type DuckDBValue,
 } from '@duckdb/node-api';
-import { exactDay, exactDecimal, exactTime, exactValue } from '../../core/text/exact-json.js';
+import {
+  exactBytes,
+  exactClock,
+  exactDay,
+  exactDecimal,
+  exactDuration,
+  exactTime,
+  exactValue,
+} from '../../core/text/exact-json.js';
 
 /**
- * A value of a result (`getRows`) for `exactJson`: null, boolean, text, number, `NumberLiteral`, array, object. Times of day are
- * their microseconds (TIME_NS: nanoseconds), intervals and maps objects; infinite dates are DuckDB's words for them.
+ * A value of a result (`getRows`) for `exactJson`: null, boolean, text, number, `NumberLiteral`, array, object. Bit strings are their
+ * zeros and ones, maps lists of keys and values, unions objects of tag and value; infinite dates are DuckDB's words for them.
  */
 export function exactDuckValue(value: DuckDBValue): unknown {
   if (typeof value !== 'object' || value === null) return exactValue(value);
   return timeValue(value) ?? nestedValue(value) ?? scalarValue(value);
 }
 
+/** DuckDB's infinite counts; the library's own texts of most of them are finite dates. */
+const INFINITE_DAYS = 2 ** 31 - 1;
+const INFINITE_COUNT = 2n ** 63n - 1n;
+
 /** Moments and days; undefined for everything else. */
 function timeValue(value: DuckDBValue & object): string | undefined {
-  if ('isFinite' in value && !value.isFinite) return value.toString();
-  if (value instanceof DuckDBDateValue) return exactDay(value.days);
+  if (value instanceof DuckDBDateValue) return dayText(value.days);
   if (value instanceof DuckDBTimestampValue || value instanceof DuckDBTimestampTZValue)
-    return exactTime(value.micros, 6);
-  if (value instanceof DuckDBTimestampNanosecondsValue) return exactTime(value.nanos, 9);
-  if (value instanceof DuckDBTimestampMillisecondsValue) return exactTime(value.millis, 3);
-  if (value instanceof DuckDBTimestampSecondsValue) return exactTime(value.seconds * 1000n, 3);
+    return momentText(value.micros, 6);
+  if (value instanceof DuckDBTimestampNanosecondsValue) return momentText(value.nanos, 9);
+  if (value instanceof DuckDBTimestampMillisecondsValue) return momentText(value.millis, 3);
+  if (value instanceof DuckDBTimestampSecondsValue) return momentText(value.seconds, 0);
   return undefined;
+}
+
+function dayText(days: number): string {
+  if (Math.abs(days) === INFINITE_DAYS) return days > 0 ? 'infinity' : '-infinity';
+  return exactDay(days);
+}
+
+/** @param count of units of 10^−digits seconds */
+function momentText(count: bigint, digits: 0 | 3 | 6 | 9): string {
+  if (count === INFINITE_COUNT) return 'infinity';
+  if (count === -INFINITE_COUNT) return '-infinity';
+  return digits === 0 ? exactTime(count * 1000n, 3) : exactTime(count, digits);
 }
 
 function nestedValue(value: DuckDBValue & object): unknown {
@@ -61,13 +83,20 @@ function nestedValue(value: DuckDBValue & object): unknown {
 function scalarValue(value: DuckDBValue & object): unknown {
   if (value instanceof DuckDBVariantValue) return exactDuckValue(value.value);
   if (value instanceof DuckDBDecimalValue) return exactDecimal(value.value, value.scale);
-  if (value instanceof DuckDBTimeValue) return exactValue(value.micros);
-  if (value instanceof DuckDBTimeNSValue) return exactValue(value.nanos);
-  if (value instanceof DuckDBTimeTZValue) return exactValue({ micros: value.micros, offset: value.offset });
+  if (value instanceof DuckDBTimeValue) return exactClock(value.micros, 6);
+  if (value instanceof DuckDBTimeNSValue) return exactClock(value.nanos, 9);
+  if (value instanceof DuckDBTimeTZValue) return `${exactClock(value.micros, 6)}${offsetText(value.offset)}`;
   if (value instanceof DuckDBIntervalValue) {
-    return exactValue({ months: value.months, days: value.days, micros: value.micros });
+    return exactDuration({ months: value.months, days: value.days, count: value.micros, digits: 6 });
   }
-  if (value instanceof DuckDBBlobValue || value instanceof DuckDBGeometryValue) return exactValue(value.bytes);
-  if (value instanceof DuckDBBitValue) return exactValue(value.data);
+  if (value instanceof DuckDBBlobValue || value instanceof DuckDBGeometryValue) return exactBytes(value.bytes);
   return value.toString();
+}
+
+/** ±HH:MM, with seconds where there are any. */
+function offsetText(seconds: number): string {
+  const size = Math.abs(seconds);
+  const parts = [Math.floor(size / 3600), Math.floor(size / 60) % 60, size % 60];
+  const kept = parts[2] === 0 ? parts.slice(0, 2) : parts;
+  return `${seconds < 0 ? '-' : '+'}${kept.map((part) => String(part).padStart(2, '0')).join(':')}`;
 }

@@ -4,7 +4,7 @@ import type { sqlDocument } from '../../schemas/documents/features.js';
 import { InputError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { findRun } from '../../storage/records/run-history.js';
-import { listRuns } from '../../storage/records/runs.js';
+import { listRuns } from '../../storage/records/revisions.js';
 import { isTableName } from '../../storage/tables/layouts.js';
 import type { QueryNames } from './query-names.js';
 import { sameName } from './resolve-tables.js';

@@ -7,6 +7,7 @@ import { LAYOUTS } from '../../storage/tables/layouts.js';
 import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
 import { openDatabase, parseQuery } from './database.js';
 import { estimateBytes, loadTable, type LoadedTable, type TableSource } from './load-table.js';
+import { checkMemberNames } from './member-names.js';
 import type { QueryNames } from './query-names.js';
 import { quoted } from './quoted.js';
 import { placeName, resolveTables, type Place, type Resolved } from './resolve-tables.js';
@@ -150,6 +151,9 @@ async function startQuery(
     const result = await connection.stream(sql);
     const types = result.columnTypes();
     const columns = result.columnNames().map((name, i) => ({ name, type: String(types[i]) }));
+    columns.forEach(({ name }, i) => {
+      checkMemberNames(name, types[i] as DuckDBType);
+    });
     // The first rows are made before anything is written: most queries that fail do so here.
     const first = await result.fetchChunk();
     return { columns, types, chunks: chunksFrom(first, () => result.fetchChunk(), tables) };
@@ -177,6 +181,7 @@ function isMemory(error: unknown): boolean {
 
 /** The error in our words; that of an interrupt stays, which is no fault of the query. */
 function failed(error: unknown, tables: readonly TableSource[]): unknown {
+  if (error instanceof InputError) return error;
   const message = error instanceof Error ? error.message.trim() : String(error);
   if (message.startsWith('INTERRUPT')) return error;
   if (isMemory(error)) {

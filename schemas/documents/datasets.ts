@@ -56,6 +56,7 @@ export const gcDocument = z.strictObject({
   objects: count.describe('data objects'),
   bytes: count.describe('of everything that is listed'),
   keys: z.array(z.string()).describe('what no run, no ref and no schedule needs, in the order of removal'),
+  foreign: z.array(z.string()).describe('files among them that are not of the layout: left, whoever put them there'),
   removed: count.describe('0 without --apply'),
   spared: count.describe('listed, but taken into use before they were removed'),
 });

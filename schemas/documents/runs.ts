@@ -7,8 +7,15 @@ const count = z.number().int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const timeMs = z.number().describe('milliseconds since the epoch');
 
-export const RUN_STATES = ['running', 'paused', 'completed', 'failed', 'cancelled', 'unknown'] as const;
-export const runState = z.enum(RUN_STATES).describe('by the last event; unknown: no event was written yet');
+export const RUN_STATES = [
+  ...(['running', 'paused', 'completed', 'failed', 'cancelled'] as const),
+  ...(['unknown', 'damaged', 'removing'] as const),
+] as const;
+export const runState = z
+  .enum(RUN_STATES)
+  .describe(
+    'by the last event; unknown: no event was written yet; damaged: its events cannot be trusted; removing: what an `rm` left that was interrupted, or that came before the run ended',
+  );
 
 export const runsDocument = z.array(
   z.strictObject({
@@ -143,6 +150,17 @@ export const rmDocument = z.strictObject({
   records: count.describe('records deleted'),
 });
 
+/** Why a run did not come to its end. */
+const runFailure = z.strictObject({
+  class: z.string().nullable().describe('of the error; null: it was not stored, or the run was paused'),
+  stage: stageName.nullable(),
+  step: z.string().nullable().describe('the stage, or stage@subject'),
+  key: sha256.nullable().describe('of what the step makes, where it is known'),
+  message: z.string(),
+  remedy: z.string().describe('what to do next'),
+  details: z.record(z.string(), z.unknown()).describe('of the error, such as file and line'),
+});
+
 /** `run`, `resume`: what was started or joined, and with --follow how it ended. */
 export const startedDocument = z.strictObject({
   run: z.string(),
@@ -151,6 +169,7 @@ export const startedDocument = z.strictObject({
   store: z.string(),
   joined: z.boolean().describe('the run was alive already'),
   state: runState,
+  failure: runFailure.nullable().describe('with --follow: why it failed, paused or was cancelled'),
   web: z.string().nullable().describe("the run's page of Temporal's web interface"),
 });
 

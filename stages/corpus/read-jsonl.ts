@@ -1,8 +1,9 @@
 // JSON lines as records: lines are cut from bytes, so that a broken one is named by line and byte.
 import { isUtf8 } from 'node:buffer';
 import { kindOf, type BadRecord } from '../../core/corpus/document.js';
-import { MOST_LEVELS, parseExactJson } from '../../core/text/parse-exact-json.js';
+import { parseExactJson } from '../../core/text/parse-exact-json.js';
 import { DataError } from '../../schemas/errors.js';
+import { badJson } from './bad-json.js';
 import type { RawRecord } from './raw-record.js';
 
 /** Longest line, in bytes. */
@@ -109,15 +110,12 @@ function parseLine(bytes: Buffer, line: number, offset: number): RawRecord | nul
     value = parseExactJson(text);
   } catch (error) {
     if (text.trim() === '') return null;
-    if (error instanceof RangeError) {
-      const problem = `expected JSON of at most ${MOST_LEVELS} levels on the line, found a value that is nested more deeply`;
-      return { line, bad: { reason: 'tooDeep', problem, details: { excerpt: text.slice(0, 200) } } };
-    }
-    const problem = `expected a JSON object on the line, found ${bytes.length} bytes that are none${brokenAt(error)}`;
-    return {
-      line,
-      bad: { reason: 'brokenJson', problem, details: { excerpt: text.slice(0, 200) } },
-    };
+    const { reason, problem, details } = badJson(
+      error,
+      'a JSON object on the line',
+      `${bytes.length} bytes that are none`,
+    );
+    return { line, bad: { reason, problem, details: { ...details, excerpt: text.slice(0, 200) } } };
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     const problem = `expected a JSON object on the line, found ${kindOf(value)}`;
@@ -127,12 +125,6 @@ function parseLine(bytes: Buffer, line: number, offset: number): RawRecord | nul
     };
   }
   return { line, fields: value as Record<string, unknown> };
-}
-
-/** Where the parser gave up, where it says so; its own words quote the line. */
-function brokenAt(error: unknown): string {
-  const at = /at position (\d+)/.exec((error as Error).message)?.[1];
-  return at === undefined ? '' : ` (it breaks at character ${at})`;
 }
 
 /** What is reported of bytes that are not UTF-8. @param offset of the bytes in the decompressed file */

@@ -7,7 +7,9 @@ import { withoutQuotations } from '../../core/text/outgoing.js';
 import { AssayError, DataError } from '../../schemas/errors.js';
 import { isMachineFault } from '../../schemas/system-errors.js';
 import { ZstdReader } from './compression/zstd-reader.js';
-import { exactColumns, PARSERS } from './parquet-values.js';
+import { exactColumns, type ExactColumns } from './parquet-columns.js';
+import { PARSERS } from './parquet-values.js';
+import { badJson } from './bad-json.js';
 import type { RawRecord } from './raw-record.js';
 import type { StoredBytes } from './stored-bytes.js';
 
@@ -20,7 +22,7 @@ const BATCH_ROWS = 4096;
  */
 export async function* readParquet(bytes: StoredBytes, name: string): AsyncGenerator<RawRecord[], void, undefined> {
   const file = asyncBuffer(bytes);
-  const { metadata, fieldsOf } = exactColumns(await readMetadata(bytes, name));
+  const { metadata, fieldsOf } = exactColumns(await readMetadata(bytes, name), name);
   const codecs = checkedCodecs(name);
   let rowStart = 0;
   for (const group of metadata.row_groups) {
@@ -35,7 +37,7 @@ export async function* readParquet(bytes: StoredBytes, name: string): AsyncGener
     });
     for (let at = 0; at < rows.length; at += BATCH_ROWS) {
       const first = rowStart + at + 1;
-      yield rows.slice(at, at + BATCH_ROWS).map((row, i) => ({ line: first + i, fields: fieldsOf(row) }));
+      yield rows.slice(at, at + BATCH_ROWS).map((row, i) => recordOf(row, first + i, fieldsOf));
     }
     rowStart = rowEnd;
   }
@@ -54,7 +56,7 @@ export async function readParquetHead(
   name: string,
   { rows, wanted }: { readonly rows: number; readonly wanted?: readonly string[] },
 ): Promise<ParquetHead> {
-  const { metadata, fieldsOf } = exactColumns(await readMetadata(bytes, name));
+  const { metadata, fieldsOf } = exactColumns(await readMetadata(bytes, name), name);
   const names = parquetSchema(metadata).children.map((child) => child.element.name);
   const columnOf = (field: string): string | null =>
     names.includes(field) ? field : (names.find((column) => field.startsWith(`${column}.`)) ?? null);
@@ -72,7 +74,16 @@ export async function readParquetHead(
       },
     );
   }
-  return { columns: names, columnOf, records: found.map((row, i) => ({ line: i + 1, fields: fieldsOf(row) })) };
+  return { columns: names, columnOf, records: found.map((row, i) => recordOf(row, i + 1, fieldsOf)) };
+}
+
+/** A row as a record; a value of a column of JSON may be none. */
+function recordOf(row: Readonly<Record<string, unknown>>, line: number, fieldsOf: ExactColumns['fieldsOf']): RawRecord {
+  try {
+    return { line, fields: fieldsOf(row) };
+  } catch (error) {
+    return { line, bad: badJson(error, 'JSON in a column of that type', 'a value that is none') };
+  }
 }
 
 /** The library's codecs, with those that state a checksum of their content read by what compares it. */

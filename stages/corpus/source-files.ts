@@ -1,6 +1,8 @@
 // How sources are opened while a run is planned: where relative ones start, how stores are reached, and in which words a file that
 // cannot be read is reported.
-import { AssayError, InputError } from '../../schemas/errors.js';
+import { readlink, stat } from 'node:fs/promises';
+import { AssayError, DataError, InputError } from '../../schemas/errors.js';
+import { passMachineFault } from '../../schemas/system-errors.js';
 import type { Part } from '../../schemas/stored.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import type { Format } from './formats.js';
@@ -35,8 +37,11 @@ export async function readable<T>(file: string, read: () => Promise<T>): Promise
   try {
     return await read();
   } catch (error) {
-    if (error instanceof AssayError && error.exitCode !== 1) throw error;
+    passMachineFault(error);
+    if (error instanceof AssayError && !(error instanceof DataError)) throw error;
     const { code, message } = error as NodeJS.ErrnoException;
+    const fault = await linkFault(file);
+    if (fault !== null) throw brokenLink(file, fault, error);
     const found =
       code === 'ENOENT' ? 'found no such file' : code === 'EACCES' || code === 'EPERM' ? 'may not read it' : message;
     throw new InputError(
@@ -45,4 +50,34 @@ export async function readable<T>(file: string, read: () => Promise<T>): Promise
       { cause: error },
     );
   }
+}
+
+/** What is wrong with a link that leads nowhere, and what helps, by the system's code. */
+const LINK_FAULTS: Readonly<Record<string, string>> = {
+  ENOENT: 'where nothing is; put the target there, or remove the link',
+  ELOOP: 'which leads in a circle; correct the link, or remove it',
+};
+
+interface LinkFault {
+  readonly target: string;
+  readonly why: string;
+}
+
+/** Null for what is no link, or one that leads somewhere. */
+async function linkFault(file: string): Promise<LinkFault | null> {
+  const code = await stat(file).then(
+    () => null,
+    (error: unknown) => (error as NodeJS.ErrnoException).code,
+  );
+  const why = LINK_FAULTS[code ?? ''];
+  const target = why === undefined ? null : await readlink(file).catch(() => null);
+  return why === undefined || target === null ? null : { target, why };
+}
+
+function brokenLink(file: string, { target, why }: LinkFault, cause: unknown): InputError {
+  return new InputError(
+    `corpus.sources: expected links that lead to a file or folder, found the link ${file} to ${target}, ${why}.`,
+    { field: 'corpus.sources', file, target },
+    { cause },
+  );
 }

@@ -9,7 +9,7 @@ import { corpusConfig, type CorpusConfig, type CorpusInputs } from './config.js'
 
 export const corpusStage: StageDefinition<CorpusConfig> = {
   name: 'corpus',
-  version: 2,
+  version: 3,
   config: corpusConfig,
   queue: 'sources',
   maxLotSize: 2 ** 30,

@@ -5,7 +5,6 @@ import { documentHash } from '../../core/corpus/document-hash.js';
 import { isBad, parseDocument, type BadReason, type BadRecord, type DocumentRule } from '../../core/corpus/document.js';
 import { shardCount } from '../../core/corpus/shard-plan.js';
 import { SPLITS, type Split } from '../../schemas/stages.js';
-import { DataError } from '../../schemas/errors.js';
 import type { ChildTask } from '../../runtime/child/protocol.js';
 import type { CorpusConfig } from './config.js';
 import type { Part } from '../../schemas/stored.js';
@@ -13,6 +12,7 @@ import type { ChildOutput, SpoolFile } from '../stage.js';
 import { madeId } from './first-record.js';
 import { localPartFiles } from './part-files.js';
 import { readRecords } from './read-records.js';
+import { badDocument, duplicateId, noDocuments } from './refusals.js';
 import { SpoolBuckets, type SpooledDocument } from './spool-buckets.js';
 import type { CorpusShard, CorpusStatistics } from './statistics.js';
 import { NumbersWriter } from './write-numbers.js';
@@ -60,15 +60,9 @@ class PartWork {
 
   /** Counts a bad record, or fails. @throws DataError with file and line */
   reject(bad: BadRecord, file: string, line: number): void {
-    const place = `${file}:${line}: ${bad.problem}`;
-    if (!this.skips) {
-      throw new DataError(
-        `${place}; correct the document, or set corpus.onBadDocument: skip to leave such documents out.`,
-        { file, line, reason: bad.reason, ...bad.details },
-      );
-    }
+    if (!this.skips) throw badDocument(bad, file, line);
     this.skipped[bad.reason] = (this.skipped[bad.reason] ?? 0) + 1;
-    if (this.skippedExamples.length < SKIPPED_EXAMPLES) this.skippedExamples.push(place);
+    if (this.skippedExamples.length < SKIPPED_EXAMPLES) this.skippedExamples.push(`${file}:${line}: ${bad.problem}`);
   }
 }
 
@@ -183,12 +177,7 @@ function forEachDocument(
 }
 
 function duplicate(document: SpooledDocument, first: SpooledDocument): BadRecord {
-  const lines = [first.line, document.line];
-  return {
-    reason: 'duplicateId',
-    problem: `expected every document id once, found "${document.id}" on lines ${lines.join(' and ')}`,
-    details: { id: document.id, lines },
-  };
+  return duplicateId(document.id, [first.line, document.line]);
 }
 
 function summarise(work: PartWork, shards: readonly CorpusShard[]): CorpusStatistics {
@@ -207,10 +196,4 @@ function summarise(work: PartWork, shards: readonly CorpusShard[]): CorpusStatis
     skippedExamples: work.skippedExamples,
     shards: [...shards],
   };
-}
-
-function noDocuments(part: Part): DataError {
-  return new DataError(`Expected at least one document in ${part.location}, found none; remove it from the sources.`, {
-    file: part.location,
-  });
 }

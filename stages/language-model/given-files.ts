@@ -3,6 +3,7 @@ import { modelParameters, unembeddingName } from '../../core/language-model/arch
 import type { ModelSpec } from '../../core/language-model/model-spec.js';
 import { asFloat32, asIntegers, type SafeTensor } from '../../core/tensor/safetensors.js';
 import { DataError, InputError } from '../../schemas/errors.js';
+import { passMachineFault } from '../../schemas/system-errors.js';
 import { nearestNames } from '../../core/text/nearest-names.js';
 import { readSafetensors } from '../../storage/files/safetensors-file.js';
 
@@ -142,6 +143,7 @@ async function readTensors(file: string): Promise<Map<string, SafeTensor>> {
   try {
     return await readSafetensors(file);
   } catch (error) {
+    passMachineFault(error);
     if (error instanceof DataError)
       throw new InputError(`${file}: ${error.message}`, { ...error.details, file }, { cause: error });
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';

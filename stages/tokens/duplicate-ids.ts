@@ -4,9 +4,9 @@ import { open } from 'node:fs/promises';
 import { documentHash } from '../../core/corpus/document-hash.js';
 import { shardName, shardOf } from '../../core/corpus/shard-plan.js';
 import { SPLITS } from '../../schemas/stages.js';
-import { DataError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord } from '../../schemas/records.js';
 import { readSourceTable } from '../../storage/tables/read.js';
+import { sharedId } from '../corpus/refusals.js';
 import { readCorpusStatistics } from '../corpus/statistics.js';
 
 export interface DuplicateIdsRequest {
@@ -128,11 +128,7 @@ async function compareIds(request: DuplicateIdsRequest, hash: number, [a, b]: re
   const known = new Set(await idsWithHash(request, hash, a));
   const id = (await idsWithHash(request, hash, b)).find((other) => known.has(other));
   if (id === undefined) return;
-  const files = [a, b].map((run) => request.names[run.part] ?? '').sort();
-  throw new DataError(
-    `Expected every document id once in the corpus, found "${id}" in ${files.join(' and in ')}; make the ids unique or remove one of the parts.`,
-    { id, files },
-  );
+  throw sharedId(id, [request.names[a.part] ?? '', request.names[b.part] ?? '']);
 }
 
 /** The ids of a part that have this hash: usually one. */

@@ -1,13 +1,13 @@
 // Local copies of stored data objects, named by digest: fetched once also when several ask, checked before they are
 // handed out, kept within a budget. Other processes may share the folder; a file in recent use is never removed.
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
+import { createReadStream, type Stats } from 'node:fs';
 import { chmod, mkdir, rename, rm, stat, unlink, utimes } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { DataError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../objects/object-store.js';
 import { sweepTemporaries, temporaryName } from '../objects/process-mark.js';
-import { fileError, missingObject } from '../objects/store-errors.js';
+import { codeOf, fileError, missingObject, type StoreCall } from '../objects/store-errors.js';
 import { fetchDataToFile } from '../records/data-stream.js';
 import { PARTS_EXTENSION } from '../records/key-layout.js';
 import { evictOldest } from './eviction.js';
@@ -85,7 +85,7 @@ class FolderCache {
     if (await this.#isGood(object, path, signal)) return path;
     const { key, sha256 } = object;
     const url = this.#options.store.url;
-    const info = await stat(path).catch(() => null);
+    const info = await statOf(path, { operation: 'read', key, url });
     if (info === null) throw missingObject({ operation: 'read', key, url });
     throw new DataError(
       `Expected ${object.bytes} bytes with SHA-256 ${sha256} in ${key} of ${url}, found other content (${info.size} bytes); the object is damaged: restore it from a copy, or delete it and its commits and \`assay resume\`.`,
@@ -125,6 +125,16 @@ class FolderCache {
   async clear(): Promise<void> {
     await rm(this.#options.folder, { recursive: true, force: true });
     this.#checked.clear();
+  }
+}
+
+/** Null only where nothing is there: a file system that fails is no missing object, for which nobody's shard is to blame. */
+async function statOf(path: string, call: StoreCall): Promise<Stats | null> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') return null;
+    throw fileError(error, call);
   }
 }
 

@@ -5,9 +5,9 @@ import type { CallOptions, ObjectInfo, ObjectStore } from '../objects/object-sto
 import { beginCollection, REQUEST_MS, type Collection } from '../records/collection-mark.js';
 import { dataDigestOf, PARTS_EXTENSION } from '../records/key-layout.js';
 import { mapParallel } from '../records/parallel.js';
-import { listAll } from '../records/record-io.js';
 import { listActiveRuns } from '../records/run-history.js';
-import { reach, stageKeyOf, trainedKeys, type Inventory, type Reachable } from './reachable.js';
+import { eachOnce, takeInventory, type Inventory } from './inventory.js';
+import { reach, stageKeyOf, trainedKeys, type Reachable } from './reachable.js';
 
 /** Age below which nothing is removed, milliseconds: 24 hours. */
 export const GARBAGE_AGE_MS = 24 * 3600_000;
@@ -28,6 +28,8 @@ export interface GarbagePlan {
   readonly bytes: number;
   /** All keys, in the order of removal. */
   readonly keys: readonly string[];
+  /** Keys that are none of the layout's: never removed. */
+  readonly foreign: readonly string[];
   /** Objects changed after this moment (store's clock, milliseconds) are spared although listed. */
   readonly olderThanMs: number;
 }
@@ -39,12 +41,13 @@ export async function planGarbage(store: ObjectStore, options: GarbageOptions): 
   const isYoung = (info: ObjectInfo): boolean => info.modifiedMs > olderThanMs;
   const reached = await reach(store, inventory, isYoung);
   const groups = garbageOf(inventory, reached).map((group) => group.filter((i) => !isYoung(i)));
-  const all = groups.flat();
+  const all = eachOnce(groups, inventory).flat();
   return {
     commits: all.filter((info) => info.key.startsWith('commits/')).length,
     objects: all.filter((info) => info.key.startsWith('data/')).length,
     bytes: all.reduce((sum, info) => sum + info.bytes, 0),
     keys: all.map((info) => info.key),
+    foreign: inventory.foreign,
     olderThanMs,
   };
 }
@@ -140,7 +143,7 @@ async function refuseActive(
   if (activeRuns.length === 0) return;
   const begun = done && done.removed > 0 ? ` ${done.removed} of ${done.of} objects were removed before.` : '';
   throw new ResourceError(
-    `Expected no active run while garbage is removed from ${store.url}, found ${activeRuns.join(', ')}; wait for them or \`assay cancel\` them, then try again.${begun}`,
+    `Expected no active run while garbage is removed from ${store.url}, found ${activeRuns.join(', ')}; wait for them or \`assay cancel\` them, and finish removals that were interrupted (\`assay rm\`), then try again.${begun}`,
     { activeRuns, url: store.url },
   );
 }
@@ -176,21 +179,4 @@ function phasesOf(keys: readonly string[]): string[][] {
     phases.at(-1)?.push(key);
   }
   return phases;
-}
-
-async function takeInventory(store: ObjectStore): Promise<Inventory> {
-  // What names comes before what is named, so that nothing listed as data was named in between by a commit unseen.
-  const data = await listAll(store, 'data/');
-  return {
-    data,
-    runs: await listAll(store, 'runs/'),
-    refs: await listAll(store, 'refs/'),
-    schedules: await listAll(store, 'schedules/'),
-    snapshots: await listAll(store, 'snapshots/'),
-    commits: await listAll(store, 'commits/'),
-    quarantine: await listAll(store, 'quarantine/'),
-    checkpoints: await listAll(store, 'checkpoints/'),
-    keys: await listAll(store, 'keys/'),
-    probe: await listAll(store, 'probe/'),
-  };
 }

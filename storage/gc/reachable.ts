@@ -6,6 +6,7 @@ import { DataError } from '../../schemas/errors.js';
 import type { ObjectInfo, ObjectStore } from '../objects/object-store.js';
 import { addressOf, dataDigestOf, numberOf, snapshotPrefix, unescapePath } from '../records/key-layout.js';
 import { mapParallel } from '../records/parallel.js';
+import type { Inventory } from './inventory.js';
 import { readReferences } from './references.js';
 
 const READS_AT_ONCE = 32;
@@ -13,20 +14,6 @@ const READS_AT_ONCE = 32;
 const SHOWN = 10;
 /** Larger JSON objects are no lists of references. */
 const LARGEST_JSON_BYTES = 64 * 2 ** 20;
-
-/** Everything in a store, by what it is. */
-export interface Inventory {
-  readonly runs: readonly ObjectInfo[];
-  readonly refs: readonly ObjectInfo[];
-  readonly schedules: readonly ObjectInfo[];
-  readonly snapshots: readonly ObjectInfo[];
-  readonly commits: readonly ObjectInfo[];
-  readonly quarantine: readonly ObjectInfo[];
-  readonly checkpoints: readonly ObjectInfo[];
-  readonly keys: readonly ObjectInfo[];
-  readonly data: readonly ObjectInfo[];
-  readonly probe: readonly ObjectInfo[];
-}
 
 export interface Reachable {
   /** SHA-256 digests and keys found in reached records. */

@@ -78,7 +78,9 @@ async function infosOf(root: string, keys: readonly string[]): Promise<ObjectInf
   const infos = await Promise.all(
     keys.map(async (key) => {
       const info = await statOf(join(root, key));
-      return info === null ? null : { key, bytes: info.size, modifiedMs: info.mtimeMs };
+      return info === null
+        ? null
+        : { key, bytes: info.size, modifiedMs: info.mtimeMs, file: `${info.dev}:${info.ino}` };
     }),
   );
   return infos.filter((info) => info !== null);

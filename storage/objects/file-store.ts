@@ -79,10 +79,11 @@ class FileStore implements ObjectStore {
     });
   }
 
-  put(key: string, body: Uint8Array, options?: CallOptions): Promise<void> {
+  put(key: string, body: Uint8Array, options?: PutOptions): Promise<void> {
     return this.#run('replace', key, () => {
       options?.signal?.throwIfAborted();
-      return this.#writes.replace(key, body);
+      const { urgent } = options ?? {};
+      return urgent === true ? this.#writes.replaceUrgent(key, body) : this.#writes.replace(key, body);
     });
   }
 

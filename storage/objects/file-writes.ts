@@ -1,6 +1,7 @@
 // How the `file` driver makes objects appear whole or not at all, and durable: temporary file, fsync, link or rename,
-// fsync of the folder. No locks; the file system's link() decides who was first.
-import { link, mkdir, open, rename, unlink } from 'node:fs/promises';
+// fsync of the folder. No locks; the file system's link() decides who was first. Folders that people name (of runs, datasets, probes) go
+// when they are empty: rmdir takes none that has a file, and whoever meant to write into one that went makes it anew.
+import { link, mkdir, open, rename, rmdir, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { crashStep } from './crash-points.js';
 import { ResourceError } from '../../schemas/errors.js';
@@ -9,6 +10,11 @@ import { KeptRoom } from './kept-room.js';
 import { RESERVED_SEGMENT } from './keys.js';
 import { sweepTemporaries, temporaryName } from './process-mark.js';
 import { codeOf, fileError, linkError, type StoreCall } from './store-errors.js';
+
+/** Kinds of objects whose folders are removed when they are empty. The others are few, or of the busy path, and stay. */
+const PRUNED = /^(?:runs|snapshots|probe)\//;
+/** How often a folder is made anew that went before a file was put into it. */
+const MOST_PLACINGS = 50;
 
 /** Writes into one store folder; remembers which folders it has made durable. */
 export class FileWrites {
@@ -27,11 +33,10 @@ export class FileWrites {
   /** 'created' when this call made the file under its final name, 'exists' when another was first; durable either way. */
   async create(key: string, body: Uint8Array): Promise<'created' | 'exists'> {
     const call = this.#call('create', key);
-    const path = join(this.#root, key);
     const temporary = await this.#writeTemporary(body, call);
     try {
-      const outcome = await crashStep('file.link', () => this.#link(temporary, path, call));
-      await this.#syncFolder(dirname(path), call);
+      const outcome = await crashStep('file.link', () => this.#link(temporary, key, call));
+      await this.#syncFolder(key, call);
       return outcome;
     } finally {
       await crashStep('file.temp.unlink', () => unlink(temporary).catch(() => undefined));
@@ -39,10 +44,19 @@ export class FileWrites {
   }
 
   /** `create` of a record that must be told: on a full disk with the room that is kept back for it. */
-  async createUrgent(key: string, body: Uint8Array): Promise<'created' | 'exists'> {
+  createUrgent(key: string, body: Uint8Array): Promise<'created' | 'exists'> {
+    return this.#urgently(() => this.create(key, body));
+  }
+
+  /** Likewise `replace`. */
+  replaceUrgent(key: string, body: Uint8Array): Promise<void> {
+    return this.#urgently(() => this.replace(key, body));
+  }
+
+  async #urgently<T>(write: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
-        const outcome = await this.create(key, body);
+        const outcome = await write();
         await this.#room.keep();
         return outcome;
       } catch (error) {
@@ -58,9 +72,8 @@ export class FileWrites {
     const path = join(this.#root, key);
     const temporary = await this.#writeTemporary(body, call);
     try {
-      await this.#makeFolder(dirname(path));
-      await crashStep('file.rename', () => rename(temporary, path));
-      await this.#syncFolder(dirname(path), call);
+      await this.#place(key, () => crashStep('file.rename', () => rename(temporary, path)));
+      await this.#syncFolder(key, call);
     } catch (error) {
       await unlink(temporary).catch(() => undefined);
       throw fileError(error, call);
@@ -73,7 +86,8 @@ export class FileWrites {
     const path = join(this.#root, key);
     try {
       await unlink(path);
-      await this.#syncFolder(dirname(path), call);
+      await this.#syncFolder(key, call);
+      await this.#prune(key);
     } catch (error) {
       const code = codeOf(error);
       if (code !== 'ENOENT' && code !== 'ENOTDIR') throw fileError(error, call);
@@ -100,19 +114,38 @@ export class FileWrites {
     }
   }
 
-  async #link(temporary: string, path: string, call: StoreCall): Promise<'created' | 'exists'> {
-    for (let attempt = 0; ; attempt++) {
+  async #link(temporary: string, key: string, call: StoreCall): Promise<'created' | 'exists'> {
+    try {
+      await this.#place(key, () => link(temporary, join(this.#root, key)));
+      return 'created';
+    } catch (error) {
+      if (codeOf(error) === 'EEXIST') return 'exists';
+      throw linkError(error, call);
+    }
+  }
+
+  /** Makes the object's folder and puts the file into it, as often as the folder goes in between: one that got empty, or by hand. */
+  async #place(key: string, put: () => Promise<void>): Promise<void> {
+    const folder = dirname(join(this.#root, key));
+    for (let left = MOST_PLACINGS; ; left--) {
       try {
-        await this.#makeFolder(dirname(path));
-        await link(temporary, path);
-        return 'created';
+        await (PRUNED.test(key) ? makeFoldersOf(this.#root, key) : this.#makeFolder(folder));
+        await put();
+        return;
       } catch (error) {
-        const code = codeOf(error);
-        if (code === 'EEXIST') return 'exists';
-        // The folder went away since it was made (a store emptied by hand): make it anew, once.
-        if (code !== 'ENOENT' || attempt > 0) throw linkError(error, call);
+        if (codeOf(error) !== 'ENOENT' || left === 0) throw error;
         this.#folders.clear();
       }
+    }
+  }
+
+  /** Removes the folders that have become empty. */
+  async #prune(key: string): Promise<void> {
+    if (!PRUNED.test(key)) return;
+    for (let folder = dirname(key); folder !== '.'; folder = dirname(folder)) {
+      const code = await rmdir(join(this.#root, folder)).then(() => undefined, codeOf);
+      // Not empty, a link, another file system's: it stays, and what is above it.
+      if (code !== undefined && code !== 'ENOENT') return;
     }
   }
 
@@ -135,16 +168,36 @@ export class FileWrites {
     this.#folders.add(folder);
   }
 
-  async #syncFolder(folder: string, call: StoreCall): Promise<void> {
+  /**
+   * Makes the object's entry durable. Where folders come and go, those above are synced behind it and not when they are made: now that
+   * there is a file in them they stay.
+   */
+  async #syncFolder(key: string, call: StoreCall): Promise<void> {
+    const folder = dirname(join(this.#root, key));
+    const last = PRUNED.test(key) ? this.#root : folder;
     try {
-      await crashStep('file.folder.fsync', () => syncPath(folder));
+      await crashStep('file.folder.fsync', async () => {
+        for (let one = folder; one.length >= last.length; one = dirname(one)) await syncPath(one);
+      });
     } catch (error) {
+      // Somebody has removed the object since, and its folder was empty then: there is nothing to be made durable.
+      if (PRUNED.test(key) && codeOf(error) === 'ENOENT') return;
       throw fileError(error, call);
     }
   }
 
   #call(operation: string, key: string): StoreCall {
     return { operation, key, url: this.#url };
+  }
+}
+
+/** One by one: what Node does for `recursive` takes a folder that goes meanwhile for a file. */
+async function makeFoldersOf(root: string, key: string): Promise<void> {
+  const segments = key.split('/');
+  for (let depth = 1; depth < segments.length; depth++) {
+    await mkdir(join(root, ...segments.slice(0, depth))).catch((error: unknown) => {
+      if (codeOf(error) !== 'EEXIST') throw error;
+    });
   }
 }
 

@@ -5,6 +5,8 @@ export interface ObjectInfo {
   readonly bytes: number;
   /** Last modification, milliseconds since the epoch, by the store's clock. */
   readonly modifiedMs: number;
+  /** Where the driver knows it: which file this is. Keys with the same one are one object, by links in the folder. */
+  readonly file?: string;
 }
 
 export interface CallOptions {
@@ -12,7 +14,7 @@ export interface CallOptions {
 }
 
 export interface PutOptions extends CallOptions {
-  /** What must be told also when the store is full (events): it may use the room that the driver keeps back, where it keeps some. */
+  /** What must be told also when the store is full (events, the mark of a collection): it may use the room that the driver keeps back, where it keeps some. */
   readonly urgent?: boolean | undefined;
 }
 
@@ -34,7 +36,7 @@ export interface ObjectStore {
   /** Creates the object unless one exists; atomic among all writers; durable when it returns. */
   putIfAbsent(key: string, body: Uint8Array, options?: PutOptions): Promise<'created' | 'exists'>;
   /** Creates or replaces; only for records that are not evidence (beats). */
-  put(key: string, body: Uint8Array, options?: CallOptions): Promise<void>;
+  put(key: string, body: Uint8Array, options?: PutOptions): Promise<void>;
   /** Objects under a key prefix (a plain string prefix), in key order. */
   list(prefix: string, options?: CallOptions & { readonly startAfter?: string }): AsyncIterable<ObjectInfo>;
   /** Sets the modification time to now, so that garbage collection spares an adopted object. */

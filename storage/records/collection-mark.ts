@@ -125,7 +125,9 @@ export async function beginCollection(store: ObjectStore, options: CallOptions =
     const n = infos.reduce((most, { key }) => Math.max(most, numberOf(PREFIX, key) ?? 0), 0) + 1;
     const key = numberedKey(PREFIX, n);
     const value = { formatVersion: 1 as const, n, owner: ownName(), startedMs: Date.now() };
-    const { created } = await createRecord(store, { key, value, schema: markRecord, signal: options.signal });
+    // Urgent, as all of a mark: a full store is where a collection is needed most.
+    const record = { key, value, schema: markRecord, signal: options.signal, urgent: true };
+    const { created } = await createRecord(store, record);
     if (!created) continue;
     const held = new HeldMark(store, n);
     const made = await findMark(store, options);
@@ -177,7 +179,7 @@ class HeldMark {
 
   async #sign(): Promise<void> {
     const key = partKey(this.#n, 'sign');
-    await this.#store.put(key, encodeRecord(key, noteNow(), noteRecord));
+    await this.#store.put(key, encodeRecord(key, noteNow(), noteRecord), { urgent: true });
   }
 }
 
@@ -186,7 +188,7 @@ function partKey(n: number, name: string): string {
 }
 
 async function note(store: ObjectStore, n: number, name: 'broken' | 'end'): Promise<void> {
-  await createRecord(store, { key: partKey(n, name), value: noteNow(), schema: noteRecord });
+  await createRecord(store, { key: partKey(n, name), value: noteNow(), schema: noteRecord, urgent: true });
 }
 
 function noteNow(): z.infer<typeof noteRecord> {

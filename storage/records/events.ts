@@ -74,13 +74,26 @@ export async function readEvents(store: ObjectStore, run: RunRevision, after?: R
   return chain;
 }
 
+/** The events that can be read, in order, whatever their chain is worth: for what must also go with a damaged run. */
+export async function readLooseEvents(store: ObjectStore, run: RunRevision): Promise<RunEvent[]> {
+  const prefix = eventPrefix(run);
+  const infos = (await listAll(store, prefix)).filter((i) => numberOf(prefix, i.key) !== null);
+  const events = await mapParallel(infos, READS_AT_ONCE, ({ key }) =>
+    readRecord(store, key, eventRecord).catch((error: unknown) => {
+      if (!(error instanceof DataError)) throw error;
+      return null;
+    }),
+  );
+  return events.filter((event) => event !== null);
+}
+
 function successor(key: string, last: RunEvent | null, event: RunEvent | null): RunEvent {
   const n = (last?.n ?? 0) + 1;
   const previous = last === null ? null : digestOf(last);
   if (event?.n === n && event.previous === previous) return event;
   const found = event === null ? 'none' : `event ${event.n} after ${String(event.previous)}`;
   throw new DataError(
-    `Expected event ${n} after ${String(previous)} in ${key}, found ${found}; the chain of events is broken: one was removed or changed, so do not trust this run's history.`,
+    `Expected event ${n} after ${String(previous)} in ${key}, found ${found}; the chain of events is broken: one was removed or changed, so do not trust this run's history. Restore the record from a copy, or remove the run (\`assay rm\`) and start it anew.`,
     { key, n, previous },
   );
 }

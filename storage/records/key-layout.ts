@@ -14,7 +14,7 @@ export const PARTS_EXTENSION = 'parts.json';
 
 /** Digest that a data key names, or null for another key. */
 export function dataDigestOf(key: string): string | null {
-  return /^data\/[0-9a-f]{2}\/([0-9a-f]{64})\.[A-Za-z0-9.]+$/.exec(key)?.[1] ?? null;
+  return /^data\/([0-9a-f]{2})\/(\1[0-9a-f]{62})\.[A-Za-z0-9.]+$/.exec(key)?.[2] ?? null;
 }
 
 export interface CommitAddress {
@@ -75,6 +75,25 @@ export function runPrefix(name: string): string {
 
 export function revisionPrefix(run: RunRevision): string {
   return `${runPrefix(run.name)}${run.revision}/`;
+}
+
+/** What a record of a run is: its configuration, a sign that it was started, or its plan. */
+export interface RunKey {
+  /** As it stands in the key, escaped. */
+  readonly name: string;
+  readonly revision: number;
+  readonly is: 'head' | 'begun' | 'plan';
+}
+
+const RUN_KEY =
+  /^runs\/([^/]+)\/(\d+)\/(?:(config|suite|training)\.json|(plan)\.json|(?:beat|begun)\.json|attempts\/[^/]+\.json|events\/\d{12}\.json)$/;
+
+/** A key of a run's record taken apart, or null for another key. */
+export function parseRunKey(key: string): RunKey | null {
+  const match = RUN_KEY.exec(key);
+  if (match === null) return null;
+  const [, name = '', revision = '', head, plan] = match;
+  return { name, revision: Number(revision), is: head ? 'head' : plan ? 'plan' : 'begun' };
 }
 
 /** `<prefix><12 digits>.json` */

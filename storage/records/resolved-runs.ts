@@ -4,7 +4,8 @@ import { DataError, InputError } from '../../schemas/errors.js';
 import { parseResolvedRun, type ResolvedRun } from '../../schemas/resolved-run.js';
 import type { ObjectStore } from '../objects/object-store.js';
 import type { RunRevision } from './key-layout.js';
-import { getRunDocument, listRevisions } from './runs.js';
+import { listRevisions } from './revisions.js';
+import { getRunDocument } from './runs.js';
 import { readSuite } from './suites.js';
 
 /** A revision's configuration. @throws DataError where there is none or it is damaged */
@@ -22,9 +23,12 @@ export async function readResolvedRun(store: ObjectStore, revision: RunRevision)
       { name: revision.name },
     );
   if (stored === null)
-    throw new DataError(`Expected ${where} in ${store.url}, found nothing. Start the run with \`assay run\`.`, {
-      key: where,
-    });
+    throw new DataError(
+      `Expected ${where} in ${store.url}, found nothing: the run was removed meanwhile, or its configuration is lost. Remove what is left with \`assay rm ${revision.name}\`, and start the run anew with \`assay run\` and its file.`,
+      {
+        key: where,
+      },
+    );
   return parseResolvedRun(stored, where);
 }
 
@@ -33,7 +37,7 @@ async function isTraining(store: ObjectStore, revision: RunRevision): Promise<bo
   return (await getRunDocument(store, revision, wanted)) !== null;
 }
 
-/** The newest revision of a run, or null where there is none. */
+/** The newest revision of a run that counts, or null where there is none. */
 export async function latestRevision(store: ObjectStore, name: string): Promise<ResolvedRun | null> {
   const last = (await listRevisions(store, name)).at(-1);
   return last === undefined ? null : readResolvedRun(store, { name, revision: last });

@@ -8,7 +8,8 @@ import type { ObjectStore } from '../objects/object-store.js';
 import { lastEvent, readEvents } from './events.js';
 import type { RunRevision } from './key-layout.js';
 import { mapParallel } from './parallel.js';
-import { getBeat, listRevisions, listRuns } from './runs.js';
+import { beingRemoved, listRevisions, listRuns, readRevisions } from './revisions.js';
+import { getBeat } from './runs.js';
 
 export type RunState = (typeof RUN_STATES)[number];
 
@@ -25,10 +26,12 @@ const storedBeat = z.looseObject({
 });
 export type StoredBeat = z.infer<typeof storedBeat>;
 
-/** The latest (or the named) revision of a run. @throws InputError where there is none, with the nearest names */
+/** The latest (or the named) revision of a run. @throws InputError where it is being removed, or there is none, with the nearest names */
 export async function findRun(store: ObjectStore, name: string, revision?: number): Promise<RunRevision> {
-  const revisions = name === '' ? [] : await listRevisions(store, name);
+  if (name === '') throw await unknownRun(store, name);
+  const { revisions, removing } = await readRevisions(store, name);
   const latest = revisions.at(-1);
+  if (removing) throw beingRemoved(store, name);
   if (latest === undefined) throw await unknownRun(store, name);
   if (revision === undefined) return { name, revision: latest };
   if (revisions.includes(revision)) return { name, revision };
@@ -76,12 +79,16 @@ export type RecordedProcess = z.infer<typeof recordedProcess>;
 
 const ENDED: readonly RunState[] = ['completed', 'failed', 'cancelled'];
 
-/** What the events say about a run; `started` after an end means that it was resumed. */
+/**
+ * What the events say about a run; `started` after an end means that it was resumed. Nothing else changes an end: a pause that came in
+ * the last moment may be stored behind it.
+ */
 export function foldEvents(events: readonly RunEvent[]): RunHistory {
   let state: RunState = 'unknown';
   let reason: string | null = null;
   let stage: RunHistory['stage'] = null;
   for (const { type, data } of events) {
+    if (hasEnded(state) && type !== 'started') continue;
     const named = stageName.safeParse(data['stage']);
     if (named.success) stage = named.data;
     const next = stateAfter(type, state);
@@ -111,10 +118,12 @@ function stateAfter(type: string, state: RunState): RunState {
  * @throws DataError naming an event that is damaged
  */
 export async function listActiveRuns(store: ObjectStore): Promise<string[]> {
-  const revisions = (await listRuns(store)).flatMap((run) => run.revisions.map((revision) => ({ ...run, revision })));
+  const revisions = (await listRuns(store)).flatMap(({ name, all }) => all.map((one) => ({ name, ...one })));
   const active = await mapParallel(revisions, READS_AT_ONCE, async (run) => {
     const last = await lastEvent(store, run);
     if (last === null || ENDED.some((state) => state === last.type)) return [];
+    // What a removal left is no chain any more; its last event goes last.
+    if (!run.headed) return [run.name];
     const { state } = foldEvents(await readEvents(store, run));
     return state === 'unknown' || hasEnded(state) ? [] : [run.name];
   });

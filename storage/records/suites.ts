@@ -3,7 +3,8 @@ import { suiteRecord, type SuiteRecord } from '../../schemas/suite.js';
 import type { ObjectStore } from '../objects/object-store.js';
 import type { RunRevision } from './key-layout.js';
 import { mapParallel } from './parallel.js';
-import { getRunDocument, listRevisions, listRuns } from './runs.js';
+import { listRevisions, listRuns } from './revisions.js';
+import { getRunDocument } from './runs.js';
 
 const READS_AT_ONCE = 16;
 
@@ -20,7 +21,8 @@ export async function findSuite(store: ObjectStore, name: string): Promise<Suite
 
 /** The newest revision of every suite of the store. */
 export async function listSuites(store: ObjectStore): Promise<SuiteRecord[]> {
-  const found = await mapParallel(await listRuns(store), READS_AT_ONCE, ({ name, revisions }) =>
+  const runs = (await listRuns(store)).filter(({ removing }) => !removing);
+  const found = await mapParallel(runs, READS_AT_ONCE, ({ name, revisions }) =>
     readSuite(store, { name, revision: revisions.at(-1) ?? 0 }),
   );
   return found.filter((suite) => suite !== null);

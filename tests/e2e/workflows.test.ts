@@ -15,6 +15,16 @@ let worker: StubWorker;
 let lots: LotInput[];
 const told: Parameters<Activities['recordEvent']>[0][] = [];
 let runLot: (input: LotInput) => Promise<LotResult>;
+/** What activities wait for, where a test holds them. */
+let eventStored = Promise.resolve();
+let lastMemberPrepared = Promise.resolve();
+let lastMemberAsked = false;
+
+function gate(): { readonly passed: Promise<void>; readonly open: () => void } {
+  let open = (): void => undefined;
+  const passed = new Promise<void>((resolve) => (open = resolve));
+  return { passed, open };
+}
 
 /** An activity that does nothing until it is told to end. */
 async function untilCancelled(): Promise<never> {
@@ -36,12 +46,18 @@ beforeAll(async () => {
     },
     recordEvent: (event) => {
       told.push(event);
-      return Promise.resolve();
+      return eventStored;
     },
     planStage: untilCancelled,
     // The first members of a suite are done already; the others take for ever.
-    prepareMember: ({ member }) =>
-      member < LIMITS.membersPerContinueAsNew ? Promise.resolve({ run: `m-${member}`, input: null }) : untilCancelled(),
+    prepareMember: async ({ member }) => {
+      if (member >= LIMITS.membersPerContinueAsNew) return untilCancelled();
+      if (member === LIMITS.membersPerContinueAsNew - 1) {
+        lastMemberAsked = true;
+        await lastMemberPrepared;
+      }
+      return { run: `m-${member}`, input: null };
+    },
   };
   worker = await startStubWorker(temporal.address, activities);
 }, 60_000);
@@ -134,6 +150,74 @@ describe('a stage whose lots are chains', () => {
     await latest.signal(SIGNALS.unpause);
     expect(await handle.result()).toMatchObject({ done: 1 });
     expect(made).toBe(4);
+  }, 60_000);
+});
+
+it('partitions share the window of their stage, also when it is changed', async () => {
+  lots = [];
+  const released = gate();
+  runLot = async () => {
+    await released.passed;
+    return link(true);
+  };
+  const { run, ...stage } = stageOf(40, 500);
+  const input: StageInput = { ...stage, run: { ...run, window: 4 }, bounds: { lotsPerPartition: 10 } };
+  const options = { taskQueue: QUEUES.orchestrate, workflowId: 'shared-window', args: [input] };
+  const handle = await worker.client.workflow.start('stageWorkflow', options);
+  await until(() => lots.length === 4);
+  await handle.signal(SIGNALS.limits, { window: 8 });
+  await until(() => lots.length >= 8);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  expect(lots).toHaveLength(8);
+  released.open();
+  expect(await handle.result()).toMatchObject({ done: 40 });
+}, 60_000);
+
+describe('what is said while a history begins anew', () => {
+  it('counts: a stage that was unpaused while its pause was being stored goes on', async () => {
+    lots = [];
+    told.length = 0;
+    const stored = gate();
+    eventStored = stored.passed;
+    runLot = () => Promise.resolve(lots.length === 1 ? { ...link(false), quarantined: 1 } : link(true));
+    const options = { taskQueue: QUEUES.orchestrate, workflowId: 'unpaused-chain', args: [stageOf(1, 1)] };
+    const handle = await worker.client.workflow.start('stageWorkflow', options);
+    await until(() => told.length === 1);
+    await handle.signal(SIGNALS.unpause);
+    expect(await handle.query(PROGRESS_QUERY)).toMatchObject({ paused: false });
+    stored.open();
+    eventStored = Promise.resolve();
+    await until(async () => (await executions('unpaused-chain', handle.firstExecutionRunId)).length === 2);
+    expect(await worker.client.workflow.getHandle('unpaused-chain').query(PROGRESS_QUERY)).toMatchObject({
+      paused: false,
+    });
+    expect(await handle.result()).toMatchObject({ done: 1, quarantined: 1 });
+  }, 60_000);
+
+  it('counts: a suite that is paused stays so, with its reason', async () => {
+    told.length = 0;
+    const prepared = gate();
+    lastMemberAsked = false;
+    lastMemberPrepared = prepared.passed;
+    const { ref } = stageOf(1, 1).run;
+    const input = {
+      ...{ ref, storeId: 's', members: LIMITS.membersPerContinueAsNew + 1, parallel: 20 },
+      ...{ mode: 'missing', hostQueue: LOT_QUEUE },
+    };
+    const handle = await worker.client.workflow.start('suiteWorkflow', {
+      ...{ taskQueue: QUEUES.orchestrate, workflowId: 'paused-suite', args: [input] },
+    });
+    // Every member of this history has begun, and the last of them is not prepared yet.
+    await until(() => lastMemberAsked);
+    await handle.signal(SIGNALS.pause, 'for a while');
+    await until(() => told.some(({ type }) => type === 'paused'));
+    prepared.open();
+    const latest = worker.client.workflow.getHandle('paused-suite');
+    await until(async () => (await executions('paused-suite', handle.firstExecutionRunId)).length === 2);
+    expect(await latest.query(PROGRESS_QUERY)).toMatchObject({ paused: true, reason: 'for a while' });
+    await latest.terminate();
+    // Its guard tells of it, before another test listens.
+    await until(() => told.some(({ type }) => type === 'failed'));
   }, 60_000);
 });
 

@@ -129,7 +129,12 @@ async function settle(crew: Crew, runs: readonly string[]): Promise<void> {
   await crew.fullStrength();
   for (const name of runs) {
     await crew.command(['unpause', name]);
-    const { code, stderr } = await crew.command(['run', `${name}.yaml`, '--follow'], SETTLE_MS);
+    let { code, stderr } = await crew.command(['run', `${name}.yaml`, '--follow'], SETTLE_MS);
+    if (stderr.includes(`End it with \`assay cancel ${name}\``)) {
+      // It was removed by force while it was at work: what the message advises is done.
+      await crew.command(['cancel', name]);
+      ({ code, stderr } = await crew.command(['run', `${name}.yaml`, '--follow'], SETTLE_MS));
+    }
     const left = await quarantined(crew, name);
     if (code === 0 && left === 0) continue;
     const again = await crew.command(['resume', name, '--mode', 'errored', '--follow'], SETTLE_MS);

@@ -6,6 +6,7 @@
 // some bytes of a character it covers the whole character, so tokens that split one share its start; where characters
 // were composed or rewritten together it covers all of them. White space that belongs to a token is part of it (nothing
 // is trimmed); what the tokenizer puts in front by itself counts with the character behind it.
+import { isTooDeep, MOST_LEVELS } from '../../text/parse-exact-json.js';
 import { InputError } from '../../../schemas/errors.js';
 import { sha256Hex } from '../../identity/digest.js';
 import {
@@ -198,6 +199,8 @@ function parseTokenizer(json: Uint8Array): Readonly<Record<string, unknown>> {
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
+    // Steps hold steps: whoever goes down through them has a stack that ends.
+    if (isTooDeep(parsed)) throw new RangeError(`more than ${MOST_LEVELS} levels`);
   } catch (error) {
     throw new InputError(
       `Expected a tokenizer.json (Hugging Face), found ${json.length} bytes that are not JSON (${(error as Error).message}); give the file that \`tokenizer.save\` writes.`,

@@ -142,10 +142,18 @@ function intervalColumn(): ArrowColumn {
       const { months, days, micros } = get(row) as DuckDBIntervalValue;
       view.setInt32(row * 16, months, true);
       view.setInt32(row * 16 + 4, days, true);
-      view.setBigInt64(row * 16 + 8, micros * 1000n, true);
+      view.setBigInt64(row * 16 + 8, nanosOf(micros), true);
     }
     return bytes;
   });
+}
+
+function nanosOf(micros: bigint): bigint {
+  const nanos = micros * 1000n;
+  if (BigInt.asIntN(64, nanos) === nanos) return nanos;
+  throw new InputError(
+    `Expected intervals of at most 2^63 nanoseconds beside their months and days, which is what Arrow has, found ${micros} microseconds; cast the column to varchar.`,
+  );
 }
 
 /** Digits of a decimal of 128 bits. */

@@ -3,7 +3,9 @@ import { expect, it } from 'vitest';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { CommandContext } from '../../../cli/command.js';
 import { followRun, type RunEnd } from '../../../cli/orchestration/follow.js';
+import { followSuite } from '../../../cli/orchestration/suites.js';
 import type { ResolvedRun } from '../../../schemas/resolved-run.js';
+import type { SuiteRecord } from '../../../schemas/suite.js';
 import { createMemoryStore } from '../../../storage/objects/memory-store.js';
 import { appendEvent } from '../../../storage/records/events.js';
 
@@ -73,4 +75,57 @@ it('one that an earlier release started is joined by its latest start', async ()
   const old: Told[] = [['started', { mode: 'missing' }], ['completed']];
   expect(await follow(old, 'COMPLETED', true)).toMatchObject({ exitCode: 0, state: 'completed' });
   expect(await follow(old, 'FAILED')).toMatchObject({ exitCode: 1 });
+});
+
+it('what a signal of the last moment stored behind the end changes nothing of it', async () => {
+  const late: Told[] = [['limits', { window: 2 }], ['paused', { reason: 'paused by a user' }], ['unpaused']];
+  const end = await follow([['started', { execution: 'mine' }], ['completed', { different: 2 }], ...late], 'COMPLETED');
+  expect(end).toMatchObject({ exitCode: 1, state: 'completed' });
+  expect(end.text).toContain('2 recomputed shards differ');
+});
+
+it('a suite is followed on where the server does not answer for a moment', async () => {
+  const store = createMemoryStore();
+  const template = { name: 's', matrix: { seed: [1] } };
+  const suite = { name: 's', revision: 1, members: 1, template } as unknown as SuiteRecord;
+  await appendEvent(store, suite, { type: 'started', data: { execution: 'mine' }, atMs: 1 });
+  await appendEvent(store, suite, { type: 'completed', data: {}, atMs: 2 });
+  let asked = 0;
+  const closed = { status: { name: 'COMPLETED' }, raw: {} };
+  const workflow = {
+    describe: () => (++asked === 1 ? Promise.reject(new Error('UNAVAILABLE')) : Promise.resolve(closed)),
+  } as unknown as WorkflowHandle;
+  const output = { note: () => undefined, progress: () => undefined };
+  const context = { output, io: { signal: new AbortController().signal } } as unknown as CommandContext;
+  const vigil = (): Promise<void> => Promise.resolve();
+  const end = await followSuite(store, suite, { workflow, runId: 'mine', context, vigil });
+  expect(end).toMatchObject({ state: 'completed', exitCode: 0 });
+  expect(asked).toBe(2);
+});
+
+it('one that failed gives class, place, message and remedy as data, as its text does', async () => {
+  const message = 'a.jsonl:2: expected a JSON object on the line, found 3 bytes that are none';
+  const data = { stage: 'corpus', step: 'corpus', error: 'DataError', message, details: { file: 'a.jsonl', line: 2 } };
+  const end = await follow(
+    [
+      ['started', { execution: 'mine' }],
+      ['failed', data],
+    ],
+    'FAILED',
+  );
+  const remedy = 'What is committed stays; mend the cause, then: assay resume small';
+  const { key } = end.failure ?? {};
+  expect(key).toMatch(/^[0-9a-f]{64}$/);
+  const place = { stage: 'corpus', step: 'corpus', key };
+  expect(end.failure).toEqual({ class: 'DataError', ...place, message, remedy, details: data.details });
+  expect(end.text).toBe(`small failed in stage corpus: ${message}\n${remedy}`);
+});
+
+it.each([
+  ['FAILED', 'the disk is full', 'Mend the cause, then: assay resume small'],
+  ['TERMINATED', 'it was terminated from outside.', 'Go on with: assay resume small'],
+])('one that could tell nothing (%s) has a reason and a remedy', async (status, message, remedy) => {
+  const { failure, text } = await follow([['started', { execution: 'mine' }]], status);
+  expect(failure).toMatchObject({ class: null, message, remedy });
+  expect(text).toContain(remedy);
 });

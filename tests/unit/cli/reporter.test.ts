@@ -10,7 +10,7 @@ it.each([
   ['language-model', 3, 2, 'language-model 2 of 3 models to do'],
   ['corpus', 1, 1, 'corpus       1 item to do'],
   ['corpus', 4, 0, 'corpus       all there'],
-] as const)('of %s with %i units, %i of them to do', (stage, planned, left, expected) => {
+] as const)('of %s with %i units, %i of them to do', (...[stage, planned, left, expected]) => {
   const texts = { out: '', err: '' };
   const units = (n: number) =>
     Array.from({ length: n }, () => ({ item: {}, config: { keyed: { training: { steps: 1 } }, aux: { name: 'm' } } }));

@@ -116,6 +116,63 @@ describe('rows of sql as data', () => {
   });
 });
 
+describe('times of day, durations, bytes, bits and unions', () => {
+  const QUERY = `select time '01:02:03.000004' as clock, '01:02:03+05:30'::timetz as zoned, interval '1 month 2 days 3.5 seconds' as span,
+    'ab'::blob as plain, '\\xFF\\x00'::blob as bytes, '0101'::bit as bits, 'b'::enum('a', 'b') as word,
+    '6ba7b810-9dad-11d1-80b4-00c04fd430c8'::uuid as id, union_value(num := 2) as one`;
+  const TEXTS = ['01:02:03.000004', '01:02:03.000+05:30', 'P1M2DT3.5S', 'ab', '{"invalidUtf8":"/wA="}', '0101', 'b'];
+  const REST = ['6ba7b810-9dad-11d1-80b4-00c04fd430c8', '{"tag":"num","value":2}'];
+
+  it('have one form in JSON, CSV and tables', async () => {
+    const { rows } = sqlDocument.parse((await cli('sql', QUERY, '--format', 'json')).json());
+    const written = rows[0]?.map((value) => (typeof value === 'string' ? value : JSON.stringify(value)));
+    expect(written).toEqual([...TEXTS, ...REST]);
+    expect(rows[0]?.[4]).toEqual({ invalidUtf8: '/wA=' });
+    const quoted = [...TEXTS, ...REST].map((text) => (text.includes('"') ? `"${text.replaceAll('"', '""')}"` : text));
+    expect((await cli('sql', QUERY, '--format', 'csv')).out.split('\n')[1]).toBe(quoted.join(','));
+    expect((await cli('sql', QUERY)).out.split('\n')[1]?.split(/ +/)).toEqual([...TEXTS, ...REST]);
+  });
+
+  it('are typed in Arrow where it has a type, else the same text', async () => {
+    const { out } = await cli('sql', QUERY, '--format', 'arrow');
+    const table = tableFromIPC(Buffer.from(out, 'latin1'));
+    const types = Object.fromEntries(table.schema.fields.map(({ name, type }) => [name, String(type)]));
+    expect(types).toMatchObject({ clock: 'Time64<MICROSECOND>', span: 'Interval<MONTH_DAY_NANO>', bytes: 'Binary' });
+    expect(table.getChild('clock')?.get(0)).toBe(3_723_000_004n);
+    expect(table.getChild('bytes')?.get(0)).toEqual(new Uint8Array([0xff, 0]));
+    const texts = ['zoned', 'bits', 'word', 'id', 'one'].map((name) => table.getChild(name)?.get(0) as unknown);
+    expect(texts).toEqual([TEXTS[1], TEXTS[5], TEXTS[6], ...REST]);
+  });
+
+  it('that Arrow cannot hold are refused, not wrapped round', async () => {
+    const { code, err } = await cli('sql', "select interval '9000000000000 seconds' as span", '--format', 'arrow');
+    expect([code, err]).toEqual([2, expect.stringMatching(/found 9000000000000000000 microseconds; cast the column/)]);
+  });
+});
+
+describe('infinite days and moments', () => {
+  const TYPES = ['date', 'timestamp', 'timestamp_s', 'timestamp_ms', 'timestamp_ns'];
+  const ENDS = `select ${TYPES.map((type) => `'infinity'::${type} as up_${type}, '-infinity'::${type} as down_${type}`).join(', ')}`;
+
+  it('are the words of DuckDB in JSON, CSV and tables', async () => {
+    const words = TYPES.flatMap(() => ['infinity', '-infinity']);
+    const { rows } = sqlDocument.parse((await cli('sql', ENDS, '--format', 'json')).json());
+    expect(rows).toEqual([words]);
+    expect((await cli('sql', ENDS, '--format', 'csv')).out.split('\n')[1]).toBe(words.join(','));
+    expect((await cli('sql', ENDS)).out.split('\n')[1]?.split(/ +/)).toEqual(words);
+  });
+
+  it('are the integers of DuckDB in Arrow', async () => {
+    const { out } = await cli('sql', ENDS, '--format', 'arrow');
+    const table = tableFromIPC(Buffer.from(out, 'latin1'));
+    const count = (name: string): unknown =>
+      (table.getChild(name)?.data[0] as { readonly values: ArrayLike<unknown> } | undefined)?.values[0];
+    expect([count('up_date'), count('down_date')]).toEqual([2 ** 31 - 1, -(2 ** 31 - 1)]);
+    for (const type of TYPES.slice(1))
+      expect([count(`up_${type}`), count(`down_${type}`)], type).toEqual([2n ** 63n - 1n, -(2n ** 63n - 1n)]);
+  });
+});
+
 describe('a query without bound', () => {
   it('ends where nobody reads any more', async () => {
     for (const format of [csvFormat, createTableFormat(Infinity)]) {

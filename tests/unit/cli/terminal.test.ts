@@ -304,3 +304,11 @@ describe('colours and progress', () => {
     expect(result.err.includes('half')).toBe(live);
   });
 });
+
+it('a table of more rows than a call may have arguments is laid out', () => {
+  const table = textTable(
+    [{ title: 'shard' }, { title: 'why', spare: 1 }],
+    Array.from({ length: 150_000 }, () => ['a', 'b']),
+  );
+  expect(tableLines(table, 80)).toHaveLength(150_001);
+});

@@ -263,4 +263,9 @@ describe('running a model', () => {
     expect(() => parseIds(text)).toThrow(found);
     expect(() => parseIds(text)).toThrow('Expected token ids as a JSON list of equally long lists');
   });
+
+  it('refuses lists in lists without end as ids', () => {
+    const text = `[[1, ${'['.repeat(20_000)}${']'.repeat(20_000)}]]`;
+    expect(() => parseIds(text)).toThrow('no number at row 0, position 1');
+  });
 });

@@ -13,6 +13,7 @@ import { TABLE_NAMES, type TableName } from '../../../storage/tables/layouts.js'
 import { TableWriter } from '../../../storage/tables/table-writer.js';
 import { samples, type Sample } from '../../golden/tables/sample.js';
 import { allFirings, store } from '../stages/index/dataset.js';
+import { failureOf } from '../../harness/failure-of.js';
 import { temporaryFolder } from '../../harness/temporary-folder.js';
 import { sampleShape } from '../stages/index/shapes.js';
 import { buildDictionary, type Built } from './built-dictionary.js';
@@ -71,7 +72,7 @@ describe('sql', () => {
     );
   });
 
-  it.each([
+  it.each<readonly [string, string]>([
     ['9007199254740993::bigint', '"9007199254740993"'],
     ['9007199254740991::bigint', '9007199254740991'],
     ["'12345678901234567890.12'::decimal(30, 2)", '"12345678901234567890.12"'],
@@ -82,21 +83,50 @@ describe('sql', () => {
     ["'2024-01-02 03:04:05.678901234'::timestamp_ns", '"2024-01-02T03:04:05.678901234Z"'],
     ["timestamp '2024-01-02 03:04:05'", '"2024-01-02T03:04:05.000Z"'],
     ["'infinity'::timestamp", '"infinity"'],
+    ...['date', 'timestamp', 'timestamptz', 'timestamp_s', 'timestamp_ms', 'timestamp_ns'].flatMap((type) => [
+      [`'infinity'::${type}`, '"infinity"'] as const,
+      [`['-infinity'::${type}]`, '["-infinity"]'] as const,
+    ]),
     ["date '2024-01-02'", '"2024-01-02T00:00:00.000Z"'],
-    ["time '00:00:01'", '1000000'],
-    ["interval '1 day'", '{"months":0,"days":1,"micros":0}'],
+    ["time '00:00:01'", '"00:00:01.000"'],
+    ["time '24:00:00'", '"24:00:00.000"'],
+    ["time '12:34:56.000001'", '"12:34:56.000001"'],
+    ["'12:34:56.000000001'::time_ns", '"12:34:56.000000001"'],
+    ["'12:34:56.5+15:59:59'::timetz", '"12:34:56.500+15:59:59"'],
+    ["'00:00:00-05:30'::timetz", '"00:00:00.000-05:30"'],
+    ["interval '1 day'", '"P1D"'],
+    ["interval '0 day'", '"PT0S"'],
+    ["interval '14 months -3 days'", '"P14M-3D"'],
+    ["'-2 months'::interval + interval '1 day' + '-0.000001 seconds'::interval", '"P-2M1DT-0.000001S"'],
+    ["interval '36 hours' + interval '1.5 seconds'", '"PT129601.5S"'],
     [
       "{'a': [170141183460469231731687303715884105727::hugeint], 'b': null}",
       '{"a":["170141183460469231731687303715884105727"],"b":null}',
     ],
     ["map {'k': 1.5::decimal(3, 1)}", '[{"key":"k","value":1.5}]'],
-    ["'ab'::blob", '"YWI="'],
+    ["'ab'::blob", '"ab"'],
+    ["'\\xAA\\x00'::blob", '{"invalidUtf8":"qgA="}'],
+    ["'0101'::bit", '"0101"'],
+    ["'101010101'::bit", '"101010101"'],
+    ["'b'::enum('a', 'b')", '"b"'],
+    ['union_value(num := 2)::union(num int, txt varchar)', '{"tag":"num","value":2}'],
+    ["[union_value(at := time '00:00:01')]", '[{"tag":"at","value":"00:00:01.000"}]'],
+    ["map {'a': time '00:00:01'}", '[{"key":"a","value":"00:00:01.000"}]'],
     ["'6ba7b810-9dad-11d1-80b4-00c04fd430c8'::uuid", '"6ba7b810-9dad-11d1-80b4-00c04fd430c8"'],
     ['1.2345678901234567e19::double', '1.2345678901234567e+19'],
   ])('gives %s as %s, without loss', async (value, expected) => {
     const { rows } = await ask(`select ${value} as v`);
     expect(exactJson(rows[0]?.[0])).toBe(expected);
   });
+
+  it.each(['row(1, 2)', "[{'a': row(1, 2)}]", "{'a': 1, '__proto__': 2}"])(
+    'refuses %s, whose members would not all be there',
+    async (value) => {
+      const error = await failureOf(ask(`select 1 as one, ${value} as v`));
+      expect(error).toBeInstanceOf(InputError);
+      expect(error.message).toMatch(/^Expected structs whose members have names of their own, found .* in column "v"/);
+    },
+  );
 
   it('takes names of tables and columns in any case, as DuckDB does', async () => {
     const wanted = await ask('select feature, n from features order by feature');

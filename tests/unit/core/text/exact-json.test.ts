@@ -2,8 +2,16 @@
 // `JSON.stringify` gives it.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { exactDay, exactDecimal, exactJson, exactTime } from '../../../../core/text/exact-json.js';
-import { MOST_LEVELS, parseExactJson } from '../../../../core/text/parse-exact-json.js';
+import {
+  exactBytes,
+  exactClock,
+  exactDay,
+  exactDecimal,
+  exactDuration,
+  exactJson,
+  exactTime,
+} from '../../../../core/text/exact-json.js';
+import { MOST_LEVELS, parseExactJson, RepeatedMember } from '../../../../core/text/parse-exact-json.js';
 
 const again = (text: string): string => exactJson(parseExactJson(text));
 
@@ -29,11 +37,29 @@ describe('a JSON text', () => {
       '{"a" : "1e5 -0 12345678901234567890 \\" \\\\", "\\u0041" : [ true , null, false ] , "": {} }',
       '{"a":"1e5 -0 12345678901234567890 \\" \\\\","A":[true,null,false],"":{}}',
     ],
-    ['{"a":1,"a":2}', '{"a":2}'],
     ['{"__proto__":{"x":12345678901234567}}', '{"__proto__":{"x":12345678901234567}}'],
   ])('%s is written as before, %s', (text, expected) => {
     expect(again(text)).toBe(expected);
   });
+
+  it.each([
+    ['{"text":"a","text":"b"}', 'text'],
+    ['{"a":[1,{"b" : {"c":1,"d":2,"c":1}}]}', 'a.b.c'],
+    ['{"a":1,"\\u0061":1}', 'a'],
+    ['[{"":1,"":2}]', ''],
+    ['{"__proto__":1,"__proto__":2}', '__proto__'],
+    ['{"say":"\\"a\\":","a"\n\t:1,"a":12345678901234567890}', 'a'],
+  ])('%s, which has a member twice, is refused with its path', (text, path) => {
+    expect(() => parseExactJson(text)).toThrow(RepeatedMember);
+    expect(() => parseExactJson(text)).toThrow(`found "${path}" twice`);
+  });
+
+  it.each(['{"a":{"b":1},"b":[{"a":1},{"a":1}]}', '{"say":"{\\"a\\":1,\\"a\\":2}","a":"a\\":"}', '[":\\":",":"]'])(
+    '%s, which has none twice, is read',
+    (text) => {
+      expect(again(text)).toBe(text);
+    },
+  );
 
   it('that JSON.parse refuses is refused with its message', () => {
     expect(() => parseExactJson('{"a": 12345678901234567890,}')).toThrow(SyntaxError);
@@ -90,7 +116,7 @@ describe('a typed value', () => {
     [1e20, '100000000000000000000'],
     [1e300, '1e+300'],
     [new Date(Date.UTC(2020, 0, 2)), '"2020-01-02T00:00:00.000Z"'],
-    [new Uint8Array([1, 2]), '"AQI="'],
+    [new Uint8Array([1, 255]), '{"invalidUtf8":"Af8="}'],
     [new Float32Array([0.5, NaN]), '[0.5,"NaN"]'],
     [{ a: 9007199254740993n, b: undefined, c: [1n] }, '{"a":"9007199254740993","c":[1]}'],
   ])('%s is written as %s', (value, expected) => {
@@ -119,6 +145,33 @@ describe('a typed value', () => {
     [2n ** 63n - 1n, 6, '9223372036854775807 microseconds after 1970-01-01T00:00:00Z'],
   ] as const)('the moment %s at %s digits is %s', (count, digits, expected) => {
     expect(exactTime(count, digits)).toBe(expected);
+  });
+
+  it.each([
+    [0n, 3, '00:00:00.000'],
+    [86_399_999_999n, 6, '23:59:59.999999'],
+    [1_000_000_001n, 9, '00:00:01.000000001'],
+    [86_400_000n, 3, '24:00:00.000'],
+    [86_400_001n, 3, '86400001 milliseconds after midnight'],
+    [-1n, 9, '-1 nanoseconds after midnight'],
+  ] as const)('the time of day %s at %i digits is %s', (count, digits, expected) => {
+    expect(exactClock(count, digits)).toBe(expected);
+  });
+
+  it.each([
+    [{ months: 0, days: 0, count: 0n, digits: 6 }, 'PT0S'],
+    [{ months: 14, days: -3, count: 0n, digits: 6 }, 'P14M-3D'],
+    [{ months: 1, days: 0, count: -1_500_000n, digits: 6 }, 'P1MT-1.5S'],
+    [{ months: 0, days: 0, count: 5n, digits: 9 }, 'PT0.000000005S'],
+    [{ months: 0, days: 0, count: -(2n ** 63n), digits: 0 }, 'PT-9223372036854775808S'],
+  ] as const)('the duration %o is %s', (duration, expected) => {
+    expect(exactDuration(duration)).toBe(expected);
+  });
+
+  it('bytes are their text where they are UTF-8, with its mark, else an object of their base64', () => {
+    const text = '\u{feff}é\u0000';
+    expect(exactBytes(Buffer.from(text))).toBe(text);
+    expect(exactBytes(Buffer.from([0xc3]))).toEqual({ invalidUtf8: 'ww==' });
   });
 
   it('a day that no date of JavaScript is keeps its number', () => {

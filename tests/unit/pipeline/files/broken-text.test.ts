@@ -38,6 +38,13 @@ describe('broken text', () => {
     expect(refusal('['.repeat(20_000)).message).toMatch(/^run\.yaml:1:/);
   });
 
+  it.each([
+    ['objects', `${'{"a":'.repeat(2000)}1${'}'.repeat(2000)}`],
+    ['lists in lines', `a:\n  ${'- '.repeat(3000)}x\n`],
+  ])('ends at once for thousands of levels that are closed (%s)', (_, text) => {
+    expect(refusal(text).message).toContain('found values nested too deeply');
+  });
+
   it('in a .json file is refused where it is YAML only', () => {
     expect(refusal(GOOD, 'run.json').message).toContain('run.json:1:1  expected JSON in a .json file');
   });

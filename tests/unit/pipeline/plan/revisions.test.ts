@@ -11,7 +11,11 @@ import { withUnits } from '../../../../pipeline/plan/plan-record.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
 import { readPlan, writePlan } from '../../../../storage/records/plan-record.js';
 import { listAll } from '../../../../storage/records/record-io.js';
-import { readResolvedRun } from '../../../../storage/records/resolved-runs.js';
+import { appendEvent } from '../../../../storage/records/events.js';
+import { latestRevision, readResolvedRun } from '../../../../storage/records/resolved-runs.js';
+import { findRun } from '../../../../storage/records/run-history.js';
+import { markBegun } from '../../../../storage/records/runs.js';
+import { forgetRun } from '../../../../pipeline/execute/remove-run.js';
 import { failureOf } from '../../../harness/failure-of.js';
 import { temporaryFolder } from '../../../harness/temporary-folder.js';
 import { writeRun } from '../../cli/pipeline.js';
@@ -77,5 +81,36 @@ describe('a revision', () => {
     expect(error.message).toContain('revision 1 of "small"');
     const documents = (await listAll(store, 'runs/')).map(({ key }) => key);
     expect(documents).toEqual(['runs/small/1/suite.json']);
+  });
+
+  it('of a file that was refused after it was stored counts for nothing, and is taken up when that file is started', async () => {
+    const store = createMemoryStore();
+    // Both stored before either workflow was started; the first one starts, the other one is refused.
+    expect((await settleRun(store, one, nobody)).run.revision).toBe(1);
+    expect((await settleRun(store, other, nobody)).run.revision).toBe(2);
+    await markBegun(store, { name: 'small', revision: 1 });
+    expect((await latestRevision(store, 'small'))?.revision).toBe(1);
+    expect(await findRun(store, 'small')).toEqual({ name: 'small', revision: 1 });
+    expect(await settleRun(store, one, nobody)).toMatchObject({ same: true, run: { revision: 1 } });
+    expect(await settleRun(store, other, nobody)).toMatchObject({ same: false, run: { revision: 2 } });
+    const third = { ...one, run: { ...one.run, limitDocuments: 3 } };
+    expect(await settleRun(store, third, nobody)).toMatchObject({ same: false, run: { revision: 3 } });
+    await markBegun(store, { name: 'small', revision: 3 });
+    // What was passed over is not taken up behind a later one's back.
+    expect(await settleRun(store, other, nobody)).toMatchObject({ same: false, run: { revision: 4 } });
+  });
+
+  it('of a run that was removed while it was at work is a new one, as soon as its workflow is gone', async () => {
+    const store = createMemoryStore();
+    const { run } = await settleRun(store, one, nobody);
+    await appendEvent(store, run, { type: 'started', data: {}, atMs: 1 });
+    await forgetRun(store, 'small', true);
+    const alive = settleRun(store, one, () => Promise.resolve(true));
+    expect((await failureOf(alive)).message).toContain('`assay cancel small`, then start this file again');
+    await appendEvent(store, run, { type: 'stage-started', data: {}, atMs: 2 });
+    const resumed = await failureOf(findRun(store, 'small'));
+    expect(resumed.message).toMatch(/`assay rm small`; `assay run` with its file starts it anew/);
+    expect(await settleRun(store, one, nobody)).toMatchObject({ same: false, run: { revision: 2 } });
+    expect(await findRun(store, 'small')).toEqual({ name: 'small', revision: 2 });
   });
 });

@@ -3,6 +3,7 @@
 import { mkdtempSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { halfToFloat } from '../../../../core/tensor/half.js';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
 import type { TensorValue } from '../../../../runtime/session.js';
 import { DataError } from '../../../../schemas/errors.js';
@@ -114,6 +115,21 @@ describe('the layout of a shard', () => {
 
 describe('the writer of one site', () => {
   const shard = layOutShard(TOKENS, INPUT, SETTINGS);
+
+  it('writes no row for dropped tokens, wherever they stand, and each other row with its own value', async () => {
+    const without = layOutShard(TOKENS, INPUT, { ...SETTINGS, dropTokens: [13, 22] });
+    const writer = new SiteWriter(without, writerOptions(without));
+    take(writer, without);
+    const { files, statistics } = await writer.finish();
+    writer.close();
+    const { doc, pos, act } = await readActivations(files[0]?.path ?? '');
+    const idOf = (row: number): number => TOKENS.ids[(doc[row] === 7 ? 0 : 7) + (pos[row] ?? 0)] ?? 0;
+    const ids = [...doc.keys()].map(idOf);
+    expect([...ids].sort((a, b) => a - b)).toEqual([11, 12, 14, 15, 16, 17, 21]);
+    expect(ids.map((_, row) => halfToFloat(act[2 * row] ?? 0))).toEqual(ids);
+    expect(statistics).toMatchObject({ rows: 7 });
+    expect(layOutShard(TOKENS, INPUT, { ...SETTINGS, dropTokens: [] }).doc).toEqual(shard.doc);
+  });
 
   it('writes the rows in stored order with their sums', async () => {
     const writer = new SiteWriter(shard, writerOptions(shard));

@@ -33,14 +33,26 @@ describe('a bad document', () => {
     [
       'a value nested 200,000 levels deep',
       `{"id": "b", "text": "x", "deep": ${'['.repeat(200_000)}${']'.repeat(200_000)}}\n`,
-      /a\.jsonl:2: expected JSON of at most 1000 levels on the line, found a value that is nested more deeply/,
+      /a\.jsonl:2: expected a JSON object on the line of at most 1000 levels, found a value that is nested more deeply/,
       { line: 2, reason: 'tooDeep' },
     ],
     [
       'numbers with many digits 200,000 levels deep',
       `{"id": "b", "text": "x", "deep": ${'{"n":12345678901234567890,"a":'.repeat(200_000)}1${'}'.repeat(200_000)}}\n`,
-      /a\.jsonl:2: expected JSON of at most 1000 levels on the line/,
+      /a\.jsonl:2: expected a JSON object on the line of at most 1000 levels/,
       { line: 2, reason: 'tooDeep' },
+    ],
+    [
+      'a text that stands twice',
+      '{"id": "b", "text": "x", "text": "y"}\n',
+      /a\.jsonl:2: expected every member of a JSON object on the line once, found "text" twice/,
+      { line: 2, reason: 'repeatedMember', member: 'text' },
+    ],
+    [
+      'a member twice in its other fields',
+      '{"id": "b", "text": "x", "deep": [{"a": 1, "n": {"b": 1, "\\u0062": 2}}]}\n',
+      /a\.jsonl:2: expected every member .* once, found "deep\.n\.b" twice/,
+      { line: 2, reason: 'repeatedMember', member: 'deep.n.b' },
     ],
     [
       'a missing id',

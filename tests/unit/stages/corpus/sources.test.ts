@@ -4,6 +4,7 @@ import { cp, mkdir, symlink } from 'node:fs/promises';
 import path from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { InputError } from '../../../../schemas/errors.js';
 import { checkFirstRecord } from '../../../../stages/corpus/first-record.js';
 import { listParts } from '../../../../stages/corpus/parts.js';
 import type { Part } from '../../../../schemas/stored.js';
@@ -203,4 +204,16 @@ describe('the first row of a Parquet part', () => {
     expect(wrong.message).toMatch(/x\.parquet:1: expected field "id" to be a string that is not empty, found/);
     expect(wrong.exitCode).toBe(2);
   });
+});
+
+it('a link that leads nowhere is named with its target and what to do, whether it is given or found in a folder', async () => {
+  const folder = await folderWith({ 'in/a.jsonl': '{"id":"a","text":"x"}\n' });
+  await symlink('../gone/b.jsonl', path.join(folder, 'in', 'b.jsonl'));
+  for (const source of ['in', 'in/b.jsonl', 'in/*.jsonl']) {
+    const error = await failureOf(listParts([source], { baseFolder: folder, format: 'auto' }));
+    expect(error).toBeInstanceOf(InputError);
+    expect(error.message).toMatch(
+      /found the link .*in\/b\.jsonl to \.\.\/gone\/b\.jsonl, where nothing is; put the target there, or remove the link/,
+    );
+  }
 });

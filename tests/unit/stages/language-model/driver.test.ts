@@ -18,7 +18,7 @@ import { readResolvedRun } from '../../../../storage/records/resolved-runs.js';
 import { planGarbage } from '../../../../storage/gc/collect-garbage.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
 import { listCheckpointSteps } from '../../../../storage/records/checkpoints.js';
-import { removeRun } from '../../../../storage/records/runs.js';
+import { removeRun } from '../../../../storage/records/removal.js';
 import { latestSnapshot, listDatasets } from '../../../../storage/records/snapshots.js';
 import { runStages, submitRun, writeRun } from '../../cli/pipeline.js';
 import { TOKENIZER } from '../../../harness/fixtures.js';

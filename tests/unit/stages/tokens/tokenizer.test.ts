@@ -163,6 +163,12 @@ describe('a tokenizer is refused', () => {
   });
 });
 
+it('a tokenizer whose steps hold steps without end is refused, whatever the stack', () => {
+  const deep = `${'{"type":"Sequence","normalizers":['.repeat(20_000)}{"type":"NFC"}${']}'.repeat(20_000)}`;
+  const text = new TextDecoder().decode(small()).replace(/}$/, `,"normalizer":${deep}}`);
+  expect(refusal(new TextEncoder().encode(text)).message).toContain('more than 1000 levels');
+});
+
 describe('the summary of a tokenizer', () => {
   it('holds digest, size and the prepended id', () => {
     const summary = { digest: sha256Hex(fixture), vocabSize: 4096 };

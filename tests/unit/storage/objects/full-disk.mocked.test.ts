@@ -1,7 +1,8 @@
 // A disk that fills up during a run: data is refused with the reason, and the event that says how the run ended is still stored, by
 // the room that the store keeps back, so that `status` says failed. A disk without any room left refuses the event too.
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, stat, utimes } from 'node:fs/promises';
 import path from 'node:path';
+import { z } from 'zod';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { failureOf } from '../../../harness/failure-of.js';
 import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
@@ -36,6 +37,10 @@ vi.mock('node:fs/promises', async (original) => {
 const { createFileStore } = await import('../../../../storage/objects/file-store.js');
 const { KEPT_BYTES } = await import('../../../../storage/objects/kept-room.js');
 const { appendEvent, readEvents } = await import('../../../../storage/records/events.js');
+const { collectGarbage } = await import('../../../../storage/gc/collect-garbage.js');
+const { putDataBytes } = await import('../../../../storage/records/data-objects.js');
+const { removeRun } = await import('../../../../storage/records/removal.js');
+const { putRunDocument } = await import('../../../../storage/records/runs.js');
 const { foldEvents } = await import('../../../../storage/records/run-history.js');
 
 beforeEach(() => {
@@ -84,5 +89,36 @@ describe('a disk that is full', () => {
     disk.full = false;
     await appendEvent(store, run, { type: 'started', data: {}, atMs: 3 });
     expect((await stat(path.join(folder, '.assay-tmp', 'reserve'))).size).toBe(KEPT_BYTES);
+  });
+
+  it('lets garbage be collected: its mark, signs and end use the room', async () => {
+    const folder = temporaryFolderOfTest('full');
+    const store = createFileStore(folder);
+    await appendEvent(store, run, { type: 'started', data: {}, atMs: 1 });
+    await appendEvent(store, run, { type: 'failed', data: {}, atMs: 2 });
+    const { key } = await putDataBytes(store, { bytes: Buffer.from('unused'), extension: 'bin' });
+    const old = new Date(Date.now() - 48 * 3600_000);
+    await utimes(path.join(folder, key), old, old);
+    disk.full = true;
+    expect(await collectGarbage(store)).toMatchObject({ removed: 1 });
+    expect(await store.get(key)).toBeNull();
+    expect(await readdir(path.join(folder, 'collections', '000000000001'))).toEqual(['end.json']);
+  });
+
+  it('replaces a sign of life with the room too', async () => {
+    const store = createFileStore(temporaryFolderOfTest('full'));
+    await appendEvent(store, run, { type: 'started', data: {}, atMs: 1 });
+    disk.full = true;
+    expect((await failureOf(store.put('a/sign', new Uint8Array(1)))).message).toContain('(ENOSPC)');
+    await store.put('a/sign', new Uint8Array(2), { urgent: true });
+    expect(await store.get('a/sign')).toHaveLength(2);
+  });
+
+  it('lets a run be removed: that writes nothing', async () => {
+    const store = createFileStore(temporaryFolderOfTest('full'));
+    await putRunDocument(store, run, { document: 'config', value: {}, schema: z.unknown() });
+    await appendEvent(store, run, { type: 'failed', data: {}, atMs: 1 });
+    disk.full = true;
+    expect(await removeRun(store, run.name)).toBe(2);
   });
 });

@@ -9,7 +9,7 @@ import { appendEvent } from '../../../../storage/records/events.js';
 import { putKeyPreimage } from '../../../../storage/records/key-preimages.js';
 import { putQuarantine } from '../../../../storage/records/quarantine.js';
 import { setRef } from '../../../../storage/records/refs.js';
-import { removeRun } from '../../../../storage/records/runs.js';
+import { removeRun } from '../../../../storage/records/removal.js';
 import { keepSchedule, releaseSchedule } from '../../../../storage/records/schedule-roots.js';
 import { publishSnapshot } from '../../../../storage/records/snapshots.js';
 import { failureOf } from '../../../harness/failure-of.js';

@@ -1,5 +1,5 @@
 // The local cache fetches once, hands out only what matches its digest, and stays within its budget.
-import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
@@ -87,6 +87,11 @@ describe('the local cache', () => {
     expect(damaged.message).toMatch(/other content \(5 bytes\).*damaged/s);
     await rm(store.localPath(other.key));
     expect((await failureOf(cache.fetch(other, never))).message).toMatch(/found none/);
+    // A file system that fails is no missing object: nothing in the store is to blame.
+    await symlink(store.localPath(other.key), store.localPath(other.key));
+    const failing = await failureOf(cache.fetch(other, never));
+    expect(failing).not.toBeInstanceOf(DataError);
+    expect(failing.message).toContain('ELOOP');
   });
 
   it('removes what was fetched longest ago when the budget is reached', async () => {

@@ -14,6 +14,8 @@ import {
 } from '../../../../storage/records/checkpoints.js';
 import { appendEvent, lastEvent, readEvents } from '../../../../storage/records/events.js';
 import { getRef, listRefs, setRef } from '../../../../storage/records/refs.js';
+import { removeRun } from '../../../../storage/records/removal.js';
+import { listRevisions, listRuns } from '../../../../storage/records/revisions.js';
 import * as runs from '../../../../storage/records/runs.js';
 import { failureOf } from '../../../harness/failure-of.js';
 import { countCalls } from './counting-store.js';
@@ -53,13 +55,16 @@ describe('runs', () => {
     const { store, counts, reset } = countCalls(createMemoryStore());
     const put = (name: string, revision: number): Promise<unknown> =>
       runs.putRunDocument(store, { name, revision }, { document: 'config', schema, value: text(name) });
-    for (const revision of [1, 2, 10]) await put('a', revision);
+    for (const revision of [1, 2, 10]) {
+      await put('a', revision);
+      await runs.markBegun(store, { name: 'a', revision });
+    }
     for (const name of ['a.b', 'with space', 'a/b', '~']) await put(name, 1);
     for (let n = 0; n < 700; n++) {
       await store.put(`runs/a/1/events/${String(n).padStart(12, '0')}.json`, Buffer.from('{}'));
     }
     reset();
-    const listed = await runs.listRuns(store);
+    const listed = await listRuns(store);
     expect(new Map(listed.map((run) => [run.name, run.revisions]))).toEqual(
       new Map([
         ['a', [1, 2, 10]],
@@ -71,8 +76,8 @@ describe('runs', () => {
     );
     // Once from the start, once past the 700 events.
     expect(counts()).toEqual({ list: 2 });
-    expect(await runs.listRevisions(store, 'a')).toEqual([1, 2, 10]);
-    expect(await runs.listRevisions(store, 'none')).toEqual([]);
+    expect(await listRevisions(store, 'a')).toEqual([1, 2, 10]);
+    expect(await listRevisions(store, 'none')).toEqual([]);
   });
 
   it('are removed with all their records, and nothing of their neighbours', async () => {
@@ -81,8 +86,8 @@ describe('runs', () => {
       await runs.putRunDocument(store, { name, revision: 1 }, { document: 'config', schema, value: text(name) });
       await appendEvent(store, { name, revision: 1 }, { type: 't', data: {}, atMs: 1 });
     }
-    expect(await runs.removeRun(store, 'a')).toBe(2);
-    expect((await runs.listRuns(store)).map((run) => run.name)).toEqual(['ab']);
+    expect(await removeRun(store, 'a')).toBe(2);
+    expect((await listRuns(store)).map((run) => run.name)).toEqual(['ab']);
   });
 });
 

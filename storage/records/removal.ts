@@ -1,0 +1,60 @@
+// Removes a run in such an order that it can be cut off anywhere: first what says what its revisions are, from the newest to the oldest,
+// so that the run reads as whole before the first delete and as being removed after it; then the names of its datasets, each one's newest
+// version last; then what else is there, and of every revision one record at the very last. Writes nothing, so that it works on a full
+// disk. Deletes records of the layout alone.
+import type { ObjectStore } from '../objects/object-store.js';
+import { numberOf, parseRunKey, runPrefix, snapshotPrefix } from './key-layout.js';
+import { mapParallel } from './parallel.js';
+import { listAll } from './record-io.js';
+
+const DELETES_AT_ONCE = 32;
+
+/** Removes all records of a run, which drops a root of garbage collection; commits and data stay until then. Returns how many. */
+export async function removeRun(store: ObjectStore, name: string): Promise<number> {
+  const records = (await listAll(store, runPrefix(name))).map(({ key }) => key);
+  const snapshots = (await listAll(store, snapshotPrefix(name))).map(({ key }) => key);
+  const phases = orderOfRemoval(records, snapshots);
+  for (const keys of phases) {
+    await mapParallel(keys, DELETES_AT_ONCE, (key) => store.delete(key));
+  }
+  return phases.reduce((sum, keys) => sum + keys.length, 0);
+}
+
+/** Keys that may be deleted in any order within each list, a list when the one before is done; keys of other shapes are in none. */
+export function orderOfRemoval(records: readonly string[], snapshots: readonly string[]): string[][] {
+  const revisions = new Map<number, { heads: string[]; rest: string[] }>();
+  for (const key of records) {
+    const record = parseRunKey(key);
+    if (record === null) continue;
+    const known = revisions.get(record.revision) ?? { heads: [], rest: [] };
+    known[record.is === 'head' ? 'heads' : 'rest'].push(key);
+    revisions.set(record.revision, known);
+  }
+  const ascending = [...revisions].sort(([a], [b]) => a - b).map(([, keys]) => keys);
+  const lasts = ascending.map(({ rest }) => lastOf(rest));
+  const rest = ascending.flatMap((keys, i) => keys.rest.filter((key) => key !== lasts[i]));
+  return [
+    ...ascending.toReversed().map(({ heads }) => heads),
+    ...byVersion(snapshots),
+    rest,
+    ...lasts.map((key) => (key === undefined ? [] : [key])),
+  ].filter((keys) => keys.length > 0);
+}
+
+/** The last event, which says how the run ended, for as long as anything is left; else any record. */
+function lastOf(keys: readonly string[]): string | undefined {
+  return keys.findLast((key) => key.includes('/events/')) ?? keys.at(-1);
+}
+
+/** Older versions, then the newest of every dataset. */
+function byVersion(keys: readonly string[]): [string[], string[]] {
+  const newest = new Map<string, string>();
+  const own = keys.filter((key) => {
+    const folder = key.slice(0, key.lastIndexOf('/') + 1);
+    if (numberOf(folder, key) === null) return false;
+    newest.set(folder, key);
+    return true;
+  });
+  const last = new Set(newest.values());
+  return [own.filter((key) => !last.has(key)), [...last]];
+}
