@@ -30,6 +30,8 @@ export interface CommandDefinition {
   /** Arguments as help shows them: `<dict> <feature>`; a last one may be `<dict...>`. */
   readonly arguments: string;
   readonly description: string;
+  /** Other words for its last one, as `rm` for `delete`. */
+  readonly aliases: readonly string[];
   /** Command lines with what they do, shown by `help`. */
   readonly examples: readonly (readonly [string, string])[];
   /** Declares the options. */
@@ -48,6 +50,7 @@ type Given<Arguments extends string> = Arguments extends `<${infer Name}>${infer
 interface CommandParts<Arguments extends string, Flags extends object, Request> {
   readonly arguments: Arguments;
   readonly description: string;
+  readonly aliases?: readonly string[];
   readonly examples: readonly (readonly [string, string])[];
   /** Left out by a command without options of its own. */
   readonly options?: (command: Command) => void;
@@ -62,6 +65,7 @@ export function defineCommand<const Arguments extends string, Flags extends obje
   const { options, request, run } = parts;
   return {
     ...parts,
+    aliases: parts.aliases ?? [],
     options: (command) => options?.(command),
     // Commander gives the arguments and options that `arguments` and `options` declare.
     request: (given, flags) => request(given as Given<Arguments>, flags as Flags),

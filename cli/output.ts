@@ -4,7 +4,7 @@ import { exactJson } from '../core/text/exact-json.js';
 import type { Io } from './io.js';
 import { counted } from './render/quantities.js';
 import type { LiveLine } from './terminal/live-line.js';
-import { layoutText, type Text } from './terminal/text.js';
+import { layoutText, screenLines, type Text } from './terminal/text.js';
 
 export interface Output {
   /** The command's result: with --json the document (checked against its schema), else the text. */
@@ -51,15 +51,15 @@ function createLooks({ stdout }: Io): { next(text: Text): void; last(text: Text)
   let drawn = 0;
   let before = '';
   const show = (text: Text, most: number): void => {
-    const shown = layoutText(text, { columns: stdout.columns, colour: false });
+    const { columns } = stdout;
+    const shown = layoutText(text, { columns, colour: false });
     if (drawn > 0) stdout.eraseLines(drawn);
     else if (shown === before) return;
     const lines = shown.split('\n').slice(0, -1);
-    const fitting =
-      lines.length > most ? [...lines.slice(0, most - 1), `… ${counted(lines.length - most + 1, 'more line')}`] : lines;
+    const fitting = fittingLines(lines, { most, columns });
     stdout.write(fitting.length < lines.length ? fitting.join('\n') : text);
     before = shown;
-    drawn = stdout.live ? fitting.length : 0;
+    drawn = stdout.live ? screenHeight(fitting, columns) : 0;
   };
   return {
     next: (text) => {
@@ -70,6 +70,18 @@ function createLooks({ stdout }: Io): { next(text: Text): void; last(text: Text)
       else stdout.write(text);
     },
   };
+}
+
+/** As many lines as a screen has room for; a last one says how many there are more. */
+function fittingLines(lines: readonly string[], { most, columns }: { most: number; columns: number }): string[] {
+  if (screenHeight(lines, columns) <= most) return [...lines];
+  let kept = lines.length;
+  while (kept > 0 && screenHeight(lines.slice(0, kept), columns) > most - 1) kept--;
+  return [...lines.slice(0, kept), `… ${counted(lines.length - kept, 'more line')}`];
+}
+
+function screenHeight(lines: readonly string[], columns: number): number {
+  return lines.reduce((sum, line) => sum + screenLines(line, columns), 0);
 }
 
 function jsonText(document: unknown, indent: boolean): string {

@@ -4,15 +4,18 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
 import type { CommandName } from '../schemas/documents/documents.js';
+import { versionDocument } from '../schemas/documents/version.js';
 import { EXIT } from '../schemas/exit.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 import { COMMANDS, PARENTS, type ParentName } from './command-table.js';
 import type { CommandContext, CommandDefinition } from './command.js';
 import { readEnvironment } from './environment.js';
 import { reportError } from './errors.js';
+import { findPage, helpWords } from './help.js';
 import type { Io } from './io.js';
 import { foreignConfigs } from './local-config.js';
 import { createOutput } from './output.js';
+import { shellLines } from './terminal/shell-line.js';
 import type { TextSink } from './terminal/sink.js';
 import { chooseFileStore, chooseStore, openChosenStore, requireStore, type StoreChoice } from './store-choice.js';
 
@@ -41,8 +44,9 @@ export async function main(argv: readonly string[], io: Io, doCall: Perform = pe
   const debug = io.environment['ASSAY_DEBUG'] !== undefined && io.environment['ASSAY_DEBUG'] !== '0';
   let exitCode: number = EXIT.done;
   try {
-    if (argv.length === 1 && argv[0] === '--version') return await printVersion(io);
-    if (isAlone(argv)) return await printHelp(argv, io);
+    if (asksVersion(argv)) return await printVersion(io, json);
+    const page = helpWords(argv);
+    if (page !== null) return await printHelp(page, io);
     const program: Command = await createProgram(io, namesOf(argv), async (asked) => {
       exitCode = await runBody((context) => doCall(asked(), context), io, program.opts<GlobalOptions>());
     });
@@ -53,22 +57,22 @@ export async function main(argv: readonly string[], io: Io, doCall: Perform = pe
   }
 }
 
-/** Whether a command line is nothing, or a word that only holds commands: then help is what is asked for. */
-function isAlone(argv: readonly string[]): boolean {
-  return argv.length === 0 || (argv.length === 1 && Object.hasOwn(PARENTS, argv[0] ?? ''));
-}
-
-async function printHelp(argv: readonly string[], io: Io): Promise<number> {
-  const program = await createProgram(io, namesOf(argv), () => Promise.resolve());
-  (program.commands.find((command) => command.name() === argv[0]) ?? program).outputHelp();
+async function printHelp(words: readonly string[], io: Io): Promise<number> {
+  const program = await createProgram(io, namesOf(words), () => Promise.resolve());
+  findPage(program, words).outputHelp();
   return EXIT.done;
 }
 
-async function printVersion(io: Io): Promise<number> {
+function asksVersion(argv: readonly string[]): boolean {
+  return argv.includes('--version') && argv.every((word) => word === '--version' || word === '--json');
+}
+
+async function printVersion({ stdout }: Io, json: boolean): Promise<number> {
   // On demand: no other command needs it.
   const { packageRoot } = await import('../runtime/package-root.js');
   const { version } = JSON.parse(await readFile(join(packageRoot(), 'package.json'), 'utf8')) as { version: string };
-  io.stdout.write(`assay ${version}`);
+  if (json) stdout.writeDocument(`${JSON.stringify(versionDocument.parse({ version }))}\n`);
+  else stdout.write(`assay ${version}`);
   return EXIT.done;
 }
 
@@ -85,6 +89,11 @@ function namesOf(argv: readonly string[]): readonly CommandName[] {
 
 /** Runs what the command line asked for; given to every command by the program. */
 type Start = (asked: () => Call) => Promise<void>;
+
+interface Frame {
+  readonly io: Io;
+  readonly start: Start;
+}
 
 /** The program with the named commands. */
 export async function createProgram(io: Io, names: readonly CommandName[], start: Start): Promise<Command> {
@@ -109,7 +118,7 @@ export async function createProgram(io: Io, names: readonly CommandName[], start
     .exitOverride();
   const commands = await Promise.all(names.map((name) => COMMANDS[name].load()));
   names.forEach((name, i) => {
-    addCommand(program, { name, command: commands[i] as CommandDefinition }, start);
+    addCommand(program, { name, command: commands[i] as CommandDefinition }, { io, start });
   });
   return program;
 }
@@ -120,27 +129,45 @@ function helpWidth({ columns }: TextSink): number {
   return Number.isFinite(columns) ? columns : HELP_COLUMNS;
 }
 
-function addCommand(program: Command, { name, command }: Omit<Call, 'request'>, start: Start): void {
+function addCommand(program: Command, { name, command }: Omit<Call, 'request'>, { io, start }: Frame): void {
+  const columnsOf = (): number => io.stdout.columns;
   program.commandsGroup(`${COMMANDS[name].group}:`);
   const words = name.split(' ');
-  const parent = words.length > 1 ? parentOf(program, words[0] as ParentName) : program;
+  const parent = words.length > 1 ? parentOf(program, words[0] as ParentName, columnsOf) : program;
   const added = parent.command(`${words.at(-1) ?? ''} ${command.arguments}`);
-  describe(added, command);
+  describe(added, command, columnsOf);
   command.options(added);
+  added.aliases(command.aliases);
+  added.showHelpAfterError(`Usage: assay ${`${name} ${command.arguments}`.trim()}: ${command.description}`);
   const given = added.registeredArguments.length;
   added.action((...values: unknown[]) =>
     start(() => ({ name, command, request: command.request(values.slice(0, given), added.opts()) })),
   );
 }
 
-function parentOf(program: Command, name: ParentName): Command {
+function parentOf(program: Command, name: ParentName, columnsOf: () => number): Command {
   const known = program.commands.find((command) => command.name() === name);
-  return known ?? describe(program.command(name), PARENTS[name]);
+  return known ?? describe(program.command(name), PARENTS[name], columnsOf);
 }
 
-function describe(command: Command, text: Pick<CommandDefinition, 'description' | 'examples'>): Command {
-  const lines = text.examples.map(([line, meaning]) => `  $ ${line}\n      ${meaning}`);
-  return command.description(text.description).addHelpText('after', `\nExamples:\n${lines.join('\n')}`);
+function describe(
+  command: Command,
+  text: Pick<CommandDefinition, 'description' | 'examples'>,
+  columnsOf: () => number,
+): Command {
+  return command
+    .description(text.description)
+    .addHelpText('after', () => `\nExamples:\n${exampleLines(text.examples, columnsOf()).join('\n')}`);
+}
+
+const PROMPT = '  $ ';
+
+/** Lines that can be copied behind the prompt and pasted as they are. */
+function exampleLines(examples: CommandDefinition['examples'], columns: number): string[] {
+  return examples.flatMap(([line, meaning]) => {
+    const [first = '', ...others] = shellLines(line, columns - PROMPT.length);
+    return [PROMPT + first, ...others.map((other) => `    ${other}`), `      ${meaning}`];
+  });
 }
 
 async function runBody(

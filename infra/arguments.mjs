@@ -1,5 +1,6 @@
 // What the scripts of infra/ take on the command line: `--help` and mistakes are answered before anything is installed, built or
 // started. Plain Node, because it runs before the set-up.
+import { COLUMNS, wrapped } from './told.mjs';
 
 /**
  * A script's page of help and its arguments checked.
@@ -28,7 +29,9 @@ export function readArguments(args, { command, does, options = {}, names = {} })
 }
 
 function unknown(what, known, page) {
-  return `Expected ${known.length === 0 ? 'no arguments' : `one of ${known.map((name) => name.replace(/=$/, ' …')).join(', ')}`}, found ${what}.\n\n${page}`;
+  const expected =
+    known.length === 0 ? 'no arguments' : `one of ${known.map((name) => name.replace(/=$/, ' …')).join(', ')}`;
+  return `${wrapped(`Expected ${expected}, found ${what}.`)}\n\n${page}`;
 }
 
 function helpPage({ command, does, options, names }) {
@@ -38,7 +41,11 @@ function helpPage({ command, does, options, names }) {
     ['--help', 'this page'],
   ];
   const width = Math.max(...rows.map(([name]) => name.length));
-  return [`Usage: ${command}`, '', does, '', ...rows.map(([name, text]) => `  ${name.padEnd(width)}  ${text}`)].join(
-    '\n',
+  const columns = COLUMNS - width - 4;
+  const lines = rows.flatMap(([name, text]) =>
+    wrapped(text, { columns })
+      .split('\n')
+      .map((line, i) => `  ${(i === 0 ? name : '').padEnd(width)}  ${line}`),
   );
+  return [wrapped(`Usage: ${command}`, { indent: '       ' }), '', wrapped(does), '', ...lines].join('\n');
 }

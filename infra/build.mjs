@@ -12,15 +12,26 @@ const DIST = path.join(ROOT, 'dist');
 const STAMP = path.join(DIST, '.stamp');
 const INFO = path.join(DIST, '.tsbuildinfo');
 
-/** Compiles when a source changed since the last whole build. @returns whether it had to */
-export async function build() {
+/** Whether a source changed since the last whole build. */
+export async function needsBuild() {
+  return !(await lookAt()).fresh;
+}
+
+/** What there is to compile, and whether dist/ is whole and made of it. */
+async function lookAt() {
   const sources = await listSources();
   const stamp = await stampOf(sources);
   const compiled = sources.map(outputOfSource);
   const programs = PROGRAM_FILES.map((name) => path.join(DIST, 'programs', name));
   const before = await readFile(STAMP, 'utf8').catch(() => null);
   const whole = before !== null && [...compiled, ...programs].every((file) => existsSync(file));
-  if (whole && before === stamp) return false;
+  return { stamp, compiled, whole, fresh: whole && before === stamp };
+}
+
+/** Compiles when a source changed since the last whole build. @returns whether it had to */
+export async function build() {
+  const { stamp, compiled, whole, fresh } = await lookAt();
+  if (fresh) return false;
   await mkdir(DIST, { recursive: true });
   // The compiler believes its own record of outputs and errors, which holds only for a build that ended whole.
   if (!whole) await rm(INFO, { force: true });

@@ -8,6 +8,7 @@ const PROGRAMS = {
   assay: 'cli/main.js',
   worker: 'workers/main.js',
   child: 'stages/child-main.js',
+  probe: 'runtime/probe-main.js',
 };
 
 /** Programs of tests that are started hundreds of times. */

@@ -3,10 +3,12 @@
 import { spawn } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
 import { formerStore, putStoreBack } from './former-store.mjs';
 import { ROOT, SetupError, isMain, main, startOf } from './processes.mjs';
 import { setUp } from './setup.mjs';
+import { isStoreNote } from './told.mjs';
 
 const RUN_FILE = path.join('examples', 'kjv', 'run.yaml');
 const DATA = path.join(ROOT, 'examples', 'kjv', 'data');
@@ -38,8 +40,13 @@ async function demo() {
 }
 
 async function upAndRun(ready) {
-  for (const args of [['up'], ['run', RUN_FILE, '--follow']]) {
-    const code = await assay(args);
+  const steps = [
+    // What `up` says in the end is for those who go on by hand.
+    () => assay(['up', '--json'], { stdout: 'ignore' }),
+    () => assay(['run', RUN_FILE, '--follow']),
+  ];
+  for (const begin of steps) {
+    const code = await begin();
     if (interrupted) {
       console.log('Interrupted: what is done is kept, `npm run demo` goes on from there.');
       return 130;
@@ -80,15 +87,19 @@ function interrupt(signal) {
   interrupted = true;
 }
 
-/** Exit code of an `assay` command whose output is shown. */
-function assay(args) {
+/**
+ * Exit code of an `assay` command whose output is shown.
+ * @param stderr 'pipe': without the store, which the run has named
+ */
+function assay(args, { stdout = 'inherit', stderr = 'inherit' } = {}) {
   return new Promise((resolve, reject) => {
     current = spawn(process.execPath, [ASSAY, ...args], {
       cwd: ROOT,
-      stdio: 'inherit',
+      stdio: ['inherit', stdout, stderr],
       // `down` has to do its work even while Ctrl-C is pressed again.
       detached: args[0] === 'down',
     });
+    if (stderr === 'pipe') showNotes(current.stderr);
     current.on('error', reject);
     current.on('close', (code) => {
       current = null;
@@ -99,7 +110,7 @@ function assay(args) {
 
 /** Shows what an `assay` command prints. @throws SetupError when it fails */
 async function show(args) {
-  const code = await assay(args);
+  const code = await assay(args, { stderr: 'pipe' });
   if (code !== 0) throw new SetupError(`assay ${args.join(' ')} ended with code ${code}.`);
 }
 
@@ -108,8 +119,9 @@ function output(args) {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [ASSAY, ...args], {
       cwd: ROOT,
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
+    showNotes(child.stderr);
     const chunks = [];
     child.stdout.on('data', (chunk) => chunks.push(chunk));
     child.on('error', reject);
@@ -118,6 +130,13 @@ function output(args) {
       if (code === 0) resolve(text);
       else reject(new SetupError(`assay ${args.join(' ')} ended with code ${code}.`));
     });
+  });
+}
+
+/** Shows what a command notes, but for the store. */
+function showNotes(stream) {
+  createInterface({ input: stream }).on('line', (line) => {
+    if (!isStoreNote(line)) console.error(line);
   });
 }
 

@@ -2,10 +2,11 @@
 // what is missing, so that every command may call it first. Plain Node, because nothing is installed yet.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { build } from './build.mjs';
+import { build, needsBuild } from './build.mjs';
 import { withLock } from './lock.mjs';
 import { ROOT, SetupError, isMain, main, runCommand } from './processes.mjs';
 import { obtainServers } from './servers/obtain.mjs';
+import { step, wrapped } from './told.mjs';
 
 const NODE = [20, 19];
 
@@ -22,7 +23,7 @@ export async function setUp({ servers = [] } = {}) {
         throw new SetupError('npm ci ended well, but node_modules does not match package-lock.json.');
       }
     }
-    await step('compiling', build);
+    if (await needsBuild()) await step('compiling', build);
     await obtainServers(servers);
   });
 }
@@ -31,9 +32,8 @@ export async function setUp({ servers = [] } = {}) {
 export function checkNode(version) {
   const [major, minor] = version.split('.').map(Number);
   if (major > NODE[0] || (major === NODE[0] && minor >= NODE[1])) return;
-  throw new SetupError(
-    `Node ${NODE.join('.')} or newer is needed, this is ${version}: install a current LTS from https://nodejs.org and start again.`,
-  );
+  const text = `Node ${NODE.join('.')} or newer is needed, this is ${version}: install a current LTS from https://nodejs.org and start again.`;
+  throw new SetupError(wrapped(text));
 }
 
 /**
@@ -71,12 +71,6 @@ async function install() {
       `npm ci ended with code ${code}; its message stands above. It needs the package registry that npm is set up for.`,
     );
   }
-}
-
-async function step(name, body) {
-  const start = Date.now();
-  const result = await body();
-  if (result !== false) console.log(`set-up: ${name}: ${((Date.now() - start) / 1000).toFixed(1)} s`);
 }
 
 if (isMain(import.meta.url)) {

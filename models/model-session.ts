@@ -3,7 +3,7 @@
 import path from 'node:path';
 import type { Edits } from '../core/hooks/edit-value.js';
 import { applyEdits } from '../core/hooks/edits.js';
-import { siteHint } from '../core/hooks/nearest-sites.js';
+import { siteHint, type KnownSites } from '../core/hooks/nearest-sites.js';
 import { readSites } from '../core/hooks/read.js';
 import { matchSites, resolveSites, type ModelSites, type Site } from '../core/hooks/sites.js';
 import { decodeModel, encodeModel, joinChunks } from '../core/onnx/codec.js';
@@ -84,7 +84,11 @@ export async function prepareModel(
   { extra = [], edits, read, added = [], positionStart: told }: PrepareOptions = {},
 ): Promise<PreparedModel> {
   const { bytes, model, resolved } = read ?? (await readModel(place));
-  const sites = chooseSites(patterns, resolved);
+  const outputs = graphOf(model).output.map(({ name }) => name ?? '');
+  const sites = chooseSites(patterns, {
+    ...resolved,
+    others: [...outputs, ...(resolved.results.logits ? ['logits'] : [])],
+  });
   const edited = edits ? applyEdits(model, resolved.sites, edits) : model;
   const shown = readSites(edited, [...sites, ...extra.map((output) => outputSite(output, resolved))]);
   const index = indexGraph(graphOf(shown.model));
@@ -163,7 +167,7 @@ export async function loadModel(
  */
 export function chooseSites(
   patterns: readonly string[],
-  model: Pick<ModelSites, 'sites' | 'layers'> & Partial<Pick<ModelSites, 'unresolved'>>,
+  model: Pick<ModelSites, 'sites' | 'layers'> & Pick<KnownSites, 'unresolved' | 'others'>,
 ): Site[] {
   const { sites, unmatched } = matchSites(patterns, model.sites);
   const unknown = unmatched[0];

@@ -136,7 +136,7 @@ function turnedOutput(output: string, { turnedOutputs }: ModelSites): Site | und
 }
 
 function outputSite(name: string, { own, resolved }: { own: readonly string[]; resolved: ModelSites }): Site {
-  const [near] = name.includes('*') ? [] : chooseSites([name], resolved);
+  const [near] = name.includes('*') ? [] : chooseSites([name], { ...resolved, others: [...own, 'logits'] });
   if (near) return near;
   throw new InputError(
     `Expected one output of the model or one site, got the pattern "${name}". Repeat --output for each; the model's outputs are ${own.join(', ')}.`,

@@ -7,7 +7,7 @@ import { readEvents } from '../../storage/records/events.js';
 import { findRun } from '../../storage/records/run-history.js';
 import { defineCommand, wholeNumber, type CommandContext } from '../command.js';
 import { findLocalConfig } from '../local-config.js';
-import { eventsText } from '../render/run-text.js';
+import { eventsText } from '../render/events-text.js';
 
 interface LogsOptions {
   readonly run: string;

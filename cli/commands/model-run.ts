@@ -1,5 +1,6 @@
 // `assay model run`: a model's values on token ids, or on a text.
 import { resolve } from 'node:path';
+import { Option } from 'commander';
 import { modelRunDocument } from '../../schemas/documents/models.js';
 import { EXIT } from '../../schemas/exit.js';
 import { commaList, defineCommand, type CommandContext } from '../command.js';
@@ -27,6 +28,10 @@ export const runModel = defineCommand({
       "with the folder's tokenizer.json",
     ],
     [
+      'assay model run model.onnx --ids ids.json --hooks logits --out ablated.safetensors --edit "blocks.1.hook_mlp_out=ablate"',
+      'without what the second MLP writes',
+    ],
+    [
       'echo "[[0, 0, 17]]" | assay model run model.onnx --ids - --mask mask.json --hooks logits --out out.safetensors',
       'mask.json: [[0, 0, 1]]',
     ],
@@ -47,11 +52,13 @@ export const runModel = defineCommand({
         commaList,
       )
       .requiredOption('--out <file>', 'the safetensors file to write')
-      .option(
-        '--edit <edit>',
-        'SITE=set|scale|add|ablate[:VALUE][*FACTOR][,along=FILE#TENSOR][,at=POSITIONS][,head=N]; repeatable, see docs/cli.md',
-        (edit: string, before: readonly string[]) => [...before, edit],
-        [],
+      .addOption(
+        new Option(
+          '--edit <edit>',
+          'a change at a site, as SITE=scale:0; repeatable; "Edits" in docs/cli.md has them all',
+        )
+          .argParser((edit: string, before: readonly string[]) => [...before, edit])
+          .default([], 'none'),
       );
   },
   request: ([file], flags: Omit<ModelRunOptions, 'file'>) => ({ ...flags, file }),

@@ -1,5 +1,6 @@
 // `assay model vjp`: the backward graph of a model as a model of its own.
 import { resolve } from 'node:path';
+import { Option } from 'commander';
 import { modelVjpDocument } from '../../schemas/documents/models.js';
 import { EXIT } from '../../schemas/exit.js';
 import { counted } from '../render/quantities.js';
@@ -38,11 +39,10 @@ export const differentiateModel = defineCommand({
         'sites to differentiate by, separated by commas; * matches any layer; repeatable',
         collect,
       )
-      .option(
-        '--stop <list>',
-        'sites that count as constants: nothing flows back through them; repeatable',
-        collect,
-        [],
+      .addOption(
+        new Option('--stop <list>', 'sites that count as constants: nothing flows back through them; repeatable')
+          .argParser(collect)
+          .default([], 'none'),
       )
       .requiredOption('--out <file>', 'the ONNX file to write; large weights go to FILE.data beside it');
   },

@@ -111,15 +111,20 @@ export const backfillSchedule = defineCommand({
   run: async (request, context) => (await actions()).backfill(request, context),
 });
 
-export const showSchedule = onOne('show', 'what a schedule starts, when, and how its last runs ended');
+export const showSchedule = onOne('show', 'what a schedule starts, when, and which runs it started last');
 export const pauseSchedule = onOne('pause', 'start no more runs until `unpause`; runs that are active go on');
 export const unpauseSchedule = onOne('unpause', 'start runs again');
 export const triggerSchedule = onOne('trigger', 'start one run now');
-export const deleteSchedule = onOne('delete', 'forget a schedule; its runs and their results stay');
+export const deleteSchedule = onOne('delete', 'forget a schedule; its runs and their results stay', ['rm', 'remove']);
 
 /** A command that needs nothing but a schedule's name. */
-function onOne(name: 'show' | 'pause' | 'unpause' | 'trigger' | 'delete', description: string): CommandDefinition {
+function onOne(
+  name: 'show' | 'pause' | 'unpause' | 'trigger' | 'delete',
+  description: string,
+  aliases: readonly string[] = [],
+): CommandDefinition {
   return defineCommand({
+    aliases,
     arguments: '<schedule>',
     description,
     examples: [[`assay schedule ${name} nightly`, description]],

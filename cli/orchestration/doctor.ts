@@ -3,21 +3,15 @@ import { doctorDocument } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
 import { AssayError } from '../../schemas/errors.js';
 import { locateServer } from '../../servers/locate.js';
-import { probeDevices } from '../../runtime/devices.js';
+import type { ProviderState } from '../../runtime/devices.js';
+import { probeDevicesApart } from '../../runtime/probe-apart.js';
+import type { Provider } from '../../runtime/provider.js';
 import { probeStore } from '../../storage/probe/probe-store.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import type { CommandContext } from '../command.js';
+import { doctorText, refusalText, type Check } from '../render/doctor-text.js';
 import { openChosenStore } from '../store-choice.js';
 import { withTemporal } from './temporal-client.js';
-
-interface Check {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly found: string;
-  readonly remedy: string | null;
-  /** A missing optional thing is told, but does not fail the check. */
-  readonly optional?: boolean;
-}
 
 const NODE = [20, 19] as const;
 
@@ -29,20 +23,15 @@ export async function doctor(context: CommandContext): Promise<number> {
     ...(await storeChecks(context)),
     await temporalCheck(context),
   ];
-  const ok = checks.every((check) => check.ok || check.optional === true);
+  const ok = checks.every((check) => check.ok || check.optional !== undefined);
   const rows = checks.map(({ name, ok: fine, found, remedy }) => ({
     name,
     ok: fine,
     found,
     remedy,
   }));
-  context.output.result(doctorDocument, { ok, checks: rows }, () => checks.map(line).join('\n'));
+  context.output.result(doctorDocument, { ok, checks: rows }, () => [doctorText(checks)]);
   return ok ? EXIT.done : EXIT.failed;
-}
-
-function line({ name, ok, found, remedy, optional }: Check): string {
-  const mark = ok ? 'ok     ' : optional ? 'absent ' : 'FAILED ';
-  return `${mark} ${name.padEnd(22)} ${found}${!ok && remedy !== null ? `\n        → ${remedy}` : ''}`;
 }
 
 function nodeCheck(): Check {
@@ -57,30 +46,36 @@ function nodeCheck(): Check {
 }
 
 async function deviceChecks(): Promise<Check[]> {
-  const devices = await probeDevices();
+  const devices = await probeDevicesApart().catch((error: unknown) => message(error));
+  if (typeof devices === 'string')
+    return [{ name: 'ONNX Runtime', ok: false, found: devices, remedy: 'reinstall the packages (npm ci)' }];
   const runtime: Check = {
     name: 'ONNX Runtime',
     ok: true,
     found: `${devices.ort}, CPU class ${devices.cpu}, ${devices.cores} cores`,
     remedy: null,
   };
-  const providers = devices.providers.map(({ provider, loads, reason }): Check => ({
+  return [runtime, ...devices.providers.map(providerCheck)];
+}
+
+const PROVIDER_REMEDIES: Readonly<Record<Provider, string>> = {
+  cpu: 'reinstall the packages (npm ci)',
+  cuda: 'for NVIDIA cards: see "GPU workers" in docs/operations.md',
+  webgpu: 'needs a Vulkan driver (libvulkan)',
+};
+
+function providerCheck({ provider, loads, reason }: ProviderState): Check {
+  return {
     name: `provider ${provider}`,
     ok: loads,
-    optional: provider !== 'cpu',
-    found: loads ? 'loads' : firstLine(reason ?? ''),
-    remedy:
-      provider === 'cpu'
-        ? 'reinstall the packages (npm ci)'
-        : provider === 'cuda'
-          ? 'for NVIDIA cards: see "GPU workers" in docs/operations.md'
-          : 'needs a Vulkan driver (libvulkan)',
-  }));
-  return [runtime, ...providers];
+    ...(provider === 'cpu' ? {} : { optional: 'extra' as const }),
+    found: loads ? 'loads' : refusalText(reason ?? ''),
+    remedy: PROVIDER_REMEDIES[provider],
+  };
 }
 
 async function serverChecks(): Promise<Check[]> {
-  const one = async (name: 'temporal' | 'minio', optional: boolean): Promise<Check> => {
+  const one = async (name: 'temporal' | 'minio', optional: 'extra' | 'later'): Promise<Check> => {
     try {
       return { name: `program ${name}`, ok: true, found: await locateServer(name), remedy: null };
     } catch (error) {
@@ -88,12 +83,12 @@ async function serverChecks(): Promise<Check[]> {
         name: `program ${name}`,
         ok: false,
         optional,
-        found: 'not found',
+        found: optional === 'extra' ? '' : 'not found',
         remedy: message(error),
       };
     }
   };
-  return [await one('temporal', true), await one('minio', true)];
+  return [await one('temporal', 'later'), await one('minio', 'extra')];
 }
 
 async function storeChecks(context: CommandContext): Promise<Check[]> {
@@ -114,7 +109,7 @@ async function storeChecks(context: CommandContext): Promise<Check[]> {
       {
         name: 'store',
         ok: false,
-        optional: !named,
+        ...(named ? {} : { optional: 'later' as const }),
         found: 'none chosen or not usable',
         remedy: message(error),
       },
@@ -139,7 +134,7 @@ async function temporalCheck(context: CommandContext): Promise<Check> {
     return {
       name: 'Temporal',
       ok: false,
-      optional: true,
+      optional: 'later',
       found: 'no server answers',
       remedy: message(error),
     };

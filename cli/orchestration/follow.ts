@@ -10,6 +10,7 @@ import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { lastEvent, readEvents } from '../../storage/records/events.js';
 import { countPlanned } from '../../reading/runs/planned-records.js';
+import { trainingSteps } from '../../reading/runs/training-steps.js';
 import type { CommandContext } from '../command.js';
 import { foldEvents, readBeat } from '../../storage/records/run-history.js';
 import { liveLineText } from '../terminal/live-line.js';
@@ -225,7 +226,5 @@ async function measure(store: ObjectStore, run: ResolvedRun, stage: StageName): 
     total.size += row.size ?? 0;
     total.quarantined += quarantined;
   }
-  const lengths = new Set(run.dictionaries.map(({ sae }) => Math.floor(sae.tokens / sae.batchRows)));
-  const [steps = null] = stage === 'train' && lengths.size === 1 ? lengths : [];
-  return { stage, ...total, steps };
+  return { stage, ...total, steps: stage === 'train' ? trainingSteps(run) : null };
 }

@@ -12,6 +12,8 @@ import { putJson } from '../../storage/records/data-json.js';
 import { claimStoreId } from '../../storage/records/identity.js';
 import { keepSchedule, releaseSchedule } from '../../storage/records/schedule-roots.js';
 import type { CommandContext } from '../command.js';
+import { timeText } from '../render/quantities.js';
+import { whenText as shownWhen } from '../render/schedule-text.js';
 import { openChosenStore } from '../store-choice.js';
 import { allowHere } from './allow.js';
 import { withLinks } from './linked-places.js';
@@ -95,7 +97,9 @@ async function createOnce(client: Client, id: string, { options, asked }: Schedu
     const described = await handle.describe().catch(() => null);
     if (described === null) return 'at the times given';
     const [first] = described.info.nextActionTimes;
-    return first === undefined ? `but ${asked} names no time to come` : `first at ${first.toISOString()}`;
+    return first === undefined
+      ? `but ${shownWhen(asked)} names no time to come`
+      : `first at ${timeText(first.getTime())}`;
   } catch (error) {
     if (error instanceof ScheduleAlreadyRunning)
       throw new InputError(
@@ -107,7 +111,7 @@ async function createOnce(client: Client, id: string, { options, asked }: Schedu
     const refusal = error instanceof TypeError ? error.message : refusalOf(error);
     if (refusal === null) throw error;
     throw new InputError(
-      `Expected times that Temporal takes, found ${asked}: ${refusal}. --cron has five fields, minute hour day month weekday, as in "0 2 * * *".`,
+      `Expected times that Temporal takes, found ${shownWhen(asked)}: ${refusal}. --cron has five fields, minute hour day month weekday, as in "0 2 * * *".`,
       { id, when: asked },
       { cause: error },
     );

@@ -1,5 +1,6 @@
 // The times of a schedule in words: what Temporal made of a cron expression, and whether two starts get one name. Asks nobody.
 import { placeholderFiller } from '../../pipeline/files/placeholders.js';
+import { timeText } from '../render/quantities.js';
 import type { ScheduleCreateOptions } from './requests.js';
 
 /** A list of ranges as Temporal gives it. */
@@ -87,7 +88,7 @@ export function twiceNamed(
       const before = seen.get(filled);
       if (before !== undefined && before !== at)
         return (
-          `the starts at ${new Date(before).toISOString()} and ${new Date(at).toISOString()} are both named ${filled}: ` +
+          `the starts at ${timeText(before)} and ${timeText(at)} are both named ${filled}: ` +
           'the later one does only what is missing then. Names tell starts apart by {{date}} and {{hour}} alone.'
         );
       seen.set(filled, at);

@@ -1,7 +1,8 @@
 // schedule …: Temporal keeps the schedules; each starts `scheduledRun` with a stored template of the run file.
 import { ScheduleNotFoundError, ScheduleOverlapPolicy, type Client, type ScheduleHandle } from '@temporalio/client';
 import type { z } from 'zod';
-import { type scheduleActionDocument, scheduleDocument, schedulesDocument } from '../../schemas/documents/runs.js';
+import { scheduleDocument, schedulesDocument } from '../../schemas/documents/runs.js';
+import { nearestNames } from '../../core/text/nearest-names.js';
 import { InputError } from '../../schemas/errors.js';
 import { EXIT } from '../../schemas/exit.js';
 import type { ScheduledInput } from '../../schemas/messages.js';
@@ -9,7 +10,8 @@ import { QUEUES } from '../../schemas/orchestration.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import { releaseSchedule, rootOf } from '../../storage/records/schedule-roots.js';
 import type { CommandContext } from '../command.js';
-import { counted } from '../render/quantities.js';
+import { counted, timeText } from '../render/quantities.js';
+import { actionText, schedulesText, scheduleText, type ToldAction } from '../render/schedule-text.js';
 import type { ScheduleActions, ScheduleBackfillOptions } from './requests.js';
 import { noteUnserved } from './run-workers.js';
 import { createSchedule } from './schedule-create.js';
@@ -17,15 +19,13 @@ import { sayAction, SCHEDULE_PREFIX } from './schedule-names.js';
 import { calendarText } from './schedule-times.js';
 import { temporalAddress, withTemporal } from './temporal-client.js';
 
-type Action = z.input<typeof scheduleActionDocument>['action'];
-
 export const schedules: ScheduleActions = {
   create: createSchedule,
   list: listSchedules,
   show: (id, context) =>
     withSchedule(id, context, async (handle) => {
-      const document = await describe(handle);
-      context.output.result(scheduleDocument, document, () => text(document));
+      const { document } = await describe(handle);
+      context.output.result(scheduleDocument, document, () => scheduleText(document));
       return EXIT.done;
     }),
   pause: (id, context) =>
@@ -80,7 +80,7 @@ async function backfillSchedule(options: ScheduleBackfillOptions, context: Comma
     return sayAction(
       context,
       { id, action: 'backfill', times },
-      `schedule ${id} starts ${counted(times.length, 'run')}, one after the other: ${times.map((ms) => new Date(ms).toISOString()).join(', ')}`,
+      `schedule ${id} starts ${counted(times.length, 'run')}, one after the other: ${times.map(timeText).join(', ')}`,
     );
   });
 }
@@ -114,54 +114,75 @@ function stamp(ms: number): { seconds: never; nanos: number } {
 }
 
 async function listSchedules(context: CommandContext): Promise<number> {
+  // A server keeps those of all stores; where no store is named, all are meant.
+  const choice = await context.chooseStore().catch((error: unknown) => {
+    if (error instanceof InputError) return null;
+    throw error;
+  });
+  if (choice !== null) context.output.note(`store ${choice.url} (${choice.from})`);
   return withTemporal(context, async (client) => {
-    const documents: z.input<typeof scheduleDocument>[] = [];
-    for await (const { scheduleId } of client.schedule.list()) {
-      if (scheduleId.startsWith(SCHEDULE_PREFIX)) documents.push(await describe(client.schedule.getHandle(scheduleId)));
-    }
-    context.output.result(schedulesDocument, documents, () =>
-      documents.length === 0 ? 'There are no schedules.' : documents.map(text).join('\n'),
-    );
+    const all: Described[] = [];
+    for (const id of await scheduleIds(client)) all.push(await describe(handleOf(client, id)));
+    const own = all.filter(({ store }) => choice === null || store === null || store === choice.url);
+    const documents = own.map(({ document }) => document);
+    context.output.result(schedulesDocument, documents, () => schedulesText(documents));
+    const others = all.length - own.length;
+    if (others > 0)
+      context.output.note(`${counted(others, 'schedule')} of other stores: name a store with --store to see its own.`);
     return EXIT.done;
   });
 }
 
-async function describe(handle: ScheduleHandle): Promise<z.input<typeof scheduleDocument>> {
-  const { spec, state, info, memo } = await handle.describe();
+async function scheduleIds(client: Client): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const { scheduleId } of client.schedule.list())
+    if (scheduleId.startsWith(SCHEDULE_PREFIX)) ids.push(scheduleId.slice(SCHEDULE_PREFIX.length));
+  return ids;
+}
+
+function handleOf(client: Client, id: string): ScheduleHandle {
+  return client.schedule.getHandle(`${SCHEDULE_PREFIX}${id}`);
+}
+
+interface Described {
+  readonly document: z.input<typeof scheduleDocument>;
+  /** URL of the store that its runs go to; null where it does not say. */
+  readonly store: string | null;
+}
+
+async function describe(handle: ScheduleHandle): Promise<Described> {
+  const { spec, state, info, memo, action } = await handle.describe();
+  const [input] = (action.args ?? []) as ScheduledInput[];
   const intervals = (spec.intervals ?? []).map(({ every }) => `every ${every / 1000} s`);
   const asked = textOf(memo?.['when']);
   const calendars = (spec.calendars ?? []).map(calendarText);
-  return {
+  const document = {
     id: handle.scheduleId.slice(SCHEDULE_PREFIX.length),
     run: textOf(memo?.['run']) ?? '',
     when: asked === undefined ? [...intervals, ...calendars] : [asked],
     timeZone: textOf(memo?.['timeZone']) ?? spec.timezone ?? 'UTC',
     paused: state.paused,
     nextMs: info.nextActionTimes.map((time) => time.getTime()),
-    recent: info.recentActions.map((action) => ({
-      scheduledMs: action.scheduledAt.getTime(),
-      workflow: action.action.workflow.workflowId,
+    recent: info.recentActions.map((recent) => ({
+      scheduledMs: recent.scheduledAt.getTime(),
+      workflow: recent.action.workflow.workflowId,
     })),
   };
+  return { document, store: input?.ref.store.url ?? null };
 }
 
 function textOf(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
 
-function text(schedule: z.input<typeof scheduleDocument>): string {
-  const next = schedule.nextMs[0];
-  return `${schedule.id}  ${schedule.run}  ${schedule.when.join('; ')} (${schedule.timeZone})  ${schedule.paused ? 'paused' : next === undefined ? 'no further start' : `next ${new Date(next).toISOString()}`}`;
-}
-
 async function act(
-  { id, action }: { readonly id: string; readonly action: Action },
+  { id, action }: { readonly id: string; readonly action: ToldAction },
   context: CommandContext,
   send: (handle: ScheduleHandle) => Promise<unknown>,
 ): Promise<number> {
   return withSchedule(id, context, async (handle) => {
     await send(handle);
-    return sayAction(context, { id, action }, `schedule ${id}: ${action}`);
+    return sayAction(context, { id, action }, actionText(id, action));
   });
 }
 
@@ -172,14 +193,12 @@ async function withSchedule(
 ): Promise<number> {
   return withTemporal(context, async (client: Client) => {
     try {
-      return await body(client.schedule.getHandle(`${SCHEDULE_PREFIX}${id}`));
+      return await body(handleOf(client, id));
     } catch (error) {
       if (!(error instanceof ScheduleNotFoundError)) throw error;
-      throw new InputError(
-        `There is no schedule "${id}". \`assay schedule list\` shows all.`,
-        { id },
-        { cause: error },
-      );
+      const near = nearestNames(id, await scheduleIds(client).catch(() => []));
+      const remedy = near.length > 0 ? `did you mean ${near.join(' or ')}?` : '`assay schedule list` shows all.';
+      throw new InputError(`There is no schedule "${id}"; ${remedy}`, { id, candidates: near }, { cause: error });
     }
   });
 }

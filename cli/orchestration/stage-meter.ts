@@ -1,5 +1,6 @@
 // The live line of a stage: done / planned, speed, time left, quarantined. Pure but for the clock.
 import type { StageName } from '../../schemas/stages.js';
+import { doingText, stepText } from '../render/progress-text.js';
 import { countText } from '../render/quantities.js';
 import type { LiveLine, LivePart } from '../terminal/live-line.js';
 import type { StoredBeat } from '../../storage/records/run-history.js';
@@ -14,9 +15,6 @@ export interface StageMeasure {
   /** Training steps of each dictionary; null outside training and where dictionaries differ. */
   readonly steps: number | null;
 }
-
-/** What a training does beside its steps, as `doing` of its beat says it. */
-const DOING_TEXT: Readonly<Record<string, string>> = { compiling: 'compiling its step', reading: 'reading rows' };
 
 export class StageMeter {
   #stage: StageName | null = null;
@@ -42,10 +40,11 @@ export class StageMeter {
     const newly = planned === 0 ? 0 : (done - this.#first) / planned;
     const step = beat?.stage === stage ? beat.progress?.['step'] : undefined;
     const training = stage === 'train' && typeof step === 'number';
-    const shown = training && planned === 1 ? Math.max(share, step / (measure.steps ?? Infinity)) : share;
-    const parts: LivePart[] = [`${done} / ${planned}`];
-    const doing = beat?.stage === stage && stage === 'train' ? DOING_TEXT[String(beat.progress?.['doing'])] : undefined;
-    if (doing !== undefined) parts.push(doing);
+    // Of one training the steps say how far it is, also where its result is there and it is done again.
+    const stepsDone = training && planned === 1 && measure.steps ? step / measure.steps : null;
+    const parts: LivePart[] = stepsDone !== null ? [] : [`${countText(done)} / ${countText(planned)}`];
+    const doing = beat?.stage === stage && stage === 'train' ? doingText(beat.progress?.['doing']) : null;
+    if (doing !== null) parts.push(doing);
     if (training && beat) parts.push(...this.#steps(step, measure.steps, beat.atMs));
     else if (newly > 0) {
       parts.push({
@@ -53,15 +52,15 @@ export class StageMeter {
       });
       parts.push(`${duration(((1 - share) / newly) * seconds)} left`);
     }
-    if (quarantined > 0) parts.push(`${quarantined} quarantined`);
+    if (quarantined > 0) parts.push(`${countText(quarantined)} quarantined`);
     if (beat && nowMs - beat.atMs > 60_000)
       parts.push(`no sign of life for ${Math.round((nowMs - beat.atMs) / 1000)} s`);
-    return { name: stage, share: shown, parts };
+    return { name: stage, share: stepsDone ?? share, parts };
   }
 
-  /** `step 812 of 1464`, and the time left by the steps between the beats that were seen. */
+  /** `step 812 of 1,464`, and the time left by the steps between the beats that were seen. */
   #steps(step: number, steps: number | null, atMs: number): LivePart[] {
-    const parts: LivePart[] = [steps === null ? `step ${step}` : `step ${step} of ${steps}`];
+    const parts: LivePart[] = [stepText(step, steps)];
     this.#firstStep ??= { step, atMs };
     const { step: before, atMs: beforeMs } = this.#firstStep;
     if (step <= before || atMs <= beforeMs) return parts;

@@ -2,6 +2,7 @@
 // steps each is called by its own name.
 import { stepsOfRun } from '../../pipeline/plan/steps.js';
 import type { RunEvent } from '../../schemas/records.js';
+import { stateText } from '../render/progress-text.js';
 import { counted } from '../render/quantities.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 
@@ -36,7 +37,7 @@ export class StepLines {
       case 'step-waits':
         return `${step.padEnd(12)} waits for another run that does the same work`;
       case 'paused':
-        return `paused: ${String(data['reason'])}`;
+        return stateText('paused', textOf(data['reason']));
       case 'unpaused':
         return 'goes on';
       default:

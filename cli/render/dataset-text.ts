@@ -20,7 +20,7 @@ export function datasetsText(entries: z.infer<typeof datasetsDocument>, snapshot
   if (entries.length === 0) return 'No datasets in this store yet.';
   const growing = new Map(snapshots.filter((s) => !s.complete).map((s) => [s.dataset, s]));
   const columns = [
-    { title: 'dataset' },
+    { title: 'dataset', whole: true },
     { title: 'table' },
     { title: 'rows', right: true },
     { title: 'size', right: true },
@@ -61,11 +61,11 @@ export function describeText(description: z.infer<typeof describeDocument>, snap
     `size    ${bytesText(bytes)} in ${counted(objects.length, 'object')}`,
   ];
   const columns = [
-    { title: 'shard' },
+    { title: 'shard', whole: true },
     { title: 'table' },
     { title: 'rows', right: true },
     { title: 'size', right: true },
-    { title: 'object' },
+    { title: 'object', whole: true },
   ];
   const shown = objects.slice(0, MOST_OBJECTS);
   const table = textTable(

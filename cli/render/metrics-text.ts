@@ -30,11 +30,13 @@ export function metricsText(entries: readonly MetricsEntry[]): Text {
   const blocks = BLOCKS.flatMap(({ split, title }) => {
     const found = entries.map((entry) => entry.splits.find((own) => own.split === split));
     if (found.every((own) => own === undefined)) return [];
-    const columns = [{ title }, ...entries.map(({ dictionary }) => ({ title: dictionary }))];
+    const columns = [{ title }, ...entries.map(({ dictionary }) => ({ title: dictionary, whole: true }))];
     const rows = LINES.map((line) => [line.title, ...found.map((own) => (own === undefined ? 'none' : line.of(own)))]);
     return [textTable(columns, rows), ''];
   });
-  const methods = [...new Set(entries.map(({ level, method }) => `${level * 100} % intervals by ${method}`))];
+  const methods = [
+    ...new Set(entries.map(({ level, method }) => `${level * 100} % intervals by ${methodText(method)}`)),
+  ];
   return [...blocks, `In brackets: ${methods.join('; ')}.`];
 }
 
@@ -44,6 +46,11 @@ export function untestedNote(entries: readonly MetricsEntry[]): string | null {
   if (untested.length === 0) return null;
   const names = untested.map(({ dictionary }) => dictionary).join(', ');
   return `No number of ${names} was measured on documents that nothing was fitted to: the split test is empty. Give the run more documents, or other shares in corpus.split.`;
+}
+
+/** The method as it is recorded, its numbers as people read them. */
+function methodText(method: string): string {
+  return method.replace(/\d+/g, (digits) => countText(Number(digits)));
 }
 
 /** `0.1792 (0.1767 to 0.1817)` */

@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { modelInspectDocument } from '../../schemas/documents/models.js';
 import { textTable } from '../terminal/table.js';
 import type { Block, Text } from '../terminal/text.js';
-import { countText } from './quantities.js';
+import { counted, countText } from './quantities.js';
 
 /**
  * The model's head, its sites, and what was not resolved.
@@ -17,7 +17,7 @@ export function modelText(model: z.infer<typeof modelInspectDocument>, tokenizer
     `digest     ${model.digest}`,
     `layers     ${model.layers} (${model.norm}-norm)`,
     `width      ${model.width}`,
-    `heads      ${known(model.heads)} of ${known(model.dHead)}, keys and values ${known(model.kvHeads)}`,
+    `heads      ${headsText(model)}`,
     `mlp width  ${known(model.dMlp)}`,
     `vocabulary ${countText(model.vocabulary)}${model.firstId === 0 ? '' : `, ids ${model.firstId} to ${model.firstId + model.vocabulary - 1}`}`,
     `positions  ${model.positions ?? 'no table found'}${(model.positionStart ?? 0) === 0 ? '' : `, counted from ${model.positionStart ?? 0}`}`,
@@ -33,9 +33,16 @@ export function modelText(model: z.infer<typeof modelInspectDocument>, tokenizer
     ...(tokenizer === null ? [] : [`tokenizer  ${tokenizer}`]),
     ...(model.unchecked === null ? [] : [`not checked ${model.unchecked}`]),
   ];
-  const columns = [{ title: 'site' }, { title: 'axes' }, { title: 'shape' }, { title: 'tensor' }];
+  const columns = [{ title: 'site', whole: true }, { title: 'axes' }, { title: 'shape' }, { title: 'tensor' }];
   const rows = model.sites.map((s) => [s.site, s.axes.join(' '), s.shape.join(' '), s.tensor]);
   return [...head, '', textTable(columns, rows), ...unresolvedText(model.unresolved)];
+}
+
+/** `4 heads of width 32`, and how many share keys and values where these are fewer. */
+function headsText({ heads, dHead, kvHeads }: z.infer<typeof modelInspectDocument>): string {
+  if (heads === null) return 'not found';
+  const width = dHead === null ? '' : ` of width ${dHead}`;
+  return `${counted(heads, 'head')}${width}${kvHeads === null || kvHeads === heads ? '' : `, ${kvHeads} of keys and values`}`;
 }
 
 /** Which output is the result where there are several, and what lies beyond it. */
@@ -61,7 +68,7 @@ function unresolvedText(unresolved: readonly { site: string; reason: string }[])
     if (block !== undefined) group.blocks.push(block);
     groups.set(`${name} ${reason}`, group);
   }
-  const columns = [{ title: 'not resolved' }, { title: 'blocks' }, { title: 'why' }];
+  const columns = [{ title: 'not resolved', whole: true }, { title: 'blocks' }, { title: 'why' }];
   const rows = [...groups.values()].map((g) => [g.site, g.blocks.join(' '), g.reason]);
   return ['', textTable(columns, rows)];
 }

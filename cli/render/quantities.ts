@@ -25,9 +25,16 @@ export function counted(count: number, noun: string): string {
   return `${countText(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-/** A feature activation: four significant digits, as many as a half float holds. */
-export function valueText(value: number): string {
-  return Number(value.toPrecision(4)).toString();
+/** As many as a half float holds. */
+const SIGNIFICANT = 4;
+const MOST_DECIMALS = 6;
+
+/** How to write the feature activations of one list: all with as many decimals as its greatest value has in four significant digits. */
+export function valueFormat(values: readonly number[]): (value: number) => string {
+  const greatest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const digits = greatest === 0 ? 1 : Math.floor(Math.log10(greatest)) + 1;
+  const decimals = Math.min(MOST_DECIMALS, Math.max(0, SIGNIFICANT - digits));
+  return (value) => value.toFixed(decimals);
 }
 
 /** `3 h 4 m`, `2 m 5 s`, `41 s` */

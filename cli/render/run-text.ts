@@ -1,11 +1,11 @@
-// How runs look to a person: their list, one run's progress, its events, its quarantined shards. Pure.
+// How runs look to a person: their list, one run's progress, its quarantined shards. Pure.
 import type { z } from 'zod';
 import type { explainDocument, quarantineDocument, runsDocument } from '../../schemas/documents/runs.js';
 import { LIMITS } from '../../schemas/orchestration.js';
-import type { RunEvent } from '../../schemas/records.js';
 import type { RunStatus } from '../../reading/runs/run-status.js';
 import { textTable, type TextTable } from '../terminal/table.js';
 import type { Text } from '../terminal/text.js';
+import { progressParts, stateText } from './progress-text.js';
 import { counted, countText, durationText, timeText } from './quantities.js';
 
 const STALE_SECONDS = LIMITS.staleBeatMs / 1000;
@@ -14,7 +14,7 @@ const STALE_SECONDS = LIMITS.staleBeatMs / 1000;
 export function runsText(runs: z.infer<typeof runsDocument>): Text {
   if (runs.length === 0) return 'No runs in this store yet.';
   const columns = [
-    { title: 'run' },
+    { title: 'run', whole: true },
     { title: 'rev', right: true, spare: 1 },
     { title: 'state' },
     { title: 'stage' },
@@ -32,12 +32,14 @@ export function runsText(runs: z.infer<typeof runsDocument>): Text {
   return [textTable(columns, rows)];
 }
 
-/** The run's state, one line per stage, and a warning where nobody works on it. */
-export function statusText(status: RunStatus): Text {
-  const reason = status.reason === null ? '' : `: ${status.reason}`;
-  const lines = [`${status.run} (revision ${status.revision}) is ${status.state}${reason}`];
+/**
+ * The run's state, one line per stage, and a warning where nobody works on it.
+ * @param steps of each dictionary's training; null where it is not known
+ */
+export function statusText(status: RunStatus, steps: number | null = null): Text {
+  const lines = [`${status.run} (revision ${status.revision}) is ${stateText(status.state, status.reason)}`];
   if (!status.signOfLife) lines.push(silenceText(status));
-  return [...lines, stageTable(status)];
+  return [...lines, stageTable(status, steps)];
 }
 
 function silenceText({ beatAgeSeconds, run }: RunStatus): string {
@@ -57,7 +59,7 @@ interface StageLine {
 }
 
 /** Datasets of one stage key stand in one line: they are made of the same commits. */
-function stageTable(status: RunStatus): TextTable {
+function stageTable(status: RunStatus, steps: number | null): TextTable {
   const lines = new Map<string, StageLine>();
   for (const { stage, dataset, key, done, planned, quarantined } of status.stages) {
     const name = dataset.slice(status.run.length + 1);
@@ -74,7 +76,7 @@ function stageTable(status: RunStatus): TextTable {
     { title: '', right: true, spare: 1 },
     // Nothing is lost where all are 0.
     { title: 'quarantined', right: true, spare: some ? 0 : 2 },
-    { title: 'datasets' },
+    { title: 'datasets', whole: true },
   ];
   const rows = [...lines.values()].map((line) => [
     line.stage,
@@ -82,7 +84,7 @@ function stageTable(status: RunStatus): TextTable {
     line.planned === null ? '?' : countText(line.planned),
     shareText(line),
     countText(line.quarantined),
-    line.names.join(', ') + progressOf(status, line),
+    line.names.join(', ') + progressOf(status, line, steps),
   ]);
   return textTable(columns, rows);
 }
@@ -91,23 +93,10 @@ function shareText({ done, planned }: StageLine): string {
   return planned === null || planned === 0 ? '' : `${Math.floor((100 * done) / planned)} %`;
 }
 
-function progressOf({ beat, state }: RunStatus, line: StageLine): string {
+function progressOf({ beat, state }: RunStatus, line: StageLine, steps: number | null): string {
   const working = state === 'running' && beat?.stage === line.stage && line.done !== line.planned;
-  const texts = working ? Object.entries(beat.progress).map(([name, value]) => `${name} ${String(value)}`) : [];
-  return texts.length === 0 ? '' : `  (in hand: ${texts.join(', ')})`;
-}
-
-/** One line per event. */
-export function eventsText(events: readonly Pick<RunEvent, 'atMs' | 'type' | 'data'>[]): string {
-  if (events.length === 0) return 'No events yet.';
-  return events.map(({ atMs, type, data }) => `${timeText(atMs)}  ${type}${dataText(data)}`).join('\n');
-}
-
-function dataText(data: Readonly<Record<string, unknown>>): string {
-  const pairs = Object.entries(data).filter(([, value]) => value !== null && value !== undefined);
-  return pairs
-    .map(([name, value]) => `  ${name}=${typeof value === 'string' ? value : JSON.stringify(value)}`)
-    .join('');
+  const parts = working ? progressParts(beat.progress, line.stage === 'train' ? steps : null) : [];
+  return parts.length === 0 ? '' : `  (in hand: ${parts.join(', ')})`;
 }
 
 /** Each shard with its error below it. */

@@ -4,6 +4,7 @@ import type { suitePlanDocument } from '../../schemas/documents/runs.js';
 import type { SuiteStatus } from '../../reading/runs/suite-status.js';
 import { textTable } from '../terminal/table.js';
 import type { Text } from '../terminal/text.js';
+import { stateText } from './progress-text.js';
 import { counted, countText } from './quantities.js';
 
 /** How many runs of a suite stand how, in one line. */
@@ -18,12 +19,12 @@ export function suiteLine({ suite, members, counts }: SuiteStatus): string {
 export function suiteStatusText(status: SuiteStatus): Text {
   const { suite, revision, state, reason, members } = status;
   const rows = members.map(({ run, state: one, stage, reason: why }) => [run, one, stage ?? '', why ?? '']);
-  const head = `suite ${suite} (revision ${revision}): ${state}${reason === null ? '' : `, ${reason}`}`;
+  const head = `suite ${suite} (revision ${revision}) is ${stateText(state, reason)}`;
   return [
     head,
     suiteLine(status),
     '',
-    textTable([{ title: 'run' }, { title: 'state' }, { title: 'stage' }, { title: 'why' }], rows),
+    textTable([{ title: 'run', whole: true }, { title: 'state' }, { title: 'stage' }, { title: 'why' }], rows),
   ];
 }
 
@@ -38,7 +39,10 @@ export function suitePlanText({ suite, parallel, members }: z.input<typeof suite
   const total = members.reduce((sum, member) => sum + (member.seconds ?? 0), 0);
   return [
     textTable(
-      [{ title: 'run' }, ...['steps', 'items to do', 'bytes', 'time'].map((title) => ({ title, right: true }))],
+      [
+        { title: 'run', whole: true },
+        ...['steps', 'items to do', 'bytes', 'time'].map((title) => ({ title, right: true })),
+      ],
       rows,
     ),
     '',

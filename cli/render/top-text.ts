@@ -3,7 +3,7 @@ import type { z } from 'zod';
 import type { findDocument, topDocument } from '../../schemas/documents/features.js';
 import { textTable } from '../terminal/table.js';
 import type { Block, MarkedLine, Text } from '../terminal/text.js';
-import { countText, counted, valueText } from './quantities.js';
+import { countText, counted, valueFormat } from './quantities.js';
 
 type Example = z.infer<typeof topDocument>['examples'][number];
 
@@ -11,8 +11,13 @@ type Example = z.infer<typeof topDocument>['examples'][number];
 export function topText(top: z.infer<typeof topDocument>): Text {
   const { dict, feature, n, density, topTokens, examples } = top;
   const head = `${dict}  feature ${feature}: fires on ${counted(n, 'row')} (density ${density.toExponential(2)})`;
+  const format = valueFormat(examples.map(({ value }) => value));
   if (examples.length === 0) return `${head}\nNo examples: it never fires.`;
-  return [head, ...(topTokens.length > 0 ? [mostText(topTokens)] : []), ...examples.flatMap(exampleBlocks)];
+  return [
+    head,
+    ...(topTokens.length > 0 ? [mostText(topTokens)] : []),
+    ...examples.flatMap((example) => exampleBlocks(example, format)),
+  ];
 }
 
 /** The tokens in quotes, spaces seen; one that the tokenizer does not know by its id. */
@@ -23,9 +28,9 @@ function mostText(tokens: z.infer<typeof topDocument>['topTokens']): string {
   return `most often on ${list.join(', ')}`;
 }
 
-function exampleBlocks(example: Example): Block[] {
+function exampleBlocks(example: Example, format: (value: number) => string): Block[] {
   const place = `${example.docId}, token ${example.pos} (${example.split})`;
-  return [`${valueText(example.value).padStart(8)}  ${place}`, exampleLine(example)];
+  return [`${format(example.value).padStart(8)}  ${place}`, exampleLine(example)];
 }
 
 /** The tokens as one line, those on which the feature fires marked by value / greatest value of the stretch. */
@@ -40,17 +45,22 @@ function exampleLine({ tokens, values }: Pick<Example, 'tokens' | 'values'>): Ma
 
 /** One line per token with its strongest features. */
 export function findText(found: z.infer<typeof findDocument>, most: number): Text {
+  const values = found.tokens.flatMap(({ features }) => features.slice(0, most).map(({ value }) => value));
+  const format = valueFormat(values);
   const rows = found.tokens.map(({ pos, token, stored, features }) => [
     String(pos),
     token,
-    stored ? featureCell(features, most) : '(position not kept by the run)',
+    stored ? featureCell(features, { most, format }) : '(position not kept by the run)',
   ]);
   const columns = [{ title: 'pos', right: true }, { title: 'token' }, { title: 'feature: value' }];
   return [`${found.dict} at ${found.site}`, textTable(columns, rows)];
 }
 
-function featureCell(features: readonly { feature: number; value: number }[], most: number): string[] {
-  const shown = features.slice(0, most).map(({ feature, value }) => `${feature}: ${valueText(value)}`);
+function featureCell(
+  features: readonly { feature: number; value: number }[],
+  { most, format }: { readonly most: number; readonly format: (value: number) => string },
+): string[] {
+  const shown = features.slice(0, most).map(({ feature, value }) => `${feature}: ${format(value)}`);
   const more = features.length - shown.length;
   const all = [...shown, ...(more > 0 ? [`and ${countText(more)} more`] : [])];
   return all.length > 0 ? all : ['none'];

@@ -12,8 +12,12 @@ export function trainText(document: Document): Text {
   const { models, written, training, dryRun, finished } = document;
   const numbers = (...titles: string[]): TextColumn[] => titles.map((title) => ({ title, right: true }));
   const head: TextColumn[] = dryRun
-    ? [{ title: 'model' }, { title: 'architecture' }, ...numbers('parameters', 'steps', 'tokens', 'memory')]
-    : [{ title: 'model' }, ...numbers('parameters', 'steps', 'tokens', 'fit', 'calib', 'test')];
+    ? [
+        { title: 'model', whole: true },
+        { title: 'architecture' },
+        ...numbers('parameters', 'steps', 'tokens', 'memory'),
+      ]
+    : [{ title: 'model', whole: true }, ...numbers('parameters', 'steps', 'tokens', 'fit', 'calib', 'test')];
   const rows = models.map((entry) => (dryRun ? plannedRow(entry) : trainedRow(entry)));
   const failed = models.filter((entry) => entry.error !== null);
   return [

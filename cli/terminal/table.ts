@@ -1,11 +1,16 @@
 // Plain-text tables: a heading, columns padded to their widest cell, numbers to the right. Where a line is too long for the terminal,
 // columns that can be spared go first, then the widest wrap at words. Pure.
 import { oneLine } from './printable.js';
-import { displayWidth, padTo, wrapWords } from './width.js';
+import { displayWidth, longestWord, padTo, wrapWords } from './width.js';
 
 export interface TextColumn {
   readonly title: string;
   readonly right?: boolean;
+  /**
+   * Holds names that one copies: they are never broken inside where there is room for them, nor in the last column, whose names the
+   * terminal shows over several lines.
+   */
+  readonly whole?: boolean;
   /** May be left out where lines are too long; the highest number goes first. `--json` has it all. */
   readonly spare?: number;
 }
@@ -31,11 +36,9 @@ export function textTable(columns: readonly TextColumn[], rows: readonly (readon
 export function tableLines(table: TextTable, width: number): string[] {
   const { columns, rows } = spared(escapedCells(table), width);
   const all = [columns.map(({ title }) => title), ...rows];
-  const widths = fitted(
-    columns.map((_, c) => widestCell(all, c)),
-    columns,
-    width,
-  );
+  const natural = columns.map((_, c) => widest(all, c, cellWidth));
+  const words = columns.map((_, c) => widest(all, c, cellWord));
+  const widths = fittedWhole(natural, { columns, words, width });
   return all.flatMap((row) => rowLines(row, columns, widths));
 }
 
@@ -50,7 +53,7 @@ function escapedCells({ columns, rows }: TextTable): TextTable {
 /** The table without the columns for which there is no room. */
 function spared(table: TextTable, width: number): TextTable {
   const { columns, rows } = table;
-  const widths = columns.map((column, c) => Math.max(displayWidth(column.title), widestCell(rows, c)));
+  const widths = columns.map((column, c) => Math.max(displayWidth(column.title), widest(rows, c, cellWidth)));
   const spare = columns.map((column) => column.spare ?? 0);
   const most = Math.max(0, ...spare);
   if (most === 0 || lineWidth(widths) <= width) return table;
@@ -63,11 +66,34 @@ function lineWidth(widths: readonly number[]): number {
   return widths.reduce((sum, width) => sum + width, GAP * Math.max(0, widths.length - 1));
 }
 
-/** Widths that fit: what is too much is taken from the widest columns of text. */
-function fitted(natural: readonly number[], columns: readonly TextColumn[], width: number): number[] {
+interface Room {
+  readonly columns: readonly TextColumn[];
+  /** The longest word of each column. */
+  readonly words: readonly number[];
+  readonly width: number;
+}
+
+/** Widths at which names stay whole, else widths that fit. */
+function fittedWhole(natural: readonly number[], { columns, words, width }: Room): number[] {
+  const floors = columns.map(({ whole }, c) => (whole ? (words[c] ?? 0) : 0));
+  const widths = fitted(natural, { columns, floors, width });
+  const fits = lineWidth(widths) <= width || columns.at(-1)?.whole === true;
+  return fits ? widths : fitted(widths, { columns, floors: [], width });
+}
+
+interface Fit {
+  readonly columns: readonly TextColumn[];
+  /** No column becomes narrower than this. */
+  readonly floors: readonly number[];
+  readonly width: number;
+}
+
+/** What is too much is taken from the widest columns of text. */
+function fitted(natural: readonly number[], { columns, floors, width }: Fit): number[] {
   const widths = [...natural];
   for (let over = lineWidth(widths) - width; over > 0; over--) {
-    const narrower = widths.map((own, c) => (columns[c]?.right || own <= LEAST ? 0 : own));
+    const least = (c: number): number => Math.max(LEAST, floors[c] ?? 0);
+    const narrower = widths.map((own, c) => (columns[c]?.right || own <= least(c) ? 0 : own));
     const at = narrower.indexOf(Math.max(...narrower));
     if ((narrower[at] ?? 0) === 0) break;
     widths[at] = (widths[at] ?? 0) - 1;
@@ -87,14 +113,18 @@ function rowLines(row: readonly Cell[], columns: readonly TextColumn[], widths: 
 }
 
 /** Of any number of rows: as arguments of a call they would end with the stack. */
-function widestCell(rows: readonly (readonly Cell[])[], column: number): number {
-  return rows.reduce((widest, row) => Math.max(widest, cellWidth(row[column] ?? '')), 0);
+function widest(rows: readonly (readonly Cell[])[], column: number, measure: (cell: Cell) => number): number {
+  return rows.reduce((most, row) => Math.max(most, measure(row[column] ?? '')), 0);
 }
 
 const BETWEEN = '  ';
 
 function cellWidth(cell: Cell): number {
   return typeof cell === 'string' ? displayWidth(cell) : displayWidth(cell.join(BETWEEN));
+}
+
+function cellWord(cell: Cell): number {
+  return (typeof cell === 'string' ? [cell] : cell).reduce((most, unit) => Math.max(most, longestWord(unit)), 0);
 }
 
 function wrapCell(cell: Cell, width: number): string[] {

@@ -26,6 +26,11 @@ export interface Surface {
   readonly colour: boolean;
 }
 
+/** Lines of the screen that a line takes: a name that is longer than the terminal is wide goes on below. */
+export function screenLines(line: string, columns: number): number {
+  return Math.max(1, Math.ceil(displayWidth(line) / columns));
+}
+
 /** The text as it is written; it ends in a line feed unless it is empty. */
 export function layoutText(text: Text, surface: Surface): string {
   const blocks = typeof text === 'string' ? [text] : text;
@@ -46,7 +51,8 @@ function blockLines(block: Block, surface: Surface): string[] {
 function wrapLine(line: string, columns: number): string[] {
   if (displayWidth(line) <= columns) return [line];
   const indent = /^ */.exec(line)?.[0] ?? '';
-  return wrapWords(line.slice(indent.length), Math.max(20, columns - indent.length)).map((part) => indent + part);
+  const room = Math.max(20, columns - indent.length);
+  return wrapWords(line.slice(indent.length), room, 'whole').map((part) => indent + part);
 }
 
 const ESCAPE = '\u001b[';

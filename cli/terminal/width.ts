@@ -24,11 +24,15 @@ export function padTo(text: string, width: number, right: boolean): string {
 /** Where a long name may be broken: behind these. */
 const JOINTS = /(?<=[/.@,=_-])/;
 
+/** What one copies in one piece: a URL, a path, a key, a digest. A sentence of a language without spaces is none. */
+const NAME = /^[\x21-\x7e]+$|[/\\]/;
+
 /**
  * A text in lines of at most `width` columns: broken at spaces; a word that is longer by itself behind `/`, `.` and the like, at
  * last anywhere.
+ * @param names `whole`: a long URL, path or key is left to the terminal, which shows it over several lines and copies it as one
  */
-export function wrapWords(text: string, width: number): string[] {
+export function wrapWords(text: string, width: number, names: 'whole' | 'broken' = 'broken'): string[] {
   if (displayWidth(text) <= width) return [text];
   const lines: string[] = [];
   let line = '';
@@ -39,11 +43,16 @@ export function wrapWords(text: string, width: number): string[] {
       continue;
     }
     if (i > 0) lines.push(line.trimEnd());
-    const pieces = brokenWord(word, width);
+    const pieces = names === 'whole' && NAME.test(word) ? [word] : brokenWord(word, width);
     line = pieces.pop() ?? '';
     lines.push(...pieces);
   }
   return [...lines, line];
+}
+
+/** Columns of the longest word. */
+export function longestWord(text: string): number {
+  return text.split(' ').reduce((most, word) => Math.max(most, displayWidth(word)), 0);
 }
 
 function brokenWord(word: string, width: number): string[] {

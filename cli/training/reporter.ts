@@ -2,7 +2,7 @@
 import type { StepUnits, PlannedUnit } from '../../stages/step.js';
 import type { StageContext, WorkItem } from '../../stages/stage.js';
 import type { Output } from '../output.js';
-import { countText } from '../render/quantities.js';
+import { counted, countText } from '../render/quantities.js';
 import { liveLineText, type LiveLine, type LivePart } from '../terminal/live-line.js';
 
 type Progress = Parameters<StageContext['progress']>[0];
@@ -42,8 +42,9 @@ export class Reporter {
     this.#courses = new Map();
     this.#ended = 0;
     this.#total = todo.length;
-    const what = units.stage === 'language-model' ? 'models' : 'items';
-    const left = todo.length === 0 ? 'all there' : `${todo.length} of ${planned} ${what} to do`;
+    const what = counted(planned, units.stage === 'language-model' ? 'model' : 'item');
+    const part = todo.length === planned ? what : `${countText(todo.length)} of ${what}`;
+    const left = todo.length === 0 ? 'all there' : `${part} to do`;
     this.#output.note(`${units.stage.padEnd(12)} ${left}`);
     if (units.stage !== 'language-model') return;
     for (const { item, config } of todo) this.#courses.set(item, courseOf(item, config));

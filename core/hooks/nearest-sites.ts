@@ -8,6 +8,8 @@ export interface KnownSites {
   readonly sites: readonly { readonly name: string }[];
   readonly layers: number;
   readonly unresolved?: readonly UnresolvedSite[] | undefined;
+  /** Names that may stand for a site here: the model's own outputs. */
+  readonly others?: readonly string[] | undefined;
 }
 
 export interface SiteHint {
@@ -17,12 +19,12 @@ export interface SiteHint {
 }
 
 /** A hint for a name or pattern that names no site of a model. */
-export function siteHint(name: string, { sites, layers, unresolved = [] }: KnownSites): SiteHint {
+export function siteHint(name: string, { sites, layers, unresolved = [], others = [] }: KnownSites): SiteHint {
   const expression = sitePattern(name);
   const missing = unresolved.find(({ site }) => expression.test(site));
   if (missing)
     return { text: `${missing.site} cannot be told from the model's structure: ${missing.reason}`, nearest: [] };
-  const names = sites.map((site) => site.name);
+  const names = [...sites.map((site) => site.name), ...others];
   const nearest = nearestSites(name, names, layers);
   if (nearest.length > 0) return { text: `nearest: ${nearest.join(', ')}`, nearest };
   return { text: `known: ${kindsOf(names).join(', ')}`, nearest };

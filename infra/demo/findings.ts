@@ -40,11 +40,15 @@ export async function printFindings(request: FindingsRequest): Promise<void> {
 
   print(heading('Where it lies, and what to type next'));
   print(`results: ${request.store}`);
-  const width = Math.max(...NEXT.map(([command]) => command.length)) + 2;
-  print(NEXT.map(([command, what]) => `  ${command.padEnd(width)}${what}`).join('\n'));
+  print(nextLines().join('\n'));
 }
 
 const TOTALS = 'select count(*), sum(tokens) from documents';
+
+/** What to type next, each command with what it shows below it. */
+export function nextLines(): string[] {
+  return NEXT.flatMap(([command, what]) => [`  ${command}`, `      ${what}`]);
+}
 
 const NEXT = [
   ['npx assay find kjv-l2 "In the beginning God created the heaven"', 'features on your text'],

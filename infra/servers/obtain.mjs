@@ -6,6 +6,7 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { withLock } from '../lock.mjs';
 import { ROOT, SetupError, isMain, main, outputOf, runCommand } from '../processes.mjs';
+import { wrapped } from '../told.mjs';
 import { downloadProgram } from './download.mjs';
 
 const CACHE = path.join(ROOT, '.cache', 'bin');
@@ -58,11 +59,11 @@ async function obtain(program, cacheFolder) {
   } finally {
     await rm(scratch, { recursive: true, force: true });
   }
-  throw new SetupError(
-    `${program.wanted} is needed and could not be obtained: ${tried.join('; ')}.\n` +
-      `Install Go ${program.go.join('.')} or newer (https://go.dev/dl), or allow access to the internet, and start again; ` +
-      `or put a program on PATH, or name its path in ${program.variable}.`,
-  );
+  const remedy =
+    `Install Go ${program.go.join('.')} or newer (https://go.dev/dl), or allow access to the internet, and start again; ` +
+    `or put a program on PATH, or name its path in ${program.variable}.`;
+  const failed = `${program.wanted} is needed and could not be obtained: ${tried.join('; ')}.`;
+  throw new SetupError(`${wrapped(failed)}\n${wrapped(remedy)}`);
 }
 
 /** Builds the program with Go into `file`. @returns why that was not possible, or null */
@@ -73,11 +74,11 @@ async function buildByGo(program, file) {
   if (major < program.go[0] || (major === program.go[0] && minor < program.go[1])) {
     return `Go ${program.go.join('.')} is needed to build it, this is ${major}.${minor}`;
   }
-  console.log(`set-up: building ${program.goPackage} with Go ${major}.${minor}; this takes some minutes, once`);
+  console.log(`set-up: building ${program.name} with Go ${major}.${minor}; this takes some minutes, once`);
+  console.log(`  ${program.goPackage}`);
   let packages = 0;
   const start = Date.now();
-  const report = () =>
-    console.log(`set-up: ${program.name}: ${packages} packages after ${Math.round((Date.now() - start) / 1000)} s`);
+  const report = () => console.log(progressLine(program.name, packages, Math.round((Date.now() - start) / 1000)));
   const timer = setInterval(report, 20_000);
   const lastLines = [];
   const code = await runCommand('go', ['install', '-v', program.goPackage], {
@@ -100,11 +101,17 @@ async function buildByGo(program, file) {
   return `go install ended with code ${code}`;
 }
 
+/** What is said of a build every 20 s; Go names its packages only once it has read them all. */
+export function progressLine(name, packages, seconds) {
+  const done = packages === 0 ? 'Go is still fetching what it is made of' : `${packages} packages compiled`;
+  return `set-up: ${name}: ${done} after ${seconds} s`;
+}
+
 /** Downloads the released program into `file`. @returns why that was not possible, or null */
 async function download(program, file) {
   const source = program.download(process.platform, process.arch);
   if (source === null) return `there is no released program for ${process.platform} ${process.arch}`;
-  console.log(`set-up: downloading ${source.url}`);
+  console.log(`set-up: downloading ${program.name}\n  ${source.url}`);
   try {
     await downloadProgram(source, file);
     return null;

@@ -44,7 +44,8 @@ async function readBytes(path: string, what: string): Promise<Uint8Array> {
     passMachineFault(error);
     const code = (error as NodeJS.ErrnoException).code ?? 'unknown error';
     const found = code === 'ENOENT' ? 'no such file' : `a file that cannot be read (${code})`;
-    throw new InputError(`${path}: expected a ${what} (YAML or JSON), found ${found} — looked at ${place.resolved}`, {
+    const where = path === place.resolved ? 'correct the path' : `looked at ${place.resolved}`;
+    throw new InputError(`${path}: expected a ${what} (YAML or JSON), found ${found} — ${where}`, {
       ...place,
       code,
     });

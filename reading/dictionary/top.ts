@@ -1,7 +1,6 @@
 // The strongest examples of a feature as text, and how much of the data they rest on.
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
-import { Tokenizer } from '../../core/corpus/tokenizer/tokenizer.js';
 import type { topDocument } from '../../schemas/documents/features.js';
 import { splitName } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
@@ -112,6 +111,8 @@ async function tokenTexts(
 ): Promise<(string | null)[]> {
   if (ids.length === 0) return [];
   const { model } = await readResolvedRun(store, { name: name.run, revision: acts.revision });
+  // Loaded on demand: a tokenizer takes a library.
+  const { Tokenizer } = await import('../../core/corpus/tokenizer/tokenizer.js');
   return new Tokenizer(
     await readFile(await openLocalCopies(store, cacheFolder).fetch(model.tokenizer, signal)),
   ).textsOf(ids);

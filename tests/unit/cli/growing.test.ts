@@ -161,7 +161,7 @@ describe('status', () => {
     expect(later.signOfLife).toBe(false);
     const shown = layoutText(statusText(later), { columns: Infinity, colour: false });
     expect(shown).toContain('warning: no sign of life for 170 s');
-    expect(shown).toContain('(in hand: rows 7)');
+    expect(shown).toContain('(in hand: 7 rows)');
     expect((await status()).signOfLife).toBe(true);
   });
 

@@ -21,6 +21,8 @@ describe('a command line', () => {
     [['pause', 'kjv'], 'pause', { run: 'kjv' }],
     [['worker', '--roles', 'io,compute'], 'worker', { roles: ['io', 'compute'], device: 'auto' }],
     [['schedule', 'show', 'nightly'], 'schedule show', 'nightly'],
+    [['schedule', 'rm', 'nightly'], 'schedule delete', 'nightly'],
+    [['schedule', 'remove', 'nightly'], 'schedule delete', 'nightly'],
     [
       ['schedule', 'backfill', 'n', '--from', '2026-11-01', '--to', '2026-11-02T00:00Z'],
       'schedule backfill',
@@ -54,7 +56,9 @@ describe('a command line', () => {
 
   it.each([
     [['ru', 'a.yaml'], /unknown command 'ru'[^]*Did you mean/],
-    [['run'], /missing required argument 'run.yaml'/],
+    [['run'], /missing required argument 'run.yaml'[^]*Usage: assay run <run.yaml>: start a run/],
+    [['completion'], /missing required argument 'shell'[^]*bash, zsh, fish/],
+    [['schedule', 'remov', 'n'], /unknown command 'remov'/],
     [['run', 'a.yaml', '--folow'], /unknown option '--folow'[^]*--follow/],
     [['run', 'a.yaml', '--workers', 'x'], /--workers.*Expected a whole number of at least 0/],
     [['run', 'a.yaml', '--until', 'end'], /--until.*corpus, tokens/],
@@ -88,6 +92,14 @@ describe('a command line', () => {
     const file = new URL('../../../package.json', import.meta.url);
     const { version } = JSON.parse(await readFile(file, 'utf8')) as { version: string };
     expect(await runCli(['--version'])).toMatchObject({ code: 0, out: `assay ${version}\n`, err: '' });
+    for (const argv of [
+      ['--version', '--json'],
+      ['--json', '--version'],
+    ]) {
+      const result = await runCli(argv);
+      expect(result).toMatchObject({ code: 0, err: '' });
+      expect(result.json()).toEqual({ version });
+    }
   });
 });
 
@@ -101,6 +113,32 @@ describe('help', () => {
       expect(result.out).toContain('--json');
     },
   );
+
+  it.each([
+    [['help', 'model', 'run'], 'model run'],
+    [['help', 'model', 'inspect'], 'model inspect'],
+    [['help', 'schedule', 'create'], 'schedule create'],
+    [['schedule', 'help', 'create'], 'schedule create'],
+    [['help', 'schedule'], 'schedule'],
+    [['help', 'completion'], 'completion'],
+  ])('%j shows the page of %s', async (argv, name) => {
+    const result = await runCli(argv);
+    expect(result).toMatchObject({ code: 0, err: '' });
+    expect(result.out).toMatch(new RegExp(`^Usage: assay ${name} `));
+  });
+
+  it.each([
+    [['help', 'modl', 'run'], /found "modl run"[^]*did you mean model run/],
+    [['help', 'model', 'inspekt'], /did you mean model inspect/],
+    [['schedule', 'help', 'creat'], /did you mean schedule create/],
+    [['help', 'rum'], /did you mean r/],
+    [['help', 'photosynthesis'], /`assay help` lists them/],
+    [['help', 'run', 'away'], /found "run away"/],
+  ])('%j is refused with the nearest commands', async (argv, message) => {
+    const result = await runCli(argv);
+    expect(result).toMatchObject({ code: 2, out: '' });
+    expect(result.err).toMatch(message);
+  });
 });
 
 describe('an error', () => {

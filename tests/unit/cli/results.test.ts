@@ -148,7 +148,7 @@ describe('metrics', () => {
     );
     expect(out.match(new RegExp(String(test?.metrics.fvu.value?.toPrecision(4)), 'g'))).toHaveLength(2);
     expect(out).toContain(`${String(test?.rows)} tokens of ${String(test?.documents)} documents`);
-    expect(out).toContain('In brackets: 95 % intervals by bootstrap over documents, 1000 resamples.');
+    expect(out).toContain('In brackets: 95 % intervals by bootstrap over documents, 1,000 resamples.');
   });
 
   it('of an unknown dictionary are refused with what there is', async () => {

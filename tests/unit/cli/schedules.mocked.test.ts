@@ -2,7 +2,7 @@
 // Temporal's answers are played here; that it refuses such times is seen in tests/e2e.
 import { cp, mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import type { ScheduleOptions } from '@temporalio/client';
+import { ScheduleNotFoundError, type ScheduleOptions } from '@temporalio/client';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeLocalConfig } from '../../../cli/local-config.js';
 import { schedules } from '../../../cli/orchestration/schedules.js';
@@ -24,7 +24,13 @@ const status = {
   UNAUTHENTICATED: 16,
 } as const;
 
-const played = vi.hoisted(() => ({ created: [] as unknown[], refusal: null as Error | null }));
+interface Played {
+  readonly created: unknown[];
+  refusal: Error | null;
+  /** What the server keeps, by id. */
+  kept: Readonly<Record<string, unknown>>;
+}
+const played = vi.hoisted((): Played => ({ created: [], refusal: null, kept: {} }));
 vi.mock('../../../cli/orchestration/temporal-client.js', async (original) => ({
   ...(await original<object>()),
   withTemporal: (_: unknown, body: (client: unknown, at: unknown) => Promise<unknown>) =>
@@ -32,6 +38,13 @@ vi.mock('../../../cli/orchestration/temporal-client.js', async (original) => ({
       {
         workflowService: { describeTaskQueue: () => Promise.resolve({ pollers: [] }) },
         schedule: {
+          list: () => Object.keys(played.kept).map((scheduleId) => ({ scheduleId })),
+          getHandle: (scheduleId: string) => {
+            const known = played.kept[scheduleId];
+            const missing = new ScheduleNotFoundError('no such schedule', scheduleId);
+            const answer = () => (known === undefined ? Promise.reject(missing) : Promise.resolve(known));
+            return { scheduleId, describe: answer, pause: answer, unpause: answer };
+          },
           create: (options: unknown) => {
             if (played.refusal !== null) return Promise.reject(played.refusal);
             played.created.push(options);
@@ -48,6 +61,7 @@ const folder = path.join(root, 'tests', 'cases', 'data', 'q-dst');
 beforeEach(async () => {
   played.created.length = 0;
   played.refusal = null;
+  played.kept = {};
   await mkdir(folder, { recursive: true });
   await cp(path.join(packageRoot(), 'tests', 'cases', 'data', 'q-dst'), folder, { recursive: true });
 });
@@ -126,6 +140,72 @@ describe('schedule create', () => {
       'Expected times that Temporal takes, found 61 * * * *: Minute is not in range [0-59].',
     );
     expect(result.err).not.toContain('fault of assay');
+  });
+});
+
+describe('schedules that are there', () => {
+  const kept = (store: string, when: string, paused = false) => ({
+    ...{ spec: {}, state: { paused }, memo: { when, run: 'hourly-{{hour}}', timeZone: 'UTC' } },
+    action: { args: [{ ref: { store: { url: store } } }] },
+    info: {
+      nextActionTimes: [new Date(Date.UTC(2026, 10, 30, 12, 14, 12))],
+      recentActions: [
+        {
+          scheduledAt: new Date(Date.UTC(2026, 10, 30, 11)),
+          action: { workflow: { workflowId: 'scheduled/1/night' } },
+        },
+      ],
+    },
+  });
+  const asked = (
+    act: Parameters<typeof runCli>[1] & object,
+    environment: Record<string, string> = { ASSAY_STORE: 'store' },
+  ) => runCli(['schedule', 'list'], { cwd: folder, environment, ...act });
+
+  it('are listed as a table of this store, which is named once', async () => {
+    played.kept = {
+      'assay/night': kept(`file://${folder}/store`, 'every 3600 s'),
+      'assay/day': kept(`file://${folder}/store`, '0 2 * * *', true),
+      'assay/else': kept('file:///elsewhere', '0 2 * * *'),
+      other: kept(`file://${folder}/store`, '0 2 * * *'),
+    };
+    const listed = await asked({ act: (context) => schedules.list(context) });
+    expect(listed.out.split('\n')).toEqual([
+      'schedule  run              when       time zone  next start',
+      'night     hourly-{{hour}}  every 1 h  UTC        2026-11-30 12:14:12Z',
+      'day       hourly-{{hour}}  0 2 * * *  UTC        paused',
+      '',
+    ]);
+    expect(listed.err).toBe(
+      `store file://${folder}/store (ASSAY_STORE)\n1 schedule of other stores: name a store with --store to see its own.\n`,
+    );
+    const all = await asked({ cwd: root, act: (context) => schedules.list(context) }, {});
+    expect(all.out).toContain('\nelse ');
+  });
+
+  it('are shown with the runs that they started', async () => {
+    played.kept = { 'assay/night': kept('file:///s', 'every 5400 s') };
+    const { out } = await asked({ act: (context) => schedules.show('night', context) });
+    expect(out).toContain('every 90 min');
+    expect(out).toContain('started 2026-11-30 11:00:00Z  scheduled/1/night');
+  });
+
+  it('are told what has become of them in a sentence', async () => {
+    played.kept = { 'assay/night': kept('file:///s', '0 2 * * *') };
+    expect((await asked({ act: (context) => schedules.pause('night', context) })).out).toBe(
+      'schedule night is paused\n',
+    );
+    expect((await asked({ act: (context) => schedules.unpause('night', context) })).out).toBe(
+      'schedule night is unpaused\n',
+    );
+  });
+
+  it('are guessed where an id is misspelt', async () => {
+    played.kept = { 'assay/nightly': kept('file:///s', '0 2 * * *') };
+    const near = await asked({ act: (context) => schedules.pause('nihgtly', context) });
+    expect(near).toMatchObject({ code: 2, err: 'error: There is no schedule "nihgtly"; did you mean nightly?\n' });
+    const far = await asked({ act: (context) => schedules.pause('photosynthesis', context) });
+    expect(far.err).toContain('`assay schedule list` shows all.');
   });
 });
 

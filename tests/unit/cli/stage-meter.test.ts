@@ -16,13 +16,19 @@ describe('the line of a training', () => {
   it('shows step, total, speed and time left from two beats', () => {
     const meter = new StageMeter();
     meter.start('train', 1000);
-    expect(shown(meter, training, beat(512, 16_000), 17_000)).toContain('step 512 of 1464');
+    expect(shown(meter, training, beat(512, 16_000), 17_000)).toContain('step 512 of 1,464');
     // 300 steps in 15 s are 20 a second; the 652 that are left take 32.6 s.
     const line = shown(meter, training, beat(812, 31_000), 32_000);
-    expect(line).toContain('step 812 of 1464  20.0 steps/s  33 s left');
-    expect(line).toContain('0 / 1');
+    expect(line).toContain('step 812 of 1,464  20.0 steps/s  33 s left');
     // 812 / 1464 of 20 columns are 11.
     expect(line).toContain(`${'█'.repeat(11)}${'░'.repeat(9)}`);
+  });
+
+  it('has a bar of its steps also where the dictionary is there and trained again', () => {
+    const again = { ...training, done: 1, steps: 146 };
+    // 117 / 146 of 20 columns are 16.03.
+    const line = shown(new StageMeter(), again, beat(117, 1000), 2000);
+    expect(line).toBe(`train        ${'█'.repeat(16)}${'░'.repeat(4)} step 117 of 146`);
   });
 
   it('leaves the total out where dictionaries differ in length', () => {
@@ -34,7 +40,7 @@ describe('the line of a training', () => {
     const doing = (what: string | null) => ({ atMs: 1000, stage: 'train' as const, progress: { doing: what } });
     expect(shown(new StageMeter(), training, doing('compiling'), 2000)).toMatch(/0 \/ 1 {2}compiling its step$/);
     const reading = { ...beat(0, 1000), progress: { step: 0, doing: 'reading' } } as ReturnType<typeof beat>;
-    expect(shown(new StageMeter(), training, reading, 2000)).toMatch(/reading rows {2}step 0 of 1464$/);
+    expect(shown(new StageMeter(), training, reading, 2000)).toMatch(/reading rows {2}step 0 of 1,464$/);
     expect(shown(new StageMeter(), training, doing(null), 2000)).toMatch(/0 \/ 1$/);
   });
 

@@ -42,6 +42,13 @@ describe('lines of steps', () => {
     expect(lines.of(event(13, 1))).toBe('tokens       13 of 13 to do, 1 lot');
   });
 
+  it('say who paused once, and why where nobody did', () => {
+    const paused = (reason: string): string | null =>
+      new StepLines(run).of({ type: 'paused', atMs: 0, data: { stage: 'train', reason } });
+    expect(paused('paused by a user')).toBe('paused by a user');
+    expect(paused('2 of 9 shards are quarantined')).toBe('paused: 2 of 9 shards are quarantined');
+  });
+
   it('name the stage where a release before had no steps', () => {
     const lines = new StepLines(run);
     const { data, ...event } = finished('encode', 'encode', 2000);

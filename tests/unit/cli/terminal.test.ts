@@ -1,15 +1,14 @@
-// What leaves for a terminal: nothing stored can steer it, lines fit at 60, 80 and 120 columns without a word broken, colours and
-// replaced lines only where the terminal has them; a pipe gets everything whole and plain.
+// What leaves for a terminal: nothing stored can steer it, lines fit at 60, 80 and 120 columns without a word broken (but for a URL,
+// path or key that is longer than a line and stays whole), colours and replaced lines only where the terminal has them; a pipe gets everything whole and plain.
 import { describe, expect, it } from 'vitest';
 import { topText } from '../../../cli/render/top-text.js';
-import { createOutput } from '../../../cli/output.js';
 import { liveLineText } from '../../../cli/terminal/live-line.js';
 import { printable, printableJson } from '../../../cli/terminal/printable.js';
 import { tableLines, textTable } from '../../../cli/terminal/table.js';
 import { layoutText } from '../../../cli/terminal/text.js';
 import { cutTo, displayWidth, wrapWords } from '../../../cli/terminal/width.js';
 import { controlDocument } from '../../../schemas/documents/runs.js';
-import { runCli, stringIo } from './harness.js';
+import { runCli } from './harness.js';
 
 const WIDTHS = [60, 80, 120];
 const character = (code: number): string => String.fromCharCode(code);
@@ -127,6 +126,33 @@ describe('a table', () => {
     expect(known.has('hand:') && words.includes('hand:')).toBe(true);
   });
 
+  const sites = textTable(
+    [{ title: 'site', whole: true }, { title: 'axes' }, { title: 'shape' }, { title: 'tensor' }],
+    ['blocks.0.hook_resid_post', 'blocks.10.attn.hook_attn_scores', 'ln_final.hook_normalized'].map((site) => [
+      ...[site, 'batch head query key', 'batch 4 pos pos', '/model/layers.0/self_attn/Softmax_output_0'],
+    ]),
+  );
+
+  it.each([...WIDTHS, 66])('has no name broken in %i columns in a column that holds them whole', (columns) => {
+    const shown = tableLines(sites, columns);
+    for (const line of shown) expect(displayWidth(line)).toBeLessThanOrEqual(columns);
+    if (columns < 66) return;
+    const words = shown.flatMap((line) => line.split(/ +/));
+    for (const [site] of sites.rows) expect(words).toContain(site);
+  });
+
+  it('has whole names in its last column also where they are longer than the terminal', () => {
+    const key = `data/activations/${'0123456789abcdef'.repeat(5)}.arrow`;
+    const objects = textTable(
+      [
+        { title: 'shard', whole: true },
+        { title: 'object', whole: true },
+      ],
+      [['fit-00000-of-00016', key]],
+    );
+    expect(tableLines(objects, 80)[1]).toBe(`fit-00000-of-00016  ${key}`);
+  });
+
   it('leaves out what can be spared before it wraps, and in a pipe nothing', () => {
     expect(tableLines(table, 99)[0]).not.toContain('lots');
     const piped = tableLines(table, Infinity);
@@ -160,6 +186,23 @@ describe('lines of text', () => {
     const shown = layoutText(text, { columns, colour: false });
     for (const line of shown.split('\n')) expect(line.length).toBeLessThanOrEqual(columns);
     expect(shown.split(/\s+/)).toEqual(`${text}\n`.split(/\s+/));
+  });
+
+  it.each(WIDTHS)('keep a URL, path or key whole that is longer than %i columns', (columns) => {
+    const names = [
+      `http://127.0.0.1:8233/namespaces/default/workflows/run%2F${'0123456789abcdef'.repeat(7)}/history`,
+      `/home/müller/${'a-long-name/'.repeat(12)}model.onnx`,
+      `data/activations/${'0123456789abcdef'.repeat(8)}.arrow`,
+    ];
+    const message = names
+      .map((name) => `  here: ${name} is where it lies, as everybody knows who has looked.`)
+      .join('\n');
+    const shown = layoutText(message, { columns, colour: false }).split('\n');
+    expect(shown.join(' ').split(/ +/)).toEqual(`${message} `.split(/\s+/));
+    for (const line of shown) if (!names.includes(line.trim())) expect(displayWidth(line)).toBeLessThanOrEqual(columns);
+    // A sentence without spaces is no name.
+    const sentence = '長'.repeat(columns);
+    expect(layoutText(sentence, { columns, colour: false })).toBe(`${'長'.repeat(columns / 2)}\n`.repeat(2));
   });
 
   it('are whole in a pipe', () => {
@@ -237,38 +280,6 @@ describe('the line of progress', () => {
     expect(liveLineText(line)).toBe(
       `train        ${'█'.repeat(10)}${'░'.repeat(10)} 0 / 1  step 812 of 1464  23.4 steps/s  30 s left  2 quarantined`,
     );
-  });
-});
-
-describe('looks at something that changes', () => {
-  const watch = (options: { isTTY: boolean; environment?: Record<string, string> }): string => {
-    const texts = { out: '', err: '' };
-    const output = createOutput(stringIo(texts, options), { json: false });
-    for (const text of ['one\ntwo', 'one\ntwo', 'three']) output.redraw(text);
-    output.result(controlDocument, { run: 'r', action: 'pause' }, () => 'done');
-    return texts.out;
-  };
-
-  it('take the place of the one before on a terminal, without clearing it', () => {
-    const up = (lines: number): string => `\r\u001b[${lines}A\u001b[J`;
-    expect(watch({ isTTY: true })).toBe(`one\ntwo\n${up(2)}one\ntwo\n${up(2)}three\n${up(1)}done\n`);
-  });
-
-  it('are written when they are new in a pipe and on a terminal that cannot move its cursor', () => {
-    expect(watch({ isTTY: false })).toBe('one\ntwo\nthree\ndone\n');
-    expect(watch({ isTTY: true, environment: { TERM: 'dumb' } })).toBe('one\ntwo\nthree\ndone\n');
-  });
-
-  it('are cut where they are higher than the terminal', () => {
-    const texts = { out: '', err: '' };
-    const output = createOutput(stringIo(texts, { isTTY: true }), { json: false });
-    const long = Array.from({ length: 40 }, (_, i) => `line ${i}`).join('\n');
-    output.redraw(long);
-    // 24 rows of the terminal, one of them for the cursor.
-    expect(texts.out.trimEnd().split('\n')).toHaveLength(23);
-    expect(texts.out).toContain('… 18 more lines');
-    output.redraw('short');
-    expect(texts.out.endsWith('\u001b[23A\u001b[Jshort\n')).toBe(true);
   });
 });
 

@@ -48,11 +48,13 @@ it('every script of package.json has a page of help, and refuses what it does no
       const { status, stdout } = run(...args);
       expect({ file, args, status }).toEqual({ file, args, status: 0 });
       expect(stdout).toMatch(/^Usage: npm (run \w+|test)/);
+      for (const line of stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
     }
     if (file.endsWith('test.mjs')) continue;
     const { status, stderr } = run('--no-such-option');
     expect({ file, status }).toEqual({ file, status: 2 });
-    expect(stderr).toContain('found option "--no-such-option"');
+    expect(stderr.replaceAll('\n', ' ')).toContain('found option "--no-such-option"');
+    for (const line of stderr.split('\n')) expect(line.length, line).toBeLessThanOrEqual(80);
   }
 });
 

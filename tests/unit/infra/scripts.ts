@@ -28,6 +28,14 @@ interface Scripts {
   readonly 'arguments.mjs': {
     readonly readArguments: (args: readonly string[], usage: Usage) => Given;
   };
+  readonly 'told.mjs': {
+    readonly wrapped: (text: string, options?: { columns?: number; indent?: string }) => string;
+    readonly isStoreNote: (line: string) => boolean;
+    readonly step: <T>(name: string, body: () => Promise<T>, say: (line: string) => void) => Promise<T>;
+  };
+  readonly 'servers/obtain.mjs': {
+    readonly progressLine: (name: string, packages: number, seconds: number) => string;
+  };
   readonly 'prove.mjs': { readonly PROOFS: Readonly<Record<string, { readonly does: string }>> };
   readonly 'bench.mjs': { readonly ROWS: Readonly<Record<string, readonly string[]>> };
   readonly 'setup.mjs': {

@@ -54,7 +54,7 @@ describe('a site that breaks its equation', () => {
     const text = layoutText(modelText(document), { columns: Infinity, colour: false });
     expect(text).toMatch(/^not resolved +blocks +why$/m);
     expect(text).toMatch(/^blocks\.\*\.attn\.hook_pattern +0 +breaks pattern/m);
-    expect(text).toContain('heads      2 of 4, keys and values 2');
+    expect(text).toContain('heads      2 heads of width 4\n');
   });
 
   it('is refused by a run that wants it, and only by that', async () => {

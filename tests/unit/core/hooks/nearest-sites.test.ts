@@ -36,6 +36,19 @@ describe('a name that is no site', () => {
   });
 });
 
+describe('the hint where the outputs of a model may stand, too', () => {
+  const known = { sites, layers: LAYERS, others: ['logits', 'present.0.key'] };
+
+  it('has them among the nearest', () => {
+    expect(siteHint('logit', known).text).toBe('nearest: logits');
+    expect(siteHint('logit', { sites, layers: LAYERS }).text).not.toContain('logits');
+  });
+
+  it('has them among those that are known', () => {
+    expect(siteHint('photosynthesis', known).text).toMatch(/^known: .*logits/);
+  });
+});
+
 describe('the names of sites', () => {
   it('are those that models have, and no others', () => {
     const names = resolveSites(transformer()).sites.map(({ name }) => name);
