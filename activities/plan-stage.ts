@@ -18,7 +18,7 @@ export async function planStageActivity(
     dependencies.cacheFor(store).fetch(object, cancellationSignal);
   return planStep({
     ...{ store, run, step: step ?? stage, mode, slots, fetch, signal: cancellationSignal },
-    onWait: ({ sinceMs }, owner) => {
+    onWait: ({ owner, sinceMs }) => {
       dependencies.log.info({ run: ref.run, stage, owner, sinceMs }, 'waiting for the end of a collection of garbage');
     },
   });

@@ -2,6 +2,7 @@
 import { gcDocument } from '../../schemas/documents/datasets.js';
 import { EXIT } from '../../schemas/exit.js';
 import { collectGarbage, planGarbage, youngGarbage } from '../../storage/gc/collect-garbage.js';
+import { tellCollection } from '../orchestration/collection-wait.js';
 import { defineCommand, type CommandContext } from '../command.js';
 import { garbageText } from '../render/dataset-text.js';
 
@@ -27,7 +28,7 @@ async function collect({ apply }: { readonly apply: boolean }, context: CommandC
     removed,
     spared: adopted,
   } = apply
-    ? await collectGarbage(store, { signal: io.signal })
+    ? await collectGarbage(store, { signal: io.signal, onWait: (wait) => tellCollection(wait, context) })
     : { plan: await planGarbage(store, { nowMs: Date.now() }), removed: 0, spared: 0 };
   const { commits, objects, bytes } = plan;
   const young = await youngGarbage(store, plan);

@@ -31,6 +31,7 @@ import { followRun, type RunEnd } from './follow.js';
 import type { ResumeOptions, RunOptions } from './requests.js';
 import { createVigil, ensureWorkers, type WorkersWanted } from './run-workers.js';
 import { queuesOf } from './served-queues.js';
+import { awaitCollection } from './collection-wait.js';
 import { checkModelRuns, checkRoom, checkSources } from './preflight.js';
 import { allowHere } from './allow.js';
 import { stackFolder } from './stack-folder.js';
@@ -71,6 +72,7 @@ export async function run(options: RunOptions, context: CommandContext): Promise
     return await withTemporal(context, async (client, at) => {
       // The first that is written: where no Temporal answers, a mistyped store is not made.
       await assertUsableStore(store);
+      await awaitCollection(store, context);
       const storeId = await claimStoreId(store);
       const active = (name: string): Promise<boolean> => isActive(client, store, runWorkflowId(storeId, name));
       const { run: revision, before, same } = await settleRun(store, resolved, active);

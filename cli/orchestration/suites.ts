@@ -31,6 +31,7 @@ import type { RunFailure } from './run-failure.js';
 import { suiteLine, suitePlanText } from '../render/suite-text.js';
 import { isActive, suiteWorkflowId } from './control.js';
 import { missingBytes, planRows } from './plan-rows.js';
+import { awaitCollection } from './collection-wait.js';
 import { checkModelRuns, checkSources } from './preflight.js';
 import { rememberStore } from './run-store.js';
 import { allowHere } from './allow.js';
@@ -57,6 +58,7 @@ export async function runSuite(loaded: LoadedSuite, options: RunOptions, context
   try {
     return await withTemporal(context, async (client, at) => {
       await assertUsableStore(store);
+      await awaitCollection(store, context);
       await refuseForeignRuns(store, record);
       const storeId = await claimStoreId(store);
       const active = (name: string): Promise<boolean> => isActive(client, store, suiteWorkflowId(storeId, name));

@@ -2,7 +2,7 @@
 // nothing is removed before `collectGarbage`, which removes what names other things before the things it names.
 import { AssayError, ResourceError, TransientError } from '../../schemas/errors.js';
 import type { CallOptions, ObjectInfo, ObjectStore } from '../objects/object-store.js';
-import { beginCollection, REQUEST_MS, type Collection } from '../records/collection-mark.js';
+import { beginCollection, REQUEST_MS, type Collection, type WaitOptions } from '../records/collection-mark.js';
 import { dataDigestOf, PARTS_EXTENSION } from '../records/key-layout.js';
 import { mapParallel } from '../records/parallel.js';
 import { listActiveRuns } from '../records/run-history.js';
@@ -66,7 +66,7 @@ export async function youngGarbage(store: ObjectStore, { keys }: GarbagePlan): P
   return { objects: young.length, bytes: young.reduce((sum, info) => sum + info.bytes, 0) };
 }
 
-export interface CollectOptions extends CallOptions {
+export interface CollectOptions extends Pick<WaitOptions, 'signal' | 'onWait'> {
   readonly minAgeMs?: number | undefined;
 }
 

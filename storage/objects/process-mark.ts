@@ -1,7 +1,7 @@
 // Marks temporary files with the process that writes them, so that what a dead process left can be swept and what a
 // living one writes cannot.
-import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { createHash, randomUUID } from 'node:crypto';
+import { readFileSync, readlinkSync } from 'node:fs';
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
@@ -47,6 +47,34 @@ export async function isDead(name: string, path: string): Promise<boolean> {
   // The number may have been given to another process since.
   const now = startTime(Number(pid));
   return now !== null && started !== '0' && now !== started;
+}
+
+/** `<pid>.<start time>.<space>` of this process: `isProvenDead` tells of it where pids are counted in the same space. */
+export function processMark(): string {
+  return `${process.pid}.${startTime(process.pid) ?? ''}.${pidSpace()}`;
+}
+
+/** Whether a process that named itself by `processMark` has surely ended; false where nobody here can know. */
+export function isProvenDead(mark: string): boolean {
+  const [, pid, started, space] = /^(\d+)\.(\d+)\.([0-9a-f]+)$/.exec(mark) ?? [];
+  if (pid === undefined || space !== pidSpace()) return false;
+  if (!isAlive(Number(pid))) return true;
+  // Unknown where the system does not show other users' processes.
+  const now = startTime(Number(pid));
+  return now !== null && now !== started;
+}
+
+/** What pids are counted in: the machine since it was started, and its space of pids; '' where the system does not tell. */
+function pidSpace(): string {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
+    return createHash('sha256')
+      .update(`${boot.trim()} ${readlinkSync('/proc/self/ns/pid')}`)
+      .digest('hex')
+      .slice(0, 12);
+  } catch {
+    return '';
+  }
 }
 
 function isAlive(pid: number): boolean {

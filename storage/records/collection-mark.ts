@@ -17,13 +17,15 @@
 // If the mark is created before U2, the user waits. If not, U1 came before C2, and the collector sees it.
 //
 // A collector that dies leaves its mark. A waiter breaks it after EXPIRY_MS without a sign and goes on GRACE_MS later: by C3 a
-// collector that was only slow has stopped by then. Each side measures spans by its own clock and compares none with another's.
+// collector that was only slow has stopped by then. Where the collector was a process of this machine that has surely ended, its mark
+// is broken at once, and in a folder, where a dead process asks for nothing more, over SETTLED_MS later. Each side measures spans by its own clock and compares none with another's.
 // What is assumed: a request that was given up takes effect within GRACE_MS - HELD_MS - REQUEST_MS or never.
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
 import { z } from 'zod';
 import { ResourceError, TransientError } from '../../schemas/errors.js';
 import type { CallOptions, ObjectInfo, ObjectStore } from '../objects/object-store.js';
+import { isProvenDead, processMark } from '../objects/process-mark.js';
 import { repeatEvery, sleepFor, startStopwatch } from './collection-clock.js';
 import { numberedKey, numberOf } from './key-layout.js';
 import { createRecord, encodeRecord, listAll, readRecord } from './record-io.js';
@@ -34,6 +36,8 @@ const PREFIX = 'collections/';
 export const EXPIRY_MS = 120_000;
 /** From breaking a mark to its end. */
 const GRACE_MS = 60_000;
+/** From breaking the mark of a process that has surely ended to its end, in a folder: a system call that it was in has ended by then. */
+const SETTLED_MS = 5000;
 /** For this long after it has seen its mark unbroken a collector removes things. */
 const HELD_MS = 20_000;
 /** Longest request of a removal. */
@@ -62,9 +66,19 @@ interface StandingMark {
   readonly broken: boolean;
 }
 
+/** What is waited for. */
+export interface CollectionWait {
+  /** HOST/PID and more. */
+  readonly owner: string;
+  /** When the collection began, by the store's clock. */
+  readonly sinceMs: number;
+  /** Whether its collector has surely ended: the wait is then a short one. */
+  readonly dead: boolean;
+}
+
 export interface WaitOptions extends CallOptions {
   /** Called once, where there is a mark to wait for. */
-  readonly onWait?: ((mark: StandingMark, owner: string) => void) | undefined;
+  readonly onWait?: ((wait: CollectionWait) => void) | undefined;
   /** Refuses to wait for a collector that gives signs of life. */
   readonly refuseLiving?: boolean | undefined;
 }
@@ -77,16 +91,21 @@ export async function untilCollected(store: ObjectStore, options: WaitOptions = 
   const whole = startStopwatch();
   let seen: StandingMark | null = null;
   let watch = whole;
+  let owner = '';
   for (;;) {
     const mark = await findMark(store, options);
     if (mark === null) return seen !== null;
-    if (seen === null) options.onWait?.(mark, await ownerOf(store, mark));
+    if (seen?.n !== mark.n) owner = await ownerOf(store, mark);
+    const dead = isProvenDead(owner.split('/')[OWNER_MARK] ?? '');
+    if (seen === null) options.onWait?.({ owner, sinceMs: mark.sinceMs, dead });
     const changed = seen?.n !== mark.n || seen.signMs !== mark.signMs || seen.broken !== mark.broken;
     if (changed) {
       if (options.refuseLiving && seen?.n === mark.n && !mark.broken) throw await busy(store, mark);
       watch = startStopwatch();
-    } else if (!mark.broken && watch.least() >= EXPIRY_MS) await note(store, mark.n, 'broken');
-    else if (mark.broken && watch.least() >= GRACE_MS) await note(store, mark.n, 'end');
+    }
+    const [expiry, grace] = dead ? [0, isFolder(store) ? SETTLED_MS : GRACE_MS] : [EXPIRY_MS, GRACE_MS];
+    if (!mark.broken && watch.least() >= expiry) await note(store, mark.n, 'broken');
+    else if (mark.broken && watch.least() >= grace) await note(store, mark.n, 'end');
     seen = mark;
     if (whole.least() >= PATIENCE_MS) throw await tooLong(store, mark);
     await sleepFor(LOOK_MS, options.signal);
@@ -118,7 +137,10 @@ export interface Collection {
 }
 
 /** Begins a collection. @throws ResourceError while another one is at work */
-export async function beginCollection(store: ObjectStore, options: CallOptions = {}): Promise<Collection> {
+export async function beginCollection(
+  store: ObjectStore,
+  options: Omit<WaitOptions, 'refuseLiving'> = {},
+): Promise<Collection> {
   for (;;) {
     await untilCollected(store, { ...options, refuseLiving: true });
     const infos = await listAll(store, PREFIX, { signal: options.signal });
@@ -195,8 +217,15 @@ function noteNow(): z.infer<typeof noteRecord> {
   return { formatVersion: 1, by: ownName(), atMs: Date.now() };
 }
 
+/** Where an owner's name has the mark of its process. */
+const OWNER_MARK = 2;
+
+function isFolder({ url }: ObjectStore): boolean {
+  return url.startsWith('file:');
+}
+
 function ownName(): string {
-  return `${os.hostname()}/${process.pid}/${randomUUID()}`;
+  return `${os.hostname()}/${process.pid}/${processMark()}/${randomUUID()}`;
 }
 
 async function ownerOf(store: ObjectStore, mark: StandingMark): Promise<string> {

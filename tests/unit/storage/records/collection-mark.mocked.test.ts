@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { ResourceError, TransientError } from '../../../../schemas/errors.js';
 import { collectGarbage } from '../../../../storage/gc/collect-garbage.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
+import { processMark } from '../../../../storage/objects/process-mark.js';
 import type { ObjectStore } from '../../../../storage/objects/object-store.js';
 import { beginCollection, untilCollected } from '../../../../storage/records/collection-mark.js';
 import { putDataBytes } from '../../../../storage/records/data-objects.js';
@@ -77,6 +78,33 @@ describe('the mark of a collection', () => {
     expect(await waited()).toBe(0);
     await (await beginCollection(store)).end(true);
     expect(await marks()).toEqual(['000000000002.json', '000000000002/end.json']);
+  });
+
+  it.each([
+    ['a folder', 'file:///store', { least: 5, most: 10 }],
+    ['S3, where a request may still be under way', 's3://bucket', { least: 60, most: 70 }],
+  ])('of a process of this machine that was killed is over soon: %s', async (_, url, { least, most }) => {
+    const [, , space] = processMark().split('.');
+    const owner = `here/999999999/999999999.5.${space}/x`;
+    const mark = { formatVersion: 1, n: 1, owner, startedMs: time.nowMs };
+    await store.put(`collections/${N1}.json`, Buffer.from(JSON.stringify(mark)));
+    Object.defineProperty(store, 'url', { value: url });
+    const told: unknown[] = [];
+    const before = time.nowMs;
+    await untilCollected(store, { onWait: (wait) => told.push(wait) });
+    expect((time.nowMs - before) / 1000).toBeGreaterThanOrEqual(least);
+    expect((time.nowMs - before) / 1000).toBeLessThan(most);
+    expect(told).toEqual([{ owner, sinceMs: before, dead: true }]);
+  });
+
+  it.each([
+    ['lives', (): string => processMark()],
+    ['is of another machine', (): string => '999999999.5.0123456789ab'],
+    ['is of an earlier release', (): string => ''],
+  ])('of a collector that %s is not taken for dead before its time', async (_, mark) => {
+    const value = { formatVersion: 1, n: 1, owner: `here/1/${mark()}/x`, startedMs: time.nowMs };
+    await store.put(`collections/${N1}.json`, Buffer.from(JSON.stringify(value)));
+    expect(await waited()).toBeGreaterThanOrEqual(180);
   });
 
   it('that was broken ends what its collector does as soon as that looks', async () => {
