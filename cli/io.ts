@@ -14,6 +14,8 @@ export interface Io {
   readonly cwd: string;
   /** Aborts when the user interrupts. */
   readonly signal: AbortSignal;
+  /** Does work that lets nothing else happen until it is done: an interrupt meanwhile ends the process at once. */
+  readonly blocking: <T>(work: () => T) => T;
 }
 
 /** The process's own streams and environment. */
@@ -31,7 +33,19 @@ export function processIo(signal: AbortSignal): Io {
     environment: process.env,
     cwd: process.cwd(),
     signal,
+    blocking: endedByInterrupt,
   };
+}
+
+/** Without listeners the system's own answer to the signal holds, which needs no turn of this process. */
+function endedByInterrupt<T>(work: () => T): T {
+  const listeners = process.listeners('SIGINT');
+  process.removeAllListeners('SIGINT');
+  try {
+    return work();
+  } finally {
+    for (const listener of listeners) process.on('SIGINT', listener);
+  }
 }
 
 function plainTarget(stream: NodeJS.WriteStream): Omit<SinkTarget, 'drained'> {

@@ -42,7 +42,7 @@ async function showFound(options: FindOptions, context: CommandContext): Promise
   // Loaded on demand: help does not need ONNX Runtime.
   const { findFeatures } = await import('../../reading/find/find.js');
   const cacheFolder = join(environment.cacheFolder, 'cache');
-  const document = await findFeatures(store, { name, text, cacheFolder, signal: io.signal });
+  const document = await findFeatures(store, { name, text, cacheFolder, signal: io.signal, blocking: io.blocking });
   const strongest = {
     ...document,
     tokens: document.tokens.map((token) => ({ ...token, features: token.features.slice(0, k) })),

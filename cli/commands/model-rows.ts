@@ -85,7 +85,8 @@ async function encode({ text: given = '', ...options }: RowOptions, io: Io): Pro
   const text = given === STDIN ? (await io.stdin()).replace(/\r?\n$/, '') : given;
   const { Tokenizer } = await import('../../core/corpus/tokenizer/tokenizer.js');
   const file = await tokenizerOf(options, io);
-  const { ids } = new Tokenizer(await readTokenizer(file)).encode(text);
+  const tokenizer = new Tokenizer(await readTokenizer(file));
+  const { ids } = io.blocking(() => tokenizer.encode(text));
   if (ids.length > 0) return { ids, length: ids.length };
   throw new InputError('Expected a text with at least one token in --text, found none; give some words.');
 }

@@ -94,8 +94,9 @@ export class GraphBuilder {
     shared.opset = standard?.version ?? OPSET;
     claimNames(graph, shared.names);
     for (const [name, value] of inferTypes(model)) builder.#values.set(name, value);
-    builder.#nodes.push(...graph.node);
-    builder.#initializers.push(...graph.initializer);
+    // One at a time: a graph may have more nodes than a call may have arguments.
+    for (const node of graph.node) builder.#nodes.push(node);
+    for (const initializer of graph.initializer) builder.#initializers.push(initializer);
     builder.#inputs.push(...graph.input);
     builder.#outputs.push(...graph.output);
     return builder;

@@ -29,6 +29,8 @@ export interface FindInput {
   /** An empty folder for the files on the way. */
   readonly spool: string;
   readonly signal: AbortSignal;
+  /** Does work that lets nothing else happen: a tokenizer's pattern may take for ever. */
+  readonly blocking: <T>(work: () => T) => T;
 }
 
 export interface FoundToken {
@@ -49,7 +51,8 @@ const SHARD = 'find';
 
 /** Every token of the text with the features that fire on it. The text is cut into contexts as a document of the corpus is. */
 export async function encodeText(input: FindInput): Promise<FoundToken[]> {
-  const tokens = new Tokenizer(await readFile(input.tokenizer)).encode(input.text);
+  const tokenizer = new Tokenizer(await readFile(input.tokenizer));
+  const tokens = input.blocking(() => tokenizer.encode(input.text));
   if (tokens.ids.length === 0) return [];
   const file = path.join(input.spool, 'tokens.arrow');
   const activations = await computeActivations(input, await writeTokens(file, tokens));

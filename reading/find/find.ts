@@ -30,15 +30,16 @@ export interface FindRequest {
   /** Folder for copies of stored files. */
   readonly cacheFolder: string;
   readonly signal: AbortSignal;
+  readonly blocking: FindInput['blocking'];
 }
 
 /** The text's tokens with the features that fire on them. */
 export async function findFeatures(store: ObjectStore, request: FindRequest): Promise<z.infer<typeof findDocument>> {
-  const { name, text, signal } = request;
+  const { name, text, signal, blocking } = request;
   const spool = await makeOwnFolder(tmpdir(), 'assay-find-');
   try {
     const input = await gather(store, request);
-    const tokens = await encodeText({ ...input, text, spool, signal });
+    const tokens = await encodeText({ ...input, text, spool, signal, blocking });
     const characters = Array.from(text);
     return {
       dict: `${name.run}/${name.dictionary}`,
@@ -55,7 +56,7 @@ export async function findFeatures(store: ObjectStore, request: FindRequest): Pr
   }
 }
 
-type Gathered = Omit<FindInput, 'text' | 'spool' | 'signal'>;
+type Gathered = Omit<FindInput, 'text' | 'spool' | 'signal' | 'blocking'>;
 
 async function gather(store: ObjectStore, request: FindRequest): Promise<Gathered> {
   const { name, signal, cacheFolder } = request;

@@ -1,23 +1,28 @@
 // A tokenizer whose pattern backtracks for ever on one document costs that document's shard, with the pattern's name, and nothing else.
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
-import { TOKENIZER } from '../harness/fixtures.js';
-import { createProject } from './harness/project.js';
+import { TINY_LM, TOKENIZER } from '../harness/fixtures.js';
+import { createProject, type Project } from './harness/project.js';
 import { useScene } from './harness/scene.js';
 
 const scene = useScene();
 /** Nested repetition: 2^n ways through n letters that end otherwise. */
 const PATTERN = '(?:z+)+y';
 
+async function writeTokenizer({ folder }: Project): Promise<void> {
+  const tokenizer = JSON.parse(await readFile(TOKENIZER, 'utf8')) as { pre_tokenizer: unknown };
+  const split = { type: 'Split', pattern: { Regex: PATTERN }, behavior: 'Isolated', invert: false };
+  tokenizer.pre_tokenizer = { type: 'Sequence', pretokenizers: [split, tokenizer.pre_tokenizer] };
+  await writeFile(path.join(folder, 'tokenizer.json'), JSON.stringify(tokenizer));
+}
+
 it('is quarantined with how long it made no progress and the pattern of the file', async () => {
   const address = scene.temporal.address;
   const project = await createProject({ address, chapters: 40 });
   try {
-    const tokenizer = JSON.parse(await readFile(TOKENIZER, 'utf8')) as { pre_tokenizer: unknown };
-    const split = { type: 'Split', pattern: { Regex: PATTERN }, behavior: 'Isolated', invert: false };
-    tokenizer.pre_tokenizer = { type: 'Sequence', pretokenizers: [split, tokenizer.pre_tokenizer] };
-    await writeFile(path.join(project.folder, 'tokenizer.json'), JSON.stringify(tokenizer));
+    await writeTokenizer(project);
     const text = await readFile(path.join(project.folder, 'corpus.jsonl'), 'utf8');
     const deadly = { id: 'deadly', text: 'z'.repeat(60), split: 'fit' };
     await writeFile(path.join(project.folder, 'corpus.jsonl'), `${text}${JSON.stringify(deadly)}\n`);
@@ -40,3 +45,22 @@ it('is quarantined with how long it made no progress and the pattern of the file
     await project.remove();
   }
 }, 120_000);
+
+it('is ended by one Ctrl-C where a command runs it itself', async () => {
+  const project = await createProject({ address: scene.temporal.address, chapters: 2 });
+  try {
+    await writeTokenizer(project);
+    const rows = ['--text', 'z'.repeat(60), '--tokenizer', 'tokenizer.json'];
+    const argv = ['model', 'run', `${TINY_LM}/model.onnx`, ...rows, '--hooks', 'logits', '--out', 'o.safetensors'];
+    const running = project.start(...argv);
+    // Long enough to be within the pattern: nothing tells when it begins.
+    await sleep(6000);
+    running.child.kill('SIGINT');
+    const askedMs = Date.now();
+    await running.ended;
+    expect(running.child.signalCode).toBe('SIGINT');
+    expect(Date.now() - askedMs).toBeLessThan(4000);
+  } finally {
+    await project.remove();
+  }
+}, 60_000);

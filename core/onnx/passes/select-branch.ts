@@ -36,7 +36,7 @@ export function selectBranch(
   const node = graph.node.flatMap((old) => {
     if (!isIfOn(old, input)) return [old];
     const branch = withOwnNames(branchOf(old, value), taken);
-    initializer.push(...branch.initializer);
+    for (const one of branch.initializer) initializer.push(one);
     return [...branch.node, ...outputsOf(old, branch, names)];
   });
   return { ...model, graph: pruneGraph({ ...graph, node, initializer }, 'drop') };

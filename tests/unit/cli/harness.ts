@@ -63,5 +63,6 @@ export function stringIo(texts: { out: string; err: string }, options: CliOption
     environment: options.environment ?? {},
     cwd: options.cwd ?? '/',
     signal: options.signal ?? new AbortController().signal,
+    blocking: (work) => work(),
   };
 }

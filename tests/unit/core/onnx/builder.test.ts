@@ -179,6 +179,16 @@ describe('graphs inside a graph', () => {
 describe('a foreign graph', () => {
   const model = decodeModel(readFileSync(`${EXPORTS}/gpt2.dynamo.onnx`));
 
+  it('may have more nodes than a call may have arguments', () => {
+    const graph = model.graph ?? expect.fail('no graph');
+    const more = Array.from({ length: 140_000 }, (_, i) => ({
+      ...(graph.node[0] ?? expect.fail('no node')),
+      ...{ name: `more-${i}`, output: [`more-${i}`] },
+    }));
+    const all = [...graph.node, ...more];
+    expect(GraphBuilder.over({ ...model, graph: { ...graph, node: all } }).toGraph().node).toHaveLength(all.length);
+  });
+
   it('is appended to without a change to what it holds', async () => {
     const g = GraphBuilder.over(model);
     const logits = g.value('logits');
