@@ -112,7 +112,7 @@ describe('model vjp', () => {
     [['--output', 'logits', '--wrt', 'blocks.9.hook_resid_post'], 'Unknown site "blocks.9.hook_resid_post"'],
     [
       ['--output', 'logit', '--wrt', 'hook_embed'],
-      'Unknown site "logit": the model has 4 blocks (0 to 3); nearest: logits',
+      'Unknown site "logit": the model has 2 blocks (0 to 1); nearest: logits',
     ],
     [['--output', 'blocks.*.hook_resid_post', '--wrt', 'hook_embed'], 'got the pattern "blocks.*.hook_resid_post"'],
     [['--output', 'blocks.0.hook_resid_post,blocks.1.hook_resid_pre', '--wrt', 'hook_embed'], 'is another name of'],
