@@ -90,7 +90,7 @@ describe('schedule create', () => {
     expect(await create()).toMatchObject({ code: 0 });
     expect(await readdir(path.join(folder, 'store'))).toContain('data');
     const elsewhere = await create({ environment: { ASSAY_STORE: 'elsewhere' } });
-    expect(elsewhere.err).toContain(`store file://${folder}/elsewhere (ASSAY_STORE)`);
+    expect(elsewhere.err).toContain(`store file://${folder}/elsewhere (ASSAY_STORE, new)`);
     expect(await readdir(path.join(folder, 'elsewhere'))).toContain('data');
   });
 
