@@ -126,17 +126,24 @@ async function tell<Answer>(
   return withTemporal(context, async (client, at) => {
     let id: string | null = null;
     for (const one of ids) if (id === null && (await isActive(client, store, one))) id = one;
-    if (id === null) {
-      if ((await readRevisions(store, run)).removing) throw beingRemoved(store, run);
-      throw new InputError(
-        `Run "${run}" is not active in ${store.url}. \`assay runs\` lists the runs, \`assay resume ${run}\` starts it again.`,
-        { run },
+    if (id === null) throw await notActive(store, run);
+    try {
+      return await send(client.workflow.getHandle(id), ({ start }) =>
+        ensureAnswer({ client, at, context, run, workflowId: id, start }),
       );
+    } catch (error) {
+      // It ended between the look and the word.
+      throw error instanceof WorkflowNotFoundError ? await notActive(store, run) : error;
     }
-    return send(client.workflow.getHandle(id), ({ start }) =>
-      ensureAnswer({ client, at, context, run, workflowId: id, start }),
-    );
   });
+}
+
+async function notActive(store: ObjectStore, run: string): Promise<InputError> {
+  if ((await readRevisions(store, run)).removing) return beingRemoved(store, run);
+  return new InputError(
+    `Run "${run}" is not active in ${store.url}. \`assay runs\` lists the runs, \`assay resume ${run}\` starts it again.`,
+    { run },
+  );
 }
 
 function say(context: CommandContext, document: z.input<typeof controlDocument>, text: string): number {

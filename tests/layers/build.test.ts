@@ -14,6 +14,7 @@ const SOURCES = {
   'cli/main.ts': "import { text } from '../core/text.js';\nconsole.log(text);\n",
   'workers/main.ts': 'export {};\n',
   'stages/child-main.ts': "import { arrow } from '../storage/arrow/arrow.js';\nconsole.log(arrow);\n",
+  'runtime/probe-main.ts': 'export {};\n',
   'storage/arrow/arrow.ts': "export { arrow } from './package.js';\n",
   'tests/crash/child.ts': 'export {};\n',
   'workflows/index.ts': 'export async function nothing(): Promise<void> {}\n',
