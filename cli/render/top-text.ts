@@ -20,11 +20,10 @@ export function topText(top: z.infer<typeof topDocument>): Text {
   ];
 }
 
-/** The tokens in quotes, spaces seen; one that the tokenizer does not know by its id. */
+/** The tokens in quotes, spaces seen, so that no line breaks inside one; a token that the tokenizer does not know by its id. */
 function mostText(tokens: z.infer<typeof topDocument>['topTokens']): string {
-  const list = tokens.map(
-    ({ id, token, n }) => `${token === null ? `id ${id}` : JSON.stringify(token)} ${countText(n)}`,
-  );
+  const nameOf = (token: string): string => JSON.stringify(token).replaceAll(' ', '␣');
+  const list = tokens.map(({ id, token, n }) => `${token === null ? `#${id}` : nameOf(token)}×${countText(n)}`);
   return `most often on ${list.join(', ')}`;
 }
 

@@ -231,7 +231,7 @@ describe('examples of a feature', () => {
     const shown = layoutText(topText(top(1)), { columns: Infinity, colour: false });
     expect(shown).toContain('the« LORD»«⏎God» of Is«ra»el\n');
     expect(shown).toContain('fires on 1 row (');
-    expect(shown).toContain('\nmost often on " LORD\\n" 1,200, id 9 3\n');
+    expect(shown).toContain('\nmost often on "␣LORD\\n"×1,200, #9×3\n');
     expect(shown).toContain('a\\u001b[2J, token 1');
   });
 
