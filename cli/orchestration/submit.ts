@@ -22,7 +22,8 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
 import { openChosenStore } from '../store-choice.js';
-import { differences } from '../../reading/runs/explain.js';
+import { counted } from '../render/quantities.js';
+import { whatChanged } from '../render/revision-text.js';
 import { claimStoreId, readStoreId } from '../../storage/records/identity.js';
 import { findRun } from '../../storage/records/run-history.js';
 import { findSuite } from '../../storage/records/suites.js';
@@ -38,7 +39,6 @@ import { stackFolder } from './stack-folder.js';
 import { rememberStore } from './run-store.js';
 import { startOrJoin, type StartedWorkflow } from './start-workflow.js';
 import { memberNotBegun, resumeSuite, runSuite } from './suites.js';
-import { counted } from '../render/quantities.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
 
 interface StoreTarget {
@@ -164,20 +164,6 @@ async function sayNothingLeft(context: CommandContext, { store, run, left, what 
     () => `${run.name}: everything is done, nothing to ${what}.${note}`,
   );
   return EXIT.done;
-}
-
-function whatChanged(before: ResolvedRun, now: ResolvedRun): string {
-  const fields = differences(before.file, now.file).map(
-    (d) => `  ${d.field}: ${JSON.stringify(d.before)} → ${JSON.stringify(d.after)}`,
-  );
-  const old = new Set(before.parts.map((part) => part.digest));
-  const added = now.parts.filter((part) => !old.has(part.digest)).length;
-  if (added > 0) fields.push(`  ${counted(added, 'new part')} of the corpus`);
-  return [
-    `revision ${now.revision} of ${now.name}; changed against revision ${before.revision}:`,
-    ...fields,
-    `What is recomputed and why: assay explain ${now.name}`,
-  ].join('\n');
 }
 
 interface StartOptions {
