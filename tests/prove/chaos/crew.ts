@@ -29,18 +29,30 @@ export class Crew {
   async command(args: readonly string[], limitMs = COMMAND_MS): Promise<CommandResult> {
     const running = this.project.start(...args);
     const late = setTimeout(() => {
-      this.findings.push(`\`assay ${args.join(' ')}\` did not end within ${limitMs / 1000} s: ${running.stderr()}`);
+      this.findings.push(
+        `\`assay ${args.join(' ')}\` did not end within ${limitMs / 1000} s: ${this.#withoutFolder(running.stderr())}`,
+      );
       running.child.kill('SIGKILL');
     }, limitMs);
-    const result = await running.ended;
+    const result = this.#named(await running.ended);
     clearTimeout(late);
-    const why = result.code === 0 ? '' : ` ${result.stderr.trim().split('\n')[0]?.slice(0, 160) ?? ''}`;
+    const said = result.stderr.split('\n').find((line) => line.startsWith('error:')) ?? '';
+    const why = result.code === 0 ? '' : ` ${said.slice(0, 160)}`;
     const name = `${args[0] ?? ''} → ${result.code}${why.replaceAll(/\d+/g, 'N')}`;
     this.codes.set(name, (this.codes.get(name) ?? 0) + 1);
     const text = result.stderr + result.stdout;
     if (text.includes('fault of assay itself') || result.code < 0 || result.code > 3)
       this.findings.push(`\`assay ${args.join(' ')}\` ended with ${result.code}: ${text}`);
     return result;
+  }
+
+  /** What a command said, without the name of the proof's folder, which is another each time. */
+  #named({ code, stdout, stderr }: CommandResult): CommandResult {
+    return { code, stdout: this.#withoutFolder(stdout), stderr: this.#withoutFolder(stderr) };
+  }
+
+  #withoutFolder(text: string): string {
+    return text.replaceAll(this.project.folder, 'PROJECT');
   }
 
   /** Starts a command and goes on; `allEnded` waits for it. */
