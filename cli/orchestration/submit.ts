@@ -19,7 +19,6 @@ import { remainingWork, type RemainingWork } from '../../pipeline/plan/run-recor
 import { stepsOfRun } from '../../pipeline/plan/steps.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import type { CommandContext } from '../command.js';
 import { openChosenStore } from '../store-choice.js';
 import { counted } from '../render/quantities.js';
@@ -39,6 +38,7 @@ import { stackFolder } from './stack-folder.js';
 import { rememberStore } from './run-store.js';
 import { startOrJoin, type StartedWorkflow } from './start-workflow.js';
 import { memberNotBegun, resumeSuite, runSuite } from './suites.js';
+import { withUsableStore } from './probed-store.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
 
 interface StoreTarget {
@@ -69,31 +69,31 @@ export async function run(options: RunOptions, context: CommandContext): Promise
       ...{ store, run: resolved.run, folder },
       workerFolder: context.environment.temporalAddress === null ? await stackFolder(context) : null,
     });
-    return await withTemporal(context, async (client, at) => {
-      // The first that is written: where no Temporal answers, a mistyped store is not made.
-      await assertUsableStore(store);
-      await awaitCollection(store, context);
-      const storeId = await claimStoreId(store);
-      const active = (name: string): Promise<boolean> => isActive(client, store, runWorkflowId(storeId, name));
-      const { run: revision, before, same } = await settleRun(store, resolved, active);
-      if (before && !same) context.output.note(whatChanged(before, revision));
-      await rememberStore(context, { store, storeOptions }, at);
-      let stages: readonly StageName[] | undefined;
-      if (same && !(await active(revision.name))) {
-        const left = await remainingWork(store, revision, 'missing');
-        if (left.complete) return sayNothingLeft(context, { store, run: revision, left, what: 'do' });
-        stages = openStages(left);
-      }
-      return startAndFollow({ store, options: storeOptions }, revision, {
-        client,
-        at,
-        context,
-        mode: 'missing',
-        follow: options.follow,
-        workers: options.workers,
-        ...(stages === undefined ? {} : { stages }),
+    const start = (): Promise<number> =>
+      withTemporal(context, async (client, at) => {
+        await awaitCollection(store, context);
+        const storeId = await claimStoreId(store);
+        const active = (name: string): Promise<boolean> => isActive(client, store, runWorkflowId(storeId, name));
+        const { run: revision, before, same } = await settleRun(store, resolved, active);
+        if (before && !same) context.output.note(whatChanged(before, revision));
+        await rememberStore(context, { store, storeOptions }, at);
+        let stages: readonly StageName[] | undefined;
+        if (same && !(await active(revision.name))) {
+          const left = await remainingWork(store, revision, 'missing');
+          if (left.complete) return sayNothingLeft(context, { store, run: revision, left, what: 'do' });
+          stages = openStages(left);
+        }
+        return startAndFollow({ store, options: storeOptions }, revision, {
+          client,
+          at,
+          context,
+          mode: 'missing',
+          follow: options.follow,
+          workers: options.workers,
+          ...(stages === undefined ? {} : { stages }),
+        });
       });
-    });
+    return await withUsableStore(store, start);
   } finally {
     await store.close();
   }

@@ -17,7 +17,6 @@ import { refuseForeignRuns, resolveMember, settleSuite } from '../../pipeline/pl
 import { storeRun } from '../../pipeline/plan/run-records.js';
 import { readSuiteStatus } from '../../reading/runs/suite-status.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import { readEvents } from '../../storage/records/events.js';
 import { claimStoreId } from '../../storage/records/identity.js';
 import { hasEnded } from '../../storage/records/run-history.js';
@@ -40,6 +39,7 @@ import { createVigil, ensureWorkers, type WorkersWanted } from './run-workers.js
 import { queuesOf } from './served-queues.js';
 import { startOrJoin } from './start-workflow.js';
 import { counted } from '../render/quantities.js';
+import { withUsableStore } from './probed-store.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
 
 /** `assay run SUITE.yaml` */
@@ -56,17 +56,18 @@ export async function runSuite(loaded: LoadedSuite, options: RunOptions, context
   const { options: storeOptions } = choice;
   const store = await openChosenStore(choice, context.output, { makes: true });
   try {
-    return await withTemporal(context, async (client, at) => {
-      await assertUsableStore(store);
-      await awaitCollection(store, context);
-      await refuseForeignRuns(store, record);
-      const storeId = await claimStoreId(store);
-      const active = (name: string): Promise<boolean> => isActive(client, store, suiteWorkflowId(storeId, name));
-      const { suite } = await settleSuite(store, record, active);
-      await rememberStore(context, { store, storeOptions }, at);
-      const target = { store, storeOptions };
-      return startSuite(target, suite, { ...options, client, at, context, first: first.run, mode: 'missing' });
-    });
+    const start = (): Promise<number> =>
+      withTemporal(context, async (client, at) => {
+        await awaitCollection(store, context);
+        await refuseForeignRuns(store, record);
+        const storeId = await claimStoreId(store);
+        const active = (name: string): Promise<boolean> => isActive(client, store, suiteWorkflowId(storeId, name));
+        const { suite } = await settleSuite(store, record, active);
+        await rememberStore(context, { store, storeOptions }, at);
+        const target = { store, storeOptions };
+        return startSuite(target, suite, { ...options, client, at, context, first: first.run, mode: 'missing' });
+      });
+    return await withUsableStore(store, start);
   } finally {
     await store.close();
   }

@@ -54,8 +54,7 @@ describe('a folder as store', () => {
     const { code, stderr } = await run();
     expect(stderr).toContain('No Temporal server answers at 127.0.0.1:9. Start one with `assay up`');
     expect(code).toBe(3);
-    const names = await readdir(path.join(project.folder, 'data'), { recursive: true });
-    expect(names.filter((name) => /^(runs|commits|data|snapshots)\b/.test(name))).toEqual([]);
+    expect(await readdir(project.folder)).not.toContain('data');
   });
 });
 
