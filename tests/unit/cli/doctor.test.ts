@@ -29,7 +29,7 @@ describe('why a provider is not there', () => {
 });
 
 describe('the table of doctor', () => {
-  const path = '/home/somebody/assay/.cache/bin/temporal';
+  const path = '/projects/someone/assay/.cache/bin/temporal';
   const shown = (columns: number): string =>
     layoutText(
       [
