@@ -2,7 +2,8 @@
 import type { DuckDBDataChunk } from '@duckdb/node-api';
 import { arrow } from '../../../storage/arrow/library.js';
 import { ArrowStreamEncoder } from '../../../storage/arrow/stream-writer.js';
-import { arrowColumn, type ArrowColumn } from './arrow-columns.js';
+import type { ArrowColumn } from './arrow-column.js';
+import { arrowColumn } from './arrow-columns.js';
 import type { RowFormat } from './format.js';
 
 export function createArrowFormat(): RowFormat {
