@@ -1,5 +1,6 @@
 // Carries out a plan: ranged reads a few at a time, every batch checked against its CRC before it is decoded, bytes and
 // requests counted. Knows nothing of what the rows are for.
+import { setImmediate as turn } from 'node:timers/promises';
 import { crc32 } from 'node:zlib';
 import { DataError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../objects/object-store.js';
@@ -28,6 +29,8 @@ export interface BatchBytes {
   readonly bytes: Uint8Array;
 }
 
+/** Longest time of work on batches that are there already before the process looks at anything else, a signal for one. */
+const BUSY_MS = 50;
 /** Reads in flight at once. */
 const PREFETCH = 4;
 
@@ -38,11 +41,12 @@ export function newCounters(): ReadCounters {
 
 /**
  * The bytes of every planned batch, in plan order.
- * @throws DataError where a batch is cut short or its CRC differs, naming object, batch and remedy
+ * @throws DataError where a batch is cut short or its CRC differs, naming object, batch and remedy; the signal's reason
  */
 export async function* readBatchBytes(plan: readonly PlannedRange[], options: ReadOptions): AsyncGenerator<BatchBytes> {
   const inFlight: Promise<Uint8Array>[] = [];
   let next = 0;
+  let turnedMs = performance.now();
   try {
     for (const range of plan) {
       for (; next < plan.length && inFlight.length < PREFETCH; next++) {
@@ -51,7 +55,14 @@ export async function* readBatchBytes(plan: readonly PlannedRange[], options: Re
         inFlight.push(fetching);
       }
       const bytes = await (inFlight.shift() as Promise<Uint8Array>);
-      for (const planned of range.batches) yield { range, planned, bytes: checkedBatch(range, planned, bytes) };
+      for (const planned of range.batches) {
+        if (performance.now() - turnedMs > BUSY_MS) {
+          await turn();
+          turnedMs = performance.now();
+        }
+        options.signal?.throwIfAborted();
+        yield { range, planned, bytes: checkedBatch(range, planned, bytes) };
+      }
       options.counters.batchesScanned += range.batches.length;
     }
   } finally {
