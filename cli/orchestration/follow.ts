@@ -80,7 +80,8 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
       const told = eventsOf(execution, await settled(store, run, events));
       return endOf(run, told) ?? stopped(run, told, { state: 'failed', ...(await howItEnded(run, workflow)) });
     }
-    if (stage !== null) {
+    if (stage === null || !isAtWork(own, stage)) output.progress(null);
+    else {
       const measured = await measure(store, run, stage);
       const anew = computesAnew(own) ? await recounter.count(stage, own) : {};
       const line = meter.line({ ...measured, ...anew }, await readBeat(store, run));
@@ -102,6 +103,18 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
     await input.vigil();
     await sleep(POLL_MS);
   }
+}
+
+/** Whether a step of the stage has begun and not ended; between two stages there is nothing to measure. */
+function isAtWork(events: readonly RunEvent[], stage: StageName): boolean {
+  const open = new Set<unknown>();
+  for (const { type, data } of events) {
+    if (data['stage'] !== stage) continue;
+    const step = data['step'] ?? stage;
+    if (type === 'stage-started') open.add(step);
+    if (type === 'stage-finished') open.delete(step);
+  }
+  return open.size > 0;
 }
 
 /** Events of one execution: a resumed run is not judged by how it ended before, not even where the new one tells nothing. */
@@ -200,9 +213,7 @@ function completed(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
     .filter((e) => e.type === 'stage-finished')
     .reduce((n, e) => n + Number(e.data['quarantined'] ?? 0), 0);
   const compared =
-    recomputed === null
-      ? ''
-      : ` Recomputed ${counted(recomputed.shards, 'shard')} and compared with what is stored: all equal.`;
+    recomputed === null ? '' : ` Recomputed ${counted(recomputed.shards, 'shard')}: none differs from what was stored.`;
   const warning =
     quarantined > 0
       ? ` Warning: ${counted(quarantined, 'shard')} ${quarantined === 1 ? 'is' : 'are'} quarantined (assay quarantine ${run.name}).`

@@ -174,7 +174,7 @@ export const startedDocument = z.strictObject({
   recomputed: z
     .strictObject({ shards: count, different: count.describe('those that differ from what is stored') })
     .optional()
-    .describe('of mode `all`, once it is complete: what was computed anew and compared'),
+    .describe('of mode `all`, once it is complete: what was computed anew, and compared where a commit was there'),
 });
 
 /** `pause`, `unpause`, `cancel`, `set`. */

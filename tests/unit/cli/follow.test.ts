@@ -110,10 +110,23 @@ describe('one that computes everything anew', () => {
     expect(lines[0]).toMatchObject({ name: 'encode', share: 0.25, parts: ['1 / 4'] });
   });
 
-  it('says how many shards were compared, and that all are equal', async () => {
+  it('shows no bar of a stage that has ended', async () => {
+    const lines: unknown[] = [];
+    const ended: Told = [
+      'stage-finished',
+      { stage: 'encode', step: 'encode', committed: 4, planned: 4, quarantined: 0 },
+    ];
+    await followIn(createMemoryStore(), [...anew, ended], {
+      ...{ status: 'COMPLETED', joined: false },
+      onLine: (line) => lines.push(line),
+    });
+    expect(lines.filter((line) => line !== null)).toEqual([]);
+  });
+
+  it('says how many shards were computed anew, and that none differs', async () => {
     const end = await follow([...anew, ['completed', { done: 7, quarantined: 0, different: 0 }]], 'COMPLETED');
     expect(end).toMatchObject({ exitCode: 0, recomputed: { shards: 7, different: 0 } });
-    expect(end.text).toBe('small is complete. Recomputed 7 shards and compared with what is stored: all equal.');
+    expect(end.text).toBe('small is complete. Recomputed 7 shards: none differs from what was stored.');
   });
 
   it('says how many differ, and where they are named', async () => {
