@@ -6,6 +6,7 @@ import type { ObjectStore } from '../objects/object-store.js';
 import { numberOf, parseRunKey, runPrefix, snapshotPrefix } from './key-layout.js';
 import { mapParallel } from './parallel.js';
 import { listAll } from './record-io.js';
+import type { Revisions } from './revisions.js';
 
 const DELETES_AT_ONCE = 32;
 
@@ -13,7 +14,24 @@ const DELETES_AT_ONCE = 32;
 export async function removeRun(store: ObjectStore, name: string): Promise<number> {
   const records = (await listAll(store, runPrefix(name))).map(({ key }) => key);
   const snapshots = (await listAll(store, snapshotPrefix(name))).map(({ key }) => key);
-  const phases = orderOfRemoval(records, snapshots);
+  return deleteInOrder(store, orderOfRemoval(records, snapshots));
+}
+
+/**
+ * Finishes the removals that were cut off, for whoever starts the run anew behind them: their revisions count for nothing any more, and
+ * would be taken for work that goes on as soon as a later one stands. That later one is not touched, and neither are the names of
+ * datasets, which are its own by now. Nothing of the run may be at work. Returns how many records went.
+ * @param seen the revisions before the new one was stored
+ */
+export async function finishRemoval(store: ObjectStore, name: string, seen: Revisions): Promise<number> {
+  const left = new Set(seen.all.filter(({ headed }) => seen.removing || !headed).map(({ revision }) => revision));
+  if (left.size === 0) return 0;
+  const records = (await listAll(store, runPrefix(name))).map(({ key }) => key);
+  const gone = records.filter((key) => left.has(parseRunKey(key)?.revision ?? 0));
+  return deleteInOrder(store, orderOfRemoval(gone, []));
+}
+
+async function deleteInOrder(store: ObjectStore, phases: readonly (readonly string[])[]): Promise<number> {
   for (const keys of phases) {
     await mapParallel(keys, DELETES_AT_ONCE, (key) => store.delete(key));
   }
