@@ -3,11 +3,11 @@
 import { AssayError, ResourceError, TransientError } from '../../schemas/errors.js';
 import type { CallOptions, ObjectInfo, ObjectStore } from '../objects/object-store.js';
 import { beginCollection, REQUEST_MS, type Collection, type WaitOptions } from '../records/collection-mark.js';
-import { dataDigestOf, PARTS_EXTENSION } from '../records/key-layout.js';
+import { dataDigestOf, PARTS_EXTENSION, stageKeyOf } from '../records/key-layout.js';
 import { mapParallel } from '../records/parallel.js';
 import { listActiveRuns } from '../records/run-history.js';
 import { eachOnce, takeInventory, type Inventory } from './inventory.js';
-import { reach, stageKeyOf, trainedKeys, type Reachable } from './reachable.js';
+import { reach, trainedKeys, type Reachable } from './reachable.js';
 
 /** Age below which nothing is removed, milliseconds: 24 hours. */
 export const GARBAGE_AGE_MS = 24 * 3600_000;

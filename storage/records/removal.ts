@@ -3,7 +3,7 @@
 // version last; then what else is there, and of every revision one record at the very last. Writes nothing, so that it works on a full
 // disk. Deletes records of the layout alone.
 import type { ObjectStore } from '../objects/object-store.js';
-import { numberOf, parseRunKey, runPrefix, snapshotPrefix } from './key-layout.js';
+import { parseKey, parseRunKey, runPrefix, snapshotPrefix } from './key-layout.js';
 import { mapParallel } from './parallel.js';
 import { listAll } from './record-io.js';
 import type { Revisions } from './revisions.js';
@@ -68,9 +68,9 @@ function lastOf(keys: readonly string[]): string | undefined {
 function byVersion(keys: readonly string[]): [string[], string[]] {
   const newest = new Map<string, string>();
   const own = keys.filter((key) => {
-    const folder = key.slice(0, key.lastIndexOf('/') + 1);
-    if (numberOf(folder, key) === null) return false;
-    newest.set(folder, key);
+    const laid = parseKey(key);
+    if (laid?.parts.names === undefined || !laid.isOwn) return false;
+    newest.set(laid.parts.names, key);
     return true;
   });
   const last = new Set(newest.values());

@@ -130,7 +130,12 @@ describe('a removal', () => {
 
   it('leaves what is not of the layout', async () => {
     const store = await world();
-    const foreign = ['runs/r/1/photos/a.jpg', 'runs/r/notes.txt', 'snapshots/r/tokens/letter.json'];
+    const foreign = [
+      'runs/r/1/photos/a.jpg',
+      'runs/r/notes.txt',
+      'snapshots/r/50%/000000000001.json',
+      'snapshots/r/tokens/letter.json',
+    ];
     for (const key of foreign) await store.put(key, Buffer.from('{}'));
     await forgetRun(store, 'r', false);
     expect(await ownKeys(store)).toEqual(foreign);
