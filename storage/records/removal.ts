@@ -1,7 +1,8 @@
 // Removes a run in such an order that it can be cut off anywhere: first what says what its revisions are, from the newest to the oldest,
 // so that the run reads as whole before the first delete and as being removed after it; then the names of its datasets, each one's newest
-// version last; then what else is there, and of every revision one record at the very last. Writes nothing, so that it works on a full
-// disk. Deletes records of the layout alone.
+// version last; then what else is there, and of every revision one record at the very last. Of a newest revision that has nothing but what
+// says what it is (its command was killed before it stored a plan) nothing is left to tell by: the run then reads as whole a while longer,
+// as what it was before that revision. Writes nothing, so that it works on a full disk. Deletes records of the layout alone.
 import type { ObjectStore } from '../objects/object-store.js';
 import { parseKey, parseRunKey, runPrefix, snapshotPrefix } from './key-layout.js';
 import { mapParallel } from './parallel.js';
