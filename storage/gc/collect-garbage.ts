@@ -174,8 +174,9 @@ function garbageOf(inventory: Inventory, reached: Reachable): ObjectInfo[][] {
     inventory.snapshots.filter((info) => !reached.snapshots.has(info.key)),
     inventory.refs.filter((info) => !reached.refs.has(info.key)),
     inventory.quarantine.filter(unreached),
-    inventory.commits.filter(unreached),
+    // Before the commits: without its commit a training looks as if it had yet to end, and its checkpoints as if they served.
     inventory.checkpoints.filter((i) => unreached(i) || trained.has(stageKeyOf(i.key) ?? '')),
+    inventory.commits.filter(unreached),
     inventory.keys.filter(unreached),
     [...inventory.probe],
     data.filter(isParts),
