@@ -33,32 +33,49 @@ export interface Reachable {
   readonly refs: ReadonlySet<string>;
 }
 
+export interface Reached {
+  /** From the roots alone. */
+  readonly needed: Reachable;
+  /** And from what is spared because it is young: that must keep what it names. */
+  readonly kept: Reachable;
+}
+
 /**
- * Follows references from runs, refs, schedules and spared records to a fixed point.
+ * Follows references from runs, refs, schedules and spared records to a fixed point; reads each record once.
  * @throws DataError naming every reached record that is damaged or missing
  */
 export async function reach(
   store: ObjectStore,
   inventory: Inventory,
   isYoung: (info: ObjectInfo) => boolean,
-): Promise<Reachable> {
+): Promise<Reached> {
   const walk = new Walk(store, inventory);
   const refs = newestOfEach(inventory.refs);
   await walk.readAll([...inventory.runs, ...refs, ...inventory.schedules, ...inventory.foreignRoots].filter(isRoot));
-  const snapshots = inventory.snapshots.filter((info) => walk.names.has(info.key) || isYoung(info));
-  const pinned = new Set([...snapshots, ...(await pinnedOfRuns(store, inventory))].map((info) => info.key));
-  await walk.readAll(inventory.snapshots.filter((info) => pinned.has(info.key)));
-  // What is spared because it is young must keep what it names.
-  const young = [...inventory.keys, ...inventory.checkpoints].filter(isYoung);
-  await walk.readAll(young);
+  const named = inventory.snapshots.filter((info) => walk.names.has(info.key));
+  const pinned = [...named, ...(await pinnedOfRuns(store, inventory))];
+  const needed = await reachFrom(walk, { snapshots: pinned, refs, records: [] }, () => false);
+  const young = {
+    snapshots: [...pinned, ...inventory.snapshots.filter(isYoung)],
+    refs: [...refs, ...inventory.refs.filter(isYoung)],
+    records: [...inventory.keys, ...inventory.checkpoints].filter(isYoung),
+  };
+  const kept = await reachFrom(walk, young, isYoung);
+  walk.assertSound();
+  return { needed, kept };
+}
+
+/** @param from snapshots and refs that stay, and other records to begin with */
+async function reachFrom(
+  walk: Walk,
+  from: Readonly<Record<'snapshots' | 'refs' | 'records', readonly ObjectInfo[]>>,
+  isYoung: (info: ObjectInfo) => boolean,
+): Promise<Reachable> {
+  await walk.readAll([...from.snapshots, ...from.records]);
   await walk.toFixedPoint(isYoung);
   if (await walk.takeUnfinished()) await walk.toFixedPoint(isYoung);
-  walk.assertSound();
-  return {
-    digests: walk.digests,
-    snapshots: pinned,
-    refs: new Set([...refs, ...inventory.refs.filter(isYoung)].map((info) => info.key)),
-  };
+  const keysOf = (infos: readonly ObjectInfo[]): Set<string> => new Set(infos.map(({ key }) => key));
+  return { digests: new Set(walk.digests), snapshots: keysOf(from.snapshots), refs: keysOf(from.refs) };
 }
 
 class Walk {
@@ -84,8 +101,7 @@ class Walk {
 
   /** Takes in the references of these records, each once. */
   async readAll(infos: readonly ObjectInfo[]): Promise<void> {
-    const fresh = infos.filter((info) => !this.#read.has(info.key));
-    for (const info of fresh) this.#read.add(info.key);
+    const fresh = infos.filter(({ key }) => !this.#read.has(key) && this.#read.add(key));
     await mapParallel(fresh, READS_AT_ONCE, async (info) => {
       this.#take(await this.#contentOf(info));
     });

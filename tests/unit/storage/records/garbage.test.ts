@@ -84,6 +84,53 @@ describe('garbage collection', () => {
     expect(await world.keys()).toContain(young.key);
   });
 
+  it('counts what is young and not needed by the same walk: each record is read once', async () => {
+    const world = new World();
+    await world.run('r', [key('live')]);
+    await world.commit('tokens', key('live'), await world.data('live'));
+    await world.commit('tokens', key('dead'), await world.data('old and dead'));
+    const named = await world.data('named by what is young');
+    const list = await putDataBytes(world.store, {
+      bytes: Buffer.from(JSON.stringify([key('live')])),
+      extension: 'json',
+    });
+    world.nowMs = NOW - DAY + 60_000;
+    const young = await world.commit('encode', key('young'), named);
+    const orphan = await world.data('young orphan');
+    await world.run('other', [], { list: list.sha256 });
+    const read: string[] = [];
+    const watched = watchedStore(world.store, {
+      get: (k: string) => {
+        read.push(k);
+        return world.store.get(k);
+      },
+    });
+    const plan = await planGarbage(watched, { nowMs: NOW });
+    expect(read.toSorted()).toEqual([...new Set(read)].sort());
+    expect(plan.keys).toHaveLength(2);
+    // The young commit, what it names though that is old, and the orphan.
+    const record = `commits/encode/${young.key}/${young.input}.json`;
+    const sizes = await Promise.all(
+      [record, named.key, orphan.key].map(async (k) => (await world.store.head(k))?.bytes),
+    );
+    expect(plan.young).toEqual({ objects: 3, bytes: sizes.reduce<number>((sum, one) => sum + (one ?? 0), 0) });
+    expect((await planGarbage(world.store, { nowMs: NOW + DAY })).keys).toHaveLength(2 + 3);
+  });
+
+  it('does not count what has come since a run at work began: it may be on its way into a commit', async () => {
+    const world = new World();
+    world.nowMs = NOW - 3000;
+    await world.data('before');
+    world.nowMs = NOW - 2000;
+    await world.run('r', []);
+    await world.run('rr', []);
+    world.nowMs = NOW - 1000;
+    await world.data('not yet committed');
+    const count = async (...active: string[]): Promise<number> =>
+      (await planGarbage(world.store, { nowMs: NOW, active })).young.objects;
+    expect([await count(), await count('r'), await count('none')]).toEqual([2, 1, 2]);
+  });
+
   it('spares what was adopted between plan and removal', async () => {
     const world = new World();
     const orphan = await world.data('orphan');
