@@ -12,6 +12,7 @@ import { lastEvent, readEvents } from '../../storage/records/events.js';
 import { countPlanned } from '../../reading/runs/planned-records.js';
 import { trainingSteps } from '../../reading/runs/training-steps.js';
 import type { CommandContext } from '../command.js';
+import { readRevisions } from '../../storage/records/revisions.js';
 import { foldEvents, readBeat } from '../../storage/records/run-history.js';
 import { liveLineText } from '../terminal/live-line.js';
 import { computesAnew, recomputedIn, Recounter, type Recomputed } from './recount.js';
@@ -78,15 +79,17 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
     }
     if (closed) {
       const told = eventsOf(execution, await settled(store, run, events));
-      return endOf(run, told) ?? stopped(run, told, { state: 'failed', ...(await howItEnded(run, workflow)) });
+      const end = endOf(run, told);
+      if (end?.state !== 'completed' && (await isRemoved(store, run))) return removed(run, told);
+      return end ?? stopped(run, told, { state: 'failed', ...(await howItEnded(run, workflow)) });
     }
     if (stage === null || !isAtWork(own, stage)) output.progress(null);
     else {
       const measured = await measure(store, run, stage);
       const anew = computesAnew(own) ? await recounter.count(stage, own) : {};
-      const line = meter.line({ ...measured, ...anew }, await readBeat(store, run));
+      const line = measured && meter.line({ ...measured, ...anew }, await readBeat(store, run));
       output.progress(line);
-      if (!io.stderr.live && Date.now() - spokeMs > quietMs()) {
+      if (line !== null && !io.stderr.live && Date.now() - spokeMs > quietMs()) {
         spokeMs = Date.now();
         output.note(liveLineText(line));
       }
@@ -146,6 +149,18 @@ async function settled(
   const last = await lastEvent(store, run);
   const known = events.at(-1);
   return last && last.n !== known?.n ? [...events, last] : events;
+}
+
+/** Whether somebody removed the revision: nothing can go on with it, whatever its last events say. */
+async function isRemoved(store: ObjectStore, { name, revision }: ResolvedRun): Promise<boolean> {
+  const { all } = await readRevisions(store, name);
+  return !all.some((one) => one.revision === revision && one.headed);
+}
+
+function removed(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
+  const message = 'it was removed before it had come to its end';
+  const remedy = `Remove what is left with \`assay rm ${run.name}\`; \`assay run\` with its file starts it anew.`;
+  return stopped(run, events, { state: 'failed', head: `${run.name}: ${message}.`, message, remedy });
 }
 
 type Told = Pick<StoppedRun, 'head' | 'message' | 'remedy'>;
@@ -224,10 +239,11 @@ function completed(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
   };
 }
 
-/** Done and planned of one stage, by one listing per key. */
-async function measure(store: ObjectStore, run: ResolvedRun, stage: StageName): Promise<StageMeasure> {
+/** Done and planned of one stage, by one listing per key; null where the plan is gone, as with a run that is being removed. */
+async function measure(store: ObjectStore, run: ResolvedRun, stage: StageName): Promise<StageMeasure | null> {
   const plan = await readPlan(store, run);
-  const rows = (plan?.stages ?? []).filter((row) => row.stage === stage && row.key !== null);
+  if (plan === null) return null;
+  const rows = plan.stages.filter((row) => row.stage === stage && row.key !== null);
   const byKey = new Map(rows.map((row) => [row.key as string, row]));
   const total = { done: 0, planned: 0, size: 0, quarantined: 0 };
   for (const [key, row] of byKey) {
