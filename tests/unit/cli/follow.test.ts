@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { CommandContext } from '../../../cli/command.js';
-import { followRun, type RunEnd } from '../../../cli/orchestration/follow.js';
+import { followRun } from '../../../cli/orchestration/follow.js';
+import type { RunEnd } from '../../../cli/orchestration/run-end.js';
 import { followSuite } from '../../../cli/orchestration/suites.js';
 import type { LiveLine } from '../../../cli/terminal/live-line.js';
 import type { ResolvedRun } from '../../../schemas/resolved-run.js';
