@@ -33,10 +33,10 @@ async function forget({ run, force }: RmOptions, context: CommandContext): Promi
     if (!(error instanceof DataError)) throw error;
     return null;
   });
-  const { kept, ...removal } = suite
+  const removal = suite
     ? await forgetSuite(store, suite, force)
     : { ...(await forgetRun(store, run, force)), kept: [] };
-  for (const name of kept) {
+  for (const name of removal.kept) {
     const why = 'its configuration is damaged and does not say whether it is of this suite';
     context.output.note(`Left run ${name}: ${why}. Remove it with: assay rm ${name}`);
   }

@@ -155,6 +155,11 @@ export const rmDocument = z.strictObject({
   run: z.string(),
   datasets: z.array(z.string()).describe('datasets that no longer have a name; `gc` frees what nothing else uses'),
   records: count.describe('records deleted'),
+  kept: z
+    .array(z.string())
+    .describe(
+      'of a suite: runs under its names whose configuration is damaged, so that it does not say whose they are; `rm` of their own name removes them',
+    ),
 });
 
 /** Why a run did not come to its end. */
