@@ -26,7 +26,18 @@ async function follow(events: readonly Told[], status: string, joined = false): 
 async function followIn(
   store: ReturnType<typeof createMemoryStore>,
   events: readonly Told[],
-  { status, joined, onLine }: { status: string; joined: boolean; onLine?: (line: LiveLine | string | null) => void },
+  {
+    status,
+    joined,
+    onLine,
+    parent = 'mine',
+  }: {
+    status: string;
+    joined: boolean;
+    onLine?: (line: LiveLine | string | null) => void;
+    /** The execution whose child the server knows under the stage's name. */
+    parent?: string;
+  },
 ): Promise<RunEnd & { notes: string[] }> {
   for (const [type, data = {}] of events) await appendEvent(store, run, { type, data, atMs: 1 });
   // It runs until its line was seen, where that is looked at.
@@ -34,8 +45,12 @@ async function followIn(
   const workflow = {
     workflowId: 'assay/small',
     client: {
-      getHandle: (id: string) => ({
-        query: () => (id === 'assay/small/encode' ? Promise.resolve({ done: 1 }) : Promise.reject(new Error('none'))),
+      getHandle: (id: string, runId?: string) => ({
+        describe: () => Promise.resolve({ runId: 'child', parentExecution: { runId: parent } }),
+        query: () =>
+          id === 'assay/small/encode' && (runId ?? 'child') === 'child'
+            ? Promise.resolve({ done: parent === 'mine' ? 1 : 4 })
+            : Promise.reject(new Error('none')),
       }),
     },
     describe: () => Promise.resolve({ status: { name: looks-- > 0 ? 'RUNNING' : status } }),
@@ -108,6 +123,15 @@ describe('one that computes everything anew', () => {
       onLine: (line) => lines.push(line),
     });
     expect(lines[0]).toMatchObject({ name: 'encode', share: 0.25, parts: ['1 / 4'] });
+  });
+
+  it('begins at nothing while the server knows only the stage of an earlier execution, which did all', async () => {
+    const lines: unknown[] = [];
+    await followIn(createMemoryStore(), anew, {
+      ...{ status: 'COMPLETED', joined: false, parent: 'before' },
+      onLine: (line) => lines.push(line),
+    });
+    expect(lines[0]).toMatchObject({ name: 'encode', share: 0, parts: ['0 / 4'] });
   });
 
   it('shows no bar of a stage that has ended', async () => {
