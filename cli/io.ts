@@ -24,10 +24,7 @@ export function processIo(signal: AbortSignal): Io {
   // Nobody sees progress and notes any more: no reason to stop.
   process.stderr.on('error', () => undefined);
   return {
-    stdin: async () => {
-      const { text } = await import('node:stream/consumers');
-      return text(process.stdin);
-    },
+    stdin: () => readAll(process.stdin, signal),
     stdout: createSink(streamTarget(process.stdout), settings),
     stderr: createSink({ ...plainTarget(process.stderr), drained: () => Promise.resolve(true) }, settings),
     environment: process.env,
@@ -46,6 +43,14 @@ function endedByInterrupt<T>(work: () => T): T {
   } finally {
     for (const listener of listeners) process.on('SIGINT', listener);
   }
+}
+
+/** @throws the signal's reason, as soon as it aborts: nobody knows when the stream ends */
+async function readAll(stream: NodeJS.ReadStream, signal: AbortSignal): Promise<string> {
+  const { text } = await import('node:stream/consumers');
+  const { addAbortSignal } = await import('node:stream');
+  signal.throwIfAborted();
+  return text(addAbortSignal(signal, stream));
 }
 
 function plainTarget(stream: NodeJS.WriteStream): Omit<SinkTarget, 'drained'> {

@@ -17,10 +17,4 @@ process.on('SIGINT', () => {
   interrupt.abort();
   setTimeout(() => process.exit(EXIT.interrupted), GRACE_MS).unref();
 });
-// `assay sql … | head` closes the pipe early; that is no error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(EXIT.done);
-  throw error;
-});
-
 process.exitCode = await main(process.argv.slice(2), processIo(interrupt.signal));

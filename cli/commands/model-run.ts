@@ -71,6 +71,7 @@ async function runSites(options: ModelRunOptions, context: CommandContext): Prom
   const at = (path: string): string => resolve(context.io.cwd, path);
   const edits = options.edit.map(parseEdit);
   const rows = await readRows(options, context.io);
+  context.io.signal.throwIfAborted();
   const run = await computeModelRun(at(options.file), rows, {
     hooks: options.hooks,
     edits: {
@@ -80,6 +81,8 @@ async function runSites(options: ModelRunOptions, context: CommandContext): Prom
     },
     engine: ENGINE,
   });
+  // ONNX Runtime hears nothing while it computes.
+  context.io.signal.throwIfAborted();
   await writeModelRun(at(options.out), rows, run);
   const tensors = [...run.values].map(([name, value]) => ({
     name,

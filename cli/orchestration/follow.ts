@@ -1,8 +1,7 @@
 // Watches a run to its end: what its events tell as lines, the stage that is at work as a live line (counted from the store's records;
-// what is computed anew from the stages' workflows), the outcome from the events of the execution that is followed and no other.
+// what is computed anew from the stages' workflows). Only the execution that is followed counts; how it ended is told in run-end.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
-import type { RUN_STATES } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
 import type { StageName } from '../../schemas/stages.js';
 import type { RunEvent } from '../../schemas/records.js';
@@ -15,12 +14,12 @@ import { trainingSteps } from '../../reading/runs/training-steps.js';
 import type { CommandContext } from '../command.js';
 import { foldEvents, readBeat } from '../../storage/records/run-history.js';
 import { liveLineText } from '../terminal/live-line.js';
-import { computesAnew, recomputedIn, Recounter, type Recomputed } from './recount.js';
+import { computesAnew, Recounter } from './recount.js';
+import { runEnd, type RunEnd } from './run-end.js';
 import { StageMeter, type StageMeasure } from './stage-meter.js';
 import type { StartedWorkflow } from './start-workflow.js';
-import { counted, countText } from '../render/quantities.js';
 import { StepLines } from './step-lines.js';
-import { stopped, type RunFailure, type StoppedRun } from './run-failure.js';
+import { stopped } from './run-failure.js';
 
 export interface FollowInput {
   readonly store: ObjectStore;
@@ -31,16 +30,6 @@ export interface FollowInput {
   readonly context: CommandContext;
   /** Looks after the queues that the run needs. */
   readonly vigil: () => Promise<void>;
-}
-
-export interface RunEnd {
-  readonly state: (typeof RUN_STATES)[number];
-  readonly text: string;
-  readonly exitCode: number;
-  /** What was computed anew and compared with what is stored; only where that was asked for. */
-  readonly recomputed?: Recomputed;
-  /** Why it did not come to its end; null where it did, or goes on. */
-  readonly failure: RunFailure | null;
 }
 
 const POLL_MS = 500;
@@ -79,15 +68,15 @@ export async function followRun(input: FollowInput): Promise<RunEnd> {
     }
     if (closed) {
       const told = eventsOf(execution, await settled(store, run, events));
-      return endOf(run, told) ?? stopped(run, told, { state: 'failed', ...(await howItEnded(run, workflow)) });
+      return runEnd({ store, run, workflow }, told);
     }
     if (stage === null || !isAtWork(own, stage)) output.progress(null);
     else {
       const measured = await measure(store, run, stage);
       const anew = computesAnew(own) ? await recounter.count(stage, own) : {};
-      const line = meter.line({ ...measured, ...anew }, await readBeat(store, run));
+      const line = measured && meter.line({ ...measured, ...anew }, await readBeat(store, run));
       output.progress(line);
-      if (!io.stderr.live && Date.now() - spokeMs > quietMs()) {
+      if (line !== null && !io.stderr.live && Date.now() - spokeMs > quietMs()) {
         spokeMs = Date.now();
         output.note(liveLineText(line));
       }
@@ -149,86 +138,11 @@ async function settled(
   return last && last.n !== known?.n ? [...events, last] : events;
 }
 
-type Told = Pick<StoppedRun, 'head' | 'message' | 'remedy'>;
-
-/** Why a workflow closed without an event, as where the store could not be written. */
-async function howItEnded(run: ResolvedRun, workflow: WorkflowHandle): Promise<Told> {
-  const sentence = (message: string): Told => ({
-    ...{ head: `${run.name} ${message}`, message: `it ${message}`, remedy: `Go on with: assay resume ${run.name}` },
-  });
-  const { status } = await workflow.describe();
-  if (status.name === 'TERMINATED') return sentence('was terminated from outside.');
-  try {
-    await workflow.result();
-    return sentence('ended without saying why.');
-  } catch (error) {
-    let cause = error as Error;
-    while (cause.cause instanceof Error) cause = cause.cause;
-    return {
-      head: `${run.name} failed, and its end could not be stored: ${cause.message}`,
-      message: cause.message,
-      remedy: `Mend the cause, then: assay resume ${run.name}`,
-    };
-  }
-}
-
-/** How the events say that the run ended; null where they do not. */
-function endOf(run: ResolvedRun, all: readonly RunEvent[]): RunEnd | null {
-  const { state, reason } = foldEvents(all);
-  // Behind the end may stand what a signal of the last moment brought about.
-  const events = all.slice(0, all.findLastIndex(({ type }) => type === state) + 1);
-  const data = events.at(-1)?.data ?? {};
-  if (state === 'completed') return completed(run, events);
-  if (state === 'cancelled') {
-    const remedy = `Go on with: assay resume ${run.name}`;
-    return stopped(run, events, { state, head: `${run.name} was cancelled.`, message: 'it was cancelled', remedy });
-  }
-  if (state !== 'failed') return null;
-  const where = typeof data['stage'] === 'string' ? ` in stage ${data['stage']}` : '';
-  return stopped(run, events, {
-    ...{ state, head: `${run.name} failed${where}: ${reason ?? ''}`, message: reason ?? 'nothing was said' },
-    remedy: `What is committed stays; mend the cause, then: assay resume ${run.name}`,
-  });
-}
-
-function completed(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
-  const state = 'completed';
-  const recomputed = recomputedIn(events);
-  const anew = recomputed === null ? {} : { recomputed };
-  if (recomputed !== null && recomputed.different > 0) {
-    const { shards, different } = recomputed;
-    const differ = `${countText(different)} of ${counted(shards, 'recomputed shard')} ${different === 1 ? 'differs from its commit' : 'differ from their commits'}`;
-    return {
-      ...stopped(run, events, {
-        ...{
-          state,
-          head: `${run.name}: ${differ} (nothing was replaced).`,
-          message: `${differ}; nothing was replaced`,
-        },
-        remedy: `\`assay logs ${run.name}\` names them.`,
-      }),
-      ...anew,
-    };
-  }
-  const quarantined = events
-    .filter((e) => e.type === 'stage-finished')
-    .reduce((n, e) => n + Number(e.data['quarantined'] ?? 0), 0);
-  const compared =
-    recomputed === null ? '' : ` Recomputed ${counted(recomputed.shards, 'shard')}: none differs from what was stored.`;
-  const warning =
-    quarantined > 0
-      ? ` Warning: ${counted(quarantined, 'shard')} ${quarantined === 1 ? 'is' : 'are'} quarantined (assay quarantine ${run.name}).`
-      : '';
-  return {
-    ...{ state, exitCode: EXIT.done, ...anew, failure: null },
-    text: `${run.name} is complete.${compared}${warning}`,
-  };
-}
-
-/** Done and planned of one stage, by one listing per key. */
-async function measure(store: ObjectStore, run: ResolvedRun, stage: StageName): Promise<StageMeasure> {
+/** Done and planned of one stage, by one listing per key; null where the plan is gone, as with a run that is being removed. */
+async function measure(store: ObjectStore, run: ResolvedRun, stage: StageName): Promise<StageMeasure | null> {
   const plan = await readPlan(store, run);
-  const rows = (plan?.stages ?? []).filter((row) => row.stage === stage && row.key !== null);
+  if (plan === null) return null;
+  const rows = plan.stages.filter((row) => row.stage === stage && row.key !== null);
   const byKey = new Map(rows.map((row) => [row.key as string, row]));
   const total = { done: 0, planned: 0, size: 0, quarantined: 0 };
   for (const [key, row] of byKey) {

@@ -10,14 +10,13 @@ import { loadSuite } from '../../pipeline/files/load-suite.js';
 import { defaultChildBytes } from '../../pipeline/plan/child-ceiling.js';
 import { childMemoryNotes } from '../../pipeline/plan/child-memory.js';
 import { extractionMemoryNote } from '../../pipeline/plan/extraction-memory.js';
-import { emptySplitsNote } from '../../pipeline/plan/split-note.js';
 import { resolveRun } from '../../pipeline/resolve/resolve-run.js';
 import type { CommandContext } from '../command.js';
 import { openChosenStore } from '../store-choice.js';
 import { counted, countText } from '../render/quantities.js';
 import { textTable, type TextColumn } from '../terminal/table.js';
 import type { Text } from '../terminal/text.js';
-import { checkModelRuns } from './preflight.js';
+import { checkModelRuns, checkSources } from './preflight.js';
 import { missingBytes, planRows, type PlanRow } from './plan-rows.js';
 import type { PlanOptions } from './requests.js';
 
@@ -36,6 +35,7 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
     locate,
   });
   const { run } = resolved;
+  const sourceNotes = await checkSources(resolved, folder);
   await checkModelRuns(resolved);
   const choice = await context.chooseFileStore({ file: runFile, folder, storeNamed });
   const store = await openChosenStore(choice, context.output);
@@ -44,7 +44,7 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
     context.output.result(planDocument, { run: run.name, exact: options.exact, stages: rows }, () =>
       render(run, rows, options.exact),
     );
-    const notes = [...resolved.notes, await emptySplitsNote(run, folder), ...(isDone(rows) ? [] : memoryNotes(run))];
+    const notes = [...sourceNotes, ...(isDone(rows) ? [] : memoryNotes(run))];
     for (const note of notes) if (note !== null) context.output.note(note);
     return EXIT.done;
   } finally {

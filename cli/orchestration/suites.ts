@@ -91,7 +91,11 @@ export async function resumeSuite(
 export async function planSuite(loaded: LoadedSuite, exact: boolean, context: CommandContext): Promise<number> {
   const record = recordOf(loaded, { limit: null, until: null });
   const { template, folder } = loaded;
-  const file = parseMember(template, 0);
+  const first = await resolveMember(record, 0);
+  const notes = await checkSources(first, folder);
+  await checkModelRuns(first);
+  for (const said of notes) context.output.note(said);
+  const { file } = first.run;
   const choice = await context.chooseFileStore({ file, folder, storeNamed: 'store' in template });
   const store = await openChosenStore(choice, context.output);
   try {

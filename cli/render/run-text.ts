@@ -116,6 +116,7 @@ export function explainText(explanation: z.infer<typeof explainDocument>): strin
     against === null
       ? `${run} revision ${revision}; there is no earlier revision to compare it with`
       : `${run} revision ${revision} against revision ${against}`;
+  const sources = explanation.sources.map(({ location, change }) => `    ${location}: ${SOURCE_CHANGES[change]}`);
   const told = new Set<string>();
   const lines = stages.map((stage) => {
     const head = `${stage.stage}  ${stage.dataset}  ${stage.key?.slice(0, 12) ?? '…'}  ${verdictText(stage, against)}`;
@@ -124,6 +125,7 @@ export function explainText(explanation: z.infer<typeof explainDocument>): strin
     const changes = stage.changes.map(
       ({ field, before, after }) => `    ${field}: ${valueText(before)} → ${valueText(after)}`,
     );
+    if (stage.stage === 'corpus') changes.push(...sources);
     return [head.trimEnd(), ...changes, ...(against === null ? configLines(stage.config) : [])].join('\n');
   });
   return [heading, ...lines].join('\n');
@@ -131,11 +133,16 @@ export function explainText(explanation: z.infer<typeof explainDocument>): strin
 
 type ExplainedStage = z.infer<typeof explainDocument>['stages'][number];
 
-function verdictText({ key, before, same }: ExplainedStage, against: number | null): string {
+const SOURCE_CHANGES = { new: 'a new source', other: 'its content is another', gone: 'no longer a source' };
+
+function verdictText({ key, before, same, input }: ExplainedStage, against: number | null): string {
   if (key === null) return 'known after earlier stages';
   if (against === null) return '';
-  if (same) return 'same key: nothing is computed again';
-  return before === null ? 'not there before' : 'new key';
+  if (!same) return before === null ? 'not there before' : 'new key';
+  if (input === 'same') return 'same key, same input: nothing is computed again';
+  return input === 'other'
+    ? 'same key, other input: what is new in it is computed'
+    : 'same key: what its input brings anew is computed';
 }
 
 function configLines(config: unknown): string[] {

@@ -8,6 +8,7 @@ import type { RunFile } from '../../schemas/run-file.js';
 import type { TrainingFile } from '../../schemas/training-file.js';
 import { isGlob } from '../../stages/corpus/glob.js';
 import { isRemote } from '../../stages/corpus/part-files.js';
+import { linkFault } from '../../storage/files/link-fault.js';
 import { fieldText, problemsError, type FieldPath, type Finding, type Problem } from '../files/problem.js';
 
 interface NamedPlace {
@@ -63,6 +64,11 @@ async function missingPlace({ path: field, place, what }: NamedPlace, folder: st
   if (await isThere(whole)) return null;
   let missing = whole;
   while (!(await isThere(path.dirname(missing)))) missing = path.dirname(missing);
+  const link = await linkFault(missing);
+  if (link !== null) {
+    const found = `the link ${missing} to ${link.target}, ${link.wrong}`;
+    return { path: field, expected: `a ${what}`, found, remedy: link.remedy };
+  }
   const there = await readdir(path.dirname(missing)).catch(() => []);
   const near = nearestNames(path.basename(missing), there);
   const advice =
@@ -76,6 +82,6 @@ async function missingPlace({ path: field, place, what }: NamedPlace, folder: st
 async function isThere(file: string): Promise<boolean> {
   return access(file).then(
     () => true,
-    (error: unknown) => !['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? ''),
+    (error: unknown) => !['ENOENT', 'ENOTDIR', 'ELOOP'].includes((error as NodeJS.ErrnoException).code ?? ''),
   );
 }

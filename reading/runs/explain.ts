@@ -1,12 +1,16 @@
-// Why a run computes what it computes: what each key is made of, and which of these fields an earlier revision had otherwise.
+// Why a run computes what it computes: what each key is made of, which of these fields an earlier revision had otherwise, and whether
+// the same settings were to work on other input.
 import type { z } from 'zod';
 import { canonicalJson } from '../../core/identity/canonical-json.js';
 import type { explainDocument } from '../../schemas/documents/runs.js';
-import { readPlan } from '../../storage/records/plan-record.js';
+import { InputError } from '../../schemas/errors.js';
+import type { Part } from '../../schemas/stored.js';
+import { readPlan, type PlanRecord } from '../../storage/records/plan-record.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import type { RunRevision } from '../../storage/records/key-layout.js';
 import { getKeyPreimage } from '../../storage/records/key-preimages.js';
 import { mapParallel } from '../../storage/records/parallel.js';
+import { readResolvedRun } from '../../storage/records/resolved-runs.js';
 import { newestSnapshot } from './stage-keys.js';
 
 export type Explanation = z.infer<typeof explainDocument>;
@@ -19,24 +23,64 @@ export async function explainRun(store: ObjectStore, run: RunRevision, against: 
   const plan = await readPlan(store, run);
   const earlier = against === null ? null : { name: run.name, revision: against };
   const earlierPlan = earlier === null ? null : await readPlan(store, earlier);
-  const stages = await mapParallel(plan?.stages ?? [], READS_AT_ONCE, async ({ stage, dataset, key }) => {
+  const sources = earlier === null ? [] : changedSources(await partsOf(store, earlier), await partsOf(store, run));
+  const stages = await mapParallel(plan?.stages ?? [], READS_AT_ONCE, async (entry) => {
+    const { stage, dataset, key } = entry;
     const now = key ?? (await publishedKey(store, dataset, run.revision));
-    const planned = earlierPlan?.stages.find((entry) => entry.dataset === dataset)?.key ?? null;
-    const before = earlier === null ? null : (planned ?? (await publishedKey(store, dataset, earlier.revision)));
-    return explainStage(store, { stage, dataset, now, before });
+    const old = earlierPlan?.stages.find((other) => other.dataset === dataset);
+    const before = earlier === null ? null : (old?.key ?? (await publishedKey(store, dataset, earlier.revision)));
+    const input = stage === 'corpus' && earlier !== null ? sameOrOther(sources.length === 0) : inputOf(entry, old);
+    return explainStage(store, { stage, dataset, now, before, input });
   });
-  return { run: run.name, revision: run.revision, against, stages };
+  return { run: run.name, revision: run.revision, against, sources, stages };
 }
 
-interface Keys {
-  readonly stage: StageExplanation['stage'];
-  readonly dataset: string;
+/** A run's corpus; null where it is a training of models, which explains itself by its keys alone. */
+async function partsOf(store: ObjectStore, run: RunRevision): Promise<readonly Part[]> {
+  try {
+    return (await readResolvedRun(store, run)).parts;
+  } catch (error) {
+    if (error instanceof InputError) return [];
+    throw error;
+  }
+}
+
+type ChangedSource = Explanation['sources'][number];
+
+/** Sources whose bytes are not those of before, in the order of the files; those that are gone come last. */
+function changedSources(before: readonly Part[], now: readonly Part[]): ChangedSource[] {
+  const old = new Map(before.map((part) => [part.location, part.digest]));
+  const kept = new Set(now.map((part) => part.location));
+  return [
+    ...now
+      .filter(({ location, digest }) => old.get(location) !== digest)
+      .map(({ location }): ChangedSource => ({ location, change: old.has(location) ? 'other' : 'new' })),
+    ...before
+      .filter(({ location }) => !kept.has(location))
+      .map(({ location }): ChangedSource => ({ location, change: 'gone' })),
+  ];
+}
+
+type StagePlan = PlanRecord['stages'][number];
+
+/** Whether both were to work on the same items; null where one of the two has not planned them yet. */
+function inputOf(now: StagePlan, before: StagePlan | undefined): StageExplanation['input'] {
+  if (!now.inputs || !before?.inputs) return null;
+  const digests = ({ inputs }: StagePlan): (string | undefined)[] | undefined => inputs?.map(({ sha256 }) => sha256);
+  return sameOrOther(canonicalJson(digests(now)) === canonicalJson(digests(before)));
+}
+
+function sameOrOther(same: boolean): StageExplanation['input'] {
+  return same ? 'same' : 'other';
+}
+
+interface Keys extends Pick<StageExplanation, 'stage' | 'dataset' | 'input'> {
   readonly now: string | null;
   readonly before: string | null;
 }
 
 async function explainStage(store: ObjectStore, keys: Keys): Promise<StageExplanation> {
-  const { stage, dataset, now, before } = keys;
+  const { stage, dataset, now, before, input } = keys;
   const config = now === null ? null : await getKeyPreimage(store, stage, now);
   const other = before === null || before === now ? null : await getKeyPreimage(store, stage, before);
   return {
@@ -45,6 +89,7 @@ async function explainStage(store: ObjectStore, keys: Keys): Promise<StageExplan
     key: now,
     before,
     same: now !== null && now === before,
+    input,
     changes: config === null || other === null ? [] : differences(other, config),
     config: config ?? null,
   };

@@ -1,5 +1,5 @@
 // The compute children of one worker: as many as slots, each with one call at a time, calls in order of arrival.
-import { TransientError } from '../../schemas/errors.js';
+import { ResourceError, TransientError } from '../../schemas/errors.js';
 import { ComputeChild, type CallHandlers, type ChildOptions } from './compute-child.js';
 
 export interface PoolOptions extends ChildOptions {
@@ -8,6 +8,9 @@ export interface PoolOptions extends ChildOptions {
 
 /** How long an idle child has to leave by itself. */
 const LEAVE_MS = 3000;
+
+/** How many children in a row may be killed before they are ready. */
+const STARTS = 3;
 
 interface Slot {
   child: ComputeChild | null;
@@ -48,8 +51,14 @@ export class ChildPool {
   async call<Response>(task: string, request: unknown, handlers: CallHandlers): Promise<Response> {
     const slot = await this.#acquire(task, handlers.signal);
     try {
-      if (!slot.child?.alive) slot.child = new ComputeChild(this.#options);
-      return (await slot.child.call(task, request, handlers)) as Response;
+      for (let starts = 1; ; starts++) {
+        if (!slot.child?.alive) slot.child = new ComputeChild(this.#options);
+        try {
+          return (await slot.child.call(task, request, handlers)) as Response;
+        } catch (error) {
+          if (starts === STARTS || !wasKilledEarly(error) || this.#closed) throw error;
+        }
+      }
     } finally {
       if (slot.child) this.#peakBytes = Math.max(this.#peakBytes, slot.child.peakBytes);
       this.#release(slot, task);
@@ -115,4 +124,10 @@ export class ChildPool {
     if (next) next.grant(slot);
     else slot.busy = false;
   }
+}
+
+/** Whether somebody killed the child before it heard of the task; one that ended by itself would do so again. */
+function wasKilledEarly(error: unknown): boolean {
+  if (!(error instanceof ResourceError)) return false;
+  return error.details['neverBegan'] === true && error.details['signal'] !== null;
 }

@@ -223,7 +223,7 @@ function notStarted(code: number | null, signal: string | null): ResourceError {
   const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
   return new ResourceError(
     `Expected a compute child to start, it ended before it was ready (${how}); look at what it wrote to the worker's log, at memory and disk, then \`assay resume\`.`,
-    { code, signal },
+    { code, signal, neverBegan: true },
   );
 }
 

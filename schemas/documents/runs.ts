@@ -129,13 +129,20 @@ export const explainDocument = z.strictObject({
   run: z.string(),
   revision: count,
   against: count.nullable().describe('the revision that it is compared with; null where there is no earlier one'),
+  sources: z
+    .array(z.strictObject({ location: z.string(), change: z.enum(['new', 'other', 'gone']) }))
+    .describe('of the corpus, that differ; other: other bytes at the same place'),
   stages: z.array(
     z.strictObject({
       stage: stageName,
       dataset: z.string(),
       key: sha256.nullable(),
       before: sha256.nullable(),
-      same: z.boolean(),
+      same: z.boolean().describe('the keys; where they are, what is computed already is taken'),
+      input: z
+        .enum(['same', 'other'])
+        .nullable()
+        .describe('what the key works on; null: not planned yet by one of the two'),
       changes: z
         .array(z.strictObject({ field: z.string(), before: z.unknown(), after: z.unknown() }))
         .describe('fields of the key that differ'),

@@ -57,8 +57,12 @@ function checkRecords(
   const [bad] = parsed;
   if (!bad) throw noDocument(file);
   if (!isBad(bad.found)) return;
+  const skipped =
+    rule.onBadDocument === 'skip'
+      ? `expected a document that can be taken, found ${parsed.length === 1 ? 'one record that' : `${parsed.length} records that all`} would be skipped; here `
+      : '';
   throw new InputError(
-    `${file}:${bad.line}: ${bad.found.problem}; correct the file, or corpus.id, corpus.text and corpus.split.`,
+    `${file}:${bad.line}: ${skipped}${bad.found.problem}; correct the file, or corpus.id, corpus.text and corpus.split.`,
     { file, line: bad.line, ...bad.found.details },
   );
 }

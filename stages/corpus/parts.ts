@@ -180,7 +180,7 @@ function nameIn({ location }: Unread, { baseFolder }: ListPartsOptions): string 
 
 function allEmpty(files: readonly string[]): InputError {
   return new InputError(
-    `corpus.sources: expected documents in ${files.join(', ')}, found ${files.length === 1 ? 'an empty file' : 'empty files'}; remove it from the sources or fill it.`,
+    `corpus.sources: expected documents in ${files.join(', ')}, found ${files.length === 1 ? 'a file' : 'files'} without a single record; remove ${files.length === 1 ? 'it' : 'them'} from the sources or fill ${files.length === 1 ? 'it' : 'them'}.`,
     { field: 'corpus.sources', file: files[0] },
   );
 }

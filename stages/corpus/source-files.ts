@@ -1,9 +1,9 @@
 // How sources are opened while a run is planned: where relative ones start, how stores are reached, and in which words a file that
 // cannot be read is reported.
-import { readlink, stat } from 'node:fs/promises';
 import { AssayError, DataError, InputError } from '../../schemas/errors.js';
 import { passMachineFault } from '../../schemas/system-errors.js';
 import type { Part } from '../../schemas/stored.js';
+import { linkFault, type LinkFault } from '../../storage/files/link-fault.js';
 import { openStore } from '../../storage/objects/open-store.js';
 import type { Format } from './formats.js';
 import { isRemote, localPartFiles, remotePartFiles, type OpenSource, type PartFile } from './part-files.js';
@@ -52,31 +52,9 @@ export async function readable<T>(file: string, read: () => Promise<T>): Promise
   }
 }
 
-/** What is wrong with a link that leads nowhere, and what helps, by the system's code. */
-const LINK_FAULTS: Readonly<Record<string, string>> = {
-  ENOENT: 'where nothing is; put the target there, or remove the link',
-  ELOOP: 'which leads in a circle; correct the link, or remove it',
-};
-
-interface LinkFault {
-  readonly target: string;
-  readonly why: string;
-}
-
-/** Null for what is no link, or one that leads somewhere. */
-async function linkFault(file: string): Promise<LinkFault | null> {
-  const code = await stat(file).then(
-    () => null,
-    (error: unknown) => (error as NodeJS.ErrnoException).code,
-  );
-  const why = LINK_FAULTS[code ?? ''];
-  const target = why === undefined ? null : await readlink(file).catch(() => null);
-  return why === undefined || target === null ? null : { target, why };
-}
-
-function brokenLink(file: string, { target, why }: LinkFault, cause: unknown): InputError {
+function brokenLink(file: string, { target, wrong, remedy }: LinkFault, cause: unknown): InputError {
   return new InputError(
-    `corpus.sources: expected links that lead to a file or folder, found the link ${file} to ${target}, ${why}.`,
+    `corpus.sources: expected links that lead to a file or folder, found the link ${file} to ${target}, ${wrong}; ${remedy}.`,
     { field: 'corpus.sources', file, target },
     { cause },
   );

@@ -112,13 +112,13 @@ describe('a wrong corpus', () => {
   it('is refused where it is empty', async () => {
     await withRun({});
     await save('corpus.jsonl', '\n\n');
-    await refused(/expected documents in .*corpus\.jsonl, found an empty file/);
+    await refused(/expected documents in .*corpus\.jsonl, found a file without a single record/);
   });
 
   it('is refused where every file is gzip of nothing', async () => {
     await withRun({ corpus: { sources: ['a.jsonl.gz'] } });
     await save('a.jsonl.gz', gzipSync(''));
-    await refused(/expected documents in .*a\.jsonl\.gz, found an empty file/);
+    await refused(/expected documents in .*a\.jsonl\.gz, found a file without a single record/);
   });
 });
 

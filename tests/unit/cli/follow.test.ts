@@ -2,13 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { CommandContext } from '../../../cli/command.js';
-import { followRun, type RunEnd } from '../../../cli/orchestration/follow.js';
+import { followRun } from '../../../cli/orchestration/follow.js';
+import type { RunEnd } from '../../../cli/orchestration/run-end.js';
 import { followSuite } from '../../../cli/orchestration/suites.js';
 import type { LiveLine } from '../../../cli/terminal/live-line.js';
 import type { ResolvedRun } from '../../../schemas/resolved-run.js';
 import type { SuiteRecord } from '../../../schemas/suite.js';
 import { createMemoryStore } from '../../../storage/objects/memory-store.js';
 import { appendEvent } from '../../../storage/records/events.js';
+import { writePlan } from '../../../storage/records/plan-record.js';
 
 type Told = readonly [type: string, data?: Record<string, unknown>];
 
@@ -23,22 +25,25 @@ async function follow(events: readonly Told[], status: string, joined = false): 
   return followIn(createMemoryStore(), events, { status, joined });
 }
 
+interface Seen {
+  readonly status: string;
+  readonly joined: boolean;
+  readonly onLine?: (line: LiveLine | string | null) => void;
+  /** Its configuration and its plan are gone. */
+  readonly isRemoved?: boolean;
+  /** The execution whose child the server knows under the stage's name. */
+  readonly parent?: string;
+}
+
 async function followIn(
   store: ReturnType<typeof createMemoryStore>,
   events: readonly Told[],
-  {
-    status,
-    joined,
-    onLine,
-    parent = 'mine',
-  }: {
-    status: string;
-    joined: boolean;
-    onLine?: (line: LiveLine | string | null) => void;
-    /** The execution whose child the server knows under the stage's name. */
-    parent?: string;
-  },
+  { status, joined, onLine, isRemoved = false, parent = 'mine' }: Seen,
 ): Promise<RunEnd & { notes: string[] }> {
+  if (!isRemoved) {
+    await store.put('runs/small/1/config.json', Buffer.from('{}'));
+    await writePlan(store, { formatVersion: 1, run: 'small', revision: 1, stages: [] });
+  }
   for (const [type, data = {}] of events) await appendEvent(store, run, { type, data, atMs: 1 });
   // It runs until its line was seen, where that is looked at.
   let looks = onLine ? 1 : 0;
@@ -221,4 +226,36 @@ it.each([
   const { failure, text } = await follow([['started', { execution: 'mine' }]], status);
   expect(failure).toMatchObject({ class: null, message, remedy });
   expect(text).toContain(remedy);
+});
+
+describe('one that was removed by force while it was at work', () => {
+  const begun: readonly Told[] = [
+    ['started', { execution: 'mine' }],
+    ['stage-started', { stage: 'tokens', step: 'tokens', items: 3, planned: 3, lots: 1 }],
+  ];
+
+  it.each([
+    ['failed for what is gone', [...begun, ['failed', { message: 'no configuration' }]] as Told[], 'FAILED'],
+    ['could tell nothing', begun, 'FAILED'],
+    ['was cancelled', [...begun, ['cancelled']] as Told[], 'CANCELED'],
+  ])('and %s is not told to be resumed', async (_, events, status) => {
+    const end = await followIn(createMemoryStore(), events, { status, joined: false, isRemoved: true });
+    expect(end).toMatchObject({ exitCode: 1, state: 'failed' });
+    expect(end.text).toBe(
+      'small: it was removed before it had come to its end.\nRemove what is left with `assay rm small`; `assay run` with its file starts it anew.',
+    );
+  });
+
+  it('shows no bar without a plan', async () => {
+    const lines: unknown[] = [];
+    const onLine = (line: unknown): unknown => lines.push(line);
+    await followIn(createMemoryStore(), begun, { status: 'FAILED', joined: false, isRemoved: true, onLine });
+    expect(lines.filter((line) => line !== null)).toEqual([]);
+  });
+
+  it('is complete where it had come to its end before', async () => {
+    const events: Told[] = [...begun, ['completed']];
+    const seen = { status: 'COMPLETED', joined: false, isRemoved: true };
+    expect(await followIn(createMemoryStore(), events, seen)).toMatchObject({ exitCode: 0, state: 'completed' });
+  });
 });

@@ -1,6 +1,6 @@
 // A path that a run file or training file misspells is told by its own field, with line and column and the nearest name; what is
 // wrong is not blamed on a file that would have lain behind it.
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { loadRunFile } from '../../../../pipeline/files/load.js';
@@ -89,5 +89,19 @@ it('so are those of a training file', async () => {
   expect(error.message.replaceAll(folder, '').split('\n')).toEqual([
     '/train.yaml:2:12  tokenizer: expected a file, found no such file: /tokenizr.json — nearest: /tokenizer.json',
     '/train.yaml:3:21  corpus.sources[0]: expected a file or folder, found no such file or folder: /corpus.json — nearest: /corpus.jsonl',
+  ]);
+});
+
+it('a link that leads nowhere or in a circle is told as one, not as a misspelt name', async () => {
+  const folder = await folderWithModels();
+  await symlink('gone.jsonl', join(folder, 'linked.jsonl'));
+  await symlink('circle', join(folder, 'circle'));
+  const text = await refusal(folder, [
+    'model: { onnx: circle/model.onnx, tokenizer: tokenizer.json, contextTokens: 8 }',
+    'corpus: { sources: [linked.jsonl] }',
+  ]);
+  expect(text.split('\n')).toEqual([
+    '/run.yaml:2:16  model.onnx: expected a file or folder, found the link /circle to circle, which leads in a circle — correct the link, or remove it',
+    '/run.yaml:3:21  corpus.sources[0]: expected a file or folder, found the link /linked.jsonl to gone.jsonl, where nothing is — put the target there, or remove the link',
   ]);
 });

@@ -129,7 +129,12 @@ describe('a wrong source', () => {
       ['no.jsonl'],
       /corpus\.sources: expected a readable file or folder .*no\.jsonl, found no such file; correct the path/,
     ],
-    ['that is empty', { 'a.jsonl': '' }, ['a.jsonl'], /expected documents in .*a\.jsonl, found an empty file/],
+    [
+      'that is empty',
+      { 'a.jsonl': '' },
+      ['a.jsonl'],
+      /expected documents in .*a\.jsonl, found a file without a single record/,
+    ],
     [
       'of an unknown kind',
       { 'a.csv': 'x' },
@@ -208,14 +213,25 @@ describe('the first record of a part', () => {
   it('that is not there is a mistake of the input', async () => {
     const error = await failureOf(check('a.jsonl', '\n\n'));
     expect(error).toBeInstanceOf(InputError);
-    expect(error.message).toMatch(/expected documents in .*a\.jsonl, found an empty file/);
+    expect(error.message).toMatch(/expected documents in .*a\.jsonl, found a file without a single record/);
   });
 
   it('may be bad where bad ones are skipped, if another one is good', async () => {
     const lines = jsonLines([{ id: true }, { id: 'a', text: 'x' }]);
     await expect(check('a.jsonl', lines, { onBadDocument: 'skip' })).resolves.toBeUndefined();
-    const error = await failureOf(check('a.jsonl', jsonLines([{ id: 1 }]), { onBadDocument: 'skip' }));
-    expect(error).toBeInstanceOf(InputError);
+  });
+
+  it('where all that would be skipped is said to leave none', async () => {
+    const skip = { onBadDocument: 'skip' };
+    const one = await failureOf(check('a.jsonl', jsonLines([{ id: 1 }]), skip));
+    expect(one).toBeInstanceOf(InputError);
+    expect(one.message).toMatch(
+      /a\.jsonl:1: expected a document that can be taken, found one record that would be skipped; here expected/,
+    );
+    const two = await failureOf(check('a.jsonl', jsonLines([{ id: 1 }, { id: 2 }]), skip));
+    expect(two.message).toMatch(
+      /a\.jsonl:1: .*, found 2 records that all would be skipped; here expected field "text"/,
+    );
   });
 
   it('of a file that is no Parquet is a mistake of the input', async () => {
