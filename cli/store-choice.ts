@@ -1,6 +1,5 @@
 // Which store a command means: --store, else ASSAY_STORE, else the nearest .assay/config.json.
 import { readdir, stat } from 'node:fs/promises';
-import { fileURLToPath } from 'node:url';
 import { InputError } from '../schemas/errors.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
 import { canonicalStoreUrl, openStore } from '../storage/objects/open-store.js';
@@ -93,8 +92,8 @@ export async function openChosenStore(
 
 /** Whether nothing lies there yet. What cannot be looked at is told where it is used. */
 export async function isNewStore(store: ObjectStore): Promise<boolean> {
-  if (store.url.startsWith('file:')) {
-    return readdir(fileURLToPath(store.url)).then(
+  if (store.folder !== undefined) {
+    return readdir(store.folder).then(
       (names) => names.length === 0,
       (error: unknown) => (error as NodeJS.ErrnoException).code === 'ENOENT',
     );
@@ -119,8 +118,8 @@ export async function requireStore(store: ObjectStore, choice: StoreChoice): Pro
 
 /** What is there instead of a store; null where there is one. */
 async function existing(store: ObjectStore, { from }: StoreChoice): Promise<string | null> {
-  if (store.url.startsWith('file:')) {
-    const info = await stat(fileURLToPath(store.url)).catch((error: unknown) => error as NodeJS.ErrnoException);
+  if (store.folder !== undefined) {
+    const info = await stat(store.folder).catch((error: unknown) => error as NodeJS.ErrnoException);
     if (info instanceof Error) return info.code === 'ENOENT' ? 'no such folder' : null;
     return info.isDirectory() ? null : 'a file';
   }

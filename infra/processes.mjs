@@ -1,7 +1,7 @@
 // Commands that the set-up scripts start: their output is shown, their exit code returned. Plain Node, because it
 // runs before anything is installed.
 import { spawn } from 'node:child_process';
-import { readFileSync, realpathSync } from 'node:fs';
+import { readdirSync, readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { readArguments } from './arguments.mjs';
@@ -41,13 +41,15 @@ export function outputOf(command, args) {
 
 /**
  * Start time of a live process in clock ticks since boot; '' where the system does not tell, null when there is none. One that has
- * ended and that nobody has waited for yet (a zombie) is none: a server that `assay down` ended may be one for seconds.
+ * ended and that nobody has waited for yet (a zombie) is none: a server that `assay down` ended may be one for seconds. The state is
+ * that of the first thread: while others are at work, so is the process.
  */
 export function startOf(pid) {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? null : (fields[19] ?? '');
+    const ended = fields[0] === 'Z' && readdirSync(`/proc/${pid}/task`).length <= 1;
+    return ended ? null : (fields[19] ?? '');
   } catch {
     try {
       process.kill(pid, 0);

@@ -33,7 +33,13 @@ async function forget({ run, force }: RmOptions, context: CommandContext): Promi
     if (!(error instanceof DataError)) throw error;
     return null;
   });
-  const removal = suite ? await forgetSuite(store, suite, force) : await forgetRun(store, run, force);
+  const { kept, ...removal } = suite
+    ? await forgetSuite(store, suite, force)
+    : { ...(await forgetRun(store, run, force)), kept: [] };
+  for (const name of kept) {
+    const why = 'its configuration is damaged and does not say whether it is of this suite';
+    context.output.note(`Left run ${name}: ${why}. Remove it with: assay rm ${name}`);
+  }
   context.output.result(rmDocument, removal, () =>
     [
       `Removed ${counted(removal.records, 'record')} of ${run} and the names of ${counted(removal.datasets.length, 'dataset')}.`,

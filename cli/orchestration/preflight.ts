@@ -2,7 +2,6 @@
 // model, whether the disks have room.
 import { statfs } from 'node:fs/promises';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { ResourceError } from '../../schemas/errors.js';
 import { corpusRule } from '../../stages/corpus/rule.js';
 import { checkFirstRecord } from '../../stages/corpus/first-record.js';
@@ -63,9 +62,9 @@ export interface RoomInput {
 /** @throws ResourceError with needed and free bytes where the plan does not fit a local store or the workers' folder */
 export async function checkRoom(input: RoomInput, free: FreeBytes = freeBytes): Promise<void> {
   const { store, run, folder, workerFolder } = input;
-  if (store.url.startsWith('file:')) {
+  if (store.folder !== undefined) {
     const needed = missingBytes(await planRows(store, run, { exact: false, folder }));
-    await expectRoom({ what: 'the store', place: fileURLToPath(store.url), needed }, free);
+    await expectRoom({ what: 'the store', place: store.folder, needed }, free);
   }
   if (workerFolder !== null)
     await expectRoom({ what: "the workers' files", place: workerFolder, needed: workerBytes(run) }, free);

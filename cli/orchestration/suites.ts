@@ -123,10 +123,10 @@ export async function planSuite(loaded: LoadedSuite, exact: boolean, context: Co
   }
 }
 
-/** The run of a suite's member that the suite has not begun, stored now; null where no suite has such a member. */
+/** The run of a suite's member that the suite has not begun, stored now; null where no suite has such a member, or it is being removed. */
 export async function memberNotBegun(store: ObjectStore, name: string): Promise<ResolvedRun | null> {
-  const { revisions, highest } = await readRevisions(store, name);
-  if (revisions.length > 0) return null;
+  const { revisions, highest, removing } = await readRevisions(store, name);
+  if (revisions.length > 0 || removing) return null;
   for (const suite of await listSuites(store)) {
     let member = 0;
     for (const one of memberNames(suite)) {

@@ -4,6 +4,7 @@ import type { MemberPrepared, ResumeMode, RunInput, StoreOptionsMessage } from '
 import { LIMITS } from '../../schemas/orchestration.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { finishRemoval } from '../../storage/records/removal.js';
 import { latestRevision, readResolvedRun } from '../../storage/records/resolved-runs.js';
 import { readRevisions } from '../../storage/records/revisions.js';
 import type { SuiteRecord } from '../../schemas/suite.js';
@@ -33,7 +34,8 @@ export async function settleRun(
   isActive: (name: string) => Promise<boolean>,
 ): Promise<SettledRun> {
   const { name } = run;
-  const { revisions, waiting, highest } = await readRevisions(store, name);
+  const seen = await readRevisions(store, name);
+  const { revisions, waiting, highest } = seen;
   const last = revisions.at(-1);
   const latest = last === undefined ? null : await readResolvedRun(store, { name, revision: last });
   if (latest && sameRequest(latest, run)) return { run: latest, before: latest, same: true };
@@ -43,6 +45,7 @@ export async function settleRun(
       `Run "${name}" is active with another run file (revision ${latest.revision}). Wait for it, end it with \`assay cancel ${name}\`, or give this file another name.`,
       { run: name, revision: latest.revision },
     );
+  await finishRemoval(store, name, seen);
   // Stored by a command that was refused or killed before it started anything: the same file takes it up.
   const again = await findRevision(waiting, async (revision) =>
     sameRequest(await readResolvedRun(store, { name, revision }), run),

@@ -5,6 +5,7 @@ import { LAST_STAGE, STAGES, type StageName } from '../../schemas/stages.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { SuiteRecord } from '../../schemas/suite.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { finishRemoval } from '../../storage/records/removal.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
 import { listRuns, readRevisions } from '../../storage/records/revisions.js';
 import { readSuite } from '../../storage/records/suites.js';
@@ -30,7 +31,8 @@ export async function settleSuite(
   isActive: (name: string) => Promise<boolean>,
 ): Promise<SettledSuite> {
   const { name } = suite;
-  const { revisions, waiting, highest } = await readRevisions(store, name);
+  const seen = await readRevisions(store, name);
+  const { revisions, waiting, highest } = seen;
   const last = revisions.at(-1);
   const latest = last === undefined ? null : await readSuite(store, { name, revision: last });
   if (last !== undefined && latest === null)
@@ -45,6 +47,7 @@ export async function settleSuite(
       `Suite "${name}" is active with another file (revision ${latest.revision}). Wait for it, end it with \`assay cancel ${name}\`, or give this file another \`suite\`.`,
       { suite: name, revision: latest.revision },
     );
+  await finishRemoval(store, name, seen);
   const again = await findRevision(waiting, async (revision) => {
     const stored = await readSuite(store, { name, revision });
     return stored !== null && requestDigest(stored) === requestDigest(suite);

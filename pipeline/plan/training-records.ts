@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { digestOf } from '../../core/identity/digest.js';
 import { InputError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { finishRemoval } from '../../storage/records/removal.js';
 import { readRevisions } from '../../storage/records/revisions.js';
 import { getRunDocument } from '../../storage/records/runs.js';
 import { parseResolvedTraining, type ResolvedTraining } from '../../schemas/resolved-training.js';
@@ -50,7 +51,7 @@ function requestDigest(training: ResolvedTraining): string {
 }
 
 /**
- * Stores the given files and the revision. Safe to repeat.
+ * Stores the given files and the revision, behind what is left of a removed one. Safe to repeat.
  * @throws InputError where another file got the revision at the same moment
  */
 export async function storeTraining(
@@ -58,6 +59,8 @@ export async function storeTraining(
   training: ResolvedTraining,
   uploads: readonly Upload[],
 ): Promise<void> {
+  const seen = await readRevisions(store, training.name);
+  if (seen.highest < training.revision) await finishRemoval(store, training.name, seen);
   await storeUploads(store, uploads);
   const { record } = await claimRevision(store, training, DOCUMENT);
   const standing = parseResolvedTraining(record, `runs/${training.name}/${training.revision}/${DOCUMENT}.json`);

@@ -1,17 +1,15 @@
 // Which process a pid meant: pid and start time together, so that a recycled pid is never mistaken for the old process.
-import { createHash } from 'node:crypto';
-import { readFile, readlink } from 'node:fs/promises';
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { pidSpaceOf, startInStat } from '../../core/identity/process-text.js';
 
 /**
  * Start time of a live process in clock ticks since boot (Linux) or '' where the system does not tell; null when there is none. A
- * process that has ended and that nobody has waited for yet (a zombie) is none.
+ * process that has ended and that nobody has waited for yet (a zombie) is none, but not before all of its threads have ended.
  */
 export async function processStart(pid: number): Promise<string | null> {
   try {
-    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    // The command name (field 2) may hold spaces and parentheses: count fields after the last ")".
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? null : (fields[19] ?? '');
+    const stat = await readFile(`/proc/${pid}/stat`, 'latin1');
+    return startInStat(stat, (await readdir(`/proc/${pid}/task`)).length);
   } catch {
     try {
       process.kill(pid, 0);
@@ -25,9 +23,7 @@ export async function processStart(pid: number): Promise<string | null> {
 /** What the pids of this process are counted in: the machine since it was started, and its space of pids; '' where the system does not tell. */
 export async function pidSpace(): Promise<string> {
   try {
-    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    const space = await readlink('/proc/self/ns/pid');
-    return createHash('sha256').update(`${boot.trim()} ${space}`).digest('hex').slice(0, 12);
+    return pidSpaceOf(await readFile('/proc/sys/kernel/random/boot_id', 'utf8'), await readlink('/proc/self/ns/pid'));
   } catch {
     return '';
   }

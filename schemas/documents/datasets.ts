@@ -59,6 +59,8 @@ export const gcDocument = z.strictObject({
   foreign: z.array(z.string()).describe('files among them that are not of the layout: left, whoever put them there'),
   removed: count.describe('0 without --apply'),
   adopted: count.describe('listed, but taken into use before they were removed'),
-  spared: count.describe('objects that nothing needs, not listed because they are younger than 24 hours'),
+  spared: count.describe(
+    'objects that nothing needs, not listed because they are younger than 24 hours; not what came since a run at work began',
+  ),
   sparedBytes: count.describe('of those'),
 });

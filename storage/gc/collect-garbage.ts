@@ -3,11 +3,11 @@
 import { AssayError, ResourceError, TransientError } from '../../schemas/errors.js';
 import type { CallOptions, ObjectInfo, ObjectStore } from '../objects/object-store.js';
 import { beginCollection, REQUEST_MS, type Collection, type WaitOptions } from '../records/collection-mark.js';
-import { dataDigestOf, PARTS_EXTENSION } from '../records/key-layout.js';
+import { dataDigestOf, PARTS_EXTENSION, runPrefix, stageKeyOf } from '../records/key-layout.js';
 import { mapParallel } from '../records/parallel.js';
 import { listActiveRuns } from '../records/run-history.js';
 import { eachOnce, takeInventory, type Inventory } from './inventory.js';
-import { reach, stageKeyOf, trainedKeys, type Reachable } from './reachable.js';
+import { reach, trainedKeys, type Reachable } from './reachable.js';
 
 /** Age below which nothing is removed, milliseconds: 24 hours. */
 export const GARBAGE_AGE_MS = 24 * 3600_000;
@@ -18,6 +18,8 @@ export interface GarbageOptions {
   /** The present, by the store's clock. */
   readonly nowMs: number;
   readonly minAgeMs?: number | undefined;
+  /** Names of runs at work: what has come since they began may be theirs, and named by nothing yet. */
+  readonly active?: readonly string[] | undefined;
 }
 
 export interface GarbagePlan {
@@ -32,24 +34,8 @@ export interface GarbagePlan {
   readonly foreign: readonly string[];
   /** Objects changed after this moment (store's clock, milliseconds) are spared although listed. */
   readonly olderThanMs: number;
-}
-
-/** What could be removed; reads the store and changes nothing. */
-export async function planGarbage(store: ObjectStore, options: GarbageOptions): Promise<GarbagePlan> {
-  const olderThanMs = options.nowMs - (options.minAgeMs ?? GARBAGE_AGE_MS);
-  const inventory = await takeInventory(store);
-  const isYoung = (info: ObjectInfo): boolean => info.modifiedMs > olderThanMs;
-  const reached = await reach(store, inventory, isYoung);
-  const groups = garbageOf(inventory, reached).map((group) => group.filter((i) => !isYoung(i)));
-  const all = eachOnce(groups, inventory).flat();
-  return {
-    commits: all.filter((info) => info.key.startsWith('commits/')).length,
-    objects: all.filter((info) => info.key.startsWith('data/')).length,
-    bytes: all.reduce((sum, info) => sum + info.bytes, 0),
-    keys: all.map((info) => info.key),
-    foreign: inventory.foreign,
-    olderThanMs,
-  };
+  /** What nothing needs either, but is too young to be listed: it goes with a later collection. */
+  readonly young: YoungGarbage;
 }
 
 export interface YoungGarbage {
@@ -57,13 +43,39 @@ export interface YoungGarbage {
   readonly bytes: number;
 }
 
-/** What nothing needs, but is too young to be in the plan; it goes with a later collection. */
-export async function youngGarbage(store: ObjectStore, { keys }: GarbagePlan): Promise<YoungGarbage> {
+/** What could be removed; reads the store and changes nothing. */
+export async function planGarbage(store: ObjectStore, options: GarbageOptions): Promise<GarbagePlan> {
+  const olderThanMs = options.nowMs - (options.minAgeMs ?? GARBAGE_AGE_MS);
   const inventory = await takeInventory(store);
+  const isYoung = (info: ObjectInfo): boolean => info.modifiedMs > olderThanMs;
+  const { needed, kept } = await reach(store, inventory, isYoung);
+  const groups = garbageOf(inventory, kept).map((group) => group.filter((i) => !isYoung(i)));
+  const all = eachOnce(groups, inventory).flat();
+  const keys = all.map((info) => info.key);
+  const unneeded = eachOnce(garbageOf(inventory, needed), inventory).flat();
+  const begunMs = beginOf(inventory, options.active ?? []);
   const planned = new Set(keys);
-  const all = eachOnce(garbageOf(inventory, await reach(store, inventory, () => false)), inventory).flat();
-  const young = all.filter(({ key }) => !planned.has(key));
-  return { objects: young.length, bytes: young.reduce((sum, info) => sum + info.bytes, 0) };
+  const young = unneeded.filter((info) => !planned.has(info.key) && info.modifiedMs < begunMs);
+  return {
+    commits: all.filter((info) => info.key.startsWith('commits/')).length,
+    objects: all.filter((info) => info.key.startsWith('data/')).length,
+    bytes: bytesOf(all),
+    keys,
+    foreign: inventory.foreign,
+    olderThanMs,
+    young: { objects: young.length, bytes: bytesOf(young) },
+  };
+}
+
+function bytesOf(infos: readonly ObjectInfo[]): number {
+  return infos.reduce((sum, info) => sum + info.bytes, 0);
+}
+
+/** When the first record of these runs was stored, by the store's clock; for ever ahead where there is none. */
+function beginOf({ runs }: Inventory, names: readonly string[]): number {
+  const wanted = new Set(names.map(runPrefix));
+  const own = runs.filter(({ key }) => wanted.has(key.split('/', 2).join('/') + '/'));
+  return own.reduce((first, { modifiedMs }) => Math.min(first, modifiedMs), Infinity);
 }
 
 export interface CollectOptions extends Pick<WaitOptions, 'signal' | 'onWait'> {
@@ -174,8 +186,9 @@ function garbageOf(inventory: Inventory, reached: Reachable): ObjectInfo[][] {
     inventory.snapshots.filter((info) => !reached.snapshots.has(info.key)),
     inventory.refs.filter((info) => !reached.refs.has(info.key)),
     inventory.quarantine.filter(unreached),
-    inventory.commits.filter(unreached),
+    // Before the commits: without its commit a training looks as if it had yet to end, and its checkpoints as if they served.
     inventory.checkpoints.filter((i) => unreached(i) || trained.has(stageKeyOf(i.key) ?? '')),
+    inventory.commits.filter(unreached),
     inventory.keys.filter(unreached),
     [...inventory.probe],
     data.filter(isParts),

@@ -1,45 +1,38 @@
 // Everything that lies in a store, by what it is. Only keys of the exact shapes of the layout count: what else lies there is somebody's,
 // perhaps reached through a link, and is named and left.
 import type { ObjectInfo, ObjectStore } from '../objects/object-store.js';
+import { parseKey, type ObjectKind } from '../records/key-layout.js';
 import { listAll } from '../records/record-io.js';
 
-const NUMBERED = '(?:[^/]+/)+\\d{12}\\.json';
-const OF_STAGE = '[^/]+/[0-9a-f]{64}';
+/** What is never removed, because it names what is. */
+const ROOTS: readonly ObjectKind[] = ['runs', 'refs', 'schedules'];
 
-/** What a collector may remove: kinds of objects and the shape of their keys. */
-const SHAPES = {
-  data: /^data\/([0-9a-f]{2})\/\1[0-9a-f]{62}\.[A-Za-z0-9.]+$/,
-  refs: new RegExp(`^refs/${NUMBERED}$`),
-  snapshots: new RegExp(`^snapshots/${NUMBERED}$`),
-  commits: new RegExp(`^commits/${OF_STAGE}/[0-9a-f]{64}\\.json$`),
-  quarantine: new RegExp(`^quarantine/${OF_STAGE}/[0-9a-f]{64}\\.json$`),
-  checkpoints: /^checkpoints\/[0-9a-f]{64}\/\d{12}\.json$/,
-  keys: new RegExp(`^keys/${OF_STAGE}\\.json$`),
-  probe: /^probe\/[0-9a-f-]{36}\/[a-z]+$/,
-} as const;
-
-type Kind = keyof typeof SHAPES;
-
-export interface Inventory extends Readonly<Record<Kind | 'runs' | 'schedules', readonly ObjectInfo[]>> {
+export interface Inventory extends Readonly<Record<ObjectKind, readonly ObjectInfo[]>> {
   /** Keys beside those of the layout. */
   readonly foreign: readonly string[];
+  /** Those among them that would be roots if their names were escaped as Assay does: they may be copies of some, and are read as such. */
+  readonly foreignRoots: readonly ObjectInfo[];
 }
 
 export async function takeInventory(store: ObjectStore): Promise<Inventory> {
   const foreign: string[] = [];
-  const take = async (kind: Kind): Promise<ObjectInfo[]> => {
-    const infos = await listAll(store, `${kind}/`);
-    foreign.push(...infos.filter(({ key }) => !SHAPES[kind].test(key)).map(({ key }) => key));
-    return infos.filter(({ key }) => SHAPES[kind].test(key));
+  const foreignRoots: ObjectInfo[] = [];
+  const take = async (kind: ObjectKind): Promise<ObjectInfo[]> => {
+    const own: ObjectInfo[] = [];
+    for (const info of await listAll(store, `${kind}/`)) {
+      const laid = parseKey(info.key);
+      if (laid?.isOwn) own.push(info);
+      else foreign.push(info.key);
+      if (laid && !laid.isOwn && ROOTS.includes(kind)) foreignRoots.push(info);
+    }
+    return own;
   };
-  // What names comes before what is named, so that nothing listed as data was named in between by a commit unseen.
-  const data = await take('data');
+  // Data comes before what names it, so that nothing listed as data was named in between by a commit unseen.
   return {
-    data,
-    // Roots are never removed: whatever lies there may name something.
-    runs: await listAll(store, 'runs/'),
+    data: await take('data'),
+    runs: await take('runs'),
     refs: await take('refs'),
-    schedules: await listAll(store, 'schedules/'),
+    schedules: await take('schedules'),
     snapshots: await take('snapshots'),
     commits: await take('commits'),
     quarantine: await take('quarantine'),
@@ -47,12 +40,13 @@ export async function takeInventory(store: ObjectStore): Promise<Inventory> {
     keys: await take('keys'),
     probe: await take('probe'),
     foreign,
+    foreignRoots,
   };
 }
 
 /** The groups without objects that stay under another key, as in a folder with links; each object once, under its first key. */
 export function eachOnce(groups: readonly (readonly ObjectInfo[])[], inventory: Inventory): ObjectInfo[][] {
-  const { foreign: _foreign, ...kinds } = inventory;
+  const { foreign: _foreign, foreignRoots: _roots, ...kinds } = inventory;
   const keysOf = new Map<string, string[]>();
   for (const { key, file } of Object.values(kinds).flat())
     if (file !== undefined) keysOf.set(file, [...(keysOf.get(file) ?? []), key]);

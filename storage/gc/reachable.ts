@@ -4,7 +4,16 @@
 import type { Commit, Snapshot } from '../../schemas/records.js';
 import { DataError } from '../../schemas/errors.js';
 import type { ObjectInfo, ObjectStore } from '../objects/object-store.js';
-import { addressOf, dataDigestOf, numberOf, snapshotPrefix, unescapePath } from '../records/key-layout.js';
+import {
+  addressOf,
+  dataDigestOf,
+  numberOf,
+  parseKey,
+  parseRunKey,
+  snapshotPrefix,
+  stageKeyOf,
+  unescapePath,
+} from '../records/key-layout.js';
 import { mapParallel } from '../records/parallel.js';
 import type { Inventory } from './inventory.js';
 import { readReferences } from './references.js';
@@ -24,32 +33,49 @@ export interface Reachable {
   readonly refs: ReadonlySet<string>;
 }
 
+export interface Reached {
+  /** From the roots alone. */
+  readonly needed: Reachable;
+  /** And from what is spared because it is young: that must keep what it names. */
+  readonly kept: Reachable;
+}
+
 /**
- * Follows references from runs, refs, schedules and spared records to a fixed point.
+ * Follows references from runs, refs, schedules and spared records to a fixed point; reads each record once.
  * @throws DataError naming every reached record that is damaged or missing
  */
 export async function reach(
   store: ObjectStore,
   inventory: Inventory,
   isYoung: (info: ObjectInfo) => boolean,
-): Promise<Reachable> {
+): Promise<Reached> {
   const walk = new Walk(store, inventory);
   const refs = newestOfEach(inventory.refs);
-  await walk.readAll([...inventory.runs.filter(isRunRoot), ...refs, ...inventory.schedules]);
-  const snapshots = inventory.snapshots.filter((info) => walk.names.has(info.key) || isYoung(info));
-  const pinned = new Set([...snapshots, ...(await pinnedOfRuns(store, inventory))].map((info) => info.key));
-  await walk.readAll(inventory.snapshots.filter((info) => pinned.has(info.key)));
-  // What is spared because it is young must keep what it names.
-  const young = [...inventory.keys, ...inventory.checkpoints].filter(isYoung);
-  await walk.readAll(young);
+  await walk.readAll([...inventory.runs, ...refs, ...inventory.schedules, ...inventory.foreignRoots].filter(isRoot));
+  const named = inventory.snapshots.filter((info) => walk.names.has(info.key));
+  const pinned = [...named, ...(await pinnedOfRuns(store, inventory))];
+  const needed = await reachFrom(walk, { snapshots: pinned, refs, records: [] }, () => false);
+  const young = {
+    snapshots: [...pinned, ...inventory.snapshots.filter(isYoung)],
+    refs: [...refs, ...inventory.refs.filter(isYoung)],
+    records: [...inventory.keys, ...inventory.checkpoints].filter(isYoung),
+  };
+  const kept = await reachFrom(walk, young, isYoung);
+  walk.assertSound();
+  return { needed, kept };
+}
+
+/** @param from snapshots and refs that stay, and other records to begin with */
+async function reachFrom(
+  walk: Walk,
+  from: Readonly<Record<'snapshots' | 'refs' | 'records', readonly ObjectInfo[]>>,
+  isYoung: (info: ObjectInfo) => boolean,
+): Promise<Reachable> {
+  await walk.readAll([...from.snapshots, ...from.records]);
   await walk.toFixedPoint(isYoung);
   if (await walk.takeUnfinished()) await walk.toFixedPoint(isYoung);
-  walk.assertSound();
-  return {
-    digests: walk.digests,
-    snapshots: pinned,
-    refs: new Set([...refs, ...inventory.refs.filter(isYoung)].map((info) => info.key)),
-  };
+  const keysOf = (infos: readonly ObjectInfo[]): Set<string> => new Set(infos.map(({ key }) => key));
+  return { digests: new Set(walk.digests), snapshots: keysOf(from.snapshots), refs: keysOf(from.refs) };
 }
 
 class Walk {
@@ -75,8 +101,7 @@ class Walk {
 
   /** Takes in the references of these records, each once. */
   async readAll(infos: readonly ObjectInfo[]): Promise<void> {
-    const fresh = infos.filter((info) => !this.#read.has(info.key));
-    for (const info of fresh) this.#read.add(info.key);
+    const fresh = infos.filter(({ key }) => !this.#read.has(key) && this.#read.add(key));
     await mapParallel(fresh, READS_AT_ONCE, async (info) => {
       this.#take(await this.#contentOf(info));
     });
@@ -184,8 +209,8 @@ class Walk {
 
   #takeName(name: string): void {
     this.names.add(name);
-    const stageKey = stageKeyOf(name);
-    if (stageKey !== null) this.digests.add(stageKey);
+    // Also of a folder of records, which is no key.
+    for (const digest of name.match(/(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/g) ?? []) this.digests.add(digest);
   }
 }
 
@@ -196,22 +221,16 @@ export function trainedKeys(inventory: Inventory): Set<string> {
   return new Set(addresses.flatMap((address) => (address && open.has(address.key) ? [address.key] : [])));
 }
 
-/** The stage key that a record's own key holds: commits, quarantine, checkpoints, pre-images; else null. */
-export function stageKeyOf(key: string): string | null {
-  const address = addressOf(key);
-  if (address !== null) return address.key;
-  return /^(?:keys\/[^/]+|checkpoints)\/([0-9a-f]{64})[./]/.exec(key)?.[1] ?? null;
-}
-
-/** Records of a run that name what it is made of; beats, attempts and events only tell what happened. */
-function isRunRoot(info: ObjectInfo): boolean {
-  return info.key.endsWith('.json') && !/^runs\/[^/]+\/\d+\/(beat\.json$|attempts\/|events\/)/.test(info.key);
+/** Of a run the records that name what it is made of are roots; the others only tell what happened. */
+function isRoot({ key }: ObjectInfo): boolean {
+  const laid = parseKey(key);
+  return laid?.kind !== 'runs' || (laid.parts.head ?? laid.parts.plan) !== undefined;
 }
 
 /** Of every dataset of a run that has records: the newest snapshot, and the newest complete one where that is another. */
 async function pinnedOfRuns(store: ObjectStore, inventory: Inventory): Promise<ObjectInfo[]> {
-  const runs = new Set(inventory.runs.map((info) => unescapePath(info.key.split('/')[1] ?? '')));
-  const prefixes = [...runs].map(snapshotPrefix);
+  const runs = new Set(inventory.runs.flatMap(({ key }) => parseRunKey(key)?.name ?? []));
+  const prefixes = [...runs].map((name) => snapshotPrefix(unescapePath(name)));
   const versions = new Map<string, ObjectInfo[]>();
   for (const info of inventory.snapshots) {
     const folder = folderOf(info);

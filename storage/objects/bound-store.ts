@@ -16,6 +16,8 @@ export function boundStore(store: ObjectStore, bound: AbortSignal): ObjectStore 
   return {
     url: store.url,
     addressId: store.addressId,
+    ...(store.folder !== undefined && { folder: store.folder }),
+    ...(store.requestsEndWithProcess !== undefined && { requestsEndWithProcess: store.requestsEndWithProcess }),
     get: async (key, options) => store.get(key, withSignal(options)),
     getRange: async (key, ...[offset, length, options]) => store.getRange(key, offset, length, withSignal(options)),
     head: async (key, options) => store.head(key, withSignal(options)),

@@ -1,8 +1,9 @@
 // Walks a store folder in the order in which S3 lists keys (by UTF-8 bytes of the whole key), entering only folders that
 // can hold wanted keys.
 import type { Dirent, Stats } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { InputError } from '../../schemas/errors.js';
 import { compareKeys, RESERVED_SEGMENT } from './keys.js';
 import type { ObjectInfo } from './object-store.js';
 import { codeOf } from './store-errors.js';
@@ -32,7 +33,7 @@ export async function* listFiles(wanted: Wanted): AsyncIterable<ObjectInfo> {
 async function* walk(wanted: Wanted, folder: string): AsyncIterable<string> {
   const entries = await entriesOf(join(wanted.root, folder));
   // A folder sorts as its name with the slash, because its keys go on with one.
-  const kinds = await Promise.all(entries.map((entry) => kindOf(join(wanted.root, folder), entry)));
+  const kinds = await Promise.all(entries.map((entry) => kindOf(wanted.root, folder, entry)));
   const names = entries
     .flatMap(({ name }, i) => (kinds[i] === null ? [] : [folder + name + (kinds[i] === 'folder' ? '/' : '')]))
     .sort(compareKeys);
@@ -57,11 +58,40 @@ function mayHold(wanted: Wanted, folder: string): boolean {
   return after === undefined || after.startsWith(folder) || compareKeys(folder, after) > 0;
 }
 
-/** What is listed as what reading finds there: links are followed (one in a circle ends as the system's error). */
-async function kindOf(folder: string, entry: Dirent): Promise<'folder' | 'file' | null> {
-  const found = entry.isSymbolicLink() ? await statOf(join(folder, entry.name)) : entry;
+/** What is listed as what reading finds there: links are followed. @throws InputError naming one that leads in a circle */
+async function kindOf(root: string, folder: string, entry: Dirent): Promise<'folder' | 'file' | null> {
+  const found = entry.isSymbolicLink() ? await linkedAt(root, folder + entry.name) : entry;
   if (found === null) return null;
   return found.isDirectory() ? 'folder' : found.isFile() ? 'file' : null;
+}
+
+/** A link in a circle is no "nothing": something that is needed may have lain behind it, so the listing ends. */
+async function linkedAt(root: string, name: string): Promise<Stats | null> {
+  try {
+    return await statOf(join(root, name));
+  } catch (error) {
+    if (codeOf(error) !== 'ELOOP') throw error;
+    const path = await circleIn(root, name);
+    throw new InputError(
+      `Expected every link in a store's folder to lead to a file or folder, found that ${path} leads in a circle (ELOOP); remove that link, or let it lead where it should, then try again.`,
+      { path, code: 'ELOOP' },
+      { cause: error },
+    );
+  }
+}
+
+/** The link that leads back to where one came from, on the way to the last one; else the last one. */
+async function circleIn(root: string, name: string): Promise<string> {
+  const segments = name.split('/');
+  let real = await realpath(root);
+  const seen = [real];
+  for (const segment of segments.slice(0, -1)) {
+    const path = join(real, segment);
+    real = await realpath(path);
+    if (seen.includes(real)) return path;
+    seen.push(real);
+  }
+  return join(real, segments.at(-1) ?? '');
 }
 
 async function entriesOf(path: string): Promise<Dirent[]> {

@@ -19,11 +19,13 @@ export function createFileStore(root: string): FileStore {
 class FileStore implements ObjectStore {
   readonly url: string;
   readonly addressId: string;
-  readonly #root: string;
+  readonly folder: string;
+  /** Requests are system calls of the process itself. */
+  readonly requestsEndWithProcess = true;
   readonly #writes: FileWrites;
 
   constructor(root: string) {
-    this.#root = root;
+    this.folder = root;
     this.url = pathToFileURL(root).href.replace(/\/$/, '');
     this.addressId = sha256Hex(this.url).slice(0, 16);
     this.#writes = new FileWrites(root, this.url);
@@ -89,7 +91,7 @@ class FileStore implements ObjectStore {
 
   async *list(prefix: string, options?: CallOptions & { readonly startAfter?: string }): AsyncIterable<ObjectInfo> {
     validatePrefix(prefix);
-    const wanted = { root: this.#root, prefix, startAfter: options?.startAfter };
+    const wanted = { root: this.folder, prefix, startAfter: options?.startAfter };
     try {
       for await (const info of listFiles(wanted)) {
         options?.signal?.throwIfAborted();
@@ -122,12 +124,12 @@ class FileStore implements ObjectStore {
   }
 
   localPath(key: string): string {
-    return join(this.#root, validateKey(key));
+    return join(this.folder, validateKey(key));
   }
 
   /** Removes temporary files of dead processes; the first write does the same. */
   sweep(): Promise<number> {
-    return sweepTemporaries(join(this.#root, RESERVED_SEGMENT));
+    return sweepTemporaries(join(this.folder, RESERVED_SEGMENT));
   }
 
   async driverChecks(scratchKey: string): Promise<StoreCheck[]> {
@@ -144,7 +146,7 @@ class FileStore implements ObjectStore {
   async #run<T>(operation: string, key: string, action: (path: string, call: StoreCall) => Promise<T>): Promise<T> {
     const call = { operation, key, url: this.url };
     try {
-      return await action(join(this.#root, validateKey(key)), call);
+      return await action(join(this.folder, validateKey(key)), call);
     } catch (error) {
       throw fileError(error, call);
     }

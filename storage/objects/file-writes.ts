@@ -1,7 +1,7 @@
 // How the `file` driver makes objects appear whole or not at all, and durable: temporary file, fsync, link or rename,
 // fsync of the folder. No locks; the file system's link() decides who was first. Folders that people name (of runs, datasets, probes) go
 // when they are empty: rmdir takes none that has a file, and whoever meant to write into one that went makes it anew.
-import { link, mkdir, open, rename, rmdir, unlink } from 'node:fs/promises';
+import { link, mkdir, open, rename, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { crashStep } from './crash-points.js';
 import { ResourceError } from '../../schemas/errors.js';
@@ -21,6 +21,8 @@ export class FileWrites {
   readonly #root: string;
   readonly #url: string;
   readonly #folders = new Set<string>();
+  /** Of folders that come and go: which one's entry was made durable last. */
+  readonly #synced = new Map<string, string>();
   readonly #room: KeptRoom;
   #swept: Promise<unknown> | null = null;
 
@@ -98,9 +100,11 @@ export class FileWrites {
     const folder = join(this.#root, RESERVED_SEGMENT);
     const path = join(folder, temporaryName());
     try {
-      await this.#makeFolder(folder);
-      await (this.#swept ??= sweepTemporaries(folder));
-      const file = await open(path, 'wx');
+      const file = await this.#whereFolderIs(async () => {
+        await this.#makeFolder(folder);
+        await (this.#swept ??= sweepTemporaries(folder));
+        return open(path, 'wx');
+      });
       try {
         await crashStep('file.temp.write', () => file.writeFile(body));
         await crashStep('file.temp.fsync', () => file.sync());
@@ -124,14 +128,20 @@ export class FileWrites {
     }
   }
 
-  /** Makes the object's folder and puts the file into it, as often as the folder goes in between: one that got empty, or by hand. */
-  async #place(key: string, put: () => Promise<void>): Promise<void> {
+  /** Makes the object's folder and puts the file into it. */
+  #place(key: string, put: () => Promise<void>): Promise<void> {
     const folder = dirname(join(this.#root, key));
+    return this.#whereFolderIs(async () => {
+      await (PRUNED.test(key) ? makeFoldersOf(this.#root, key) : this.#makeFolder(folder));
+      await put();
+    });
+  }
+
+  /** Does it as often as the folder that it makes goes before it is used: one that got empty, or by hand. */
+  async #whereFolderIs<T>(make: () => Promise<T>): Promise<T> {
     for (let left = MOST_PLACINGS; ; left--) {
       try {
-        await (PRUNED.test(key) ? makeFoldersOf(this.#root, key) : this.#makeFolder(folder));
-        await put();
-        return;
+        return await make();
       } catch (error) {
         if (codeOf(error) !== 'ENOENT' || left === 0) throw error;
         this.#folders.clear();
@@ -146,6 +156,7 @@ export class FileWrites {
       const code = await rmdir(join(this.#root, folder)).then(() => undefined, codeOf);
       // Not empty, a link, another file system's: it stays, and what is above it.
       if (code !== undefined && code !== 'ENOENT') return;
+      this.#synced.delete(join(this.#root, folder));
     }
   }
 
@@ -168,21 +179,27 @@ export class FileWrites {
     this.#folders.add(folder);
   }
 
-  /**
-   * Makes the object's entry durable. Where folders come and go, those above are synced behind it and not when they are made: now that
-   * there is a file in them they stay.
-   */
+  /** Makes the object's entry durable, or that it is gone. */
   async #syncFolder(key: string, call: StoreCall): Promise<void> {
     const folder = dirname(join(this.#root, key));
-    const last = PRUNED.test(key) ? this.#root : folder;
     try {
-      await crashStep('file.folder.fsync', async () => {
-        for (let one = folder; one.length >= last.length; one = dirname(one)) await syncPath(one);
-      });
+      await crashStep('file.folder.fsync', () => (PRUNED.test(key) ? this.#syncUpwards(folder) : syncPath(folder)));
     } catch (error) {
-      // Somebody has removed the object since, and its folder was empty then: there is nothing to be made durable.
-      if (PRUNED.test(key) && codeOf(error) === 'ENOENT') return;
       throw fileError(error, call);
+    }
+  }
+
+  /**
+   * Where folders come and go, those above are synced behind the object and not when they are made: now that there is a file in them
+   * they stay. Each is synced once for every folder that it holds, or where one of them has gone: with it, its files.
+   */
+  async #syncUpwards(folder: string): Promise<void> {
+    await syncIfThere(folder);
+    for (let one = folder; one.length > this.#root.length; one = dirname(one)) {
+      const which = await whichFolder(one);
+      if (which !== null && this.#synced.get(one) === which) continue;
+      await syncIfThere(dirname(one));
+      if (which !== null) this.#synced.set(one, which);
     }
   }
 
@@ -207,5 +224,23 @@ async function syncPath(path: string): Promise<void> {
     await file.sync();
   } finally {
     await file.close();
+  }
+}
+
+/** A folder that has gone needs none. */
+async function syncIfThere(path: string): Promise<void> {
+  await syncPath(path).catch((error: unknown) => {
+    if (codeOf(error) !== 'ENOENT') throw error;
+  });
+}
+
+/** Which folder has this path now: one that was made anew is another, also with the number of the old one. Null where that is not known. */
+async function whichFolder(path: string): Promise<string | null> {
+  try {
+    const { dev, ino, birthtimeNs } = await stat(path, { bigint: true });
+    return birthtimeNs > 0n ? `${dev}:${ino}:${birthtimeNs}` : null;
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    return null;
   }
 }

@@ -28,6 +28,10 @@ export interface ObjectStore {
   readonly url: string;
   /** 16 hex digits of this address; the store itself, which may have several, has an id of its own (records/identity.ts). */
   readonly addressId: string;
+  /** The folder on this machine that holds the store (driver `file` only). */
+  readonly folder?: string;
+  /** Whether nothing that a process asked of the store can still take effect once all of its threads have ended. */
+  readonly requestsEndWithProcess?: boolean;
   /** The whole object, or null where there is none. */
   get(key: string, options?: CallOptions): Promise<Uint8Array | null>;
   /** `length` bytes from `offset`; shorter only at the object's end. @throws DataError where there is no such object. */

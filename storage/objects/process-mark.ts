@@ -1,10 +1,12 @@
-// Marks temporary files with the process that writes them, so that what a dead process left can be swept and what a
-// living one writes cannot.
-import { createHash, randomUUID } from 'node:crypto';
-import { readFileSync, readlinkSync } from 'node:fs';
+// Marks of processes: on temporary files and folders, so that what a dead process left can be swept and what a living one writes cannot;
+// and on the mark of a collection, so that waiters know whether its collector is dead. A pid says something only where it is counted:
+// of other machines and spaces of pids nothing is taken for dead but by its age.
+import { randomUUID } from 'node:crypto';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { pidSpaceOf, startInStat } from '../../core/identity/process-text.js';
 
 /** Age after which a temporary file of another host is taken for dead, in milliseconds. */
 const FOREIGN_AGE_MS = 24 * 3600_000;
@@ -14,9 +16,15 @@ const host =
     .replace(/[^A-Za-z0-9-]/g, '_')
     .slice(0, 60) || 'host';
 
-/** A fresh name `<pid>.<start time>.<host>.<uuid>` for a temporary file of this process. */
+/** A fresh name `<pid>.<start time>.<host>+<space of pids>.<uuid>` for a temporary file of this process. */
 export function temporaryName(): string {
-  return `${process.pid}.${startTime(process.pid) ?? '0'}.${host}.${randomUUID()}`;
+  return `${process.pid}.${startTime(process.pid) || '0'}.${owner()}.${randomUUID()}`;
+}
+
+/** Who can tell whether a process lives: this host, where the system tells with its space of pids. */
+function owner(): string {
+  const space = pidSpace();
+  return space === '' ? host : `${host}+${space}`;
 }
 
 /** How many temporary files of dead processes were removed from the folder (0 where there is no folder). */
@@ -33,20 +41,17 @@ export async function sweepTemporaries(folder: string): Promise<number> {
 }
 
 /**
- * Whether the process that a name of `temporaryName` marks is dead: by pid and start time on this host; of another host, which may
- * share the folder, by the age of what lies there. Names without a host are of earlier releases.
+ * Whether the process that a name of `temporaryName` marks is dead: by pid and start time in this space of pids; of another host or
+ * space, which may share the folder, by the age of what lies there. Names without a host or a space are of earlier releases.
  */
 export async function isDead(name: string, path: string): Promise<boolean> {
-  const [, pid, started, owner] = /^(\d+)[.-](\d*)(?:\.([^.]+)|$)/.exec(name) ?? [];
+  const [, pid, started, writer] = /^(\d+)[.-](\d*)(?:\.([^.]+)|$)/.exec(name) ?? [];
   if (pid === undefined) return false;
-  if (owner !== host) {
+  if (writer !== owner() && writer !== host) {
     const info = await stat(path).catch(() => null);
     return info !== null && Date.now() - info.mtimeMs > FOREIGN_AGE_MS;
   }
-  if (!isAlive(Number(pid))) return true;
-  // The number may have been given to another process since.
-  const now = startTime(Number(pid));
-  return now !== null && started !== '0' && now !== started;
+  return hasEnded(Number(pid), started === '0' ? '' : started);
 }
 
 /** `<pid>.<start time>.<space>` of this process: `isProvenDead` tells of it where pids are counted in the same space. */
@@ -58,20 +63,21 @@ export function processMark(): string {
 export function isProvenDead(mark: string): boolean {
   const [, pid, started, space] = /^(\d+)\.(\d+)\.([0-9a-f]+)$/.exec(mark) ?? [];
   if (pid === undefined || space !== pidSpace()) return false;
-  if (!isAlive(Number(pid))) return true;
-  // Unknown where the system does not show other users' processes.
-  const now = startTime(Number(pid));
-  return now !== null && now !== started;
+  return hasEnded(Number(pid), started);
 }
 
-/** What pids are counted in: the machine since it was started, and its space of pids; '' where the system does not tell. */
+/** Whether the process that had this pid and start time has ended: where the system tells no start time, only once nobody has its pid. */
+function hasEnded(pid: number, started: string | undefined): boolean {
+  if (!isAlive(pid)) return true;
+  const now = startTime(pid);
+  // The number may have been given to another process since.
+  return now === null || (now !== '' && started !== '' && now !== started);
+}
+
+/** What the pids of this process are counted in; '' where the system does not tell. */
 function pidSpace(): string {
   try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8');
-    return createHash('sha256')
-      .update(`${boot.trim()} ${readlinkSync('/proc/self/ns/pid')}`)
-      .digest('hex')
-      .slice(0, 12);
+    return pidSpaceOf(readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'), readlinkSync('/proc/self/ns/pid'));
   } catch {
     return '';
   }
@@ -86,14 +92,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Start time of a process in clock ticks since boot, '' where it has ended (a zombie), or null where the system does not say (no /proc). */
+/** Start time of a process in clock ticks since boot, null where it has ended, '' where the system does not tell (no /proc). */
 function startTime(pid: number): string | null {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // Field 22; the second field, the command, may hold spaces and brackets.
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return fields[0] === 'Z' ? '' : (fields[19] ?? null);
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return startInStat(stat, readdirSync(`/proc/${pid}/task`).length);
   } catch {
-    return null;
+    return '';
   }
 }

@@ -17,8 +17,10 @@
 // If the mark is created before U2, the user waits. If not, U1 came before C2, and the collector sees it.
 //
 // A collector that dies leaves its mark. A waiter breaks it after EXPIRY_MS without a sign and goes on GRACE_MS later: by C3 a
-// collector that was only slow has stopped by then. Where the collector was a process of this machine that has surely ended, its mark
-// is broken at once, and in a folder, where a dead process asks for nothing more, over SETTLED_MS later. Each side measures spans by its own clock and compares none with another's.
+// collector that was only slow has stopped by then. Where the collector was a process of this machine that has surely ended with all of
+// its threads, its mark is broken at once; and over SETTLED_MS later in a store to which a dead process asks for nothing more, for the
+// waiter that broke it: a mark that was broken before may be of a collector that knew of a request which may still take effect. Each
+// side measures spans by its own clock and compares none with another's.
 // What is assumed: a request that was given up takes effect within GRACE_MS - HELD_MS - REQUEST_MS or never.
 import { randomUUID } from 'node:crypto';
 import os from 'node:os';
@@ -36,7 +38,7 @@ const PREFIX = 'collections/';
 export const EXPIRY_MS = 120_000;
 /** From breaking a mark to its end. */
 const GRACE_MS = 60_000;
-/** From breaking the mark of a process that has surely ended to its end, in a folder: a system call that it was in has ended by then. */
+/** From breaking the mark of a process that has surely ended to its end, where it can ask for nothing more. */
 const SETTLED_MS = 5000;
 /** For this long after it has seen its mark unbroken a collector removes things. */
 const HELD_MS = 20_000;
@@ -72,7 +74,7 @@ export interface CollectionWait {
   readonly owner: string;
   /** When the collection began, by the store's clock. */
   readonly sinceMs: number;
-  /** Whether its collector has surely ended: the wait is then a short one. */
+  /** Whether its collector has surely ended and its mark is unbroken: the wait is then a short one. */
   readonly dead: boolean;
 }
 
@@ -92,20 +94,26 @@ export async function untilCollected(store: ObjectStore, options: WaitOptions = 
   let seen: StandingMark | null = null;
   let watch = whole;
   let owner = '';
+  // Whether this waiter was the one to break the mark of a collector that is dead: none of its own had broken it.
+  let settles = false;
   for (;;) {
     const mark = await findMark(store, options);
     if (mark === null) return seen !== null;
-    if (seen?.n !== mark.n) owner = await ownerOf(store, mark);
+    if (seen?.n !== mark.n) {
+      owner = await ownerOf(store, mark);
+      settles = false;
+    }
     const dead = isProvenDead(owner.split('/')[OWNER_MARK] ?? '');
-    if (seen === null) options.onWait?.({ owner, sinceMs: mark.sinceMs, dead });
+    if (seen === null) options.onWait?.({ owner, sinceMs: mark.sinceMs, dead: dead && !mark.broken });
     const changed = seen?.n !== mark.n || seen.signMs !== mark.signMs || seen.broken !== mark.broken;
     if (changed) {
       if (options.refuseLiving && seen?.n === mark.n && !mark.broken) throw await busy(store, mark);
       watch = startStopwatch();
     }
-    const [expiry, grace] = dead ? [0, isFolder(store) ? SETTLED_MS : GRACE_MS] : [EXPIRY_MS, GRACE_MS];
-    if (!mark.broken && watch.least() >= expiry) await note(store, mark.n, 'broken');
-    else if (mark.broken && watch.least() >= grace) await note(store, mark.n, 'end');
+    if (!mark.broken && watch.least() >= (dead ? 0 : EXPIRY_MS)) {
+      const first = await note(store, mark.n, 'broken');
+      settles = first && dead && store.requestsEndWithProcess === true;
+    } else if (mark.broken && watch.least() >= (settles ? SETTLED_MS : GRACE_MS)) await note(store, mark.n, 'end');
     seen = mark;
     if (whole.least() >= PATIENCE_MS) throw await tooLong(store, mark);
     await sleepFor(LOOK_MS, options.signal);
@@ -209,8 +217,10 @@ function partKey(n: number, name: string): string {
   return `${numberedKey(PREFIX, n).replace(/\.json$/, '')}/${name}.json`;
 }
 
-async function note(store: ObjectStore, n: number, name: 'broken' | 'end'): Promise<void> {
-  await createRecord(store, { key: partKey(n, name), value: noteNow(), schema: noteRecord, urgent: true });
+/** Whether this call wrote it, not another before. */
+async function note(store: ObjectStore, n: number, name: 'broken' | 'end'): Promise<boolean> {
+  const record = { key: partKey(n, name), value: noteNow(), schema: noteRecord, urgent: true };
+  return (await createRecord(store, record)).created;
 }
 
 function noteNow(): z.infer<typeof noteRecord> {
@@ -219,10 +229,6 @@ function noteNow(): z.infer<typeof noteRecord> {
 
 /** Where an owner's name has the mark of its process. */
 const OWNER_MARK = 2;
-
-function isFolder({ url }: ObjectStore): boolean {
-  return url.startsWith('file:');
-}
 
 function ownName(): string {
   return `${os.hostname()}/${process.pid}/${processMark()}/${randomUUID()}`;

@@ -5,6 +5,63 @@ import { InputError } from '../../schemas/errors.js';
 /** Digits of the numbers of versions, steps and events, so that keys sort as numbers do. */
 const NUMBER_DIGITS = 12;
 
+const DIGEST = '[0-9a-f]{64}';
+const NUMBERED = `(?<number>\\d{${NUMBER_DIGITS}})\\.json`;
+const OF_WORK = `(?<stage>[^/]+)/(?<key>${DIGEST})/(?<input>${DIGEST})\\.json`;
+const OF_REVISION = `(?<head>config|suite|training)\\.json|(?<plan>plan)\\.json|(?:beat|begun)\\.json|attempts/[^/]+\\.json|events/\\d{${NUMBER_DIGITS}}\\.json`;
+
+/** The layout: for each kind of object the shape of its keys. `names` stands for one or more names that people choose. */
+const SHAPES = {
+  data: '(?<two>[0-9a-f]{2})/(?<digest>\\k<two>[0-9a-f]{62})\\.[A-Za-z0-9.]+',
+  commits: OF_WORK,
+  quarantine: OF_WORK,
+  checkpoints: `(?<key>${DIGEST})/${NUMBERED}`,
+  keys: `(?<stage>[^/]+)/(?<key>${DIGEST})\\.json`,
+  snapshots: `(?<names>[^/]+(?:/[^/]+)*)/${NUMBERED}`,
+  refs: `(?<names>[^/]+(?:/[^/]+)*)/${NUMBERED}`,
+  runs: `(?<names>[^/]+)/(?<revision>0|[1-9]\\d*)/(?:${OF_REVISION})`,
+  schedules: '(?<names>[^/]+/[^/]+)\\.json',
+  probe: '[0-9a-f-]{36}/[a-z]+',
+} as const;
+export type ObjectKind = keyof typeof SHAPES;
+
+/** Kinds whose names are paths: a slash in a name is one in the key. The others have each name in one segment. */
+const PATHS: ReadonlySet<string> = new Set(['snapshots', 'refs']);
+
+const PATTERNS = new Map(Object.entries(SHAPES).map(([kind, shape]) => [kind, new RegExp(`^${kind}/${shape}$`)]));
+
+/** A key of the layout taken apart. */
+export interface LaidKey {
+  readonly kind: ObjectKind;
+  /** What it is made of, where its kind has that: as it stands in the key, names escaped. */
+  readonly parts: Readonly<
+    Partial<Record<'digest' | 'stage' | 'key' | 'input' | 'number' | 'names' | 'revision' | 'head' | 'plan', string>>
+  >;
+  /** Whether its names are escaped as here. Under others nobody finds it: it is somebody's, though it has the shape. */
+  readonly isOwn: boolean;
+}
+
+/** The parts of a key that has the shape of its kind, or null for another key. */
+export function parseKey(key: string): LaidKey | null {
+  const kind = key.slice(0, Math.max(0, key.indexOf('/')));
+  const match = PATTERNS.get(kind)?.exec(key);
+  if (!match) return null;
+  const parts: LaidKey['parts'] = match.groups ?? {};
+  const names = parts.names?.split('/') ?? [];
+  return { kind: kind as ObjectKind, parts, isOwn: names.every((name) => isEscaped(name, PATHS.has(kind))) };
+}
+
+function isEscaped(segment: string, inPath: boolean): boolean {
+  try {
+    const name = decodeURIComponent(segment);
+    return escapeSegment(name) === segment && !(inPath && name.includes('/'));
+  } catch (error) {
+    // A percent sign that escapes nothing.
+    if (!(error instanceof URIError)) throw error;
+    return false;
+  }
+}
+
 /** `data/<first two digits>/<sha256>.<extension>` */
 export function dataKey(sha256: string, extension: string): string {
   return `data/${sha256.slice(0, 2)}/${sha256}.${extension}`;
@@ -14,7 +71,12 @@ export const PARTS_EXTENSION = 'parts.json';
 
 /** Digest that a data key names, or null for another key. */
 export function dataDigestOf(key: string): string | null {
-  return /^data\/([0-9a-f]{2})\/(\1[0-9a-f]{62})\.[A-Za-z0-9.]+$/.exec(key)?.[2] ?? null;
+  return parseKey(key)?.parts.digest ?? null;
+}
+
+/** The stage key that a record's own key holds: commits, quarantine, checkpoints, pre-images; else null. */
+export function stageKeyOf(key: string): string | null {
+  return parseKey(key)?.parts.key ?? null;
 }
 
 export interface CommitAddress {
@@ -41,9 +103,8 @@ export function quarantineKey(address: CommitAddress): string {
 
 /** The address in a key of the form `<kind>/<stage>/<key>/<input>.json`, or null. */
 export function addressOf(key: string): CommitAddress | null {
-  const match = /^(?:commits|quarantine)\/([^/]+)\/([0-9a-f]{64})\/([0-9a-f]{64})\.json$/.exec(key);
-  if (match === null) return null;
-  return { stage: match[1] ?? '', key: match[2] ?? '', input: match[3] ?? '' };
+  const { stage, key: stageKey, input } = parseKey(key)?.parts ?? {};
+  return stage === undefined || stageKey === undefined || input === undefined ? null : { stage, key: stageKey, input };
 }
 
 export function checkpointPrefix(key: string): string {
@@ -85,15 +146,12 @@ export interface RunKey {
   readonly is: 'head' | 'begun' | 'plan';
 }
 
-const RUN_KEY =
-  /^runs\/([^/]+)\/(\d+)\/(?:(config|suite|training)\.json|(plan)\.json|(?:beat|begun)\.json|attempts\/[^/]+\.json|events\/\d{12}\.json)$/;
-
 /** A key of a run's record taken apart, or null for another key. */
 export function parseRunKey(key: string): RunKey | null {
-  const match = RUN_KEY.exec(key);
-  if (match === null) return null;
-  const [, name = '', revision = '', head, plan] = match;
-  return { name, revision: Number(revision), is: head ? 'head' : plan ? 'plan' : 'begun' };
+  const laid = parseKey(key);
+  if (laid?.kind !== 'runs' || !laid.isOwn) return null;
+  const { names = '', revision, head, plan } = laid.parts;
+  return { name: names, revision: Number(revision), is: head ? 'head' : plan ? 'plan' : 'begun' };
 }
 
 /** `<prefix><12 digits>.json` */

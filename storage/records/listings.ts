@@ -3,7 +3,7 @@
 import type { z } from 'zod';
 import { TransientError } from '../../schemas/errors.js';
 import type { ObjectInfo, ObjectStore } from '../objects/object-store.js';
-import { addressOf, numberOf, unescapePath } from './key-layout.js';
+import { addressOf, numberOf, parseKey, unescapePath } from './key-layout.js';
 import { listAll, readRecord } from './record-io.js';
 
 const MOST_LOOKS = 5;
@@ -39,19 +39,17 @@ export async function readNewest<T>(store: ObjectStore, prefix: string, schema: 
   );
 }
 
-/** Every name under a kind's prefix (`refs/`) with its highest version, in the order of names; `within`: under one name. */
+/** Every name of a kind with its highest version, in the order of names; `within`: under one prefix alone. */
 export async function listVersions(
   store: ObjectStore,
-  kind: string,
-  within = kind,
+  within: string,
 ): Promise<{ readonly name: string; readonly version: number }[]> {
   const latest = new Map<string, number>();
   for (const { key } of await listAll(store, within)) {
-    const folder = key.slice(0, key.lastIndexOf('/') + 1);
-    const version = numberOf(folder, key);
-    if (version !== null) latest.set(folder, version);
+    const laid = parseKey(key);
+    if (laid?.isOwn && laid.parts.names !== undefined) latest.set(laid.parts.names, Number(laid.parts.number));
   }
-  return [...latest].map(([folder, version]) => ({ name: unescapePath(folder.slice(kind.length, -1)), version }));
+  return [...latest].map(([names, version]) => ({ name: unescapePath(names), version }));
 }
 
 /** Inputs that the records under a prefix of one stage and key are of. */

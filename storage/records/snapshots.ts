@@ -87,8 +87,8 @@ export async function listDatasets(
   store: ObjectStore,
   within?: string,
 ): Promise<{ readonly dataset: string; readonly version: number }[]> {
-  const prefix = within === undefined ? undefined : snapshotPrefix(within);
-  const versions = await listVersions(store, 'snapshots/', prefix);
+  const prefix = within === undefined ? 'snapshots/' : snapshotPrefix(within);
+  const versions = await listVersions(store, prefix);
   return versions.map(({ name, version }) => ({ dataset: name, version }));
 }
 

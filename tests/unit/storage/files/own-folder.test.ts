@@ -43,6 +43,22 @@ describe('the folder of a process', () => {
     expect(await sweepFolders(root)).toBe(1);
   });
 
+  it('of another space of pids on this host stays until it is a day old: its pid says nothing here', async () => {
+    const root = temporaryFolderOfTest('spool');
+    const own = path.basename(await makeOwnFolder(root));
+    const [, , writer = ''] = own.split('.');
+    const other = writer.replace(/\+.*$/, '+0123456789ab');
+    expect(other).not.toBe(writer);
+    const foreign = `${await deadPid()}.123.${other}.uuid`;
+    const earlier = `${await deadPid()}.123.${writer.replace(/\+.*$/, '')}.uuid`;
+    for (const name of [foreign, earlier]) await left(root, name);
+    expect(await sweepFolders(root)).toBe(1);
+    expect((await readdir(root)).sort()).toEqual([own, foreign].sort());
+    const old = new Date(Date.now() - 25 * 3600_000);
+    await utimes(path.join(root, foreign), old, old);
+    expect(await sweepFolders(root)).toBe(1);
+  });
+
   it('of an earlier release, marked without a host, goes the same way; what is no such folder stays', async () => {
     const root = temporaryFolderOfTest('spool');
     const earlier = `${await deadPid()}-123`;

@@ -1,6 +1,7 @@
 // A store that is bound to a signal does what the store does, and nothing more once the signal aborted.
 import { expect, it } from 'vitest';
 import { boundStore } from '../../../../storage/objects/bound-store.js';
+import { createFileStore } from '../../../../storage/objects/file-store.js';
 import { createMemoryStore } from '../../../../storage/objects/memory-store.js';
 import type { ObjectStore } from '../../../../storage/objects/object-store.js';
 
@@ -35,4 +36,13 @@ it.each(Object.entries(CALLS))('%s', async (name, call) => {
   const before = await listed(own);
   await expect(call(bound)).rejects.toThrow('told to end');
   expect(await listed(own)).toEqual(before);
+});
+
+it('says of itself what the store says', () => {
+  const store = createFileStore('/somewhere');
+  const { url, addressId, folder, requestsEndWithProcess } = boundStore(store, new AbortController().signal);
+  expect({ url, addressId, folder, requestsEndWithProcess }).toEqual({
+    ...{ url: store.url, addressId: store.addressId },
+    ...{ folder: '/somewhere', requestsEndWithProcess: true },
+  });
 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { InputError, ResourceError, TransientError } from '../../../../schemas/errors.js';
 import { failureOf } from '../../../harness/failure-of.js';
+import { planGarbage } from '../../../../storage/gc/collect-garbage.js';
 import { createFileStore } from '../../../../storage/objects/file-store.js';
 import { listAll } from '../../../../storage/records/record-io.js';
 import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
@@ -89,7 +90,22 @@ describe('the file driver', () => {
     await symlink(join(folder, 'nowhere'), join(folder, 'elsewhere', 'c.json'));
     expect((await listAll(store, '')).map(({ key }) => key)).toEqual(['runs/a.json', 'runs/b.json']);
     await symlink(join(folder, 'elsewhere'), join(folder, 'elsewhere', 'circle'));
-    expect(await failureOf(listAll(store, ''))).toBeInstanceOf(InputError);
+    const error = await failureOf(listAll(store, ''));
+    expect(error).toBeInstanceOf(InputError);
+    expect(error.message).toContain(`${folder}/elsewhere/circle leads in a circle (ELOOP); remove that link`);
+  });
+
+  it.each(['loop', 'there'])('names a link that leads to itself, by way of %s, and ends the listing', async (to) => {
+    const store = createFileStore(folder);
+    await store.put('runs/a/1/plan.json', Buffer.from('{}'));
+    await symlink('loop', join(folder, 'runs', 'there'));
+    await symlink(to, join(folder, 'runs', 'loop'));
+    const error = await failureOf(listAll(store, 'runs/'));
+    expect(error).toBeInstanceOf(InputError);
+    expect(error.message).toMatch(/runs\/(loop|there) leads in a circle/);
+    expect(await failureOf(planGarbage(store, { nowMs: Date.now() }))).toBeInstanceOf(InputError);
+    await rm(join(folder, 'runs', 'loop'));
+    expect(await planGarbage(store, { nowMs: Date.now() })).toMatchObject({ keys: [], foreign: [] });
   });
 
   it('names the file that holds an object', async () => {

@@ -38,6 +38,7 @@ const { createFileStore } = await import('../../../../storage/objects/file-store
 const { KEPT_BYTES } = await import('../../../../storage/objects/kept-room.js');
 const { appendEvent, readEvents } = await import('../../../../storage/records/events.js');
 const { collectGarbage } = await import('../../../../storage/gc/collect-garbage.js');
+const { beginCollection } = await import('../../../../storage/records/collection-mark.js');
 const { putDataBytes } = await import('../../../../storage/records/data-objects.js');
 const { removeRun } = await import('../../../../storage/records/removal.js');
 const { putRunDocument } = await import('../../../../storage/records/runs.js');
@@ -91,7 +92,7 @@ describe('a disk that is full', () => {
     expect((await stat(path.join(folder, '.assay-tmp', 'reserve'))).size).toBe(KEPT_BYTES);
   });
 
-  it('lets garbage be collected: its mark, signs and end use the room', async () => {
+  it('lets garbage be collected: its mark and its end use the room', async () => {
     const folder = temporaryFolderOfTest('full');
     const store = createFileStore(folder);
     await appendEvent(store, run, { type: 'started', data: {}, atMs: 1 });
@@ -103,6 +104,22 @@ describe('a disk that is full', () => {
     expect(await collectGarbage(store)).toMatchObject({ removed: 1 });
     expect(await store.get(key)).toBeNull();
     expect(await readdir(path.join(folder, 'collections', '000000000001'))).toEqual(['end.json']);
+  });
+
+  it('lets a collection that takes long show that it lives: its sign uses the room', async () => {
+    const folder = temporaryFolderOfTest('full');
+    const store = createFileStore(folder);
+    await appendEvent(store, run, { type: 'failed', data: {}, atMs: 1 });
+    disk.full = true;
+    const collection = await beginCollection(store);
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 15_000 });
+    try {
+      await collection.hold();
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(await readdir(path.join(folder, 'collections', '000000000001'))).toEqual(['sign.json']);
+    await collection.end(true);
   });
 
   it('replaces a sign of life with the room too', async () => {

@@ -45,6 +45,15 @@ async function waited(): Promise<number> {
   return (time.nowMs - before) / 1000;
 }
 
+/** The mark of a collector of this machine whose process is gone; its owner. */
+async function markOfKilled(): Promise<string> {
+  const [, , space] = processMark().split('.');
+  const owner = `here/999999999/999999999.5.${space}/x`;
+  const mark = { formatVersion: 1, n: 1, owner, startedMs: time.nowMs };
+  await store.put(`collections/${N1}.json`, Buffer.from(JSON.stringify(mark)));
+  return owner;
+}
+
 /** The first collector gives a sign of life now and then. */
 function keepAlive(): void {
   time.onSleep = () => store.put(`collections/${N1}/sign.json`, Buffer.from('{}'));
@@ -81,20 +90,44 @@ describe('the mark of a collection', () => {
   });
 
   it.each([
-    ['a folder', 'file:///store', { least: 5, most: 10 }],
-    ['S3, where a request may still be under way', 's3://bucket', { least: 60, most: 70 }],
-  ])('of a process of this machine that was killed is over soon: %s', async (_, url, { least, most }) => {
-    const [, , space] = processMark().split('.');
-    const owner = `here/999999999/999999999.5.${space}/x`;
-    const mark = { formatVersion: 1, n: 1, owner, startedMs: time.nowMs };
-    await store.put(`collections/${N1}.json`, Buffer.from(JSON.stringify(mark)));
-    Object.defineProperty(store, 'url', { value: url });
+    ['a folder', true, { least: 5, most: 10 }],
+    ['S3, where a request may still be under way', undefined, { least: 60, most: 70 }],
+  ])('of a process of this machine that was killed is over soon: %s', async (_, requestsEndWithProcess, bounds) => {
+    const { least, most } = bounds;
+    const owner = await markOfKilled();
+    Object.defineProperty(store, 'requestsEndWithProcess', { value: requestsEndWithProcess });
     const told: unknown[] = [];
     const before = time.nowMs;
     await untilCollected(store, { onWait: (wait) => told.push(wait) });
     expect((time.nowMs - before) / 1000).toBeGreaterThanOrEqual(least);
     expect((time.nowMs - before) / 1000).toBeLessThan(most);
     expect(told).toEqual([{ owner, sinceMs: before, dead: true }]);
+  });
+
+  it('that its collector had broken before it was killed stands for a minute, also in a folder', async () => {
+    const owner = await markOfKilled();
+    Object.defineProperty(store, 'requestsEndWithProcess', { value: true });
+    await store.put(`collections/${N1}/broken.json`, Buffer.from('{}'));
+    const before = time.nowMs;
+    const told: unknown[] = [];
+    await untilCollected(store, { onWait: (wait) => told.push(wait) });
+    expect(time.nowMs - before).toBeGreaterThanOrEqual(60_000);
+    expect(told).toEqual([{ owner, sinceMs: before, dead: false }]);
+  });
+
+  it('that is broken by another between two looks stands for a minute for this waiter', async () => {
+    await markOfKilled();
+    Object.defineProperty(store, 'requestsEndWithProcess', { value: true });
+    const late = watchedStore(store, {
+      putIfAbsent: async (key, body, options) => {
+        // The collector's own word, written after this waiter's look and before its death.
+        if (key.endsWith('/broken.json')) await store.put(key, Buffer.from('{"formatVersion":1,"by":"it","atMs":1}'));
+        return store.putIfAbsent(key, body, options);
+      },
+    });
+    const before = time.nowMs;
+    await untilCollected(late);
+    expect(time.nowMs - before).toBeGreaterThanOrEqual(60_000);
   });
 
   it.each([

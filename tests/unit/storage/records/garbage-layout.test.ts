@@ -3,11 +3,16 @@
 import { mkdir, readdir, readFile, symlink, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { sha256Hex } from '../../../../core/identity/digest.js';
 import { collectGarbage, planGarbage } from '../../../../storage/gc/collect-garbage.js';
 import { createFileStore, type FileStore } from '../../../../storage/objects/file-store.js';
 import { putDataBytes } from '../../../../storage/records/data-objects.js';
-import { setRef } from '../../../../storage/records/refs.js';
+import { listRefs, setRef } from '../../../../storage/records/refs.js';
+import { listRuns } from '../../../../storage/records/revisions.js';
+import { putRunDocument } from '../../../../storage/records/runs.js';
+import { listDatasets } from '../../../../storage/records/snapshots.js';
+import { failureOf } from '../../../harness/failure-of.js';
 import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
 import { collect } from './sample-records.js';
 
@@ -54,6 +59,45 @@ describe('a collection in a folder', () => {
     expect(await filesUnder(outside)).toEqual(before);
     expect(await readFile(path.join(outside, 'deep', 'one.jpg'), 'utf8')).toBe('a photo');
     for (const key of near) expect(await store.get(key)).not.toBeNull();
+  });
+
+  it('goes on beside files of others among the records of runs and schedules, and names them', async () => {
+    const folder = temporaryFolderOfTest('others');
+    const { store, dataKey } = await storeIn(folder);
+    const run = { name: 'r', revision: 1 };
+    await putRunDocument(store, run, { document: 'config', schema: z.unknown(), value: {} });
+    // An empty note that a run was started is a record of the layout that names nothing.
+    await store.put('runs/r/1/begun.json', Buffer.from(''));
+    const foreign = [
+      ...['runs/100%.txt', 'runs/r/notes.json', 'runs/r/1/notes.json', 'runs/r/01/config.json', 'schedules/list.json'],
+      ...['schedules/a/b/c.json', 'refs/50%/letter.json', 'snapshots/50%/000000000001.json'],
+    ];
+    for (const key of foreign) await store.put(key, Buffer.from('not a record'));
+    const odd = ['runs/100%/1/config.json', 'refs/100%/000000000001.json', 'schedules/100%/a.json'];
+    const root = { formatVersion: 1, schedule: 's', template: { key: 'k', sha256: sha256Hex('x'), bytes: 1 } };
+    const ref = { formatVersion: 1, name: '100%', version: 1, value: 1, atMs: 1 };
+    for (const [i, record] of [{}, ref, root].entries())
+      await store.put(odd[i] ?? '', Buffer.from(JSON.stringify(record)));
+    await makeOld(folder);
+    const plan = await planGarbage(store, { nowMs: Date.now() });
+    expect(plan.keys).toEqual([dataKey]);
+    expect([...plan.foreign].sort()).toEqual([...foreign, ...odd].sort());
+    expect((await listRuns(store)).map(({ name }) => name)).toEqual(['r']);
+    expect([await listRefs(store), await listDatasets(store)]).toEqual([[], []]);
+    expect(await collectGarbage(store)).toMatchObject({ removed: 1 });
+    for (const key of [...foreign, ...odd]) expect(await store.get(key)).not.toBeNull();
+  });
+
+  it('keeps what a copy of a run under a name of its own names, though no command finds that copy', async () => {
+    const folder = temporaryFolderOfTest('copy');
+    const { store, dataKey } = await storeIn(folder);
+    const copy = 'runs/r before/1/plan.json';
+    await store.put(copy, Buffer.from(JSON.stringify({ keep: dataKey })));
+    await makeOld(folder);
+    expect(await planGarbage(store, { nowMs: Date.now() })).toMatchObject({ keys: [], foreign: [copy] });
+    await store.put(copy, Buffer.from('{'));
+    await makeOld(folder);
+    expect((await failureOf(planGarbage(store, { nowMs: Date.now() }))).message).toContain(copy);
   });
 
   it('counts an object that has two keys once, and keeps it while one of them is in use', async () => {

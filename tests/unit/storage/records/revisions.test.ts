@@ -60,6 +60,16 @@ describe('the revision that is taken', () => {
     expect(await findRun(store, 'r')).toEqual(at(4));
   });
 
+  it('that is being removed is at work or not by its last event, though its chain is none any more', async () => {
+    const store = createMemoryStore();
+    for (const type of ['started', 'stage-started', 'completed'])
+      await appendEvent(store, at(3), { type, data: {}, atMs: 1 });
+    await store.delete('runs/r/3/events/000000000001.json');
+    expect(await listActiveRuns(store)).toEqual([]);
+    await store.delete('runs/r/3/events/000000000003.json');
+    expect(await listActiveRuns(store)).toEqual(['r']);
+  });
+
   it('knows no keys but those of the layout', async () => {
     const store = createMemoryStore();
     for (const key of [
