@@ -1,5 +1,6 @@
-// `assay help …`: which page is asked for. Commands of two words are resolved here, because commander looks at the first alone.
-import type { Command } from 'commander';
+// `assay help …`: which page is asked for, and what pages show of other words for a command. Commands of two words are resolved here,
+// because commander looks at the first alone.
+import { Help, type Command } from 'commander';
 import { nearestNames } from '../core/text/nearest-names.js';
 import { InputError } from '../schemas/errors.js';
 import { COMMANDS, PARENTS } from './command-table.js';
@@ -17,6 +18,18 @@ export function helpWords(argv: readonly string[]): readonly string[] | null {
   if (!Object.hasOwn(PARENTS, first)) return null;
   if (second === undefined) return [first];
   return second === 'help' ? [first, ...others] : null;
+}
+
+/** Pages that show every other word for a command; commander shows the first alone. */
+export function withAliases(): Pick<Help, 'subcommandTerm' | 'commandUsage'> {
+  const plain = new Help();
+  const words = (command: Command): string => [command.name(), ...command.aliases()].join('|');
+  const named = (text: string, command: Command): string =>
+    text.replace([command.name(), ...command.aliases().slice(0, 1)].join('|'), words(command));
+  return {
+    subcommandTerm: (command) => named(plain.subcommandTerm(command), command),
+    commandUsage: (command) => named(plain.commandUsage(command), command),
+  };
 }
 
 /** The command that the words name. @throws InputError where there is none, with the nearest */

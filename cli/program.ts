@@ -11,7 +11,7 @@ import { COMMANDS, PARENTS, type ParentName } from './command-table.js';
 import type { CommandContext, CommandDefinition } from './command.js';
 import { readEnvironment } from './environment.js';
 import { reportError } from './errors.js';
-import { findPage, helpWords } from './help.js';
+import { findPage, helpWords, withAliases } from './help.js';
 import type { Io } from './io.js';
 import { foreignConfigs } from './local-config.js';
 import { createOutput } from './output.js';
@@ -105,7 +105,7 @@ export async function createProgram(io: Io, names: readonly CommandName[], start
       'store: file://FOLDER, s3://BUCKET/PREFIX or a folder (default: ASSAY_STORE, else .assay/config.json)',
     )
     .option('--version', 'print the version')
-    .configureHelp({ showGlobalOptions: true })
+    .configureHelp({ showGlobalOptions: true, ...withAliases() })
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),

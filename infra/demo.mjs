@@ -15,6 +15,15 @@ const DATA = path.join(ROOT, 'examples', 'kjv', 'data');
 const CONFIG = path.join(ROOT, '.assay', 'config.json');
 const ASSAY = path.join(ROOT, 'cli', 'assay.mjs');
 
+/**
+ * What comes before the findings. What `up` says in the end is for those who go on by hand, and so is what `run` advises where a
+ * terminal reads: here the demo's own end says what is next.
+ */
+export const STEPS = [
+  { args: ['up', '--json'], stdout: 'ignore' },
+  { args: ['run', RUN_FILE, '--follow'], stdout: 'pipe' },
+];
+
 /** Set on the first Ctrl-C or SIGTERM: what runs is asked to end, nothing new is started but `down`. */
 let interrupted = false;
 let current = null;
@@ -40,13 +49,8 @@ async function demo() {
 }
 
 async function upAndRun(ready) {
-  const steps = [
-    // What `up` says in the end is for those who go on by hand.
-    () => assay(['up', '--json'], { stdout: 'ignore' }),
-    () => assay(['run', RUN_FILE, '--follow']),
-  ];
-  for (const begin of steps) {
-    const code = await begin();
+  for (const { args, stdout } of STEPS) {
+    const code = await assay(args, { stdout });
     if (interrupted) {
       console.log('Interrupted: what is done is kept, `npm run demo` goes on from there.');
       return 130;
@@ -89,9 +93,10 @@ function interrupt(signal) {
 
 /**
  * Exit code of an `assay` command whose output is shown.
+ * @param stdout 'pipe': as the command prints where no terminal reads
  * @param stderr 'pipe': without the store, which the run has named
  */
-function assay(args, { stdout = 'inherit', stderr = 'inherit' } = {}) {
+export function assay(args, { stdout = 'inherit', stderr = 'inherit' } = {}) {
   return new Promise((resolve, reject) => {
     current = spawn(process.execPath, [ASSAY, ...args], {
       cwd: ROOT,
@@ -99,6 +104,7 @@ function assay(args, { stdout = 'inherit', stderr = 'inherit' } = {}) {
       // `down` has to do its work even while Ctrl-C is pressed again.
       detached: args[0] === 'down',
     });
+    if (stdout === 'pipe') current.stdout.pipe(process.stdout, { end: false });
     if (stderr === 'pipe') showNotes(current.stderr);
     current.on('error', reject);
     current.on('close', (code) => {

@@ -1,5 +1,5 @@
-// What clients, workers and workflows agree on: queues, limits, names of workflows and signals. Imports nothing, because
-// workflow code imports it.
+// What clients, workers and workflows agree on: queues, limits, the rule of the tolerance, names of workflows and signals.
+// Imports nothing, because workflow code imports it.
 
 /** Temporal task queues by role; the host queue serves local files and cached state. */
 export const QUEUES = {
@@ -42,6 +42,15 @@ export const LIMITS = {
   membersPerContinueAsNew: 200,
   memberRetryMs: 15_000,
 } as const;
+
+/**
+ * Shards that may be quarantined: 1 of 9 is more than 1 %, so the share is rounded down.
+ * @param tolerance share of the planned shards, 0 to 1
+ */
+export function allowedShards(tolerance: number, planned: number): number {
+  // A product such as 0.29 · 100 comes out just below a whole number.
+  return Math.floor(tolerance * planned + 1e-9);
+}
 
 /** Workflow types, signals and queries, as clients name them. */
 export const WORKFLOWS = { run: 'runWorkflow', scheduledRun: 'scheduledRun', suite: 'suiteWorkflow' } as const;

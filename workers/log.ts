@@ -3,6 +3,13 @@ import { pino } from 'pino';
 import type { Logger } from '../activities/dependencies.js';
 import { boundedText, outgoingValues } from '../core/text/outgoing.js';
 
+/** What Node and libraries warn of goes through the log, instead of as text between its lines. */
+export function takeWarnings(log: Logger): void {
+  // Node's own listener prints; it is the only one of a worker.
+  process.removeAllListeners('warning');
+  process.on('warning', ({ name, message }) => log.warn({ warning: name }, message));
+}
+
 /** A log at the given level. @param write takes each line; stderr where absent */
 export function createLog(
   { level, hostId }: { readonly level: string; readonly hostId: string },

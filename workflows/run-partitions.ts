@@ -3,6 +3,7 @@ import { type ChildWorkflowHandle, startChild, workflowInfo } from '@temporalio/
 import type { LotInput, StagePlanned } from '../schemas/messages.js';
 import { LIMITS } from '../schemas/orchestration.js';
 import { partitionWorkflow } from './partition.js';
+import { catchUp, stateOf, type ChildState } from './tell-children.js';
 import type { Control } from './signals.js';
 
 export interface Bounds {
@@ -19,31 +20,36 @@ interface PartitionsInput {
   readonly bounds: Bounds;
 }
 
-/** Splits the lots evenly over child workflows and waits for all. @throws the first failure */
-export async function runPartitions({ lot, control, planned, partitions, bounds }: PartitionsInput): Promise<void> {
-  const { lotsPerPartition, lotsPerContinueAsNew: budget } = bounds;
-  const wanted = Math.min(LIMITS.partitions, Math.ceil(planned.lots / lotsPerPartition));
-  const each = Math.ceil(planned.lots / wanted);
-  const id = workflowInfo().workflowId;
-  for (let partition = 0; partition * each < planned.lots; partition++) {
-    const from = partition * each;
-    const to = Math.min(planned.lots, from + each);
-    const { window, tolerance, paused } = control;
-    // The window is the stage's; partitions share it evenly.
-    const share = Math.max(1, Math.ceil(window / wanted));
-    const args: Parameters<typeof partitionWorkflow> = [
-      {
-        ...{ lot, queue: planned.queue, from, to, window: share, tolerance, paused, partition },
-        ...(budget === undefined ? {} : { budget }),
-      },
-    ];
-    partitions.push(await startChild(partitionWorkflow, { workflowId: `${id}/p/${partition}`, args }));
-  }
-  await Promise.all(partitions.map((p) => p.result()));
+/** How the lots are divided: so many partitions, each of so many lots (the last one of what is left). */
+export function cutOf(lots: number, { lotsPerPartition }: Bounds): { readonly count: number; readonly each: number } {
+  const wanted = Math.min(LIMITS.partitions, Math.ceil(lots / lotsPerPartition));
+  const each = Math.ceil(lots / wanted);
+  return { count: Math.ceil(lots / each), each };
 }
 
-/** Sends a signal to every child. */
-export async function tellAll<T>(children: readonly T[], send: (child: T) => Promise<void>): Promise<void> {
-  // A child that has just ended cannot be signalled; it needs no signal.
-  await Promise.all(children.map((child) => send(child).catch(() => undefined)));
+/** The window is the stage's: its partitions share it evenly, also while some of them have not been started. */
+export function shareOf(window: number, partitions: number): number {
+  return Math.max(1, Math.ceil(window / partitions));
+}
+
+/** Splits the lots evenly over child workflows and waits for all. @throws the first failure */
+export async function runPartitions({ lot, control, planned, partitions, bounds }: PartitionsInput): Promise<void> {
+  const { lots, queue } = planned;
+  const { count, each } = cutOf(lots, bounds);
+  const budget = bounds.lotsPerContinueAsNew === undefined ? {} : { budget: bounds.lotsPerContinueAsNew };
+  const id = workflowInfo().workflowId;
+  const state = (): ChildState => ({ ...stateOf(control), window: shareOf(control.window, count) });
+  for (let partition = 0; partition < count; partition++) {
+    const from = partition * each;
+    const to = Math.min(lots, from + each);
+    const given = state();
+    const { window, tolerance, paused } = given;
+    const args: Parameters<typeof partitionWorkflow> = [
+      { lot, queue, from, to, window, tolerance, paused, partition, ...budget },
+    ];
+    const child = await startChild(partitionWorkflow, { workflowId: `${id}/p/${partition}`, args });
+    partitions.push(child);
+    await catchUp(child, given, state());
+  }
+  await Promise.all(partitions.map((p) => p.result()));
 }

@@ -20,6 +20,7 @@ import { rootCause } from './root-cause.js';
 import { Control, limitsSignal, pauseSignal, progressQuery, unpauseSignal } from './signals.js';
 import { stageWorkflow } from './stage.js';
 import { runSteps, stepsOf } from './steps.js';
+import { catchUp, stateOf } from './tell-children.js';
 
 const RUN = defineSearchAttributeKey(SEARCH_ATTRIBUTES.run, 'KEYWORD');
 const STAGE = defineSearchAttributeKey(SEARCH_ATTRIBUTES.stage, 'KEYWORD');
@@ -200,14 +201,15 @@ async function runLots(running: Running, { id, stage }: RunStep, planned: StageP
   const { input, control, current, total } = running;
   const { ref, mode, noProgressSeconds } = input;
   const patience = noProgressSeconds === undefined ? {} : { noProgressSeconds };
-  const { tolerance, paused } = control;
   const others = [...current.open.values()].filter((child) => child !== null).length;
-  const window = Math.max(1, Math.floor(control.window / (others + 1)));
+  const given = { ...stateOf(control), window: Math.max(1, Math.floor(control.window / (others + 1))) };
+  const { window, tolerance, paused } = given;
   const child = await startChild(stageWorkflow, {
     workflowId: `${workflowInfo().workflowId}/${id}`,
     args: [{ run: { ref, mode, window, tolerance, ...patience }, stage, planned, paused }],
   });
   await shareWindow(running, () => current.open.set(id, child));
+  await catchUp(child, given, { ...stateOf(control), window: shareOf(control, current) });
   const counts = await child.result().finally(() => current.open.set(id, null));
   total.done += counts.done;
   total.quarantined += counts.quarantined;

@@ -1,7 +1,7 @@
 // What a stage does beside giving out lots: it counts what they did, pauses above the tolerance, and publishes while it grows.
 import { condition, patched } from '@temporalio/workflow';
 import type { LotResult } from '../schemas/messages.js';
-import { LIMITS } from '../schemas/orchestration.js';
+import { allowedShards, LIMITS } from '../schemas/orchestration.js';
 import { publishStage, recordEvent } from './options.js';
 import type { StageInput, Working } from './stage-state.js';
 
@@ -18,7 +18,7 @@ export function counter({
     total.quarantined += result.quarantined;
     total.different += result.different;
     if (total.quarantined === 0) return;
-    const allowed = allowedShards(control.tolerance, planned.planned);
+    const allowed = allowedHere(control.tolerance, planned.planned);
     if (total.quarantined - control.accepted <= allowed || control.paused) return;
     const reason = `${total.quarantined} of ${planned.planned} shards of stage ${stage} are quarantined, more than the ${allowed} that the tolerance ${control.tolerance} allows (${control.tolerance} × ${planned.planned}, rounded down)`;
     background.add(control.pause(reason));
@@ -36,9 +36,7 @@ export async function publishWhile(input: StageInput, working: () => boolean): P
   }
 }
 
-/** Shards that may be quarantined: 1 of 9 is more than 1 %, so the share is rounded down. Runs that began before this rule go on rounding it up. */
-function allowedShards(tolerance: number, planned: number): number {
-  const share = tolerance * planned;
-  // A product such as 0.29 · 100 comes out just below a whole number.
-  return patched('tolerance-rounds-down') ? Math.floor(share + 1e-9) : Math.ceil(share);
+/** Runs that began before the share was rounded down go on rounding it up. */
+function allowedHere(tolerance: number, planned: number): number {
+  return patched('tolerance-rounds-down') ? allowedShards(tolerance, planned) : Math.ceil(tolerance * planned);
 }

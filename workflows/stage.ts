@@ -6,8 +6,11 @@ import { Background } from './background.js';
 import { runLotWindow } from './lot-window.js';
 import { counter, publishWhile } from './stage-counts.js';
 import type { Resumed, StageInput, StageResult, Working } from './stage-state.js';
-import { runPartitions, tellAll, type Bounds } from './run-partitions.js';
+import { cutOf, runPartitions, shareOf, type Bounds } from './run-partitions.js';
 import { Control, limitsSignal, pauseSignal, progressQuery, reportSignal, unpauseSignal } from './signals.js';
+import { tellAll } from './tell-children.js';
+
+const BOUNDS: Bounds = { lotsPerPartition: LIMITS.lotsPerPartition };
 
 export async function stageWorkflow(input: StageInput): Promise<StageResult> {
   const total = { done: 0, quarantined: 0, different: 0, ...input.resumed?.total };
@@ -45,11 +48,11 @@ function goOn({ input, control, total }: Working, left: Pick<Resumed, 'next' | '
 
 /** Takes signals and passes them on to the partitions. */
 function listen(
-  { run, paused, resumed }: StageInput,
+  { run, paused, resumed, planned, bounds }: StageInput,
   partitions: Working['partitions'],
   total: Working['total'],
 ): Control {
-  const control = new Control(
+  const control: Control = new Control(
     { window: run.window, tolerance: run.tolerance, paused, ...resumed },
     {
       onPause: (reason) => tellAll(partitions, (p) => p.signal(pauseSignal, reason)),
@@ -58,8 +61,9 @@ function listen(
         await tellAll(partitions, (p) => p.signal(unpauseSignal));
       },
       onLimits: ({ window, ...limits }) => {
-        // The window is the stage's: each partition has its share of it, as when it began.
-        const share = window === undefined ? {} : { window: Math.max(1, Math.ceil(window / partitions.length)) };
+        const { count } = cutOf(planned.lots, bounds ?? BOUNDS);
+        // Of the window that holds now, not of the number that was asked for.
+        const share = window === undefined ? {} : { window: shareOf(control.window, count) };
         return tellAll(partitions, (p) => p.signal(limitsSignal, { ...limits, ...share }));
       },
     },
@@ -93,7 +97,7 @@ async function runLots(
     mode: run.mode,
     ...(run.noProgressSeconds === undefined ? {} : { noProgressSeconds: run.noProgressSeconds }),
   };
-  const bounds: Bounds = input.bounds ?? { lotsPerPartition: LIMITS.lotsPerPartition };
+  const bounds = input.bounds ?? BOUNDS;
   if (lots > bounds.lotsPerPartition) {
     await runPartitions({ lot, control, planned, partitions, bounds });
     return null;

@@ -20,8 +20,8 @@ import { guardThis } from './guard.js';
 import { prepareMemberOn, recordEvent } from './options.js';
 import { rootCause } from './root-cause.js';
 import { runWorkflow } from './run.js';
-import { tellAll } from './run-partitions.js';
 import { Control, limitsSignal, pauseSignal, progressQuery, unpauseSignal } from './signals.js';
+import { catchUp, stateOf, tellAll } from './tell-children.js';
 
 type RunHandle = ChildWorkflowHandle<typeof runWorkflow>;
 
@@ -127,7 +127,8 @@ async function runWindow(working: Working): Promise<number> {
   return next;
 }
 
-async function runMember({ input, runs, counts }: Working, member: number): Promise<void> {
+async function runMember(working: Working, member: number): Promise<void> {
+  const { input, counts } = working;
   const { ref, mode } = input;
   let name: string | null = null;
   try {
@@ -140,7 +141,7 @@ async function runMember({ input, runs, counts }: Working, member: number): Prom
       const prepared = await prepareMemberOn(input.hostQueue)({ ref, member, mode });
       name = prepared.run;
       if (!prepared.input) break;
-      if (await runOnce(input, prepared.input, runs)) break;
+      if (await runOnce(working, prepared.input)) break;
       // Somebody else runs it: what is left is asked again when that may have ended.
       await sleep(pauseMs);
     }
@@ -157,11 +158,12 @@ async function runMember({ input, runs, counts }: Working, member: number): Prom
 }
 
 /** Whether the run was started here and has ended well. @throws its failure */
-async function runOnce({ storeId }: SuiteInput, run: RunInput, runs: Set<RunHandle>): Promise<boolean> {
+async function runOnce({ input, control, runs }: Working, run: RunInput): Promise<boolean> {
   let handle: RunHandle;
+  const { tolerance } = control;
   try {
     handle = await startChild(runWorkflow, {
-      workflowId: `run/${storeId}/${run.ref.run}`,
+      workflowId: `run/${input.storeId}/${run.ref.run}`,
       args: [run],
       parentClosePolicy: ParentClosePolicy.REQUEST_CANCEL,
     });
@@ -170,6 +172,8 @@ async function runOnce({ storeId }: SuiteInput, run: RunInput, runs: Set<RunHand
     throw error;
   }
   runs.add(handle);
+  const now = stateOf(control);
+  await catchUp(handle, { ...now, tolerance, paused: false }, now);
   try {
     await handle.result();
     return true;

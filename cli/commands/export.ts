@@ -1,6 +1,6 @@
 // `assay export`: a dataset as files that other programs read.
 import { resolve } from 'node:path';
-import { Option } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import { exportDocument } from '../../schemas/documents/datasets.js';
 import { EXIT } from '../../schemas/exit.js';
 import { pinDataset } from '../../reading/datasets/pinned.js';
@@ -10,9 +10,11 @@ import { bytesText, countText, counted } from '../render/quantities.js';
 import type { LiveLine } from '../terminal/live-line.js';
 import type { ExportProgress } from '../../reading/export/parquet.js';
 
+const FORMATS = ['parquet'] as const;
+
 interface ExportOptions {
   readonly dataset: string;
-  readonly to: 'parquet';
+  readonly to: (typeof FORMATS)[number];
   readonly out?: string;
   readonly sort?: readonly string[];
 }
@@ -27,7 +29,9 @@ export const exportCommand = defineCommand({
   ],
   options: (command) => {
     command
-      .addOption(new Option('--to <format>', 'format of the files').choices(['parquet']).makeOptionMandatory())
+      .addOption(
+        new Option('--to <format>', 'format of the files').choices(FORMATS).argParser(format).makeOptionMandatory(),
+      )
       .option('--out <folder>', 'where to (default: a folder named for the dataset)')
       .option(
         '--sort <columns>',
@@ -38,6 +42,15 @@ export const exportCommand = defineCommand({
   request: ([dataset], flags: Omit<ExportOptions, 'dataset'>) => ({ ...flags, dataset }),
   run: exportDataset,
 });
+
+/** @throws InvalidArgumentError with what writes other formats, and names a file */
+function format(given: string): (typeof FORMATS)[number] {
+  const known = FORMATS.find((one) => one === given);
+  if (known !== undefined) return known;
+  throw new InvalidArgumentError(
+    `Allowed choices are ${FORMATS.join(', ')}; \`assay sql "from TABLE" --format csv > FILE\` writes rows as text, and --out names the folder.`,
+  );
+}
 
 async function exportDataset(options: ExportOptions, context: CommandContext): Promise<number> {
   const { output, io } = context;

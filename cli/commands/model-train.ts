@@ -31,7 +31,7 @@ export const trainModels = defineCommand({
   ],
   options: (command) => {
     command
-      .option('--dry-run', 'say what would be trained and what is done; writes nothing', false)
+      .option('--dry-run', 'say what would be trained, what is done and where copies would go; writes nothing', false)
       .option('--only <name>', 'train this model of the list alone')
       .option('--out <dir>', 'copy finished models to DIR/MODEL');
   },
@@ -79,14 +79,14 @@ async function trainWith({ options, context, store, file, folder, locate }: Trai
         slots: slotsOf(file, resolved.training.models.length),
       });
   const wanted = summaries.filter(({ entry }) => (only ?? entry.model) === entry.model);
-  const out = options.out === undefined || options.dryRun ? null : resolve(context.io.cwd, options.out);
-  const written = out === null ? [] : await writeModels(store, training, { summaries: wanted, out });
+  const out = options.out === undefined ? null : resolve(context.io.cwd, options.out);
+  const written = out === null || options.dryRun ? [] : await writeModels(store, training, { summaries: wanted, out });
   const { dryRun: dry } = options;
   const document = {
     ...{ training: training.name, revision: training.revision, store: store.url, dryRun: dry },
     ...{ finished, models: wanted.map(({ entry }) => entry), written },
   };
-  context.output.result(modelTrainDocument, document, () => trainText(document));
+  context.output.result(modelTrainDocument, document, () => trainText(document, out));
   return exitCode(wanted, { dryRun: dry, finished });
 }
 

@@ -1,4 +1,5 @@
-// Watches a run to its end: one line per stage from the store's records, the outcome from its events.
+// Watches a run to its end: what its events tell as lines, the stage that is at work as a live line (counted from the store's records;
+// what is computed anew from the stages' workflows). Only the execution that is followed counts; how it ended is told in run-end.ts.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
 import { EXIT } from '../../schemas/exit.js';

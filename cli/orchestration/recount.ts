@@ -32,7 +32,10 @@ export function recomputedIn(events: readonly RunEvent[]): Recomputed | null {
   return { shards: Number(data['done'] ?? 0), different };
 }
 
-/** Counts by asking the stages' workflows; what one does not answer counts as it last did. */
+/**
+ * Counts by asking the stages' workflows; what one does not answer counts as it last did. Under the name of one that has not begun the
+ * server knows that of an earlier execution, which has done everything: only children of this one are asked.
+ */
 export class Recounter {
   readonly #workflow: WorkflowHandle;
   readonly #known = new Map<string, number>();
@@ -44,24 +47,30 @@ export class Recounter {
   async count(stage: StageName, events: readonly RunEvent[]): Promise<Recount> {
     const ofStage = events.filter(({ data }) => data['stage'] === stage);
     const ended = new Set(ofStage.filter(({ type }) => type === 'stage-finished').map(({ data }) => stepOf(data)));
+    const parent = events.find(({ type }) => type === 'started')?.data['execution'];
     const total = { done: 0, planned: 0 };
     for (const { data } of ofStage.filter(({ type }) => type === 'stage-started')) {
       const items = Number(data['items'] ?? 0);
       total.planned += items;
-      total.done += ended.has(stepOf(data)) ? items : Math.min(items, await this.#doneIn(stepOf(data)));
+      total.done += ended.has(stepOf(data)) ? items : Math.min(items, await this.#doneIn(stepOf(data), parent));
     }
     return total;
   }
 
-  async #doneIn(step: string): Promise<number> {
-    const { workflowId, client } = this.#workflow;
-    const told = await client
-      .getHandle(`${workflowId}/${step}`)
-      .query<{ readonly done?: number }>(PROGRESS_QUERY)
-      .catch(() => null);
+  async #doneIn(step: string, parent: unknown): Promise<number> {
+    const told = await this.#ask(step, parent).catch(() => null);
     const done = told?.done ?? this.#known.get(step) ?? 0;
     this.#known.set(step, done);
     return done;
+  }
+
+  /** @param parent the execution that started it; not known of one that an earlier release started */
+  async #ask(step: string, parent: unknown): Promise<{ readonly done?: number } | null> {
+    const { workflowId, client } = this.#workflow;
+    const id = `${workflowId}/${step}`;
+    const { parentExecution, runId } = await client.getHandle(id).describe();
+    if (parent !== undefined && parentExecution?.runId !== parent) return null;
+    return client.getHandle(id, runId).query<{ readonly done?: number }>(PROGRESS_QUERY);
   }
 }
 

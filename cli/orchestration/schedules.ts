@@ -186,6 +186,12 @@ async function act(
   });
 }
 
+/** Names the store that the schedule's runs go to, whichever this folder reads. */
+async function nameStore(handle: ScheduleHandle, { output }: CommandContext): Promise<void> {
+  const { store } = await describe(handle);
+  if (store !== null) output.note(`store ${store} (the schedule)`);
+}
+
 async function withSchedule(
   id: string,
   context: CommandContext,
@@ -193,7 +199,9 @@ async function withSchedule(
 ): Promise<number> {
   return withTemporal(context, async (client: Client) => {
     try {
-      return await body(handleOf(client, id));
+      const handle = handleOf(client, id);
+      await nameStore(handle, context);
+      return await body(handle);
     } catch (error) {
       if (!(error instanceof ScheduleNotFoundError)) throw error;
       const near = nearestNames(id, await scheduleIds(client).catch(() => []));

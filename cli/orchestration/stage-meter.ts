@@ -20,6 +20,8 @@ export class StageMeter {
   #stage: StageName | null = null;
   /** When the stage started, milliseconds since the epoch. */
   startedMs = Date.now();
+  /** Whether an event told so: a sign of life from before is of an earlier attempt. */
+  #startIsTold = false;
   #first: number | null = null;
   /** The first beat of the stage that told a step: steps per second are counted from there. */
   #firstStep: { readonly step: number; readonly atMs: number } | null = null;
@@ -27,13 +29,18 @@ export class StageMeter {
   start(stage: StageName, atMs: number): void {
     this.#stage = stage;
     this.startedMs = atMs;
+    this.#startIsTold = true;
     this.#first = null;
     this.#firstStep = null;
   }
 
-  line(measure: StageMeasure, beat: StoredBeat | null, nowMs = Date.now()): LiveLine {
+  line(measure: StageMeasure, stored: StoredBeat | null, nowMs = Date.now()): LiveLine {
     const { stage, done, planned, size, quarantined } = measure;
-    if (this.#stage !== stage) this.start(stage, nowMs);
+    if (this.#stage !== stage) {
+      this.start(stage, nowMs);
+      this.#startIsTold = false;
+    }
+    const beat = stored !== null && this.#startIsTold && stored.atMs < this.startedMs ? null : stored;
     this.#first ??= done;
     const share = planned === 0 ? 0 : done / planned;
     const seconds = Math.max(0.001, (nowMs - this.startedMs) / 1000);
@@ -41,10 +48,12 @@ export class StageMeter {
     const step = beat?.stage === stage ? beat.progress?.['step'] : undefined;
     const training = stage === 'train' && typeof step === 'number';
     // Of one training the steps say how far it is, also where its result is there and it is done again.
-    const stepsDone = training && planned === 1 && measure.steps ? step / measure.steps : null;
-    const parts: LivePart[] = stepsDone !== null ? [] : [`${countText(done)} / ${countText(planned)}`];
+    const bySteps = stage === 'train' && planned === 1 && measure.steps;
+    const stepsDone = training && bySteps ? step / bySteps : null;
+    const parts: LivePart[] = bySteps ? [] : [`${countText(done)} / ${countText(planned)}`];
     const doing = beat?.stage === stage && stage === 'train' ? doingText(beat.progress?.['doing']) : null;
     if (doing !== null) parts.push(doing);
+    else if (bySteps && !training) parts.push(done === 1 ? '1 / 1' : 'starting');
     if (training && beat) parts.push(...this.#steps(step, measure.steps, beat.atMs));
     else if (newly > 0) {
       parts.push({

@@ -1,4 +1,5 @@
 // What `model train` prints for people.
+import { join } from 'node:path';
 import type { z } from 'zod';
 import type { modelTrainDocument } from '../../schemas/documents/models.js';
 import { countText } from './quantities.js';
@@ -8,7 +9,8 @@ import type { Text } from '../terminal/text.js';
 type Document = z.infer<typeof modelTrainDocument>;
 type Entry = Document['models'][number];
 
-export function trainText(document: Document): Text {
+/** @param out the folder for copies, where one is asked for */
+export function trainText(document: Document, out: string | null = null): Text {
   const { models, written, training, dryRun, finished } = document;
   const numbers = (...titles: string[]): TextColumn[] => titles.map((title) => ({ title, right: true }));
   const head: TextColumn[] = dryRun
@@ -24,10 +26,20 @@ export function trainText(document: Document): Text {
     textTable([...head, { title: 'state' }], rows),
     ...failed.map((entry) => `${entry.model}: ${entry.error?.message ?? ''}`),
     ...written.map((folder) => `written to ${folder}`),
+    ...(dryRun && out !== null ? copies(models, out) : []),
     ...(dryRun ? ['Nothing was written.'] : []),
     ...(finished ? [] : [`Interrupted; the checkpoints stay. Go on with the same command.`]),
     ...(dryRun || !finished ? [] : [`datasets: ${training}/models/MODEL in ${document.store}`]),
   ];
+}
+
+/** Where the copies of models would go. */
+function copies(models: readonly Entry[], out: string): string[] {
+  return models.flatMap(({ model, state }) =>
+    state === 'failed'
+      ? []
+      : [`${model} would be written to ${join(out, model)}${state === 'done' ? '' : ' once it is finished'}`],
+  );
 }
 
 function plannedRow(entry: Entry): string[] {

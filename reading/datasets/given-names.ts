@@ -13,6 +13,11 @@ export function dictionaryDataset(name: DictionaryName, table: string): string {
   return `${name.run}/${name.dictionary}/${table}`;
 }
 
+/** Whether `DICT` or `RUN/DICT` means that dictionary. */
+export function isMeant(given: string, { run, dictionary }: DictionaryName): boolean {
+  return given === dictionary || given === `${run}/${dictionary}`;
+}
+
 /**
  * The dictionary that `DICT` or `RUN/DICT` means among the datasets of a store.
  * @throws InputError where there is none (with the nearest names) or several (with all of them)
@@ -20,7 +25,7 @@ export function dictionaryDataset(name: DictionaryName, table: string): string {
 export function findDictionary(given: string, datasets: readonly string[]): DictionaryName {
   const all = dictionariesOf(datasets);
   const texts = all.map((name) => `${name.run}/${name.dictionary}`);
-  const candidates = all.filter((name, i) => texts[i] === given || name.dictionary === given);
+  const candidates = all.filter((name) => isMeant(given, name));
   const [only, another] = candidates;
   if (only !== undefined && another === undefined) return only;
   if (only === undefined) {

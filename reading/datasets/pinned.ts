@@ -1,10 +1,12 @@
 // Finds datasets and pins their latest snapshots: everything that a command reads goes through one of these.
-import { InputError } from '../../schemas/errors.js';
+import { DataError, InputError } from '../../schemas/errors.js';
 import type { Commit, ObjectRecord, Snapshot } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { mapParallel } from '../../storage/records/parallel.js';
+import { latestRevision } from '../../storage/records/resolved-runs.js';
+import { listRuns } from '../../storage/records/revisions.js';
 import { getSnapshot, latestSnapshot, listDatasets, readSnapshotCommits } from '../../storage/records/snapshots.js';
-import { findDataset, findDictionary, type DictionaryName } from './given-names.js';
+import { dictionariesOf, findDataset, findDictionary, isMeant, type DictionaryName } from './given-names.js';
 
 const READS_AT_ONCE = 16;
 
@@ -29,7 +31,7 @@ export async function pinDataset(store: ObjectStore, name: string): Promise<Snap
   });
 }
 
-/** The dictionary that `DICT` or `RUN/DICT` means. @throws InputError for none or several */
+/** The dictionary that `DICT` or `RUN/DICT` means. @throws InputError for none, for one of which nothing is written yet, or several */
 export async function resolveDictionary(store: ObjectStore, given: string): Promise<DictionaryName> {
   const [run, dictionary, ...rest] = given.split('/');
   if (run && dictionary && rest.length === 0) {
@@ -41,9 +43,33 @@ export async function resolveDictionary(store: ObjectStore, given: string): Prom
         within.map((entry) => entry.dataset),
       );
   }
-  return findDictionary(
-    given,
-    (await listDatasets(store)).map((entry) => entry.dataset),
+  const datasets = (await listDatasets(store)).map((entry) => entry.dataset);
+  if (!dictionariesOf(datasets).some((name) => isMeant(given, name))) await refuseUnwritten(store, given);
+  return findDictionary(given, datasets);
+}
+
+/** @throws InputError where a run has a dictionary of that name in its file, and nothing of it in the store */
+async function refuseUnwritten(store: ObjectStore, given: string): Promise<void> {
+  const [run = ''] = given.split('/');
+  const names = given.includes('/')
+    ? [run]
+    : (await listRuns(store)).filter(({ removing }) => !removing).map(({ name }) => name);
+  // A suite, a training and a damaged run have no dictionaries to speak of.
+  const runs = await mapParallel(names, READS_AT_ONCE, (name) =>
+    latestRevision(store, name).catch((error: unknown) => {
+      if (error instanceof InputError || error instanceof DataError) return null;
+      throw error;
+    }),
+  );
+  const planned = runs.flatMap((one) =>
+    (one?.dictionaries ?? []).map(({ name }) => ({ run: one?.name ?? '', dictionary: name })),
+  );
+  const found = planned.filter((name) => isMeant(given, name));
+  if (found.length === 0) return;
+  const texts = found.map((name) => `${name.run}/${name.dictionary}`);
+  throw new InputError(
+    `Expected a dictionary that the store holds, found that nothing of ${texts.join(', ')} is written yet, neither metrics nor features; how far its run is shows \`assay status ${found[0]?.run ?? ''}\`.`,
+    { given, candidates: texts },
   );
 }
 

@@ -33,12 +33,14 @@ export async function querySql<T>(
   const tables: SnapshotTable[] = [];
   const notes: string[] = [];
   const find = async (names: QueryNames): Promise<{ tables: readonly SnapshotTable[]; meant: string | null }> => {
-    const { meant, others } = await runsOf(store, names, run);
+    const { meant, others, gone } = await runsOf(store, names, run);
     for (const name of [...(meant === null ? [] : [meant]), ...others]) {
       const found = await runTables(store, name);
       tables.push(...(name === meant ? found.sources : found.sources.map((source) => ({ ...source, run: name }))));
       notes.push(...found.notes);
     }
+    // Refused there with what to do, except where the name is that of a dictionary.
+    for (const name of gone) if (!tables.some(({ schema }) => sameName(schema, name))) await findRun(store, name);
     return { tables, meant };
   };
   return streamSql(query, { store, find, maxBytes, signal }, (answer) => {
@@ -59,23 +61,35 @@ function coverageOf(tables: readonly SnapshotTable[]): SqlResult['coverage'] {
     }));
 }
 
-/** The run that names without one mean, null where the query has none; and the other runs that the query names. */
-async function runsOf(
-  store: ObjectStore,
-  names: QueryNames,
-  given: string | null,
-): Promise<{ meant: string | null; others: readonly string[] }> {
-  const runs = (await listRuns(store)).map(({ name }) => name);
+interface RunsOfQuery {
+  /** The run that names without one mean, null where the query has none. */
+  readonly meant: string | null;
+  /** The other runs that the query names. */
+  readonly others: readonly string[];
+  /** Names of the query that could be those of runs that are being removed. */
+  readonly gone: readonly string[];
+}
+
+async function runsOf(store: ObjectStore, names: QueryNames, given: string | null): Promise<RunsOfQuery> {
+  const listed = await listRuns(store);
+  const those = (isGone: boolean): string[] =>
+    listed.filter(({ removing }) => removing === isGone).map(({ name }) => name);
+  const [runs, removed] = [those(false), those(true)];
   const meant = given === null ? (runs.length === 1 ? (runs[0] ?? null) : null) : (await findRun(store, given)).name;
   const named = new Set<string>();
+  const gone = new Set<string>();
   for (const { catalog, schema, name } of names.tables) {
     if (!isTableName(name.toLowerCase())) continue;
-    const found = runs.filter((one) => sameName(one, catalog === '' ? schema : catalog));
+    const isNamed = (one: string): boolean => sameName(one, catalog === '' ? schema : catalog);
+    const found = runs.filter(isNamed);
     if (catalog !== '' && found.length === 0) await findRun(store, catalog);
     for (const one of found) named.add(one);
-    if (catalog === '' && found.length === 0 && meant === null) throw severalRuns(runs, { schema, name });
+    if (catalog !== '' || found.length > 0) continue;
+    const leftovers = removed.filter(isNamed);
+    for (const one of leftovers) gone.add(one);
+    if (meant === null && leftovers.length === 0) throw severalRuns(runs, { schema, name });
   }
-  return { meant, others: [...named].filter((name) => name !== meant) };
+  return { meant, others: [...named].filter((name) => name !== meant), gone: [...gone] };
 }
 
 function severalRuns(runs: readonly string[], { schema, name }: { schema: string; name: string }): InputError {

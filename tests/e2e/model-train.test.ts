@@ -260,6 +260,9 @@ it('a dry run tells sizes, tokens and memory and writes nothing', async () => {
   ]);
   expect(models[0]?.['memoryBytes']).toBeGreaterThan(2 ** 27);
   expect(existsSync(path.join(there.project.folder, 'data', 'runs'))).toBe(false);
-  const after = await train(undisturbed, '--dry-run');
+  const after = await train(undisturbed, '--dry-run', '--out', 'copies');
   expect(after.stdout).toMatch(/^gpt .* done$/m);
+  const copies = path.join(undisturbed.project.folder, 'copies');
+  expect(after.stdout).toContain(`gpt would be written to ${path.join(copies, 'gpt')}\n`);
+  expect(existsSync(copies)).toBe(false);
 });

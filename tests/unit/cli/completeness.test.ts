@@ -52,6 +52,10 @@ describe.each(COMMANDS)('assay $name', ({ name, command }) => {
     expect(code).toBe(0);
     expect(command.description()).not.toBe('');
     for (const option of command.options) expect(out).toContain(option.flags);
+    const [own = '', ...above] = [...words].reverse();
+    const all = [own, ...command.aliases()].join('|');
+    expect(out).toContain(`Usage: assay ${[...above, all].join(' ')} `);
+    expect((await runCli(['help', ...above])).out).toContain(`\n  ${all} `);
     const examples = [...out.matchAll(/^ {2}\$ (assay .*)$/gm)].map((match) => match[1] ?? '');
     expect(examples.length).toBeGreaterThan(0);
     for (const example of examples) expect(example.startsWith(`assay ${name}`)).toBe(true);
@@ -62,6 +66,7 @@ describe.each(COMMANDS)('assay $name', ({ name, command }) => {
     expect(text).toContain(`    assay ${name}`);
     expect(text).toContain('    $ assay');
     expect(text).toContain('JSON');
+    for (const alias of command.aliases()) expect(text).toContain(`\`${alias}\``);
     for (const option of command.options) expect(text, option.flags).toContain(`| \`${option.flags}\` |`);
     for (const argument of command.registeredArguments) {
       expect(text).toContain(`<${argument.name()}${argument.variadic ? '...' : ''}>`);

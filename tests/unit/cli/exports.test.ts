@@ -65,7 +65,14 @@ describe('sql and export', () => {
     [['sql', 'select * from postings', '--max-bytes', '10'], 'assay export DATASET --to parquet'],
     [['sql', 'select 1', '--run', 'smal'], 'did you mean small'],
     [['export', 'small/dict/weights', '--to', 'parquet'], 'Expected a dataset of tables'],
-    [['export', 'small/tokens', '--to', 'csv'], 'Allowed choices are parquet'],
+    [
+      ['export', 'small/tokens', '--to', 'csv'],
+      'Allowed choices are parquet; `assay sql "from TABLE" --format csv > FILE`',
+    ],
+    [
+      ['export', 'small/tokens', '--to', 'x.csv'],
+      '--format csv > FILE` writes rows as text, and --out names the folder.',
+    ],
   ])('%j is refused', async (argv, message) => {
     const result = await cli(...argv);
     expect(result).toMatchObject({ code: 2, out: '' });

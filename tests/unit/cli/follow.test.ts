@@ -31,12 +31,14 @@ interface Seen {
   readonly onLine?: (line: LiveLine | string | null) => void;
   /** Its configuration and its plan are gone. */
   readonly isRemoved?: boolean;
+  /** The execution whose child the server knows under the stage's name. */
+  readonly parent?: string;
 }
 
 async function followIn(
   store: ReturnType<typeof createMemoryStore>,
   events: readonly Told[],
-  { status, joined, onLine, isRemoved = false }: Seen,
+  { status, joined, onLine, isRemoved = false, parent = 'mine' }: Seen,
 ): Promise<RunEnd & { notes: string[] }> {
   if (!isRemoved) {
     await store.put('runs/small/1/config.json', Buffer.from('{}'));
@@ -48,8 +50,12 @@ async function followIn(
   const workflow = {
     workflowId: 'assay/small',
     client: {
-      getHandle: (id: string) => ({
-        query: () => (id === 'assay/small/encode' ? Promise.resolve({ done: 1 }) : Promise.reject(new Error('none'))),
+      getHandle: (id: string, runId?: string) => ({
+        describe: () => Promise.resolve({ runId: 'child', parentExecution: { runId: parent } }),
+        query: () =>
+          id === 'assay/small/encode' && (runId ?? 'child') === 'child'
+            ? Promise.resolve({ done: parent === 'mine' ? 1 : 4 })
+            : Promise.reject(new Error('none')),
       }),
     },
     describe: () => Promise.resolve({ status: { name: looks-- > 0 ? 'RUNNING' : status } }),
@@ -122,6 +128,15 @@ describe('one that computes everything anew', () => {
       onLine: (line) => lines.push(line),
     });
     expect(lines[0]).toMatchObject({ name: 'encode', share: 0.25, parts: ['1 / 4'] });
+  });
+
+  it('begins at nothing while the server knows only the stage of an earlier execution, which did all', async () => {
+    const lines: unknown[] = [];
+    await followIn(createMemoryStore(), anew, {
+      ...{ status: 'COMPLETED', joined: false, parent: 'before' },
+      onLine: (line) => lines.push(line),
+    });
+    expect(lines[0]).toMatchObject({ name: 'encode', share: 0, parts: ['0 / 4'] });
   });
 
   it('shows no bar of a stage that has ended', async () => {

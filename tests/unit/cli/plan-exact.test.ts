@@ -12,12 +12,20 @@ type Policy = 'fail' | 'skip';
 type Files = Readonly<Record<string, string | Uint8Array>>;
 
 /** A run over the files, with what reading its corpus needs. */
-async function runOver(folder: string, sources: readonly string[], onBadDocument: Policy): Promise<ResolvedRun> {
+async function runOver(
+  folder: string,
+  sources: readonly string[],
+  {
+    onBadDocument = 'fail',
+    tolerance = 0.01,
+    limitDocuments = null,
+  }: { onBadDocument?: Policy; tolerance?: number; limitDocuments?: number | null } = {},
+): Promise<ResolvedRun> {
   const parts = await listParts([...sources], { baseFolder: folder, format: 'auto' });
   const { splitSeed, split, shardTokens, seed } = CONFIG;
   const corpus = { id: 'id', text: 'text', split, splitSeed, shardTokens, onBadDocument, format: 'auto' };
-  const file = { seed, corpus, tolerance: { quarantinedShards: 0.01 } };
-  return { file, parts, limitDocuments: null } as unknown as ResolvedRun;
+  const file = { seed, corpus, tolerance: { quarantinedShards: tolerance } };
+  return { file, parts, limitDocuments } as unknown as ResolvedRun;
 }
 
 interface Outcome {
@@ -64,7 +72,7 @@ describe('a plan that has read the corpus', () => {
     'says with %s what the run does where it has %s',
     async (...[policy, , files, source, problem]) => {
       const folder = await folderWith(files);
-      const run = await runOver(folder, [source], policy);
+      const run = await runOver(folder, [source], { onBadDocument: policy });
       const [part] = run.parts;
       if (!part) throw new TypeError('no part');
       const planned = await outcomeOf(async () => (await measureCorpus(run, folder))[0] ?? { textBytes: 0, shards: 0 });
@@ -81,11 +89,50 @@ describe('a plan that has read the corpus', () => {
   it('refuses an id that two parts share, as the tokens stage does', async () => {
     const folder = await folderWith({ 'a.jsonl': good, 'b.jsonl': line('c', 'x') + line('b', 'another') });
     for (const policy of ['fail', 'skip'] as const) {
-      const run = await runOver(folder, ['a.jsonl', 'b.jsonl'], policy);
+      const run = await runOver(folder, ['a.jsonl', 'b.jsonl'], { onBadDocument: policy });
       const error = await failureOf(measureCorpus(run, folder));
       expect(error.message).toMatch(
         /^Expected every document id once in the corpus, found "b" in .*a\.jsonl and in .*b\.jsonl/,
       );
     }
+  });
+
+  describe('of three parts', () => {
+    const three = ['a.jsonl', 'b.jsonl', 'c.jsonl'];
+    const broken = '{"id":\n';
+    const more = line('c', 'Let there be') + line('d', 'light');
+
+    it('leaves out as many that fail as the tolerance allows, and refuses the first where there are more', async () => {
+      // 0.34 × 3 = 1.02 allows one, 0.33 × 3 = 0.99 none.
+      const one = await folderWith({ 'a.jsonl': good, 'b.jsonl': broken, 'c.jsonl': more });
+      const sizes = await measureCorpus(await runOver(one, three, { tolerance: 0.34 }), one);
+      expect(sizes.map(({ textBytes }) => textBytes)).toEqual([
+        'In the beginning'.length + 'and the earth'.length,
+        'Let there be'.length + 'light'.length,
+      ]);
+      const strict = await failureOf(measureCorpus(await runOver(one, three, { tolerance: 0.33 }), one));
+      expect(strict.message).toMatch(/b\.jsonl:1: expected a JSON object/);
+      const two = await folderWith({ 'a.jsonl': good, 'b.jsonl': broken, 'c.jsonl': `${broken}\n` });
+      const refused = await failureOf(measureCorpus(await runOver(two, three, { tolerance: 0.34 }), two));
+      expect(refused.message).toMatch(/b\.jsonl:1: expected a JSON object/);
+    });
+
+    it('tells of parts that fail before an id that two share, as the corpus stage comes first', async () => {
+      const folder = await folderWith({ 'a.jsonl': good, 'b.jsonl': line('a', 'another'), 'c.jsonl': broken });
+      const failed = await failureOf(measureCorpus(await runOver(folder, three), folder));
+      expect(failed.message).toMatch(/c\.jsonl:1: expected a JSON object/);
+      const shared = await failureOf(measureCorpus(await runOver(folder, three, { tolerance: 0.34 }), folder));
+      expect(shared.message).toMatch(/every document id once in the corpus, found "a"/);
+    });
+
+    it('takes of each only the documents that the run is limited to', async () => {
+      const folder = await folderWith({ 'a.jsonl': good, 'b.jsonl': more + broken, 'c.jsonl': line('e', 'And') });
+      const sizes = await measureCorpus(await runOver(folder, three, { limitDocuments: 1 }), folder);
+      expect(sizes.map(({ textBytes }) => textBytes)).toEqual([
+        'In the beginning'.length,
+        'Let there be'.length,
+        'And'.length,
+      ]);
+    });
   });
 });

@@ -43,7 +43,7 @@ vi.mock('../../../cli/orchestration/temporal-client.js', async (original) => ({
             const known = played.kept[scheduleId];
             const missing = new ScheduleNotFoundError('no such schedule', scheduleId);
             const answer = () => (known === undefined ? Promise.reject(missing) : Promise.resolve(known));
-            return { scheduleId, describe: answer, pause: answer, unpause: answer };
+            return { scheduleId, describe: answer, pause: answer, unpause: answer, delete: answer };
           },
           create: (options: unknown) => {
             if (played.refusal !== null) return Promise.reject(played.refusal);
@@ -185,7 +185,8 @@ describe('schedules that are there', () => {
 
   it('are shown with the runs that they started', async () => {
     played.kept = { 'assay/night': kept('file:///s', 'every 5400 s') };
-    const { out } = await asked({ act: (context) => schedules.show('night', context) });
+    const { out, err } = await asked({ act: (context) => schedules.show('night', context) });
+    expect(err).toBe('store file:///s (the schedule)\n');
     expect(out).toContain('every 90 min');
     expect(out).toContain('started 2026-11-30 11:00:00Z  scheduled/1/night');
   });
@@ -198,6 +199,13 @@ describe('schedules that are there', () => {
     expect((await asked({ act: (context) => schedules.unpause('night', context) })).out).toBe(
       'schedule night is unpaused\n',
     );
+  });
+
+  it('are forgotten with the name of their store, which is told once', async () => {
+    await create();
+    played.kept = { 'assay/night': { ...kept('', '0 2 * * *'), action: created().action } };
+    const told = await asked({ act: (context) => schedules.delete('night', context) });
+    expect(told).toMatchObject({ code: 0, err: `store file://${folder}/store (the schedule)\n` });
   });
 
   it('are guessed where an id is misspelt', async () => {

@@ -38,10 +38,17 @@ describe('the line of a training', () => {
 
   it('says what it does before its first step', () => {
     const doing = (what: string | null) => ({ atMs: 1000, stage: 'train' as const, progress: { doing: what } });
-    expect(shown(new StageMeter(), training, doing('compiling'), 2000)).toMatch(/0 \/ 1 {2}compiling its step$/);
+    expect(shown(new StageMeter(), training, doing('compiling'), 2000)).toMatch(/░ compiling its step$/);
     const reading = { ...beat(0, 1000), progress: { step: 0, doing: 'reading' } } as ReturnType<typeof beat>;
     expect(shown(new StageMeter(), training, reading, 2000)).toMatch(/reading rows {2}step 0 of 1,464$/);
-    expect(shown(new StageMeter(), training, doing(null), 2000)).toMatch(/0 \/ 1$/);
+    expect(shown(new StageMeter(), training, doing(null), 2000)).toMatch(/░ starting$/);
+  });
+
+  it('takes no step of an earlier attempt for one of this, nor its silence', () => {
+    const meter = new StageMeter();
+    meter.start('train', 100_000);
+    expect(shown(meter, training, beat(1464, 1000), 101_000)).toBe(`train        ${'░'.repeat(20)} starting`);
+    expect(shown(meter, training, beat(12, 102_000), 103_000)).toContain('step 12 of 1,464');
   });
 
   it('shows no step of another stage', () => {

@@ -37,6 +37,10 @@ interface Scripts {
     readonly progressLine: (name: string, packages: number, seconds: number) => string;
   };
   readonly 'prove.mjs': { readonly PROOFS: Readonly<Record<string, { readonly does: string }>> };
+  readonly 'demo.mjs': {
+    readonly STEPS: readonly { readonly args: readonly string[]; readonly stdout: string }[];
+    readonly assay: (args: readonly string[], options: { stdout?: string }) => Promise<number>;
+  };
   readonly 'bench.mjs': { readonly ROWS: Readonly<Record<string, readonly string[]>> };
   readonly 'setup.mjs': {
     readonly checkNode: (version: string) => void;

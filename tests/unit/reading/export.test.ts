@@ -117,10 +117,17 @@ describe('parquet export', () => {
   it('stops while it reads, which is no fault of the folder', async () => {
     const target = join(await mkdtemp(join(folder, 'stopped-')), 'p.parquet');
     const stop = new AbortController();
-    const onProgress = (): void => stop.abort();
+    const told: ExportProgress[] = [];
+    const onProgress = (progress: ExportProgress): void => {
+      told.push(progress);
+      stop.abort();
+    };
     const request = { store: built.dataset.store, objects: many(), table: 'postings', path: target } as const;
     await expect(exportParquet({ ...request, signal: stop.signal, onProgress })).rejects.toThrow(/abort/i);
     expect(await readdir(dirname(target))).toEqual([]);
+    const last = told.at(-1);
+    expect(last?.doing).toBe('reading');
+    expect(last?.rows).toBeLessThan(last?.allRows ?? 0);
   });
 
   it('sweeps what an export that was killed left in its folder', async () => {
