@@ -104,7 +104,7 @@ function completed(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
           head: `${run.name}: ${differ} (nothing was replaced).`,
           message: `${differ}; nothing was replaced`,
         },
-        remedy: `\`assay logs ${run.name}\` names them.`,
+        remedy: `\`assay logs ${run.name}\` names them, ten of a lot at most.`,
       }),
       ...anew,
     };

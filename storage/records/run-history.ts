@@ -43,7 +43,7 @@ export async function findRun(store: ObjectStore, name: string, revision?: numbe
 }
 
 async function unknownRun(store: ObjectStore, name: string): Promise<InputError> {
-  const names = (await listRuns(store)).map((run) => run.name);
+  const names = (await listRuns(store)).filter(({ removing }) => !removing).map((run) => run.name);
   const near = nearestNames(name, names);
   const remedy =
     near.length > 0

@@ -53,6 +53,7 @@ describe('the revision that is taken', () => {
     const store = createMemoryStore();
     await appendEvent(store, at(3), { type: 'started', data: {}, atMs: 1 });
     expect((await failureOf(findRun(store, 'r'))).message).toMatch(/its removal was interrupted.*`assay rm r`/);
+    expect((await failureOf(findRun(store, 'q'))).message).toContain('this store holds none yet');
     expect(await readRevisions(store, 'r')).toMatchObject({ revisions: [], highest: 3, removing: true });
     // It may still be at work: nothing is collected before it is gone for good.
     expect(await listActiveRuns(store)).toEqual(['r']);
