@@ -4,7 +4,8 @@
 //
 // 1. Risky, forwards: results of operators that have no finite value or slope somewhere (Log, Sqrt, Div, Exp …, unless their
 //    operand is positive for certain), stored infinities, and what is computed from these, up to a Where of which one side is
-//    not risky. 2. Zeroed, backwards: the sides of such a Where, and of Clip, Max and Min, and the risky tensors before them. A
+//    not risky. 2. Zeroed, backwards: the sides of such a Where, and of Clip, Max and Min, a divisor that an exponential makes
+//    infinite (x / (1 + e⁻ˣ): the quotient is 0, and so is its slope), and the risky tensors before them. A
 //    product passes on the zeros of a Where alone, which may cover whole rows. 3. Guarded: nodes that make a zeroed tensor.
 // Elsewhere no mask is added: most models have no such node.
 import { readAttributes } from '../onnx/attributes.js';
@@ -43,6 +44,7 @@ export function findGuards(options: Options): Guards {
     if (active.has(tensor) && risky.has(tensor) && zeroed.get(tensor) !== 'where') zeroed.set(tensor, by);
   };
   const guarded = new Set<NodeProto>();
+  const makers = new Map(nodes.flatMap((node) => node.output.map((name) => [name, node] as const)));
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i] as NodeProto;
     const [operator, [first = '', yes = '', no = '']] = [node.opType ?? '', node.input];
@@ -51,6 +53,8 @@ export function findGuards(options: Options): Guards {
       if (!stored.has(yes)) zero(no, 'where');
     }
     if (LIMITS.has(operator)) for (const name of operator === 'Clip' ? [first] : node.input) zero(name, 'limit');
+    const divisor = operator === 'Div' ? yes : operator === 'Reciprocal' ? first : '';
+    if (divisor !== '' && grows(makers, divisor)) zero(divisor, 'limit');
     const by = node.output.map((name) => zeroed.get(name));
     if (by.every((one) => one === undefined)) continue;
     guarded.add(node);
@@ -75,6 +79,19 @@ function riskyTensors({ nodes, graph, scalars, active, find }: Options, stored: 
     for (const output of node.output) if (output !== '' && isFloat(find(output))) risky.add(output);
   }
   return risky;
+}
+
+const EXPONENTIALS = new Set(['Exp', 'Sinh', 'Cosh']);
+const KEEPS_GROWTH = new Set(['Add', 'Sub', 'Sum', 'Mul', 'Neg', 'Identity', 'Cast']);
+/** Longest way from a divisor to its exponential that is followed. */
+const MAX_STEPS = 6;
+
+/** Whether an exponential can make a tensor infinite. */
+function grows(makers: ReadonlyMap<string, NodeProto>, tensor: string, steps = MAX_STEPS): boolean {
+  const node = makers.get(tensor);
+  if (node === undefined || steps === 0) return false;
+  if (EXPONENTIALS.has(node.opType ?? '')) return true;
+  return KEEPS_GROWTH.has(node.opType ?? '') && node.input.some((name) => grows(makers, name, steps - 1));
 }
 
 /** Whether an operator has no finite value or slope somewhere. */

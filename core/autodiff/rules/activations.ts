@@ -100,13 +100,15 @@ function exactGeluSlope({ k }: RuleCall, x: Value): Value {
 /**
  * By tanh: y = ½ x (1 + tanh u) = x s with s = σ(p), p = 2 u = x (a x² + b), a = 2 √(2/π) 0.044715, b = 2 √(2/π).
  * y′ = s + x s (1 − s) p′, and x p′ = x (3 a x² + b) = 3 p − 2 b x, so y′ = s (1 + (1 − s) (3 p − 2 b x)).
+ * Beyond |x| = 10, where s is 0 or 1 in every type, y′ = s: p overflows there (in float16 from 97 on), and 0 · ∞ is NaN.
  */
 function tanhGeluSlope({ k }: RuleCall, x: Value): Value {
   const b = 2 * Math.sqrt(2 / Math.PI);
   const p = k.mul(x, k.plus(k.scale(b * 0.044715, k.square(x)), b));
   const s = k.of('Sigmoid', p);
   const rest = k.mul(k.minusFrom(1, s), k.sub(k.scale(3, p), k.scale(2 * b, x)));
-  return k.mul(s, k.plus(rest, 1));
+  const far = k.compare('Greater', k.of('Abs', x), k.c(10, x));
+  return k.where(far, s, k.mul(s, k.plus(rest, 1)));
 }
 
 /** Gelu, exact or by tanh as its attribute says. */

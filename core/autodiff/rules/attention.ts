@@ -1,11 +1,11 @@
 // Derivatives of attention as one operator. With heads apart, q [B, H, S, D], k [B, H, T, D], v [B, H, T, D′]:
 //   scores = c q kᵀ + mask     P = softmax(scores) over T     y = P v
 //   dv = Pᵀ dy     dP = dy vᵀ     dS = P ∘ (dP − Σ_T dP ∘ P)     dq = c dS k     dk = c dSᵀ q     dmask = dS
-// P is computed anew: the operator hides it. Heads that share keys and values (grouped queries) add up their gradients.
+// P is computed anew: the operator hides it. A query that sees no key gives 0 (Attention), so P is 0 there. Heads that share keys and values (grouped queries) add up their gradients.
 // Source: Vaswani et al. 2017. Departures: none; caches of past keys and capped scores are refused.
 import { ATTRIBUTE_TYPE } from '../../onnx/make.js';
 import type { Value } from '../../onnx/shape.js';
-import { cotangentOf, forNeeded, inputOf, rankOf, type Rule, type RuleCall } from '../rule.js';
+import { cotangentOf, forNeeded, inputOf, maskedRows, rankOf, type Rule, type RuleCall } from '../rule.js';
 import { product } from './products.js';
 
 interface Heads {
@@ -18,6 +18,8 @@ interface Heads {
   readonly causal: boolean;
   /** Factor of the scores; null: 1 / √D. */
   readonly scale: number | null;
+  /** Whether a query that sees no key has the result 0; else its result is none. */
+  readonly zeroUnseen: boolean;
 }
 
 interface HeadGradients {
@@ -28,9 +30,6 @@ interface HeadGradients {
 }
 
 const EAGER = "Export the model with attn_implementation='eager'.";
-/** Scores that the softmax turns to 0, in every float type but the halves. */
-const HIDDEN = -1e30;
-const HIDDEN_HALF = -6e4;
 
 /** Attention of opset 23: Q, K, V [B, H, S, D] or [B, S, H D], a mask, K and V for groups of heads. */
 export const attention: Rule = (call) => {
@@ -50,7 +49,7 @@ export const attention: Rule = (call) => {
   const k = repeated(call, shared.k, repeat);
   const v = repeated(call, shared.v, repeat);
   const dy = apart(call, cotangentOf(call), heads);
-  const back = headGradients(call, { q, k, v, mask, causal, scale }, dy);
+  const back = headGradients(call, { q, k, v, mask, causal, scale, zeroUnseen: true }, dy);
   return forNeeded(
     call,
     () => together(call, back.dq, Q),
@@ -77,7 +76,7 @@ export const multiHeadAttention: Rule = (call) => {
   const causal = attributes.int('unidirectional', 0) === 1;
   const scale = attributes.float('scale', 0) === 0 ? null : attributes.float('scale', 0);
   const dy = apart(call, cotangentOf(call), heads);
-  const back = headGradients(call, { q, k: key, v, mask, causal, scale }, dy);
+  const back = headGradients(call, { q, k: key, v, mask, causal, scale, zeroUnseen: false }, dy);
   const whole = [back.dq, back.dk, back.dv].map((d, i) => together(call, d, parts[i] as Value));
   const summed = (d: Value): Value => k.op('ReduceSum', [d, g.integers(0, 1)], { keepdims: 0 });
   return forNeeded(
@@ -94,7 +93,7 @@ function headGradients(call: RuleCall, heads: Heads, dy: Value): HeadGradients {
   const { q, k, v } = heads;
   const scale = factor(call, heads);
   const scores = masked(call, e.mul(product(e, [q, k], { transB: true }), scale), heads);
-  const P = e.op('Softmax', [scores], { axis: -1 });
+  const P = maskedRows(call, probabilities(call, scores, heads), { dy, axes: [-1] });
   const weighted = e.mul(product(e, [dy, v], { transB: true }), P);
   const dScores = e.sub(weighted, e.mul(P, e.sum(weighted, [-1])));
   const scaled = e.mul(dScores, scale);
@@ -112,15 +111,22 @@ function factor({ k: e }: RuleCall, { q, scale }: Heads): Value {
   return e.of('Reciprocal', e.of('Sqrt', e.cast(size, q.dtype)));
 }
 
+/** softmax(scores) over the keys; 0 for a key whose score is −∞, also where all of them are. */
+function probabilities({ k: e }: RuleCall, scores: Value, { mask, causal, zeroUnseen }: Heads): Value {
+  const P = e.op('Softmax', [scores], { axis: -1 });
+  if (!zeroUnseen || (mask === null && !causal)) return P;
+  return e.where(e.compare('Equal', scores, e.c(-Infinity, scores)), 0, P);
+}
+
+/** Scores with −∞ where a query does not see a key. */
 function masked(call: RuleCall, scores: Value, { q, k, mask, causal }: Heads): Value {
   const { k: e, g } = call;
-  const hidden = q.dtype === 'float16' ? HIDDEN_HALF : HIDDEN;
   let result = scores;
-  if (mask) result = mask.dtype === 'bool' ? e.where(mask, result, hidden) : e.add(result, mask);
+  if (mask) result = mask.dtype === 'bool' ? e.where(mask, result, -Infinity) : e.add(result, mask);
   if (!causal) return result;
   const square = e.concat([e.sizesOf(q, 2, 3), e.sizesOf(k, 2, 3)], 0);
   const seen = e.op('Trilu', [e.op('Expand', [g.integers(1), square])], { upper: 0 });
-  return e.where(e.cast(seen, 'bool'), result, hidden);
+  return e.where(e.cast(seen, 'bool'), result, -Infinity);
 }
 
 /** x [B, S, H D] as [B, H, S, D]; one of four axes is so already. */

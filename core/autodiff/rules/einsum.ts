@@ -26,7 +26,8 @@ function operandGradient(call: RuleCall, equation: Equation, i: number): Value {
     call.refuse('each label once per operand', `"${wanted}"`, 'Write the diagonal with Gather.');
   const rest = equation.operands.filter((_, j) => j !== i);
   const terms = [equation.result, ...rest];
-  const values = [cotangentOf(call), ...call.inputs.flatMap((v, j) => (j === i || !v ? [] : [v]))];
+  const others = call.inputs.flatMap((v, j) => (j === i || !v ? [] : [settled(call, equation, { value: v, j })]));
+  const values = [cotangentOf(call), ...others];
   const present = Array.from(wanted).filter((label) => terms.some((term) => term.includes(label)));
   const attributes = { equation: `${terms.join(',')}->${present.join('')}` };
   const made = k.op('Einsum', values, attributes);
@@ -37,6 +38,20 @@ function operandGradient(call: RuleCall, equation: Equation, i: number): Value {
   if (stretched && missing.length > 0)
     call.refuse('no summed-out axis beside an ellipsis', `"${wanted}"`, 'Sum it before Einsum.');
   return missing.length === 0 ? summed : k.expandLike(summed, x);
+}
+
+/** Operand j where it may hold NaN and the node is guarded: 0 where all of dY that it meets is 0. */
+function settled(call: RuleCall, equation: Equation, { value, j }: { value: Value; j: number }): Value {
+  const { k, g } = call;
+  if (!call.guarded || !call.risky(j)) return value;
+  const own = Array.from(equation.operands[j] ?? '');
+  const shared = own.filter((label) => equation.result.includes(label));
+  const size = k.op('Einsum', [k.of('Abs', cotangentOf(call))], {
+    equation: `${equation.result}->${shared.join('')}`,
+  });
+  const missing = own.flatMap((label, axis) => (shared.includes(label) ? [] : [axis]));
+  const met = missing.length === 0 ? size : k.op('Unsqueeze', [size, g.integers(...missing)]);
+  return k.where(k.compare('Equal', met, k.c(0, met)), 0, value);
 }
 
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';

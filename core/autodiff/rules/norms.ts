@@ -1,6 +1,7 @@
 // Derivatives of normalisations. With x̂ = (x − μ) / σ, σ = √(var + ε), over n entries, y = x̂ γ + β and ĝ = dy γ:
 //   dx = (ĝ − mean(ĝ) − x̂ mean(ĝ x̂)) / σ        dγ = Σ dy x̂        dβ = Σ dy
 // Without centring (RMS: μ = 0, σ = √(mean x² + ε)) the term mean(ĝ) is absent.
+// Half precision is normed in float32, as the operators do themselves: x² overflows float16 from 256 on.
 // Source: Ba, Kiros, Hinton 2016; Zhang, Sennrich 2019. Proved by finite differences and by PyTorch's gradients of the fixtures.
 import type { Value } from '../../onnx/shape.js';
 import { axisOf, cotangentOf, forNeeded, inputOf, maskedRows, rankOf, type Rule, type RuleCall } from '../rule.js';
@@ -11,6 +12,23 @@ interface Normalised {
   readonly inverse: Value;
   readonly axes: readonly number[];
   readonly centred: boolean;
+}
+
+/** A rule that computes in float32 where the node's tensors are float16; gradients come back in the types of the inputs. */
+function inFloat32(rule: Rule): Rule {
+  return (call) => {
+    if (inputOf(call, 0).dtype !== 'float16') return rule(call);
+    const wide = (values: RuleCall['inputs']): (Value | null)[] =>
+      values.map((value) => (value?.dtype === 'float16' ? call.k.cast(value, 'float32') : value));
+    const { inputs, outputs, cotangents } = call;
+    const gradients = rule({
+      ...call,
+      inputs: wide(inputs),
+      outputs: wide(outputs),
+      cotangents: wide(cotangents),
+    });
+    return gradients.map((gradient, i) => gradient && call.k.cast(gradient, inputs[i]?.dtype ?? 'float16'));
+  };
 }
 
 /** The axes from the node's axis to the last. */
@@ -48,7 +66,7 @@ function normaliseBack(call: RuleCall, ghat: Value, normalised: Normalised): Val
  * LayerNormalization(x, γ, β) → y, μ, 1/σ. Gradients that arrive at the optional outputs: dμ adds dμ / n, d(1/σ) adds
  * −d(1/σ) x̂ / (σ² n).
  */
-export const layerNormalization: Rule = (call) => {
+export const layerNormalization: Rule = inFloat32((call) => {
   const { k, attributes } = call;
   const x = inputOf(call, 0);
   const normalised = reuse(call, x, {
@@ -65,10 +83,10 @@ export const layerNormalization: Rule = (call) => {
     const scale = share(k.neg(k.mul(dInverse, k.square(inverse))));
     return add(call, fromMean, k.mul(x_hat, scale));
   });
-};
+});
 
 /** RMSNormalization and SimplifiedLayerNormalization(x, γ) → y, 1/σ. */
-export const rmsNormalization: Rule = (call) => {
+export const rmsNormalization: Rule = inFloat32((call) => {
   const { k, attributes } = call;
   const x = inputOf(call, 0);
   const epsilon = attributes.float('epsilon', 1e-5);
@@ -84,7 +102,7 @@ export const rmsNormalization: Rule = (call) => {
     const scale = k.div(k.neg(k.mul(dInverse, k.square(normalised.inverse))), count(call, x, axes));
     return add(call, dx, k.mul(normalised.x_hat, scale));
   });
-};
+});
 
 /** dx, dγ and dβ of inputs 0, 1, 2; `more` adds what arrives at further outputs. */
 function affineGradients(
@@ -151,7 +169,7 @@ function count(call: RuleCall, x: Value, axes: readonly number[]): Value {
  * at s is added to its gradient. Every summand gets ds. The simplified one has no β: (x, skip, γ, b).
  */
 export function skipNormalization(centred: boolean): Rule {
-  return (call) => {
+  return inFloat32((call) => {
     const { k } = call;
     const [x, skip, gain] = [inputOf(call, 0), inputOf(call, 1), inputOf(call, 2)];
     const shift = centred ? 3 : null;
@@ -161,8 +179,9 @@ export function skipNormalization(centred: boolean): Rule {
     if (cotangents[1] ?? cotangents[2])
       call.refuse('gradients at outputs 0 and 3', 'one at mean or scale', 'Decompose the node.');
     const epsilon = attributes.float('epsilon', 1e-12);
-    const normalised = normalise(call, s, { axes: [-1], epsilon, centred });
     const dy = cotangents[0] ?? null;
+    const own = normalise(call, s, { axes: [-1], epsilon, centred });
+    const normalised = dy ? settled(call, own, dy) : own;
     const inner = dy ? normaliseBack(call, k.mul(dy, gain), normalised) : null;
     const ds = [inner, cotangents[3] ?? null].flatMap((d) => d ?? []).reduce((a, b) => k.add(a, b));
     return inputs.map((input, i) => {
@@ -171,7 +190,7 @@ export function skipNormalization(centred: boolean): Rule {
       if (i === shift) return dy ? k.sumTo(dy, input, { others: [x] }) : null;
       return i === 0 || i === 1 || i === bias ? k.sumTo(ds, input, { others: [x] }) : null;
     });
-  };
+  });
 }
 
 function sumOf({ k }: RuleCall, values: readonly (Value | null)[]): Value {
@@ -182,15 +201,16 @@ function sumOf({ k }: RuleCall, values: readonly (Value | null)[]): Value {
  * GroupNormalization(x [N, C, …], γ, β): x as [N, G, −1] normalised over the last axis; γ and β per channel (opset 21) or per
  * group (before). InstanceNormalization is the case of one channel per group.
  */
-export const groupNormalization: Rule = (call) => {
+export const groupNormalization: Rule = inFloat32((call) => {
   const { attributes } = call;
   const groups = attributes.int('num_groups', 1);
   return groupGradients(call, call.g.integers(0, groups, -1), attributes.float('epsilon', 1e-5));
-};
+});
 
 /** InstanceNormalization(x [N, C, …], γ, β). */
-export const instanceNormalization: Rule = (call) =>
-  groupGradients(call, call.g.integers(0, 0, -1), call.attributes.float('epsilon', 1e-5));
+export const instanceNormalization: Rule = inFloat32((call) =>
+  groupGradients(call, call.g.integers(0, 0, -1), call.attributes.float('epsilon', 1e-5)),
+);
 
 function groupGradients(call: RuleCall, grouped: Value, epsilon: number): (Value | null)[] {
   const { k, g } = call;
@@ -198,12 +218,13 @@ function groupGradients(call: RuleCall, grouped: Value, epsilon: number): (Value
   const dy = cotangentOf(call);
   const rank = rankOf(call, x);
   const flat = k.reshape(x, grouped);
-  const normalised = normalise(call, flat, { axes: [-1], epsilon, centred: true });
   // Rows that γ and β belong to: [N, rows of γ, −1] is x seen by channel, or by group.
   const rows = k.sizesOf(gain, 0, 1);
   const byRow = (value: Value): Value => k.reshape(value, k.concat([g.integers(0), rows, g.integers(-1)], 0));
   const column = k.op('Unsqueeze', [gain, g.integers(1)]);
   const scaled = k.reshape(k.mul(byRow(dy), column), grouped);
+  const own = normalise(call, flat, { axes: [-1], epsilon, centred: true });
+  const normalised = settled(call, own, k.reshape(dy, grouped));
   const total = (value: Value): Value => k.op('ReduceSum', [value, g.integers(0, 2)], { keepdims: 0 });
   if (rank < 2) call.refuse('a batch axis and channels', `rank ${rank}`, 'Correct the graph.');
   return forNeeded(

@@ -28,14 +28,19 @@ function productGradients(call: RuleCall, operands: readonly [Value, Value], alp
   const [A, B] = operands;
   if (A.shape?.length === 1 || B.shape?.length === 1) return vectorGradients(call, { a: A, b: B, dy });
   // Rows of dY meet rows of A, columns of dY columns of B.
-  const a = call.risky(0) ? maskedRows(call, A, { dy, axes: [-1] }) : A;
-  const b = call.risky(1) ? maskedRows(call, B, { dy, axes: [-2] }) : B;
+  const a = settled(call, 0, { value: A, dy, axis: -1 });
+  const b = settled(call, 1, { value: B, dy, axis: -2 });
   if (b.shape?.length === 2) return weightGradients(call, { a, b, dy });
   return forNeeded(
     call,
-    () => k.sumTo(product(k, [dy, b], { transB: true }), a, { others: [b], inner: 2 }),
-    () => k.sumTo(product(k, [a, dy], { transA: true }), b, { others: [a], inner: 2 }),
+    () => k.sumTo(product(k, [dy, b], { transB: true }), A, { others: [b], inner: 2 }),
+    () => k.sumTo(product(k, [a, dy], { transA: true }), B, { others: [a], inner: 2 }),
   );
+}
+
+/** A factor that may hold NaN: 0 in rows where dY is 0 along the axes. They may have more leading axes than the factor. */
+function settled(call: RuleCall, i: number, { value, dy, axis }: { value: Value; dy: Value; axis: -1 | -2 }): Value {
+  return call.risky(i) ? maskedRows(call, value, { dy, axes: [axis] }) : value;
 }
 
 /** B is one matrix: rows of A and dY are flattened to [rows, k] and [rows, n]. */
@@ -57,11 +62,16 @@ function vectorGradients(call: RuleCall, { a, b, dy }: Product): (Value | null)[
   const B = columnB ? widen(b, 1) : b;
   const right = columnB ? widen(dy, -1) : dy;
   const dY = rowA ? widen(right, -2) : right;
+  const [left, inner] = [
+    settled(call, 0, { value: A, dy: dY, axis: -1 }),
+    settled(call, 1, { value: B, dy: dY, axis: -2 }),
+  ];
   const narrow = (x: Value, axis: number | null): Value => (axis === null ? x : k.op('Squeeze', [x, g.integers(axis)]));
   return forNeeded(
     call,
-    () => narrow(k.sumTo(product(k, [dY, B], { transB: true }), A, { others: [B], inner: 2 }), rowA ? 0 : null),
-    () => narrow(k.sumTo(product(k, [A, dY], { transA: true }), B, { others: [A], inner: 2 }), columnB ? 1 : null),
+    () => narrow(k.sumTo(product(k, [dY, inner], { transB: true }), A, { others: [inner], inner: 2 }), rowA ? 0 : null),
+    () =>
+      narrow(k.sumTo(product(k, [left, dY], { transA: true }), B, { others: [left], inner: 2 }), columnB ? 1 : null),
   );
 }
 
@@ -72,10 +82,14 @@ function vectorGradients(call: RuleCall, { a, b, dy }: Product): (Value | null)[
 export const gemm: Rule = (call) => {
   const { k, attributes } = call;
   const dy = cotangentOf(call);
-  const [a, b] = [inputOf(call, 0), inputOf(call, 1)];
   const alpha = { f: attributes.float('alpha', 1) };
   const transA = attributes.int('transA', 0);
   const transB = attributes.int('transB', 0);
+  // Rows of dY meet rows of A′, columns of dY columns of B′.
+  const met = (i: number, flag: number): Value =>
+    flag && call.guarded && call.risky(i) ? k.transpose(dy, [1, 0]) : dy;
+  const a = settled(call, 0, { value: inputOf(call, 0), dy: met(0, transA), axis: transA ? -2 : -1 });
+  const b = settled(call, 1, { value: inputOf(call, 1), dy: met(1, transB), axis: transB ? -1 : -2 });
   return forNeeded(
     call,
     () =>
