@@ -133,7 +133,7 @@ async function computeSites(
 function checkLogits(path: string, dims: readonly number[], [rows, length]: readonly [number, number]): void {
   if (dims[0] === rows && dims[1] === length) return;
   throw new InputError(
-    `${path}: expected logits [batch, pos, …] of sizes [${rows}, ${length}, …] for ${rows} rows of ${length} ids, the model gives [${dims.join(', ')}]: its positions are not those of the ids. Run it without --logits.`,
+    `${path}: expected logits [batch, pos, …] of sizes [${rows}, ${length}, …] for ${rows} rows of ${length} ids, the model gives [${dims.join(', ')}]: its positions are not those of the ids. Leave logits out of --hooks.`,
     { path, dims, rows, length },
   );
 }

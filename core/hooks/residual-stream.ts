@@ -225,7 +225,7 @@ function requireNormInBranch(addition: Addition, embedding: TokenEmbedding): voi
 }
 
 const ADVICE =
-  'Known are decoder and encoder transformers exported by torch.onnx (both exporters) with eager attention and no cache; see `assay model inspect`.';
+  'Known are decoder and encoder transformers exported by torch.onnx (both exporters) with eager attention and no cache. Give such an export, neither optimised nor fused; other structures are not read.';
 
 function unknownStream(operators: readonly (readonly string[])[]): InputError {
   const found = [...new Set(operators.map((list) => list.join(' → ') || 'nothing'))].join('; ');
