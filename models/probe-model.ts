@@ -1,6 +1,6 @@
 // Asks ONNX Runtime whether it can run a model: loads the part that the sites need and runs one context. Finds unsupported
-// operators, too short position tables without a visible limit, and sites that are not what the structure told: of another shape,
-// or breaking an equation among the wanted ones.
+// operators, too short position tables without a visible limit, and wanted sites that are not what the structure told: of another
+// shape, or breaking an equation.
 import type { TensorValue } from '../runtime/session.js';
 import { identitiesOf } from '../core/hooks/identities.js';
 import { expectedDims, hasDims } from '../core/hooks/reach.js';
@@ -47,7 +47,7 @@ export async function probeModel(opened: Pick<OpenedModel, 'path' | 'summary'>, 
     } catch (error) {
       throw cannotRun(path, options.contextTokens, error);
     }
-    await checkAxes(opened, { read, options });
+    await checkWanted(opened, { read, options });
     const found = model.sites.map((site, i) => [site, values[model.outputs[i] ?? '']] as const);
     for (const [site, value] of found)
       checkSizes(path, site, { dims: value?.dims ?? [], tokens: options.contextTokens });
@@ -61,13 +61,16 @@ export async function probeModel(opened: Pick<OpenedModel, 'path' | 'summary'>, 
   }
 }
 
-/** @throws InputError where a site's axes are not what its structure tells: its shape, or what a change reaches */
-async function checkAxes(
+/**
+ * As `model run`: what is stored is what it would show.
+ * @throws InputError where a wanted site's axes are not what its structure tells, or an equation fails that it takes part in
+ */
+async function checkWanted(
   opened: Pick<OpenedModel, 'path' | 'summary'>,
   { read, options }: { readonly read: ReadModel; readonly options: ProbeOptions },
 ): Promise<void> {
   const wanted = matchSites(options.sites, read.resolved.sites).sites.map(({ name }) => name);
-  requireIdentities(opened.path, await checkSites({ ...opened, ...read }, options.engine, { wanted, axesOnly: true }));
+  requireIdentities(opened.path, await checkSites({ ...opened, ...read }, options.engine, { wanted }));
 }
 
 /** @throws InputError where a site has another shape than its structure tells for one row of so many tokens */

@@ -2,7 +2,7 @@
 // only a view of a tensor, or lies inside a norm, is spliced by an identity, so that the gradient has the site's own axes.
 import { buildVjpModel } from '../core/autodiff/vjp-model.js';
 import { readSites } from '../core/hooks/read.js';
-import { resolveSites, type ModelSites, type Site } from '../core/hooks/sites.js';
+import { matchSites, resolveSites, type ModelSites, type Site } from '../core/hooks/sites.js';
 import { spliceSites } from '../core/hooks/splice.js';
 import type { GraphBuilder } from '../core/onnx/builder.js';
 import { graphOf } from '../core/onnx/cut.js';
@@ -10,11 +10,14 @@ import { dataTypeName } from '../core/onnx/data-type.js';
 import { upgradeOpset } from '../core/onnx/passes/upgrade-opset.js';
 import type { ModelProto, ValueInfoProto } from '../core/onnx/proto.js';
 import type { Value } from '../core/onnx/shape.js';
-import { InputError } from '../schemas/errors.js';
+import { AssayError, InputError } from '../schemas/errors.js';
+import { checkSites, requireIdentities } from './check-sites.js';
 import { chooseSites } from './model-session.js';
 import { outputNamed } from './named-outputs.js';
-import { openModel } from './open-model.js';
+import { openModel, type OpenedModel } from './open-model.js';
 import { writeModelFiles, type WrittenModel } from './write-model.js';
+
+const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
 
 export interface VjpOptions {
   /** Outputs of the model, `logits` (core/hooks/model-outputs.ts says which that is), or sites: what the cotangents belong to. */
@@ -43,14 +46,17 @@ export interface WrittenVjp extends WrittenModel {
 /**
  * Writes the vector-Jacobian product of the model in `given` to `out`: inputs are the model's own and `cotangent.T`, outputs
  * `grad.SITE`.
- * @throws InputError for unknown sites and outputs, and as buildVjpModel; ResourceError where the file cannot be written
+ * @throws InputError for unknown sites and outputs, sites that fail the self-check, and as buildVjpModel; ResourceError where
+ *   the file cannot be written
  */
 export async function writeVjp(
   given: string,
   { out, ...options }: VjpOptions & { readonly out: string },
 ): Promise<WrittenVjp> {
-  const { path, model, summary } = await openModel(given);
+  const opened = await openModel(given);
+  const { path, model, summary } = opened;
   const vjp = buildSiteVjp(model, options);
+  await requireSites(opened, options);
   const [, ...external] = summary.files;
   const sources = summary.files.map((file) => file.path);
   const written = await writeModelFiles(vjp, { file: out, external, sources });
@@ -62,6 +68,16 @@ export async function writeVjp(
     inputs: graph.input.map(describe),
     outputs: graph.output.map(describe),
   };
+}
+
+/** @throws InputError as `model run` for sites that cannot be trusted; a model that cannot run here is differentiated unchecked */
+async function requireSites(opened: OpenedModel, { outputs, wrt, stop }: VjpOptions): Promise<void> {
+  const wanted = matchSites([...outputs, ...wrt, ...stop], opened.summary.sites).sites.map(({ name }) => name);
+  const broken = await checkSites(opened, ENGINE, { wanted }).catch((error: unknown) => {
+    if (error instanceof AssayError) return [];
+    throw error;
+  });
+  requireIdentities(opened.path, broken);
 }
 
 /**

@@ -47,12 +47,13 @@ const CURVES = new Set([
 ]);
 
 /** pre and post of an MLP branch. */
-export function findMlp(graph: LaidGraph, { path }: Branch): Mlp {
+export function findMlp(graph: LaidGraph, { path, out }: Branch): Mlp {
   const at = path.chain.findLastIndex(({ node }) => isProjection(graph, node));
   const down = path.chain[at];
   if (down === undefined) return both('all of it passes through no projection: a mixture of experts?');
   const first = path.chain.findIndex(({ node, region }) => [...region, node].some((one) => isProjection(graph, one)));
   if (first === at && down.region.length === 0) return both('it is a single projection');
+  if (!makesWidth(graph, down, out)) return both('several projections together make what is added');
   const post = unflattened(graph, down);
   const roots = rootsOf(graph, post, path);
   if (typeof roots === 'string') return { isCurve: false, pre: roots, post: { tensor: post } };
@@ -61,6 +62,12 @@ export function findMlp(graph: LaidGraph, { path }: Branch): Mlp {
   const reason = `${roots.size} projections lead to post, ${curved.length} of them through a non-linearity`;
   const isCurve = pre !== undefined && roots.size === 1 && isOneCurve(graph, pre, post);
   return { isCurve, pre: pre !== undefined && curved.length === 1 ? { tensor: pre } : reason, post: { tensor: post } };
+}
+
+/** Whether a projection makes vectors as wide as what the branch adds: else others beside each other follow it (a low-rank pair). */
+function makesWidth(graph: LaidGraph, { tensor }: ChainLink, out: string): boolean {
+  const [made, added] = [shapeOf(graph, tensor)?.at(-1), shapeOf(graph, out)?.at(-1)];
+  return made === undefined || added === undefined || made === added;
 }
 
 function both(reason: string): Mlp {

@@ -17,6 +17,7 @@ import { openModel } from '../../../models/open-model.js';
 import { probeModel } from '../../../models/probe-model.js';
 import { runModel } from '../../../models/run-model.js';
 import { attentionWith, transformer } from '../core/hooks/graphs.js';
+import { writeVjp } from '../../../models/vjp.js';
 import { temporaryFolder } from '../../harness/temporary-folder.js';
 
 const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
@@ -66,12 +67,20 @@ describe('a site that breaks its equation', () => {
     expect(values.size).toBe(6);
   });
 
-  it('is refused by a plan that wants all sites of the equation', async () => {
+  it('is refused by model vjp', async () => {
+    const vjp = (site: string): Promise<unknown> =>
+      writeVjp(odd(), { outputs: ['logits'], wrt: [site], stop: [], out: path.join(folder, 'vjp.onnx') });
+    await expect(vjp(PATTERN)).rejects.toThrow('cannot be trusted: expected pattern = softmax(scores)');
+    await vjp('blocks.0.attn.hook_z');
+  });
+
+  it('is refused by a plan that wants it, alone as well: a run stores no number that model run refuses', async () => {
     const opened = await openModel(odd());
     const plan = (sites: readonly string[]): Promise<void> =>
       probeModel(opened, { sites, contextTokens: 4, engine: ENGINE });
-    await plan([PATTERN, 'blocks.0.hook_resid_post']);
-    await expect(plan([PATTERN, SCORES])).rejects.toThrow('cannot be trusted: expected pattern = softmax(scores)');
+    await plan(['blocks.0.attn.hook_z', 'blocks.0.hook_resid_post']);
+    for (const sites of [[PATTERN], [SCORES], [PATTERN, SCORES]])
+      await expect(plan(sites)).rejects.toThrow('cannot be trusted: expected pattern = softmax(scores)');
   });
 });
 
