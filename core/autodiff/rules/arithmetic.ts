@@ -132,7 +132,7 @@ export const extremum: Rule = (call) => {
 
 /**
  * y = min(max(x, lo), hi): dx = dy where lo ≤ x ≤ hi; d lo = Σ dy where x < lo < hi; d hi = Σ dy where x > hi or hi ≤ lo.
- * The gradient passes at the limits themselves, as in PyTorch before it was halved or cut there (2.15: 0 at stored limits, ½ at tensors).
+ * The gradient passes at the limits themselves. PyTorch 2.15 gives 0 there where they are stored, ½ where they are tensors.
  */
 export const clip: Rule = (call) => {
   const { k } = call;
