@@ -1,12 +1,15 @@
-// What the pages of a Parquet file state of themselves is held against their bytes: a page whose checksum does not fit and a column
-// that ends early are refused. make_checked.py of the golden files writes the inputs.
-import { readFile } from 'node:fs/promises';
+// What the pages of a Parquet file state of themselves is held against their bytes: a page whose checksum does not fit a column
+// that ends early, and a file that is cut while it is read are refused. make_checked.py of the golden files writes the inputs.
+import { readFile, truncate, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { parquetMetadata } from 'hyparquet';
 import { describe, expect, it } from 'vitest';
 import { checkPages } from '../../../../stages/corpus/parquet-pages.js';
 import type { RawRecord } from '../../../../stages/corpus/raw-record.js';
 import { readParquet } from '../../../../stages/corpus/read-parquet.js';
+import { localBytes } from '../../../../stages/corpus/stored-bytes.js';
 import { failureOf } from '../../../harness/failure-of.js';
+import { temporaryFolderOfTest } from '../../../harness/temporary-folder.js';
 
 const golden = (name: string): Promise<Buffer> => readFile(`tests/golden/parquet/${name}.parquet`);
 
@@ -56,5 +59,16 @@ it('a column with fewer values than are stated of it is refused', async () => {
   const longer = { ...column, meta_data: { ...column.meta_data, num_values: 26n } };
   await expect(checkPages(file, { ...group, columns: [longer] })).rejects.toThrow(
     'the column id holds 25 of the 26 values that are stated',
+  );
+});
+
+it('a local file that is cut while it is read gives an error, not zeros', async () => {
+  const file = path.join(temporaryFolderOfTest('corpus'), 'x.parquet');
+  await writeFile(file, await golden('checked-1'));
+  const bytes = await localBytes(file);
+  expect((await bytes.slice(100, bytes.size + 50)).byteLength).toBe(bytes.size - 100);
+  await truncate(file, 150);
+  expect((await failureOf(bytes.slice(100, 200))).message).toMatch(
+    /^Expected 100 bytes of .*x\.parquet from byte 100 on, found 50; /,
   );
 });
