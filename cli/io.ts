@@ -2,6 +2,7 @@
 import { ResourceError } from '../schemas/errors.js';
 import { EXIT } from '../schemas/exit.js';
 import { terminalSettings } from './environment.js';
+import { endedByInterrupt } from './interrupt.js';
 import { createSink, type SinkTarget, type TextSink } from './terminal/sink.js';
 
 export interface Io {
@@ -32,17 +33,6 @@ export function processIo(signal: AbortSignal): Io {
     signal,
     blocking: endedByInterrupt,
   };
-}
-
-/** Without listeners the system's own answer to the signal holds, which needs no turn of this process. */
-function endedByInterrupt<T>(work: () => T): T {
-  const listeners = process.listeners('SIGINT');
-  process.removeAllListeners('SIGINT');
-  try {
-    return work();
-  } finally {
-    for (const listener of listeners) process.on('SIGINT', listener);
-  }
 }
 
 /** @throws the signal's reason, as soon as it aborts: nobody knows when the stream ends */

@@ -1,5 +1,6 @@
 // Entry of the `assay` process: its streams, its signals and its exit code. Imported by cli/assay.mjs.
 import { EXIT } from '../schemas/exit.js';
+import { endComputingByInterrupt } from './interrupt.js';
 import { processIo } from './io.js';
 import { main } from './program.js';
 
@@ -17,4 +18,5 @@ process.on('SIGINT', () => {
   interrupt.abort();
   setTimeout(() => process.exit(EXIT.interrupted), GRACE_MS).unref();
 });
+endComputingByInterrupt();
 process.exitCode = await main(process.argv.slice(2), processIo(interrupt.signal));

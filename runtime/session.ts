@@ -3,7 +3,7 @@
 import { createRequire } from 'node:module';
 import type { InferenceSession as OrtSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { DataError, InputError, ResourceError } from '../schemas/errors.js';
-import { inPhase } from './child/phase.js';
+import { inPhase } from './phase.js';
 import { DeviceTensor } from './device-tensor.js';
 import type { Provider } from './provider.js';
 

@@ -6,6 +6,7 @@ import { EXIT } from '../../schemas/exit.js';
 import type { RunEvent } from '../../schemas/records.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
+import type { RunRevision } from '../../storage/records/key-layout.js';
 import { readRevisions } from '../../storage/records/revisions.js';
 import { foldEvents } from '../../storage/records/run-history.js';
 import { counted, countText } from '../render/quantities.js';
@@ -32,28 +33,31 @@ export interface EndedRun {
 /** @param events of that execution, in their order */
 export async function runEnd({ store, run, workflow }: EndedRun, events: readonly RunEvent[]): Promise<RunEnd> {
   const end = endOf(run, events);
-  if (end?.state !== 'completed' && (await isRemoved(store, run))) return removed(run, events);
-  return end ?? stopped(run, events, { state: 'failed', ...(await howItEnded(run, workflow)) });
+  if (end?.state !== 'completed' && (await isRemoved(store, run)))
+    return stopped(run, events, { state: 'failed', ...removedTold(run.name) });
+  return end ?? stopped(run, events, { state: 'failed', ...(await howItEnded(run.name, workflow)) });
 }
 
 /** Whether somebody removed the revision: nothing can go on with it, whatever its last events say. */
-async function isRemoved(store: ObjectStore, { name, revision }: ResolvedRun): Promise<boolean> {
+export async function isRemoved(store: ObjectStore, { name, revision }: RunRevision): Promise<boolean> {
   const { all } = await readRevisions(store, name);
   return !all.some((one) => one.revision === revision && one.headed);
 }
 
-function removed(run: ResolvedRun, events: readonly RunEvent[]): RunEnd {
+/** What is said of such a run or suite. */
+export function removedTold(name: string): Told {
   const message = 'it was removed before it had come to its end';
-  const remedy = `Remove what is left with \`assay rm ${run.name}\`; \`assay run\` with its file starts it anew.`;
-  return stopped(run, events, { state: 'failed', head: `${run.name}: ${message}.`, message, remedy });
+  const remedy = `Remove what is left with \`assay rm ${name}\`; \`assay run\` with its file starts it anew.`;
+  return { head: `${name}: ${message}.`, message, remedy };
 }
 
-type Told = Pick<StoppedRun, 'head' | 'message' | 'remedy'>;
+/** Why something did not come to its end: as the head of a text, as a sentence alone, and what to do next. */
+export type Told = Pick<StoppedRun, 'head' | 'message' | 'remedy'>;
 
 /** Why a workflow closed without an event, as where the store could not be written. */
-async function howItEnded(run: ResolvedRun, workflow: WorkflowHandle): Promise<Told> {
+export async function howItEnded(name: string, workflow: WorkflowHandle): Promise<Told> {
   const sentence = (message: string): Told => ({
-    ...{ head: `${run.name} ${message}`, message: `it ${message}`, remedy: `Go on with: assay resume ${run.name}` },
+    ...{ head: `${name} ${message}`, message: `it ${message}`, remedy: `Go on with: assay resume ${name}` },
   });
   const { status } = await workflow.describe();
   if (status.name === 'TERMINATED') return sentence('was terminated from outside.');
@@ -64,9 +68,9 @@ async function howItEnded(run: ResolvedRun, workflow: WorkflowHandle): Promise<T
     let cause = error as Error;
     while (cause.cause instanceof Error) cause = cause.cause;
     return {
-      head: `${run.name} failed, and its end could not be stored: ${cause.message}`,
+      head: `${name} failed, and its end could not be stored: ${cause.message}`,
       message: cause.message,
-      remedy: `Mend the cause, then: assay resume ${run.name}`,
+      remedy: `Mend the cause, then: assay resume ${name}`,
     };
   }
 }

@@ -1,7 +1,6 @@
 // run, resume and plan of a suite: from a file with `matrix` to a living workflow, and to how its runs ended.
 import os from 'node:os';
-import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client, WorkflowHandle } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { startedDocument, suitePlanDocument } from '../../schemas/documents/runs.js';
 import { EXIT } from '../../schemas/exit.js';
 import type { ResumeMode, SuiteInput } from '../../schemas/messages.js';
@@ -15,19 +14,14 @@ import { outsideOf } from '../../pipeline/allowed/outside.js';
 import { memberNames } from '../../pipeline/files/matrix.js';
 import { refuseForeignRuns, resolveMember, settleSuite } from '../../pipeline/plan/suite-records.js';
 import { storeRun } from '../../pipeline/plan/run-records.js';
-import { readSuiteStatus } from '../../reading/runs/suite-status.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { readEvents } from '../../storage/records/events.js';
 import { claimStoreId } from '../../storage/records/identity.js';
-import { hasEnded } from '../../storage/records/run-history.js';
 import { readRevisions } from '../../storage/records/revisions.js';
 import { listSuites } from '../../storage/records/suites.js';
 import type { CommandContext } from '../command.js';
 import { openChosenStore } from '../store-choice.js';
 import type { ResumeOptions, RunOptions } from './requests.js';
-import type { SuiteStatus } from '../../reading/runs/suite-status.js';
-import type { RunFailure } from './run-failure.js';
-import { suiteLine, suitePlanText } from '../render/suite-text.js';
+import { suitePlanText } from '../render/suite-text.js';
 import { isActive, suiteWorkflowId } from './control.js';
 import { missingBytes, planRows } from './plan-rows.js';
 import { awaitCollection } from './collection-wait.js';
@@ -39,6 +33,7 @@ import { createVigil, ensureWorkers, type WorkersWanted } from './run-workers.js
 import { queuesOf } from './served-queues.js';
 import { startOrJoin } from './start-workflow.js';
 import { counted } from '../render/quantities.js';
+import { followSuite } from './follow-suite.js';
 import { withUsableStore } from './probed-store.js';
 import { withTemporal, workflowPage, type TemporalAddress } from './temporal-client.js';
 
@@ -212,77 +207,4 @@ async function startSuite(
   });
   context.output.result(startedDocument, { ...started, state: end.state, failure: end.failure }, () => end.text);
   return end.exitCode;
-}
-
-const POLL_MS = 1000;
-
-interface FollowedSuite {
-  readonly workflow: WorkflowHandle;
-  /** First execution of the workflow that is followed. */
-  readonly runId: string;
-  readonly context: CommandContext;
-  readonly vigil: () => Promise<void>;
-}
-
-/** Whether the suite's latest events are of that execution: how an earlier one ended says nothing of it. */
-async function toldOf(store: ObjectStore, suite: SuiteRecord, runId: string): Promise<boolean> {
-  const started = (await readEvents(store, suite)).findLast(({ type }) => type === 'started');
-  const execution = started?.data['execution'];
-  return execution === runId || (started !== undefined && execution === undefined);
-}
-
-/** Watches a suite to its end: how each of its runs ended, and the state in which it leaves them. */
-export async function followSuite(
-  store: ObjectStore,
-  suite: SuiteRecord,
-  { workflow, runId, context, vigil }: FollowedSuite,
-): Promise<{
-  readonly state: 'completed' | 'failed' | 'running' | 'cancelled';
-  readonly text: string;
-  readonly exitCode: number;
-  readonly failure: RunFailure | null;
-}> {
-  const { output, io } = context;
-  const { name } = suite;
-  const told = new Set<string>();
-  for (;;) {
-    // A server that is restarting says nothing: the records in the store say more.
-    const now = await workflow.describe().catch(() => null);
-    const closed =
-      now !== null && (now.status.name !== 'RUNNING' || (now.raw.workflowExecutionInfo?.firstRunId ?? runId) !== runId);
-    const status = await readSuiteStatus(store, suite, memberNames(suite));
-    for (const { run, state, reason } of status.members) {
-      if (!hasEnded(state === 'waiting' ? 'unknown' : state) || told.has(run)) continue;
-      told.add(run);
-      output.note(`${run}  ${state}${reason === null ? '' : `: ${reason}`}`);
-    }
-    output.progress(suiteLine(status));
-    if (closed) {
-      output.progress(null);
-      const failed = (status.counts['failed'] ?? 0) + (status.counts['cancelled'] ?? 0);
-      const good = status.state === 'completed' && (await toldOf(store, suite, runId));
-      const remedy = failed > 0 ? `Mend the cause, then: assay resume ${name}` : `Go on with: assay resume ${name}`;
-      return {
-        state: good ? 'completed' : status.state === 'cancelled' ? 'cancelled' : 'failed',
-        text: good ? `${suiteLine(status)}.` : `${suiteLine(status)}. What is committed stays. ${remedy}`,
-        exitCode: good ? EXIT.done : EXIT.failed,
-        failure: good ? null : suiteFailure(status, remedy),
-      };
-    }
-    if (io.signal.aborted) {
-      output.progress(null);
-      const text = `${name} goes on without this terminal. Follow it with: assay resume ${name} --follow; stop it with: assay cancel ${name}`;
-      return { state: 'running', text, exitCode: EXIT.interrupted, failure: null };
-    }
-    await vigil();
-    await sleep(POLL_MS, undefined, { signal: io.signal }).catch(() => undefined);
-  }
-}
-
-/** Why a suite did not come to its end: what its members that failed say. */
-function suiteFailure(status: SuiteStatus, remedy: string): RunFailure {
-  const failed = status.members.filter(({ state }) => state === 'failed' || state === 'cancelled');
-  const reasons = Object.fromEntries(failed.map(({ run, state, reason }) => [run, reason ?? state]));
-  const message = status.reason ?? suiteLine(status);
-  return { class: null, stage: null, step: null, key: null, message, remedy, details: { runs: reasons } };
 }

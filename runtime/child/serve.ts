@@ -1,7 +1,7 @@
 // The compute child's side of the protocol: runs tasks that the worker calls, exits when the worker is gone.
 import { InputError, TransientError } from '../../schemas/errors.js';
 import type { ChildContext, ChildTask, FromChild, ToChild } from './protocol.js';
-import { onPhase } from './phase.js';
+import { onPhase } from '../phase.js';
 import { decodeError, encodeError } from './wire-error.js';
 
 // Handlers take what their caller sends; the border is typed by the task's own module.

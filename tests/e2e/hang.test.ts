@@ -1,9 +1,12 @@
-// A tokenizer whose pattern backtracks for ever on one document costs that document's shard, with the pattern's name, and nothing else.
+// What never ends costs its own shard, and nothing else: a tokenizer whose pattern backtracks for ever on one document (the pattern is
+// named), a graph that loops for ever on one token. Where a command computes it itself, one Ctrl-C ends it.
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { TINY_LM, TOKENIZER } from '../harness/fixtures.js';
+import { writeEndlessModel } from './harness/endless-model.js';
 import { createProject, type Project } from './harness/project.js';
 import { useScene } from './harness/scene.js';
 
@@ -18,7 +21,7 @@ async function writeTokenizer({ folder }: Project): Promise<void> {
   await writeFile(path.join(folder, 'tokenizer.json'), JSON.stringify(tokenizer));
 }
 
-it('is quarantined with how long it made no progress and the pattern of the file', async () => {
+it('a pattern is quarantined with how long it made no progress and the pattern of the file', async () => {
   const address = scene.temporal.address;
   const project = await createProject({ address, chapters: 40 });
   try {
@@ -46,7 +49,7 @@ it('is quarantined with how long it made no progress and the pattern of the file
   }
 }, 120_000);
 
-it('is ended by one Ctrl-C where a command runs it itself', async () => {
+it('a pattern is ended by one Ctrl-C where a command runs it itself', async () => {
   const project = await createProject({ address: scene.temporal.address, chapters: 2 });
   try {
     await writeTokenizer(project);
@@ -60,6 +63,62 @@ it('is ended by one Ctrl-C where a command runs it itself', async () => {
     await running.ended;
     expect(running.child.signalCode).toBe('SIGINT');
     expect(Date.now() - askedMs).toBeLessThan(4000);
+  } finally {
+    await project.remove();
+  }
+}, 60_000);
+
+/** A byte that the corpus does not have, as the vocabulary spells it, and the text that has it. */
+const RARE = { token: '\u00c5', text: '\u015d' };
+
+async function writeDeadlyModel({ folder }: Project): Promise<number> {
+  const { model } = JSON.parse(await readFile(TOKENIZER, 'utf8')) as { model: { vocab: Record<string, number> } };
+  const token = model.vocab[RARE.token] ?? expect.fail(`no token ${RARE.token}`);
+  writeEndlessModel(path.join(folder, 'endless.onnx'), token);
+  return token;
+}
+
+it('a graph is quarantined with how long one call of it took', async () => {
+  const project = await createProject({ address: scene.temporal.address, chapters: 40 });
+  try {
+    await writeDeadlyModel(project);
+    const corpus = path.join(project.folder, 'corpus.jsonl');
+    const text = await readFile(corpus, 'utf8');
+    await writeFile(corpus, `${text}${JSON.stringify({ id: 'deadly', text: RARE.text, split: 'fit' })}\n`);
+    const file = path.join(project.folder, 'run.yaml');
+    const run = (await readFile(file, 'utf8'))
+      .replace(`${TINY_LM}/model.onnx`, 'endless.onnx')
+      .concat('tolerance:\n  quarantinedShards: 0.5\n  noProgressSeconds: 1\n');
+    await writeFile(file, run);
+    await scene.worker(project);
+    const result = await project.assay('run', 'run.yaml', '--until', 'activations', '--follow');
+    expect(result.code, result.stdout + result.stderr).toBe(0);
+    const { shards } = await project.json<{ shards: { stage: string; errorClass: string; message: string }[] }>(
+      'quarantine',
+      'small',
+    );
+    expect(shards).toMatchObject([{ stage: 'activations', errorClass: 'DataError' }]);
+    expect(shards[0]?.message).toMatch(/no progress for 1[2-5] s in one call of ONNX Runtime/);
+  } finally {
+    await project.remove();
+  }
+}, 180_000);
+
+it('a graph is ended by one Ctrl-C where a command computes it itself', async () => {
+  const project = await createProject({ chapters: 2 });
+  try {
+    const token = await writeDeadlyModel(project);
+    await writeFile(path.join(project.folder, 'ids.json'), `[[0, ${token}]]`);
+    const argv = ['--ids', 'ids.json', '--hooks', 'blocks.2.hook_resid_post', '--out', 'o.safetensors'];
+    const running = project.start('model', 'run', 'endless.onnx', ...argv);
+    // Long enough to be within the loop: nothing tells when it begins.
+    await sleep(8000);
+    running.child.kill('SIGINT');
+    const askedMs = Date.now();
+    await running.ended;
+    expect(running.child.signalCode).toBe('SIGINT');
+    expect(Date.now() - askedMs).toBeLessThan(4000);
+    expect(existsSync(path.join(project.folder, 'o.safetensors'))).toBe(false);
   } finally {
     await project.remove();
   }

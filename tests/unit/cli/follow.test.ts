@@ -4,7 +4,7 @@ import type { WorkflowHandle } from '@temporalio/client';
 import type { CommandContext } from '../../../cli/command.js';
 import { followRun } from '../../../cli/orchestration/follow.js';
 import type { RunEnd } from '../../../cli/orchestration/run-end.js';
-import { followSuite } from '../../../cli/orchestration/suites.js';
+import { followSuite } from '../../../cli/orchestration/follow-suite.js';
 import type { LiveLine } from '../../../cli/terminal/live-line.js';
 import type { ResolvedRun } from '../../../schemas/resolved-run.js';
 import type { SuiteRecord } from '../../../schemas/suite.js';
@@ -182,23 +182,65 @@ it('what a signal of the last moment stored behind the end changes nothing of it
   expect(end.text).toContain('2 of 7 recomputed shards differ');
 });
 
-it('a suite is followed on where the server does not answer for a moment', async () => {
-  const store = createMemoryStore();
-  const template = { name: 's', matrix: { seed: [1] } };
-  const suite = { name: 's', revision: 1, members: 1, template } as unknown as SuiteRecord;
-  await appendEvent(store, suite, { type: 'started', data: { execution: 'mine' }, atMs: 1 });
-  await appendEvent(store, suite, { type: 'completed', data: {}, atMs: 2 });
-  let asked = 0;
-  const closed = { status: { name: 'COMPLETED' }, raw: {} };
-  const workflow = {
-    describe: () => (++asked === 1 ? Promise.reject(new Error('UNAVAILABLE')) : Promise.resolve(closed)),
-  } as unknown as WorkflowHandle;
-  const output = { note: () => undefined, progress: () => undefined };
-  const context = { output, io: { signal: new AbortController().signal } } as unknown as CommandContext;
-  const vigil = (): Promise<void> => Promise.resolve();
-  const end = await followSuite(store, suite, { workflow, runId: 'mine', context, vigil });
-  expect(end).toMatchObject({ state: 'completed', exitCode: 0 });
-  expect(asked).toBe(2);
+describe('a suite', () => {
+  const suite = {
+    ...{ name: 's', revision: 1, members: 1 },
+    template: { name: 's', matrix: { seed: [1] } },
+  } as unknown as SuiteRecord;
+
+  /** How a followed execution `mine` is said to have ended. @param answers of Temporal, the last again and again */
+  async function followed(events: readonly Told[], answers: readonly string[], isThere = true) {
+    const store = createMemoryStore();
+    if (isThere) await store.put('runs/s/1/suite.json', Buffer.from('{}'));
+    for (const [type, data = {}] of events) await appendEvent(store, suite, { type, data, atMs: 1 });
+    const left = [...answers];
+    let asked = 0;
+    const workflow = {
+      describe: () => {
+        asked++;
+        const status = (left.length > 1 ? left.shift() : left[0]) ?? '';
+        if (status === 'UNAVAILABLE') return Promise.reject(new Error(status));
+        return Promise.resolve({ status: { name: status }, raw: {} });
+      },
+      result: () => Promise.reject(new Error('the disk is full')),
+    } as unknown as WorkflowHandle;
+    const output = { note: () => undefined, progress: () => undefined };
+    const context = { output, io: { signal: new AbortController().signal } } as unknown as CommandContext;
+    const vigil = (): Promise<void> => Promise.resolve();
+    return { ...(await followSuite(store, suite, { workflow, runId: 'mine', context, vigil })), asked: () => asked };
+  }
+  const mine: Told = ['started', { execution: 'mine' }];
+
+  it('is followed on where the server does not answer for a moment', async () => {
+    const end = await followed([mine, ['completed']], ['UNAVAILABLE', 'COMPLETED']);
+    expect(end).toMatchObject({ state: 'completed', exitCode: 0 });
+    expect(end.asked()).toBe(2);
+  });
+
+  it('whose end could not be stored is told with its own words', async () => {
+    const end = await followed([mine], ['FAILED']);
+    expect(end).toMatchObject({ state: 'failed', exitCode: 1, failure: { message: 'the disk is full' } });
+    expect(end.text).toContain('s failed, and its end could not be stored: the disk is full');
+  });
+
+  it('that was terminated after an earlier one was cancelled is not called cancelled', async () => {
+    const end = await followed([['started', { execution: 'before' }], ['cancelled']], ['TERMINATED']);
+    expect(end).toMatchObject({ state: 'failed', exitCode: 1 });
+    expect(end.text).toContain('s was terminated from outside. Go on with: assay resume s');
+  });
+
+  it('that was cancelled is', async () => {
+    const end = await followed([mine, ['cancelled']], ['CANCELED']);
+    expect(end).toMatchObject({ state: 'cancelled', exitCode: 1 });
+    expect(end.text).toContain('What is committed stays. Go on with: assay resume s');
+  });
+
+  it('that was removed by force is not told to be resumed', async () => {
+    const end = await followed([mine, ['failed', { message: 'no' }]], ['FAILED'], false);
+    expect(end.text).toContain(
+      's: it was removed before it had come to its end. Remove what is left with `assay rm s`',
+    );
+  });
 });
 
 it('one that failed gives class, place, message and remedy as data, as its text does', async () => {

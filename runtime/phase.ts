@@ -1,9 +1,9 @@
-// What this process's task is doing, for whoever watches it: ONNX Runtime blocks the thread, so a call of it is announced before.
-import type { Phase } from './watchdog.js';
+// What this process is doing, for whoever watches it: ONNX Runtime blocks the thread, so a call of it is announced before.
+import type { Phase } from './child/watchdog.js';
 
 let listener: ((phase: Phase) => void) | null = null;
 
-/** Who hears of phases; null for nobody. One task at a time runs in a compute child. */
+/** Who hears of phases; null for nobody: the worker of a compute child, in which one task at a time runs, or the command line. */
 export function onPhase(listen: ((phase: Phase) => void) | null): void {
   listener = listen;
 }
