@@ -17,7 +17,7 @@ async function checkColumn(file: AsyncBuffer, column: ColumnMetaData): Promise<v
   let values = 0;
   while (reader.offset < bytes.length - 1) {
     const header = parquetHeader(reader);
-    values += Number((header.data_page_header ?? header.data_page_header_v2)?.num_values ?? 0);
+    values += (header.data_page_header ?? header.data_page_header_v2)?.num_values ?? 0;
     const page = bytes.subarray(reader.offset, (reader.offset += header.compressed_page_size));
     if (header.crc !== undefined && crc32(page) !== header.crc >>> 0)
       throw new RangeError(`a page of the column ${name} does not have the checksum that is stated`);
