@@ -8,6 +8,7 @@ import { AssayError, DataError } from '../../schemas/errors.js';
 import { isMachineFault } from '../../schemas/system-errors.js';
 import { ZstdReader } from './compression/zstd-reader.js';
 import { exactColumns, type ExactColumns } from './parquet-columns.js';
+import { checkPages } from './parquet-pages.js';
 import { PARSERS } from './parquet-values.js';
 import { badJson } from './bad-json.js';
 import type { RawRecord } from './raw-record.js';
@@ -32,9 +33,11 @@ export async function* readParquet(bytes: StoredBytes, name: string): AsyncGener
       rows = read;
     };
     const where = { file, metadata, compressors: codecs, parsers: PARSERS, rowStart, rowEnd };
-    await parquetRead({ ...where, rowFormat: 'object', onComplete }).catch((error: unknown) => {
-      throw damaged(name, error);
-    });
+    await checkPages(file, group)
+      .then(() => parquetRead({ ...where, rowFormat: 'object', onComplete }))
+      .catch((error: unknown) => {
+        throw damaged(name, error);
+      });
     for (let at = 0; at < rows.length; at += BATCH_ROWS) {
       const first = rowStart + at + 1;
       yield rows.slice(at, at + BATCH_ROWS).map((row, i) => recordOf(row, first + i, fieldsOf));

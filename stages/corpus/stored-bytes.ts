@@ -1,6 +1,8 @@
 // Bytes of one source file wherever it lies: a local file or an object of a store. Reads in pieces, never all at once.
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
+import { DataError } from '../../schemas/errors.js';
+import { readInto } from '../../storage/files/local-file.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 
 export interface StoredBytes {
@@ -23,13 +25,13 @@ export async function localBytes(path: string): Promise<StoredBytes> {
     slice: async (start, end = size) => {
       const handle = await open(path);
       try {
-        const bytes = new Uint8Array(Math.max(0, end - start));
-        for (let at = 0; at < bytes.length;) {
-          const { bytesRead } = await handle.read(bytes, at, bytes.length - at, start + at);
-          if (bytesRead === 0) break;
-          at += bytesRead;
-        }
-        return bytes.buffer;
+        const bytes = new Uint8Array(Math.max(0, Math.min(end, size) - start));
+        const filled = await readInto(handle, bytes, start);
+        if (filled === bytes.length) return bytes.buffer;
+        throw new DataError(
+          `Expected ${bytes.length} bytes of ${path} from byte ${start} on, found ${filled}; the file was cut short while it was read, put it back and resume.`,
+          { file: path, start, expected: bytes.length, found: filled },
+        );
       } finally {
         await handle.close();
       }
