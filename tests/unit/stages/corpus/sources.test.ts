@@ -134,7 +134,9 @@ describe('files without a document', () => {
   it('alone are refused, of whatever kind', async () => {
     const folder = await folderWith({ 'a.jsonl': '\n \n', 'b.jsonl.gz': gzipSync(''), 'c.txt': '' });
     const error = await failureOf(list(folder, ['a.jsonl', 'b.jsonl.gz', 'c.txt']));
-    expect(error.message).toMatch(/expected documents in .*a\.jsonl, .*b\.jsonl\.gz, .*c\.txt, found files without a single record/);
+    expect(error.message).toMatch(
+      /expected documents in .*a\.jsonl, .*b\.jsonl\.gz, .*c\.txt, found files without a single record/,
+    );
   });
 });
 
