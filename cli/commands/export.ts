@@ -5,6 +5,8 @@ import { exportDocument } from '../../schemas/documents/datasets.js';
 import { EXIT } from '../../schemas/exit.js';
 import { pinDataset } from '../../reading/datasets/pinned.js';
 import { commaList, defineCommand, type CommandContext } from '../command.js';
+import { leftOut } from '../../reading/datasets/left-out.js';
+import { leftOutNote } from '../render/left-out-text.js';
 import { growingText } from '../render/dataset-text.js';
 import { bytesText, countText, counted } from '../render/quantities.js';
 import type { LiveLine } from '../terminal/live-line.js';
@@ -68,10 +70,13 @@ async function exportDataset(options: ExportOptions, context: CommandContext): P
     },
   );
   output.progress(null);
-  const document = { dataset: snapshot.dataset, snapshot: snapshot.version, folder, files };
+  const missing = await leftOut(store, snapshot);
+  const document = { dataset: snapshot.dataset, snapshot: snapshot.version, folder, files, leftOut: missing };
   output.result(exportDocument, document, () =>
     files.map(({ path, rows, bytes }) => `${path}  ${counted(rows, 'row')}, ${bytesText(bytes)}`).join('\n'),
   );
+  const note = leftOutNote(missing);
+  if (note !== null) output.note(note);
   if (!snapshot.complete) output.note(`The dataset is ${growingText(snapshot)}.`);
   return EXIT.done;
 }

@@ -4,6 +4,7 @@ import { EXIT } from '../../schemas/exit.js';
 import { resolveDictionary } from '../../reading/datasets/pinned.js';
 import { readMetrics } from '../../reading/metrics/read-metrics.js';
 import { defineCommand, type CommandContext } from '../command.js';
+import { leftOutNote } from '../render/left-out-text.js';
 import { metricsText, untestedNote } from '../render/metrics-text.js';
 
 export const metrics = defineCommand({
@@ -26,6 +27,7 @@ async function show(
   const entries = await Promise.all(names.map((name) => readMetrics(store, name)));
   context.output.result(metricsDocument, entries, () => metricsText(entries));
   const note = untestedNote(entries);
-  if (note !== null) context.output.note(note);
+  const missing = leftOutNote(entries.flatMap((entry) => entry.leftOut));
+  for (const said of [note, missing]) if (said !== null) context.output.note(said);
   return EXIT.done;
 }

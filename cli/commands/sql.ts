@@ -1,4 +1,5 @@
 // `assay sql`: one SELECT over the tables of runs, its rows written as they come.
+import { leftOutNote } from '../render/left-out-text.js';
 import { Option } from 'commander';
 import { EXIT } from '../../schemas/exit.js';
 import { InputError } from '../../schemas/errors.js';
@@ -56,7 +57,7 @@ async function answer({ query, run, format, maxBytes }: SqlOptions, context: Com
   const { writeAnswer } = await import('../../reading/sql/formats/format.js');
   const writer = await loadFormat(wanted, stdout.columns);
   const request = { query, run: run ?? null, maxBytes, signal: io.signal };
-  const { notes, coverage } = await querySql(store, request, async (found) => {
+  const { notes, coverage, leftOut } = await querySql(store, request, async (found) => {
     await writeAnswer(found, writer, (piece) => stdout.send(piece));
     return found;
   });
@@ -64,7 +65,8 @@ async function answer({ query, run, format, maxBytes }: SqlOptions, context: Com
     ({ table, shards, planned }) =>
       `${table} covers ${shards}${planned === null ? '' : ` of ${planned}`} shards so far.`,
   );
-  for (const note of [...notes, ...growing]) output.note(note);
+  const missing = leftOutNote(leftOut);
+  for (const note of [...notes, ...growing, ...(missing === null ? [] : [missing])]) output.note(note);
   return EXIT.done;
 }
 

@@ -1,4 +1,5 @@
 // `assay top`: the strongest examples of a feature.
+import { leftOutNote } from '../render/left-out-text.js';
 import { join } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import { topDocument } from '../../schemas/documents/features.js';
@@ -55,8 +56,8 @@ async function showTop(options: TopOptions, context: CommandContext): Promise<nu
   // Loaded on demand: help does not need the Arrow library.
   const { readTop } = await import('../../reading/dictionary/top.js');
   const cacheFolder = join(environment.cacheFolder, 'cache');
-  const { document, note } = await readTop(store, { ...options, name, cacheFolder, signal: io.signal });
+  const { document, note, leftOut } = await readTop(store, { ...options, name, cacheFolder, signal: io.signal });
   output.result(topDocument, document, () => topText(document));
-  if (note !== null) output.note(note);
+  for (const said of [note, leftOutNote(leftOut)]) if (said !== null) output.note(said);
   return EXIT.done;
 }

@@ -1,4 +1,5 @@
 // The strongest examples of a feature as text, and how much of the data they rest on.
+import { leftOut, type LeftOut } from '../datasets/left-out.js';
 import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { topDocument } from '../../schemas/documents/features.js';
@@ -30,6 +31,7 @@ export interface TopAnswer {
   readonly document: TopDocument;
   /** Said beside the answer: coverage of growing data, fewer examples than asked for. */
   readonly note: string | null;
+  readonly leftOut: LeftOut;
 }
 
 /** The examples of a stored dictionary. @throws InputError where there is no such feature */
@@ -51,6 +53,7 @@ export async function readTop(store: ObjectStore, request: TopRequest): Promise<
       [growing ? growingNote(opened, coverage === null) : null, keptNote(opened, k)]
         .filter((text) => text !== null)
         .join('\n') || null,
+    leftOut: await leftOut(store, acts),
   };
 }
 

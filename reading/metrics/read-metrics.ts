@@ -8,6 +8,7 @@ import type { DictionaryMetrics, SplitMetrics } from '../../stages/index/metrics
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { readSnapshotCommits } from '../../storage/records/snapshots.js';
 import { dictionaryDataset, type DictionaryName } from '../datasets/given-names.js';
+import { leftOut } from '../datasets/left-out.js';
 import { pinDictionary } from '../dictionary/snapshots.js';
 import { newestSnapshot } from '../runs/stage-keys.js';
 
@@ -24,7 +25,7 @@ export async function readMetrics(store: ObjectStore, name: DictionaryName): Pro
     const metrics = storedMetrics(commit);
     if (metrics === null) continue;
     const { revision, key, version } = index;
-    return { dictionary, revision, key, snapshot: version, ...describe(metrics) };
+    return { dictionary, revision, key, snapshot: version, ...describe(metrics), leftOut: await leftOut(store, index) };
   }
   throw notMeasured(name);
 }

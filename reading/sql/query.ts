@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { sqlDocument } from '../../schemas/documents/features.js';
 import { InputError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { leftOut, type LeftOut } from '../datasets/left-out.js';
 import { findRun } from '../../storage/records/run-history.js';
 import { listRuns } from '../../storage/records/revisions.js';
 import { isTableName } from '../../storage/tables/layouts.js';
@@ -22,6 +23,8 @@ export interface SqlRequest {
 export interface SqlResult extends SqlStream {
   readonly coverage: z.infer<typeof sqlDocument>['coverage'];
   readonly notes: readonly string[];
+  /** Of the tables that the query reads. */
+  readonly leftOut: LeftOut;
 }
 
 /** What `use` makes of the query's rows, told which of its tables still grow. */
@@ -43,10 +46,11 @@ export async function querySql<T>(
     for (const name of gone) if (!tables.some(({ schema }) => sameName(schema, name))) await findRun(store, name);
     return { tables, meant };
   };
-  return streamSql(query, { store, find, maxBytes, signal }, (answer) => {
+  return streamSql(query, { store, find, maxBytes, signal }, async (answer) => {
     const isLoaded = (table: SnapshotTable): boolean =>
       answer.loaded.some((l) => l.run === table.run && l.schema === table.schema && l.table === table.table);
-    return use({ ...answer, coverage: coverageOf(tables.filter(isLoaded)), notes });
+    const loaded = tables.filter(isLoaded);
+    return use({ ...answer, coverage: coverageOf(loaded), notes, leftOut: await leftOutOf(store, loaded) });
   });
 }
 
@@ -59,6 +63,12 @@ function coverageOf(tables: readonly SnapshotTable[]): SqlResult['coverage'] {
       shards: snapshot.commits,
       planned: snapshot.planned,
     }));
+}
+
+/** What the stages of the tables leave out, each once. */
+async function leftOutOf(store: ObjectStore, tables: readonly SnapshotTable[]): Promise<LeftOut> {
+  const found = await Promise.all(tables.map(({ snapshot }) => leftOut(store, snapshot)));
+  return [...new Map(found.flat().map((one) => [one.dataset, one])).values()];
 }
 
 interface RunsOfQuery {

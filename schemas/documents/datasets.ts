@@ -1,5 +1,6 @@
 // The documents of the commands about datasets and their bytes.
 import { z } from 'zod';
+import { leftOutList } from './left-out.js';
 
 const count = z.number().int().nonnegative();
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
@@ -48,6 +49,7 @@ export const exportDocument = z.strictObject({
   snapshot: count,
   folder: z.string(),
   files: z.array(z.strictObject({ path: z.string(), bytes: count, rows: count })),
+  leftOut: leftOutList,
 });
 
 export const gcDocument = z.strictObject({

@@ -1,5 +1,6 @@
 // The documents of the commands that answer questions about dictionaries and their features.
 import { z } from 'zod';
+import { leftOutList } from './left-out.js';
 import { splitName } from '../records.js';
 
 const count = z.number().int().nonnegative();
@@ -92,6 +93,7 @@ export const metricsDocument = z.array(
     snapshot: count.describe('version of the pinned snapshot of the index'),
     level: z.number().describe('of the intervals'),
     method: z.string().describe('of the intervals'),
+    leftOut: leftOutList,
     splits: z.array(
       z.strictObject({
         split: splitName.describe('test: nothing was fitted to it'),
