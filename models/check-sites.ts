@@ -25,8 +25,6 @@ const CHECK_ROWS = 3;
 export interface CheckScope {
   /** All sites by default. */
   readonly wanted?: readonly string[];
-  /** Only their axes: shapes, and where changes reach; not the equations among them. */
-  readonly axesOnly?: boolean;
 }
 
 type CheckEngine = Pick<EngineConfig, 'provider' | 'threads' | 'optimisation'>;
@@ -41,10 +39,10 @@ type CheckEngine = Pick<EngineConfig, 'provider' | 'threads' | 'optimisation'>;
 export async function checkSites(
   opened: Pick<OpenedModel, 'path' | 'summary' | 'model' | 'bytes' | 'resolved'>,
   engine: CheckEngine,
-  { wanted = opened.summary.sites.map((site) => site.name), axesOnly = false }: CheckScope = {},
+  { wanted = opened.summary.sites.map((site) => site.name) }: CheckScope = {},
 ): Promise<BrokenIdentity[]> {
   const all = opened.resolved.sites.map((site) => site.name);
-  const identities = axesOnly ? [] : identitiesOf(all, opened.resolved).filter(concerns(wanted));
+  const identities = identitiesOf(all, opened.resolved).filter(concerns(wanted));
   const names = [...new Set([...wanted, ...identities.flatMap(({ sites }) => sites)])];
   if (names.length === 0) return [];
   const probed = probeStreams(opened, wanted);
