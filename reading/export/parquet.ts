@@ -11,6 +11,7 @@ import type { ObjectRecord } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
 import { makeOwnFolder } from '../../storage/files/own-folder.js';
+import { interruptOn } from '../sql/interrupt.js';
 import { loadTable } from '../sql/load-table.js';
 import { arrowColumn } from '../sql/formats/arrow-columns.js';
 import { quoted } from '../sql/quoted.js';
@@ -86,8 +87,7 @@ async function copyThrough(database: string, path: string, request: ExportReques
     preserve_insertion_order: 'true',
   });
   const connection = await instance.connect();
-  const interrupt = (): void => connection.interrupt();
-  signal?.addEventListener('abort', interrupt);
+  const heard = interruptOn(connection, signal);
   try {
     await prepare(connection);
     const cost = newCounters();
@@ -102,9 +102,10 @@ async function copyThrough(database: string, path: string, request: ExportReques
     signal?.throwIfAborted();
     const stop = watchCopy(connection, path, { table, allRows, sorts: (sort ?? []).length > 0, onProgress });
     await copyTo(connection, table, { path, sort: sort ?? [] }).finally(stop);
+    signal?.throwIfAborted();
     return { rows: loaded.rows, columns: loaded.columns, cost };
   } finally {
-    signal?.removeEventListener('abort', interrupt);
+    heard();
     connection.closeSync();
     instance.closeSync();
   }

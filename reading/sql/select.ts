@@ -6,6 +6,7 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { LAYOUTS } from '../../storage/tables/layouts.js';
 import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
 import { openDatabase, parseQuery } from './database.js';
+import { interruptOn } from './interrupt.js';
 import { estimateBytes, loadTable, type LoadedTable, type TableSource } from './load-table.js';
 import { checkMemberNames } from './member-names.js';
 import { queryError, type KnownTables } from './query-error.js';
@@ -61,8 +62,7 @@ export async function streamSql<T>(
 ): Promise<T> {
   const { store, signal, threads = 2, maxBytes = DEFAULT_MAX_BYTES } = options;
   const { connection, close } = await openDatabase({ threads, maxBytes });
-  const interrupt = (): void => connection.interrupt();
-  signal?.addEventListener('abort', interrupt);
+  const heard = interruptOn(connection, signal);
   try {
     const names = await parseQuery(connection, sql);
     const { tables, meant } = await options.find(names);
@@ -82,9 +82,10 @@ export async function streamSql<T>(
         ),
       );
     await createViews(connection, resolved);
+    signal?.throwIfAborted();
     return await use({ ...(await startQuery(connection, sql, known)), loaded, cost });
   } finally {
-    signal?.removeEventListener('abort', interrupt);
+    heard();
     close();
   }
 }
