@@ -23,14 +23,16 @@ export interface GuardInput {
 }
 
 export async function guardWorkflow({ ref, execution }: GuardInput): Promise<void> {
-  let released = false;
+  const guard = { released: false };
   setHandler(releaseSignal, () => {
-    released = true;
+    guard.released = true;
   });
   try {
-    await condition(() => released);
+    await condition(() => guard.released);
   } catch (error) {
     if (!isCancellation(error)) throw error;
+    // Where a busy worker takes it only now, the release and the end of the parent's history come at once: nobody ended anything.
+    if (guard.released) return;
     const message = 'its workflow was terminated from outside';
     const data = { error: 'Terminated', message };
     await CancellationScope.nonCancellable(() => recordEvent({ ref, type: 'failed', data, onlyIfOpen: execution }));

@@ -17,6 +17,7 @@ const told: Parameters<Activities['recordEvent']>[0][] = [];
 let runLot: (input: LotInput) => Promise<LotResult>;
 /** What activities wait for, where a test holds them. */
 let eventStored = Promise.resolve();
+let activities: Partial<Activities>;
 let lastMemberPrepared = Promise.resolve();
 let lastMemberAsked = false;
 
@@ -39,7 +40,7 @@ async function untilCancelled(): Promise<never> {
 
 beforeAll(async () => {
   temporal = await startTestTemporal();
-  const activities: Partial<Activities> = {
+  activities = {
     runLot: (input) => {
       lots.push(input);
       return runLot(input);
@@ -254,6 +255,27 @@ describe('a run that is ended from outside', () => {
     const guard = worker.client.workflow.getHandle(`cancelled/guard/${cancelled.firstExecutionRunId}`);
     await guard.result();
     expect(ends()).toEqual([['cancelled', undefined]]);
+  }, 60_000);
+
+  it('is not told so by a guard that is taken up only after its release and the end of the history that began it', async () => {
+    told.length = 0;
+    const { ref } = stageOf(1, 1).run;
+    const begin = (workflowId: string): Promise<WorkflowHandle> =>
+      worker.client.workflow.start('guardWorkflow', {
+        ...{ taskQueue: 'served-late', workflowId, args: [{ ref, execution: workflowId }] },
+      });
+    const released = await begin('released');
+    await released.signal('releaseGuard');
+    await released.cancel();
+    const ended = await begin('ended');
+    await ended.cancel();
+    const late = await startStubWorker(temporal.address, activities, 'served-late');
+    try {
+      await Promise.all([released.result(), ended.result()]);
+      expect(told.map(({ type, onlyIfOpen }) => [type, onlyIfOpen])).toEqual([['failed', 'ended']]);
+    } finally {
+      await late.stop();
+    }
   }, 60_000);
 
   it('a suite likewise, also where its history was begun anew', async () => {

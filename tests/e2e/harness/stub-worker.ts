@@ -15,8 +15,12 @@ export interface StubWorker {
 
 let installed = false;
 
-/** Serves the orchestration queue and the lots' queue until it is stopped. */
-export async function startStubWorker(address: string, activities: Partial<Activities>): Promise<StubWorker> {
+/** Serves the orchestration queue (or another one for workflows) and the lots' queue until it is stopped. */
+export async function startStubWorker(
+  address: string,
+  activities: Partial<Activities>,
+  queue: string = QUEUES.orchestrate,
+): Promise<StubWorker> {
   if (!installed)
     Runtime.install({ logger: new DefaultLogger('ERROR'), telemetryOptions: { logging: { filter: 'off' } } });
   installed = true;
@@ -29,7 +33,7 @@ export async function startStubWorker(address: string, activities: Partial<Activ
     shutdownForceTime: '2 seconds',
   } as const;
   const all = [
-    await Worker.create({ ...base, taskQueue: QUEUES.orchestrate, workflowBundle }),
+    await Worker.create({ ...base, taskQueue: queue, workflowBundle }),
     await Worker.create({ ...base, taskQueue: LOT_QUEUE }),
   ];
   const running = Promise.all(all.map((worker) => worker.run()));
