@@ -54,7 +54,7 @@ it.each([[['--text', '-', '--tokenizer', TOKENIZER]], [['--ids', '-']]])(
   async (given) => {
     const file = path.join(TINY_LM, 'model.onnx');
     const rest = ['--hooks', 'logits', '--out', 'values.safetensors'];
-    const { code, stderr } = await ended(['model', 'run', file, ...given, ...rest], 'ignore', 2500);
+    const { code, stderr } = await ended(['model', 'run', file, ...given, ...rest], 'ignore', 5000);
     expect({ code, stderr }).toEqual({ code: 130, stderr: expect.not.stringMatching(/^\s+at /m) as string });
     expect(existsSync(path.join(project.folder, 'values.safetensors'))).toBe(false);
   },
