@@ -14,29 +14,12 @@ const handlers = vi.hoisted(() => new Map<string, (...given: unknown[]) => unkno
 const world = vi.hoisted(() => ({ patched: true }));
 
 vi.mock('@temporalio/workflow', async (original) => {
-  const real = await original<Record<string, unknown>>();
-  class Scope {
-    static current = (): { consideredCancelled: boolean } => ({ consideredCancelled: false });
-    static nonCancellable = <T>(work: () => Promise<T>): Promise<T> => work();
-    static cancellable = <T>(work: () => Promise<T>): Promise<T> => work();
-    consideredCancelled = false;
-    run = <T>(work: () => Promise<T>): Promise<T> => work();
-    cancel = (): void => undefined;
-  }
-  return {
-    ...real,
-    CancellationScope: Scope,
-    proxyActivities: () => activities,
-    setHandler: ({ name }: { name: string }, handler: (...given: unknown[]) => unknown) => handlers.set(name, handler),
-    condition: async (met: () => boolean) => {
-      while (!met()) await new Promise((resolve) => setTimeout(resolve, 1));
-      return true;
-    },
+  const { playedWorkflow } = await import('./played-workflow.js');
+  return playedWorkflow(await original<object>(), {
+    ...{ activities, handlers, workflowId: 'run/store/small' },
     patched: () => world.patched,
-    upsertSearchAttributes: () => undefined,
-    workflowInfo: () => ({ workflowId: 'run/store/small', firstExecutionRunId: 'first' }),
     startChild: () => Promise.resolve({ signal: () => Promise.resolve() }),
-  };
+  });
 });
 
 const { runWorkflow } = await import('../../../workflows/run.js');

@@ -23,27 +23,10 @@ const handlers = vi.hoisted(() => new Map<string, (...given: unknown[]) => unkno
 const world = vi.hoisted(() => ({ patched: true, children: [] as Child[] }));
 
 vi.mock('@temporalio/workflow', async (original) => {
-  const real = await original<Record<string, unknown>>();
-  class Scope {
-    static current = (): { consideredCancelled: boolean } => ({ consideredCancelled: false });
-    static nonCancellable = <T>(work: () => Promise<T>): Promise<T> => work();
-    static cancellable = <T>(work: () => Promise<T>): Promise<T> => work();
-    run = <T>(work: () => Promise<T>): Promise<T> => work();
-    cancel = (): void => undefined;
-  }
-  return {
-    ...real,
-    CancellationScope: Scope,
-    proxyActivities: () => activities,
-    setHandler: ({ name }: { name: string }, handler: (...given: unknown[]) => unknown) => handlers.set(name, handler),
-    condition: async (met: () => boolean) => {
-      while (!met()) await new Promise((resolve) => setTimeout(resolve, 1));
-      return true;
-    },
-    patched: (id: string) => id !== 'guard' && world.patched,
-    upsertSearchAttributes: () => undefined,
-    allHandlersFinished: () => true,
-    workflowInfo: () => ({ workflowId: 'parent', firstExecutionRunId: 'first' }),
+  const { playedWorkflow } = await import('./played-workflow.js');
+  return playedWorkflow(await original<object>(), {
+    ...{ activities, handlers, workflowId: 'parent' },
+    patched: (id) => id !== 'guard' && world.patched,
     startChild: (
       _: unknown,
       { workflowId, args }: { workflowId: string; args: [Child['given'] | StageInput | RunInput] },
@@ -63,7 +46,7 @@ vi.mock('@temporalio/workflow', async (original) => {
         const start = (): void => resolve({ signal, result: () => ended });
         world.children.push({ id: workflowId, given, told, start, end });
       }),
-  };
+  });
 });
 
 const { runWorkflow } = await import('../../../workflows/run.js');
