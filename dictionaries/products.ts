@@ -1,0 +1,83 @@
+// The dense products of a dictionary's step, by ONNX Runtime in the caller's memory: scores of a block of features, and for W_skip
+// the sum of outer products.
+import { GraphBuilder } from '../core/onnx/builder.js';
+import type { EngineConfig } from '../schemas/stored.js';
+import { Session } from '../runtime/session.js';
+import type { KernelArray } from '../runtime/kernels/kernels.js';
+
+/** scores [features, rows] = weights [features, width] · inputs [rows, width]ᵀ */
+export interface Scoring {
+  readonly weights: Float32Array;
+  readonly inputs: Float32Array;
+  readonly scores: Float32Array;
+  readonly features: number;
+  readonly rows: number;
+  readonly width: number;
+}
+
+/** sums [m, n] = a [rows, m]ᵀ · b [rows, n] */
+export interface OuterSums {
+  readonly a: Float32Array;
+  readonly b: Float32Array;
+  readonly sums: Float32Array;
+  readonly rows: number;
+  readonly m: number;
+  readonly n: number;
+}
+
+type ProductEngine = Pick<EngineConfig, 'threads' | 'optimisation'>;
+
+export class Products {
+  readonly #session: Session;
+  readonly #outer: Session;
+
+  private constructor(session: Session, outer: Session) {
+    this.#session = session;
+    this.#outer = outer;
+  }
+
+  static async create({ threads, optimisation }: ProductEngine): Promise<Products> {
+    const settings = { provider: 'cpu', threads, optimisation } as const;
+    const scores = new GraphBuilder('scores');
+    const weights = scores.input('weights', 'float32', ['features', 'width']);
+    const inputs = scores.input('inputs', 'float32', ['rows', 'width']);
+    scores.output(scores.op('Gemm', [weights, inputs], { attributes: { transB: 1 }, name: 'scores' }));
+    const outer = new GraphBuilder('outer-sums');
+    const [a, b] = [outer.input('a', 'float32', ['rows', 'm']), outer.input('b', 'float32', ['rows', 'n'])];
+    outer.output(outer.op('Gemm', [a, b], { attributes: { transA: 1 }, name: 'sums' }));
+    return new Products(
+      await Session.create(scores.toModelBytes(), settings),
+      await Session.create(outer.toModelBytes(), settings),
+    );
+  }
+
+  async outerSums({ a, b, sums, rows, m, n }: OuterSums): Promise<void> {
+    await this.#outer.runInto(
+      {
+        a: { dtype: 'float32', dims: [rows, m], data: a },
+        b: { dtype: 'float32', dims: [rows, n], data: b },
+      },
+      { sums: { dtype: 'float32', dims: [m, n], data: sums } },
+    );
+  }
+
+  async score({ weights, inputs, scores, features, rows, width }: Scoring): Promise<void> {
+    await this.#session.runInto(
+      {
+        weights: { dtype: 'float32', dims: [features, width], data: weights },
+        inputs: { dtype: 'float32', dims: [rows, width], data: inputs },
+      },
+      { scores: { dtype: 'float32', dims: [features, rows], data: scores } },
+    );
+  }
+
+  async release(): Promise<void> {
+    await this.#session.release();
+    await this.#outer.release();
+  }
+}
+
+/** Part of a matrix in a kernel memory, from a row on. */
+export function rowsOf({ data }: KernelArray<Float32Array>, first: number, count: number, stride: number): Float32Array {
+  return data.subarray(first * stride, (first + count) * stride);
+}
