@@ -1,5 +1,5 @@
-// The dense products of a dictionary's step, by ONNX Runtime in the caller's memory: scores of a block of features, and for W_skip
-// the sum of outer products.
+// The dense products of a dictionary's step, by ONNX Runtime in the caller's memory: scores of a block of features, the sums of
+// outer products that W_skip learns from, and those of AuxK over the rows of dead features.
 import { GraphBuilder } from '../core/onnx/builder.js';
 import type { EngineConfig } from '../schemas/stored.js';
 import { Session } from '../runtime/session.js';
@@ -25,15 +25,27 @@ export interface OuterSums {
   readonly n: number;
 }
 
+/** product [m, n] = a [m, rows] · b [rows, n] */
+export interface Combination {
+  readonly a: Float32Array;
+  readonly b: Float32Array;
+  readonly product: Float32Array;
+  readonly m: number;
+  readonly rows: number;
+  readonly n: number;
+}
+
 type ProductEngine = Pick<EngineConfig, 'threads' | 'optimisation'>;
 
 export class Products {
   readonly #session: Session;
   readonly #outer: Session;
+  readonly #combine: Session;
 
-  private constructor(session: Session, outer: Session) {
+  private constructor(session: Session, outer: Session, combine: Session) {
     this.#session = session;
     this.#outer = outer;
+    this.#combine = combine;
   }
 
   static async create({ threads, optimisation }: ProductEngine): Promise<Products> {
@@ -45,9 +57,23 @@ export class Products {
     const outer = new GraphBuilder('outer-sums');
     const [a, b] = [outer.input('a', 'float32', ['rows', 'm']), outer.input('b', 'float32', ['rows', 'n'])];
     outer.output(outer.op('Gemm', [a, b], { attributes: { transA: 1 }, name: 'sums' }));
+    const combine = new GraphBuilder('combination');
+    const [c, d] = [combine.input('a', 'float32', ['m', 'rows']), combine.input('b', 'float32', ['rows', 'n'])];
+    combine.output(combine.op('Gemm', [c, d], { name: 'product' }));
     return new Products(
       await Session.create(scores.toModelBytes(), settings),
       await Session.create(outer.toModelBytes(), settings),
+      await Session.create(combine.toModelBytes(), settings),
+    );
+  }
+
+  async combine({ a, b, product, m, rows, n }: Combination): Promise<void> {
+    await this.#combine.runInto(
+      {
+        a: { dtype: 'float32', dims: [m, rows], data: a },
+        b: { dtype: 'float32', dims: [rows, n], data: b },
+      },
+      { product: { dtype: 'float32', dims: [m, n], data: product } },
     );
   }
 
@@ -74,6 +100,7 @@ export class Products {
   async release(): Promise<void> {
     await this.#session.release();
     await this.#outer.release();
+    await this.#combine.release();
   }
 }
 

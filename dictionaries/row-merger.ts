@@ -25,22 +25,16 @@ export class RowMerger {
     this.#slices = slices;
     this.#rows = rows;
     this.#k = k;
-    // A single slice has made the choice already.
-    const joined = slices === 1 ? 0 : slices;
     this.#kernels = new Kernels(
-      roomFor(4 * joined * rows) + roomFor(8 * joined * rows * k) + roomFor(8 * slices * k) + roomFor(8 * rows),
+      roomFor(4 * slices * rows) + roomFor(8 * slices * rows * k) + roomFor(8 * slices * k) + roomFor(8 * rows),
     );
-    this.#filled = this.#kernels.words(joined * rows);
-    this.#keys = this.#kernels.keys(joined * rows * k);
+    this.#filled = this.#kernels.words(slices * rows);
+    this.#keys = this.#kernels.keys(slices * rows * k);
     this.#scratch = this.#kernels.keys(slices * k);
     this.#least = this.#kernels.keys(rows);
   }
 
   merge(slices: readonly RowCandidates[]): void {
-    if (this.#slices === 1) {
-      slices[0]?.least.fill(0n);
-      return;
-    }
     slices.forEach(({ filled, keys }, s) => {
       this.#filled.data.set(filled, s * this.#rows);
       this.#keys.data.set(keys, s * this.#rows * this.#k);

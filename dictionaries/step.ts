@@ -7,7 +7,6 @@
 import type { ArchitectureName } from '../schemas/dictionaries.js';
 import type { EngineConfig } from '../schemas/stored.js';
 import type { KindSettings } from '../core/dictionaries/architecture.js';
-import { FAST_RULES } from '../core/dictionaries/fast/rules.js';
 import type { FastRule } from '../core/dictionaries/fast/rule.js';
 import { planSlices, type SlicePlan } from '../core/dictionaries/slices.js';
 import { type DictionaryShape, parametersOf } from '../core/dictionaries/state.js';
@@ -15,10 +14,12 @@ import { centres } from '../core/dictionaries/wired-graph.js';
 import { wiringOf } from '../core/dictionaries/wirings.js';
 import { Joint } from './joint.js';
 import { Products } from './products.js';
-import { makeExchange } from './slice/exchange.js';
+import { type Exchange, makeExchange } from './slice/exchange.js';
 import { InlineSlice, type SliceLink } from './slice/link.js';
 import { largestValue } from './slice/largest.js';
 import { type Reconstructions, type SliceSettings, keptPerRow, reconstructionsOf } from './slice/settings.js';
+import { type ThreadedSlices, startThreads } from './slice/threads.js';
+import { ruleFor } from './slice/thread-messages.js';
 import { RowMerger } from './row-merger.js';
 
 export interface DictionaryStepSettings {
@@ -29,6 +30,8 @@ export interface DictionaryStepSettings {
   /** Slices; of a cross-layer dictionary: of each layer. */
   readonly slices: number;
   readonly engine: Pick<EngineConfig, 'threads' | 'optimisation'>;
+  /** false: all slices in this thread; changes no byte. */
+  readonly threads?: false;
   /** Null: it is only applied. */
   readonly training: StepTraining | null;
 }
@@ -77,21 +80,22 @@ export class DictionaryStep {
   readonly #merger: RowMerger | null;
   readonly #auxMerger: RowMerger | null;
   readonly #inputs: Float32Array;
+  readonly #threads: ThreadedSlices | null;
 
   private constructor(settings: DictionaryStepSettings, products: Products) {
     const { shape, batchRows, training } = settings;
     this.settings = settings;
     this.plan = planSlices(shape, settings.slices);
     this.#products = products;
-    this.#rule = ruleOf(settings);
+    this.#rule = ruleFor(settings.architecture, training !== null);
     const parts = this.#parts();
     const common = this.#sliceSettings(parts);
-    const readWidth = this.plan.reads.stride;
-    this.#inputs = new Float32Array(batchRows * readWidth);
-    this.links = this.plan.slices.map((slice) => {
-      const own = { ...common, slice };
-      return new InlineSlice(own, makeExchange(own, { inputs: this.#inputs, readWidth }, false), products);
-    });
+    const slices = this.#exchanges(common);
+    this.#inputs = (slices[0] as (typeof slices)[number]).exchange.inputs;
+    const { architecture, engine } = settings;
+    this.#threads = this.#threaded ? startThreads({ architecture, engine, slices }) : null;
+    this.links =
+      this.#threads?.links ?? slices.map((own) => new InlineSlice(own.settings, own.exchange, products));
     const { length } = this.links;
     this.#merger = this.#rule.choice === 'rows' ? new RowMerger(length, batchRows, common.k) : null;
     this.#auxMerger = common.kAux > 0 ? new RowMerger(length, batchRows, common.kAux) : null;
@@ -103,7 +107,21 @@ export class DictionaryStep {
       centred: centres(shape.kind, shape),
       skip: wiringOf(shape).skip !== null,
     });
-    if (training === null) return;
+  }
+
+  /** Several slices have threads of their own; one has the session's. */
+  get #threaded(): boolean {
+    return this.settings.threads !== false && this.plan.slices.length > 1;
+  }
+
+  #exchanges(common: Omit<SliceSettings, 'slice'>): { readonly settings: SliceSettings; readonly exchange: Exchange }[] {
+    const readWidth = this.plan.reads.stride;
+    const bytes = 4 * common.batchRows * readWidth;
+    const inputs = new Float32Array(this.#threaded ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
+    return this.plan.slices.map((slice) => {
+      const settings = { ...common, slice };
+      return { settings, exchange: makeExchange(settings, { inputs: inputs as Float32Array, readWidth }, this.#threaded) };
+    });
   }
 
   static async create(settings: DictionaryStepSettings): Promise<DictionaryStep> {
@@ -233,13 +251,9 @@ export class DictionaryStep {
   }
 
   async release(): Promise<void> {
+    await this.#threads?.release();
     await this.#products.release();
   }
-}
-
-function ruleOf({ architecture, training }: DictionaryStepSettings): FastRule {
-  const { trains, infers } = FAST_RULES[architecture];
-  return training === null ? infers : trains;
 }
 
 /** Tensors with a number per feature, that training moves; at inference also those that are fixed. */

@@ -36,11 +36,11 @@ export function keepRows(
 
 /**
  * Pairs by row to pairs by feature. `counts` u32 [features] is scratch. Features are counted from `base`.
- * Writes `touched` (features that occur, from 0, ascending), `starts`, `row` and `source` (the pair's place in the list by row).
- * @returns the number of touched features
+ * Writes `touched` (features that occur, from 0, ascending, and those whose mark u8 is 1, unless `marks` is 0), `starts`, `row` and
+ * `source` (the pair's place in the list by row). @returns the number of touched features
  */
 export function byFeature(
-  rows: u32, offsets: usize, feature: usize, base: u32, features: u32,
+  rows: u32, offsets: usize, feature: usize, base: u32, features: u32, marks: usize,
   counts: usize, touched: usize, starts: usize, row: usize, source: usize,
 ): u32 {
   memory.fill(counts, 0, (features as usize) << 2);
@@ -49,7 +49,7 @@ export function byFeature(
     const place = counts + (((load<u32>(feature + ((p as usize) << 2)) - base) as usize) << 2);
     store<u32>(place, load<u32>(place) + 1);
   }
-  const n = startsOf(features, counts, touched, starts);
+  const n = startsOf(features, marks, counts, touched, starts);
   for (let b: u32 = 0; b < rows; b++) {
     const end = load<u32>(offsets + (((b + 1) as usize) << 2));
     for (let p = load<u32>(offsets + ((b as usize) << 2)); p < end; p++) {
@@ -64,14 +64,14 @@ export function byFeature(
 }
 
 /** Touched features and where their pairs start, from counts per feature, which become the starts. @returns touched features */
-export function startsOf(features: u32, counts: usize, touched: usize, starts: usize): u32 {
+export function startsOf(features: u32, marks: usize, counts: usize, touched: usize, starts: usize): u32 {
   let n: u32 = 0;
   let sum: u32 = 0;
   for (let f: u32 = 0; f < features; f++) {
     const place = counts + ((f as usize) << 2);
     const own = load<u32>(place);
     store<u32>(place, sum);
-    if (own == 0) continue;
+    if (own == 0 && (marks == 0 || load<u8>(marks + f) == 0)) continue;
     store<u32>(touched + ((n as usize) << 2), f);
     store<u32>(starts + ((n as usize) << 2), sum);
     n++;

@@ -172,3 +172,36 @@ export function addTo(target: usize, source: usize, n: u32): void {
   for (let at: usize = 0; at < bytes; at += 16)
     v128.store(target + at, f32x4.add(v128.load(target + at), v128.load(source + at)));
 }
+
+/** Copies rows: out_i = matrix[places_i − base]. */
+export function gatherRows(count: u32, places: usize, base: u32, matrix: usize, stride: u32, out: usize): void {
+  const bytes = (stride as usize) << 2;
+  for (let i: u32 = 0; i < count; i++) {
+    const row = (load<u32>(places + ((i as usize) << 2)) - base) as usize;
+    memory.copy(out + (i as usize) * bytes, matrix + row * bytes, bytes);
+  }
+}
+
+/** values ← values where `mask` is above 0, else 0; `sums` f32 [count] gets Σ of each row, added in four lanes. */
+export function maskBy(count: u32, rows: u32, mask: usize, values: usize, sums: usize): void {
+  const whole = rows & ~3;
+  const none = f32x4.splat(0);
+  for (let i: u32 = 0; i < count; i++) {
+    const line = (i as usize) * rows << 2;
+    let sum = none;
+    for (let b: u32 = 0; b < whole; b += 4) {
+      const at = line + ((b as usize) << 2);
+      const kept = v128.bitselect(v128.load(values + at), none, f32x4.gt(v128.load(mask + at), none));
+      v128.store(values + at, kept);
+      sum = f32x4.add(sum, kept);
+    }
+    let total = lanes(sum);
+    for (let b = whole; b < rows; b++) {
+      const at = line + ((b as usize) << 2);
+      const kept: f32 = load<f32>(mask + at) > 0 ? load<f32>(values + at) : 0;
+      store<f32>(values + at, kept);
+      total += kept;
+    }
+    store<f32>(sums + ((i as usize) << 2), total);
+  }
+}

@@ -179,7 +179,7 @@ export function mergeTop(
       n += own;
     }
     let cut: u64 = 0;
-    if (n > k) {
+    if (n >= k) {
       largest(scratch, n, k);
       cut = smallest(scratch, k);
     }
@@ -232,4 +232,42 @@ function storePair(feature: usize, row: usize, value: usize, n: u32, f: u32, b: 
   store<u32>(feature + place, f);
   store<u32>(row + place, b);
   store<f32>(value + place, v);
+}
+
+/** z + bias of the marked features, a row each, from row `from` of `out` [dead, rows] on. @returns rows in all */
+export function copyMarked(
+  z: usize, count: u32, rows: u32, bias: usize, marks: usize, out: usize, from: u32,
+): u32 {
+  const whole = rows & ~3;
+  let n = from;
+  for (let f: u32 = 0; f < count; f++) {
+    if (load<u8>(marks + f) == 0) continue;
+    const line = z + ((f as usize) * rows << 2);
+    const target = out + ((n as usize) * rows << 2);
+    const shift = load<f32>(bias + ((f as usize) << 2));
+    const shifts = f32x4.splat(shift);
+    for (let b: u32 = 0; b < whole; b += 4) {
+      const at = (b as usize) << 2;
+      v128.store(target + at, f32x4.add(v128.load(line + at), shifts));
+    }
+    for (let b = whole; b < rows; b++) {
+      const at = (b as usize) << 2;
+      store<f32>(target + at, load<f32>(line + at) + shift);
+    }
+    n++;
+  }
+  return n;
+}
+
+/** Leaves of values [count, rows] those above 0 whose key is the row's `least` or more. `ids` u32 [count]: the features. */
+export function maskRows(count: u32, rows: u32, ids: usize, least: usize, values: usize): void {
+  for (let i: u32 = 0; i < count; i++) {
+    const id = load<u32>(ids + ((i as usize) << 2));
+    const line = values + ((i as usize) * rows << 2);
+    for (let b: u32 = 0; b < rows; b++) {
+      const at = line + ((b as usize) << 2);
+      const value = load<f32>(at);
+      if (!(value > 0) || keyOf(value, id) < load<u64>(least + ((b as usize) << 3))) store<f32>(at, 0);
+    }
+  }
 }

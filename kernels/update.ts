@@ -1,6 +1,6 @@
 // Gradients of rows and Adam's step over them, one row at a time while it lies in the cache.
 //
-//   G = Σ_p weight_p rows[row_p] + along_t W      unit rows: G ← G − (G · W) W
+//   G = Σ_p weight_p rows[row_p] + given_t + along_t W      unit rows: G ← G − (G · W) W
 //   g = clip G;  m ← β1 m + (1 − β1) g;  v ← β2 v + (1 − β2) g²
 //   W ← W − (m rate) / (√v correction + ε);  unit rows: W ← W / ‖W‖
 //
@@ -35,10 +35,12 @@ export function setClip(factor: f32): void {
 
 /**
  * Σ ‖G‖² of touched rows after projection, without any step. `scratch` [stride]. `along` f32 [T, sites] times the row's own
- * weights is added, site by site, whose columns end at `bounds` u32 [sites]; no sites, none.
+ * weights is added, site by site, whose columns end at `bounds` u32 [sites]; no sites, none. Row `places`_t of `given`
+ * [·, stride] is added too, where it is not below 0; `given` 0: none.
  */
 export function gradientRows(
-  count: u32, touched: usize, starts: usize, row: usize, weight: usize, matrix: usize, along: usize, bounds: usize, sites: u32,
+  count: u32, touched: usize, starts: usize, row: usize, weight: usize, matrix: usize, given: usize, places: usize,
+  along: usize, bounds: usize, sites: u32,
   weights: usize, stride: u32, flags: u32, scratch: usize,
 ): f64 {
   const bytes = (stride as usize) << 2;
@@ -47,11 +49,21 @@ export function gradientRows(
     const place = (t as usize) << 2;
     const own = weights + (load<u32>(touched + place) as usize) * bytes;
     sumPairs(load<u32>(starts + place), load<u32>(starts + place + 4), row, weight, matrix, stride, scratch);
+    if (given != 0) {
+      const at = load<i32>(places + place);
+      if (at >= 0) addRow(scratch, given + (at as usize) * bytes, bytes);
+    }
     if (sites != 0) addAlong(scratch, own, along + (((t * sites) as usize) << 2), bounds, sites);
     if (flags & UNIT) project(scratch, own, bytes);
     squares += dot(scratch, scratch, bytes) as f64;
   }
   return squares;
+}
+
+@inline
+function addRow(target: usize, source: usize, bytes: usize): void {
+  for (let at: usize = 0; at < bytes; at += 16)
+    v128.store(target + at, f32x4.add(v128.load(target + at), v128.load(source + at)));
 }
 
 @inline
@@ -74,7 +86,8 @@ function project(gradient: usize, row: usize, bytes: usize): void {
 
 /** Gradient and step of touched rows at once, where no norm is needed first. `decay` f32 [T]: β2^Δ, or 0 for β2. @returns Σ ‖G‖² */
 export function updateRows(
-  count: u32, touched: usize, starts: usize, row: usize, weight: usize, matrix: usize, along: usize, bounds: usize, sites: u32,
+  count: u32, touched: usize, starts: usize, row: usize, weight: usize, matrix: usize, given: usize, places: usize,
+  along: usize, bounds: usize, sites: u32,
   weights: usize, m: usize, v: usize, decay: usize, stride: u32, width: u32, flags: u32, scratch: usize,
 ): f64 {
   const bytes = (stride as usize) << 2;
@@ -84,6 +97,10 @@ export function updateRows(
     const feature = load<u32>(touched + place) as usize;
     const own = weights + feature * bytes;
     sumPairs(load<u32>(starts + place), load<u32>(starts + place + 4), row, weight, matrix, stride, scratch);
+    if (given != 0) {
+      const at = load<i32>(places + place);
+      if (at >= 0) addRow(scratch, given + (at as usize) * bytes, bytes);
+    }
     if (sites != 0) addAlong(scratch, own, along + (((t * sites) as usize) << 2), bounds, sites);
     if (flags & UNIT) project(scratch, own, bytes);
     squares += dot(scratch, scratch, bytes) as f64;

@@ -27,6 +27,11 @@ export function pairCapacity({ rule, k, kAux, batchRows, slice }: SliceSettings)
   return Math.min(all, batchRows * k) + Math.min(all, batchRows * kAux);
 }
 
+/** Dead features up to which AuxK multiplies their whole matrices; where more are dead, pairs are cheaper. */
+export function denseDead({ kAux, slice }: Pick<SliceSettings, 'kAux' | 'slice'>): number {
+  return Math.min(slice.features, 6 * kAux);
+}
+
 /** Room for candidates of a choice over the batch. */
 export function candidateCapacity({ k, batchRows, slice }: SliceSettings): number {
   return Math.min(batchRows * slice.features, 4 * batchRows * k);
@@ -48,6 +53,7 @@ export function layOut(a: Allocator, settings: SliceSettings) {
   const candidates = rule.choice === 'batch' ? candidateCapacity(settings) : rule.choice === 'above' ? pairs : 0;
   const rowKeys = rule.choice === 'rows' ? batchRows * keyCapacity(k) : 0;
   const auxKeys = batchRows * keyCapacity(kAux);
+  const revived = denseDead(settings);
   const lines = parts.lines + (kAux > 0 ? batchRows : 0);
   return {
     encoder: matrix(readStride),
@@ -69,6 +75,15 @@ export function layOut(a: Allocator, settings: SliceSettings) {
     auxFilled: a.words(batchRows),
     auxKeys: a.keys(kAux > 0 ? auxKeys : 0),
     auxLeast: a.keys(batchRows),
+    /** Dead features, their z (then f), ∂loss/∂z, decoder rows, and gradients. */
+    deadIds: a.words(kAux > 0 ? features : 0),
+    deadValues: a.floats(revived * batchRows),
+    deadDots: a.floats(revived * batchRows),
+    deadSums: a.floats(revived),
+    deadDecoder: a.floats(revived * writeStride),
+    deadEncoderG: a.floats(revived * readStride),
+    deadDecoderG: a.floats(revived * writeStride),
+    places: a.integers(kAux > 0 ? features : 0),
     candidateFeature: a.words(candidates),
     candidateRow: a.words(candidates),
     candidateScore: a.floats(candidates),

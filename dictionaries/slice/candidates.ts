@@ -2,7 +2,7 @@
 // the order or number of slices, because each slice proposes as many as the whole dictionary may choose.
 import type { Kernels } from '../../runtime/kernels/kernels.js';
 import { type Products, rowsOf } from '../products.js';
-import { type SliceArrays, blockFeatures, candidateCapacity, keyCapacity, pairCapacity } from './arrays.js';
+import { type SliceArrays, blockFeatures, candidateCapacity, denseDead, keyCapacity, pairCapacity } from './arrays.js';
 import type { Exchange } from './exchange.js';
 import type { SliceSettings } from './settings.js';
 import { largestValue, below } from './largest.js';
@@ -22,6 +22,9 @@ export class Candidates {
   readonly #capacity: number;
   /** Candidates with a value above their limit. */
   #count = 0;
+  /** Whether z of dead features is kept, and of how many it is. */
+  #keepsDead = false;
+  #kept = 0;
   /** Limit of a choice over the batch. */
   #limit = 0;
 
@@ -37,9 +40,11 @@ export class Candidates {
     return this.#count;
   }
 
-  /** Scores all features; candidates go into the exchange. @param revive whether dead features are to be proposed for AuxK */
-  async find(revive: boolean): Promise<void> {
+  /** Scores all features; candidates go into the exchange. @param dead marked features, which are proposed for AuxK */
+  async find(dead: number): Promise<void> {
     const { rule } = this.#settings;
+    const revive = dead > 0;
+    this.#keepsDead = revive && dead <= denseDead(this.#settings);
     this.#begin();
     await this.#eachBlock((first, count) => {
       if (revive) this.#reviveBlock(first, count);
@@ -58,6 +63,7 @@ export class Candidates {
     a.auxFloor.data.fill(0);
     a.auxFilled.data.fill(0);
     this.#count = 0;
+    this.#kept = 0;
     if (rule.choice === 'batch') this.#limit = 0;
     if (rule.choice !== 'above') return;
     const vectors = new Map([...a.vectors].map(([name, { value }]) => [name, value.data.subarray(0, slice.features)]));
@@ -101,6 +107,11 @@ export class Candidates {
     this.#around.kernels.run.scanTopMarked(
       ...[a.scores.address, count, batchRows, this.#bias(first), slice.first + first, a.dead.address + first],
       ...[a.auxFloor.address, a.auxFilled.address, a.auxKeys.address, this.auxCapacity, kAux],
+    );
+    if (!this.#keepsDead) return;
+    this.#kept = this.#around.kernels.run.copyMarked(
+      ...[a.scores.address, count, batchRows, this.#bias(first), a.dead.address + first],
+      ...[a.deadValues.address, this.#kept],
     );
   }
 

@@ -41,11 +41,11 @@ export class InlineSlice implements SliceLink {
   }
 
   reconstruct(): Promise<Reconstructed> {
-    return Promise.resolve(this.slice.reconstruct());
+    return this.slice.reconstruct();
   }
 
   derive(step: number, slope: number): Promise<number> {
-    return Promise.resolve(this.slice.derive(step, slope));
+    return this.slice.derive(step, slope);
   }
 
   update(numbers: AdamNumbers): Promise<number> {

@@ -42,6 +42,8 @@ export class SliceMoves {
   readonly #kernels: Kernels;
   /** Weighs decoders by norms in this step. */
   #sites = 0;
+  /** Whether rows have gradients from elsewhere (AuxK over whole rows). */
+  #given = false;
   /** Row of x' of each pair. */
   #inputRow: number;
 
@@ -59,26 +61,31 @@ export class SliceMoves {
     return this.#training.betas[0] === 0;
   }
 
-  /** Kinds that choose the largest: ∂loss/∂z = g · W_dec for every pair. @returns touched features */
-  slopesChosen(pairs: number): number {
+  /** Kinds that choose the largest: ∂loss/∂z = g · W_dec for every pair. @param revived dead features whose gradients are given @returns touched features */
+  slopesChosen(pairs: number, revived: number): number {
     const a = this.#arrays;
     const { run } = this.#kernels;
     const { slice, batchRows, parts, kAux } = this.#settings;
     const lines = parts.lines + (kAux > 0 ? batchRows : 0);
     const touched = run.byFeature(
       ...[lines, a.offsets.address, a.rowFeature.address, slice.first, slice.features],
+      revived > 0 ? a.dead.address : 0,
       ...[a.counts.address, a.touched.address, a.starts.address, a.row.address, a.source.address],
     );
     run.pick(a.rowValue.address, a.source.address, pairs, a.value.address);
     for (let p = 0; p < pairs; p++) a.inputRow.data[p] = (a.row.data[p] as number) % batchRows;
     this.#inputRow = a.inputRow.address;
     this.#dots(touched, a.row, { gradients: a.gradients.address, out: a.slopes });
+    this.#given = revived > 0;
     const biases = this.#clearVector('b_enc');
-    for (let t = 0; t < touched; t++) {
-      let sum = 0;
+    for (let t = 0, d = 0; t < touched; t++) {
+      const place = revived > 0 && a.dead.data[a.touched.data[t] as number] === 1 ? d++ : -1;
+      if (this.#given) a.places.data[t] = place;
+      let sum = place < 0 ? 0 : (a.deadSums.data[place] as number);
       const end = a.starts.data[t + 1] as number;
       for (let p = a.starts.data[t] as number; p < end; p++) sum += a.slopes.data[p] as number;
       biases[a.touched.data[t] as number] = sum;
+      a.sums.data[t] = sum;
     }
     this.#sites = 0;
     return touched;
@@ -106,6 +113,12 @@ export class SliceMoves {
     for (const [name, own] of scratch) {
       const g = this.#clearVector(name);
       for (let t = 0; t < pairs.features; t++) g[a.touched.data[t] as number] = own[t] as number;
+    }
+    for (let t = 0; t < pairs.features; t++) {
+      let sum = 0;
+      const end = pairs.starts[t + 1] as number;
+      for (let p = pairs.starts[t] as number; p < end; p++) sum += a.slopes.data[p] as number;
+      a.sums.data[t] = sum;
     }
     this.#weigh(rule, norms, pairs.features);
   }
@@ -154,15 +167,19 @@ export class SliceMoves {
     }
   }
 
+  #encoderGiven(): [number, number] {
+    const a = this.#arrays;
+    return this.#given ? [a.deadEncoderG.address, a.places.address] : [0, 0];
+  }
+
+  #decoderGiven(): [number, number] {
+    const a = this.#arrays;
+    return this.#given ? [a.deadDecoderG.address, a.places.address] : [0, 0];
+  }
+
   /** Σ_i (Σ_p ∂z_p) W_enc_i into `through`, with the weights before the step. */
   throughEncoder(touched: number): void {
     const a = this.#arrays;
-    for (let t = 0; t < touched; t++) {
-      let sum = 0;
-      const end = a.starts.data[t + 1] as number;
-      for (let p = a.starts.data[t] as number; p < end; p++) sum += a.slopes.data[p] as number;
-      a.sums.data[t] = sum;
-    }
     const offsets = a.cursor;
     offsets.data[0] = 0;
     offsets.data[1] = touched;
@@ -180,12 +197,13 @@ export class SliceMoves {
     const lists = [touched, a.touched.address, a.starts.address] as const;
     const encoder = run.gradientRows(
       ...lists,
-      ...[this.#inputRow, a.slopes.address, a.inputs.address, 0, 0, 0],
+      ...[this.#inputRow, a.slopes.address, a.inputs.address, ...this.#encoderGiven(), 0, 0, 0],
       ...[a.encoder.address, slice.readStride, 0, a.scratch.address],
     );
     const decoder = run.gradientRows(
       ...lists,
-      ...[a.row.address, a.value.address, a.gradients.address, a.along.address, a.bounds.address, this.#sites],
+      ...[a.row.address, a.value.address, a.gradients.address, ...this.#decoderGiven()],
+      ...[a.along.address, a.bounds.address, this.#sites],
       ...[a.decoder.address, slice.writeStride, this.#unit, a.scratch.address],
     );
     return encoder + decoder + this.#vectorSquares();
@@ -218,13 +236,14 @@ export class SliceMoves {
     const [reads, writes] = [slice.encoder, slice.decoder].map((spans) => spans.reduce((n, { width }) => n + width, 0));
     let squares = run.updateRows(
       ...lists,
-      ...[this.#inputRow, a.slopes.address, a.inputs.address, 0, 0, 0],
+      ...[this.#inputRow, a.slopes.address, a.inputs.address, ...this.#encoderGiven(), 0, 0, 0],
       ...[a.encoder.address, a.encoderM.address, a.encoderV.address, decay],
       ...[slice.readStride, reads as number, this.#flags, a.scratch.address],
     );
     squares += run.updateRows(
       ...lists,
-      ...[a.row.address, a.value.address, a.gradients.address, a.along.address, a.bounds.address, this.#sites],
+      ...[a.row.address, a.value.address, a.gradients.address, ...this.#decoderGiven()],
+      ...[a.along.address, a.bounds.address, this.#sites],
       ...[a.decoder.address, a.decoderM.address, a.decoderV.address, decay],
       ...[slice.writeStride, writes as number, this.#flags | this.#unit, a.scratch.address],
     );

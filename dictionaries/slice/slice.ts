@@ -7,10 +7,11 @@
 import type { Pairs } from '../../core/dictionaries/fast/rule.js';
 import { Kernels } from '../../runtime/kernels/kernels.js';
 import type { Products } from '../products.js';
-import { bytesOfSlice, layOut, type SliceArrays } from './arrays.js';
+import { bytesOfSlice, denseDead, layOut, type SliceArrays } from './arrays.js';
 import { Candidates } from './candidates.js';
 import type { Exchange } from './exchange.js';
 import { SliceMoves, type AdamNumbers } from './moves.js';
+import { Revival } from './revival.js';
 import type { SliceSettings } from './settings.js';
 
 /** What a reconstruction tells: pairs that fired, and the measure of the sparsity term. */
@@ -31,6 +32,7 @@ export class Slice {
   #pairs = 0;
   #touched = 0;
   #dead = 0;
+  readonly #revival: Revival | null;
 
   constructor(settings: SliceSettings, exchange: Exchange, products: Products) {
     this.settings = settings;
@@ -39,6 +41,7 @@ export class Slice {
     this.fired = new Int32Array(settings.slice.features).fill(-1);
     this.#exchange = exchange;
     this.#candidates = new Candidates(settings, this.arrays, { kernels: this.#kernels, exchange, products });
+    this.#revival = settings.kAux > 0 ? new Revival(settings, this.arrays, { kernels: this.#kernels, products }) : null;
     this.#moves = settings.training ? new SliceMoves(settings, this.arrays, this.#kernels) : null;
     let end = 0;
     settings.slice.decoder.forEach(({ column, width }, site) => {
@@ -61,7 +64,7 @@ export class Slice {
   async choose(deadBefore: number | null): Promise<void> {
     this.#takeInputs();
     this.#dead = deadBefore === null ? 0 : this.#markDead(deadBefore);
-    await this.#candidates.find(this.#dead > 0);
+    await this.#candidates.find(this.#dead);
   }
 
   #takeInputs(): void {
@@ -77,23 +80,30 @@ export class Slice {
   }
 
   #markDead(before: number): number {
-    const marks = this.arrays.dead.data;
+    const { dead: marks, deadIds } = this.arrays;
+    const { first } = this.settings.slice;
     let dead = 0;
     for (let i = 0; i < this.fired.length; i++) {
-      const is = (this.fired[i] as number) < before ? 1 : 0;
-      marks[i] = is;
-      dead += is;
+      const is = (this.fired[i] as number) < before;
+      marks.data[i] = is ? 1 : 0;
+      if (is) deadIds.data[dead++] = first + i;
     }
     return dead;
   }
 
   /** What fires of the candidates, and its reconstructions, which go into the exchange. */
-  reconstruct(): Reconstructed {
+  async reconstruct(): Promise<Reconstructed> {
     const { rule } = this.settings;
     const told = rule.choice === 'above' ? this.#reconstructAbove() : this.#reconstructChosen();
+    if (this.#dense) await this.#revival?.reconstruct(this.#dead);
     const { spread } = this.arrays;
     this.#exchange.partial.set(spread.data.subarray(0, this.#exchange.partial.length));
     return told;
+  }
+
+  /** Whether AuxK multiplies the whole rows of dead features. */
+  get #dense(): boolean {
+    return this.#dead > 0 && this.#dead <= denseDead(this.settings);
   }
 
   #reconstructChosen(): Reconstructed {
@@ -107,7 +117,7 @@ export class Slice {
       a.auxLeast.data.set(this.#exchange.auxLeast);
       const from = 4 * main;
       const at = a.offsets.address + 4 * lines;
-      if (this.#dead > 0) {
+      if (this.#dead > 0 && !this.#dense) {
         const more = run.keepRows(
           ...[batchRows, a.auxFilled.address, a.auxKeys.address, this.#candidates.auxCapacity],
           ...[a.auxLeast.address, at, a.rowFeature.address + from, a.rowValue.address + from],
@@ -133,7 +143,7 @@ export class Slice {
     const pairs = this.#candidates.count;
     this.#pairs = pairs;
     this.#countFeatures(pairs);
-    this.#touched = run.startsOf(slice.features, a.counts.address, a.touched.address, a.starts.address);
+    this.#touched = run.startsOf(slice.features, 0, a.counts.address, a.touched.address, a.starts.address);
     const weighs = rule.weighs === 'always' || (rule.weighs === 'several' && slice.decoder.length > 1);
     const norms = weighs ? this.#norms() : a.sums.data.subarray(0, this.#touched).fill(1);
     const told = rule.fired({ pairs: this.#view(), vectors: this.#vectors(), norms }, [
@@ -207,13 +217,17 @@ export class Slice {
    * Gradients of the slice's tensors from those by its reconstructions, which the exchange holds.
    * @returns Σ of squared gradients after projection, of what the slice owns
    */
-  derive(step: number, slope: number): number {
+  async derive(step: number, slope: number): Promise<number> {
     const moves = this.#moves as SliceMoves;
     const { arrays: a, settings } = this;
     a.gradients.data.set(this.#exchange.gradients);
     if (settings.rule.choice === 'above')
       moves.slopesAbove({ pairs: this.#view(), vectors: this.#vectors(), slope, rule: settings.rule });
-    else this.#touched = moves.slopesChosen(this.#pairs);
+    else {
+      const revived = this.#dense ? this.#dead : 0;
+      if (revived > 0) await this.#revival?.derive(revived);
+      this.#touched = moves.slopesChosen(this.#pairs, revived);
+    }
     moves.noteFired(this.fired, { step, touched: this.#touched });
     moves.throughEncoder(this.#touched);
     this.#exchange.through.set(a.through.data.subarray(0, this.#exchange.through.length));
