@@ -259,9 +259,12 @@ export class Joint {
     return squares - sums.reduce((total, sum) => total + sum * sum, 0) / batchRows;
   }
 
-  /** ‖e‖² of each row of the whole reconstruction, after `reconstruct` of a dictionary that is only applied. */
-  get rowSquares(): Float64Array {
-    return this.#squares.data;
+  /** ‖x_hat − y‖² of each row [B], from what every slice gave in inference. */
+  async infer(links: readonly SliceLink[], products: Products): Promise<Float64Array> {
+    await this.#base(products);
+    this.#addPartials(links, 0);
+    this.#residual(0, 0);
+    return this.#squares.data.slice();
   }
 }
 

@@ -16,10 +16,11 @@ import { Joint } from './joint.js';
 import { Products } from './products.js';
 import { type Exchange, makeExchange } from './slice/exchange.js';
 import { InlineSlice, type SliceLink } from './slice/link.js';
+import type { Firing } from './slice/slice.js';
 import { largestValue } from './slice/largest.js';
 import { type Reconstructions, type SliceSettings, keptPerRow, reconstructionsOf } from './slice/settings.js';
 import { type ThreadedSlices, startThreads } from './slice/threads.js';
-import { ruleFor } from './slice/thread-messages.js';
+import { rulesFor } from './slice/thread-messages.js';
 import { RowMerger } from './row-merger.js';
 
 export interface DictionaryStepSettings {
@@ -64,6 +65,14 @@ export interface StepNumbers {
   readonly gradientSquares: number;
 }
 
+/** What a batch gives in inference. */
+export interface Inference {
+  /** By slice. */
+  readonly firing: readonly Firing[];
+  /** ‖x_hat − y‖² [B] */
+  readonly squares: Float64Array;
+}
+
 /** Rows of one batch, by site read and by site written, scaled: [B, d]. */
 export interface BatchRows {
   readonly reads: readonly Float32Array[];
@@ -76,7 +85,7 @@ export class DictionaryStep {
   readonly joint: Joint;
   readonly links: readonly SliceLink[];
   readonly #products: Products;
-  readonly #rule: FastRule;
+  readonly #rules: { readonly rule: FastRule; readonly infers: FastRule };
   readonly #merger: RowMerger | null;
   readonly #auxMerger: RowMerger | null;
   readonly #inputs: Float32Array;
@@ -87,7 +96,7 @@ export class DictionaryStep {
     this.settings = settings;
     this.plan = planSlices(shape, settings.slices);
     this.#products = products;
-    this.#rule = ruleFor(settings.architecture, training !== null);
+    this.#rules = rulesFor(settings.architecture, training !== null);
     const parts = this.#parts();
     const common = this.#sliceSettings(parts);
     const slices = this.#exchanges(common);
@@ -97,12 +106,12 @@ export class DictionaryStep {
     this.links =
       this.#threads?.links ?? slices.map((own) => new InlineSlice(own.settings, own.exchange, products));
     const { length } = this.links;
-    this.#merger = this.#rule.choice === 'rows' ? new RowMerger(length, batchRows, common.k) : null;
+    this.#merger = this.#rules.rule.choice === 'rows' ? new RowMerger(length, batchRows, common.k) : null;
     this.#auxMerger = common.kAux > 0 ? new RowMerger(length, batchRows, common.kAux) : null;
     this.joint = new Joint({
       ...{ plan: this.plan, batchRows, training: common.training },
       prefixes: parts.ends.length,
-      frozen: this.#rule.choice === 'above' && parts.lines > batchRows,
+      frozen: this.#rules.rule.choice === 'above' && parts.lines > batchRows,
       auxRows: common.kAux > 0 ? batchRows : 0,
       centred: centres(shape.kind, shape),
       skip: wiringOf(shape).skip !== null,
@@ -131,7 +140,7 @@ export class DictionaryStep {
   #parts(): Reconstructions {
     const { shape, batchRows, training, settings } = this.settings;
     const sizes = { features: shape.features, batchRows, training: training !== null };
-    return reconstructionsOf(this.#rule, settings, sizes);
+    return reconstructionsOf(this.#rules.rule, settings, sizes);
   }
 
   #sliceSettings(parts: Reconstructions): Omit<SliceSettings, 'slice'> {
@@ -139,8 +148,8 @@ export class DictionaryStep {
     const parameters = parametersOf(shape);
     const decoders = new Set(wiringOf(shape).decoders.map(({ name }) => name));
     return {
-      ...{ rule: this.#rule, settings, batchRows, totalFeatures: shape.features, parts },
-      k: keptPerRow(this.#rule, settings),
+      ...{ ...this.#rules, settings, batchRows, totalFeatures: shape.features, parts },
+      k: keptPerRow(this.#rules.rule, settings),
       kAux: training?.kAux ?? 0,
       vectors: featureVectors(shape, training !== null),
       training: training && {
@@ -166,8 +175,8 @@ export class DictionaryStep {
     joint.give(links);
     const measure = told.reduce((sum, own) => sum + own.measure, 0);
     const penalty =
-      this.#rule.choice === 'above'
-        ? this.#rule.penalty(measure, this.settings.settings, batchRows)
+      this.#rules.rule.choice === 'above'
+        ? this.#rules.rule.penalty(measure, this.settings.settings, batchRows)
         : { value: 0, slope: 0 };
     const ownSquares = await this.#each((link) => link.derive(step, penalty.slope));
     const jointSquares = await joint.derive(links, this.#products);
@@ -203,11 +212,8 @@ export class DictionaryStep {
     this.#inputs.set(this.joint.take(reads, writes));
     const dead = await this.#each((link) => link.choose(deadBefore));
     const exchanges = this.links.map(({ exchange }) => exchange);
-    if (this.#merger)
-      this.#merger.merge(
-        exchanges.map(({ filled, keys, least }) => ({ filled, keys, least })),
-      );
-    if (this.#rule.choice === 'batch') this.#shareBatch();
+    if (this.#merger) this.#merger.merge(exchanges);
+    if (this.#rules.rule.choice === 'batch') this.#shareBatch();
     const total = dead.reduce((a, b) => a + b, 0);
     if (this.#auxMerger && total > 0)
       this.#auxMerger.merge(
@@ -226,7 +232,7 @@ export class DictionaryStep {
       joined.set(own, at);
       at += own.length;
     }
-    const wanted = batchRows * keptPerRow(this.#rule, this.settings.settings);
+    const wanted = batchRows * keptPerRow(this.#rules.rule, this.settings.settings);
     const floor = largestValue(joined, wanted);
     let left = wanted;
     for (const value of joined) if (value > floor) left--;
@@ -237,6 +243,33 @@ export class DictionaryStep {
       exchange.counts[1] = Math.min(left, ties);
       left -= Math.min(left, ties);
     });
+  }
+
+  /**
+   * What fires on a batch in inference, slice after slice, and ‖x_hat − y‖² of each row. @param threshold θ of kinds that choose over
+   * a batch in training
+   */
+  async infer({ reads, writes }: BatchRows, threshold: number | null): Promise<Inference> {
+    this.#inputs.set(this.joint.take(reads, writes));
+    if (threshold !== null) for (const { exchange } of this.links) exchange.floor[0] = threshold;
+    await this.#each((link) => link.propose());
+    const exchanges = this.links.map(({ exchange }) => exchange);
+    if (this.#merger) this.#merger.merge(exchanges);
+    const firing = await this.#each((link) => link.infer());
+    return { firing, squares: await this.joint.infer(this.links, this.#products) };
+  }
+
+  /** The 2 B k largest scores of a batch at least, of its first `count` rows, in no order: what a threshold is chosen from. */
+  async largestScores({ reads, writes }: BatchRows, count: number): Promise<Float32Array> {
+    this.#inputs.set(this.joint.take(reads, writes));
+    await this.#each((link) => link.choose(null));
+    const values = await this.#each((link) => link.scoresOfRows(count));
+    const joined = new Float32Array(values.reduce((n, own) => n + own.length, 0));
+    values.reduce((at, own) => {
+      joined.set(own, at);
+      return at + own.length;
+    }, 0);
+    return joined;
   }
 
   #clip(squares: number): number {

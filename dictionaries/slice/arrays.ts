@@ -24,6 +24,8 @@ export function keyCapacity(k: number): number {
 export function pairCapacity({ rule, k, kAux, batchRows, slice }: SliceSettings): number {
   const all = batchRows * slice.features;
   if (rule.choice === 'above') return Math.min(all, batchRows * PAIRS_PER_ROW);
+  // In inference a choice over the batch is what lies above its threshold: more in some batches than in others.
+  if (rule.choice === 'batch') return Math.min(all, 4 * batchRows * k) + Math.min(all, batchRows * kAux);
   return Math.min(all, batchRows * k) + Math.min(all, batchRows * kAux);
 }
 

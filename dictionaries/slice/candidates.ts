@@ -4,6 +4,7 @@ import type { Kernels } from '../../runtime/kernels/kernels.js';
 import { type Products, rowsOf } from '../products.js';
 import { type SliceArrays, blockFeatures, candidateCapacity, denseDead, keyCapacity, pairCapacity } from './arrays.js';
 import type { Exchange } from './exchange.js';
+import type { FastRule } from '../../core/dictionaries/fast/rule.js';
 import type { SliceSettings } from './settings.js';
 import { largestValue, below } from './largest.js';
 import { DataError } from '../../schemas/errors.js';
@@ -22,6 +23,7 @@ export class Candidates {
   readonly #capacity: number;
   /** Candidates with a value above their limit. */
   #count = 0;
+  #rule: FastRule;
   /** Whether z of dead features is kept, and of how many it is. */
   #keepsDead = false;
   #kept = 0;
@@ -30,6 +32,7 @@ export class Candidates {
 
   constructor(settings: SliceSettings, arrays: SliceArrays, around: Around) {
     this.#settings = settings;
+    this.#rule = settings.rule;
     this.#arrays = arrays;
     this.#around = around;
     this.#capacity = keyCapacity(settings.k);
@@ -41,9 +44,9 @@ export class Candidates {
   }
 
   /** Scores all features; candidates go into the exchange. @param dead marked features, which are proposed for AuxK */
-  async find(dead: number): Promise<void> {
-    const { rule } = this.#settings;
+  async find(rule: FastRule, dead: number): Promise<void> {
     const revive = dead > 0;
+    this.#rule = rule;
     this.#keepsDead = revive && dead <= denseDead(this.#settings);
     this.#begin();
     await this.#eachBlock((first, count) => {
@@ -56,7 +59,8 @@ export class Candidates {
   }
 
   #begin(): void {
-    const { rule, settings, slice } = this.#settings;
+    const { settings, slice } = this.#settings;
+    const rule = this.#rule;
     const a = this.#arrays;
     a.floor.data.fill(0);
     a.filled.data.fill(0);
@@ -67,6 +71,7 @@ export class Candidates {
     if (rule.choice === 'batch') this.#limit = 0;
     if (rule.choice !== 'above') return;
     const vectors = new Map([...a.vectors].map(([name, { value }]) => [name, value.data.subarray(0, slice.features)]));
+    if (!vectors.has('threshold')) vectors.set('threshold', this.#around.exchange.floor);
     rule.limits(vectors, settings, a.limits.data.subarray(0, slice.features));
   }
 
@@ -87,7 +92,7 @@ export class Candidates {
   }
 
   #bias(first: number): number {
-    const { rule } = this.#settings;
+    const rule = this.#rule;
     const name = rule.choice === 'above' ? rule.bias : 'b_enc';
     return (this.#arrays.vectors.get(name)?.value.address ?? 0) + 4 * first;
   }
@@ -135,7 +140,7 @@ export class Candidates {
     this.#count = found;
   }
 
-  /** The B k largest so far at least; where room ends, the limit rises to the least of them and the block is looked at again. */
+  /** The 2 B k largest so far at least (a threshold for all batches may lie below the B k-th of one); where room ends, the limit rises to the least of them and the block is looked at again. */
   #batchBlock(first: number, count: number): void {
     const { batchRows, k, slice } = this.#settings;
     const a = this.#arrays;
@@ -147,10 +152,10 @@ export class Candidates {
         this.#count = found;
         return;
       }
-      const limit = below(largestValue(this.#values(capacity), batchRows * k));
+      const limit = below(largestValue(this.#values(capacity), 2 * batchRows * k));
       if (limit <= this.#limit)
         throw new DataError(
-          `Expected features with scores that differ, found more than ${batchRows * k} that are equal (${limit}) in features ${slice.first} … ${slice.first + slice.features - 1}. Give the dictionary another seed.`,
+          `Expected features with scores that differ, found more than ${2 * batchRows * k} that are equal (${limit}) in features ${slice.first} … ${slice.first + slice.features - 1}. Give the dictionary another seed.`,
           { equal: limit },
         );
       this.#limit = limit;
@@ -170,6 +175,12 @@ export class Candidates {
     return values;
   }
 
+  /** Values of candidates of the first `count` rows. */
+  scoresOfRows(count: number): Float32Array {
+    const rows = this.#arrays.candidateRow.data;
+    return this.#values(this.#count).filter((_, p) => (rows[p] as number) < count);
+  }
+
   /** Leaves out candidates that are not above the limit. */
   #drop(): void {
     const a = this.#arrays;
@@ -187,7 +198,8 @@ export class Candidates {
 
   #propose(revive: boolean): void {
     const { exchange, kernels } = this.#around;
-    const { batchRows, rule, k, kAux } = this.#settings;
+    const { batchRows, k, kAux } = this.#settings;
+    const rule = this.#rule;
     const a = this.#arrays;
     if (rule.choice === 'rows') {
       kernels.run.finishTop(batchRows, a.filled.address, a.keys.address, this.#capacity, k);
@@ -207,7 +219,7 @@ export class Candidates {
 
   /** Pairs of the chosen, by line (reconstruction, row). @returns their number */
   settleChosen(): number {
-    return this.#settings.rule.choice === 'rows' ? this.#settleRows() : this.#settleBatch();
+    return this.#rule.choice === 'rows' ? this.#settleRows() : this.#settleBatch();
   }
 
   #settleRows(): number {

@@ -2,7 +2,7 @@
 import type { AdamNumbers } from './moves.js';
 import type { Exchange } from './exchange.js';
 import type { SliceSettings } from './settings.js';
-import { Slice, type Reconstructed } from './slice.js';
+import { type Firing, Slice, type Reconstructed } from './slice.js';
 import type { TensorRows } from './tensors.js';
 import { readRows, writeRows } from './tensors.js';
 import type { Products } from '../products.js';
@@ -14,6 +14,12 @@ export interface SliceLink {
   /** @returns features dead before this step */
   choose(deadBefore: number | null): Promise<number>;
   reconstruct(): Promise<Reconstructed>;
+  /** Values of the candidates of the first rows, of a choice over the batch, after `choose`. */
+  scoresOfRows(count: number): Promise<Float32Array>;
+  /** Candidates as in inference. */
+  propose(): Promise<void>;
+  /** What fires in inference; its reconstruction goes into the exchange. */
+  infer(): Promise<Firing>;
   /** @returns Σ of squared gradients where they are clipped, else 0 */
   derive(step: number, slope: number): Promise<number>;
   /** @returns Σ of squared gradients before clipping */
@@ -42,6 +48,18 @@ export class InlineSlice implements SliceLink {
 
   reconstruct(): Promise<Reconstructed> {
     return this.slice.reconstruct();
+  }
+
+  scoresOfRows(count: number): Promise<Float32Array> {
+    return Promise.resolve(this.slice.scoresOfRows(count));
+  }
+
+  propose(): Promise<void> {
+    return this.slice.propose();
+  }
+
+  infer(): Promise<Firing> {
+    return Promise.resolve(this.slice.infer());
   }
 
   derive(step: number, slope: number): Promise<number> {

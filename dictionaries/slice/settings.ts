@@ -14,7 +14,10 @@ export interface SliceTraining {
 
 export interface SliceSettings {
   readonly slice: Slice;
+  /** In training; of a dictionary that is only applied, as `infers`. */
   readonly rule: FastRule;
+  /** Over stored weights, and for measurements during training. */
+  readonly infers: FastRule;
   readonly settings: KindSettings;
   readonly batchRows: number;
   /** Features of the whole dictionary. */

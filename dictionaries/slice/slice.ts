@@ -4,7 +4,7 @@
 //   choose       scores W x' of all features, block after block, and from them the candidates
 //   reconstruct  the candidates that fire, and W_decᵀ f of this slice
 //   move         from the gradients by the reconstructions: those of the slice's tensors, and Adam's step
-import type { Pairs } from '../../core/dictionaries/fast/rule.js';
+import type { Pairs, ThresholdRule } from '../../core/dictionaries/fast/rule.js';
 import { Kernels } from '../../runtime/kernels/kernels.js';
 import type { Products } from '../products.js';
 import { bytesOfSlice, denseDead, layOut, type SliceArrays } from './arrays.js';
@@ -18,6 +18,14 @@ import type { SliceSettings } from './settings.js';
 export interface Reconstructed {
   readonly firings: number;
   readonly measure: number;
+}
+
+/** Pairs that fire, by row: features of the whole dictionary, ascending; a value of 0 does not count. */
+export interface Firing {
+  /** [B + 1] */
+  readonly offsets: Uint32Array;
+  readonly feature: Uint32Array;
+  readonly value: Float32Array;
 }
 
 export class Slice {
@@ -64,7 +72,7 @@ export class Slice {
   async choose(deadBefore: number | null): Promise<void> {
     this.#takeInputs();
     this.#dead = deadBefore === null ? 0 : this.#markDead(deadBefore);
-    await this.#candidates.find(this.#dead);
+    await this.#candidates.find(this.settings.rule, this.#dead);
   }
 
   #takeInputs(): void {
@@ -207,10 +215,49 @@ export class Slice {
     return new Map([...this.arrays.vectors].map(([name, { value }]) => [name, value.data.subarray(0, features)]));
   }
 
-  /** Pairs that fire, by row, after `reconstruct`: offsets [B + 1], feature (of all features) and value. */
-  get firing(): { readonly offsets: Uint32Array; readonly feature: Uint32Array; readonly value: Float32Array } {
+  scoresOfRows(count: number): Float32Array {
+    return this.#candidates.scoresOfRows(count);
+  }
+
+  /** Candidates as in inference; of a kind that chooses over the batch: what lies above the exchange's `floor`. */
+  async propose(): Promise<void> {
+    this.#takeInputs();
+    await this.#candidates.find(this.settings.infers, 0);
+  }
+
+  /** What fires in inference, by row; its reconstruction goes into the exchange. */
+  infer(): Firing {
+    const { settings, arrays: a } = this;
+    const { batchRows, slice, infers } = settings;
+    const { run } = this.#kernels;
+    const pairs = infers.choice === 'above' ? this.#pairsAbove(infers) : this.#candidates.settleChosen();
+    run.decode(
+      ...[batchRows, a.offsets.address, a.rowFeature.address, a.rowValue.address, slice.first],
+      ...[a.decoder.address, slice.writeStride, a.spread.address],
+    );
+    this.#exchange.partial.set(a.spread.data.subarray(0, batchRows * slice.writeStride));
+    return {
+      offsets: a.offsets.data.slice(0, batchRows + 1),
+      feature: a.rowFeature.data.slice(0, pairs),
+      value: a.rowValue.data.slice(0, pairs),
+    };
+  }
+
+  /** Candidates above their limits as pairs by row. @returns their number */
+  #pairsAbove(rule: ThresholdRule): number {
     const { arrays: a } = this;
-    return { offsets: a.offsets.data, feature: a.rowFeature.data, value: a.rowValue.data };
+    const { batchRows, slice } = this.settings;
+    const { run } = this.#kernels;
+    const pairs = this.#candidates.count;
+    this.#pairs = pairs;
+    this.#countFeatures(pairs);
+    this.#touched = run.startsOf(slice.features, 0, a.counts.address, a.touched.address, a.starts.address);
+    const norms = a.sums.data.subarray(0, this.#touched).fill(1);
+    rule.fired({ pairs: this.#view(), vectors: this.#vectors(), norms }, [a.value.data.subarray(0, pairs)]);
+    run.byRow(pairs, batchRows, a.candidateRow.address, a.cursor.address, a.offsets.address, a.source.address);
+    run.pick(a.candidateFeature.address, a.source.address, pairs, a.rowFeature.address);
+    run.pick(a.value.address, a.source.address, pairs, a.rowValue.address);
+    return pairs;
   }
 
   /**

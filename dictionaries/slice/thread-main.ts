@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { encodeError } from '../../runtime/child/wire-error.js';
 import { Products } from '../products.js';
 import { InlineSlice } from './link.js';
-import { ruleFor, type ThreadCall, type ThreadData, type ThreadReply } from './thread-messages.js';
+import { rulesFor, type ThreadCall, type ThreadData, type ThreadReply } from './thread-messages.js';
 
 const port = parentPort;
 if (port) await serve(port, workerData as ThreadData);
@@ -14,8 +14,8 @@ async function serve(to: NonNullable<typeof parentPort>, data: ThreadData): Prom
   const products = await Products.create({ threads: 1, optimisation });
   const held = new Map<number, InlineSlice>();
   for (const { settings, exchange } of slices) {
-    const rule = ruleFor(architecture, settings.training !== null);
-    held.set(settings.slice.index, new InlineSlice({ ...settings, rule }, exchange, products));
+    const rules = rulesFor(architecture, settings.training !== null);
+    held.set(settings.slice.index, new InlineSlice({ ...settings, ...rules }, exchange, products));
   }
   let last = Promise.resolve();
   to.on('message', (call: ThreadCall) => {

@@ -12,7 +12,7 @@ import type { SliceSettings } from './settings.js';
 export interface ThreadData {
   readonly architecture: ArchitectureName;
   readonly optimisation: EngineConfig['optimisation'];
-  readonly slices: readonly { readonly settings: Omit<SliceSettings, 'rule'>; readonly exchange: Exchange }[];
+  readonly slices: readonly { readonly settings: Omit<SliceSettings, 'rule' | 'infers'>; readonly exchange: Exchange }[];
 }
 
 export type SliceMethod = Exclude<keyof SliceLink, 'settings' | 'exchange'>;
@@ -30,7 +30,11 @@ export type ThreadReply =
   | { readonly id: number; readonly error: WireError }
   | { readonly ready: true };
 
-export function ruleFor(architecture: ArchitectureName, training: boolean): FastRule {
+/** The rules of a slice. @param training whether it is trained, not only applied */
+export function rulesFor(
+  architecture: ArchitectureName,
+  training: boolean,
+): { readonly rule: FastRule; readonly infers: FastRule } {
   const { trains, infers } = FAST_RULES[architecture];
-  return training ? trains : infers;
+  return { rule: training ? trains : infers, infers };
 }

@@ -11,7 +11,7 @@ import type { AdamNumbers } from './moves.js';
 import type { Exchange } from './exchange.js';
 import type { SliceLink } from './link.js';
 import type { SliceSettings } from './settings.js';
-import type { Reconstructed } from './slice.js';
+import type { Firing, Reconstructed } from './slice.js';
 import type { TensorRows } from './tensors.js';
 import type { SliceMethod, ThreadData, ThreadReply } from './thread-messages.js';
 
@@ -93,6 +93,18 @@ class ThreadSlice implements SliceLink {
     return this.#call('reconstruct');
   }
 
+  scoresOfRows(count: number): Promise<Float32Array> {
+    return this.#call('scoresOfRows', count);
+  }
+
+  propose(): Promise<void> {
+    return this.#call('propose');
+  }
+
+  infer(): Promise<Firing> {
+    return this.#call('infer');
+  }
+
   derive(step: number, slope: number): Promise<number> {
     return this.#call('derive', step, slope);
   }
@@ -131,7 +143,7 @@ export function startThreads({ architecture, engine, slices }: SlicesToThread): 
   const placed = slices.map((_, i) => Math.floor((i * threads) / slices.length));
   const started = Array.from({ length: threads }, (_, t) => {
     const own = slices.filter((_, i) => placed[i] === t);
-    const data = own.map(({ settings: { rule: _, ...settings }, exchange }) => ({ settings, exchange }));
+    const data = own.map(({ settings: { rule: _, infers: __, ...settings }, exchange }) => ({ settings, exchange }));
     return new SliceThread({ architecture, optimisation: engine.optimisation, slices: data });
   });
   return {
