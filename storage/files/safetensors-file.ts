@@ -44,6 +44,11 @@ export class SafetensorsFile {
     return { dtype, shape, bytes: await this.readRange(name, 0, to - from) };
   }
 
+  /** Elements of one row: all axes but the first; 1 for a vector. */
+  widthOf(name: string): number {
+    return this.places.get(name)?.shape.slice(1).reduce((a, b) => a * b, 1) ?? 1;
+  }
+
   /** Bytes of a tensor from `at` on. @throws DataError where the file ends before them, or there is no such tensor */
   async readRange(name: string, at: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = new Uint8Array(length);
