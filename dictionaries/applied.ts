@@ -39,8 +39,7 @@ export class AppliedDictionary {
     let threshold: number | null = null;
     for (const { name, shape: axes, fixed } of parametersOf(shape)) {
       if (fixed) threshold = (await read(name, 0, 1))[0] ?? 0;
-      else
-        await writeTensor(step, { name, shape: axes, type: 'float32' }, (from, count) => read(name, from, count));
+      else await writeTensor(step, { name, shape: axes, type: 'float32' }, (from, count) => read(name, from, count));
     }
     return new AppliedDictionary(settings, step, threshold);
   }

@@ -6,7 +6,7 @@
 //   gated: the second reconstruction is by itself, ‖e_1‖² / (B V) counts as sparsity, and b_dec and W_skip learn from e_0 alone
 //   AuxK: ê = Σ_s W_decᵀ f_aux, aux = Σ‖ê + e‖² / Σ‖e − ē‖², e the error of the whole reconstruction
 import { type KernelArray, Kernels, roomFor } from '../runtime/kernels/kernels.js';
-import type { SlicePlan } from '../core/dictionaries/slices.js';
+import type { Panel, SlicePlan } from '../core/dictionaries/slices.js';
 import type { AdamNumbers } from './slice/moves.js';
 import type { SliceLink } from './slice/link.js';
 import type { Products } from './products.js';
@@ -85,8 +85,8 @@ export class Joint {
   /** Rows of sites, side by side. @returns what slices read */
   take(reads: readonly Float32Array[], writes: readonly Float32Array[]): Float32Array {
     const { plan, batchRows, centred } = this.#settings;
-    fillPanel(this.#inputs.data, reads, plan.reads, batchRows);
-    fillPanel(this.#targets.data, writes, plan.writes, batchRows);
+    fillPanel(this.#inputs.data, { sites: reads, panel: plan.reads, rows: batchRows });
+    fillPanel(this.#targets.data, { sites: writes, panel: plan.writes, rows: batchRows });
     const { stride } = plan.reads;
     if (centred)
       this.#kernels.run.subtractFromRows(
@@ -160,7 +160,11 @@ export class Joint {
   #addGradient(line: number, later: number): void {
     const { plan, batchRows } = this.#settings;
     const size = batchRows * plan.writes.stride;
-    this.#kernels.run.addTo(this.#gradients.address + 4 * line * size, this.#gradients.address + 4 * later * size, size);
+    this.#kernels.run.addTo(
+      this.#gradients.address + 4 * line * size,
+      this.#gradients.address + 4 * later * size,
+      size,
+    );
   }
 
   /** AuxK's loss; its gradient follows those of the reconstructions. */
@@ -225,8 +229,7 @@ export class Joint {
     this.#kernels.run.columnSums(batchRows, stride, this.#gradients.address, bias.g.address);
     if (centred)
       for (const { exchange } of links)
-        for (let j = 0; j < stride; j++)
-          bias.g.data[j] = (bias.g.data[j] as number) - (exchange.through[j] as number);
+        for (let j = 0; j < stride; j++) bias.g.data[j] = (bias.g.data[j] as number) - (exchange.through[j] as number);
     if (skip)
       await products.outerSums({
         ...{ a: this.#gradients.data.subarray(0, batchRows * stride), b: this.#inputs.data, sums: this.skip.g.data },
@@ -240,7 +243,14 @@ export class Joint {
     run.setAdam(betas[0], 1 - betas[0], betas[1], 1 - betas[1], epsilon, numbers.rate, numbers.correction);
     run.setClip(numbers.clip);
     for (const { value, g, m, v } of [this.bias, this.skip])
-      run.updateDense(value.address, g.address, m.address, v.address, value.data.length, betas[0] === 0 ? NO_MOMENTUM : 0);
+      run.updateDense(
+        value.address,
+        g.address,
+        m.address,
+        v.address,
+        value.data.length,
+        betas[0] === 0 ? NO_MOMENTUM : 0,
+      );
   }
 
   /** Σ‖y − ȳ‖² of the batch. */
@@ -268,14 +278,19 @@ export class Joint {
   }
 }
 
+interface PanelRows {
+  readonly sites: readonly Float32Array[];
+  readonly panel: Panel;
+  readonly rows: number;
+}
+
 /** Sites side by side, each from a multiple of 4 columns on; what pads them stays 0. */
-function fillPanel(
-  target: Float32Array,
-  sites: readonly Float32Array[],
-  { columns, widths, stride }: SlicePlan['reads'],
-  rows: number,
-): void {
-  if (sites.length === 1 && widths[0] === stride) return target.set(sites[0] as Float32Array);
+function fillPanel(target: Float32Array, { sites, panel, rows }: PanelRows): void {
+  const { columns, widths, stride } = panel;
+  if (sites.length === 1 && widths[0] === stride) {
+    target.set(sites[0] as Float32Array);
+    return;
+  }
   sites.forEach((values, site) => {
     const [width, column] = [widths[site] as number, columns[site] as number];
     for (let b = 0; b < rows; b++) target.set(values.subarray(b * width, (b + 1) * width), b * stride + column);

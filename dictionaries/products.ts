@@ -3,7 +3,6 @@
 import { GraphBuilder } from '../core/onnx/builder.js';
 import type { EngineConfig } from '../schemas/stored.js';
 import { Session } from '../runtime/session.js';
-import type { KernelArray } from '../runtime/kernels/kernels.js';
 
 /** scores [features, rows] = weights [features, width] · inputs [rows, width]ᵀ */
 export interface Scoring {
@@ -102,9 +101,4 @@ export class Products {
     await this.#outer.release();
     await this.#combine.release();
   }
-}
-
-/** Part of a matrix in a kernel memory, from a row on. */
-export function rowsOf({ data }: KernelArray<Float32Array>, first: number, count: number, stride: number): Float32Array {
-  return data.subarray(first * stride, (first + count) * stride);
 }

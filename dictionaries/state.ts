@@ -57,7 +57,10 @@ export async function writeTensor(
   rows: (from: number, count: number) => Promise<Values>,
 ): Promise<void> {
   const joint = jointRows(step, name);
-  if (joint) return joint.write((await rows(0, shape[0] ?? 0)) as Float32Array);
+  if (joint) {
+    joint.write((await rows(0, shape[0] ?? 0)) as Float32Array);
+    return;
+  }
   for (const { link, from, count, row } of blocksOf(step, name, shape))
     await link.write({ tensor: name, from, count, data: await rows(row, count) });
 }
@@ -94,7 +97,8 @@ function jointRows(
   { joint, plan, settings }: DictionaryStep,
   name: string,
 ): { read(): Float32Array; write(values: Float32Array): void } | null {
-  const [, moment = 'value', own] = /^(?:(m|v)\.)?(.+)$/s.exec(name) as unknown as [string, 'm' | 'v' | 'value', string];
+  const parsed = /^(?:(m|v)\.)?(.+)$/s.exec(name);
+  const [moment, own] = [(parsed?.[1] ?? 'value') as 'm' | 'v' | 'value', parsed?.[2] ?? name];
   const { decoders, skip } = wiringOf(settings.shape);
   const decoder = decoders.find(({ bias }) => bias === own);
   if (decoder) {
@@ -115,8 +119,7 @@ function jointRows(
       return values;
     },
     write: (values) => {
-      for (let i = 0; i < skip.d_out; i++)
-        data.set(values.subarray(i * skip.d_in, (i + 1) * skip.d_in), i * stride);
+      for (let i = 0; i < skip.d_out; i++) data.set(values.subarray(i * skip.d_in, (i + 1) * skip.d_in), i * stride);
     },
   };
 }

@@ -103,8 +103,7 @@ export class DictionaryStep {
     this.#inputs = (slices[0] as (typeof slices)[number]).exchange.inputs;
     const { architecture, engine } = settings;
     this.#threads = this.#threaded ? startThreads({ architecture, engine, slices }) : null;
-    this.links =
-      this.#threads?.links ?? slices.map((own) => new InlineSlice(own.settings, own.exchange, products));
+    this.links = this.#threads?.links ?? slices.map((own) => new InlineSlice(own.settings, own.exchange, products));
     const { length } = this.links;
     this.#merger = this.#rules.rule.choice === 'rows' ? new RowMerger(length, batchRows, common.k) : null;
     this.#auxMerger = common.kAux > 0 ? new RowMerger(length, batchRows, common.kAux) : null;
@@ -123,13 +122,18 @@ export class DictionaryStep {
     return this.settings.threads !== false && this.plan.slices.length > 1;
   }
 
-  #exchanges(common: Omit<SliceSettings, 'slice'>): { readonly settings: SliceSettings; readonly exchange: Exchange }[] {
+  #exchanges(
+    common: Omit<SliceSettings, 'slice'>,
+  ): { readonly settings: SliceSettings; readonly exchange: Exchange }[] {
     const readWidth = this.plan.reads.stride;
     const bytes = 4 * common.batchRows * readWidth;
     const inputs = new Float32Array(this.#threaded ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
     return this.plan.slices.map((slice) => {
       const settings = { ...common, slice };
-      return { settings, exchange: makeExchange(settings, { inputs: inputs as Float32Array, readWidth }, this.#threaded) };
+      return {
+        settings,
+        exchange: makeExchange(settings, { inputs, readWidth }, this.#threaded),
+      };
     });
   }
 

@@ -1,5 +1,6 @@
 // All arrays of a slice, laid out once in its memory: the same list is first counted, then allocated.
 import { type KernelArray, type Kernels, roomFor } from '../../runtime/kernels/kernels.js';
+import { strideOf } from '../../core/dictionaries/slices.js';
 import type { SliceSettings } from './settings.js';
 
 /** What gives arrays: a kernel memory, or a counter of bytes. */
@@ -41,22 +42,26 @@ export function candidateCapacity({ k, batchRows, slice }: SliceSettings): numbe
 
 export type SliceArrays = ReturnType<typeof layOut>;
 
+/** All arrays of a slice. */
 export function layOut(a: Allocator, settings: SliceSettings) {
-  const { slice, batchRows, rule, k, kAux, parts, training } = settings;
+  return {
+    ...stateArrays(a, settings),
+    ...choiceArrays(a, settings),
+    ...deadArrays(a, settings),
+    ...pairArrays(a, settings),
+  };
+}
+
+/** Weights, moments and vectors. */
+function stateArrays(a: Allocator, { slice, training, vectors }: SliceSettings) {
   const { features, readStride, writeStride } = slice;
-  const pairs = pairCapacity(settings);
   const none = a.floats(0);
   const matrix = (stride: number): KernelArray<Float32Array> => a.floats(features * stride);
   const moment = (stride: number): KernelArray<Float32Array> =>
-    training === null ? none : training.moments === 'row' ? a.floats(strideOf4(features)) : matrix(stride);
+    training === null ? none : training.moments === 'row' ? a.floats(strideOf(features)) : matrix(stride);
   const momentum = (stride: number): KernelArray<Float32Array> =>
     training === null || training.betas[0] === 0 ? none : matrix(stride);
-  const vector = (): KernelArray<Float32Array> => a.floats(strideOf4(features));
-  const candidates = rule.choice === 'batch' ? candidateCapacity(settings) : rule.choice === 'above' ? pairs : 0;
-  const rowKeys = rule.choice === 'rows' ? batchRows * keyCapacity(k) : 0;
-  const auxKeys = batchRows * keyCapacity(kAux);
-  const revived = denseDead(settings);
-  const lines = parts.lines + (kAux > 0 ? batchRows : 0);
+  const vector = (): KernelArray<Float32Array> => a.floats(strideOf(features));
   return {
     encoder: matrix(readStride),
     decoder: matrix(writeStride),
@@ -64,37 +69,63 @@ export function layOut(a: Allocator, settings: SliceSettings) {
     decoderM: momentum(writeStride),
     encoderV: moment(readStride),
     decoderV: moment(writeStride),
-    vectors: new Map(settings.vectors.map((name) => [name, { value: vector(), m: vector(), v: vector(), g: vector() }])),
-    inputs: a.floats(batchRows * readStride),
-    scores: a.floats(blockFeatures(batchRows, features) * batchRows),
-    limits: vector(),
-    floor: a.floats(strideOf4(batchRows)),
+    vectors: new Map(vectors.map((name) => [name, { value: vector(), m: vector(), v: vector(), g: vector() }])),
+  };
+}
+
+/** Inputs, scores, and what is kept of them. */
+function choiceArrays(a: Allocator, settings: SliceSettings) {
+  const { slice, batchRows, rule, k, kAux } = settings;
+  const candidates =
+    rule.choice === 'batch' ? candidateCapacity(settings) : rule.choice === 'above' ? pairCapacity(settings) : 0;
+  return {
+    inputs: a.floats(batchRows * slice.readStride),
+    scores: a.floats(blockFeatures(batchRows, slice.features) * batchRows),
+    limits: a.floats(strideOf(slice.features)),
+    floor: a.floats(strideOf(batchRows)),
     filled: a.words(batchRows),
-    keys: a.keys(rowKeys),
+    keys: a.keys(rule.choice === 'rows' ? batchRows * keyCapacity(k) : 0),
     least: a.keys(batchRows),
-    dead: a.bytes(kAux > 0 ? features : 0),
-    auxFloor: a.floats(strideOf4(batchRows)),
+    auxFloor: a.floats(strideOf(batchRows)),
     auxFilled: a.words(batchRows),
-    auxKeys: a.keys(kAux > 0 ? auxKeys : 0),
+    auxKeys: a.keys(kAux > 0 ? batchRows * keyCapacity(kAux) : 0),
     auxLeast: a.keys(batchRows),
-    /** Dead features, their z (then f), ∂loss/∂z, decoder rows, and gradients. */
-    deadIds: a.words(kAux > 0 ? features : 0),
-    deadValues: a.floats(revived * batchRows),
-    deadDots: a.floats(revived * batchRows),
-    deadSums: a.floats(revived),
-    deadDecoder: a.floats(revived * writeStride),
-    deadEncoderG: a.floats(revived * readStride),
-    deadDecoderG: a.floats(revived * writeStride),
-    places: a.integers(kAux > 0 ? features : 0),
     candidateFeature: a.words(candidates),
     candidateRow: a.words(candidates),
     candidateScore: a.floats(candidates),
-    /** Pairs by row: of reconstructions, then of AuxK. */
+  };
+}
+
+/** Dead features, their z (then f), ∂loss/∂z, decoder rows, and gradients. */
+function deadArrays(a: Allocator, settings: SliceSettings) {
+  const { slice, batchRows, kAux } = settings;
+  const [each, revived] = [kAux > 0 ? slice.features : 0, denseDead(settings)];
+  return {
+    dead: a.bytes(each),
+    deadIds: a.words(each),
+    places: a.integers(each),
+    deadValues: a.floats(revived * batchRows),
+    deadDots: a.floats(revived * batchRows),
+    deadSums: a.floats(revived),
+    deadDecoder: a.floats(revived * slice.writeStride),
+    deadEncoderG: a.floats(revived * slice.readStride),
+    deadDecoderG: a.floats(revived * slice.writeStride),
+  };
+}
+
+/** Pairs by line (rows of reconstructions, then of AuxK) and by feature, and what is computed from them. */
+function pairArrays(a: Allocator, settings: SliceSettings) {
+  const { slice, batchRows, rule, kAux, parts, training } = settings;
+  const { features, readStride, writeStride } = slice;
+  const pairs = pairCapacity(settings);
+  const second = rule.choice === 'above' && rule.frozen ? pairs : 0;
+  const lines = parts.lines + (kAux > 0 ? batchRows : 0);
+  const widest = Math.max(readStride, writeStride);
+  return {
     offsets: a.words(lines + 1),
     rowFeature: a.words(pairs),
     rowValue: a.floats(pairs),
-    cursor: a.words(lines),
-    /** Pairs by feature. */
+    cursor: a.words(Math.max(2, lines)),
     counts: a.words(features),
     touched: a.words(features),
     starts: a.words(features + 1),
@@ -102,9 +133,9 @@ export function layOut(a: Allocator, settings: SliceSettings) {
     inputRow: a.words(pairs),
     source: a.words(pairs),
     value: a.floats(pairs),
-    second: a.floats(rule.choice === 'above' && rule.frozen ? pairs : 0),
+    second: a.floats(second),
     dots: a.floats(pairs),
-    secondDots: a.floats(rule.choice === 'above' && rule.frozen ? pairs : 0),
+    secondDots: a.floats(second),
     slopes: a.floats(pairs),
     norms: a.floats(features * slice.decoder.length),
     along: a.floats(features * slice.decoder.length),
@@ -115,13 +146,9 @@ export function layOut(a: Allocator, settings: SliceSettings) {
     through: a.floats(readStride),
     decay: a.floats(features),
     marks: a.bytes(features),
-    scratch: a.floats(Math.max(readStride, writeStride)),
-    zero: a.floats(Math.max(readStride, writeStride)),
+    scratch: a.floats(widest),
+    zero: a.floats(widest),
   };
-}
-
-function strideOf4(length: number): number {
-  return Math.ceil(length / 4) * 4;
 }
 
 /** Bytes that the arrays of a slice take. */

@@ -1,7 +1,7 @@
 // The candidates of a slice: scores block by block, and what of them may fire. Exact: no feature that fires is left out, whatever
 // the order or number of slices, because each slice proposes as many as the whole dictionary may choose.
 import type { Kernels } from '../../runtime/kernels/kernels.js';
-import { type Products, rowsOf } from '../products.js';
+import type { Products } from '../products.js';
 import { type SliceArrays, blockFeatures, candidateCapacity, denseDead, keyCapacity, pairCapacity } from './arrays.js';
 import type { Exchange } from './exchange.js';
 import type { FastRule } from '../../core/dictionaries/fast/rule.js';
@@ -82,7 +82,7 @@ export class Candidates {
     for (let first = 0; first < slice.features; first += block) {
       const count = Math.min(block, slice.features - first);
       await this.#around.products.score({
-        weights: rowsOf(a.encoder, first, count, slice.readStride),
+        weights: a.encoder.data.subarray(first * slice.readStride, (first + count) * slice.readStride),
         inputs: a.inputs.data,
         scores: a.scores.data.subarray(0, count * batchRows),
         ...{ features: count, rows: batchRows, width: slice.readStride },

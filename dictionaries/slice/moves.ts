@@ -4,7 +4,7 @@
 //   ∂W_dec_i = Σ_p f_p g_line(p) + (∂loss/∂‖W_dec.w_i‖) W_dec.w_i / ‖W_dec.w_i‖       ∂W_enc_i = Σ_p ∂z_p x'_row(p)
 //   lines are rows of reconstructions: of each prefix (a feature has the gradient of the first prefix that holds it, in which those
 //   of the larger ones are summed), then of AuxK
-import { type Pairs, type Slopes, type ThresholdRule, type Vectors, vectorOf } from '../../core/dictionaries/fast/rule.js';
+import { type Pairs, type Slopes, type ThresholdRule, type Vectors } from '../../core/dictionaries/fast/rule.js';
 import type { KernelArray, Kernels } from '../../runtime/kernels/kernels.js';
 import type { SliceArrays } from './arrays.js';
 import type { SliceSettings, SliceTraining } from './settings.js';

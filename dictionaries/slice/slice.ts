@@ -80,7 +80,10 @@ export class Slice {
     const { readColumn, readStride } = slice;
     const { inputs, readWidth } = this.#exchange;
     const target = this.arrays.inputs.data;
-    if (readStride === readWidth) return target.set(inputs);
+    if (readStride === readWidth) {
+      target.set(inputs);
+      return;
+    }
     for (let b = 0; b < batchRows; b++) {
       const at = b * readWidth + readColumn;
       target.set(inputs.subarray(at, at + readStride), b * readStride);

@@ -40,9 +40,11 @@ export function readRows(slice: Slice, { tensor, from, count }: Omit<TensorRows,
 /** Replaces rows. */
 export function writeRows(slice: Slice, { tensor, from, count, data }: TensorRows): void {
   const { source, stride, column, width } = placeOf(slice, tensor);
-  if (stride === width) return source.set(data, from * width);
-  for (let i = 0; i < count; i++)
-    source.set(data.subarray(i * width, (i + 1) * width), (from + i) * stride + column);
+  if (stride === width) {
+    source.set(data, from * width);
+    return;
+  }
+  for (let i = 0; i < count; i++) source.set(data.subarray(i * width, (i + 1) * width), (from + i) * stride + column);
 }
 
 function placeOf(slice: Slice, tensor: string): Place {

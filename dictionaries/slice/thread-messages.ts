@@ -12,7 +12,10 @@ import type { SliceSettings } from './settings.js';
 export interface ThreadData {
   readonly architecture: ArchitectureName;
   readonly optimisation: EngineConfig['optimisation'];
-  readonly slices: readonly { readonly settings: Omit<SliceSettings, 'rule' | 'infers'>; readonly exchange: Exchange }[];
+  readonly slices: readonly {
+    readonly settings: Omit<SliceSettings, 'rule' | 'infers'>;
+    readonly exchange: Exchange;
+  }[];
 }
 
 export type SliceMethod = Exclude<keyof SliceLink, 'settings' | 'exchange'>;

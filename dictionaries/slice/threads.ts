@@ -60,11 +60,13 @@ class SliceThread {
   async call<T>(slice: number, method: SliceMethod, values: readonly unknown[]): Promise<T> {
     await this.#ready;
     const id = this.#next++;
-    return inPhase('compute', () =>
-      new Promise<unknown>((resolve, reject) => {
-        this.#waiting.set(id, { resolve, reject });
-        this.#worker.postMessage({ id, slice, method, values });
-      }),
+    return inPhase(
+      'compute',
+      () =>
+        new Promise<unknown>((resolve, reject) => {
+          this.#waiting.set(id, { resolve, reject });
+          this.#worker.postMessage({ id, slice, method, values });
+        }),
     ) as Promise<T>;
   }
 

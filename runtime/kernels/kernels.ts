@@ -145,4 +145,3 @@ export class Kernels {
 export function roomFor(bytes: number): number {
   return Math.ceil(bytes / 64) * 64;
 }
-

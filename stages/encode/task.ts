@@ -86,19 +86,23 @@ async function encodeShard(request: EncodeRequest, context: ChildContext): Promi
     sumX: new Float64Array(targetWidth(sites)),
   };
   const collector = new FiringCollector(order.length, kind.expectedFirings(settings, features));
-  await dictionaries.use(name, () => openDictionary(request.weights, applied), async (dictionary) => {
-    const x = widths.map((width) => new Float32Array(BATCH_ROWS * width));
-    for (let start = 0; start < order.length; start += BATCH_ROWS) {
-      const rows = order.subarray(start, start + BATCH_ROWS);
-      gatherSites({ stored, sites, x }, rows);
-      const at = (places: readonly number[]): Float32Array[] => places.map((place) => x[place] as Float32Array);
-      const found = await dictionary.apply({ reads: at(reads), writes: at(writes) });
-      addTargetSums(shard.sumX, { sites, x }, rows.length);
-      squaresOfRows(shard.xSq, { sites, x }, { start, count: rows.length });
-      takeBatch({ request, shard, collector, found }, start, rows.length);
-      context.progress(start + rows.length);
-    }
-  });
+  await dictionaries.use(
+    name,
+    () => openDictionary(request.weights, applied),
+    async (dictionary) => {
+      const x = widths.map((width) => new Float32Array(BATCH_ROWS * width));
+      for (let start = 0; start < order.length; start += BATCH_ROWS) {
+        const rows = order.subarray(start, start + BATCH_ROWS);
+        gatherSites({ stored, sites, x }, rows);
+        const at = (places: readonly number[]): Float32Array[] => places.map((place) => x[place] as Float32Array);
+        const found = await dictionary.apply({ reads: at(reads), writes: at(writes) });
+        addTargetSums(shard.sumX, { sites, x }, rows.length);
+        squaresOfRows(shard.xSq, { sites, x }, { start, count: rows.length });
+        takeBatch({ request, shard, collector, found }, start, rows.length);
+        context.progress(start + rows.length);
+      }
+    },
+  );
   return { ...shard, firings: collector.finish() };
 }
 

@@ -218,9 +218,7 @@ async function close(call: Call, entry: Entry, allComplete: boolean): Promise<Tr
   const folder = path.join(call.request.spool, key);
   await mkdir(folder, { recursive: true });
   const changed = trainer.step !== entry.startStep || trainer.log.length !== entry.startRows;
-  const file = changed
-    ? await writeStateFile(path.join(folder, 'state.safetensors'), trainer.engine)
-    : null;
+  const file = changed ? await writeStateFile(path.join(folder, 'state.safetensors'), trainer.engine) : null;
   const checkpoint = file && {
     file,
     state: { step: trainer.step, cursor: cutter.cursor, log: trainer.log, shuffle },

@@ -46,7 +46,12 @@ export class SafetensorsFile {
 
   /** Elements of one row: all axes but the first; 1 for a vector. */
   widthOf(name: string): number {
-    return this.places.get(name)?.shape.slice(1).reduce((a, b) => a * b, 1) ?? 1;
+    return (
+      this.places
+        .get(name)
+        ?.shape.slice(1)
+        .reduce((a, b) => a * b, 1) ?? 1
+    );
   }
 
   /** Bytes of a tensor from `at` on. @throws DataError where the file ends before them, or there is no such tensor */

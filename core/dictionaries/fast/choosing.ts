@@ -6,4 +6,7 @@ const whole = (_: unknown, features: number): readonly number[] => [features];
 
 export const topkRule: ChoosingRule = { choice: 'rows', prefixes: whole };
 export const batchtopkRule: ChoosingRule = { choice: 'batch', prefixes: whole };
-export const matryoshkaRule: ChoosingRule = { choice: 'batch', prefixes: (settings) => settingOf(settings, 'prefixes') };
+export const matryoshkaRule: ChoosingRule = {
+  choice: 'batch',
+  prefixes: (settings) => settingOf(settings, 'prefixes'),
+};

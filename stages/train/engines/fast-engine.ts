@@ -139,7 +139,10 @@ export class FastEngine implements TrainingEngine {
     const theta = this.#fixed.get('threshold');
     if (theta) theta[0] = await this.#threshold(calib);
     const sums = { rows: calib.rows, errSq: 0, xSq: 0, sumX: new Float64Array(targetWidth(sites)), firings: 0 };
-    for (const { sites: rows, count } of calibBatches(calib, { batchRows: sae.batchRows, scales: this.#parts.scales })) {
+    for (const { sites: rows, count } of calibBatches(calib, {
+      batchRows: sae.batchRows,
+      scales: this.#parts.scales,
+    })) {
       const { firing, squares } = await this.#step.infer(this.#batch(rows, 0), theta?.[0] ?? null);
       for (let i = 0; i < count; i++) sums.errSq += squares[i] as number;
       for (const { offsets, value } of firing)

@@ -11,7 +11,15 @@ import { factorFeed } from '../../../core/optimise/step-loop.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
 import { floatsOf, stateFeeds, takeState, tensorOf } from '../../training-state.js';
 import type { StoredRows } from '../row-file.js';
-import type { CalibSums, EngineParts, StateReader, StateValues, StepRange, StepTold, TrainingEngine } from './engine.js';
+import type {
+  CalibSums,
+  EngineParts,
+  StateReader,
+  StateValues,
+  StepRange,
+  StepTold,
+  TrainingEngine,
+} from './engine.js';
 import { FastEngine } from './fast-engine.js';
 
 export class GraphEngine implements TrainingEngine {
@@ -64,7 +72,11 @@ export class GraphEngine implements TrainingEngine {
     for (const [name, data] of stepFactors(dictionaryOptimiser(sae), planSteps(sae).schedule, range))
       feeds[factorFeed(name)] = { dtype: 'float32', dims: [range.count], data };
     for (const [site, width] of shape.sites.widths.entries())
-      feeds[rowsFeed(site)] = { dtype: 'float32', dims: [range.count, batchRows, width], data: rows[site] as Float32Array };
+      feeds[rowsFeed(site)] = {
+        dtype: 'float32',
+        dims: [range.count, batchRows, width],
+        data: rows[site] as Float32Array,
+      };
     const outputs: Record<string, TensorValue> = await this.#session.run(feeds);
     this.#state = takeState(this.tensors, outputs);
     const told: StepTold[] = [];

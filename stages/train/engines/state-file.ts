@@ -9,10 +9,7 @@ const DTYPES = { float32: 'F32', int32: 'I32', int64: 'I64' } as const;
 const ARRAYS = { float32: Float32Array, int32: Int32Array, int64: BigInt64Array } as const;
 
 /** Writes every state tensor; equal states give equal bytes. */
-export function writeStateFile(
-  path: string,
-  engine: Pick<TrainingEngine, 'tensors' | 'read'>,
-): Promise<WrittenFile> {
+export function writeStateFile(path: string, engine: Pick<TrainingEngine, 'tensors' | 'read'>): Promise<WrittenFile> {
   // Numbers of eight bytes first: every tensor begins at a multiple of its own size.
   const tensors = [...engine.tensors].sort((a, b) => Number(b.type === 'int64') - Number(a.type === 'int64'));
   async function* chunks(): AsyncGenerator<Uint8Array> {
