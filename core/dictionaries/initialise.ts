@@ -35,7 +35,10 @@ export function initialParameters(
 ): Map<string, Float32Array> {
   const start = startOf({ sites: shape.sites, settings: shape.settings ?? {}, seed, means });
   return new Map(
-    parametersOf(shape).map(({ name, shape: axes, initial }) => [name, initial(start, { from: 0, count: axes[0] ?? 1 })]),
+    parametersOf(shape).map(({ name, shape: axes, initial }) => [
+      name,
+      initial(start, { from: 0, count: axes[0] ?? 1 }),
+    ]),
   );
 }
 

@@ -71,6 +71,18 @@ export class FastEngine implements TrainingEngine {
       );
   }
 
+  /** Sets a counter of features [F]. */
+  async setCounter(name: string, values: Int32Array): Promise<void> {
+    await writeTensor(this.#step, { name, shape: [values.length], type: 'int32' }, (from, count) =>
+      Promise.resolve(values.slice(from, from + count)),
+    );
+  }
+
+  /** Bytes that cross between slices and what joins them in one step. */
+  get exchangedBytes(): number {
+    return this.#step.exchangedBytes;
+  }
+
   /** What was set from calib. */
   fixed(name: string): Float32Array {
     return (this.#fixed.get(name) ?? new Float32Array(0)).slice();
