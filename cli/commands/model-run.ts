@@ -68,6 +68,7 @@ export const runModel = defineCommand({
 async function runSites(options: ModelRunOptions, context: CommandContext): Promise<number> {
   const { computeModelRun, writeModelRun } = await import('../../models/run-model.js');
   const { parseEdit } = await import('../../models/edit-grammar.js');
+  const { commandDictionaries } = await import('../orchestration/named-dictionaries.js');
   const at = (path: string): string => resolve(context.io.cwd, path);
   const edits = options.edit.map(parseEdit);
   const rows = await readRows(options, context.io);
@@ -78,6 +79,7 @@ async function runSites(options: ModelRunOptions, context: CommandContext): Prom
       list: edits,
       folder: context.io.cwd,
       where: (edit) => `--edit "${options.edit[edit] ?? ''}"`,
+      dictionary: commandDictionaries(context),
     },
     engine: ENGINE,
   });
