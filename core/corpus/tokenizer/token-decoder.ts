@@ -9,11 +9,7 @@ export class TokenDecoder {
   readonly #decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
   /** @param spellings of the vocabulary by id @param added texts of added tokens, which stand for themselves */
-  constructor(
-    spellings: ReadonlyMap<number, string>,
-    added: ReadonlyMap<number, string>,
-    spelling: TokenSpelling,
-  ) {
+  constructor(spellings: ReadonlyMap<number, string>, added: ReadonlyMap<number, string>, spelling: TokenSpelling) {
     this.#spellings = spellings;
     this.#added = added;
     this.#spelling = spelling;
@@ -31,7 +27,8 @@ export class TokenDecoder {
 
   #bytesOf(id: number): Uint8Array {
     const added = this.#added.get(id);
-    if (added !== undefined) return encoder.encode(added);
+    // A vocabulary of pieces has a space before every word, added ones too.
+    if (added !== undefined) return encoder.encode(this.#spelling.inside === '' ? added : ` ${added}`);
     const spelling = this.#spellings.get(id);
     return spelling === undefined ? UNKNOWN : tokenBytes(spelling, this.#spelling);
   }

@@ -4,9 +4,16 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { asFloat32, decodeSafetensors } from '../../../../core/tensor/safetensors.js';
+import { Session } from '../../../../runtime/session.js';
 import type { ResolvedFeatureEdit } from '../../../../schemas/model-edits.js';
+import type { ResolvedRun } from '../../../../schemas/resolved-run.js';
+import { givenModelFiles } from '../../../../stages/activations/run-model-files.js';
+import { activationsSettings, siteKeys } from '../../../../stages/activations/stage.js';
+import { tokensKey } from '../../../../stages/tokens/stage.js';
 import type { ObjectStore } from '../../../../storage/objects/object-store.js';
 import { openStore } from '../../../../storage/objects/open-store.js';
+import { listCommitInputs, readCommits } from '../../../../storage/records/commits.js';
+import { readTable, readTokensTable } from '../../../../storage/tables/read.js';
 import { latestSnapshot, readSnapshotCommits } from '../../../../storage/records/snapshots.js';
 import { TINY_LM } from '../../../harness/fixtures.js';
 import { temporaryFolder } from '../../../harness/temporary-folder.js';
@@ -18,6 +25,7 @@ const IDS = [0, 17, 5, 301, 88, 12, 900, 44];
 const MODEL = join(TINY_LM, 'model.onnx');
 
 const folder = temporaryFolder('feature-edits');
+const environment = { ASSAY_CACHE: join(folder, 'copies-of-commands') };
 let store: ObjectStore;
 let digest = '';
 let weights: (name: string) => Float32Array;
@@ -57,7 +65,7 @@ function fail(what: string): never {
 function run(out: string, edits: readonly string[], model = MODEL): Promise<CliResult> {
   const argv = ['model', 'run', model, '--ids', 'ids.json', '--hooks', `${SITE},logits`, '--out', out];
   const given = edits.flatMap((edit) => ['--edit', edit]);
-  return runCli([...argv, ...given, '--store', 'data'], { cwd: folder, environment: { ASSAY_CACHE: join(folder, 'c') } });
+  return runCli([...argv, ...given, '--store', 'data'], { cwd: folder, environment });
 }
 
 async function values(edits: readonly string[], model = MODEL): Promise<(name: string) => Float32Array> {
@@ -141,27 +149,32 @@ describe.each(['dict', 'l1'])('an edit of a feature of %s', (of) => {
     expect((await values(edits))('logits')).not.toEqual(logits);
   });
 
-  it.each(['model.onnx', 'model.legacy.onnx'])('that changes nothing changes no bit of what %s computes', async (file) => {
-    const model = join(TINY_LM, file);
-    // The legacy file is another model by its digest: a dictionary of the first does not fit it.
-    if (file !== 'model.onnx') {
-      const refused = await run('no.safetensors', [`small/${of}#3=scale:1`], model);
-      expect(refused).toMatchObject({ code: 2, out: '' });
-      expect(refused.err).toMatch(/Expected model [0-9a-f]{64}, from whose activations small\/\w+ was trained, found model/);
-      expect(refused.err).toContain('Give the file of that model, or a dictionary of this one.');
-      return;
-    }
-    const [plain, edited] = [await values([]), await values([`small/${of}#3=scale:1`, `small/${of}#9=add:0`])];
-    for (const name of [SITE, 'logits']) expect(edited(name)).toEqual(plain(name));
-    // A feature that does not fire at a place is ablated without a trace there.
-    const i = firing(of, plain(SITE));
-    const ablated = (await values([`small/${of}#${i}=ablate`]))(SITE);
-    for (let pos = 0; pos < IDS.length; pos++) {
-      const same = (featuresOf(of, row(plain(SITE), pos))[i] as number) === 0;
-      if (same) expect(row(ablated, pos)).toEqual(row(plain(SITE), pos));
-      else expect(row(ablated, pos)).not.toEqual(row(plain(SITE), pos));
-    }
-  });
+  it.each(['model.onnx', 'model.legacy.onnx'])(
+    'that changes nothing changes no bit of what %s computes',
+    async (file) => {
+      const model = join(TINY_LM, file);
+      // The legacy file is another model by its digest: a dictionary of the first does not fit it.
+      if (file !== 'model.onnx') {
+        const refused = await run('no.safetensors', [`small/${of}#3=scale:1`], model);
+        expect(refused).toMatchObject({ code: 2, out: '' });
+        expect(refused.err).toMatch(
+          /Expected model [0-9a-f]{64}, from whose activations small\/\w+ was trained, found model/,
+        );
+        expect(refused.err).toContain('Give the file of that model, or a dictionary of this one.');
+        return;
+      }
+      const [plain, edited] = [await values([]), await values([`small/${of}#3=scale:1`, `small/${of}#9=add:0`])];
+      for (const name of [SITE, 'logits']) expect(edited(name)).toEqual(plain(name));
+      // A feature that does not fire at a place is ablated without a trace there.
+      const i = firing(of, plain(SITE));
+      const ablated = (await values([`small/${of}#${i}=ablate`]))(SITE);
+      for (let pos = 0; pos < IDS.length; pos++) {
+        const same = (featuresOf(of, row(plain(SITE), pos))[i] as number) === 0;
+        if (same) expect(row(ablated, pos)).toEqual(row(plain(SITE), pos));
+        else expect(row(ablated, pos)).not.toEqual(row(plain(SITE), pos));
+      }
+    },
+  );
 });
 
 describe('the reference of a model with edited features', () => {
@@ -190,6 +203,116 @@ async function referenceOf(file: string): Promise<{ edits: ResolvedFeatureEdit[]
     __metadata__: { model: string };
   };
   return JSON.parse(header.__metadata__.model) as { edits: ResolvedFeatureEdit[] };
+}
+
+describe('the backward graph of a model with an edited feature', () => {
+  it.each(['dict', 'l1'])('has c − 1[f > 0] (c · W_dec) W_enc where a feature of %s is set', async (of) => {
+    const before = (await values([]))(SITE);
+    const i = firing(of, before);
+    const wrt = 'blocks.2.hook_mlp_out';
+    const argv = ['model', 'vjp', MODEL, '--output', SITE, '--wrt', wrt, '--edit', `small/${of}#${i}=set:8,at=1:`];
+    const written = await runCli([...argv, '--out', 'vjp.onnx', '--store', 'data'], { cwd: folder, environment });
+    expect(written, written.err).toMatchObject({ code: 0 });
+    const engine = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
+    const session = await Session.create(await readFile(join(folder, 'vjp.onnx')), engine);
+    try {
+      const c = Float32Array.from({ length: IDS.length * WIDTH }, (_, k) => Math.sin(k));
+      const shape = [1, IDS.length, WIDTH];
+      const results = await session.run(
+        {
+          input_ids: { dtype: 'int64', dims: [1, IDS.length], data: BigInt64Array.from(IDS, BigInt) },
+          [`cotangent.${SITE}`]: { dtype: 'float32', dims: shape, data: c },
+        },
+        [`grad.${wrt}`],
+      );
+      const grad = results[`grad.${wrt}`]?.data as Float32Array;
+      const [enc, dec] = [row(weights(`${of}.W_enc`), i), row(weights(`${of}.W_dec`), i)];
+      for (let pos = 0; pos < IDS.length; pos++) {
+        const own = row(c, pos);
+        const fires = pos > 0 && (featuresOf(of, row(before, pos))[i] as number) > 0;
+        const along = fires ? own.reduce((sum, value, j) => sum + value * (dec[j] as number), 0) : 0;
+        row(grad, pos).forEach((value, j) => {
+          expect(Math.abs(value - ((own[j] as number) - along * (enc[j] as number)))).toBeLessThan(1e-5);
+        });
+      }
+    } finally {
+      await session.release();
+    }
+  });
+});
+
+describe('a run file with an edited feature', () => {
+  it('is a run of another model: keys differ, and its activations are those of model run', async () => {
+    const yaml = (edits: string, name: string) => (text: string) =>
+      (text.split('saes:')[0] ?? '')
+        .replace('name: small', `name: ${name}`)
+        .replace("prepend: '<|endoftext|>' }", `prepend: '<|endoftext|>'${edits} }`)
+        .replace('batchTokens: 512', 'batchTokens: 512, dtype: float32, dropPositions: []')
+        .concat('compute: { device: cpu }\n');
+    const edit = (value: number): string =>
+      `, edits: [{ feature: 'small/dict#3', op: set, value: ${value}, at: ['2:'] }]`;
+    const keyOf = (run: ResolvedRun): string =>
+      siteKeys(activationsSettings(run, givenModelFiles(run) ?? fail(run.name)))[0]?.key ?? '';
+    const runs: ResolvedRun[] = [];
+    for (const [n, edits] of ['', edit(8), edit(9)].entries())
+      runs.push(await submitRun(store, await writeRun(folder, yaml(edits, 'steered')), n + 1));
+    expect(new Set(runs.map(keyOf)).size).toBe(3);
+    const [, steered] = runs as [ResolvedRun, ResolvedRun, ResolvedRun];
+    expect(givenModelFiles(steered)?.editValues?.map(({ sha256 }) => sha256)).toEqual([digest]);
+    await runStages(store, steered, { folder, until: 'activations' });
+    const { act, ids } = await firstContext(steered, keyOf(steered));
+    await writeFile(join(folder, 'ids.json'), JSON.stringify([ids]));
+    try {
+      const [edited, plain] = [await values(['small/dict#3=set:8,at=2:']), await values([])];
+      const largest = edited(SITE).reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+      const differences = (of: Float32Array): number =>
+        Math.max(...act.map((x, i) => Math.abs(x - (of[i + WIDTH] as number)))) / largest;
+      expect(differences(edited(SITE))).toBeLessThan(2e-6);
+      expect(differences(plain(SITE))).toBeGreaterThan(0.01);
+    } finally {
+      await writeFile(join(folder, 'ids.json'), JSON.stringify([IDS]));
+    }
+  });
+
+  it.each([
+    ["{ feature: 'small/dcit#3', op: ablate }", 'model.edits[0].feature: Expected a trained dictionary as RUN/DICT'],
+    ["{ feature: 'dict#3', op: ablate }", 'did you mean small/dict?'],
+    ["{ feature: 'small/dict#64', op: ablate }", 'Expected features 0 to 63, because small/dict has 64, found 64.'],
+  ])('is refused as %s before anything is stored', async (edit, message) => {
+    const yaml = (text: string): string =>
+      text
+        .replace('name: small', 'name: refused')
+        .replace("prepend: '<|endoftext|>' }", `prepend: '<|endoftext|>', edits: [${edit}] }`);
+    await expect(submitRun(store, await writeRun(folder, yaml))).rejects.toThrow(message);
+  });
+});
+
+/** The stored rows of a context of 32 tokens, the first of its document, and its ids with the prepended one. */
+async function firstContext(run: ResolvedRun, key: string): Promise<{ act: Float32Array; ids: number[] }> {
+  const objects = async (stage: 'tokens' | 'activations', of: string) => {
+    const inputs = [...(await listCommitInputs(store, stage, of))];
+    const commits = await readCommits(store, { stage, key: of, inputs });
+    const own = commits.flatMap((commit) => commit.objects.filter(({ table }) => table === stage));
+    return Promise.all(own.map(async (object) => (await store.get(object.key)) ?? fail(object.key)));
+  };
+  const tokens = await objects('tokens', tokensKey(run).key);
+  for (const bytes of tokens) {
+    const table = await readTokensTable(bytes);
+    const at = table.doc.findIndex((_, n) => (table.offsets[n + 1] ?? 0) - (table.offsets[n] ?? 0) >= 31);
+    if (at < 0) continue;
+    const doc = table.doc[at] as number;
+    const ids = [0, ...table.ids.subarray(table.offsets[at], (table.offsets[at] ?? 0) + 31)];
+    const act = new Float32Array(31 * WIDTH);
+    for (const stored of await objects('activations', key)) {
+      const { columns } = await readTable('activations', stored);
+      columns.doc.forEach((own, n) => {
+        const pos = columns.pos[n] as number;
+        if (own === doc && pos < 31) act.set(row(columns.act as Float32Array, n), pos * WIDTH);
+      });
+    }
+    return { act, ids };
+  }
+  return fail('no long document');
 }
 
 describe('an edit of a feature', () => {
