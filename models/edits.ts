@@ -1,8 +1,7 @@
 // From what a user writes to edits that a model can be made with: everything looked up, read, checked and named by its content.
 // Refuses whatever does not fit, before any work starts. Edits of sites: site-edits.ts; of features: feature-edits.ts.
 import type { EditTensor } from '../core/hooks/edit-value.js';
-import type { ModelSites, Site } from '../core/hooks/sites.js';
-import { InputError } from '../schemas/errors.js';
+import type { Site } from '../core/hooks/sites.js';
 import {
   isFeatureEdit,
   type FeatureChange,
@@ -13,36 +12,10 @@ import {
 } from '../schemas/model-edits.js';
 import type { ModelEdits } from './apply-edits.js';
 import { EditFiles, readStoredTensor, storeTensor, type StoredTensor } from './edit-values.js';
-import {
-  inFeatureOrder,
-  requireSameEdits,
-  resolveFeatureEdit,
-  type DictionaryEdits,
-  type NamedDictionary,
-} from './feature-edits.js';
+import { naming, type EditContext, type NamedDictionary } from './edit-context.js';
+import { inFeatureOrder, requireSameEdits, resolveFeatureEdit, type DictionaryEdits } from './feature-edits.js';
 import { readFeatureWeights, type FeatureWeights } from './feature-weights.js';
-import { editableSites, resolveSiteEdit } from './site-edits.js';
-
-export interface EditContext {
-  readonly model: Pick<ModelSites, 'sites' | 'layers'>;
-  /** Tokens of the longest context, and what the user calls that number. */
-  readonly length: number;
-  readonly lengthName: string;
-  /** Contexts of the one pass that the edits are for; null where they must fit any context. */
-  readonly batch: number | null;
-  /** Folder from which relative paths start. */
-  readonly folder: string;
-  /** Values of a site in the unedited model on the ids in a file; null where that cannot be asked for. */
-  readonly runValue: ((idsFile: string, site: string) => Promise<EditTensor>) | null;
-  /** Digest of the model as it is; null where it does not exist yet. */
-  readonly digest: string | null;
-  /** A dictionary by name, looked up once. @throws InputError with the nearest names; null where none can be asked for */
-  readonly dictionary: ((name: string) => Promise<NamedDictionary>) | null;
-  /** Why none can be asked for, and what to do. */
-  readonly noDictionary?: string;
-  /** How messages call an edit, and a field of it. */
-  readonly where: (edit: number, field?: keyof ModelEdit) => string;
-}
+import { editableSites, resolveSiteEdit, type OneEdit } from './site-edits.js';
 
 /** Edits in the order of the model, with the files in which their tensors are stored, and the dictionaries that they name. */
 export interface ResolvedEdits extends ModelEdits {
@@ -59,44 +32,72 @@ export const NO_EDITS: ResolvedEdits = { list: [], tensors: new Map(), dictionar
  *   that the model does not have, a dictionary that is unknown or of another model, a feature that it does not have
  */
 export async function resolveEdits(edits: readonly ModelEdit[], context: EditContext): Promise<ResolvedEdits> {
-  const { model, where } = context;
-  const files = new EditFiles();
-  const resolved: { readonly order: number; readonly edit: ResolvedSiteEdit | PendingDictionary }[] = [];
-  const stored = new Map<string, StoredTensor>();
-  const keep = (tensor: EditTensor): { tensor: string } => {
-    const file = storeTensor(tensor);
-    stored.set(file.sha256, file);
-    return { tensor: file.sha256 };
-  };
-  const pending = new Map<string, PendingDictionary>();
+  const found = new FoundEdits(context);
   for (const [index, edit] of edits.entries()) {
-    if (edit.feature !== undefined) {
-      const own = { ...edit, feature: edit.feature };
-      const { named, change } = await naming(where(index, 'feature'), () => resolveFeatureEdit(own, context));
-      const known = pending.get(named.digest) ?? { named, changes: [], where: where(index, 'feature') };
-      if (!pending.has(named.digest)) resolved.push({ order: orderOf(named, model.sites), edit: known });
-      pending.set(named.digest, known);
-      known.changes.push(change);
-      continue;
-    }
+    if (edit.feature === undefined) await found.addSites(index, edit);
+    else await found.addFeature(index, { ...edit, feature: edit.feature });
+  }
+  return found.finish();
+}
+
+/** What is found of edits, one after the other. */
+class FoundEdits {
+  readonly #context: EditContext;
+  readonly #files = new EditFiles();
+  readonly #found: { readonly order: number; readonly edit: ResolvedSiteEdit | PendingDictionary }[] = [];
+  readonly #stored = new Map<string, StoredTensor>();
+  readonly #dictionaries = new Map<string, PendingDictionary>();
+
+  constructor(context: EditContext) {
+    this.#context = context;
+  }
+
+  async addSites(index: number, edit: ModelEdit): Promise<void> {
+    const { model, where } = this.#context;
     const sites = await naming(where(index, 'site'), () => editableSites(edit.site ?? '', model));
     for (const site of sites) {
-      const one = { edit, site, context, files, keep, where: (field?: keyof ModelEdit) => where(index, field) };
-      resolved.push({ order: model.sites.indexOf(site), edit: await resolveSiteEdit(one) });
+      const one: OneEdit = {
+        ...{ edit, site, context: this.#context, files: this.#files },
+        keep: (tensor) => this.#keep(tensor),
+        where: (field) => where(index, field),
+      };
+      this.#found.push({ order: model.sites.indexOf(site), edit: await resolveSiteEdit(one) });
     }
   }
-  // Stable: edits at one site keep their order.
-  const list = resolved.sort((a, b) => a.order - b.order).map(({ edit }) => ('named' in edit ? joined(edit) : edit));
-  for (const { named, where: told } of pending.values()) {
-    const others = list.filter((edit) => !isFeatureEdit(edit) || edit.dictionary.digest !== named.digest);
-    await naming(told, () => {
-      requireSameEdits(named, others);
-    });
+
+  async addFeature(index: number, edit: ModelEdit & { readonly feature: string }): Promise<void> {
+    const { model, where } = this.#context;
+    const told = where(index, 'feature');
+    const { named, change } = await naming(told, () => resolveFeatureEdit(edit, this.#context));
+    const known = this.#dictionaries.get(named.digest) ?? { named, changes: [], where: told };
+    if (known.changes.length === 0) this.#found.push({ order: orderOf(named, model.sites), edit: known });
+    this.#dictionaries.set(named.digest, known);
+    known.changes.push(change);
   }
-  const tensors = new Map([...stored].map(([digest, { tensor }]) => [digest, tensor]));
-  const named = [...pending.values()].map((one) => one.named);
-  const paths = Object.fromEntries(named.map(({ digest, path }) => [digest, path]));
-  return { list, tensors, dictionaries: await readDictionaries(list, paths), files: [...stored.values()], named };
+
+  async finish(): Promise<ResolvedEdits> {
+    // Stable: edits at one site keep their order.
+    const sorted = this.#found.sort((a, b) => a.order - b.order);
+    const list = sorted.map(({ edit }) => ('named' in edit ? joined(edit) : edit));
+    const pending = [...this.#dictionaries.values()];
+    for (const { named, where } of pending) {
+      const others = list.filter((edit) => !isFeatureEdit(edit) || edit.dictionary.digest !== named.digest);
+      await naming(where, () => {
+        requireSameEdits(named, others);
+      });
+    }
+    const named = pending.map((one) => one.named);
+    const paths = Object.fromEntries(named.map(({ digest, path }) => [digest, path]));
+    const tensors = new Map([...this.#stored].map(([digest, { tensor }]) => [digest, tensor]));
+    const files = [...this.#stored.values()];
+    return { list, tensors, dictionaries: await readDictionaries(list, paths), files, named };
+  }
+
+  #keep(tensor: EditTensor): { readonly tensor: string } {
+    const file = storeTensor(tensor);
+    this.#stored.set(file.sha256, file);
+    return { tensor: file.sha256 };
+  }
 }
 
 interface PendingDictionary extends DictionaryEdits {
@@ -144,14 +145,4 @@ async function readDictionaries(
     if (path !== undefined) dictionaries.set(digest, await readFeatureWeights(edit, path));
   }
   return dictionaries;
-}
-
-/** The result of a step; what it refuses is told with the edit's name. */
-export async function naming<T>(where: string, step: () => T | Promise<T>): Promise<T> {
-  try {
-    return await step();
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    throw new InputError(`${where}: ${error.message}`, { ...error.details, where }, { cause: error });
-  }
 }

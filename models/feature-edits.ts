@@ -3,22 +3,10 @@
 import { canonicalJson } from '../core/identity/canonical-json.js';
 import { storedWidth, type Site } from '../core/hooks/sites.js';
 import { InputError } from '../schemas/errors.js';
-import type { EditedDictionary, FeatureChange, ModelEdit, ResolvedEdit } from '../schemas/model-edits.js';
-import type { ModelReference } from '../schemas/stored.js';
+import type { FeatureChange, ModelEdit, ResolvedEdit } from '../schemas/model-edits.js';
 import { readFeature } from './edit-form.js';
 import { placePositions } from './edit-positions.js';
-import type { EditContext } from './edits.js';
-
-/** A dictionary of a store, as an edit finds it. */
-export interface NamedDictionary extends EditedDictionary {
-  /** `RUN/DICT`. */
-  readonly name: string;
-  /** The model whose activations it was trained on. */
-  readonly model: ModelReference;
-  /** Its safetensors file on this machine, and the size of that. */
-  readonly path: string;
-  readonly bytes: number;
-}
+import type { EditContext, NamedDictionary } from './edit-context.js';
 
 /** A dictionary with the changes of its features. */
 export interface DictionaryEdits {

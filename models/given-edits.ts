@@ -4,7 +4,8 @@ import type { EditTensor } from '../core/hooks/edit-value.js';
 import { matchSites } from '../core/hooks/sites.js';
 import type { ModelEdit } from '../schemas/model-edits.js';
 import { RUN_PREFIX } from './edit-form.js';
-import { NO_EDITS, resolveEdits, type EditContext, type ResolvedEdits } from './edits.js';
+import type { EditContext } from './edit-context.js';
+import { NO_EDITS, resolveEdits, type ResolvedEdits } from './edits.js';
 import type { OpenedModel } from './open-model.js';
 
 /** Edits as a user gives them. */

@@ -9,7 +9,7 @@ import type { ModelEdit, ResolvedSiteEdit } from '../schemas/model-edits.js';
 import { readReference, RUN_PREFIX } from './edit-form.js';
 import { placePositions } from './edit-positions.js';
 import { placeValue, refuseNaN, unitVector, type EditFiles } from './edit-values.js';
-import { naming, type EditContext } from './edits.js';
+import { naming, type EditContext } from './edit-context.js';
 import { chooseSites } from './model-session.js';
 
 /** Axes whose size is the context's or the batch's, also where a model was exported with fixed ones. */

@@ -66,7 +66,7 @@ export type PositionSpan = z.infer<typeof positionSpan>;
 const tensor = z.strictObject({ tensor: sha256 });
 
 /** One edit at one site; what it reads is named by content, so that equal edits have equal text. */
-export const resolvedSiteEdit = z.strictObject({
+const resolvedSiteEdit = z.strictObject({
   site: z.string(),
   op: z.enum(EDIT_OPS),
   value: z.union([z.number(), tensor]).optional(),
@@ -90,7 +90,7 @@ export type FeatureChange = z.infer<typeof featureChange>;
 const places = z.array(whole.nonnegative()).min(1).readonly();
 
 /** A dictionary as an edit carries it: its weights by content, and what its graph follows from. */
-export const editedDictionary = z.strictObject({
+const editedDictionary = z.strictObject({
   digest: sha256.describe("of the dictionary's safetensors file"),
   architecture: z.enum(ARCHITECTURE_NAMES),
   features: whole.positive(),
@@ -107,7 +107,7 @@ export const editedDictionary = z.strictObject({
 export type EditedDictionary = z.infer<typeof editedDictionary>;
 
 /** All edits of one dictionary's features: one change of the sites that it writes. Changes stand in the order of features. */
-export const resolvedFeatureEdit = z.strictObject({
+const resolvedFeatureEdit = z.strictObject({
   dictionary: editedDictionary,
   changes: z.array(featureChange).min(1),
 });

@@ -49,9 +49,7 @@ export const generateText = defineCommand({
     const collect = (text: string, before: readonly string[] = []): readonly string[] => [...before, text];
     command
       .requiredOption('--text <text>', 'a text to continue; repeatable; - for standard input', collect)
-      .addOption(
-        new Option('--tokens <n>', 'tokens to add at most').argParser(wholeNumber(1)).default(DEFAULT_TOKENS),
-      )
+      .addOption(new Option('--tokens <n>', 'tokens to add at most').argParser(wholeNumber(1)).default(DEFAULT_TOKENS))
       .addOption(
         new Option(
           '--edit <edit>',
@@ -96,7 +94,9 @@ async function runGenerate(options: ModelGenerateOptions, context: CommandContex
   const document = documentOf(generated, { file, tokenizer, texts, ids, sampling });
   output.result(modelGenerateDocument, document, () => generatedText(document.texts, document.contextTokens));
   const { chosen, seconds } = generated;
-  output.note(`${chosen} tokens in ${seconds.toFixed(1)} s (${(chosen / Math.max(seconds, 1e-3)).toFixed(0)} per second)`);
+  output.note(
+    `${chosen} tokens in ${seconds.toFixed(1)} s (${(chosen / Math.max(seconds, 1e-3)).toFixed(0)} per second)`,
+  );
   return EXIT.done;
 }
 
@@ -116,9 +116,12 @@ async function readTexts(
   ]);
   const empty = ids.findIndex((own) => own.length === 0);
   if (empty < 0) return { tokenizer, texts, ids };
-  throw new InputError('Expected a text with at least one token in --text, found none; give some words, or --prepend.', {
-    text: empty,
-  });
+  throw new InputError(
+    'Expected a text with at least one token in --text, found none; give some words, or --prepend.',
+    {
+      text: empty,
+    },
+  );
 }
 
 /** A token's text first: a tokenizer may have one that is a number. */

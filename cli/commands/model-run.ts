@@ -32,6 +32,10 @@ export const runModel = defineCommand({
       'without what the second MLP writes',
     ],
     [
+      'assay model run model.onnx --ids ids.json --hooks logits --out steered.safetensors --edit "kjv/l2#77=set:8,at=3:"',
+      'feature 77 of dictionary kjv/l2 held at 8 from the fourth token on',
+    ],
+    [
       'echo "[[0, 0, 17]]" | assay model run model.onnx --ids - --mask mask.json --hooks logits --out out.safetensors',
       'mask.json: [[0, 0, 1]]',
     ],
@@ -55,7 +59,7 @@ export const runModel = defineCommand({
       .addOption(
         new Option(
           '--edit <edit>',
-          'a change at a site, as SITE=scale:0; repeatable; "Edits" in docs/cli.md has them all',
+          'a change at a site, as SITE=scale:0, or of a feature, as RUN/DICT#77=set:8; repeatable; "Edits" in docs/cli.md has them all',
         )
           .argParser((edit: string, before: readonly string[]) => [...before, edit])
           .default([], 'none'),

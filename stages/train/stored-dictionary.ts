@@ -1,6 +1,6 @@
 // A finished dictionary of a store by its name, as edits of features take it: its weights by content, its kind and sites, the model
 // that it belongs to. Writes nothing but the local copy of its weights.
-import type { NamedDictionary } from '../../models/feature-edits.js';
+import type { NamedDictionary } from '../../models/edit-context.js';
 import { nearestNames } from '../../core/text/nearest-names.js';
 import { DataError, InputError } from '../../schemas/errors.js';
 import type { Snapshot } from '../../schemas/records.js';

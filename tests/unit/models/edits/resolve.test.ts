@@ -7,7 +7,8 @@ import type { EditTensor } from '../../../../core/hooks/edit-value.js';
 import type { Site } from '../../../../core/hooks/sites.js';
 import { InputError } from '../../../../schemas/errors.js';
 import type { ModelEdit, ResolvedSiteEdit } from '../../../../schemas/model-edits.js';
-import { loadEdits, resolveEdits, type EditContext, type ResolvedEdits } from '../../../../models/edits.js';
+import type { EditContext } from '../../../../models/edit-context.js';
+import { loadEdits, resolveEdits, type ResolvedEdits } from '../../../../models/edits.js';
 import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
 const folder = temporaryFolder('edits');
