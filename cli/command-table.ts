@@ -54,6 +54,7 @@ export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
   gc: results(async () => (await import('./commands/gc.js')).gc),
   'model inspect': models(async () => (await import('./commands/model-inspect.js')).inspectModel),
   'model run': models(async () => (await import('./commands/model-run.js')).runModel),
+  'model generate': models(async () => (await import('./commands/model-generate.js')).generateText),
   'model train': models(async () => (await import('./commands/model-train.js')).trainModels),
   'model vjp': models(async () => (await import('./commands/model-vjp.js')).differentiateModel),
   completion: shell(async () => (await import('./commands/completion.js')).completion),

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
-import { modelInspectDocument, modelRunDocument, modelTrainDocument, modelVjpDocument } from './models.js';
+import { modelGenerateDocument, modelInspectDocument, modelRunDocument, modelTrainDocument, modelVjpDocument } from './models.js';
 import {
   controlDocument,
   doctorDocument,
@@ -62,6 +62,7 @@ export const CLI_DOCUMENTS = {
   gc: gcDocument,
   'model inspect': modelInspectDocument,
   'model run': modelRunDocument,
+  'model generate': modelGenerateDocument,
   'model train': modelTrainDocument,
   'model vjp': modelVjpDocument,
   completion: completionDocument,
