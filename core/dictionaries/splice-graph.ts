@@ -13,7 +13,7 @@ import type { GraphBuilder } from '../onnx/builder.js';
 import { DATA_TYPE } from '../onnx/data-type.js';
 import type { NamedValues } from '../onnx/named-value.js';
 import type { Value } from '../onnx/shape.js';
-import type { KindSettings } from './architecture.js';
+import type { Forward, KindSettings } from './architecture.js';
 import type { Selection } from './rows.js';
 import { readWidths, writeWidths } from './sites.js';
 import { type DictionaryShape, parametersOf } from './state.js';
@@ -58,7 +58,7 @@ export interface Applied {
 
 /** The dictionary applied to values of its sites. */
 export function applyDictionary(g: GraphBuilder, dictionary: PlacedDictionary, values: SiteValues): Applied {
-  const { kind, sites, features, settings } = dictionary;
+  const { sites } = dictionary;
   const [readSizes, writeSizes] = [readWidths(sites), writeWidths(sites)];
   const flat = new Map<string, Value>();
   const rowsOf = (value: Value, width: number): Value => {
@@ -70,13 +70,21 @@ export function applyDictionary(g: GraphBuilder, dictionary: PlacedDictionary, v
   const reads = values.reads.map((value, i) => rowsOf(value, readSizes[i] as number));
   const writes = values.writes.map((value, i) => rowsOf(value, writeSizes[i] as number));
   const { parameters } = values;
-  const inputs = { sites, features, settings, parameters, reads, writes, batchRows: NaN };
-  const { f, errors } = kind.buildInference(new Tape(g), inputs);
+  const { f, errors } = applyInference(g, dictionary, { parameters, reads, writes });
   const x_hat = errors.map((error, i) => {
     const whole = g.op('Add', [writes[i] as Value, error]);
     return likeSite(g, whole, values.writes[i] as Value);
   });
   return { f, x_hat };
+}
+
+/** The kind's inference over rows [N, d] of float32, as many as a pass has. */
+export function applyInference(
+  g: GraphBuilder,
+  { kind, sites, features, settings }: PlacedDictionary,
+  values: SiteValues,
+): Forward {
+  return kind.buildInference(new Tape(g), { sites, features, settings, ...values, batchRows: NaN });
 }
 
 /**
