@@ -8,7 +8,7 @@
 //             T, N, B: the 1, 3 or 5 most frequent among the firing examples of the first half; R: the 1, 3 or 10 tokens that the
 //             feature raises most (logit lens)
 //   accuracy  balanced: (share of firing examples on which the rule holds + share of the others on which it does not) / 2
-//   choice    the greatest accuracy on the first half; of equals the first of: token, n-gram, before, next; fewer before more
+//   choice    the greatest accuracy on the first half; of equals that of fewer alternatives, then the first of: token, n-gram, before, next
 //   score     balanced accuracy on the second half, there over the examples of the bands alone: each band weighs the same, so that a
 //             label that fits the strongest examples only is not well scored. Null without examples of both kinds.
 // A score of 0.5 is what a rule has that never holds; the strongest examples alone would flatter every label.
@@ -48,8 +48,13 @@ export interface FirstLabel {
   readonly n: number;
 }
 
-const COUNTS = [1, 3, 5] as const;
-const LENS_COUNTS = [1, 3, 10] as const;
+/** Alternatives of a rule: of what was seen, and of what the logit lens names. */
+const SIZES = [
+  { seen: 1, lens: 1 },
+  { seen: 3, lens: 3 },
+  { seen: 5, lens: 10 },
+] as const;
+const MOST_SEEN = 5;
 /** What a kind looks at: places in the window. */
 const PLACES: { readonly [Kind in RuleKind]: readonly (readonly number[])[] } = {
   token: [[2]],
@@ -83,15 +88,17 @@ export function holds({ kind, alternatives }: Rule, window: Window): boolean {
   });
 }
 
+/** Simplest first. */
 function* candidates(made: readonly LabelExample[], raised: readonly number[]): Generator<Rule> {
-  for (const kind of ['token', 'ngram', 'before'] as const)
-    for (const places of PLACES[kind]) {
-      const frequent = mostFrequent(made, places);
-      for (const count of COUNTS)
-        if (count === 1 || frequent.length >= count) yield { kind, alternatives: frequent.slice(0, count) };
-    }
-  for (const count of LENS_COUNTS)
-    if (raised.length >= count) yield { kind: 'next', alternatives: raised.slice(0, count).map((token) => [token]) };
+  const seen = (['token', 'ngram', 'before'] as const).flatMap((kind) =>
+    PLACES[kind].map((places) => ({ kind, frequent: mostFrequent(made, places) })),
+  );
+  for (const size of SIZES) {
+    for (const { kind, frequent } of seen)
+      if (frequent.length >= size.seen) yield { kind, alternatives: frequent.slice(0, size.seen) };
+    if (raised.length >= size.lens)
+      yield { kind: 'next', alternatives: raised.slice(0, size.lens).map((token) => [token]) };
+  }
 }
 
 /** What stands at these places of firing examples: most frequent first, of equals the lower ids. */
@@ -109,7 +116,7 @@ function mostFrequent(made: readonly LabelExample[], places: readonly number[]):
     (a[0] as number) - (b[0] as number) || (a[1] ?? 0) - (b[1] ?? 0) || (a[2] ?? 0) - (b[2] ?? 0);
   return [...counts.values()]
     .sort((a, b) => b.n - a.n || order(a.tokens, b.tokens))
-    .slice(0, Math.max(...COUNTS))
+    .slice(0, MOST_SEEN)
     .map(({ tokens }) => tokens);
 }
 

@@ -94,7 +94,7 @@ function labelOf(
   return { label: ruleText(rule, (token) => texts.get(token) ?? ''), score, n };
 }
 
-/** The examples of every feature; one that is both among the strongest and drawn from a band counts once, as drawn. */
+/** The examples of every feature; one that is both among the strongest and drawn from a band counts twice where the label is made. */
 async function gather({ range, top, bands, promoted }: LabelRequest): Promise<Gathered> {
   const features = range.to - range.from;
   const windows = new ExampleWindows();
