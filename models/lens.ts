@@ -5,7 +5,6 @@ import { applyEdits } from '../core/hooks/edits.js';
 import { spliceSites } from '../core/hooks/splice.js';
 import { findUnembedding, type Unembedding } from '../core/hooks/unembedding.js';
 import { GraphBuilder } from '../core/onnx/builder.js';
-import type { Value } from '../core/onnx/shape.js';
 import type { SessionSettings } from '../runtime/session.js';
 import { DataError } from '../schemas/errors.js';
 import { makeFeeds } from './feeds.js';
@@ -26,10 +25,13 @@ const OUTPUTS = {
 const STRETCH = 64;
 const TOLERANCE = 5e-3;
 
+/** One product: nothing to fuse but the casts of stored weights. */
+const LEVEL = 'basic';
+
 export interface LensPlace {
   readonly place: ModelPlace;
   readonly edits: Edits;
-  readonly engine: Pick<SessionSettings, 'provider' | 'threads' | 'optimisation'>;
+  readonly engine: Pick<SessionSettings, 'provider' | 'threads'>;
   /** Rows of one pass: no more than the model's longest context. */
   readonly batchRows: number;
 }
@@ -47,12 +49,17 @@ export class Lens {
   readonly #model: ModelSession;
   readonly #base: Float32Array;
   readonly #tokens: number;
+  readonly #centred: boolean;
 
-  private constructor(model: ModelSession, of: Pick<Lens, 'batchRows' | 'width'> & { readonly base: Float32Array }) {
+  private constructor(
+    model: ModelSession,
+    of: Pick<Lens, 'batchRows' | 'width'> & { readonly base: Float32Array; readonly centred: boolean },
+  ) {
     this.batchRows = of.batchRows;
     this.width = of.width;
     this.#model = model;
     this.#base = of.base;
+    this.#centred = of.centred;
     this.#tokens = Math.min(PROMOTED, of.base.length);
   }
 
@@ -66,9 +73,10 @@ export class Lens {
     const found = findUnembedding(read.model, read.resolved);
     if (typeof found === 'string') return found;
     for (const tensor of found.tensors) {
-      const model = await loadModel(await prepareLens({ read, found, tensor }, of), of.engine);
-      const base = await linearBase(model, { probe, ...of, ...found });
-      if (base !== null) return new Lens(model, { batchRows: of.batchRows, width: probe.length, base });
+      const model = await loadModel(await prepareLens({ read, found, tensor }, of), { ...of.engine, optimisation: LEVEL });
+      const { centred } = found;
+      const base = await linearBase(model, { probe: centred ? centre(probe, probe.length) : probe, ...of, ...found });
+      if (base !== null) return new Lens(model, { batchRows: of.batchRows, width: probe.length, base, centred });
       await model.release();
     }
     return 'what lies between the final norm and the logits is not linear';
@@ -78,7 +86,7 @@ export class Lens {
   async promote(rows: Float32Array): Promise<Promoted> {
     const count = rows.length / this.width;
     const values = await this.#model.session.run(
-      feeds(this.#model, { rows, base: this.#base, batchRows: this.batchRows, width: this.width }),
+      feeds(this.#model, { rows: this.#centred ? centre(rows, this.width) : rows, base: this.#base, batchRows: this.batchRows, width: this.width }),
       [OUTPUTS.raised, OUTPUTS.raisedToken, OUTPUTS.lowered, OUTPUTS.loweredToken],
     );
     const cut = count * this.#tokens;
@@ -104,14 +112,14 @@ interface Found {
 }
 
 /**
- * 1. Edits as the run has them. 2. The site's value is replaced by the fed rows, centred where the norm centres. 3. Of the logits less
+ * 1. Edits as the run has them. 2. The site's value is replaced by the fed rows. 3. Of the logits less
  * those of a row of zeros, the greatest and the smallest with their tokens.
  */
 async function prepareLens(
   { read, found, tensor }: Found,
   { place, edits, batchRows }: LensPlace,
 ): Promise<Awaited<ReturnType<typeof prepareModel>>> {
-  const { site, centred, vocabulary } = found;
+  const { site, vocabulary } = found;
   const edited = edits.list.length > 0 ? applyEdits(read.model, read.resolved.sites, edits) : read.model;
   const width = site.sizes.at(-1) as number;
   const spliced = spliceSites(edited, [
@@ -119,15 +127,15 @@ async function prepareLens(
       site,
       edit: (g, value) => {
         const rows = g.input(INPUTS.rows, 'float32', [1, batchRows, width]);
-        const kept = centred ? g.op('Sub', [rows, g.op('ReduceMean', [rows, g.integers(-1)])]) : rows;
-        return value.dtype === 'float32' ? g.op('Identity', [kept]) : castTo(g, kept, value);
+        return value.dtype === 'float32' ? g.op('Identity', [rows]) : g.op('CastLike', [rows, value]);
       },
     },
   ]);
   const g = GraphBuilder.over(spliced);
   const made = g.value(tensor);
   const floats = made.dtype === 'float32' ? made : g.op('Cast', [made], { attributes: { to: 1 } });
-  const logits = g.op('Reshape', [floats, g.integers(batchRows, vocabulary)], { name: OUTPUTS.logits });
+  // In whatever axes the model has them, a row's logits stand together.
+  const logits = g.op('Identity', [floats], { name: OUTPUTS.logits });
   const above = g.op('Sub', [logits, g.input(INPUTS.base, 'float32', [vocabulary])]);
   const k = g.integers(Math.min(PROMOTED, vocabulary));
   for (const [largest, outputs] of [
@@ -143,8 +151,15 @@ async function prepareLens(
   });
 }
 
-function castTo(g: GraphBuilder, value: Value, like: Value): Value {
-  return g.op('CastLike', [value, like]);
+/** Rows less their means. */
+function centre(rows: Float32Array, width: number): Float32Array {
+  const centred = new Float32Array(rows.length);
+  for (let start = 0; start < rows.length; start += width) {
+    let sum = 0;
+    for (let i = start; i < start + width; i++) sum += rows[i] as number;
+    for (let i = start; i < start + width; i++) centred[i] = (rows[i] as number) - sum / width;
+  }
+  return centred;
 }
 
 interface Fed {

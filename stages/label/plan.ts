@@ -36,13 +36,13 @@ export async function planLabels(work: Work, step: Step, pinned: PinnedReader): 
   const snapshot = contentDigest(commits);
   const { key, preimage } = keyOf(labelStage, config.keyed, { snapshot });
   const units = bands.commits
-    .map((commit) => labelItem({ key, snapshot, range: rangeOf(commit), commits, tokens: tokens.segments }))
+    .map((commit) => planLabelItem({ key, snapshot, range: rangeOf(commit), commits, tokens: tokens.segments }))
     .sort((a, b) => a.inputs.range.from - b.inputs.range.from)
     .map((item) => ({ item, config }));
   return unitsOf(step, { units, keys: key, preimages: [preimage] });
 }
 
-interface ItemOf {
+export interface LabelItemOf {
   readonly key: string;
   readonly snapshot: string;
   readonly range: LabelInputs['range'];
@@ -50,7 +50,8 @@ interface ItemOf {
   readonly tokens: WorkItem['aux']['tokens'];
 }
 
-function labelItem({ key, snapshot, range, commits, tokens }: ItemOf): WorkItem<LabelInputs> {
+/** The item of one range; `commits` are those of index, bands and promoted. */
+export function planLabelItem({ key, snapshot, range, commits, tokens }: LabelItemOf): WorkItem<LabelInputs> {
   const inputs = { snapshot, range };
   const own = commits.filter(({ inputs: of }) => {
     const found = (of as { range?: unknown }).range as LabelInputs['range'] | undefined;

@@ -42,7 +42,7 @@ export async function planProfile(work: Work, step: Step, pinned: PinnedReader):
     const config = tableConfig(table, { run, dictionary, upstream });
     const { key, preimage } = keyOf(profileStage, config.keyed, { snapshot });
     const group = `${stepId('profile', step.subject)}/${table}`;
-    const units = planItems({ key, snapshot, upstream, config }).map((item) => ({ item, config }));
+    const units = planProfileItems({ key, snapshot, upstream, config }).map((item) => ({ item, config }));
     return { table, key, preimage, group, units };
   });
   const keyed = new Map(tables.map((own) => [own.table as string, own]));
@@ -112,15 +112,20 @@ function tableConfig(table: ProfileTable, { run, dictionary, upstream }: Planned
   };
 }
 
-interface ItemsOf {
+export interface ProfileItemsOf {
   readonly key: string;
+  /** Digest of the pinned index. */
   readonly snapshot: string;
-  readonly upstream: Pick<Upstream, 'index' | 'encoded' | 'tokens'>;
+  readonly upstream: {
+    readonly index: Pick<Pinned, 'commits'>;
+    readonly encoded: Pick<Pinned, 'commits' | 'segments'>;
+    readonly tokens: Pick<Pinned, 'segments'>;
+  };
   readonly config: ProfileConfig;
 }
 
 /** The items of one table: the ranges of the index, each with its objects; of neighbours, ranges of equal size. */
-function planItems({ key, snapshot, upstream, config }: ItemsOf): WorkItem<ProfileInputs>[] {
+export function planProfileItems({ key, snapshot, upstream, config }: ProfileItemsOf): WorkItem<ProfileInputs>[] {
   const { index, encoded, tokens } = upstream;
   const { table } = config.keyed;
   const { features } = config.aux;
