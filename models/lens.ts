@@ -8,7 +8,14 @@ import { GraphBuilder } from '../core/onnx/builder.js';
 import type { SessionSettings } from '../runtime/session.js';
 import { DataError } from '../schemas/errors.js';
 import { makeFeeds } from './feeds.js';
-import { loadModel, prepareModel, readModel, type ModelPlace, type ModelSession, type ReadModel } from './model-session.js';
+import {
+  loadModel,
+  prepareModel,
+  readModel,
+  type ModelPlace,
+  type ModelSession,
+  type ReadModel,
+} from './model-session.js';
 
 /** Tokens shown on either side. */
 export const PROMOTED = 10;
@@ -73,7 +80,10 @@ export class Lens {
     const found = findUnembedding(read.model, read.resolved);
     if (typeof found === 'string') return found;
     for (const tensor of found.tensors) {
-      const model = await loadModel(await prepareLens({ read, found, tensor }, of), { ...of.engine, optimisation: LEVEL });
+      const model = await loadModel(await prepareLens({ read, found, tensor }, of), {
+        ...of.engine,
+        optimisation: LEVEL,
+      });
       const { centred } = found;
       const base = await linearBase(model, { probe: centred ? centre(probe, probe.length) : probe, ...of, ...found });
       if (base !== null) return new Lens(model, { batchRows: of.batchRows, width: probe.length, base, centred });
@@ -86,7 +96,12 @@ export class Lens {
   async promote(rows: Float32Array): Promise<Promoted> {
     const count = rows.length / this.width;
     const values = await this.#model.session.run(
-      feeds(this.#model, { rows: this.#centred ? centre(rows, this.width) : rows, base: this.#base, batchRows: this.batchRows, width: this.width }),
+      feeds(this.#model, {
+        rows: this.#centred ? centre(rows, this.width) : rows,
+        base: this.#base,
+        batchRows: this.batchRows,
+        width: this.width,
+      }),
       [OUTPUTS.raised, OUTPUTS.raisedToken, OUTPUTS.lowered, OUTPUTS.loweredToken],
     );
     const cut = count * this.#tokens;
@@ -96,7 +111,9 @@ export class Lens {
     });
     const [raised, lowered] = [side(OUTPUTS.raised, OUTPUTS.raisedToken), side(OUTPUTS.lowered, OUTPUTS.loweredToken)];
     if (![...raised.value, ...lowered.value].every(Number.isFinite))
-      throw new DataError('Expected finite logits of every decoder row, found NaN or infinity; the dictionary or the model holds such values.');
+      throw new DataError(
+        'Expected finite logits of every decoder row, found NaN or infinity; the dictionary or the model holds such values.',
+      );
     return { tokens: this.#tokens, raised, lowered };
   }
 
@@ -187,7 +204,10 @@ interface Checked extends Pick<Unembedding, 'vocabulary'> {
 }
 
 /** The logits of a row of zeros; null where those of other rows are not linear beside them. */
-async function linearBase(model: ModelSession, { probe, batchRows, vocabulary }: Checked): Promise<Float32Array | null> {
+async function linearBase(
+  model: ModelSession,
+  { probe, batchRows, vocabulary }: Checked,
+): Promise<Float32Array | null> {
   const width = probe.length;
   const rows = new Float32Array(3 * width);
   rows.set(probe, width);

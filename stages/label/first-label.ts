@@ -70,14 +70,37 @@ const PLACES: { readonly [Kind in RuleKind]: readonly (readonly number[])[] } = 
 export function firstLabel(examples: readonly LabelExample[], raised: readonly number[]): FirstLabel {
   const made = examples.filter(({ isHeldOut }) => !isHeldOut);
   const scored = examples.filter(({ isHeldOut, isDrawn }) => isHeldOut && isDrawn);
+  const rule = bestRule(made, raised);
+  if (rule === null) return { rule, score: null, n: 0 };
+  const { fires, quiet, accuracy } = measure(scored, (example) => holds(rule, example.window));
+  return { rule, score: fires > 0 && quiet > 0 ? accuracy : null, n: scored.length };
+}
+
+/** The most accurate rule, simplest first; null where none holds on a firing example. */
+function bestRule(made: readonly LabelExample[], raised: readonly number[]): Rule | null {
+  const families = [
+    ...(['token', 'ngram', 'before'] as const).flatMap((kind) =>
+      PLACES[kind].map((places) => seen(kind, places, made)),
+    ),
+    lens(raised, made),
+  ];
   let best: { readonly rule: Rule; readonly accuracy: number } | null = null;
-  for (const rule of candidates(made, raised)) {
-    const { hits, accuracy } = measure(rule, made);
-    if (hits > 0 && (best === null || accuracy > best.accuracy)) best = { rule, accuracy };
-  }
-  if (best === null) return { rule: null, score: null, n: 0 };
-  const { fires, quiet, accuracy } = measure(best.rule, scored);
-  return { rule: best.rule, score: fires > 0 && quiet > 0 ? accuracy : null, n: scored.length };
+  for (const size of SIZES)
+    for (const { kind, alternatives, ranks } of families) {
+      const count = kind === 'next' ? size.lens : size.seen;
+      if (alternatives.length < count) continue;
+      const { hits, accuracy } = measure(made, (_, i) => (ranks[i] as number) < count);
+      if (hits === 0 || (best !== null && accuracy <= best.accuracy)) continue;
+      best = { rule: { kind, alternatives: alternatives.slice(0, count) }, accuracy };
+    }
+  return best?.rule ?? null;
+}
+
+/** Rules of one kind: alternatives, best first, and for every example the first that holds on it (Infinity: none). */
+interface Family {
+  readonly kind: RuleKind;
+  readonly alternatives: readonly (readonly number[])[];
+  readonly ranks: readonly number[];
 }
 
 /** Whether a rule holds on a window. */
@@ -88,36 +111,37 @@ export function holds({ kind, alternatives }: Rule, window: Window): boolean {
   });
 }
 
-/** Simplest first. */
-function* candidates(made: readonly LabelExample[], raised: readonly number[]): Generator<Rule> {
-  const seen = (['token', 'ngram', 'before'] as const).flatMap((kind) =>
-    PLACES[kind].map((places) => ({ kind, frequent: mostFrequent(made, places) })),
-  );
-  for (const size of SIZES) {
-    for (const { kind, frequent } of seen)
-      if (frequent.length >= size.seen) yield { kind, alternatives: frequent.slice(0, size.seen) };
-    if (raised.length >= size.lens)
-      yield { kind: 'next', alternatives: raised.slice(0, size.lens).map((token) => [token]) };
-  }
-}
-
 /** What stands at these places of firing examples: most frequent first, of equals the lower ids. */
-function mostFrequent(made: readonly LabelExample[], places: readonly number[]): number[][] {
+function seen(kind: RuleKind, places: readonly number[], made: readonly LabelExample[]): Family {
   const counts = new Map<string, { readonly tokens: number[]; n: number }>();
-  for (const { window, fires } of made) {
+  const names = made.map(({ window, fires }) => {
     const tokens = places.map((place) => window[place] as number);
-    if (!fires || tokens.includes(NONE)) continue;
+    if (tokens.includes(NONE)) return '';
     const name = tokens.join();
     const known = counts.get(name);
-    if (known) known.n++;
-    else counts.set(name, { tokens, n: 1 });
-  }
+    if (fires && known) known.n++;
+    else if (fires) counts.set(name, { tokens, n: 1 });
+    return name;
+  });
   const order = (a: readonly number[], b: readonly number[]): number =>
     (a[0] as number) - (b[0] as number) || (a[1] ?? 0) - (b[1] ?? 0) || (a[2] ?? 0) - (b[2] ?? 0);
-  return [...counts.values()]
-    .sort((a, b) => b.n - a.n || order(a.tokens, b.tokens))
-    .slice(0, MOST_SEEN)
-    .map(({ tokens }) => tokens);
+  const frequent = [...counts].sort(([, a], [, b]) => b.n - a.n || order(a.tokens, b.tokens)).slice(0, MOST_SEEN);
+  const ranks = new Map(frequent.map(([name], rank) => [name, rank]));
+  return {
+    kind,
+    alternatives: frequent.map(([, { tokens }]) => tokens),
+    ranks: names.map((name) => ranks.get(name) ?? Infinity),
+  };
+}
+
+/** What the feature makes likely, as the next token. */
+function lens(raised: readonly number[], made: readonly LabelExample[]): Family {
+  const ranks = new Map(raised.map((token, rank) => [token, rank]));
+  return {
+    kind: 'next',
+    alternatives: raised.map((token) => [token]),
+    ranks: made.map(({ window }) => ranks.get(window[3]) ?? Infinity),
+  };
 }
 
 interface Measured {
@@ -129,10 +153,10 @@ interface Measured {
   readonly accuracy: number;
 }
 
-function measure(rule: Rule, examples: readonly LabelExample[]): Measured {
+function measure(examples: readonly LabelExample[], isHeld: (example: LabelExample, i: number) => boolean): Measured {
   let [fires, quiet, hits, passed] = [0, 0, 0, 0];
-  for (const example of examples) {
-    const held = holds(rule, example.window);
+  examples.forEach((example, i) => {
+    const held = isHeld(example, i);
     if (example.fires) {
       fires++;
       if (held) hits++;
@@ -140,7 +164,7 @@ function measure(rule: Rule, examples: readonly LabelExample[]): Measured {
       quiet++;
       if (!held) passed++;
     }
-  }
+  });
   const shares = [fires > 0 ? hits / fires : null, quiet > 0 ? passed / quiet : null].filter((share) => share !== null);
   return { fires, quiet, hits, accuracy: shares.reduce((a, b) => a + b, 0) / Math.max(1, shares.length) };
 }

@@ -129,11 +129,7 @@ export function planProfileItems({ key, snapshot, upstream, config }: ProfileIte
   const { index, encoded, tokens } = upstream;
   const { table } = config.keyed;
   const { features } = config.aux;
-  const item = (
-    range: ProfileInputs['range'],
-    size: number,
-    objects: Commit['objects'],
-  ): WorkItem<ProfileInputs> => {
+  const item = (range: ProfileInputs['range'], size: number, objects: Commit['objects']): WorkItem<ProfileInputs> => {
     const inputs = { snapshot, range };
     return {
       ...{ stage: 'profile', keys: [key], input: digestOf(inputs), inputs, split: null, size },

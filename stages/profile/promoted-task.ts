@@ -74,7 +74,8 @@ async function promotedBlocks(
     const toStream = streamDirections(aux.writes, aux.writes.widths[0] ?? 0);
     if (typeof toStream === 'string') return { leftOut: toStream, blocks: [emptyBlock(range)] };
     const name = canonicalJson({ place: request.model, model: request.keyed.model, engine: request.keyed.engine });
-    const create = async (): Promise<Opened> => openLens(request, toStream(await rows.read(range.from, range.from + 1)));
+    const create = async (): Promise<Opened> =>
+      openLens(request, toStream(await rows.read(range.from, range.from + 1)));
     return await lenses.use(name, create, async ({ lens }) => {
       if (typeof lens === 'string') return { leftOut: lens, blocks: [emptyBlock(range)] };
       const blocks: Block[] = [];
@@ -92,14 +93,20 @@ async function promotedBlocks(
 }
 
 async function openLens({ keyed, model }: Request, probe: Float32Array): Promise<Opened> {
-  if (!model) throw new DataError('Expected the files of the model, found none; the lot was planned by another version: resume the run.');
+  if (!model)
+    throw new DataError(
+      'Expected the files of the model, found none; the lot was planned by another version: resume the run.',
+    );
   const edits = await loadEdits(keyed.model.edits, model.editValues ?? {});
   const batchRows = Math.max(4, Math.min(BATCH_ROWS, keyed.rows.contextTokens));
   const lens = await Lens.open({ place: model, edits, engine: keyed.engine, batchRows }, probe);
   return { lens, release: async () => (typeof lens === 'string' ? undefined : lens.release()) };
 }
 
-function sideOf({ token, value }: { readonly token: Float64Array; readonly value: Float32Array }, tokens: number): Side {
+function sideOf(
+  { token, value }: { readonly token: Float64Array; readonly value: Float32Array },
+  tokens: number,
+): Side {
   const rows = value.length / tokens;
   const offsets = Uint32Array.from({ length: rows + 1 }, (_, row) => row * tokens);
   return { offsets, token: Uint32Array.from(token), value };

@@ -76,18 +76,17 @@ export class RowPlaces {
     const from = starts[doc - first];
     const to = starts[doc - first + 1];
     if (from === undefined || to === undefined || doc < first) return null;
-    const found = this.#last(from, to, (s) => (this.#stretches[s * WORDS + 1] as number) <= pos);
+    const found = this.#last(from, to, (s) => this.#word(s, 1) <= pos);
     if (found < from) return null;
-    const [, start = 0, row = 0, context = 0] = this.#words(found);
-    const offset = pos - start;
-    return offset < this.#length(found) ? { row: row + offset, context } : null;
+    const offset = pos - this.#word(found, 1);
+    return offset < this.#length(found) ? { row: this.#word(found, 2) + offset, context: this.#word(found, 3) } : null;
   }
 
   /** The place of a row of a number below `rows`. */
   at(row: number): RowPlace {
-    const found = this.#last(0, this.#count, (s) => (this.#stretches[s * WORDS + 2] as number) <= row);
-    const [doc = 0, start = 0, first = 0, context = 0] = this.#words(found);
-    return { doc, pos: start + row - first, context };
+    const found = this.#last(0, this.#count, (s) => this.#word(s, 2) <= row);
+    const pos = this.#word(found, 1) + row - this.#word(found, 2);
+    return { doc: this.#word(found, 0), pos, context: this.#word(found, 3) };
   }
 
   #begin(doc: number, pos: number, context: number): void {
@@ -96,20 +95,19 @@ export class RowPlaces {
       grown.set(this.#stretches);
       this.#stretches = grown;
     }
-    const last = this.#count === 0 ? -1 : (this.#stretches[(this.#count - 1) * WORDS] as number);
+    const last = this.#count === 0 ? -1 : this.#word(this.#count - 1, 0);
     if (doc < last) throw unordered(doc, last);
     this.#stretches.set([doc, pos, this.#rows, context], this.#count * WORDS);
     this.#count++;
   }
 
   #documents(): { readonly first: number; readonly starts: Uint32Array } {
-    const first = this.#count === 0 ? 0 : (this.#stretches[0] as number);
-    const last = this.#count === 0 ? -1 : (this.#stretches[(this.#count - 1) * WORDS] as number);
+    const first = this.#count === 0 ? 0 : this.#word(0, 0);
+    const last = this.#count === 0 ? -1 : this.#word(this.#count - 1, 0);
     const starts = new Uint32Array(last - first + 2).fill(this.#count);
-    for (let s = this.#count - 1; s >= 0; s--) starts[(this.#stretches[s * WORDS] as number) - first] = s;
+    for (let s = this.#count - 1; s >= 0; s--) starts[this.#word(s, 0) - first] = s;
     // A document without rows begins where the next one does.
-    for (let d = starts.length - 2; d >= 0; d--)
-      if (starts[d] === this.#count) starts[d] = starts[d + 1] as number;
+    for (let d = starts.length - 2; d >= 0; d--) if (starts[d] === this.#count) starts[d] = starts[d + 1] as number;
     return { first, starts };
   }
 
@@ -124,13 +122,13 @@ export class RowPlaces {
     return low - 1;
   }
 
-  #words(stretch: number): Uint32Array {
-    return this.#stretches.subarray(stretch * WORDS, (stretch + 1) * WORDS);
+  #word(stretch: number, word: 0 | 1 | 2 | 3): number {
+    return this.#stretches[stretch * WORDS + word] as number;
   }
 
   #length(stretch: number): number {
-    const end = stretch + 1 < this.#count ? (this.#stretches[(stretch + 1) * WORDS + 2] as number) : this.#rows;
-    return end - (this.#stretches[stretch * WORDS + 2] as number);
+    const end = stretch + 1 < this.#count ? this.#word(stretch + 1, 2) : this.#rows;
+    return end - this.#word(stretch, 2);
   }
 }
 

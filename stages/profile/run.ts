@@ -30,7 +30,10 @@ export async function runProfile(
   const shards = await readShards(item, context);
   const [key] = item.keys as readonly [string];
   const objects = (table: string): ObjectRecord[] => (item.aux.objects ?? []).filter((o) => o.table === table);
-  const [postings, features] = [await fetchAll(objects('postings'), context), await fetchAll(objects('features'), context)];
+  const [postings, features] = [
+    await fetchAll(objects('postings'), context),
+    await fetchAll(objects('features'), context),
+  ];
   const request: ProfileRequest = {
     ...{ spool: context.spool, key, shard: item.shard, range: item.inputs.range, keyed, postings, features },
     aux: { site: aux.site, features: aux.features, writes: aux.writes, reference: aux.reference },
@@ -40,9 +43,7 @@ export async function runProfile(
     })),
     weights: keyed.table === 'bands' ? null : await context.cache.fetch(aux.weights, context.signal),
     model:
-      keyed.table === 'promoted'
-        ? await fetchModel(context.cache, { ...aux, onnx: aux.model }, context.signal)
-        : null,
+      keyed.table === 'promoted' ? await fetchModel(context.cache, { ...aux, onnx: aux.model }, context.signal) : null,
   };
   const table = keyed.table === 'neighbours' ? 'acts' : 'tokens';
   const files = new FetchAhead(shards.length, (index) => fetchAll((shards[index] as ShardObjects)[table], context));

@@ -181,7 +181,14 @@ async function prove(scene: Scene): Promise<void> {
     keyed: { encodeKey: KEY, topExamples: TOP, features: FEATURES, ...PACKING },
     aux: { name: 'wide', site: 'blocks.2.hook_resid_post', width: WIDTH },
   };
-  const planned = planIndexItems({ ...of, features: FEATURES, topExamples: TOP, commits: scene.encoded, segments, tokens });
+  const planned = planIndexItems({
+    ...of,
+    features: FEATURES,
+    topExamples: TOP,
+    commits: scene.encoded,
+    segments,
+    tokens,
+  });
   const isMetrics = (item: WorkItem): boolean => (item.inputs as { range: unknown }).range === 'metrics';
   const runRange = (item: WorkItem, own: typeof indexConfig, context: StageContext): Promise<StageResult> =>
     runIndex(item as (typeof planned)[number], own, context);
@@ -202,7 +209,11 @@ async function prove(scene: Scene): Promise<void> {
     },
     { table: 'neighbours', ...table, dictionary: weights.sha256, upTo: 131_072, engine: ENGINE },
   ];
-  const upstream = { index: { commits: indexed }, encoded: { commits: scene.encoded, segments }, tokens: { segments: tokens } };
+  const upstream = {
+    index: { commits: indexed },
+    encoded: { commits: scene.encoded, segments },
+    tokens: { segments: tokens },
+  };
   const profiled: Commit[] = [];
   for (const own of keyed) {
     const config: ProfileConfig = {

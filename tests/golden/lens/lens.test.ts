@@ -37,7 +37,9 @@ function partsOf(tensors: ReadonlyMap<string, SafeTensor>, name: string): Parts 
   };
 }
 
-async function open(file: string): Promise<{ readonly lens: Lens | string; readonly rows: Float32Array; readonly width: number }> {
+async function open(
+  file: string,
+): Promise<{ readonly lens: Lens | string; readonly rows: Float32Array; readonly width: number }> {
   const opened = await openModel(file);
   const { width } = opened.summary;
   const random = new KeyedRandom('lens', path.basename(file));

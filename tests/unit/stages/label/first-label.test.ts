@@ -2,7 +2,14 @@
 // all bands.
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { firstLabel, holds, NONE, ruleText, type LabelExample, type Window } from '../../../../stages/label/first-label.js';
+import {
+  firstLabel,
+  holds,
+  NONE,
+  ruleText,
+  type LabelExample,
+  type Window,
+} from '../../../../stages/label/first-label.js';
 
 /** Firing and quiet examples of one half. */
 function half(isHeldOut: boolean, fires: readonly Window[], quiet: readonly Window[]): LabelExample[] {
@@ -24,13 +31,14 @@ it('names the token where that tells all, and scores it on the other half: (TPR 
 it('looks at what stands before and after where the token does not tell', () => {
   const before = firstLabel(half(false, [at(1, 9), at(2, 9), at(3, 9)], [at(1, 8), at(2, 8), at(3, 8)]), []);
   expect(before.rule).toEqual({ kind: 'before', alternatives: [[9]] });
-  const pair = firstLabel(
-    half(false, [at(1, 9), at(1, 9)], [at(1, 8), at(2, 9), at(1, 7), at(3, 9)]),
-    [],
-  );
+  const pair = firstLabel(half(false, [at(1, 9), at(1, 9)], [at(1, 8), at(2, 9), at(1, 7), at(3, 9)]), []);
   expect(pair.rule).toEqual({ kind: 'ngram', alternatives: [[9, 1]] });
   const next = firstLabel(
-    half(false, [at(1, 8, 5), at(2, 7, 5), at(3, 6, 5), at(4, 5, 5), at(5, 4, 5), at(6, 3, 5)], [at(1, 8), at(2, 7), at(3, 6), at(4, 5), at(5, 4), at(6, 3)]),
+    half(
+      false,
+      [at(1, 8, 5), at(2, 7, 5), at(3, 6, 5), at(4, 5, 5), at(5, 4, 5), at(6, 3, 5)],
+      [at(1, 8), at(2, 7), at(3, 6), at(4, 5), at(5, 4), at(6, 3)],
+    ),
     [5, 6],
   );
   expect(next.rule).toEqual({ kind: 'next', alternatives: [[5]] });

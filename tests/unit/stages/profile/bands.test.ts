@@ -60,7 +60,12 @@ describe('the examples of bands', () => {
         expect(placed(sampled(shuffled, max))).toEqual(expected);
         const merged = new BandSampler(FEATURE, max);
         for (let shard = 0; shard < shards; shard++)
-          merged.merge(sampled(shuffled.filter((_, i) => i % shards === shard), max));
+          merged.merge(
+            sampled(
+              shuffled.filter((_, i) => i % shards === shard),
+              max,
+            ),
+          );
         expect(placed(merged)).toEqual(expected);
         expect(merged.histogram).toEqual(sampled(all, max).histogram);
       }),

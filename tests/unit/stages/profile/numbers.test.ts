@@ -55,7 +55,8 @@ it('neighbours by firing are the greatest positive correlations of the two firin
       const firing = new FiringRows(15, 4);
       for (const row of rows) firing.add(row);
       const fires = (feature: number, row: Uint32Array): number => (row.includes(feature) ? 1 : 0);
-      const mean = (of: (row: Uint32Array) => number): number => rows.reduce((sum, row) => sum + of(row), 0) / rows.length;
+      const mean = (of: (row: Uint32Array) => number): number =>
+        rows.reduce((sum, row) => sum + of(row), 0) / rows.length;
       const phi = (i: number, j: number): number => {
         const [a, b] = [mean((row) => fires(i, row)), mean((row) => fires(j, row))];
         const covariance = mean((row) => (fires(i, row) - a) * (fires(j, row) - b));

@@ -90,7 +90,9 @@ describe('bands', () => {
       const max = Math.max(...values);
       const hash = ({ doc, pos }: Row): number => keyedHash('bands', f, doc, pos);
       const expected = Array.from({ length: 10 }, (_, band) => {
-        const within = rows.filter((_, r) => Math.ceil((10 * (values[r] ?? 0)) / max) - 1 === band && (values[r] ?? 0) > 0);
+        const within = rows.filter(
+          (_, r) => Math.ceil((10 * (values[r] ?? 0)) / max) - 1 === band && (values[r] ?? 0) > 0,
+        );
         return oneOfContext(within.sort((a, b) => hash(a) - hash(b)))
           .slice(0, 4)
           .map((row) => [band, row.doc, row.pos, row.values.get(f)]);
