@@ -29,9 +29,9 @@ export interface Row<C extends Columns = Columns, M extends string = string> {
   readonly metadata: readonly M[];
   /**
    * How `sql` finds it: `tokens`, with the run's tokens; `dictionary`, with a dictionary's encoded shards and index; `alone`,
-   * by the dictionary's newest dataset of its name; null: not at all.
+   * by the dictionary's newest dataset of its name; `labels`, with those that users gave in their place; null: not at all.
    */
-  readonly sql: 'tokens' | 'dictionary' | 'alone' | null;
+  readonly sql: 'tokens' | 'dictionary' | 'alone' | 'labels' | null;
 }
 
 export interface Layout<C extends Columns = Columns, M extends string = string> extends Row<C, M> {
@@ -159,6 +159,23 @@ export const LAYOUTS = named({
     compressed: false,
     metadata: OF_INDEX,
     sql: 'dictionary',
+  }),
+  labels: table({
+    columns: [
+      FEATURE,
+      one('label', 'utf8', 'what the feature seems to stand for, in words'),
+      one('source', 'utf8', 'auto, or user: given by hand, which overrides'),
+      maybe(
+        'score',
+        'f64',
+        'of an automatic label: how well it tells where the feature fires, on rows that it was not made from',
+      ),
+      one('n', 'u32', 'rows that the score rests on; 0 without one'),
+    ],
+    ...SORTED,
+    sort: 'feature',
+    metadata: ['dictionary'],
+    sql: 'labels',
   }),
   training: table({
     columns: [
