@@ -37,8 +37,9 @@ export async function querySql<T>(
   const notes: string[] = [];
   const find = async (names: QueryNames): Promise<{ tables: readonly SnapshotTable[]; meant: string | null }> => {
     const { meant, others, gone } = await runsOf(store, names, run);
+    const labels = names.tables.some((table) => sameName(table.name, 'labels'));
     for (const name of [...(meant === null ? [] : [meant]), ...others]) {
-      const found = await runTables(store, name);
+      const found = await runTables(store, name, { labels });
       tables.push(...(name === meant ? found.sources : found.sources.map((source) => ({ ...source, run: name }))));
       notes.push(...found.notes);
     }
@@ -55,19 +56,17 @@ export async function querySql<T>(
 }
 
 function coverageOf(tables: readonly SnapshotTable[]): SqlResult['coverage'] {
-  return tables
-    .filter(({ snapshot }) => !snapshot.complete)
-    .map(({ table, snapshot }) => ({
-      table,
-      dataset: snapshot.dataset,
-      shards: snapshot.commits,
-      planned: snapshot.planned,
-    }));
+  return tables.flatMap(({ table, snapshot }) =>
+    snapshot === null || snapshot.complete
+      ? []
+      : [{ table, dataset: snapshot.dataset, shards: snapshot.commits, planned: snapshot.planned }],
+  );
 }
 
 /** What the stages of the tables leave out, each once. */
 async function leftOutOf(store: ObjectStore, tables: readonly SnapshotTable[]): Promise<LeftOut> {
-  const found = await Promise.all(tables.map(({ snapshot }) => leftOut(store, snapshot)));
+  const snapshots = tables.flatMap(({ snapshot }) => snapshot ?? []);
+  const found = await Promise.all(snapshots.map((snapshot) => leftOut(store, snapshot)));
   return [...new Map(found.flat().map((one) => [one.dataset, one])).values()];
 }
 

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
+import { labelDocument } from './labels.js';
 import { modelInspectDocument, modelRunDocument, modelTrainDocument, modelVjpDocument } from './models.js';
 import {
   controlDocument,
@@ -56,6 +57,7 @@ export const CLI_DOCUMENTS = {
   verify: verifyDocument,
   metrics: metricsDocument,
   top: topDocument,
+  label: labelDocument,
   find: findDocument,
   sql: sqlDocument,
   export: exportDocument,

@@ -1,5 +1,6 @@
 // The documents of the commands that answer questions about dictionaries and their features.
 import { z } from 'zod';
+import { featureLabel } from './labels.js';
 import { leftOutList } from './left-out.js';
 import { splitName } from '../records.js';
 
@@ -15,6 +16,7 @@ export const topDocument = z.strictObject({
   feature: count,
   n: count.describe('rows on which the feature fires'),
   density: z.number().describe('n / stored rows'),
+  label: featureLabel.nullable(),
   topTokens: z
     .array(
       z.strictObject({
@@ -51,7 +53,15 @@ export const findDocument = z.strictObject({
       end: count,
       token: z.string(),
       stored: z.boolean().describe('false for positions that the run drops'),
-      features: z.array(z.strictObject({ feature: count, value: z.number() })).describe('strongest first'),
+      features: z
+        .array(
+          z.strictObject({
+            feature: count,
+            value: z.number(),
+            label: z.string().nullable().describe('what the feature is called'),
+          }),
+        )
+        .describe('strongest first'),
     }),
   ),
 });

@@ -10,9 +10,9 @@ import type { CallOptions, ObjectStore } from '../objects/object-store.js';
 import { putDataFile } from '../records/data-objects.js';
 import { getData } from '../records/data-stream.js';
 import { changeLabels, getLabels, type LabelsRecord } from '../records/labels.js';
-import type { TableColumns } from '../tables/layouts.js';
+import { LAYOUTS, type TableColumns } from '../tables/layouts.js';
 import { readTable } from '../tables/read.js';
-import { TableWriter } from '../tables/table-writer.js';
+import { RowsWriter } from '../tables/rows-writer.js';
 
 /** By feature. */
 export type UserLabels = Map<number, string>;
@@ -75,6 +75,18 @@ export function userLabelColumns(labels: ReadonlyMap<number, string>): TableColu
   };
 }
 
+/** The rows of features to which no user gave a label. */
+export function labelsBeside(columns: TableColumns['labels'], given: UserLabels): TableColumns['labels'] {
+  const rows = Uint32Array.from(columns.feature.keys()).filter((row) => !given.has(columns.feature[row] as number));
+  return {
+    feature: Uint32Array.from(rows, (row) => columns.feature[row] as number),
+    label: Array.from(rows, (row) => columns.label[row] ?? ''),
+    source: Array.from(rows, (row) => columns.source[row] ?? ''),
+    score: Float64Array.from(rows, (row) => columns.score[row] as number),
+    n: Uint32Array.from(rows, (row) => columns.n[row] as number),
+  };
+}
+
 interface Written {
   readonly dictionary: string;
   readonly labels: UserLabels;
@@ -89,7 +101,8 @@ async function writeTable(
   const folder = await makeOwnFolder(tmpdir(), 'assay-labels-');
   try {
     const path = join(folder, 'labels.arrow');
-    const writer = await TableWriter.open({ table: 'labels', path, shard: SHARD, metadata: { dictionary } });
+    // Of no stage: its file names the dictionary instead of a key.
+    const writer = await RowsWriter.open(LAYOUTS.labels, { path, shard: SHARD, metadata: { dictionary } });
     await writer.write(userLabelColumns(labels));
     const objects: ObjectRecord[] = [];
     for (const file of await writer.finish()) {
