@@ -50,6 +50,23 @@ export class SafetensorsFile {
     );
   }
 
+  /**
+   * Rows from … to − 1 along the first axis of a tensor, in memory of their own; undefined where there is none of the name.
+   * @throws DataError where the file ends before them
+   */
+  async readRows(name: string, from: number, to: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const place = this.places.get(name);
+    if (!place) return undefined;
+    const rowBytes = (place.to - place.from) / (place.shape[0] ?? 1);
+    const bytes = new Uint8Array((to - from) * rowBytes);
+    const filled = await readInto(this.#handle, bytes, place.from + from * rowBytes);
+    if (filled === bytes.length) return bytes;
+    throw new DataError(
+      `Expected ${bytes.length} bytes of rows ${from} to ${to - 1} of tensor ${name} in ${this.#path}, found ${filled}; the file was cut short while it was read.`,
+      { file: this.#path, tensor: name },
+    );
+  }
+
   async close(): Promise<void> {
     await this.#handle.close();
   }
