@@ -6,6 +6,7 @@ import type { Block, MarkedLine, Text } from '../terminal/text.js';
 import { cutTo } from '../terminal/width.js';
 import { labelName } from './label-text.js';
 import { countText, counted, valueFormat } from './quantities.js';
+import { tokenName } from './token-text.js';
 
 type Example = z.infer<typeof topDocument>['examples'][number];
 
@@ -24,11 +25,8 @@ export function topText(top: z.infer<typeof topDocument>): Text {
   ];
 }
 
-/** The tokens in quotes, spaces seen, so that no line breaks inside one; a token that the tokenizer does not know by its id. */
 function mostText(tokens: z.infer<typeof topDocument>['topTokens']): string {
-  const nameOf = (token: string): string => JSON.stringify(token).replaceAll(' ', '␣');
-  const list = tokens.map(({ id, token, n }) => `${token === null ? `#${id}` : nameOf(token)}×${countText(n)}`);
-  return `most often on ${list.join(', ')}`;
+  return `most often on ${tokens.map((token) => `${tokenName(token)}×${countText(token.n)}`).join(', ')}`;
 }
 
 function exampleBlocks(example: Example, format: (value: number) => string): Block[] {

@@ -20,7 +20,7 @@ export function givenToken(tokenizer: Tokenizer, text: string, encode: (text: st
   const pieces = tokenizer.textsOf([...encode(text)]).map((piece) => JSON.stringify(piece));
   const made = pieces.length === 0 ? '' : ` (it is made of ${pieces.slice(0, 12).join(', ')})`;
   const known = all.slice(0, COMPARED).filter((own) => own !== null);
-  const near = [...new Set([...withSpace(text, all), ...nearestNames(text, known)])];
+  const near = text === '' ? [] : [...new Set([...withSpace(text, all), ...nearestNames(text, known)])];
   const remedy =
     near.length === 0
       ? 'give one token, with the space before it where it has one.'

@@ -4,21 +4,16 @@
 // All over the stored rows of every split. By `acts`: counted on every stored row of the token, exact for every feature. By
 // `top_tokens`, where that would read too much: exact for the features among whose ten most frequent tokens it is, and the others
 // are not told. Proof: tests/unit/cli/features.test.ts, against a scan of all rows.
-import { NONE, packContexts, planRows, type PackingOptions } from '../../core/corpus/packing.js';
 import type { ObjectRecord } from '../../schemas/records.js';
 import { readBatches, type ReadOptions } from '../../storage/scan/batch-reader.js';
 import { planRanges } from '../../storage/scan/planner.js';
+import type { TableColumns } from '../../storage/tables/layouts.js';
+import { RowPlaces, type RowRule } from '../../stages/profile/row-places.js';
 
 /** Bytes of `acts` above which firings are taken from `top_tokens`. */
 const MOST_BYTES = 2 ** 30;
 /** Occurrences whose places are held, 4 bytes each. */
 const MOST_OCCURRENCES = 2 ** 26;
-
-/** What becomes a row of a context, as the activations stage decided. */
-export interface StoredRows extends PackingOptions {
-  readonly dropPositions: readonly number[];
-  readonly dropTokens: readonly number[];
-}
 
 export interface TokenSearch {
   readonly ids: readonly number[];
@@ -26,7 +21,7 @@ export interface TokenSearch {
   readonly acts: readonly ObjectRecord[];
   /** Of the dictionary. */
   readonly features: number;
-  readonly rows: StoredRows;
+  readonly rows: RowRule;
   readonly read: ReadOptions;
   readonly mostBytes?: number;
 }
@@ -105,38 +100,22 @@ interface ShardPlaces {
   readonly allRows: number;
 }
 
-async function placesInShard({ ids, tokens, rows, read }: TokenSearch, shard: string): Promise<ShardPlaces> {
+async function placesInShard({ ids, tokens, rows: rule, read }: TokenSearch, shard: string): Promise<ShardPlaces> {
   const own = tokens.filter((object) => object.table === 'tokens' && object.shard === shard);
   const places: Places = new Map();
-  const [pieces, offsets]: [Uint32Array[], number[]] = [[], [0]];
+  const tables: TableColumns['tokens'][] = [];
   let occurrences = 0;
   for await (const { columns } of readBatches('tokens', planRanges(own, {}), read)) {
-    for (let row = 0; row < columns.doc.length; row++) {
-      const [from, to] = [columns.offsets[row] as number, columns.offsets[row + 1] as number];
-      const found = positionsOf(columns.ids.subarray(from, to), ids);
-      if (found.length > 0) places.set(columns.doc[row] as number, found);
+    columns.doc.forEach((doc, row) => {
+      const found = positionsOf(columns.ids.subarray(columns.offsets[row], columns.offsets[row + 1]), ids);
+      if (found.length > 0) places.set(doc, found);
       occurrences += found.length;
-      offsets.push((offsets.at(-1) as number) + to - from);
-    }
-    pieces.push(columns.ids);
+    });
+    tables.push(columns);
   }
-  const all = joined(pieces);
-  const dropped = new Set(rows.dropTokens);
-  const packing = packContexts(Uint32Array.from(offsets), rows);
-  const { tokenOfRow } = planRows(packing, rows.dropPositions, (token) => dropped.has(all[token] ?? NONE));
-  const wanted = new Set(ids);
-  const stored = tokenOfRow.reduce((sum, token) => sum + (wanted.has(all[token] ?? NONE) ? 1 : 0), 0);
-  return { places, occurrences, rows: stored, allRows: tokenOfRow.length };
-}
-
-function joined(pieces: readonly Uint32Array[]): Uint32Array {
-  const all = new Uint32Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    all.set(piece, at);
-    at += piece.length;
-  }
-  return all;
+  let rows = 0;
+  const allRows = new RowPlaces(rule).add(tables, (token) => (rows += ids.includes(token) ? 1 : 0));
+  return { places, occurrences, rows, allRows };
 }
 
 function positionsOf(document: Uint32Array, ids: readonly number[]): Uint32Array {

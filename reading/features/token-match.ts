@@ -1,5 +1,6 @@
 // Which features fire on a token, with precision and recall: what is counted (token-firings.ts) beside what the index says.
 import type { Tokenizer } from '../../core/corpus/tokenizer/tokenizer.js';
+import type { RowRule } from '../../stages/profile/row-places.js';
 import type { FeaturesDocument } from './list-features.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import type { OpenedDictionary } from '../dictionary/open-dictionary.js';
@@ -8,7 +9,7 @@ import { keyFields } from '../runs/stage-keys.js';
 import { readFeatureColumns, type FeatureColumns, type FeatureTables } from './feature-columns.js';
 import { f1 } from './feature-order.js';
 import { givenToken } from './given-token.js';
-import { countTokenFirings, type StoredRows } from './token-firings.js';
+import { countTokenFirings } from './token-firings.js';
 
 type OnToken = NonNullable<FeaturesDocument['list'][number]['onToken']>;
 
@@ -90,12 +91,12 @@ function encodedRows(objects: OpenedDictionary['dictionary']['objects']['encoded
 }
 
 /** Which positions and tokens have rows, as the activations' key says. */
-async function storedRowsOf(store: ObjectStore, { acts, dictionary }: OpenedDictionary): Promise<StoredRows> {
+async function storedRowsOf(store: ObjectStore, { acts, dictionary }: OpenedDictionary): Promise<RowRule> {
   const key = activationKeyOf(await keyFields(store, 'encode', acts.key));
   const fields = key === null ? {} : await keyFields(store, 'activations', key);
   const numbers = (value: unknown): number[] => (Array.isArray(value) ? value.map(Number) : []);
   return {
-    ...dictionary.objects.packing,
+    packing: dictionary.objects.packing,
     dropPositions: numbers(fields['dropPositions']),
     dropTokens: numbers(fields['dropTokens']),
   };

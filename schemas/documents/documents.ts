@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
+import { featuresDocument } from './feature-list.js';
 import { labelDocument } from './labels.js';
 import { modelInspectDocument, modelRunDocument, modelTrainDocument, modelVjpDocument } from './models.js';
 import {
@@ -57,6 +58,7 @@ export const CLI_DOCUMENTS = {
   verify: verifyDocument,
   metrics: metricsDocument,
   top: topDocument,
+  features: featuresDocument,
   label: labelDocument,
   find: findDocument,
   sql: sqlDocument,
