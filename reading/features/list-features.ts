@@ -20,7 +20,7 @@ import {
   type FeatureColumns,
   type FeatureTables,
 } from './feature-columns.js';
-import { orderFeatures, type Sort } from './feature-order.js';
+import { orderFeatures, type FeatureOrder, type Sort } from './feature-order.js';
 import { nearestFeatures } from './nearest-features.js';
 import { matchToken, type TokenMatch } from './token-match.js';
 
@@ -58,15 +58,14 @@ export async function listFeatures(store: ObjectStore, request: FeaturesRequest)
   const tokenizer = await openRunTokenizer(store, opened, request);
   const scope: Scope = { store, request, opened, labels, tokenizer };
   const found = await findFeatures(scope);
-  const shown = found.order.slice(request.offset, request.offset + request.limit);
-  const list = await describeFeatures(scope, found, shown);
+  const list = await describeFeatures(scope, found, found.order.first.subarray(request.offset));
   const growing = !opened.acts.complete || !opened.index.complete;
   const { commits, planned } = opened.acts;
   return {
     document: {
       dict: `${request.name.run}/${request.name.dictionary}`,
       features: found.columns.feature.length,
-      matching: found.order.length,
+      matching: found.order.matching,
       ...{ sort: found.sort, offset: request.offset, splits: await coveredSplits(store, opened.acts) },
       ...(found.token === null ? {} : { token: found.token.described }),
       ...(found.like === null ? {} : { like: found.like.described }),
@@ -95,8 +94,7 @@ interface Like {
 
 interface Found {
   readonly columns: FeatureColumns;
-  /** Rows of the columns. */
-  readonly order: Uint32Array;
+  readonly order: FeatureOrder;
   readonly sort: Sort;
   readonly token: TokenMatch | null;
   readonly like: Like | null;
@@ -109,7 +107,8 @@ async function findFeatures(scope: Scope): Promise<Found> {
   const sort = request.sort ?? (token !== null || like !== null ? 'match' : 'density');
   const match = token?.match ?? (like === null ? null : cosines(columns, like));
   const rows = await filteredRows(scope, columns, { token, like });
-  const order = orderFeatures(columns, { ...{ sort, match, rows }, dead: request.dead, dense: request.dense });
+  const { dead, dense, offset, limit } = request;
+  const order = orderFeatures(columns, { sort, match, rows, dead, dense, most: offset + limit });
   return { columns, order, sort, token, like };
 }
 

@@ -14,8 +14,8 @@ const columns: FeatureColumns = {
 };
 
 function ordered(request: Partial<OrderRequest>): number[] {
-  const asked = { sort: 'density', dead: false, dense: false, rows: null, match: null, ...request } as const;
-  return [...orderFeatures(columns, asked)];
+  const asked = { sort: 'density', dead: false, dense: false, rows: null, match: null, most: 99, ...request } as const;
+  return [...orderFeatures(columns, asked).first];
 }
 
 it('features of equal density come by number, those that never fire last', () => {
@@ -35,6 +35,15 @@ it('what fits best comes first, of the rows that other filters leave', () => {
   expect(ordered({ sort: 'n', match, rows: Uint32Array.from([3, 1]) })).toEqual([1, 3]);
 });
 
+it('no more than are wanted come first, and all that fit are counted', () => {
+  const asked = { sort: 'density', dead: false, dense: false, rows: null, match: null } as const;
+  for (let most = 0; most <= 7; most++)
+    expect(orderFeatures(columns, { ...asked, most })).toEqual({
+      matching: 6,
+      first: Uint32Array.from([1, 2, 3, 5, 0, 4].slice(0, most)),
+    });
+});
+
 it('F1 is 0 where both are 0, and the precision where recall is not known', () => {
   // 2 · 0.5 · 0.25 / 0.75
   expect(f1(0.5, 0.25)).toBeCloseTo(1 / 3, 12);
@@ -47,8 +56,10 @@ it('a million features are sorted without an object of each', () => {
   const n = Float64Array.from({ length: count }, (_, i) => (i * 7919) % 104729);
   const feature = Uint32Array.from({ length: count }, (_, i) => i);
   const large = { feature, n, density: n.map((x) => x / 1e6), max: new Float32Array(count) };
-  const order = orderFeatures(large, { sort: 'n', dead: false, dense: false, rows: null, match: null });
-  expect(order).toBeInstanceOf(Uint32Array);
-  expect(n[order[0] ?? 0]).toBe(104728);
-  for (let i = 1; i < 1000; i++) expect(n[order[i] ?? 0]).toBeLessThanOrEqual(n[order[i - 1] ?? 0] ?? 0);
+  const asked = { sort: 'n', dead: false, dense: false, rows: null, match: null, most: 15 } as const;
+  const { matching, first } = orderFeatures(large, asked);
+  expect(matching).toBe(count);
+  // 2^20 = 10 · 104729 + 1286: the greatest value stands in 10 rows, the next in another 10.
+  const rowsOf = (value: number): number[] => [...feature.filter((row) => n[row] === value)];
+  expect([...first]).toEqual([...rowsOf(104728), ...rowsOf(104727)].slice(0, 15));
 });
