@@ -25,6 +25,7 @@ import {
   upDocument,
   workerDocument,
 } from './runs.js';
+import { saeEvalDocument } from './sae.js';
 
 /** The document of every command, by its name on the command line. */
 export const CLI_DOCUMENTS = {
@@ -68,6 +69,7 @@ export const CLI_DOCUMENTS = {
   'model run': modelRunDocument,
   'model train': modelTrainDocument,
   'model vjp': modelVjpDocument,
+  'sae eval': saeEvalDocument,
   completion: completionDocument,
 } as const satisfies Record<string, z.ZodType>;
 
