@@ -50,6 +50,7 @@ export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
   metrics: results(async () => (await import('./commands/metrics.js')).metrics),
   top: results(async () => (await import('./commands/top.js')).top),
   features: results(async () => (await import('./commands/features.js')).features),
+  card: results(async () => (await import('./commands/card.js')).card),
   label: results(async () => (await import('./commands/label.js')).label),
   find: results(async () => (await import('./commands/find.js')).find),
   sql: results(async () => (await import('./commands/sql.js')).sql),

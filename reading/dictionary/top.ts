@@ -7,6 +7,7 @@ import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.
 import type { DictionaryName } from '../datasets/given-names.js';
 import { leftOut, type LeftOut } from '../datasets/left-out.js';
 import { openLabels } from '../labels/feature-labels.js';
+import { unbeatenControls } from '../metrics/controls.js';
 import type { Coverage, Dictionary } from './dictionary.js';
 import { openPinnedDictionary, type OpenedDictionary } from './open-dictionary.js';
 import { openRunTokenizer } from './run-tokenizer.js';
@@ -48,6 +49,7 @@ export async function readTop(store: ObjectStore, request: TopRequest): Promise<
     document: {
       ...document,
       label: labels.get(feature) ?? null,
+      unbeaten: await unbeatenControls(store, name),
       ...(growing ? { coverage: { shards: acts.commits, planned: acts.planned } } : {}),
     },
     note:
@@ -94,7 +96,7 @@ export async function describeTop(dictionary: Dictionary, request: FeatureReques
   }));
   return {
     document: {
-      ...{ dict, feature, n, density, label: null },
+      ...{ dict, feature, n, density, label: null, unbeaten: [] },
       topTokens: topTokens.map(({ token, n }, i) => ({ id: token, token: texts[i] ?? null, n })),
       examples,
     },

@@ -12,7 +12,7 @@ import { openPinnedDictionary, type OpenedDictionary } from '../dictionary/open-
 import { openRunTokenizer } from '../dictionary/run-tokenizer.js';
 import { summaryRow, type SummaryRow } from '../dictionary/feature-rows.js';
 import { openLabels, type FeatureLabels } from '../labels/feature-labels.js';
-import { beatenControls } from '../metrics/controls.js';
+import { unbeatenControls } from '../metrics/controls.js';
 import {
   readFeatureColumns,
   readFeatureRows,
@@ -70,7 +70,7 @@ export async function listFeatures(store: ObjectStore, request: FeaturesRequest)
       ...(found.token === null ? {} : { token: found.token.described }),
       ...(found.like === null ? {} : { like: found.like.described }),
       list,
-      beaten: await beatenControls(store, request.name),
+      unbeaten: await unbeatenControls(store, request.name),
       ...(growing ? { coverage: { shards: commits, planned } } : {}),
     },
     note: growing ? `The list rests on ${commits} of ${planned ?? 'an unknown number of'} shards so far.` : null,

@@ -1,6 +1,7 @@
 // The table of all documents that commands print with --json; docs/cli.md describes each. Fields may be added, never renamed.
 // Commands take theirs from the file that holds it, so that one command does not load all.
 import type { z } from 'zod';
+import { cardDocument } from './cards.js';
 import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
@@ -60,6 +61,7 @@ export const CLI_DOCUMENTS = {
   metrics: metricsDocument,
   top: topDocument,
   features: featuresDocument,
+  card: cardDocument,
   label: labelDocument,
   find: findDocument,
   sql: sqlDocument,

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { splitName } from '../records.js';
 import { featureLabel } from './labels.js';
+import { unbeatenList } from './unbeaten.js';
 
 const count = z.number().int().nonnegative();
 
@@ -60,7 +61,7 @@ export const featuresDocument = z.strictObject({
     .optional()
     .describe('with --like'),
   list: z.array(listed),
-  beaten: z.array(z.string()).describe('controls that the dictionary does not beat at equal L0 (`assay metrics`)'),
+  unbeaten: unbeatenList,
   coverage: z
     .strictObject({ shards: count, planned: count.nullable() })
     .optional()

@@ -2,6 +2,8 @@
 import { z } from 'zod';
 import { featureLabel } from './labels.js';
 import { leftOutList } from './left-out.js';
+import { saeEvalDocument } from './sae.js';
+import { unbeatenList } from './unbeaten.js';
 import { splitName } from '../records.js';
 
 const count = z.number().int().nonnegative();
@@ -17,6 +19,7 @@ export const topDocument = z.strictObject({
   n: count.describe('rows on which the feature fires'),
   density: z.number().describe('n / stored rows'),
   label: featureLabel.nullable(),
+  unbeaten: unbeatenList,
   topTokens: z
     .array(
       z.strictObject({
@@ -104,6 +107,14 @@ export const metricsDocument = z.array(
     level: z.number().describe('of the intervals'),
     method: z.string().describe('of the intervals'),
     leftOut: leftOutList,
+    source: z
+      .enum(['evaluation', 'index'])
+      .describe('where the numbers of test come from: `assay sae eval`, with controls, or the stage index'),
+    evaluation: saeEvalDocument
+      .nullable()
+      .describe('of `assay sae eval`: on the test split, beside controls; null where the present weights have none'),
+    outdated: z.boolean().describe('whether there is an evaluation of earlier weights alone'),
+    unbeaten: unbeatenList,
     splits: z.array(
       z.strictObject({
         split: splitName.describe('test: nothing was fitted to it'),

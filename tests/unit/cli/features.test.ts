@@ -75,7 +75,7 @@ describe('a list of features', () => {
       matching: 64,
       sort: 'feature',
       offset: 0,
-      beaten: [],
+      unbeaten: [],
     });
     expect(all.splits).toEqual(['fit', 'calib', 'test']);
     expect(numbers(all.list)).toEqual(Array.from({ length: 64 }, (_, i) => i));
