@@ -6,7 +6,7 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { leftOut, type LeftOut } from '../datasets/left-out.js';
 import { findRun } from '../../storage/records/run-history.js';
 import { listRuns } from '../../storage/records/revisions.js';
-import { isTableName } from '../../storage/tables/layouts.js';
+import { isTableName, sqlTables } from '../../storage/tables/layouts.js';
 import type { QueryNames } from './query-names.js';
 import { sameName } from './resolve-tables.js';
 import { runTables, type SnapshotTable } from './run-tables.js';
@@ -37,9 +37,9 @@ export async function querySql<T>(
   const notes: string[] = [];
   const find = async (names: QueryNames): Promise<{ tables: readonly SnapshotTable[]; meant: string | null }> => {
     const { meant, others, gone } = await runsOf(store, names, run);
-    const labels = names.tables.some((table) => sameName(table.name, 'labels'));
+    const profile = names.tables.some(({ name }) => sqlTables('index').some((table) => sameName(name, table)));
     for (const name of [...(meant === null ? [] : [meant]), ...others]) {
-      const found = await runTables(store, name, { labels });
+      const found = await runTables(store, name, { profile });
       tables.push(...(name === meant ? found.sources : found.sources.map((source) => ({ ...source, run: name }))));
       notes.push(...found.notes);
     }

@@ -6,13 +6,14 @@ import { latestSnapshot, listDatasets } from '../../storage/records/snapshots.js
 import { sqlTables } from '../../storage/tables/layouts.js';
 import { dictionariesOf, dictionaryDataset, type DictionaryName } from '../datasets/given-names.js';
 import { objectsOf, pinDictionary, type PinnedDictionary } from '../dictionary/snapshots.js';
+import { profileObjects } from '../dictionary/profile-tables.js';
 import { storedDictionary } from '../dictionary/stored-weights.js';
 import { labelSources } from '../labels/feature-labels.js';
 import type { TableSource } from './load-table.js';
 import { MAIN_SCHEMA } from './resolve-tables.js';
 
 export interface SnapshotTable extends TableSource {
-  /** Null of labels that nothing but users made. */
+  /** Null of what is whole whenever it is there: tables made of a published index, labels. */
   readonly snapshot: Snapshot | null;
 }
 
@@ -23,12 +24,12 @@ export interface RunTables {
 }
 
 export interface RunTablesOptions {
-  /** Whether labels are looked for: they take requests of their own. */
-  readonly labels: boolean;
+  /** Whether labels and the tables that are made of the index are looked for: they take requests of their own. */
+  readonly profile: boolean;
 }
 
 /** All tables of a run; dictionaries that stand on other tokens than the rest are left out and named. */
-export async function runTables(store: ObjectStore, run: string, { labels }: RunTablesOptions): Promise<RunTables> {
+export async function runTables(store: ObjectStore, run: string, { profile }: RunTablesOptions): Promise<RunTables> {
   const names = (await listDatasets(store, run)).map((entry) => entry.dataset);
   const dictionaries = dictionariesOf(names);
   const pins: PinnedDictionary[] = [];
@@ -40,8 +41,9 @@ export async function runTables(store: ObjectStore, run: string, { labels }: Run
   const sources =
     tokens === null ? [] : await tablesOf(store, tokens, { schema: MAIN_SCHEMA, tables: sqlTables('tokens') });
   for (const name of dictionaries) sources.push(...(await tablesAlone(store, name)));
-  if (labels) for (const name of dictionaries) sources.push(...(await labelTables(store, name)));
+  if (profile) for (const name of dictionaries) sources.push(...(await labelTables(store, name)));
   const fitting = pins.filter((pin) => pin.tokens.key === tokens?.key);
+  if (profile) for (const pin of fitting) sources.push(...(await profileTables(store, pin)));
   for (const pin of fitting) sources.push(...(await dictionaryTables(store, pin)));
   const notes = pins
     .filter((pin) => !fitting.includes(pin))
@@ -60,6 +62,16 @@ async function tablesAlone(store: ObjectStore, name: DictionaryName): Promise<Sn
       sources.push(...(await tablesOf(store, snapshot, { schema: name.dictionary, tables: [table] })));
   }
   return sources;
+}
+
+/** The tables that were made of the dictionary's index; labels come with those of users. */
+async function profileTables(store: ObjectStore, pin: PinnedDictionary): Promise<SnapshotTable[]> {
+  const { labels: _labels, ...objects } = await profileObjects(store, pin);
+  return Object.entries(objects).flatMap(([table, own]) =>
+    own.length === 0
+      ? []
+      : [{ schema: pin.name.dictionary, table: table as keyof typeof objects, objects: own, snapshot: null }],
+  );
 }
 
 /** The labels of a dictionary, a table without rows where it has none; no table before it is trained. */

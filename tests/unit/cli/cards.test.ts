@@ -82,21 +82,25 @@ describe('a card', () => {
     await document(labelDocument, 'label', 'dict', String(feature), 'a <b>name</b>');
     const [card] = (await document(cardDocument, 'card', 'dict', String(feature))).cards;
     expect(card?.label).toEqual({ label: 'a <b>name</b>', source: 'user', score: null, n: 0 });
-    const [neighbours] = await rows(`select cosine, together from neighbours where feature = ${feature}`).catch(
-      () => [],
+    const [stored] = await rows(
+      `select n.cosine, n.together, p.raised, p.lowered from neighbours n join promoted p using (feature) where feature = ${feature}`,
     );
-    if (neighbours !== undefined) {
-      const [cosine] = neighbours as [{ feature: number; value: number }[]];
-      expect(card?.neighbours?.cosine.map(({ feature: near, value }) => [near, value])).toEqual(
-        cosine.map((one) => [one.feature, one.value]),
-      );
-    }
+    const [cosine, together, raised, lowered] = stored as { feature?: number; token?: number; value: number }[][];
+    const near = card?.neighbours;
+    expect(near?.cosine.map(({ feature: one, value }) => [one, value])).toEqual(
+      cosine?.map((o) => [o.feature, o.value]),
+    );
+    expect(near?.together.map(({ feature: one, value }) => [one, value])).toEqual(
+      together?.map((o) => [o.feature, o.value]),
+    );
+    const promoted = card?.promoted;
+    expect(promoted?.raised.map(({ id, value }) => [id, value])).toEqual(raised?.map((o) => [o.token, o.value]));
+    expect(promoted?.lowered.map(({ id, value }) => [id, value])).toEqual(lowered?.map((o) => [o.token, o.value]));
     expect(card?.neighbours?.cosine.length).toBe(10);
     expect(card?.promoted?.raised.length).toBe(10);
     const values = card?.promoted?.raised.map(({ value }) => value) ?? [];
     expect(values).toEqual([...values].sort((a, b) => b - a));
-    const near = card?.neighbours?.cosine[0]?.feature ?? 0;
-    const [other] = (await document(cardDocument, 'card', 'dict', String(near))).cards;
+    const [other] = (await document(cardDocument, 'card', 'dict', String(near?.cosine[0]?.feature))).cards;
     const back = other?.neighbours?.cosine.find((one) => one.feature === feature);
     if (back !== undefined) expect(back.label).toBe('a <b>name</b>');
   });
@@ -116,6 +120,25 @@ describe('a card', () => {
     // eslint-disable-next-line no-control-regex -- colours take no columns
     for (const line of narrow.out.replace(/\u001b\[[\d;]*m/g, '').split('\n'))
       expect(line.length).toBeLessThanOrEqual(80);
+  });
+});
+
+describe('automatic labels', () => {
+  it('are shown where no user gave one, and come back when that is removed', async () => {
+    const [[feature, label, score, n] = []] = await rows(
+      "select feature, label, score, n from labels where source = 'auto' and label <> '' and score is not null limit 1",
+    );
+    const auto = { label, source: 'auto', score, n };
+    const labelOf = async (): Promise<unknown> =>
+      (await document(cardDocument, 'card', 'dict', String(feature))).cards[0]?.label;
+    expect(await labelOf()).toEqual(auto);
+    await document(labelDocument, 'label', 'dict', String(feature), 'by hand');
+    expect(await labelOf()).toEqual({ label: 'by hand', source: 'user', score: null, n: 0 });
+    const inSql = `select label, source from labels where feature = ${String(feature)}`;
+    expect(await rows(inSql)).toEqual([['by hand', 'user']]);
+    const removed = await document(labelDocument, 'label', 'dict', String(feature), '--remove');
+    expect(removed.labels).toEqual([{ feature, ...auto }]);
+    expect(await rows(inSql)).toEqual([[label, 'auto']]);
   });
 });
 
