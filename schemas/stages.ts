@@ -9,6 +9,7 @@ export const STAGES = [
   'activations',
   'train',
   'encode',
+  'evaluate',
   'index',
   'profile',
   'label',
