@@ -1,9 +1,9 @@
 // How cards of features look in a terminal. Pure.
 import type { CardDocument } from '../../reading/card/read-cards.js';
 import type { Block, MarkedLine, Piece, Text } from '../terminal/text.js';
-import { cutTo } from '../terminal/width.js';
 import { labelName } from './label-text.js';
 import { counted, countText, valueFormat } from './quantities.js';
+import { profileLines } from './profile-text.js';
 import { percentText, tokenName } from './token-text.js';
 
 type Card = CardDocument['cards'][number];
@@ -30,14 +30,14 @@ function cardBlocks(dict: string, card: Card, most: number): Block[] {
   const { feature, label, n, density, max } = card;
   const head = `${dict}  feature ${feature}${label === null ? '' : `: ${labelName(label)}`}`;
   const fires = `fires on ${counted(n, 'row')} (density ${density.toExponential(2)})`;
-  if (max === null) return [head, `${fires}: it never fires`, ...tableLines(card)];
+  if (max === null) return [head, `${fires}: it never fires`, ...profileLines(card)];
   const format = valueFormat([max]);
   return [
     head,
     `${fires}; ${quantilesText(card, format)}`,
     ...histogramLine(card, format),
     ...(card.topTokens.length > 0 ? [`on      ${tokensText(card)}`] : []),
-    ...tableLines(card),
+    ...profileLines(card),
     ...card.bands.filter(({ n: own }) => own > 0).flatMap((band) => bandLines(band, { most, format })),
     ...card.quiet.slice(0, most).map((example) => exampleLine('not', example)),
   ];
@@ -62,27 +62,6 @@ function histogramLine({ histogram }: Card, format: Format): string[] {
 
 function tokensText({ topTokens }: Card): string {
   return topTokens.map((token) => `${tokenName(token)} ${percentText(token.share)}`).join(', ');
-}
-
-/** Tokens and neighbours that are shown of each kind. */
-const LISTED = 6;
-const LABEL_COLUMNS = 24;
-
-function tableLines({ promoted, neighbours }: Card): string[] {
-  const names = (list: readonly { readonly id: number; readonly token: string | null }[]): string =>
-    list.slice(0, LISTED).map(tokenName).join(', ');
-  const near = (list: NonNullable<Card['neighbours']>['cosine']): string =>
-    list.slice(0, LISTED).map(nearText).join(', ');
-  return [
-    ...(promoted === null ? [] : [`raises  ${names(promoted.raised)}`, `lowers  ${names(promoted.lowered)}`]),
-    ...(promoted?.tokenShare == null ? [] : [`token   explains ${percentText(promoted.tokenShare)} of its activation`]),
-    ...(neighbours === null || neighbours.cosine.length === 0 ? [] : [`near    ${near(neighbours.cosine)}`]),
-    ...(neighbours === null || neighbours.together.length === 0 ? [] : [`with    ${near(neighbours.together)}`]),
-  ];
-}
-
-function nearText({ feature, label, value }: NonNullable<Card['neighbours']>['cosine'][number]): string {
-  return `${feature}${label === null ? '' : ` ${cutTo(label, LABEL_COLUMNS)}`} ${value.toFixed(2)}`;
 }
 
 function bandLines(

@@ -6,6 +6,7 @@ import type { Block, MarkedLine, Text } from '../terminal/text.js';
 import { cutTo } from '../terminal/width.js';
 import { labelName } from './label-text.js';
 import { countText, counted, valueFormat } from './quantities.js';
+import { profileLines } from './profile-text.js';
 import { tokenName } from './token-text.js';
 
 type Example = z.infer<typeof topDocument>['examples'][number];
@@ -21,6 +22,7 @@ export function topText(top: z.infer<typeof topDocument>): Text {
     head,
     ...named,
     ...(topTokens.length > 0 ? [mostText(topTokens)] : []),
+    ...profileLines(top),
     ...examples.flatMap((example) => exampleBlocks(example, format)),
   ];
 }

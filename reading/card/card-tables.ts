@@ -1,6 +1,5 @@
 // What the tables `promoted` and `neighbours` say of one feature, as a card shows it.
 import type { z } from 'zod';
-import type { Tokenizer } from '../../core/corpus/tokenizer/tokenizer.js';
 import type { featureCard } from '../../schemas/documents/cards.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { readProfileRow } from '../dictionary/profile-rows.js';
@@ -28,7 +27,7 @@ export interface TableRequest {
 /** Null where the table has no row of the feature. */
 export async function readPromoted(
   { store, profile, feature }: TableRequest,
-  tokenizer: Tokenizer,
+  textsOf: (ids: readonly number[]) => Promise<readonly (string | null)[]>,
 ): Promise<FeatureCard['promoted']> {
   const found = await readProfileRow(
     { store, table: 'promoted', objects: profile.promoted },
@@ -44,11 +43,11 @@ export async function readPromoted(
     },
   );
   if (found === null) return null;
-  const named = (list: readonly Pair[]): NonNullable<FeatureCard['promoted']>['raised'] => {
-    const texts = tokenizer.textsOf(list.map(({ id }) => id));
+  const named = async (list: readonly Pair[]): Promise<NonNullable<FeatureCard['promoted']>['raised']> => {
+    const texts = await textsOf(list.map(({ id }) => id));
     return list.map(({ id, value }, i) => ({ id, token: texts[i] ?? null, value }));
   };
-  return { raised: named(found.raised), lowered: named(found.lowered), tokenShare: found.tokenShare };
+  return { raised: await named(found.raised), lowered: await named(found.lowered), tokenShare: found.tokenShare };
 }
 
 /** Null where the table has no row of the feature. */

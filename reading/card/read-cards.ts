@@ -118,7 +118,7 @@ async function cardOf(scope: Scope, feature: number): Promise<FeatureCard> {
     ...{ n, density, max, mean, p50, p90, p99, histogram: values.histogram() },
     topTokens: topTokens.map((one, i) => ({ id: one.token, token: texts[i] ?? null, n: one.n, share: one.n / n })),
     ...(await examplesOf(scope, feature, max)),
-    promoted: await readPromoted({ store, profile, feature }, tokenizer),
+    promoted: await readPromoted({ store, profile, feature }, (ids) => Promise.resolve(tokenizer.textsOf(ids))),
     neighbours: await readNeighbours({ store, profile, feature }, labels),
   };
 }

@@ -8,8 +8,10 @@ import type { DictionaryName } from '../datasets/given-names.js';
 import { leftOut, type LeftOut } from '../datasets/left-out.js';
 import { openLabels } from '../labels/feature-labels.js';
 import { unbeatenControls } from '../metrics/controls.js';
+import { readNeighbours, readPromoted } from '../card/card-tables.js';
 import type { Coverage, Dictionary } from './dictionary.js';
 import { openPinnedDictionary, type OpenedDictionary } from './open-dictionary.js';
+import { profileObjects } from './profile-tables.js';
 import { openRunTokenizer } from './run-tokenizer.js';
 import { renderExamples } from './rendered-examples.js';
 
@@ -44,11 +46,14 @@ export async function readTop(store: ObjectStore, request: TopRequest): Promise<
   const { document, coverage } = await describeTop(opened.dictionary, { dict, feature, k, around: context, textsOf });
   const { acts } = opened;
   const growing = coverage !== null || !acts.complete;
-  const labels = await (await openLabels(store, name)).of([feature]);
+  const labels = await openLabels(store, name);
+  const tables = { store, profile: await profileObjects(store, opened), feature };
   return {
     document: {
       ...document,
-      label: labels.get(feature) ?? null,
+      label: (await labels.of([feature])).get(feature) ?? null,
+      promoted: await readPromoted(tables, textsOf),
+      neighbours: await readNeighbours(tables, labels),
       unbeaten: await unbeatenControls(store, name),
       ...(growing ? { coverage: { shards: acts.commits, planned: acts.planned } } : {}),
     },
@@ -96,7 +101,7 @@ export async function describeTop(dictionary: Dictionary, request: FeatureReques
   }));
   return {
     document: {
-      ...{ dict, feature, n, density, label: null, unbeaten: [] },
+      ...{ dict, feature, n, density, label: null, unbeaten: [], promoted: null, neighbours: null },
       topTokens: topTokens.map(({ token, n }, i) => ({ id: token, token: texts[i] ?? null, n })),
       examples,
     },

@@ -1,5 +1,6 @@
 // The documents of the commands that answer questions about dictionaries and their features.
 import { z } from 'zod';
+import { featureCard } from './cards.js';
 import { featureLabel } from './labels.js';
 import { leftOutList } from './left-out.js';
 import { saeEvalDocument } from './sae.js';
@@ -29,6 +30,8 @@ export const topDocument = z.strictObject({
       }),
     )
     .describe('on which it fires most often; none before the index covers the feature'),
+  promoted: featureCard.shape.promoted,
+  neighbours: featureCard.shape.neighbours,
   examples: z.array(
     z.strictObject({
       doc: count,

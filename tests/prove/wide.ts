@@ -28,7 +28,7 @@ import { DOCUMENT_TOKENS, drawShard, expectedFirings, shardTokens } from '../../
 import { TINY_LM, TOKENIZER } from '../harness/fixtures.js';
 
 const FEATURES = Number(process.argv[2] ?? 2 ** 20);
-const SHAPE = { features: FEATURES, shards: 16, postings: 16 * 32_768 * 32 };
+const SHAPE = { features: FEATURES, shards: 8, postings: 8 * 32_768 * 32 };
 const WIDTH = 128;
 const TOP = 64;
 const LIMIT_GB = 4;

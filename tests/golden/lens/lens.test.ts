@@ -1,8 +1,10 @@
 // What a direction of the residual stream raises and lowers, by the model's own final norm and unembedding, against the product of the
 // stored weights in float64: LayerNorm and RMS norms, gains 1 + w, tied and untied embeddings, half precision, soft-capped logits. And
 // which exported models have such a lens, and why the others have none.
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { halfToFloat } from '../../../core/tensor/half.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import { asFloat32, type SafeTensor } from '../../../core/tensor/safetensors.js';
 import { NO_EDITS } from '../../../models/edits.js';
@@ -15,6 +17,22 @@ import { MODELS } from '../folders/models.js';
 const ENGINE = { provider: 'cpu', threads: 1, optimisation: 'all' } as const;
 const ROWS = 5;
 
+/** Values of a stored tensor, as float32 holds them exactly. */
+function floatsOf({ dtype, shape, bytes }: SafeTensor): Float32Array {
+  if (dtype === 'F32') return asFloat32({ dtype, shape, bytes });
+  const halves = new Uint16Array(new Uint8Array(bytes).buffer);
+  if (dtype === 'F16') return Float32Array.from(halves, halfToFloat);
+  return new Float32Array(Uint32Array.from(halves, (bits) => bits * 2 ** 16).buffer);
+}
+
+/** The tensors of all files of a folder. */
+async function tensorsOf(folder: string): Promise<Map<string, SafeTensor>> {
+  const all = new Map<string, SafeTensor>();
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.safetensors')))
+    for (const [name, tensor] of await readSafetensors(path.join(folder, file))) all.set(name, tensor);
+  return all;
+}
+
 interface Parts {
   readonly gain: readonly number[];
   readonly unembedding: Float32Array;
@@ -26,10 +44,10 @@ function partsOf(tensors: ReadonlyMap<string, SafeTensor>, name: string): Parts 
   const find = (...names: string[]): Float32Array => {
     const found = names.map((one) => tensors.get(one)).find((tensor) => tensor !== undefined);
     if (!found) throw new TypeError(`none of ${names.join(', ')}`);
-    return asFloat32(found);
+    return floatsOf(found);
   };
   const gain = find('transformer.ln_f.weight', 'ln_f.weight', 'gpt_neox.final_layer_norm.weight', 'model.norm.weight');
-  const embeddings = ['transformer.wte.weight', 'wte.weight', 'model.embed_tokens.weight'];
+  const embeddings = ['transformer.wte.weight', 'wte.weight', 'model.embed_tokens.weight', 'gpt_neox.embed_in.weight'];
   return {
     gain: [...gain].map((value) => (name.startsWith('gemma') ? 1 + value : value)),
     unembedding: find('lm_head.weight', 'embed_out.weight', ...embeddings),
@@ -55,7 +73,7 @@ describe.each(MODELS)('%s', (name) => {
     if (typeof lens === 'string') throw new TypeError(lens);
     const { tokens, raised, lowered } = await lens.promote(rows);
     await lens.release();
-    const { gain, unembedding, centred } = partsOf(await readSafetensors(path.join(folder, 'model.safetensors')), name);
+    const { gain, unembedding, centred } = partsOf(await tensorsOf(folder), name);
     const tolerance = name.endsWith('bf16') || name.endsWith('f16') ? 1e-4 : 1e-5;
     for (let row = 0; row < ROWS; row++) {
       const own = [...rows.subarray(row * width, (row + 1) * width)];

@@ -79,6 +79,6 @@ it('neighbours by firing are the greatest positive correlations of the two firin
       }
       expect([...firing.neighbours(4, 9)]).toEqual(found.slice(4, 9));
     }),
-    { numRuns: 200 },
+    { numRuns: 60 },
   );
 });
