@@ -48,10 +48,14 @@ export interface Work {
 
 export function workOfRun(run: ResolvedRun): Work {
   const { name, revision, model } = run;
+  const { evaluation } = run.file;
   return {
     ...{ name, revision, corpus: run, tokens: { run: name, revision } },
     models: 'trained' in model ? [model.trained] : [],
     extraction: run,
+    ...(evaluation && {
+      evaluations: run.dictionaries.map((one) => ({ dictionary: one.name, ...evaluation, corpus: null })),
+    }),
   };
 }
 

@@ -154,7 +154,7 @@ function shift({ n, d, e }: Work, l: number): number {
   const r = p < 0 ? -Math.hypot(p, 1) : Math.hypot(p, 1);
   d[l] = e[l]! / (p + r);
   d[l + 1] = e[l]! * (p + r);
-  const h = g - d[l]!;
+  const h = g - e[l]! / (p + r);
   for (let i = l + 2; i < n; i++) d[i] = d[i]! - h;
   return h;
 }

@@ -5,6 +5,8 @@ import { InputError } from '../../schemas/errors.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { StageContext, WorkItem } from '../../stages/stage.js';
 import type { PlannedUnit, Step, StepUnits } from '../../stages/step.js';
+import type { Split } from '../../schemas/stages.js';
+import { createPinnedReader } from '../../stages/pinned.js';
 import { datasetNames } from '../../stages/dataset-names.js';
 import { evaluateStage } from '../../stages/evaluate/stage.js';
 import { evaluationName } from '../../stages/evaluate/names.js';
@@ -47,6 +49,7 @@ export async function evaluateDictionary(input: EvaluateInput): Promise<string |
   const run = await runOfDictionary(store, name);
   const corpus = input.corpus === null || input.corpus === name.run ? null : await otherRun(store, input.corpus);
   await refuseIncomplete(store, { run, corpus, dictionary: name.dictionary });
+  await refuseEmptySplit(store, { run: corpus ?? run, split: options.split });
   const request: EvaluationRequest = { dictionary: name.dictionary, ...options, corpus };
   const own = workOfRun(run);
   const work: Work = {
@@ -125,6 +128,18 @@ async function refuseIncomplete(
     const snapshot = await latestSnapshot(store, dataset);
     if (snapshot?.complete !== true || snapshot.revision !== wanted.revision) throw incomplete(dataset, wanted.name);
   }
+}
+
+async function refuseEmptySplit(
+  store: ObjectStore,
+  { run, split }: { readonly run: ResolvedRun; readonly split: Split },
+): Promise<void> {
+  const pinned = await createPinnedReader(store, workOfRun(run))(datasetNames(run.name).tokens);
+  if (pinned?.commits.some((commit) => commit.split === split)) return;
+  throw new InputError(
+    `Expected documents of the split ${split} to measure on, found none in ${run.name}. Choose another split by --split, or give the run one by corpus.split.`,
+    { split, run: run.name },
+  );
 }
 
 function incomplete(dataset: string, run: string): InputError {

@@ -25,7 +25,7 @@ export async function makeBasis(request: BasisRequest, context: ChildContext): P
     return {
       meanFit,
       meanCalib: (calib[i]?.rows ?? 0) > 0 ? meanOf(calib[i] as StatedMoments, 'calib') : meanFit,
-      centre: meanOf(measured[i] as StatedMoments, config.keyed.split),
+      centre: (measured[i]?.rows ?? 0) > 0 ? meanOf(measured[i] as StatedMoments, config.keyed.split) : meanFit,
       fit: { rows: own.rows, sumSq: own.sumSq, sumX: Float64Array.from(own.sumX) },
     };
   });

@@ -16,6 +16,7 @@ import { loadModel, type ModelPlace, type ModelSession, prepareModel, readModel 
 import {
   appendLosses,
   LOSSES,
+  type ModelDictionary,
   ROWS_FEED,
   spliceDictionaries,
   type SplicedModel,
@@ -25,7 +26,7 @@ import {
 import type { ChildContext } from '../../runtime/child/protocol.js';
 import { SessionCache } from '../../runtime/session-cache.js';
 import type { TensorValue } from '../../runtime/session.js';
-import { DataError } from '../../schemas/errors.js';
+import { DataError, InputError } from '../../schemas/errors.js';
 import { batchIds, layOutShard, readShardTokens, type ShardRows } from '../activations/shard-rows.js';
 import type { ActivationsConfig } from '../activations/config.js';
 import type { Basis } from './basis-file.js';
@@ -38,10 +39,15 @@ import { LOSS_COLUMNS } from './sums-file.js';
 interface Models {
   readonly ablated: ModelSession;
   readonly spliced: ModelSession;
+}
+
+interface Held {
+  /** Null where cross-entropy has no meaning: a model without logits, a dictionary that reads behind what it writes. */
+  readonly loaded: Models | null;
   readonly release: () => Promise<void>;
 }
 
-const models = new SessionCache<Models>(1);
+const models = new SessionCache<Held>(1);
 
 /** Sums by document in the order of LOSS_COLUMNS; null where the model has no logits. */
 export type LossesByDocument = ReadonlyMap<number, Float64Array>;
@@ -64,9 +70,9 @@ export async function measureLosses(
   const documents = documentsOfTokens(tokens);
   const wanted = wantedDocuments(tokens, keyed.lossTokens, of.isLeftOut);
   const key = canonicalJson({ place, model: keyed.model, sites: config.aux.sites, dictionary: keyed.dictionary });
-  const create = (): Promise<Models | null> => loadModels(place, keyed.model as ActivationsConfig['keyed'], config);
-  if (!(await hasLogits(place))) return null;
-  return models.use(key, create as () => Promise<Models>, async (loaded) => {
+  const create = (): Promise<Held> => loadModels(place, keyed.model as ActivationsConfig['keyed'], config);
+  return models.use(key, create, async ({ loaded }) => {
+    if (loaded === null) return null;
     const sums = new Map<number, Float64Array>();
     const feeds = fixedFeeds(config, of);
     for (const batch of shard.batches) {
@@ -80,14 +86,11 @@ export async function measureLosses(
   });
 }
 
-async function hasLogits(place: ModelPlace): Promise<boolean> {
-  const { resolved } = await readModel(place);
-  return resolved.results.logits !== null;
-}
-
-async function loadModels(place: ModelPlace, keyed: ActivationsConfig['keyed'], config: SumsConfig): Promise<Models> {
+async function loadModels(place: ModelPlace, keyed: ActivationsConfig['keyed'], config: SumsConfig): Promise<Held> {
   const read = await readModel(place);
   const { resolved } = read;
+  const nothing = { loaded: null, release: () => Promise.resolve() };
+  if (resolved.results.logits === null) return nothing;
   const edits = await loadEdits(keyed.model.edits, place.editValues ?? {});
   const edited = { model: applyEdits(read.model, resolved.sites, edits), sites: resolved.sites };
   const { names, writes } = config.aux.sites;
@@ -101,15 +104,28 @@ async function loadModels(place: ModelPlace, keyed: ActivationsConfig['keyed'], 
     return loadModel(prepared, keyed.engine);
   };
   const placed = placedDictionary(config);
+  const replaced = spliceOrNull(edited, { ...placed, sites: config.aux.sites });
+  if (replaced === null) return nothing;
   const ablated = await load(spliceVectors(edited, written));
-  const spliced = await load(spliceDictionaries(edited, [{ ...placed, sites: config.aux.sites }]));
+  const spliced = await load(replaced);
   return {
-    ...{ ablated, spliced },
+    loaded: { ablated, spliced },
     release: async () => {
       await ablated.release();
       await spliced.release();
     },
   };
+}
+
+/** Null for a crosscoder over layers: what it reads would come from what it writes. */
+function spliceOrNull(source: Parameters<typeof spliceDictionaries>[0], one: ModelDictionary): SplicedModel | null {
+  const several = one.sites.writes.length > 1;
+  try {
+    return spliceDictionaries(source, [one]);
+  } catch (error) {
+    if (several && error instanceof InputError) return null;
+    throw error;
+  }
 }
 
 interface FixedFeeds {

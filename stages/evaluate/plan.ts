@@ -111,11 +111,6 @@ async function planSums(planned: Planned): Promise<StepUnits | null> {
   };
   const { key, preimage } = keyOf(evaluateStage, config.keyed);
   const items = sumsItems(key, config, { rows: read.measured, tokens });
-  if (items.length === 0)
-    throw new DataError(
-      `Expected rows of the split ${request.split} to measure ${run.name}/${dictionary.name} on, found none in ${corpus.name}. Choose another split by --split, or give the run one by corpus.split.`,
-      { split: request.split, run: corpus.name },
-    );
   return unitsOf(step, { units: items.map((item) => ({ item, config })), keys: key, preimages: [preimage] });
 }
 

@@ -85,14 +85,14 @@ export function summarise(of: EvaluationSums, { resamples, seed }: Resampling): 
   });
   return [
     ...entries,
-    count('silent', of.fired.filter((n) => n === 0).length),
-    count('dense', of.fired.filter((n) => n > DENSE * rows).length),
+    count('silent', rows === 0 ? null : of.fired.filter((n) => n === 0).length),
+    count('dense', rows === 0 ? null : of.fired.filter((n) => n > DENSE * rows).length),
     count('deadTraining', of.deadTraining),
   ];
 }
 
 function rowMetrics({ subjects, shift }: EvaluationSums, rows: number): Metric[] {
-  const offset = shift.reduce((sum, value) => sum + (value / rows) ** 2, 0);
+  const offset = rows === 0 ? 0 : shift.reduce((sum, value) => sum + (value / rows) ** 2, 0);
   const at = (subject: number, name: (typeof NUMBERS)[number]): number =>
     SHARED_COLUMNS + subject * NUMBERS.length + NUMBERS.indexOf(name);
   const fvu =

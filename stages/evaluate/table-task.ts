@@ -2,7 +2,6 @@
 import path from 'node:path';
 import { NUMBERS } from '../../core/dictionaries/evaluate-graph.js';
 import type { ChildContext } from '../../runtime/child/protocol.js';
-import { DataError } from '../../schemas/errors.js';
 import { columnsFromRows } from '../../storage/tables/row-objects.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { ChildOutput } from '../stage.js';
@@ -19,7 +18,8 @@ export async function makeTable(request: TableRequest, context: ChildContext): P
     const file = await context.ask<string>('sums', { index });
     shards.push(await readSums(file, { shard, subjects, features: aux.features }));
   }
-  const sums = joinShards(shards, subjects, keyed.deadTraining);
+  const { features } = aux;
+  const sums = joinShards(shards, { subjects, features, deadTraining: keyed.deadTraining });
   const entries = summarise(sums, keyed);
   const rows = sums.sums.values.reduce((n, value, i) => n + (i % sums.sums.columns === 0 ? value : 0), 0);
   const shared = { split: aux.split, rows, documents: sums.sums.documents };
@@ -39,19 +39,20 @@ export async function makeTable(request: TableRequest, context: ChildContext): P
   return { files: await writer.finish(), statistics: { rows, documents: sums.sums.documents } };
 }
 
-function joinShards(
-  shards: readonly ShardSums[],
-  subjects: readonly string[],
-  deadTraining: number | null,
-): EvaluationSums {
-  const [first] = shards;
-  if (!first) throw new DataError('Expected the sums of at least one shard, found none; run the evaluation again.');
-  const hasLosses = shards.every(({ losses }) => losses !== null);
+interface Joined {
+  readonly subjects: readonly string[];
+  readonly features: number;
+  readonly deadTraining: number | null;
+}
+
+/** All shards end to end; a split without rows has no shards, and numbers of nothing. */
+function joinShards(shards: readonly ShardSums[], { subjects, features, deadTraining }: Joined): EvaluationSums {
+  const hasLosses = shards.length > 0 && shards.every(({ losses }) => losses !== null);
   const columns = columnCount(subjects.length, hasLosses);
   const documents = shards.reduce((sum, shard) => sum + shard.documents.length, 0);
   const values = new Float64Array(documents * columns);
-  const shift = new Float64Array(first.shift.length);
-  const fired = new Float64Array(first.fired.length);
+  const shift = new Float64Array(shards[0]?.shift.length ?? 0);
+  const fired = new Float64Array(features);
   let row = 0;
   for (const shard of shards) {
     shard.shift.forEach((value, i) => (shift[i] = (shift[i] as number) + value));

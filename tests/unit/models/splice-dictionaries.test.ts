@@ -70,10 +70,11 @@ function weightFeeds(dictionaries: readonly ModelDictionary[]): Record<string, T
 /** Values of sites and of further tensors, by name. */
 async function valuesOf(
   { model: spliced }: Pick<SplicedModel, 'model'>,
-  names: readonly string[],
+  wanted: readonly string[],
   feeds: Record<string, TensorValue>,
-  further: readonly string[] = [],
 ): Promise<Map<string, Float32Array>> {
+  const names = wanted.filter((name) => isSite(name));
+  const further = wanted.filter((name) => !isSite(name));
   const sites = names.map((name) => resolved.sites.find((site) => site.name === name) ?? fail(name));
   const read = readSites(spliced, sites);
   const tensors = [...read.tensors, ...further];
@@ -93,6 +94,10 @@ async function valuesOf(
   } finally {
     await session.release();
   }
+}
+
+function isSite(name: string): boolean {
+  return resolved.sites.some((site) => site.name === name);
 }
 
 function fail(name: string): never {
@@ -149,8 +154,8 @@ describe('one autoencoder', () => {
   it('leaves the model as it is where the mask is empty', async () => {
     const spliced = spliceDictionaries(source, [dictionary]);
     const none = { [ROWS_FEED]: { dtype: 'bool', dims: [BATCH, POS], data: new Uint8Array(BATCH * POS) } } as const;
-    const after = await valuesOf(spliced, [], { ...none, ...weightFeeds([dictionary]) }, ['logits']);
-    const clean = await valuesOf({ model }, [], {}, ['logits']);
+    const after = await valuesOf(spliced, ['logits'], { ...none, ...weightFeeds([dictionary]) });
+    const clean = await valuesOf({ model }, ['logits'], {});
     const [a, b] = [after.get('logits') ?? fail('logits'), clean.get('logits') ?? fail('logits')];
     a.forEach((value, i) => {
       expect(value).toBeCloseTo(b[i] as number, 5);
@@ -198,7 +203,7 @@ describe('ablation and losses', () => {
   it('gives −log softmax of the target in nats', async () => {
     const targets = BigInt64Array.from({ length: BATCH * POS }, (_, i) => BigInt((i * 5 + 1) % VOCAB));
     const feeds = { [LOSSES.targets]: { dtype: 'int64', dims: [BATCH, POS], data: targets } } as const;
-    const values = await valuesOf(appendLosses(model, resolved), [], feeds, [LOSSES.nats, 'logits']);
+    const values = await valuesOf(appendLosses(model, resolved), [LOSSES.nats, 'logits'], feeds);
     const logits = values.get('logits') ?? fail('logits');
     values.get(LOSSES.nats)?.forEach((nats, i) => {
       const own = Array.from(logits.subarray(i * VOCAB, (i + 1) * VOCAB));
