@@ -149,6 +149,8 @@ describe('a command line that contradicts itself or names what is not there', ()
 
 // Last: two runs make the short name `dict` ambiguous.
 describe('a label of a dictionary that two runs hold', () => {
+  beforeEach(clear);
+
   it('belongs to the dictionary: another run that holds the same one shows it', async () => {
     const store = await openStore('file://./data', { base: folder });
     const again = await writeRun(folder, (yaml) => yaml.replace('name: small', 'name: other'));
