@@ -5,7 +5,7 @@ import type { CommandDefinition } from './command.js';
 
 export interface CommandRow {
   /** Heading over it in help. */
-  readonly group: 'Local stack' | 'Runs' | 'Control' | 'Results' | 'Models' | 'Shell';
+  readonly group: 'Local stack' | 'Runs' | 'Control' | 'Results' | 'Models' | 'Dictionaries' | 'Shell';
   load(): Promise<CommandDefinition>;
 }
 
@@ -14,6 +14,7 @@ const runs = of('Runs');
 const control = of('Control');
 const results = of('Results');
 const models = of('Models');
+const dictionaries = of('Dictionaries');
 const shell = of('Shell');
 
 /** In the order of help; `schedule list` is the command `list` under `schedule`. */
@@ -56,6 +57,7 @@ export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
   'model run': models(async () => (await import('./commands/model-run.js')).runModel),
   'model train': models(async () => (await import('./commands/model-train.js')).trainModels),
   'model vjp': models(async () => (await import('./commands/model-vjp.js')).differentiateModel),
+  'sae bench': dictionaries(async () => (await import('./commands/sae-bench.js')).saeBench),
   completion: shell(async () => (await import('./commands/completion.js')).completion),
 };
 
@@ -71,6 +73,10 @@ export const PARENTS = {
   model: {
     description: 'look into a model and run it',
     examples: [['assay model inspect model.onnx', 'layers, widths and sites']],
+  },
+  sae: {
+    description: 'one dictionary without a run',
+    examples: [['assay sae bench --generator toy', 'train one where the true features are known']],
   },
 } as const satisfies { readonly [name in ParentName]: Pick<CommandDefinition, 'description' | 'examples'> };
 

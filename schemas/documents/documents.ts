@@ -1,6 +1,7 @@
 // The table of all documents that commands print with --json; docs/cli.md describes each. Fields may be added, never renamed.
 // Commands take theirs from the file that holds it, so that one command does not load all.
 import type { z } from 'zod';
+import { saeBenchDocument } from './bench.js';
 import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
@@ -64,6 +65,7 @@ export const CLI_DOCUMENTS = {
   'model run': modelRunDocument,
   'model train': modelTrainDocument,
   'model vjp': modelVjpDocument,
+  'sae bench': saeBenchDocument,
   completion: completionDocument,
 } as const satisfies Record<string, z.ZodType>;
 

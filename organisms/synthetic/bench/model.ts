@@ -40,36 +40,38 @@ export interface SynthBenchModel {
 /** Least variance that a feature keeps for itself, whatever its factors. */
 const LEAST_OWN = 0.01;
 
-export interface BuildOptions {
+export interface SpreadOptions {
   readonly multiply: Multiply;
-  /** Told before each step of spreading the directions. */
+  /** Told before each step. */
   readonly progress?: (step: number) => void;
 }
 
-/** The model of the settings. Building it takes 2 n d² products per step of spreading. */
-export async function buildSynthBench(
+/** E: 2 n d² products per step of spreading. */
+export async function spreadDirections(
   settings: SynthBenchSettings,
-  { multiply, progress }: BuildOptions,
-): Promise<SynthBenchModel> {
-  checkSynthBench(settings);
-  const { features, width, orthogonalisation, seed } = settings;
+  { multiply, progress }: SpreadOptions,
+): Promise<Matrix> {
   const start = randomDirections(settings);
-  const directions = await orthogonalise(start, { ...orthogonalisation, multiply, ...(progress && { progress }) });
-  const random = new KeyedRandom('synth-bench', seed, 'bias');
-  const bias = Float32Array.from({ length: width }, () => random.nextNormal());
-  normaliseRows(bias, width);
-  for (let j = 0; j < width; j++) bias[j] = (bias[j] as number) * settings.biasNorm;
-  return { ...firingModel(settings), settings, directions: { ...directions, rows: features }, bias };
+  return orthogonalise(start, { ...settings.orthogonalisation, multiply, ...(progress && { progress }) });
 }
 
-function randomDirections({ features, width, seed }: SynthBenchSettings): Matrix {
+/** Unit vectors in random directions [n, d]: what is spread. */
+export function randomDirections({ features, width, seed }: SynthBenchSettings): Matrix {
   const random = new KeyedRandom('synth-bench', seed, 'directions');
   const data = Float32Array.from({ length: features * width }, () => random.nextNormal());
   return { data: normaliseRows(data, width), rows: features, columns: width };
 }
 
+/** b. */
+export function drawBias({ width, biasNorm, seed }: SynthBenchSettings): Float32Array {
+  const random = new KeyedRandom('synth-bench', seed, 'bias');
+  const bias = Float32Array.from({ length: width }, () => random.nextNormal());
+  return normaliseRows(bias, width).map((value) => value * biasNorm);
+}
+
 /** All of the model but directions and bias. */
 export function firingModel(settings: SynthBenchSettings): Omit<SynthBenchModel, 'directions' | 'bias'> {
+  checkSynthBench(settings);
   const forest = growForest(settings);
   const wanted = firingProbabilities(settings);
   const tried = triedProbabilities(wanted, forest);

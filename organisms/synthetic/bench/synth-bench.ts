@@ -11,7 +11,7 @@
 // 64 rows), so that any range of rows can be drawn by itself. Test: tests/golden/synthetic/synth-bench.test.ts.
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import { FiringList, type Stream, type SyntheticRows, type SyntheticSource } from '../source.js';
-import { Decoder } from './decoder.js';
+import { Decoder } from '../decoder.js';
 import { Loners } from './loners.js';
 import type { SynthBenchModel } from './model.js';
 

@@ -1,6 +1,6 @@
 // Rows from their true features: x = Eᵀ a + b, summed in float64 in order of features and rounded once.
-import type { Matrix } from '../../../core/tensor/matrix.js';
-import type { TrueFirings } from '../source.js';
+import type { Matrix } from '../../core/tensor/matrix.js';
+import type { TrueFirings } from './source.js';
 
 export class Decoder {
   readonly #directions: Matrix;
