@@ -1,4 +1,4 @@
-// Rows from their true features: x = Eᵀ a + b, summed in float64 in order of features and rounded once.
+// Rows from their true features: x = Eᵀ a + b, summed in float64 in order of features, four at a time, and rounded once.
 import type { Matrix } from '../../core/tensor/matrix.js';
 import type { TrueFirings } from './source.js';
 
@@ -32,17 +32,16 @@ export class Decoder {
   #addFour(feature: Uint32Array, value: Float32Array, at: number): void {
     const { data, columns } = this.#directions;
     const sum = this.#sum;
-    const [e0, e1] = [(feature[at] as number) * columns, (feature[at + 1] as number) * columns];
-    const [e2, e3] = [(feature[at + 2] as number) * columns, (feature[at + 3] as number) * columns];
+    const row = (i: number): Float32Array => {
+      const start = (feature[at + i] as number) * columns;
+      return data.subarray(start, start + columns);
+    };
+    const [e0, e1, e2, e3] = [row(0), row(1), row(2), row(3)];
     const [a0, a1] = [value[at] as number, value[at + 1] as number];
     const [a2, a3] = [value[at + 2] as number, value[at + 3] as number];
-    for (let j = 0; j < columns; j++) {
-      sum[j] =
-        (sum[j] as number) +
-        a0 * (data[e0 + j] as number) +
-        a1 * (data[e1 + j] as number) +
-        a2 * (data[e2 + j] as number) +
-        a3 * (data[e3 + j] as number);
+    for (let j = 0; j < sum.length; j++) {
+      const first = a0 * (e0[j] as number) + a1 * (e1[j] as number);
+      sum[j] = (sum[j] as number) + first + (a2 * (e2[j] as number) + a3 * (e3[j] as number));
     }
   }
 

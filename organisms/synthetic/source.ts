@@ -24,7 +24,7 @@ export interface SyntheticSource {
   /** What every row has besides its features [width]. */
   readonly bias: Float32Array;
   /** Rows `from` … `from + count − 1` of a stream. */
-  draw(stream: Stream, from: number, count: number): SyntheticRows;
+  draw(stream: Stream, from: number, count: number): Promise<SyntheticRows>;
 }
 
 /** Firings that grow row by row. */

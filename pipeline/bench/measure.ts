@@ -77,7 +77,7 @@ async function measureRows(
       signal.throwIfAborted();
       progress(`test rows ${from}/${parts.rows}`);
       const count = Math.min(batchRows, parts.rows - from);
-      const { rows, firings } = source.draw('test', from, count);
+      const { rows, firings } = await source.draw('test', from, count);
       const { fired, errSq } = await encode(session, parts, rows);
       best.add(fired, firings);
       assigned.add(fired, firings);

@@ -40,7 +40,7 @@ export async function buildSource(parts: SourceParts): Promise<SyntheticSource> 
   }
   const { settings } = generator;
   const directions = await keptDirections(settings, parts);
-  return new SynthBench({ ...firingModel(settings), directions, bias: drawBias(settings) });
+  return new SynthBench({ ...firingModel(settings), directions, bias: drawBias(settings) }, parts.multiply);
 }
 
 async function keptDirections(settings: SynthBenchSettings, parts: SourceParts): Promise<Matrix> {

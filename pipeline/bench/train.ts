@@ -39,7 +39,7 @@ const MOST_STEPS = 16;
 export async function trainOnSource(parts: TrainParts): Promise<TrainedDictionary> {
   const { source, sae, engine, calibRows } = parts;
   const width = source.directions.columns;
-  const calib = source.draw('calib', 0, calibRows).rows;
+  const calib = (await source.draw('calib', 0, calibRows)).rows;
   const inputs = [computeScale(momentsOf(calib, width))];
   const keyed = { activationsKey: 'synthetic', site: 'synthetic', dtype: 'float32' as const, runSeed: 0, sae, engine };
   const trainer = await Trainer.create({ config: keyed, widths: [width], inputs, measured: true, resumed: null });
@@ -76,7 +76,7 @@ async function trainAll(
     if (trainer.calibDue) await trainer.measureCalib(calib);
     if (trainer.complete) return times;
     const count = Math.min(most, trainer.stepsUntilPause);
-    const { rows } = source.draw('fit', trainer.step * batchRows, count * batchRows);
+    const { rows } = await source.draw('fit', trainer.step * batchRows, count * batchRows);
     const scale = trainer.scales[0] as number;
     for (let i = 0; i < rows.length; i++) rows[i] = (rows[i] as number) * scale;
     const drawn = performance.now();

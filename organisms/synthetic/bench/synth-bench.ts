@@ -9,30 +9,47 @@
 // Source: SAELens 6.54.12, sae_lens/synthetic/{activation_generator,hierarchy/modifier}.py. Departures: children of silent parents
 // are not tried (they would be silenced); features alone as loners.ts has it; random numbers are keyed by (seed, stream, block of
 // 64 rows), so that any range of rows can be drawn by itself. Test: tests/golden/synthetic/synth-bench.test.ts.
+import type { Matrix, Multiply } from '../../../core/tensor/matrix.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import { FiringList, type Stream, type SyntheticRows, type SyntheticSource } from '../source.js';
 import { Decoder } from '../decoder.js';
-import { Loners } from './loners.js';
+import { type Lifted, Loners } from './loners.js';
 import type { SynthBenchModel } from './model.js';
 
 /** Rows that share one source of random numbers. */
 export const BLOCK_ROWS = 64;
+/** Blocks whose common factors are multiplied at once. Changes memory, no number. */
+const BLOCKS_AT_ONCE = 16;
 /** Firings per row that are expected: for first allocations alone. */
 const EXPECTED = 40;
 
+/** A block of rows, its common factors drawn. */
+interface Block {
+  readonly random: KeyedRandom;
+  /** ε [BLOCK_ROWS, r]. */
+  readonly epsilon: Float64Array;
+  /** Its first row. */
+  readonly start: number;
+}
+
 export class SynthBench implements SyntheticSource {
   readonly #model: SynthBenchModel;
+  readonly #multiply: Multiply;
   readonly #loners: Loners;
   readonly #decoder: Decoder;
-  readonly #epsilon: Float64Array;
+  readonly #rank: number;
+  /** ε of the row in hand. */
+  #epsilon: Float64Array;
   /** Value of each feature of the row in hand; only what was tried has a meaning. */
   readonly #value: Float64Array;
 
-  constructor(model: SynthBenchModel) {
+  constructor(model: SynthBenchModel, multiply: Multiply) {
     this.#model = model;
+    this.#multiply = multiply;
     this.#loners = new Loners(model);
     this.#decoder = new Decoder(model.directions, model.bias);
-    this.#epsilon = new Float64Array(model.settings.correlation.rank);
+    this.#rank = model.settings.correlation.rank;
+    this.#epsilon = new Float64Array(this.#rank);
     this.#value = new Float64Array(model.settings.features);
   }
 
@@ -44,32 +61,60 @@ export class SynthBench implements SyntheticSource {
     return this.#model.bias;
   }
 
-  draw(stream: Stream, from: number, count: number): SyntheticRows {
+  async draw(stream: Stream, from: number, count: number): Promise<SyntheticRows> {
     const list = new FiringList(count, EXPECTED);
-    for (let block = Math.floor(from / BLOCK_ROWS); block * BLOCK_ROWS < from + count; block++) {
-      const random = new KeyedRandom('synth-bench', this.#model.settings.seed, stream, block);
-      for (let row = block * BLOCK_ROWS; row < Math.min((block + 1) * BLOCK_ROWS, from + count); row++) {
-        const wanted = row >= from;
-        this.#drawRow(random, (feature, value) => {
-          if (wanted) list.add(feature, value);
-        });
-        if (wanted) list.endRow();
-      }
+    const [first, end] = [Math.floor(from / BLOCK_ROWS), Math.ceil((from + count) / BLOCK_ROWS)];
+    for (let block = first; block < end; block += BLOCKS_AT_ONCE) {
+      const numbers = Array.from({ length: Math.min(BLOCKS_AT_ONCE, end - block) }, (_, i) => block + i);
+      const blocks = numbers.map((number) => this.#begin(stream, number));
+      const lifted = await this.#loners.findLifted(this.#epsilons(blocks), this.#multiply);
+      blocks.forEach((one, i) => {
+        this.#drawBlock(one, { lifted, place: i * BLOCK_ROWS }, { list, from, to: from + count });
+      });
     }
     const firings = list.finish();
     return { rows: this.#decoder.decode(firings), firings };
   }
 
-  #drawRow(random: KeyedRandom, add: (feature: number, value: number) => void): void {
+  #begin(stream: Stream, block: number): Block {
+    const random = new KeyedRandom('synth-bench', this.#model.settings.seed, stream, block);
+    const epsilon = Float64Array.from({ length: BLOCK_ROWS * this.#rank }, () => random.nextNormal());
+    return { random, epsilon, start: block * BLOCK_ROWS };
+  }
+
+  #epsilons(blocks: readonly Block[]): Matrix {
+    const data = new Float32Array(blocks.length * BLOCK_ROWS * this.#rank);
+    blocks.forEach(({ epsilon }, i) => data.set(epsilon, i * epsilon.length));
+    return { data, rows: blocks.length * BLOCK_ROWS, columns: this.#rank };
+  }
+
+  /** Adds the rows of a block that are wanted; those before them are drawn too, for their random numbers. */
+  #drawBlock(
+    { random, epsilon, start }: Block,
+    { lifted, place }: { readonly lifted: Lifted; readonly place: number },
+    { list, from, to }: { readonly list: FiringList; readonly from: number; readonly to: number },
+  ): void {
+    for (let i = 0; i < BLOCK_ROWS && start + i < to; i++) {
+      const wanted = start + i >= from;
+      this.#epsilon = epsilon.subarray(i * this.#rank, (i + 1) * this.#rank);
+      const [first, end] = [lifted.offsets[place + i], lifted.offsets[place + i + 1]];
+      this.#drawRow(random, lifted.feature.subarray(first, end), (feature, value) => {
+        if (wanted) list.add(feature, value);
+      });
+      if (wanted) list.endRow();
+    }
+  }
+
+  #drawRow(random: KeyedRandom, lifted: Int32Array, add: (feature: number, value: number) => void): void {
     const { forest } = this.#model;
-    for (let k = 0; k < this.#epsilon.length; k++) this.#epsilon[k] = random.nextNormal();
     for (let root = 0; root < forest.roots; root++) {
       if (this.#tried(root, random) && this.#drawValue(root, random) > 0) this.#settle(root, random, add);
     }
-    this.#loners.draw(this.#epsilon, random, (feature) => {
+    const fire = (feature: number): void => {
       const value = this.#drawValue(feature, random);
       if (value > 0) add(feature, value);
-    });
+    };
+    this.#loners.draw(this.#epsilon, lifted, { random, fire });
   }
 
   /** A feature that is active, with its final value: adds it and goes to its children. */
@@ -100,7 +145,7 @@ export class SynthBench implements SyntheticSource {
 
   #tried(feature: number, random: KeyedRandom): boolean {
     const { factors, own, thresholds } = this.#model;
-    const rank = this.#epsilon.length;
+    const rank = this.#rank;
     let z = (own[feature] as number) * random.nextNormal();
     for (let k = 0, at = feature * rank; k < rank; k++) z += (factors[at++] as number) * (this.#epsilon[k] as number);
     return z > (thresholds[feature] as number);

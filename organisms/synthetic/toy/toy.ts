@@ -25,7 +25,7 @@ export class Toy implements SyntheticSource {
     this.#decoder = new Decoder(W, this.bias);
   }
 
-  draw(stream: Stream, from: number, count: number): SyntheticRows {
+  draw(stream: Stream, from: number, count: number): Promise<SyntheticRows> {
     const { features, sparsity, seed } = this.#settings;
     const list = new FiringList(count, features * (1 - sparsity) + 1);
     for (let block = Math.floor(from / BLOCK_ROWS); block * BLOCK_ROWS < from + count; block++) {
@@ -40,6 +40,6 @@ export class Toy implements SyntheticSource {
       }
     }
     const firings = list.finish();
-    return { rows: this.#decoder.decode(firings), firings };
+    return Promise.resolve({ rows: this.#decoder.decode(firings), firings });
   }
 }

@@ -2,13 +2,14 @@
 // and beside whom agrees with what SAELens drew (make_synth_bench.py), within what that many rows can tell.
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { multiplyPlainly } from '../../../core/tensor/matrix.js';
 import { firingProbabilities, growForest, triedProbabilities } from '../../../organisms/synthetic/bench/forest.js';
 import { drawBias, firingModel, randomDirections, spreadDirections } from '../../../organisms/synthetic/bench/model.js';
 import { orthogonalise } from '../../../organisms/synthetic/bench/orthogonalise.js';
 import { type SynthBenchSettings, synthBenchOf } from '../../../organisms/synthetic/bench/settings.js';
 import { SynthBench } from '../../../organisms/synthetic/bench/synth-bench.js';
+import { type Multiplier, createMultiplier } from '../../../runtime/multiply.js';
 import { largestError } from '../reference.js';
 
 interface Law {
@@ -52,8 +53,14 @@ const SMALL: SynthBenchSettings = {
   orthogonalisation: { steps: 60, lr: 3e-4 },
 };
 
+let multiplier: Multiplier;
+beforeAll(async () => {
+  multiplier = await createMultiplier({ provider: 'cpu', threads: 1, optimisation: 'all' });
+});
+afterAll(() => multiplier.release());
+
 /** What rows of several seeds have in common. */
-function lawOf(settings: SynthBenchSettings, { seeds, rows }: { readonly seeds: number; readonly rows: number }) {
+async function lawOf(settings: SynthBenchSettings, { seeds, rows }: { readonly seeds: number; readonly rows: number }) {
   const { depth, parent } = growForest(settings);
   const counts = new Float64Array(settings.features);
   const levels = Array.from({ length: 5 }, () => ({ firings: 0, sum: 0, square: 0 }));
@@ -65,7 +72,7 @@ function lawOf(settings: SynthBenchSettings, { seeds, rows }: { readonly seeds: 
       directions: randomDirections({ ...own, width: 1 }),
       bias: new Float32Array(1),
     };
-    const { firings } = new SynthBench(model).draw('fit', 0, rows);
+    const { firings } = await new SynthBench(model, multiplier.multiply).draw('fit', 0, rows);
     for (let row = 0; row < rows; row++) {
       const active = firings.feature.subarray(firings.offsets[row], firings.offsets[row + 1]);
       const set = new Set(active);
@@ -96,7 +103,10 @@ describe.each([
   ['16k', PUBLISHED, golden['16k'], { seeds: 4, rows: 640 }],
   ['small', SMALL, golden.small, { seeds: 40, rows: 2560 }],
 ] as const)('the generator of size %s', (_, settings, law, size) => {
-  const drawn = lawOf(settings, size);
+  let drawn: Awaited<ReturnType<typeof lawOf>>;
+  beforeAll(async () => {
+    drawn = await lawOf(settings, size);
+  }, 60_000);
 
   it('tries features as often as SAELens does', () => {
     const forest = growForest(settings);
@@ -145,20 +155,20 @@ describe.each([
 
 describe('rows', () => {
   const model = { ...firingModel(SMALL), directions: randomDirections(SMALL), bias: drawBias(SMALL) };
-  const source = new SynthBench(model);
+  const source = new SynthBench(model, multiplyPlainly);
 
-  it('any range of rows is that part of a longer one', () => {
-    const whole = source.draw('fit', 0, 300);
-    const part = source.draw('fit', 100, 150);
+  it('any range of rows is that part of a longer one, whoever multiplies', async () => {
+    const whole = await source.draw('fit', 0, 300);
+    const part = await new SynthBench(model, multiplier.multiply).draw('fit', 100, 150);
     expect(part.rows).toEqual(whole.rows.slice(100 * 24, 250 * 24));
     const [from, to] = [whole.firings.offsets[100], whole.firings.offsets[250]];
     expect(part.firings.feature).toEqual(whole.firings.feature.slice(from, to));
-    expect(source.draw('test', 0, 300).rows).not.toEqual(whole.rows);
-    expect(source.draw('calib', 0, 0).firings.feature.length).toBe(0);
+    expect((await source.draw('test', 0, 300)).rows).not.toEqual(whole.rows);
+    expect((await source.draw('calib', 0, 0)).firings.feature.length).toBe(0);
   });
 
-  it('are the sum of their features, by number, and the bias', () => {
-    const { rows, firings } = source.draw('fit', 0, 64);
+  it('are the sum of their features, by number, and the bias', async () => {
+    const { rows, firings } = await source.draw('fit', 0, 64);
     for (let row = 0; row < 64; row++) {
       const sum = Float64Array.from(model.bias);
       const [from, to] = [firings.offsets[row] as number, firings.offsets[row + 1] as number];

@@ -1,13 +1,14 @@
 // Features that stand alone fire with exactly their own chance given the row's common factors, whether found by jumps or by lift.
 import { expect, it } from 'vitest';
 import { normalCdf } from '../../../core/statistics/normal.js';
+import { multiplyPlainly } from '../../../core/tensor/matrix.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import { Loners } from '../../../organisms/synthetic/bench/loners.js';
 import { growForest } from '../../../organisms/synthetic/bench/forest.js';
 import { firingModel } from '../../../organisms/synthetic/bench/model.js';
 import { synthBenchOf } from '../../../organisms/synthetic/bench/settings.js';
 
-it('each fires with its chance, from one in a thousand to almost always, and independently of its neighbour', () => {
+it('each fires with its chance, from one in a thousand to almost always, and independently of its neighbour', async () => {
   const settings = { ...synthBenchOf({ features: 70 }), hierarchy: { roots: 2, branching: 2, depth: 1 } };
   const model = firingModel(settings);
   const { treed } = growForest(settings);
@@ -16,12 +17,14 @@ it('each fires with its chance, from one in a thousand to almost always, and ind
   const random = new KeyedRandom('loners');
   const epsilon = Float64Array.from({ length: settings.correlation.rank }, () => random.nextNormal());
   const loners = new Loners({ ...model, thresholds });
+  const block = { data: Float32Array.from(epsilon), rows: 1, columns: epsilon.length };
+  const lifted = await loners.findLifted(block, multiplyPlainly);
   const rows = 40_000;
   const counts = new Float64Array(70);
   let both = 0;
   for (let row = 0; row < rows; row++) {
     const fired = new Set<number>();
-    loners.draw(epsilon, random, (feature) => fired.add(feature));
+    loners.draw(epsilon, lifted.feature, { random, fire: (feature) => fired.add(feature) });
     for (const feature of fired) counts[feature] = (counts[feature] as number) + 1;
     if (fired.has(60) && fired.has(61)) both++;
   }

@@ -52,11 +52,11 @@ it('its gradients are the finite differences of its loss', () => {
   }
 });
 
-it('any range of rows is that part of a longer one, and is the sum of its features', () => {
+it('any range of rows is that part of a longer one, and is the sum of its features', async () => {
   const settings = { ...TOY, steps: 50 };
   const toy = new Toy(settings, trainToy(settings));
-  const whole = toy.draw('fit', 0, 700);
-  const part = toy.draw('fit', 250, 300);
+  const whole = await toy.draw('fit', 0, 700);
+  const part = await toy.draw('fit', 250, 300);
   expect(part.rows).toEqual(whole.rows.slice(250 * 20, 550 * 20));
   const row = 260;
   const sum = new Float64Array(20);
@@ -69,7 +69,7 @@ it('any range of rows is that part of a longer one, and is the sum of its featur
   const active = whole.firings.feature.length / (700 * settings.features);
   expect(active).toBeGreaterThan(0.045);
   expect(active).toBeLessThan(0.055);
-  expect(toy.draw('test', 0, 10).rows).not.toEqual(whole.rows.slice(0, 200));
+  expect((await toy.draw('test', 0, 10)).rows).not.toEqual(whole.rows.slice(0, 200));
 });
 
 it('settings that no toy has are refused', () => {
