@@ -5,7 +5,11 @@ import { InvalidArgumentError, Option } from 'commander';
 import { saeBenchDocument } from '../../schemas/documents/bench.js';
 import { EXIT } from '../../schemas/exit.js';
 import { defineCommand, wholeNumber, type CommandContext } from '../command.js';
+import type { Output } from '../output.js';
 import { benchText } from '../render/bench-text.js';
+
+/** Time between two lines of progress without a terminal. */
+const LINE_MS = 10_000;
 
 interface SaeBenchOptions {
   readonly generator: 'synth-16k' | 'toy';
@@ -42,9 +46,9 @@ export const saeBench = defineCommand({
       .option('--features <n>', 'features of the dictionary; default 4096, for toy 40', wholeNumber(1))
       .option('--k <n>', 'features per row, for kinds that take k; default 25, for toy 2', wholeNumber(1))
       .option('--sparsity <x>', 'weight of the penalty, for kinds that take one', positive)
-      .option('--samples <n>', 'rows to train on, each once; default 1000000, for toy 200000', wholeNumber(1))
+      .option('--samples <n>', 'rows to train on, each once; default 1000000, for toy 500000', wholeNumber(1))
       .option('--test-samples <n>', 'rows to measure on; default 100000', wholeNumber(1))
-      .option('--lr <x>', 'learning rate; default 0.0003, as published', positive)
+      .option('--lr <x>', 'learning rate; default 0.0003, as published; for toy 0.003', positive)
       .option('--seed <n>', 'seed of the first weights; default 0. The rows do not depend on it', wholeNumber(0))
       .option('--true-features <n>', 'true features of the generator; default 16384, for toy 40', wholeNumber(1))
       .option('--width <n>', 'width of a row; default 768, for toy 20', wholeNumber(1))
@@ -69,12 +73,21 @@ async function bench(options: SaeBenchOptions, context: CommandContext): Promise
     ? planBench(run)
     : await runBench({
         ...{ ...run, folder: join(environment.cacheFolder, 'bench'), signal: io.signal },
-        progress: (line) => {
-          output.progress(line);
-        },
+        progress: progressOf(output),
       });
   output.result(saeBenchDocument, document, () => benchText(document));
   return EXIT.done;
+}
+
+/** A line that is replaced where there is a terminal, and one every ten seconds where there is none. */
+function progressOf(output: Output): (line: string) => void {
+  let toldMs = Date.now();
+  return (line) => {
+    output.progress(line);
+    if (Date.now() - toldMs < LINE_MS) return;
+    toldMs = Date.now();
+    output.note(line);
+  };
 }
 
 function positive(text: string): number {

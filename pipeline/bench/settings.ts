@@ -38,7 +38,7 @@ export interface BenchSettings {
 const BATCH_ROWS = 1024;
 /** Of the published recipe: 4,096 features, 25 per row, at lr 3e-4 without warm-up or decay. */
 const PUBLISHED = { features: 4096, k: 25, lr: 3e-4 };
-const TOY_DEFAULTS = { features: TOY.features, k: 2, samples: 200_000 };
+const TOY_DEFAULTS = { features: TOY.features, k: 2, samples: 500_000, lr: 3e-3 };
 /** SAELens counts a feature as dead after 1,000 batches without a firing. */
 const DEAD_AFTER_BATCHES = 1000;
 
@@ -62,7 +62,7 @@ export function benchSettings(request: BenchRequest): BenchSettings {
   const sae = completeSettings(
     {
       ...{ architecture, features, ...kind, tokens: samples, batchRows: BATCH_ROWS },
-      ...{ lr: request.lr ?? PUBLISHED.lr, warmupSteps: 0, decayFraction: 0 },
+      ...{ lr: request.lr ?? (toy ? TOY_DEFAULTS.lr : PUBLISHED.lr), warmupSteps: 0, decayFraction: 0 },
       ...{ betas: [0.9, 0.999] as [number, number], epsilon: 1e-8, clipNorm: null, auxK: null, auxWeight: 1 / 32 },
       ...{ deadAfterTokens: DEAD_AFTER_BATCHES * BATCH_ROWS, logEverySteps: 50, seed: request.seed ?? 0 },
     },

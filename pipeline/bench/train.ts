@@ -1,6 +1,6 @@
 // Trains one dictionary on rows of a generator: the only file of the bench that knows the trainer. Rows are used in the order in
 // which they are drawn, each once.
-import { type Moments, computeScale, siteScales } from '../../core/dictionaries/scale.js';
+import { type InputScale, type Moments, computeScale, siteScales } from '../../core/dictionaries/scale.js';
 import { type DictionaryShape, parametersOf } from '../../core/dictionaries/state.js';
 import { type Weights, foldToRaw } from '../../core/dictionaries/units.js';
 import type { SyntheticSource } from '../../organisms/synthetic/source.js';
@@ -31,16 +31,23 @@ export interface TrainedDictionary {
   readonly trainMs: number;
 }
 
+/**
+ * SAELens and dictionary_learning clip the gradient of Σ‖e‖² / B at norm 1; our loss is that divided by V (of raw rows). It matters where few steps
+ * are made: Adam remembers the large gradients of the start for a thousand of them.
+ */
+const CLIP = 1;
 /** Wall time aimed at for one call of the trainer: how soon an interrupt is heard. */
 const CHUNK_MS = 500;
 const MOST_STEPS = 16;
 
 /** @throws the signal's reason, once it is aborted; DataError where numbers are not finite */
 export async function trainOnSource(parts: TrainParts): Promise<TrainedDictionary> {
-  const { source, sae, engine, calibRows } = parts;
+  const { source, engine, calibRows } = parts;
   const width = source.directions.columns;
   const calib = (await source.draw('calib', 0, calibRows)).rows;
   const inputs = [computeScale(momentsOf(calib, width))];
+  const { scale, variance } = inputs[0] as InputScale;
+  const sae = { ...parts.sae, clipNorm: (CLIP * scale * scale) / variance };
   const keyed = { activationsKey: 'synthetic', site: 'synthetic', dtype: 'float32' as const, runSeed: 0, sae, engine };
   const trainer = await Trainer.create({ config: keyed, widths: [width], inputs, measured: true, resumed: null });
   try {
