@@ -30,10 +30,12 @@ const VERSION = 1;
 
 /** The source. @throws the signal's reason, once it is aborted */
 export async function buildSource(parts: SourceParts): Promise<SyntheticSource> {
-  const { generator, say } = parts;
+  const { generator, say, signal } = parts;
+  signal.throwIfAborted();
   if (generator.name === 'toy') {
     const { steps } = generator.settings;
     const weights = trainToy(generator.settings, (step) => {
+      signal.throwIfAborted();
       say(`toy model, step ${step}/${steps}`);
     });
     return new Toy(generator.settings, weights);

@@ -32,7 +32,7 @@ export interface ToySettings {
 /** A toy that a test or a first look can afford: twice as many features as dimensions, all of them stored. */
 export const TOY: ToySettings = {
   ...{ features: 40, width: 20, sparsity: 0.95, decay: 1 },
-  ...{ steps: 3000, batchRows: 128, lr: 3e-3, seed: 42 },
+  ...{ steps: 1000, batchRows: 128, lr: 1e-2, seed: 42 },
 };
 
 /** W and b. */

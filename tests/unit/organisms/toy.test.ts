@@ -5,7 +5,7 @@ import { KeyedRandom } from '../../../core/tensor/random.js';
 import { Toy } from '../../../organisms/synthetic/toy/toy.js';
 import { drawFeatures, toyGradients, trainToy, TOY, type ToyWeights } from '../../../organisms/synthetic/toy/train.js';
 
-const FIVE_IN_TWO = { ...TOY, features: 5, width: 2, decay: 0.9, steps: 2500, lr: 1e-2 };
+const FIVE_IN_TWO = { ...TOY, features: 5, width: 2, decay: 0.9, steps: 1500, lr: 2e-2 };
 /** ‖W_i‖² of each feature. */
 const squares = ({ W: { data, rows, columns } }: ToyWeights): number[] =>
   Array.from({ length: rows }, (_, i) =>
