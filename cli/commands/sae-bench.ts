@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import { saeBenchDocument } from '../../schemas/documents/bench.js';
 import { EXIT } from '../../schemas/exit.js';
-import { defineCommand, wholeNumber, type CommandContext } from '../command.js';
+import { commaList, defineCommand, wholeNumber, type CommandContext } from '../command.js';
 import type { Output } from '../output.js';
 import { benchText } from '../render/bench-text.js';
 
@@ -17,6 +17,8 @@ interface SaeBenchOptions {
   readonly features: number | undefined;
   readonly k: number | undefined;
   readonly sparsity: number | undefined;
+  readonly l0: number | undefined;
+  readonly prefixes: readonly number[] | undefined;
   readonly samples: number | undefined;
   readonly testSamples: number | undefined;
   readonly lr: number | undefined;
@@ -46,6 +48,8 @@ export const saeBench = defineCommand({
       .option('--features <n>', 'features of the dictionary; default 4096, for toy 40', wholeNumber(1))
       .option('--k <n>', 'features per row, for kinds that take k; default 25, for toy 2', wholeNumber(1))
       .option('--sparsity <x>', 'weight of the penalty, for kinds that take one', positive)
+      .option('--l0 <x>', 'features per row to aim at, for kinds that take a target', positive)
+      .option('--prefixes <list>', 'sizes of nested dictionaries, separated by commas, for matryoshka', sizes)
       .option('--samples <n>', 'rows to train on, each once; default 1000000, for toy 500000', wholeNumber(1))
       .option('--test-samples <n>', 'rows to measure on; default 100000', wholeNumber(1))
       .option('--lr <x>', 'learning rate; default 0.0003, as published; for toy 0.003', positive)
@@ -67,7 +71,8 @@ async function bench(options: SaeBenchOptions, context: CommandContext): Promise
   const { benchSettings } = await import('../../pipeline/bench/settings.js');
   const { planBench, runBench } = await import('../../pipeline/bench/run-bench.js');
   const { output, io, environment } = context;
-  const settings = benchSettings({ ...options, kind: { k: options.k, sparsity: options.sparsity } });
+  const { k, sparsity, l0, prefixes } = options;
+  const settings = benchSettings({ ...options, kind: { k, sparsity, l0, prefixes } });
   const run = { settings, threads: options.threads ?? os.availableParallelism() };
   const document = options.dryRun
     ? planBench(run)
@@ -88,6 +93,11 @@ function progressOf(output: Output): (line: string) => void {
     toldMs = Date.now();
     output.note(line);
   };
+}
+
+/** Whole numbers separated by commas. */
+function sizes(text: string): number[] {
+  return commaList(text).map(wholeNumber(1));
 }
 
 function positive(text: string): number {

@@ -10,7 +10,7 @@ type Results = NonNullable<Document['results']>;
 
 export function benchText(document: Document): Text {
   const { generator, dictionary, budget, results, published, memoryBytes } = document;
-  const kind = Object.entries(dictionary.settings).map(([name, value]) => `${name} ${value}`);
+  const kind = Object.entries(dictionary.settings).map(([name, value]) => `${name} ${[value].flat().join(', ')}`);
   const rows = `${generator.name}: ${countText(generator.features)} true features in ${countText(generator.width)} dimensions`;
   const what = [dictionary.architecture, `${countText(dictionary.features)} features`, ...kind, `lr ${dictionary.lr}`];
   const how = `${countText(budget.samples)} rows in ${countText(budget.steps)} steps of ${countText(budget.batchRows)}`;

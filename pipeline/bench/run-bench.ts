@@ -99,9 +99,11 @@ function resultsOf(
   };
 }
 
-function kindNumbers({ sae }: BenchSettings): Record<string, number> {
+function kindNumbers({ sae }: BenchSettings): BenchDocument['dictionary']['settings'] {
   return Object.fromEntries(
-    Object.entries(kindSettings(sae)).filter((entry): entry is [string, number] => typeof entry[1] === 'number'),
+    Object.entries(kindSettings(sae)).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, typeof value === 'number' ? value : [...value]] as const],
+    ),
   );
 }
 

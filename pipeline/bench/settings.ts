@@ -1,7 +1,8 @@
 // What `sae bench` is asked for, with every default filled in: the generator, the dictionary, the budget. Pure.
 import { ARCHITECTURES } from '../../core/dictionaries/architectures.js';
 import { KIND_SETTINGS, type KindSettings } from '../../core/dictionaries/architecture.js';
-import { completeSettings, kindProblems } from '../../core/dictionaries/settings.js';
+import { dictionaryProblems } from '../../core/dictionaries/problems.js';
+import { completeSettings } from '../../core/dictionaries/settings.js';
 import { type SynthBenchSettings, synthBenchOf } from '../../organisms/synthetic/bench/settings.js';
 import { TOY, type ToySettings } from '../../organisms/synthetic/toy/train.js';
 import { ARCHITECTURE_NAMES, type ArchitectureName, type StoredSettings } from '../../schemas/dictionaries.js';
@@ -13,7 +14,7 @@ export interface BenchRequest {
   readonly architecture: string;
   readonly features?: number | undefined;
   /** Settings that only some kinds use, by name. */
-  readonly kind: Readonly<Partial<Record<string, number>>>;
+  readonly kind: KindSettings;
   readonly samples?: number | undefined;
   readonly testSamples?: number | undefined;
   readonly seed?: number | undefined;
@@ -55,15 +56,12 @@ export function benchSettings(request: BenchRequest): BenchSettings {
     throw new InputError(`Expected at least ${BATCH_ROWS} samples (one batch), got ${samples}. Raise --samples.`, {
       samples,
     });
-  if (kind.k !== undefined && kind.k > features)
-    throw new InputError(`Expected k of at most ${features} features, got ${kind.k}. Lower --k or raise --features.`, {
-      ...{ k: kind.k, features },
-    });
+  checkKind(architecture, features, kind);
   const sae = completeSettings(
     {
       ...{ architecture, features, ...kind, tokens: samples, batchRows: BATCH_ROWS },
       ...{ lr: request.lr ?? (toy ? TOY_DEFAULTS.lr : PUBLISHED.lr), warmupSteps: 0, decayFraction: 0 },
-      ...{ betas: [0.9, 0.999] as [number, number], epsilon: 1e-8, clipNorm: null, auxK: null, auxWeight: 1 / 32 },
+      ...{ betas: null, epsilon: 1e-8, clipNorm: null, auxK: null, auxWeight: 1 / 32 },
       ...{ deadAfterTokens: DEAD_AFTER_BATCHES * BATCH_ROWS, logEverySteps: 50, seed: request.seed ?? 0 },
     },
     width,
@@ -73,9 +71,11 @@ export function benchSettings(request: BenchRequest): BenchSettings {
 
 function architectureOf(name: string): ArchitectureName {
   const known = ARCHITECTURE_NAMES.find((one) => one === name);
-  if (known !== undefined && ARCHITECTURES[known].sites === 'same') return known;
-  const fit = ARCHITECTURE_NAMES.filter((one) => ARCHITECTURES[one].sites === 'same');
-  throw new InputError(`Expected an architecture among ${fit.join(', ')}, got "${name}" in --architecture.`, { name });
+  if (known !== undefined) return known;
+  throw new InputError(
+    `Expected an architecture among ${ARCHITECTURE_NAMES.join(', ')}, got "${name}" in --architecture.`,
+    { name },
+  );
 }
 
 function generatorOf({ generator: name, trueFeatures: features, width }: BenchRequest): Generator {
@@ -84,15 +84,16 @@ function generatorOf({ generator: name, trueFeatures: features, width }: BenchRe
 }
 
 /** The settings of the kind: those given, and k where the kind takes it and none was given. */
-function kindOf(architecture: ArchitectureName, given: BenchRequest['kind'], k: number): KindSettings {
-  const { uses } = ARCHITECTURES[architecture];
+function kindOf(architecture: ArchitectureName, given: KindSettings, k: number): KindSettings {
   const asked = KIND_SETTINGS.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]] as const]));
-  const settings: KindSettings = {
-    ...(uses.includes('k') && { k }),
-    ...Object.fromEntries(asked),
-  };
-  const [problem] = kindProblems(architecture, settings);
-  if (problem === undefined) return settings;
+  const takesK = ARCHITECTURES[architecture].uses.includes('k');
+  return { ...(takesK && { k }), ...Object.fromEntries(asked) };
+}
+
+/** @throws InputError where the kind cannot have these settings */
+function checkKind(architecture: ArchitectureName, features: number, kind: KindSettings): void {
+  const [problem] = dictionaryProblems({ architecture, features, ...kind }, null);
+  if (problem === undefined) return;
   const { field, expected, found, remedy } = problem;
   throw new InputError(`Expected --${field}: ${expected}, got ${found}. ${remedy}.`, { field });
 }

@@ -2,12 +2,11 @@
 // which they are drawn, each once.
 import { type InputScale, type Moments, computeScale, siteScales } from '../../core/dictionaries/scale.js';
 import { type DictionaryShape, parametersOf } from '../../core/dictionaries/state.js';
-import { type Weights, foldToRaw } from '../../core/dictionaries/units.js';
+import { type SiteScales, multiplyExactly, rawFactor } from '../../core/dictionaries/units.js';
 import type { SyntheticSource } from '../../organisms/synthetic/source.js';
 import type { StoredSettings } from '../../schemas/dictionaries.js';
 import type { TrainConfig } from '../../stages/train/config.js';
 import { Trainer } from '../../stages/train/trainer.js';
-import { tensorOf } from '../../stages/training-state.js';
 
 export interface TrainParts {
   readonly source: SyntheticSource;
@@ -22,7 +21,7 @@ export interface TrainParts {
 export interface TrainedDictionary {
   readonly shape: DictionaryShape;
   /** In units of the rows. */
-  readonly weights: Weights;
+  readonly weights: ReadonlyMap<string, Float32Array>;
   readonly steps: number;
   /** Of the last logged step; null where none was logged. */
   readonly deadFraction: number | null;
@@ -53,16 +52,29 @@ export async function trainOnSource(parts: TrainParts): Promise<TrainedDictionar
   try {
     const stored = { rows: calibRows, sites: [{ width, act: calib }], doc: new Uint32Array(calibRows) };
     const times = await trainAll(trainer, parts, stored);
-    const parameters = parametersOf(trainer.shape);
-    const trained = new Map(parameters.map(({ name }) => [name, tensorOf(trainer.state, name) as Float32Array]));
+    const weights = await readWeights(trainer, siteScales(trainer.shape.sites, inputs));
     return {
-      ...{ shape: trainer.shape, steps: trainer.step, ...times },
-      weights: foldToRaw(parameters, trained, siteScales(trainer.shape.sites, inputs)),
+      ...{ shape: trainer.shape, steps: trainer.step, ...times, weights },
       deadFraction: trainer.log.findLast((row) => row.split === 'fit')?.deadFraction ?? null,
     };
   } finally {
     await trainer.release();
   }
+}
+
+/** Weights in units of the rows. */
+async function readWeights({ shape, engine }: Trainer, scales: SiteScales): Promise<TrainedDictionary['weights']> {
+  const weights = new Map<string, Float32Array>();
+  for (const { name, shape: axes, unit } of parametersOf(shape)) {
+    const values = new Float32Array(axes.reduce((size, axis) => size * axis, 1));
+    let filled = 0;
+    for await (const part of engine.read({ name, shape: axes, type: 'float32' })) {
+      values.set(part as Float32Array, filled);
+      filled += part.length;
+    }
+    weights.set(name, multiplyExactly(name, values, rawFactor(unit, scales)));
+  }
+  return weights;
 }
 
 type Calib = Parameters<Trainer['measureCalib']>[0];

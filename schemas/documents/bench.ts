@@ -18,7 +18,9 @@ export const saeBenchDocument = z.strictObject({
   dictionary: z.strictObject({
     architecture: z.string(),
     features: count,
-    settings: z.record(z.string(), z.number()).describe('those that only some kinds use, as k'),
+    settings: z
+      .record(z.string(), z.union([z.number(), z.array(z.number())]))
+      .describe('those that only some kinds use, as k'),
     lr: z.number(),
     seed: z.number().int(),
   }),

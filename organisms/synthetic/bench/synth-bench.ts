@@ -126,7 +126,7 @@ export class SynthBench implements SyntheticSource {
     if (winner < 0) return;
     this.#value[winner] = ((this.#value[winner] as number) * value) / (means[feature] as number);
     if ((forest.children[winner] as number) > 0) this.#settle(winner, random, add);
-    else add(winner, this.#value[winner] as number);
+    else add(winner, this.#value[winner]);
   }
 
   /** Tries the children of an active feature; returns the one that stays, −1 for none. */

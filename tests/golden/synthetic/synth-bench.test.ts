@@ -100,9 +100,9 @@ async function lawOf(settings: SynthBenchSettings, { seeds, rows }: { readonly s
 }
 
 describe.each([
-  ['16k', PUBLISHED, golden['16k'], { seeds: 4, rows: 640 }],
-  ['small', SMALL, golden.small, { seeds: 40, rows: 2560 }],
-] as const)('the generator of size %s', (_, settings, law, size) => {
+  { name: '16k', settings: PUBLISHED, law: golden['16k'], size: { seeds: 4, rows: 640 } },
+  { name: 'small', settings: SMALL, law: golden.small, size: { seeds: 40, rows: 2560 } },
+])('the generator of size $name', ({ settings, law, size }) => {
   let drawn: Awaited<ReturnType<typeof lawOf>>;
   beforeAll(async () => {
     drawn = await lawOf(settings, size);

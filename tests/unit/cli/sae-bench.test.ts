@@ -46,7 +46,7 @@ it('a dry run tells budget and memory and makes nothing', async () => {
 it('mistakes end with 2, and an interrupt with 130', async () => {
   const wrong = await runCli(['sae', 'bench', '--k', '5000']);
   expect([wrong.code, wrong.out]).toEqual([2, '']);
-  expect(wrong.err).toContain('k of at most 4096 features, got 5000');
+  expect(wrong.err).toContain('--k: at most features (4096), got 5000');
   expect((await runCli(['sae', 'bench', '--generator', 'other'])).code).toBe(2);
   const stopped = await runCli(TOY, {
     environment: { ASSAY_CACHE: temporaryFolderOfTest('bench-stop') },

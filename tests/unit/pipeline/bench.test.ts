@@ -99,7 +99,7 @@ describe('settings of a bench', () => {
 
   it.each([
     [{ architecture: 'nothing' }, /among topk.*"nothing"/],
-    [{ kind: { k: 5000 } }, /k of at most 4096 features, got 5000/],
+    [{ kind: { k: 5000 } }, /--k: at most features \(4096\), got 5000/],
     [{ samples: 100 }, /at least 1024 samples/],
     [{ architecture: 'relu' }, /--sparsity: a number/],
     [{ kind: { sparsity: 1 } }, /--sparsity: nothing for topk/],
