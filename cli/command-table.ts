@@ -62,6 +62,7 @@ export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
   'model train': models(async () => (await import('./commands/model-train.js')).trainModels),
   'model vjp': models(async () => (await import('./commands/model-vjp.js')).differentiateModel),
   'sae eval': dictionaries(async () => (await import('./commands/sae-eval.js')).saeEval),
+  'sae bench': dictionaries(async () => (await import('./commands/sae-bench.js')).saeBench),
   completion: shell(async () => (await import('./commands/completion.js')).completion),
 };
 
@@ -79,8 +80,11 @@ export const PARENTS = {
     examples: [['assay model inspect model.onnx', 'layers, widths and sites']],
   },
   sae: {
-    description: 'measure dictionaries',
-    examples: [['assay sae eval kjv/kjv-l2', 'beside controls of equal L0, on the test split']],
+    description: 'dictionaries without a run: measure, bring, take out, try',
+    examples: [
+      ['assay sae eval kjv/kjv-l2', 'beside controls of equal L0, on the test split'],
+      ['assay sae bench --generator toy', 'train one where the true features are known'],
+    ],
   },
 } as const satisfies { readonly [name in ParentName]: Pick<CommandDefinition, 'description' | 'examples'> };
 

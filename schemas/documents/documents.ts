@@ -2,6 +2,7 @@
 // Commands take theirs from the file that holds it, so that one command does not load all.
 import type { z } from 'zod';
 import { cardDocument } from './cards.js';
+import { saeBenchDocument } from './bench.js';
 import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
@@ -79,6 +80,7 @@ export const CLI_DOCUMENTS = {
   'model train': modelTrainDocument,
   'model vjp': modelVjpDocument,
   'sae eval': saeEvalDocument,
+  'sae bench': saeBenchDocument,
   completion: completionDocument,
 } as const satisfies Record<string, z.ZodType>;
 
