@@ -6,8 +6,8 @@
 //   f, e        the kind's inference over x as float32 [N, d];   x_hat = x + e, back in the axes and type of x
 //   m  [.., N]  which rows are replaced (bool):                  x ← m ? x_hat : x,  all others bit for bit as they were
 //
-// Weights are graph values: inputs or initializers of the caller's (large ones never as protobuf constants). An inference may not ask
-// for B (`batchRows` is NaN here): a model's passes differ in rows.
+// Weights are graph values: inputs or initializers of the caller's (large ones never as protobuf constants). An inference may not need
+// B (`batchRows` is NaN where the graph does not state it): a model's passes differ in rows.
 // Test: tests/unit/models/splice-dictionaries.test.ts.
 import type { GraphBuilder } from '../onnx/builder.js';
 import { DATA_TYPE } from '../onnx/data-type.js';
@@ -84,7 +84,9 @@ export function applyInference(
   { kind, sites, features, settings }: PlacedDictionary,
   values: SiteValues,
 ): Forward {
-  return kind.buildInference(new Tape(g), { sites, features, settings, ...values, batchRows: NaN });
+  const rows = values.reads[0]?.shape?.[0];
+  const batchRows = typeof rows === 'number' ? rows : NaN;
+  return kind.buildInference(new Tape(g), { sites, features, settings, ...values, batchRows });
 }
 
 /**
@@ -104,6 +106,16 @@ export function replaceRows(
 
 function rest(rank: number, mask: Value): number[] {
   return Array.from({ length: rank - (mask.shape?.length ?? 2) }, () => 1);
+}
+
+/** Rows of zeros [N, width], as many as the value of a site of that width has. */
+export function zeroRows(
+  g: GraphBuilder,
+  like: Value,
+  { from, width }: { readonly from: number; readonly width: number },
+): Value {
+  const rows = g.op('Slice', [g.op('Shape', [joinRows(g, like, from)]), g.integers(0), g.integers(1)]);
+  return g.zeros(g.op('Concat', [rows, g.integers(width)], { attributes: { axis: 0 } }));
 }
 
 /** [.., d] → float32 [N, d]. */

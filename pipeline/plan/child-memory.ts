@@ -71,11 +71,11 @@ function firingsOf(run: ResolvedRun, dictionary: Dictionary): number {
 
 function indexBytes(run: ResolvedRun, dictionary: Dictionary): number {
   const postings = Math.min(firingsOf(run, dictionary), RANGE_POSTINGS);
-  return Math.ceil(BASE_BYTES + POSTING_BYTES * postings + FEATURE_BYTES * dictionary.sae.features);
+  return Math.ceil(BASE_BYTES + POSTING_BYTES * postings + FEATURE_BYTES * featuresOf(dictionary));
 }
 
 function profileBytes(run: ResolvedRun, dictionary: Dictionary): number {
-  const { features } = dictionary.sae;
+  const features = featuresOf(dictionary);
   const firings = firingsOf(run, dictionary);
   const tables = POSTING_BYTES * Math.min(firings, RANGE_POSTINGS);
   if (features > (run.file.index.neighboursUpTo ?? NEIGHBOURS_UP_TO)) return Math.ceil(BASE_BYTES + tables);

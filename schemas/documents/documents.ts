@@ -2,12 +2,19 @@
 // Commands take theirs from the file that holds it, so that one command does not load all.
 import type { z } from 'zod';
 import { cardDocument } from './cards.js';
+import { saeBenchDocument } from './bench.js';
 import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
 import { featuresDocument } from './feature-list.js';
 import { labelDocument } from './labels.js';
-import { modelInspectDocument, modelRunDocument, modelTrainDocument, modelVjpDocument } from './models.js';
+import {
+  modelGenerateDocument,
+  modelInspectDocument,
+  modelRunDocument,
+  modelTrainDocument,
+  modelVjpDocument,
+} from './models.js';
 import {
   controlDocument,
   doctorDocument,
@@ -69,9 +76,11 @@ export const CLI_DOCUMENTS = {
   gc: gcDocument,
   'model inspect': modelInspectDocument,
   'model run': modelRunDocument,
+  'model generate': modelGenerateDocument,
   'model train': modelTrainDocument,
   'model vjp': modelVjpDocument,
   'sae eval': saeEvalDocument,
+  'sae bench': saeBenchDocument,
   completion: completionDocument,
 } as const satisfies Record<string, z.ZodType>;
 

@@ -14,6 +14,8 @@ const sites = z.strictObject({
   widths: z.array(z.number().int()).min(1).readonly(),
   reads: places,
   writes: places,
+  skip: z.literal(true).optional(),
+  crossLayer: z.literal(true).optional(),
 });
 
 /** Means and principal components of the fit rows, and the mean of the rows that are measured. */

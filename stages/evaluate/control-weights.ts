@@ -1,4 +1,5 @@
 // The tensors of controls: from the fit rows' mean and components, from a seed, or from a dictionary's own initialisation.
+import { kindSettings } from '../../core/dictionaries/architecture.js';
 import { ARCHITECTURES } from '../../core/dictionaries/architectures.js';
 import { topk } from '../../core/dictionaries/architectures/topk.js';
 import type { ControlName } from '../../core/dictionaries/controls.js';
@@ -66,7 +67,7 @@ function untrainedWeights(
   const kind = ARCHITECTURES[settings.architecture];
   const sizes = { sites: oneSite(width), features: settings.features };
   const { scale, mean } = computeScale(site.fit);
-  const trained = initialParameters({ kind, ...sizes }, settings.seed, [mean]);
+  const trained = initialParameters({ kind, ...sizes, settings: kindSettings(settings) }, settings.seed, [mean]);
   const needed = parametersOf({ kind: topk, ...sizes });
   if (needed.some(({ name }) => !trained.has(name))) return null;
   return foldToRaw(needed, trained, { reads: [scale], writes: [scale] });

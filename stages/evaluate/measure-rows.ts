@@ -14,7 +14,7 @@ import {
 import { gatherRows } from '../../core/dictionaries/gather.js';
 import { rowsFeed } from '../../core/dictionaries/step-graph.js';
 import type { PlacedDictionary } from '../../core/dictionaries/splice-graph.js';
-import { targetWidth } from '../../core/dictionaries/sites.js';
+import { targetWidth, wiringFlags } from '../../core/dictionaries/sites.js';
 import { tokenOrder } from '../../core/dictionaries/token-order.js';
 import { digestOf } from '../../core/identity/digest.js';
 import type { ChildContext } from '../../runtime/child/protocol.js';
@@ -38,7 +38,7 @@ export function placedDictionary({ aux }: SumsConfig): PlacedDictionary {
   return {
     name: 'dictionary',
     kind: ARCHITECTURES[aux.architecture],
-    sites: { widths, reads, writes },
+    sites: { widths, reads, writes, ...wiringFlags(aux.sites) },
     features,
     settings,
   };

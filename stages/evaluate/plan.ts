@@ -13,7 +13,7 @@ import { datasetNames } from '../dataset-names.js';
 import { keyOf } from '../definition.js';
 import type { WorkItem } from '../stage.js';
 import { contentDigest, unitsOf, type Pinned, type PinnedReader, type Step, type StepUnits } from '../step.js';
-import { encodedDictionary, sitesOfDictionary } from '../train/dictionary.js';
+import { encodedDictionary, featuresOf, sitesOfDictionary } from '../train/dictionary.js';
 import { pinAll } from '../train/plan.js';
 import type { EvaluationRequest, Work } from '../work.js';
 import type { BasisConfig, EvaluateConfig, EvaluateInputs, SumsConfig, TableConfig } from './config.js';
@@ -122,10 +122,10 @@ async function planTable({ run, request, dictionary, sites, step, pinned }: Plan
   const components = hasControls(sites) && (sites.widths[0] ?? 0) <= MOST_COMPONENTS;
   const keyed: TableConfig['keyed'] = {
     ...{ part: 'table', sumsKey: sums.snapshot.key, resamples: request.resamples, seed: request.seed },
-    deadTraining: deadAfterTraining(weights.commits, dictionary.sae.features),
+    deadTraining: deadAfterTraining(weights.commits, featuresOf(dictionary)),
   };
   const aux: TableConfig['aux'] = {
-    ...{ name: dictionary.name, features: dictionary.sae.features, split: request.split, model },
+    ...{ name: dictionary.name, features: featuresOf(dictionary), split: request.split, model },
     site: sites.names.join(', '),
     controls: hasControls(sites) ? controlsOf(components) : [],
   };

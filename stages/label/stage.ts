@@ -4,6 +4,7 @@ import { modelDatasets } from '../activations/run-model-files.js';
 import { datasetNames } from '../dataset-names.js';
 import { cores, ROW_BYTES } from '../nominal-speed.js';
 import { stepOf } from '../step.js';
+import { featuresOf } from '../train/dictionary.js';
 import { labelConfig, type LabelConfig } from './config.js';
 
 /** Features labelled per second by one core. */
@@ -26,7 +27,8 @@ export const labelStage: StageDefinition<LabelConfig> = {
       return stepOf('label', name, { reads: [...own, names.tokens, ...(run ? modelDatasets(run) : [])], makes });
     }),
   estimate: ({ extraction: run }, { subject }) => {
-    const features = run?.dictionaries.find(({ name }) => name === subject)?.sae.features ?? 0;
+    const dictionary = run?.dictionaries.find(({ name }) => name === subject);
+    const features = dictionary ? featuresOf(dictionary) : 0;
     return { items: null, bytes: features * ROW_BYTES.label, seconds: features / FEATURES / cores() };
   },
 };

@@ -5,7 +5,6 @@ import { resolvedEdit } from '../../schemas/model-edits.js';
 import { engineSettings, externalFile, storedFile } from '../../schemas/stored-shapes.js';
 
 const count = z.number().int().nonnegative();
-const places = z.array(count).min(1).readonly();
 
 /** Which tokens have rows: as the activations were extracted. */
 const rowRule = z.strictObject({
@@ -44,7 +43,11 @@ export const profileConfig = z.strictObject({
     name: z.string(),
     site: z.string(),
     features: count,
-    writes: z.strictObject({ names: z.array(z.string()).min(1).readonly(), widths: places }),
+    writes: z
+      .array(z.strictObject({ site: z.string(), width: count, tensor: z.string(), features: count }))
+      .min(1)
+      .readonly()
+      .describe('the sites written in order, each with the decoder of its first so many features'),
     weights: storedFile,
     model: storedFile,
     external: z.array(externalFile).readonly(),

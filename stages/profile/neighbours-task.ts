@@ -58,7 +58,7 @@ export async function makeNeighbours(request: Request, context: ChildContext): P
 }
 
 async function openNearest({ weights, aux, keyed }: Request): Promise<NearestRows | string> {
-  const rows = await DecoderRows.open(weights ?? '', aux.features, aux.writes.widths);
+  const rows = await DecoderRows.open(weights ?? '', aux);
   if (typeof rows === 'string') return rows;
   try {
     return await NearestRows.open(await rows.read(0, rows.features), rows.width, keyed.engine);

@@ -1,6 +1,7 @@
 // Plans the profile of one dictionary: for each table a key over the pinned index and what else the table is made of, and items for
 // ranges of features. Pure: a function of the pinned snapshots alone, so that every planner cuts the same ranges.
-import { sitesText, writeWidths } from '../../core/dictionaries/sites.js';
+import { sitesText } from '../../core/dictionaries/sites.js';
+import { wiringOf } from '../../core/dictionaries/wirings.js';
 import { digestOf } from '../../core/identity/digest.js';
 import { canonicalJson } from '../../core/identity/canonical-json.js';
 import type { Commit } from '../../schemas/records.js';
@@ -13,7 +14,7 @@ import { weightsFile } from '../encode/plan.js';
 import type { IndexInputs } from '../index/config.js';
 import type { WorkItem } from '../stage.js';
 import { contentDigest, stepId, type Pinned, type PinnedReader, type Step, type StepUnits } from '../step.js';
-import { sitesOfDictionary } from '../train/dictionary.js';
+import { featuresOf, sitesOfDictionary } from '../train/dictionary.js';
 import type { Work } from '../work.js';
 import type { ProfileConfig, ProfileInputs, ProfileKeyed, ProfileTable } from './config.js';
 import { NEIGHBOURS_UP_TO, PROFILE_TABLES, profileStage } from './stage.js';
@@ -81,6 +82,7 @@ function tableConfig(table: ProfileTable, { run, dictionary, upstream }: Planned
   const { model, weights, index } = upstream;
   const sites = sitesOfDictionary(run, dictionary);
   const file = weightsFile(weights);
+  const features = featuresOf(dictionary);
   const { contextTokens, prependId, packing, dropPositions, dropTokens = [] } = activationsSettings(run, model).keyed;
   const rows = { contextTokens, prepended: prependId !== null, packing, dropPositions, dropTokens };
   const of = { tableVersion: PROFILE_TABLES[table], indexKey: index.snapshot.key };
@@ -101,8 +103,10 @@ function tableConfig(table: ProfileTable, { run, dictionary, upstream }: Planned
     aux: {
       name: dictionary.name,
       site: sitesText(sites),
-      features: dictionary.sae.features,
-      writes: { names: sites.writes.map((place) => sites.names[place] as string), widths: writeWidths(sites) },
+      features,
+      writes: wiringOf({ sites, features }).decoders.map(({ name, site, width, features: own }) => ({
+        ...{ site: sites.names[sites.writes[site] as number] as string, width, tensor: name, features: own },
+      })),
       weights: file,
       model: model.onnx,
       external: model.external,

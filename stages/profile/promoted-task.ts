@@ -68,10 +68,10 @@ async function promotedBlocks(
   context: ChildContext,
 ): Promise<{ readonly leftOut: string; readonly blocks: readonly Block[] }> {
   const { weights, aux, range } = request;
-  const rows = await DecoderRows.open(weights ?? '', aux.features, aux.writes.widths);
+  const rows = await DecoderRows.open(weights ?? '', aux);
   if (typeof rows === 'string') return { leftOut: rows, blocks: [emptyBlock(range)] };
   try {
-    const toStream = streamDirections(aux.writes, aux.writes.widths[0] ?? 0);
+    const toStream = streamDirections(aux.writes, aux.writes[0]?.width ?? 0);
     if (typeof toStream === 'string') return { leftOut: toStream, blocks: [emptyBlock(range)] };
     const name = canonicalJson({ place: request.model, model: request.keyed.model, engine: request.keyed.engine });
     const create = async (): Promise<Opened> =>

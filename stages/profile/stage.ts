@@ -7,7 +7,7 @@ import type { StageDefinition } from '../definition.js';
 import { datasetNames } from '../dataset-names.js';
 import { cores, ROW_BYTES, SPEED } from '../nominal-speed.js';
 import { stepOf } from '../step.js';
-import { workOfDictionary } from '../train/dictionary.js';
+import { featuresOf, workOfDictionary } from '../train/dictionary.js';
 import { profileConfig, type ProfileConfig, type ProfileTable } from './config.js';
 
 /** The tables, with the version of each. */
@@ -38,7 +38,7 @@ export const profileStage: StageDefinition<ProfileConfig> = {
   estimate: ({ extraction: run }, { subject }, { textBytes }) => {
     const dictionary = run?.dictionaries.find(({ name }) => name === subject);
     if (!run || !dictionary) return { items: 0, bytes: 0, seconds: 0 };
-    const { features } = dictionary.sae;
+    const features = featuresOf(dictionary);
     const { firings, weightBytes } = workOfDictionary(run, dictionary);
     const rows = textBytes / BYTES_PER_TOKEN;
     const neighbours = features <= (run.file.index.neighboursUpTo ?? NEIGHBOURS_UP_TO) ? features : 0;

@@ -5,22 +5,23 @@
 //   several states      (the stream at several layers) that of the last: a later state contains what was in the earlier ones
 import { streamRole } from '../../core/hooks/unembedding.js';
 
-export interface Writes {
-  readonly names: readonly string[];
-  readonly widths: readonly number[];
+export interface Written {
+  readonly site: string;
+  readonly width: number;
 }
 
 /** Turns decoder rows into directions of the stream. */
 export type ToStream = (rows: Float32Array) => Float32Array;
 
 /** How the rows become directions of a stream of this width; a sentence where what is written does not add to the stream. */
-export function streamDirections({ names, widths }: Writes, width: number): ToStream | string {
+export function streamDirections(written: readonly Written[], width: number): ToStream | string {
+  const names = written.map(({ site }) => site);
   const roles = new Set(names.map(streamRole));
   const [role, other] = roles;
   const odd = names.find((name) => streamRole(name) === null);
   if (odd !== undefined) return `${odd} is not added to the residual stream`;
   if (other !== undefined) return 'it writes both the stream and what is added to it';
-  if (widths.some((own) => own !== width)) return `a site written is not as wide as the stream (${width})`;
+  if (written.some((own) => own.width !== width)) return `a site written is not as wide as the stream (${width})`;
   if (names.length === 1) return (rows) => rows;
   const writes = names.length;
   return (rows) => {

@@ -65,19 +65,18 @@ export class SafetensorsFile {
     );
   }
 
-  /**
-   * Rows from … to − 1 along the first axis of a tensor, in memory of their own; undefined where there is none of the name.
-   * @throws DataError where the file ends before them
-   */
-  async readRows(name: string, from: number, to: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  /** Some numbers of an F32 tensor, counted in its row-major order. @throws DataError where it has none there */
+  async readFloats(
+    name: string,
+    { from, count }: { readonly from: number; readonly count: number },
+  ): Promise<Float32Array> {
     const place = this.places.get(name);
-    if (!place) return undefined;
-    const rowBytes = (place.to - place.from) / (place.shape[0] ?? 1);
-    const bytes = new Uint8Array((to - from) * rowBytes);
-    const filled = await readInto(this.#handle, bytes, place.from + from * rowBytes);
-    if (filled === bytes.length) return bytes;
+    const bytes = new Uint8Array(4 * count);
+    const inside = place?.dtype === 'F32' && place.from + 4 * (from + count) <= place.to;
+    const filled = inside ? await readInto(this.#handle, bytes, place.from + 4 * from) : 0;
+    if (inside && filled === bytes.length) return new Float32Array(bytes.buffer);
     throw new DataError(
-      `Expected ${bytes.length} bytes of rows ${from} to ${to - 1} of tensor ${name} in ${this.#path}, found ${filled}; the file was cut short while it was read.`,
+      `Expected ${count} numbers from ${from} on of F32 tensor ${name} in ${this.#path}, found fewer; the file is damaged.`,
       { file: this.#path, tensor: name },
     );
   }

@@ -219,8 +219,9 @@ async function prove(scene: Scene): Promise<void> {
     const config: ProfileConfig = {
       keyed: own,
       aux: {
-        ...{ name: 'wide', site, features: FEATURES, writes: { names: [site], widths: [WIDTH] }, weights, model },
+        ...{ name: 'wide', site, features: FEATURES, weights, model },
         ...{ external: [], reference: 'tiny-lm' },
+        writes: [{ site, width: WIDTH, tensor: 'W_dec', features: FEATURES }],
       },
     };
     const items = planProfileItems({ ...of, upstream, config });

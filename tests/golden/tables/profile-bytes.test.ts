@@ -62,7 +62,12 @@ it('changes its bytes only with its version', async () => {
   for (const keyed of tables) {
     const request = {
       ...{ spool, key: 'k', shard: keyed.table, range, keyed, weights, model: null },
-      aux: { site: 's', features: shape.features, writes: { names: ['s'], widths: [WIDTH] }, reference: 'm' },
+      aux: {
+        site: 's',
+        features: shape.features,
+        writes: [{ site: 's', width: WIDTH, tensor: 'W_dec', features: shape.features }],
+        reference: 'm',
+      },
       shards: dataset.encoded.map(({ shard, split, statistics }) => ({
         ...{ shard, split, rows: Number(statistics['rows']), firings: Number(statistics['firings']) },
       })),

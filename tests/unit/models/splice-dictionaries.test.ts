@@ -21,7 +21,6 @@ import {
 } from '../../../models/splice-dictionaries.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
 import { InputError } from '../../../schemas/errors.js';
-import { transcoder } from '../core/dictionaries/transcoder-kind.js';
 import { transformer, VOCAB, WIDTH } from '../core/hooks/graphs.js';
 
 const [F, K, BATCH, POS] = [11, 3, 2, 5];
@@ -40,8 +39,8 @@ const sae = (name: string, site: string): ModelDictionary => ({
   sites: { names: [site], widths: [WIDTH], reads: [0], writes: [0] },
 });
 const coder = (name: string, read: string, write: string): ModelDictionary => ({
-  ...{ name, kind: transcoder, features: F, settings: { k: K } },
-  sites: { names: [read, write], widths: [WIDTH, WIDTH], reads: [0], writes: [1] },
+  ...{ name, kind: ARCHITECTURES.topk, features: F, settings: { k: K } },
+  sites: { names: [read, write], widths: [WIDTH, WIDTH], reads: [0], writes: [1], skip: true },
 });
 
 type Weights = ReadonlyMap<string, Float32Array>;
@@ -110,10 +109,10 @@ const rowsFeed = { [ROWS_FEED]: { dtype: 'bool', dims: [BATCH, POS], data: mask 
 function reconstruct(dictionary: ModelDictionary, x: Float32Array): Float64Array {
   const weights = weightsOf(dictionary);
   const at = (name: string, i: number): number => weights.get(name)?.[i] ?? 0;
-  const from = dictionary.kind === transcoder ? 'b_in' : 'b_dec';
+  const centre = dictionary.sites.skip ? 0 : 1;
   const z = Array.from({ length: F }, (_, i) => {
     let sum = at('b_enc', i);
-    for (let j = 0; j < WIDTH; j++) sum += at('W_enc', i * WIDTH + j) * ((x[j] as number) - at(from, j));
+    for (let j = 0; j < WIDTH; j++) sum += at('W_enc', i * WIDTH + j) * ((x[j] as number) - centre * at('b_dec', j));
     return sum;
   });
   const chosen = z
@@ -180,6 +179,51 @@ describe('a set of transcoders', () => {
           expect(value).toBeCloseTo(expected[j] as number, 4);
         });
       }
+  });
+
+  it('leaves room for one over layers: each layer is written by the features of its own and of earlier ones', async () => {
+    const n = F;
+    const layers: ModelDictionary = {
+      ...{ name: 'c', kind: ARCHITECTURES.batchtopk, features: 2 * n, settings: { k: K } },
+      sites: {
+        ...{ names: [...NORMED, ...MLP], widths: [WIDTH, WIDTH, WIDTH, WIDTH] },
+        ...{ reads: [0, 1], writes: [2, 3], crossLayer: true },
+      },
+    };
+    const spliced = spliceDictionaries(source, [layers]);
+    const after = await valuesOf(spliced, [...NORMED, ...MLP], { ...rowsFeed, ...weightFeeds([layers]) });
+    const weights = weightsOf(layers);
+    const at = (name: string, i: number): number => weights.get(name)?.[i] ?? NaN;
+    const threshold = at('threshold', 0);
+    for (let i = 0; i < BATCH * POS; i++) {
+      if (mask[i] === 0) continue;
+      const f = [0, 1].flatMap((layer) =>
+        Array.from({ length: n }, (_, feature) => {
+          const x = row(after.get(NORMED[layer] ?? ''), i);
+          let z = at('b_enc', layer * n + feature);
+          for (let j = 0; j < WIDTH; j++) z += at(`W_enc.${layer}`, feature * WIDTH + j) * (x[j] as number);
+          return z > threshold ? Math.max(0, z) : 0;
+        }),
+      );
+      for (const layer of [0, 1])
+        row(after.get(MLP[layer] ?? ''), i).forEach((value, j) => {
+          let expected = at(`b_dec.${layer}`, j);
+          for (let k = 0; k < (layer + 1) * n; k++) expected += (f[k] as number) * at(`W_dec.${layer}`, k * WIDTH + j);
+          expect(value).toBeCloseTo(expected, 4);
+        });
+    }
+  });
+
+  it('refuses one over layers whose choice is made among all of them', () => {
+    const sites = {
+      names: [...NORMED, ...MLP],
+      widths: [8, 8, 8, 8],
+      reads: [0, 1],
+      writes: [2, 3],
+      crossLayer: true,
+    } as const;
+    const layers = { name: 'c', kind: ARCHITECTURES.topk, features: 2 * F, settings: { k: K }, sites };
+    expect(() => spliceDictionaries(source, [layers])).toThrow('chosen among all layers together');
   });
 
   it('refuses two that write one site', () => {

@@ -70,7 +70,7 @@ it('is said for the largest of each kind, without a warning where it fits', () =
   const { said, warning } = childMemoryNotes(run, 2 ** 40);
   expect(said).toMatch(
     new RegExp(
-      `train@${HOOK.replaceAll('.', '\\.')} \\d+ MB, encode@large \\d+ MB, index@large \\d+ MB, profile@large \\d+ MB; a worker`,
+      `train@${HOOK.replaceAll('.', '\\.')} \\d+ MB, encode@large \\d+ MB, index@large \\d+ MB, profile@small \\d+ MB; a worker`,
     ),
   );
   expect(warning).toBe(null);
