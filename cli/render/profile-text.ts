@@ -8,7 +8,9 @@ type Card = z.infer<typeof featureCard>;
 
 /** Tokens and neighbours that are shown of each kind. */
 const LISTED = 6;
-const LABEL_COLUMNS = 24;
+const LABEL_COLUMNS = 16;
+/** What stands between the parts of an automatic label; the first says most. */
+const BETWEEN = ' | ';
 
 /** What a feature raises and lowers, what its token explains, its neighbours; nothing of what the dictionary has no table of. */
 export function profileLines({ promoted, neighbours }: Pick<Card, 'promoted' | 'neighbours'>): string[] {
@@ -25,5 +27,5 @@ export function profileLines({ promoted, neighbours }: Pick<Card, 'promoted' | '
 }
 
 function nearText({ feature, label, value }: NonNullable<Card['neighbours']>['cosine'][number]): string {
-  return `${feature}${label === null ? '' : ` ${cutTo(label, LABEL_COLUMNS)}`} ${value.toFixed(2)}`;
+  return `${feature}${label === null ? '' : ` ${cutTo(label.split(BETWEEN)[0] ?? '', LABEL_COLUMNS)}`} ${value.toFixed(2)}`;
 }
