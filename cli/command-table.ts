@@ -56,6 +56,8 @@ export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
   'model run': models(async () => (await import('./commands/model-run.js')).runModel),
   'model train': models(async () => (await import('./commands/model-train.js')).trainModels),
   'model vjp': models(async () => (await import('./commands/model-vjp.js')).differentiateModel),
+  'sae import': models(async () => (await import('./commands/sae-import.js')).importDictionary),
+  'sae export': models(async () => (await import('./commands/sae-export.js')).exportDictionary),
   completion: shell(async () => (await import('./commands/completion.js')).completion),
 };
 
@@ -67,6 +69,10 @@ export const PARENTS = {
       ['assay schedule create nightly.yaml --cron "0 2 * * *"', 'the name in nightly.yaml holds {{date}}'],
       ['assay schedule list', 'all schedules of this store'],
     ],
+  },
+  sae: {
+    description: 'dictionaries by themselves: taken from other programs, written for them',
+    examples: [['assay sae import ./folder --dry-run', 'what a folder of another program holds']],
   },
   model: {
     description: 'look into a model and run it',

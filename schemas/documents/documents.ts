@@ -3,6 +3,7 @@
 import type { z } from 'zod';
 import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
+import { saeExportDocument, saeImportDocument } from './sae.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
 import { modelInspectDocument, modelRunDocument, modelTrainDocument, modelVjpDocument } from './models.js';
 import {
@@ -64,6 +65,8 @@ export const CLI_DOCUMENTS = {
   'model run': modelRunDocument,
   'model train': modelTrainDocument,
   'model vjp': modelVjpDocument,
+  'sae import': saeImportDocument,
+  'sae export': saeExportDocument,
   completion: completionDocument,
 } as const satisfies Record<string, z.ZodType>;
 
