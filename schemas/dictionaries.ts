@@ -2,26 +2,54 @@
 import { z } from 'zod';
 
 /** As the run file writes them. Each has a row in core/dictionaries/architectures.ts. */
-export const ARCHITECTURE_NAMES = ['topk', 'relu'] as const;
+export const ARCHITECTURE_NAMES = ['topk', 'relu', 'batchtopk', 'jumprelu', 'gated', 'matryoshka'] as const;
 export type ArchitectureName = (typeof ARCHITECTURE_NAMES)[number];
 
 const count = z.number().int().nonnegative();
 const positive = z.number().int().positive();
+const share = z.number().min(0).max(1);
 
 /** Settings that only some kinds use. */
-export const kindFields = { k: positive.optional(), sparsity: z.number().positive().optional() };
+export const kindFields = {
+  k: positive.optional(),
+  sparsity: z.number().positive().optional(),
+  l0: z.number().positive().optional(),
+  prefixes: z.array(positive).min(1).readonly().optional(),
+  bandwidth: z.number().positive().optional(),
+  threshold: z.number().nonnegative().optional(),
+};
 
-/** No defaults here: a stored setting is what was used, and enters the training's key as it stands. */
+/** How the features of one dictionary are divided among experts. */
+export const ROUTED_KINDS = ['frozen', 'learned'] as const;
+export const routedFields = z.strictObject({
+  experts: positive.min(2).describe('parts of equal size that the features are divided into; a token is seen by one'),
+  kind: z.enum(ROUTED_KINDS).describe('frozen: clusters found before training; learned: a router trained with them'),
+});
+export type Routed = z.infer<typeof routedFields>;
+
+export const CANDIDATES = ['exact', 'int8'] as const;
+export const MOMENTS = ['full', 'row'] as const;
+
+/**
+ * No defaults here: a stored setting is what was used, and enters the training's key as it stands. A setting that came later than
+ * others is left out where it says nothing: no skip, no routing, one slice, exact candidates, full moments.
+ */
 export const storedSettings = z.strictObject({
   architecture: z.enum(ARCHITECTURE_NAMES),
-  features: positive,
+  features: positive.describe('of a cross-layer dictionary: of each layer'),
   ...kindFields,
+  skip: z.literal(true).optional(),
+  crossLayer: z.literal(true).optional(),
+  routed: routedFields.optional(),
+  slices: positive.min(2).optional(),
+  candidates: z.literal('int8').optional(),
+  moments: z.literal('row').optional(),
   tokens: positive,
   batchRows: positive,
   lr: z.number().positive(),
   warmupSteps: count,
-  decayFraction: z.number().min(0).max(1),
-  betas: z.tuple([z.number().min(0).max(1), z.number().min(0).max(1)]),
+  decayFraction: share,
+  betas: z.tuple([share, share]).readonly(),
   epsilon: z.number().positive(),
   clipNorm: z.number().positive().nullable(),
   auxK: count,

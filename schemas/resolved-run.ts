@@ -32,6 +32,18 @@ const trainedModel = z.strictObject({
   edits: z.array(resolvedEdit),
 });
 
+const siteNames = z.array(z.string()).min(1).readonly();
+const resolvedDictionary = z.strictObject({
+  name: z.string(),
+  reads: siteNames,
+  writes: siteNames,
+  sae: storedSettings,
+});
+/** As configurations were stored while every dictionary read and wrote one site. */
+const singleSite = z
+  .strictObject({ name: z.string(), site: z.string(), sae: storedSettings })
+  .transform(({ name, site, sae }) => ({ name, reads: [site], writes: [site], sae }));
+
 const resolvedRun = z.strictObject({
   formatVersion: z.literal(1),
   name: z.string(),
@@ -45,7 +57,7 @@ const resolvedRun = z.strictObject({
   model: z.union([givenModel, trainedModel]),
   sites: z.array(z.strictObject({ name: z.string(), width: count })),
   engine: engineSettings,
-  dictionaries: z.array(z.strictObject({ name: z.string(), site: z.string(), sae: storedSettings })),
+  dictionaries: z.array(z.union([resolvedDictionary, singleSite])),
   splits: z.array(z.enum(SPLITS)).optional(),
   suite: z.string().optional().describe('the suite that it is a member of'),
 });
@@ -53,7 +65,10 @@ const resolvedRun = z.strictObject({
 type Parsed = z.infer<typeof resolvedRun>;
 export interface ResolvedDictionary {
   readonly name: string;
-  readonly site: string;
+  /** Sites that it reads, in order. */
+  readonly reads: readonly string[];
+  /** Sites that it writes, in order. */
+  readonly writes: readonly string[];
   /** All defaults filled in. */
   readonly sae: StoredSettings;
 }

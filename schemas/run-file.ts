@@ -1,14 +1,11 @@
 // The run file: what a user asks for. Strict; every field has a description, a unit and a default where one is sensible.
 import { z } from 'zod';
-import { ARCHITECTURE_NAMES } from './dictionaries.js';
 import { modelSection, trainingFields } from './language-model-sections.js';
 import { modelEdit } from './model-edits.js';
+import { saeSection } from './sae-section.js';
 import { corpusSection, plainName, storeOptions } from './sections.js';
 
 const positive = z.number().int().positive();
-
-/** Dataset names that a dictionary may not take. */
-export const RESERVED_NAMES = ['documents', 'tokens', 'activations', 'models', 'graphs', 'evidence'] as const;
 
 /** A language model that is trained in the run, on the run's corpus, before anything is extracted from it. */
 const trainedModel = z
@@ -85,70 +82,6 @@ const activations = z
   })
   .describe('Which activations to keep.');
 
-/** One dictionary to train. */
-export const saeSection = z.strictObject({
-  name: plainName
-    .refine(
-      (n) => !(RESERVED_NAMES as readonly string[]).includes(n),
-      `must not be one of ${RESERVED_NAMES.join(', ')}`,
-    )
-    .describe('name of the dictionary'),
-  hook: z.string().describe('the site that it reads and writes'),
-  architecture: z
-    .enum(ARCHITECTURE_NAMES)
-    .default('topk')
-    .describe('kind: topk keeps the k largest per token, relu has an L1 penalty'),
-  features: positive.describe('number of features'),
-  k: positive.optional().describe('features that may fire on one token'),
-  sparsity: z
-    .number()
-    .positive()
-    .optional()
-    .describe(
-      'weight of the L1 penalty, for activations scaled to E‖x‖² ≈ width and an error divided by their variance; relu needs it',
-    ),
-  tokens: positive.describe('training budget, rows (one token each)'),
-  batchRows: positive.default(2048).describe('rows per training step'),
-  lr: z.number().positive().nullable().default(null).describe('learning rate; default 2e-4 / sqrt(features / 16384)'),
-  warmupSteps: z
-    .number()
-    .int()
-    .nonnegative()
-    .nullable()
-    .default(null)
-    .describe('steps of linear warm-up; default a twentieth of the training, at most 1000'),
-  decayFraction: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.2)
-    .describe('share of the training over which the rate falls linearly to 0'),
-  betas: z
-    .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
-    .default([0.9, 0.999])
-    .describe('Adam decay rates'),
-  epsilon: z.number().positive().default(1e-8).describe("Adam's epsilon"),
-  clipNorm: z.number().positive().nullable().default(null).describe('greatest global gradient norm; null for none'),
-  auxK: z
-    .number()
-    .int()
-    .nonnegative()
-    .nullable()
-    .default(null)
-    .describe('dead features that the auxiliary loss revives per row; default half the width; 0 for none'),
-  auxWeight: z
-    .number()
-    .nonnegative()
-    .default(1 / 32)
-    .describe('weight of the auxiliary loss'),
-  deadAfterTokens: positive
-    .nullable()
-    .default(null)
-    .describe('rows without firing after which a feature is dead; default min(10 million, tokens / 10)'),
-  logEverySteps: positive.default(10).describe('steps between logged rows'),
-  seed: z.number().int().default(0).describe('initialisation only; the order of data follows the run seed'),
-});
-
 /** A value of a matrix entry. */
 const matrixValue = z.union([z.string(), z.number(), z.boolean()]);
 
@@ -203,4 +136,3 @@ export const runFile = z.strictObject({
   parallel: positive.max(64).optional().describe('runs of the suite that are under way at once; default 4'),
 });
 export type RunFile = z.infer<typeof runFile>;
-export type SaeConfig = RunFile['saes'][number];

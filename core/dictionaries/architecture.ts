@@ -5,23 +5,25 @@
 //   forward      reads, writes, parameters → z, f, e = x_hat − x
 //   loss         squares / (B V) + sparsity; AuxK is added to it where the kind has it
 //   inference    as forward, over stored parameters
+// Which sites it reads and writes, and how, is no matter of the kind: wirings.ts.
 // Gradients are core/autodiff's over forward and loss. A forward may bring a cheaper backward by hand, which must give the same
 // numbers: tests/unit/core/dictionaries/derivatives.test.ts compares the two.
+import type { z } from 'zod';
 import { kindFields } from '../../schemas/dictionaries.js';
 import { InputError } from '../../schemas/errors.js';
-import type { GraphBuilder } from '../onnx/builder.js';
 import type { NamedValues } from '../onnx/named-value.js';
 import type { Value } from '../onnx/shape.js';
 import type { TrainedParameter } from '../optimise/state.js';
 import type { ScatterMode, Selection } from './rows.js';
-import type { DictionarySites, SiteRule } from './sites.js';
+import type { DictionarySites, WiringName } from './sites.js';
 import type { Tape } from './tape.js';
 import type { Unit } from './units.js';
 
 /** Settings of the run file that only some kinds use. */
 export type KindSetting = keyof typeof kindFields;
 export const KIND_SETTINGS = Object.keys(kindFields) as readonly KindSetting[];
-export type KindSettings = { readonly [Setting in KindSetting]?: number | undefined };
+type KindValues = { readonly [Setting in KindSetting]: z.infer<(typeof kindFields)[Setting]> };
+export type KindSettings = { readonly [Setting in KindSetting]?: KindValues[Setting] | undefined };
 
 /** Of all settings, those that only some kinds use. */
 export function kindSettings(settings: KindSettings): KindSettings {
@@ -31,16 +33,19 @@ export function kindSettings(settings: KindSettings): KindSettings {
 }
 
 /** A setting that the kind uses. @throws InputError where it is missing */
-export function settingOf(settings: KindSettings, name: KindSetting): number {
+export function settingOf<Name extends KindSetting>(
+  settings: KindSettings,
+  name: Name,
+): Exclude<KindValues[Name], undefined> {
   const value = settings[name];
-  if (value !== undefined) return value;
+  if (value !== undefined) return value as Exclude<KindValues[Name], undefined>;
   throw new InputError(
     `Expected a setting "${name}" for this kind of dictionary, found none. Give the dictionary \`${name}\`.`,
     { setting: name },
   );
 }
 
-/** Sites d and features F. */
+/** Sites d and features F, of all layers together. */
 export interface DictionarySizes {
   readonly sites: DictionarySites;
   readonly features: number;
@@ -54,15 +59,21 @@ export interface Start {
   readonly readMeans: readonly Float64Array[];
   /** x̄ of the scaled fit rows of each site written. */
   readonly writeMeans: readonly Float64Array[];
+  readonly settings: KindSettings;
 }
 
-/** A trained tensor: it has a gradient and moments. */
+/** A stored tensor. It has a gradient and moments, unless it is fixed. */
 export interface Parameter extends TrainedParameter {
   /** Its value before the first step, row-major. */
   readonly initial: (start: Start) => Float32Array;
   readonly unit: Unit;
-  /** Whether its rows are kept at unit norm, with the parallel part of their gradient removed. */
+  /**
+   * Whether its rows are kept at unit norm, with the parallel part of their gradient removed. Of several such tensors the rows of
+   * one feature together have norm 1.
+   */
   readonly unitRows: boolean;
+  /** Not moved by steps: set from the calib split whenever it is measured, and stored (`threshold` of batchtopk). */
+  readonly fixed?: true;
 }
 
 /** What a step, or an inference, works on. */
@@ -115,6 +126,8 @@ export interface LossInputs {
   readonly forward: Forward;
   /** Σ‖e‖² over rows and sites written, a scalar. */
   readonly squaredError: Value;
+  /** V: mean ‖x − x̄‖² over the scaled fit rows of the sites written. */
+  readonly variance: number;
 }
 
 export interface Loss {
@@ -125,14 +138,27 @@ export interface Loss {
 }
 
 export interface Architecture {
-  /** The settings that it needs; the others are refused. */
+  /** The settings that it needs. */
   readonly uses: readonly KindSetting[];
-  readonly sites: SiteRule;
+  /** Settings of which it needs exactly one. */
+  readonly oneOf?: readonly KindSetting[];
+  /** Settings that it has a default for. All that it neither needs nor takes are refused. */
+  readonly takes?: readonly KindSetting[];
+  /** Defaults of the settings that it takes. */
+  readonly defaults?: (sizes: Pick<DictionarySizes, 'features'>) => KindSettings;
+  /** Adam's decay rates where none are given. */
+  readonly betas: readonly [number, number];
+  /** Whether it encodes x − b_dec where it reads the site that it writes. */
+  readonly centres: boolean;
+  /** Wirings that it cannot have. */
+  readonly lacks?: readonly WiringName[];
+  /** Whether f is a choice of the largest, so that candidates for it can be proposed cheaply. */
+  readonly selects: boolean;
   readonly parameters: (sizes: DictionarySizes) => readonly Parameter[];
   /** Features that fire per row as far as it is known before training: for estimates and first allocations alone. */
   readonly expectedFirings: (settings: KindSettings, features: number) => number;
-  /** W_decᵀ f for each site written, by which AuxK revives dead features; null for a kind without AuxK. */
-  readonly buildRevival: ((g: GraphBuilder, f: Selection, parameters: NamedValues) => readonly Value[]) | null;
+  /** Whether AuxK revives its dead features. */
+  readonly revives: boolean;
   /** The forward pass in training. */
   readonly buildForward: (tape: Tape, inputs: StepInputs) => Forward;
   readonly buildLoss: (tape: Tape, of: LossInputs) => Loss;

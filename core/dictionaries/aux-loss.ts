@@ -7,10 +7,11 @@
 //   aux = Σ‖r − ê‖² / Σ‖r − mean_b r‖²,   0 where D is empty; it enters the loss with a weight
 //
 // This is the form that core/autodiff differentiates. `sparse-backward.ts` has the same by hand, over the dead columns alone.
-import type { Architecture, AuxSettings, Forward, StepInputs } from './architecture.js';
+import type { AuxSettings, Forward, StepInputs } from './architecture.js';
 import type { Value } from '../onnx/shape.js';
-import { countOf, sumOfSquares } from './rows.js';
+import { type Decoded, countOf, sumOfSquares } from './rows.js';
 import type { Tape } from './tape.js';
+import { buildDecoder } from './wired-graph.js';
 
 /** Less than any z, so that features that are not dead come last and relu makes them 0. */
 const NEVER = -3e38;
@@ -21,23 +22,22 @@ export interface AuxInputs {
   /** [F] bool: dead before this step. */
   readonly dead: Value;
   readonly settings: AuxSettings;
-  readonly buildRevival: NonNullable<Architecture['buildRevival']>;
 }
 
 /** The auxiliary loss, unweighted, a scalar. */
-export function buildAuxLoss(tape: Tape, { inputs, forward, dead, settings, buildRevival }: AuxInputs): Value {
+export function buildAuxLoss(tape: Tape, { inputs, forward, dead, settings }: AuxInputs): Value {
   const { g } = tape;
   const candidates = g.op('Where', [dead, forward.z, g.scalar(NEVER)]);
   const [largest, where] = g.ops('TopK', [candidates, g.integers(settings.k)], {
     outputs: 2,
     attributes: { axis: -1 },
   }) as [Value, Value];
-  const nothing = g.op('ConstantOfShape', [g.integers(inputs.batchRows, inputs.features)]);
+  const nothing = g.zeros(g.integers(inputs.batchRows, inputs.features));
   const value = g.op('ScatterElements', [nothing, where, g.op('Relu', [largest])], { attributes: { axis: 1 } });
-  const revived = buildRevival(g, { layout: 'dense', value }, inputs.parameters);
+  const revived = buildDecoder(g, { layout: 'dense', value }, { sizes: inputs, parameters: inputs.parameters });
   const errors = forward.errors.map((error) => tape.detach(error));
   // ê − r = ê + (x_hat − x)
-  const left = errors.map((error, i) => sumOfSquares(g, g.op('Add', [revived[i] as Value, error])));
+  const left = errors.map((error, i) => sumOfSquares(g, g.op('Add', [(revived[i] as Decoded).product, error])));
   const spread = errors.map((error) => buildSpread(tape, error));
   const add = (values: readonly Value[]): Value => values.reduce((a, b) => g.op('Add', [a, b]));
   const ratio = g.op('Div', [add(left), add(spread)]);

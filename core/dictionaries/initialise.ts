@@ -1,19 +1,25 @@
 // Parameters before the first step, as the kind states them, keyed by the dictionary's own seed and nothing else.
 import { KeyedRandom } from '../tensor/random.js';
-import type { Start } from './architecture.js';
+import type { KindSettings, Start } from './architecture.js';
 import type { DictionarySites } from './sites.js';
 import { type DictionaryShape, parametersOf } from './state.js';
 
 /** Parameters by tensor name. @param means x̄ of the scaled fit rows of every site of `sites.widths` */
 export function initialParameters(
-  shape: DictionaryShape,
+  shape: DictionaryShape & { readonly settings?: KindSettings },
   seed: number,
   means: readonly Float64Array[],
 ): Map<string, Float32Array> {
   const { reads, writes }: DictionarySites = shape.sites;
   const at = (places: readonly number[]): Float64Array[] => places.map((place) => means[place] as Float64Array);
+  const drawn = new Map<number, Float32Array>();
   const start: Start = {
-    directions: (width) => randomDirections(shape.features, width, seed),
+    directions: (width) => {
+      const rows = drawn.get(width) ?? randomDirections(shape.features, width, seed);
+      drawn.set(width, rows);
+      return rows;
+    },
+    settings: shape.settings ?? {},
     readMeans: at(reads),
     writeMeans: at(writes),
   };

@@ -84,7 +84,7 @@ export function buildRowSums(
     const scaled = g.op('Mul', [g.op('Unsqueeze', [weights, g.integers(2)]), g.op('Unsqueeze', [rows, g.integers(1)])]);
     const updates = g.op('Reshape', [scaled, g.integers(pairs, width)]);
     const target = g.op('Reshape', [selection.feature, g.integers(pairs, 1)]);
-    return g.op('ScatterND', [buildZeros(g, [features, width]), target, updates], {
+    return g.op('ScatterND', [g.zeros(g.integers(features, width)), target, updates], {
       attributes: { reduction: 'add' },
     });
   }
@@ -99,7 +99,7 @@ export function buildSums(g: GraphBuilder, { selection, weights, sizes }: RowWei
   // ScatterElements adds one after the other, so repeated indices are safe with any number of threads.
   return g.op(
     'ScatterElements',
-    [buildZeros(g, [sizes.features]), g.op('Reshape', [selection.feature, flat]), g.op('Reshape', [weights, flat])],
+    [g.zeros(g.integers(sizes.features)), g.op('Reshape', [selection.feature, flat]), g.op('Reshape', [weights, flat])],
     {
       attributes: { axis: 0, reduction: 'add' },
     },
@@ -111,14 +111,9 @@ function buildDense(
   g: GraphBuilder,
   { feature, weights, sizes }: { readonly feature: Value; readonly weights: Value; readonly sizes: RowSizes },
 ): Value {
-  return g.op('ScatterElements', [buildZeros(g, [sizes.batchRows, sizes.features]), feature, weights], {
+  return g.op('ScatterElements', [g.zeros(g.integers(sizes.batchRows, sizes.features)), feature, weights], {
     attributes: { axis: 1 },
   });
-}
-
-/** float32 zeros, made when the graph runs, so that the model stays small. */
-function buildZeros(g: GraphBuilder, dimensions: readonly number[]): Value {
-  return g.op('ConstantOfShape', [g.integers(...dimensions)]);
 }
 
 /** Σ of squares over all elements, a scalar. */

@@ -1,16 +1,26 @@
 // The settings of one training, its defaults, and its plan as plain numbers: how many steps, the learning rate of each, when the
 // calib split is measured. Pure functions; nothing here depends on time, checkpoints or the data.
 import { InputError } from '../../schemas/errors.js';
-import type { ArchitectureName } from '../../schemas/dictionaries.js';
+import type { ArchitectureName, Routed } from '../../schemas/dictionaries.js';
 import type { OptimiserSettings } from '../optimise/optimisers/optimiser.js';
 import type { Schedule } from '../optimise/schedule.js';
-import { KIND_SETTINGS, type KindSettings } from './architecture.js';
+import { KIND_SETTINGS, type KindSetting, type KindSettings } from './architecture.js';
 import { ARCHITECTURES } from './architectures.js';
 
-/** Everything that a training is told, with all defaults filled in. */
+/** Everything that a training is told, with all defaults filled in. What is left out of the optional ones says nothing. */
 export interface DictionarySettings extends KindSettings {
   readonly architecture: ArchitectureName;
+  /** Of a cross-layer dictionary: of each layer. */
   readonly features: number;
+  readonly skip?: true | undefined;
+  readonly crossLayer?: true | undefined;
+  readonly routed?: Routed | undefined;
+  /** Contiguous ranges of features that are trained side by side; left out: 1. */
+  readonly slices?: number | undefined;
+  /** Left out: exact. */
+  readonly candidates?: 'int8' | undefined;
+  /** Left out: full. */
+  readonly moments?: 'row' | undefined;
   /** Training budget, rows. */
   readonly tokens: number;
   readonly batchRows: number;
@@ -34,28 +44,33 @@ export interface DictionarySettings extends KindSettings {
 }
 
 /** Settings whose default depends on others; null asks for it. */
-type Derived = 'lr' | 'warmupSteps' | 'auxK' | 'deadAfterTokens';
-export type OpenSettings = Omit<DictionarySettings, Derived> & { readonly [Name in Derived]: number | null };
+type Derived = 'lr' | 'warmupSteps' | 'betas' | 'auxK' | 'deadAfterTokens';
+type Filled = Pick<DictionarySettings, Derived>;
+export type OpenSettings = Omit<DictionarySettings, Derived> & {
+  readonly [Name in Derived]: DictionarySettings[Name] | null;
+};
 
 const REFERENCE_FEATURES = 16_384;
 
 /**
  * Settings with every default filled in.
  * lr = 2e-4 / √(features / 2^14) (dictionary_learning, sparsify); warm-up a twentieth of the steps, at most 1,000;
- * dead after min(10 million, tokens / 10) rows; auxK half the width, 0 where the kind has no AuxK.
- * @param width d of the site written
+ * dead after min(10 million, tokens / 10) rows; auxK half the width, 0 where the kind has no AuxK; the kind's own defaults.
+ * @param width d of the site written; of several, of all together
  */
 export function completeSettings<Open extends OpenSettings>(
   open: Open,
   width: number,
-): Omit<Open, Derived> & { [Name in Derived]: number } {
+): Omit<Open, Derived> & Filled & KindSettings {
   const steps = Math.floor(open.tokens / open.batchRows);
-  const revives = ARCHITECTURES[open.architecture].buildRevival !== null;
+  const kind = ARCHITECTURES[open.architecture];
   return {
+    ...kind.defaults?.(open),
     ...open,
     lr: open.lr ?? 2e-4 / Math.sqrt(open.features / REFERENCE_FEATURES),
     warmupSteps: open.warmupSteps ?? Math.min(1000, Math.floor(steps / 20)),
-    auxK: open.auxK ?? (revives ? Math.floor(width / 2) : 0),
+    betas: open.betas ?? kind.betas,
+    auxK: open.auxK ?? (kind.revives ? Math.floor(width / 2) : 0),
     deadAfterTokens: open.deadAfterTokens ?? Math.max(1, Math.min(1e7, Math.floor(open.tokens / 10))),
   };
 }
@@ -67,24 +82,43 @@ export interface KindProblem {
   readonly remedy: string;
 }
 
+export type GivenKindSettings = KindSettings & { readonly auxK?: number | null | undefined };
+
 /** All that is wrong with the settings that only some kinds use. */
-export function kindProblems(
-  architecture: ArchitectureName,
-  given: KindSettings & { readonly auxK?: number | null | undefined },
-): KindProblem[] {
-  const { uses, buildRevival } = ARCHITECTURES[architecture];
+export function kindProblems(architecture: ArchitectureName, given: GivenKindSettings): KindProblem[] {
+  const { uses, oneOf = [], takes = [], revives } = ARCHITECTURES[architecture];
+  const known = [...uses, ...oneOf, ...takes];
   const problems = KIND_SETTINGS.flatMap((field): KindProblem[] => {
     const value = given[field];
-    if (uses.includes(field) === (value !== undefined)) return [];
-    if (value === undefined)
+    if (value === undefined && uses.includes(field))
       return [{ field, expected: `a number, as ${architecture} needs it`, found: 'none', remedy: `add ${field}` }];
-    const instead = uses.map((name) => `\`${name}\``).join(', ');
+    if (value === undefined || known.includes(field)) return [];
+    const instead = known.map((name) => `\`${name}\``).join(', ');
     const remedy = `remove it; ${architecture} takes ${instead}`;
-    return [{ field, expected: `nothing for ${architecture}`, found: String(value), remedy }];
+    return [{ field, expected: `nothing for ${architecture}`, found: shownValue(value), remedy }];
   });
-  if (buildRevival !== null || !given.auxK) return problems;
+  problems.push(...oneOfProblems(architecture, oneOf, given));
+  if (revives || !given.auxK) return problems;
   const expected = `0 for ${architecture}, which has no AuxK`;
   return [...problems, { field: 'auxK', expected, found: String(given.auxK), remedy: 'remove it, or write 0' }];
+}
+
+/** Of some settings a kind needs one and no more. */
+function oneOfProblems(
+  architecture: ArchitectureName,
+  oneOf: readonly KindSetting[],
+  given: GivenKindSettings,
+): KindProblem[] {
+  const there = oneOf.filter((field) => given[field] !== undefined);
+  if (oneOf.length === 0 || there.length === 1) return [];
+  const expected = `one of ${oneOf.map((name) => `\`${name}\``).join(' and ')} for ${architecture}`;
+  const field = there[0] ?? (oneOf[0]);
+  if (there.length === 0) return [{ field, expected, found: 'none', remedy: `add ${oneOf.join(' or ')}` }];
+  return [{ field, expected, found: there.join(' and '), remedy: 'remove one of them' }];
+}
+
+function shownValue(value: KindSettings[KindSetting]): string {
+  return typeof value === 'object' ? `[${value.join(', ')}]` : String(value);
 }
 
 /** @throws InputError where a setting that the kind needs is missing, or one is given that it has no use for */

@@ -1,5 +1,6 @@
-// Which sites a dictionary reads and which it writes. An autoencoder reads and writes one; a transcoder reads one and writes
-// another. Rows of every site are fed once, however often it is read or written.
+// Which sites a dictionary reads and which it writes, and how (wirings.ts). An autoencoder reads and writes one; a transcoder reads
+// one and writes another; crosscoders and cross-layer transcoders have lists. Rows of every site are fed once, however often it is
+// read or written.
 import { InputError } from '../../schemas/errors.js';
 
 export interface DictionarySites {
@@ -9,10 +10,29 @@ export interface DictionarySites {
   readonly reads: readonly number[];
   /** Places in `widths` of the sites written, in order. */
   readonly writes: readonly number[];
+  /** Whether W_skip x is added to what is written. */
+  readonly skip?: true | undefined;
+  /** Whether features belong to the site that they read, and write it and all after it. */
+  readonly crossLayer?: true | undefined;
 }
 
-/** What a kind can do: `same` reads and writes one site, `other` reads one and writes another. */
-export type SiteRule = 'same' | 'other';
+/** same: an autoencoder; other: a transcoder; lists: a crosscoder; crossLayer: a cross-layer transcoder. */
+export type WiringName = 'same' | 'other' | 'lists' | 'crossLayer';
+
+/** Which wiring sites have. */
+export function wiringName({ reads, writes, crossLayer: layered }: DictionarySites): WiringName {
+  if (layered) return 'crossLayer';
+  if (reads.length > 1 || writes.length > 1) return 'lists';
+  return reads[0] === writes[0] ? 'same' : 'other';
+}
+
+/** How sites are wired, as settings say it. */
+export function wiringFlags({
+  skip,
+  crossLayer,
+}: Pick<DictionarySites, 'skip' | 'crossLayer'>): Pick<DictionarySites, 'skip' | 'crossLayer'> {
+  return { ...(skip && { skip }), ...(crossLayer && { crossLayer }) };
+}
 
 /** The one site of an autoencoder. */
 export function oneSite(width: number): DictionarySites {
@@ -34,15 +54,32 @@ export function targetWidth(sites: DictionarySites): number {
   return writeWidths(sites).reduce((sum, width) => sum + width, 0);
 }
 
-/** @throws InputError where a kind cannot read and write these sites */
-export function checkSites(rule: SiteRule, { reads, writes }: DictionarySites, name: string): void {
-  const one = reads.length === 1 && writes.length === 1;
-  if (one && (reads[0] === writes[0]) === (rule === 'same')) return;
-  const expected = rule === 'same' ? 'one site that it reads and writes' : 'one site to read and another to write';
-  throw new InputError(
-    `Expected ${expected} for a dictionary of kind ${name}, found ${reads.length} read and ${writes.length} written${one ? `, ${reads[0] === writes[0] ? 'the same' : 'two different ones'}` : ''}. Choose another architecture, or other sites.`,
-    { architecture: name, reads: reads.length, writes: writes.length },
-  );
+/** Features of all layers of a cross-layer dictionary; else those of the setting. @param features as the run file says */
+export function totalFeatures(features: number, { reads, crossLayer }: DictionarySites): number {
+  return crossLayer ? features * reads.length : features;
+}
+
+/** @throws InputError where sites cannot be read and written this way */
+export function checkSites(sites: DictionarySites): void {
+  const { reads, writes, skip, crossLayer } = sites;
+  const found = `${reads.length} read and ${writes.length} written`;
+  const one = reads.length === 1 && writes.length === 1 && reads[0] !== writes[0];
+  const problem =
+    skip && !one
+      ? ['one site to read and another to write for a dictionary with `skip`', 'remove `skip`']
+      : crossLayer && (reads.length !== writes.length || reads.length < 2)
+        ? [
+            'as many sites to write as to read, two or more, for a dictionary with `crossLayer`',
+            'name both sites of each layer',
+          ]
+        : new Set(reads).size < reads.length || new Set(writes).size < writes.length
+          ? ['each site once among those read, and once among those written', 'remove the second']
+          : null;
+  if (problem === null) return;
+  throw new InputError(`Expected ${problem[0] ?? ''}, found ${found}; ${problem[1] ?? ''}.`, {
+    reads: reads.length,
+    writes: writes.length,
+  });
 }
 
 /** Sites by name, each once: those read in order, then those that are only written. */

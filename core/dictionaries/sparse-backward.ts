@@ -11,10 +11,10 @@
 // to the rows of D, which are distinct, so the scatter-add is safe with any number of threads.
 // Proof: tests/unit/core/dictionaries/derivatives.test.ts against core/autodiff, tests/golden/sae against PyTorch.
 import type { AuxSettings, BackwardRequest, LossGradients, StepInputs } from './architecture.js';
-import { siteWidth } from './autoencoder.js';
 import type { GraphBuilder } from '../onnx/builder.js';
 import { valueNamed } from '../onnx/named-value.js';
 import type { Value } from '../onnx/shape.js';
+import { readWidths } from './sites.js';
 import { buildFeatureGradient, buildRowSums, buildSums, countOf, sumOfSquares } from './rows.js';
 import type { Decoded, Selection } from './rows.js';
 
@@ -35,7 +35,7 @@ export function buildSparseBackward(g: GraphBuilder, forward: SparseForward, req
   const { inputs, centred, f, decoded, error } = forward;
   const { batchRows, features, parameters } = inputs;
   const [W_enc, W_dec] = [valueNamed(parameters, 'W_enc'), valueNamed(parameters, 'W_dec')];
-  const width = siteWidth(inputs);
+  const [width = 0] = readWidths(inputs.sites);
   const sizes = { batchRows, features };
   const gradient = g.op('Mul', [error, g.scalar(2 / (batchRows * request.variance))]);
   const df = buildFeatureGradient(g, { decoded, W_dec, gradient });
@@ -117,7 +117,7 @@ function buildDeadSelection(g: GraphBuilder, { forward, settings }: AuxInputs, d
     outputs: 2,
     attributes: { axis: -1 },
   }) as [Value, Value];
-  const empty = g.op('ConstantOfShape', [g.op('Shape', [columns])]);
+  const empty = g.zeros(g.op('Shape', [columns]));
   return g.op('ScatterElements', [empty, where, g.op('Relu', [largest])], {
     attributes: { axis: 1 },
   });

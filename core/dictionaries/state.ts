@@ -12,21 +12,34 @@ export interface DictionaryShape extends DictionarySizes {
 /** Rows since each feature fired last (int64 [F]). */
 export const SINCE_FIRED = 'since_fired';
 
-/** The trained tensors of a dictionary in their fixed order. */
+/** The stored tensors of a dictionary in their fixed order. */
 export function parametersOf(shape: DictionaryShape): readonly Parameter[] {
   return shape.kind.parameters(shape);
 }
 
-/** Parameters, both moments of each, and the counters: everything that a training step reads and changes. */
+/** Those that steps move. */
+export function trainedOf(shape: DictionaryShape): readonly Parameter[] {
+  return parametersOf(shape).filter(({ fixed }) => !fixed);
+}
+
+/** Those that are set from the calib split. */
+export function fixedOf(shape: DictionaryShape): readonly Parameter[] {
+  return parametersOf(shape).filter(({ fixed }) => fixed);
+}
+
+/** Trained tensors, both moments of each, the counters and what is set from calib: all that a training step reads and changes. */
 export function layoutOf(
   shape: DictionaryShape,
   adam: Parameters<typeof dictionaryOptimiser>[0] = { betas: [0, 0], epsilon: 0 },
 ): StateLayout {
   return {
-    parameters: parametersOf(shape),
+    parameters: trainedOf(shape),
     optimiser: dictionaryOptimiser(adam),
     nameBeside: (tensor, parameter) => `${tensor}.${parameter}`,
-    counters: [{ name: SINCE_FIRED, shape: [shape.features], type: 'int64' }],
+    counters: [
+      { name: SINCE_FIRED, shape: [shape.features], type: 'int64' },
+      ...fixedOf(shape).map(({ name, shape: axes }) => ({ name, shape: axes, type: 'float32' as const })),
+    ],
   };
 }
 

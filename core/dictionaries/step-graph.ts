@@ -4,14 +4,15 @@
 //   z, f, e = x_hat − x                              the kind's forward
 //   loss = squares / (B V) + sparsity + auxWeight · aux     the kind's loss, AuxK where it has it
 //   ∂loss/∂p                                         by core/autodiff, or the forward's own backward where it brings one
-//   unit rows: before Adam g_i ← g_i − (g_i · p_i) p_i, after it p_i ← p_i / ‖p_i‖
+//   unit rows: before Adam g_i ← g_i − (g_i · p_i) p_i, after it p_i ← p_i / ‖p_i‖ (unit-rows.ts)
 //   then clipping and Adam (core/optimise), and the counters of dead features
 //
 // The global norm is that of the projected gradients, as dictionary_learning clips.
 // Source: Gao et al. 2024 (arXiv 2406.04093); golden tests hold 50 steps of each kind against PyTorch's autograd.
-import type { AuxSettings, Forward, KindSettings, Loss, LossGradients, Parameter, StepInputs } from './architecture.js';
+import type { AuxSettings, Forward, KindSettings, Loss, LossGradients, StepInputs } from './architecture.js';
 import { buildAuxLoss } from './aux-loss.js';
 import type { GraphBuilder } from '../onnx/builder.js';
+import { DATA_TYPE } from '../onnx/data-type.js';
 import { type NamedValues, valueNamed } from '../onnx/named-value.js';
 import type { Value } from '../onnx/shape.js';
 import { buildClipFactor, buildSquaresInTurn } from '../optimise/clip.js';
@@ -19,8 +20,9 @@ import { stateTensors } from '../optimise/state.js';
 import { type StepInputs as LoopInputs, type StepOutputs, buildStepLoop } from '../optimise/step-loop.js';
 import { buildUpdates } from '../optimise/update.js';
 import { type ScatterMode, type Selection, buildSums, countOf, sumOfSquares } from './rows.js';
-import { type DictionaryShape, SINCE_FIRED, layoutOf, parametersOf } from './state.js';
+import { type DictionaryShape, SINCE_FIRED, fixedOf, layoutOf, parametersOf, trainedOf } from './state.js';
 import { Tape } from './tape.js';
+import { buildProjections, buildUnitRows } from './unit-rows.js';
 
 export interface StepGraphSettings extends DictionaryShape {
   readonly settings: KindSettings;
@@ -38,6 +40,8 @@ export interface StepGraphSettings extends DictionaryShape {
   readonly scatter: ScatterMode;
   /** `autodiff` leaves a backward by hand unused; default: it is used where there is one. */
   readonly derivatives?: 'autodiff';
+  /** Type of rows, factors, state and constants: default float32; float64 to prove a kind against recorded numbers. */
+  readonly float?: 'float32' | 'float64';
 }
 
 /** Feed of a site's rows: scaled, [K, B, d] in training, [B, d] in encoding. @param place among the sites whose rows are fed */
@@ -65,11 +69,13 @@ export type StepNumber = (typeof STEP_NUMBERS)[number];
 /** The model: feeds rows, Adam's factors and the state, outputs the new state and STEP_NUMBERS. */
 export function buildStepGraph(settings: StepGraphSettings): GraphBuilder {
   const layout = layoutOf(settings, settings.adam);
+  const { float = 'float32' } = settings;
   return buildStepLoop({
+    float,
     ...{ name: 'train', optimiser: layout.optimiser, tensors: stateTensors(layout), numbers: STEP_NUMBERS },
     feeds: settings.sites.widths.map((width, place) => ({
       name: rowsFeed(place),
-      dtype: 'float32',
+      dtype: float,
       shape: [settings.batchRows, width],
     })),
     buildStep: (g, inputs) => buildStep(g, settings, inputs),
@@ -84,7 +90,8 @@ function buildStep(g: GraphBuilder, settings: StepGraphSettings, now: LoopInputs
     g,
     forward.errors.map((error) => sumOfSquares(g, error)),
   );
-  const loss = settings.kind.buildLoss(tape, { inputs, forward, squaredError });
+  const { variance } = settings;
+  const loss = settings.kind.buildLoss(tape, { inputs, forward, squaredError, variance });
   const counters = buildCounters(g, { settings, f: forward.f, since: valueNamed(now.state, SINCE_FIRED) });
   const { dead } = counters;
   const { parameters: gradients, aux } = buildGradients(tape, { settings, inputs, forward, loss, dead });
@@ -99,10 +106,12 @@ function buildStep(g: GraphBuilder, settings: StepGraphSettings, now: LoopInputs
     sparsity: loss.sparsity ?? g.scalar(0),
     aux,
     firings: counters.firings,
-    dead: g.op('Cast', [countOf(g, dead)], { attributes: { to: 1 } }),
+    dead: g.op('Cast', [countOf(g, dead)], { attributes: { to: DATA_TYPE[g.float] } }),
     gradient_squares: updated.gradientSquares,
   };
-  return { state: { ...updated.state, [SINCE_FIRED]: counters.since }, numbers };
+  // Loop carries copies: what enters a step may not leave it under the same name.
+  const fixed = fixedOf(settings).map(({ name }) => [name, g.op('Identity', [valueNamed(now.state, name)])] as const);
+  return { state: { ...updated.state, ...Object.fromEntries(fixed), [SINCE_FIRED]: counters.since }, numbers };
 }
 
 function stepInputs(shape: StepGraphSettings, { feeds, state }: LoopInputs): StepInputs {
@@ -129,17 +138,18 @@ function buildGradients(tape: Tape, of: GradientInputs): LossGradients {
   const { settings, inputs, forward, loss, dead } = of;
   const { kind, kAux, auxWeight, variance, scatter } = settings;
   const { g } = tape;
-  const aux: AuxSettings | null = kind.buildRevival && kAux > 0 ? { k: kAux, weight: auxWeight } : null;
+  const aux: AuxSettings | null = kind.revives && kAux > 0 ? { k: kAux, weight: auxWeight } : null;
   if (forward.backward && settings.derivatives !== 'autodiff')
     return forward.backward({ dead, aux, variance, scatter });
   const terms = [g.op('Mul', [loss.squares, g.scalar(1 / (settings.batchRows * variance))])];
   if (loss.sparsity) terms.push(loss.sparsity);
   let auxLoss = g.scalar(0);
-  if (aux && kind.buildRevival) {
-    auxLoss = buildAuxLoss(tape, { inputs, forward, dead, settings: aux, buildRevival: kind.buildRevival });
+  if (aux) {
+    auxLoss = buildAuxLoss(tape, { inputs, forward, dead, settings: aux });
     terms.push(g.op('Mul', [auxLoss, g.scalar(aux.weight)]));
   }
-  return { parameters: tape.gradients(addAll(g, terms), inputs.parameters), aux: auxLoss };
+  const trained = trainedOf(settings).map(({ name }) => [name, valueNamed(inputs.parameters, name)] as const);
+  return { parameters: tape.gradients(addAll(g, terms), Object.fromEntries(trained)), aux: auxLoss };
 }
 
 /** Σ‖x − x̄‖² with the batch's own mean. */
@@ -181,34 +191,27 @@ function buildUpdate(
   { settings, now, gradients }: UpdateInputs,
 ): { readonly state: NamedValues; readonly gradientSquares: Value } {
   const { state, factors } = now;
-  const parameters = parametersOf(settings);
-  const projected = parameters.map(({ name, unitRows }: Parameter) => {
-    const gradient = valueNamed(gradients, name);
-    return unitRows ? buildProjection(g, gradient, valueNamed(state, name)) : gradient;
-  });
-  const gradientSquares = buildSquaresInTurn(g, projected);
+  const parameters = trainedOf(settings);
+  const unit = parameters.filter(({ unitRows }) => unitRows).map(({ name }) => name);
+  const rows = unit.map((name) => ({ rows: valueNamed(state, name), gradient: valueNamed(gradients, name) }));
+  const projected = withValues(unit, buildProjections(g, rows), gradients);
+  const inOrder = parameters.map(({ name }) => valueNamed(projected, name));
+  const gradientSquares = buildSquaresInTurn(g, inOrder);
   const { clipNorm, adam } = settings;
   const updated = buildUpdates(g, {
-    ...{ layout: layoutOf(settings, adam), state, factors },
-    gradients: Object.fromEntries(parameters.map(({ name }, i) => [name, projected[i] as Value])),
+    ...{ layout: layoutOf(settings, adam), state, factors, gradients: projected },
     clip: clipNorm === null ? null : buildClipFactor(g, g.op('Sqrt', [gradientSquares]), clipNorm),
   });
-  for (const { name, unitRows } of parameters)
-    if (unitRows) updated[name] = buildUnitRows(g, valueNamed(updated, name));
-  return { state: updated, gradientSquares };
+  const normed = buildUnitRows(
+    g,
+    unit.map((name) => valueNamed(updated, name)),
+  );
+  return { state: withValues(unit, normed, updated), gradientSquares };
 }
 
-/** g_i − (g_i · w_i) w_i for rows w of unit norm. */
-function buildProjection(g: GraphBuilder, gradient: Value, rows: Value): Value {
-  const along = g.op('ReduceSum', [g.op('Mul', [gradient, rows]), g.integers(1)], {
-    attributes: { keepdims: 1 },
-  });
-  return g.op('Sub', [gradient, g.op('Mul', [along, rows])]);
-}
-
-/** Rows divided by their norms. */
-function buildUnitRows(g: GraphBuilder, rows: Value): Value {
-  return g.op('Div', [rows, g.op('ReduceL2', [rows, g.integers(1)], { attributes: { keepdims: 1 } })]);
+/** The values with others in place of those named. */
+function withValues(names: readonly string[], values: readonly Value[], all: NamedValues): NamedValues {
+  return { ...all, ...Object.fromEntries(names.map((name, i) => [name, values[i] as Value])) };
 }
 
 function addAll(g: GraphBuilder, values: readonly Value[]): Value {

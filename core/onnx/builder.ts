@@ -21,6 +21,8 @@ export const OPSET = 20;
 export interface BuilderOptions {
   /** Numbers behind named axes, e.g. `{ d_model: 128 }`. */
   readonly sizes?: Readonly<Record<string, number>>;
+  /** Type of scalars whose type is not said; default float32. */
+  readonly float?: FloatType;
 }
 
 export interface OperatorOptions {
@@ -33,7 +35,7 @@ export interface OperatorOptions {
   readonly types?: readonly TensorType[];
 }
 
-type FloatType = 'float32' | 'float64' | 'float16';
+export type FloatType = 'float32' | 'float64' | 'float16';
 
 /** State that a graph shares with the graphs inside it. */
 interface Shared {
@@ -42,6 +44,7 @@ interface Shared {
   /** Names that `fresh` gave out and no value has yet. */
   readonly reserved: Set<string>;
   readonly sizes: Readonly<Record<string, number>>;
+  readonly float: FloatType;
   next: number;
   unknown: number;
   opset: number;
@@ -73,6 +76,7 @@ export class GraphBuilder {
           names: new Set(),
           reserved: new Set(),
           sizes: options.sizes ?? {},
+          float: options.float ?? 'float32',
           next: 0,
           unknown: 0,
           opset: OPSET,
@@ -105,6 +109,11 @@ export class GraphBuilder {
   /** Numbers behind named axes. */
   get sizes(): Readonly<Record<string, number>> {
     return this.#shared.sizes;
+  }
+
+  /** Type of scalars whose type is not said. */
+  get float(): FloatType {
+    return this.#shared.float;
   }
 
   /** The number behind a size, where it is known. */
@@ -149,10 +158,17 @@ export class GraphBuilder {
   }
 
   /** A float scalar; equal ones are stored once. */
-  scalar(value: number, dtype: FloatType = 'float32'): Value {
+  scalar(value: number, dtype: FloatType = this.float): Value {
     return this.#constant(`${dtype} ${Object.is(value, -0) ? '-0' : value}`, (name) =>
       makeTensor(name, { dims: [], data: floatData(value, dtype) }),
     );
+  }
+
+  /** Zeros of a shape (an int64 list), made when the graph runs, so that the model stays small. */
+  zeros(shape: Value): Value {
+    const data = floatData(0, this.float);
+    const attributes = this.float === 'float32' ? {} : { value: makeTensor('', { dims: [1], data }) };
+    return this.op('ConstantOfShape', [shape], { attributes });
   }
 
   /** An int64 scalar. */

@@ -1,6 +1,6 @@
 // K training steps in one ONNX `Loop`: the state enters once, is carried without copies, and leaves once. What a step computes
 // is the trainer's; this is the frame that feeds it, for dictionaries and language models alike.
-import { GraphBuilder } from '../onnx/builder.js';
+import { type FloatType, GraphBuilder } from '../onnx/builder.js';
 import type { DataTypeName } from '../onnx/data-type.js';
 import { type NamedValues, valueNamed } from '../onnx/named-value.js';
 import type { Dim, Value } from '../onnx/shape.js';
@@ -34,6 +34,8 @@ export interface StepOutputs {
 
 export interface StepLoop {
   readonly name: string;
+  /** Type of all that is not an integer: default float32; float64 to prove a step against recorded numbers. */
+  readonly float?: FloatType;
   readonly feeds: readonly StepFeed[];
   readonly optimiser: OptimiserSettings;
   readonly tensors: readonly StateTensor[];
@@ -41,7 +43,7 @@ export interface StepLoop {
   readonly buildStep: (g: GraphBuilder, inputs: StepInputs) => StepOutputs;
 }
 
-/** Name of the feed of a factor (`factorNames`), float32 [K]. */
+/** Name of the feed of a factor (`factorNames`), [K]. */
 export function factorFeed(name: string): string {
   return `factor.${name}`;
 }
@@ -50,14 +52,15 @@ export function factorFeed(name: string): string {
  * The graph: feeds [K, …], factors and the state in; the new state (`updatedName`) and the numbers of each step [K, …] out.
  */
 export function buildStepLoop(loop: StepLoop): GraphBuilder {
-  const g = new GraphBuilder(loop.name);
+  const { float = 'float32' } = loop;
+  const g = new GraphBuilder(loop.name, { float });
   const feeds = Object.fromEntries(
     loop.feeds.map(({ name, dtype, shape }) => [name, g.input(name, dtype, ['steps', ...shape])]),
   );
   const factors = Object.fromEntries(
-    factorNames(loop.optimiser).map((name) => [name, g.input(factorFeed(name), 'float32', ['steps'])]),
+    factorNames(loop.optimiser).map((name) => [name, g.input(factorFeed(name), float, ['steps'])]),
   );
-  const state = loop.tensors.map(({ name, type, shape }) => g.input(name, type, shape));
+  const state = loop.tensors.map(({ name, type, shape }) => g.input(name, typeIn(g, type), shape));
   const [counted] = Object.values(factors) as [Value, ...Value[]];
   const trips = g.op('Squeeze', [g.op('Shape', [counted]), g.integers(0)]);
   const outputs = g.ops('Loop', [trips, null, ...state], {
@@ -72,7 +75,7 @@ function buildBody(g: GraphBuilder, loop: StepLoop, fed: Omit<StepInputs, 'state
   const step = g.input(g.fresh('step'), 'int64', []);
   const condition = g.input(g.fresh('condition'), 'bool', []);
   const state = Object.fromEntries(
-    loop.tensors.map(({ name, type, shape }) => [name, g.input(g.fresh(name), type, shape)]),
+    loop.tensors.map(({ name, type, shape }) => [name, g.input(g.fresh(name), typeIn(g, type), shape)]),
   );
   const pick = (values: NamedValues): NamedValues =>
     Object.fromEntries(
@@ -83,4 +86,9 @@ function buildBody(g: GraphBuilder, loop: StepLoop, fed: Omit<StepInputs, 'state
   for (const { name } of loop.tensors) g.output(valueNamed(after.state, name));
   for (const name of loop.numbers) g.output(g.op('Identity', [valueNamed(after.numbers, name)]));
   return g;
+}
+
+/** Element type of a state tensor in this graph. */
+function typeIn(g: GraphBuilder, type: StateTensor['type']): DataTypeName {
+  return type === 'int64' ? 'int64' : g.float;
 }

@@ -3,6 +3,7 @@
 import { nearestNames } from '../../core/text/nearest-names.js';
 import type { FieldPath, Finding } from './problem.js';
 import { shown } from './problem.js';
+import { isSweptName } from './swept-names.js';
 
 export type MatrixValue = string | number | boolean;
 export type Matrix = Readonly<Record<string, readonly MatrixValue[]>>;
@@ -220,7 +221,7 @@ function unknownPlaceholders(
     if (typeof item === 'string')
       return [...item.matchAll(PLACEHOLDER)].flatMap((match) => {
         const name = match[1] ?? '';
-        if (names.includes(name)) return [];
+        if (names.includes(name) || isSweptName(value, path, name)) return [];
         const near = nearestNames(name, names, 1)[0];
         const remedy = near === undefined ? `add \`${name}\` to the matrix` : `did you mean \`{{${near}}}\`?`;
         return [{ path, expected: 'an entry of the matrix', found: match[0], remedy }];

@@ -2,6 +2,7 @@
 import { nearestNames } from '../../core/text/nearest-names.js';
 import type { FieldPath, Finding } from './problem.js';
 import { shown } from './problem.js';
+import { isSweptName } from './swept-names.js';
 
 /** What the file is read for: to be run as it stands, or as the template of a schedule. */
 export type Purpose = 'run' | 'schedule';
@@ -13,14 +14,23 @@ const RUN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/;
 /** What is wrong with the run's name and with the placeholders anywhere in the file. */
 export function placeholderFindings(value: unknown, purpose: Purpose): Finding[] {
   return [
-    ...texts(value).flatMap(({ path, text }) => textFindings(path, text, purpose)),
+    ...texts(value).flatMap(({ path, text }) =>
+      textFindings(path, text, { purpose, swept: (name) => isSweptName(value, path, name) }),
+    ),
     ...nameFindings(value, purpose),
   ];
 }
 
-function textFindings(path: FieldPath, text: string, purpose: Purpose): Finding[] {
+interface TextRules {
+  readonly purpose: Purpose;
+  /** Whether a placeholder is that of a sweep of dictionaries. */
+  readonly swept: (name: string) => boolean;
+}
+
+function textFindings(path: FieldPath, text: string, { purpose, swept }: TextRules): Finding[] {
   return [...text.matchAll(ANY)].flatMap((match) => {
     const name = (match[1] ?? '').trim();
+    if (swept(name)) return [];
     const known = (PLACEHOLDERS as readonly string[]).includes(name);
     if (known && purpose === 'schedule') return [];
     if (known) {

@@ -64,3 +64,8 @@ export function shown(value: unknown): string {
 export function withoutSecrets(text: string): string {
   return text.replace(/([a-z][a-z0-9+.-]*:\/\/)[^/\s"'@]+@/gi, '$1***@');
 }
+
+/** Indices of values that stand earlier in the list already. */
+export function repeated(values: readonly unknown[]): number[] {
+  return values.flatMap((value, index) => (typeof value === 'string' && values.indexOf(value) < index ? [index] : []));
+}

@@ -1,19 +1,13 @@
 // Rules that tie several fields of a run file together. They read plain data and pass over fields of a wrong type,
 // so that they speak in the same breath as the schema.
-import { isSiteName } from '../../core/hooks/site-names.js';
-import { sitePattern } from '../../core/hooks/site-pattern.js';
 import { editFindings } from './edit-rules.js';
-import { nodeAt } from './json-schema.js';
 import type { JsonSchemaNode } from './json-schema.js';
-import { KIND_SETTINGS } from '../../core/dictionaries/architecture.js';
-import { kindProblems } from '../../core/dictionaries/settings.js';
-import { nearestNames } from '../../core/text/nearest-names.js';
-import { ARCHITECTURE_NAMES } from '../../schemas/dictionaries.js';
+import { dictionaryFindings } from './dictionary-rules.js';
+import { type Fields, fieldsOf } from './fields.js';
 import { placeholderFindings } from './placeholders.js';
 import type { Purpose } from './placeholders.js';
-import type { FieldPath, Finding } from './problem.js';
-import { shown } from './problem.js';
-import { valueAt } from './shape-findings.js';
+import type { Finding } from './problem.js';
+import { repeated, shown } from './problem.js';
 
 export interface RuleInput {
   readonly value: unknown;
@@ -21,34 +15,16 @@ export interface RuleInput {
   readonly purpose: Purpose;
 }
 
-/** A file's plain data with defaults, by path. */
-export interface Fields {
-  get(...path: FieldPath): unknown;
-  number(...path: FieldPath): number | null;
-  text(...path: FieldPath): string | null;
-  list(...path: FieldPath): readonly unknown[];
-}
-
 type Rule = (fields: Fields) => Finding[];
 
-const RULES: readonly Rule[] = [
-  modelFiles,
-  trainedModel,
-  storeUrl,
-  hooksOnce,
-  saeHooks,
-  saeNames,
-  saeSizes,
-  saeKinds,
-  positions,
-  batchHoldsContext,
-];
+const RULES: readonly Rule[] = [modelFiles, trainedModel, storeUrl, hooksOnce, positions, batchHoldsContext];
 
 /** Everything that the cross-field rules find wrong. */
 export function ruleFindings(input: RuleInput): Finding[] {
   const fields = fieldsOf(input);
   return [
     ...RULES.flatMap((rule) => rule(fields)),
+    ...dictionaryFindings(fields, input.schema),
     ...editFindings(input.value),
     ...placeholderFindings(input.value, input.purpose),
     ...suiteFindings(input.value),
@@ -68,26 +44,6 @@ function suiteFindings(value: unknown): Finding[] {
       found: 'none',
       remedy: 'remove it, or add a matrix',
     }));
-}
-
-/** Fields with the schema's defaults filled in. */
-export function fieldsOf({ value, schema }: Pick<RuleInput, 'value' | 'schema'>): Fields {
-  const get = (...path: FieldPath): unknown => valueAt(value, path) ?? nodeAt(schema, path)?.default;
-  return {
-    get,
-    number: (...path) => {
-      const found = get(...path);
-      return typeof found === 'number' && Number.isFinite(found) ? found : null;
-    },
-    text: (...path) => {
-      const found = get(...path);
-      return typeof found === 'string' ? found : null;
-    },
-    list: (...path) => {
-      const found = get(...path);
-      return Array.isArray(found) ? (found as readonly unknown[]) : [];
-    },
-  };
 }
 
 /** The ways to say where a model comes from, by the fields of `model` that they take. */
@@ -165,85 +121,6 @@ function hooksOnce(fields: Fields): Finding[] {
   }));
 }
 
-function saeHooks(fields: Fields): Finding[] {
-  const hooks = fields.list('activations', 'hooks').filter((hook): hook is string => typeof hook === 'string');
-  if (hooks.length === 0) return [];
-  return fields.list('saes').flatMap((_, index): Finding[] => {
-    const path = ['saes', index, 'hook'];
-    const hook = fields.text(...path);
-    if (hook === null) return [];
-    const found = shown(hook);
-    if (hook.includes('*')) {
-      const expected = 'one site: a dictionary reads one, a pattern can name several';
-      return [
-        { path, expected, found, remedy: `name one, e.g. ${hook.replaceAll('*', '0')}; one entry per dictionary` },
-      ];
-    }
-    if (hooks.some((pattern) => sitePattern(pattern).test(hook))) return [];
-    const expected = `one of activations.hooks (${hooks.join(', ')})`;
-    return [{ path, expected, found, remedy: hookRemedy(hook, nearestNames(hook, hooks, 1)[0]) }];
-  });
-}
-
-/** Which of two names that differ is the misspelt one: the one that no model has. */
-function hookRemedy(hook: string, near: string | undefined): string {
-  if (near !== undefined && isSiteName(hook) && !isSiteName(near))
-    return `did you mean \`${hook}\` in activations.hooks, in place of \`${near}\`?`;
-  if (near !== undefined && !isSiteName(hook)) return `did you mean \`${near}\`? else add it to activations.hooks`;
-  return near === undefined
-    ? 'add it to activations.hooks'
-    : `add it to activations.hooks, or read \`${near}\` where that is meant`;
-}
-
-function saeNames(fields: Fields): Finding[] {
-  const names = fields.list('saes').map((_, index) => fields.get('saes', index, 'name'));
-  return repeated(names).map((index) => ({
-    path: ['saes', index, 'name'],
-    expected: 'each name once',
-    found: shown(names[index]),
-    remedy: 'give this dictionary another name',
-  }));
-}
-
-function saeSizes(fields: Fields): Finding[] {
-  return fields.list('saes').flatMap((_, index) => {
-    const at = (key: string): number | null => fields.number('saes', index, key);
-    const [features, k, tokens, batchRows] = [at('features'), at('k'), at('tokens'), at('batchRows')];
-    const findings: Finding[] = [];
-    if (k !== null && features !== null && k > features) {
-      findings.push({
-        path: ['saes', index, 'k'],
-        expected: `at most features (${String(features)})`,
-        found: String(k),
-        remedy: 'k of the features may fire on one token',
-      });
-    }
-    if (tokens !== null && batchRows !== null && tokens > 0 && tokens < batchRows) {
-      findings.push({
-        path: ['saes', index, 'tokens'],
-        expected: `at least batchRows (${String(batchRows)})`,
-        found: String(tokens),
-        remedy: 'a training takes one step or more',
-      });
-    }
-    return findings;
-  });
-}
-
-/** Settings that only some kinds of dictionaries use: needed there, refused elsewhere. */
-function saeKinds(fields: Fields): Finding[] {
-  return fields.list('saes').flatMap((_, index) => {
-    const architecture = ARCHITECTURE_NAMES.find((name) => name === fields.get('saes', index, 'architecture'));
-    if (architecture === undefined) return [];
-    const names = [...KIND_SETTINGS, 'auxK'] as const;
-    const given = Object.fromEntries(names.map((name) => [name, fields.get('saes', index, name) ?? undefined]));
-    return kindProblems(architecture, given).map(({ field, ...finding }) => ({
-      ...finding,
-      path: ['saes', index, field],
-    }));
-  });
-}
-
 function positions(fields: Fields): Finding[] {
   const contextTokens = fields.number('model', 'contextTokens');
   if (contextTokens === null) return [];
@@ -283,9 +160,4 @@ function batchHoldsContext(fields: Fields): Finding[] {
       remedy: 'one forward pass takes one whole context or more',
     },
   ];
-}
-
-/** Indices of values that stand earlier in the list already. */
-export function repeated(values: readonly unknown[]): number[] {
-  return values.flatMap((value, index) => (typeof value === 'string' && values.indexOf(value) < index ? [index] : []));
 }

@@ -1,8 +1,9 @@
 // Rules that tie several fields of a training file together. They read plain data and pass over fields of a wrong type,
 // so that they speak in the same breath as the schema.
 import type { JsonSchemaNode } from './json-schema.js';
-import { shown, type FieldPath, type Finding } from './problem.js';
-import { fieldsOf, repeated, storeUrl, type Fields } from './rules.js';
+import { repeated, shown, type FieldPath, type Finding } from './problem.js';
+import { fieldsOf, type Fields } from './fields.js';
+import { storeUrl } from './rules.js';
 
 /** Everything that the cross-field rules find wrong. */
 export function trainingRuleFindings(input: { readonly value: unknown; readonly schema: JsonSchemaNode }): Finding[] {

@@ -8,7 +8,13 @@
 // Measured, one step of topk: 0.82 GB where the formula gives 1.16 (F 16,384, d 512, B 1,024), 1.60 where it gives 2.12 (65,536, 256,
 // 512): it errs on the side of a warning.
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
-import { dictionariesOf, sitesOfDictionary, trainedSites, workOfDictionary } from '../../stages/train/dictionary.js';
+import {
+  dictionariesOf,
+  featuresOf,
+  sitesOfDictionary,
+  trainedSites,
+  workOfDictionary,
+} from '../../stages/train/dictionary.js';
 
 /** Node, ONNX Runtime and what else a compute child is made of. */
 const BASE_BYTES = 200 * 2 ** 20;
@@ -41,7 +47,7 @@ function trainBytes(run: ResolvedRun, subject: string): number {
   if (!first) return 0;
   const weights = own.map((dictionary) => workOfDictionary(run, dictionary).weightBytes);
   const largest = Math.max(...weights);
-  const dense = Math.max(...own.map(({ sae }) => 4 * sae.batchRows * sae.features * DENSE_TENSORS));
+  const dense = Math.max(...own.map((one) => 4 * one.sae.batchRows * featuresOf(one) * DENSE_TENSORS));
   const state = MOMENTS * weights.reduce((sum, bytes) => sum + bytes, 0) + (2 * MOMENTS + 2) * largest;
   return BASE_BYTES + state + dense + (SUPERBUFFER_ROWS + CALIB_ROWS) * rowBytes(run, first);
 }

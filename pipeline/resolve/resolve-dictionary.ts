@@ -1,10 +1,79 @@
-// Fills in the defaults of a dictionary that depend on other settings.
+// From an entry of `saes` to the dictionaries that it asks for: sweeps and patterns of sites are written out, defaults that depend on
+// other settings are filled in. What the file alone can tell was judged before (pipeline/files/dictionary-rules.ts).
+import { type DictionaryProblem, dictionaryProblems } from '../../core/dictionaries/problems.js';
 import { completeSettings } from '../../core/dictionaries/settings.js';
-import type { ResolvedDictionary } from '../../schemas/resolved-run.js';
-import type { SaeConfig } from '../../schemas/run-file.js';
+import { type DictionarySites, checkSites, placeSites, targetWidth } from '../../core/dictionaries/sites.js';
+import { expandSweep } from '../../core/dictionaries/sweep.js';
+import { sitePattern } from '../../core/hooks/site-pattern.js';
+import { InputError } from '../../schemas/errors.js';
+import type { ResolvedDictionary, ResolvedRun } from '../../schemas/resolved-run.js';
+import type { SaeConfig } from '../../schemas/sae-section.js';
 
-/** A dictionary with every default filled in. @param width d of the site that it writes */
-export function resolveDictionary(config: SaeConfig, width: number): ResolvedDictionary {
-  const { name, hook, ...sae } = config;
-  return { name, site: hook, sae: completeSettings(sae, width) };
+type Site = ResolvedRun['sites'][number];
+
+/** Where the run's sites are, and how to say that one is not among them. */
+export interface KnownSites {
+  readonly sites: readonly Site[];
+  readonly unknown: (where: string, site: string) => InputError;
+}
+
+/** The dictionaries of an entry with every default filled in. @throws InputError where sites and sizes do not fit */
+export function resolveDictionaries(entry: SaeConfig, known: KnownSites): ResolvedDictionary[] {
+  return expandSweep(entry).map((config) => resolveOne(config, known));
+}
+
+function resolveOne(config: Omit<SaeConfig, 'sweep'>, known: KnownSites): ResolvedDictionary {
+  const { name, hook, reads, writes, skip, crossLayer, slices, candidates, moments, features, tokens, ...rest } =
+    config;
+  const read = namedSites(`saes: "${name}" reads`, reads ?? hook, known);
+  const written = namedSites(`saes: "${name}" writes`, writes ?? hook, known);
+  const placed = placeSites(read.map(nameOf), written.map(nameOf));
+  const widths = placed.sites.map(({ site }) => known.sites.find((own) => own.name === site)?.width ?? 0);
+  const sites: DictionarySites = {
+    ...{ widths, reads: placed.reads, writes: placed.writes },
+    ...{ ...(skip && { skip }), ...(crossLayer && { crossLayer }) },
+  };
+  if (features === undefined || tokens === undefined)
+    throw missing(name, features === undefined ? 'features' : 'tokens');
+  const settings = {
+    ...rest,
+    ...{ features, tokens },
+    ...{ ...(skip && { skip }), ...(crossLayer && { crossLayer }) },
+    ...{ ...(slices > 1 && { slices }), ...(candidates === 'int8' && { candidates }) },
+    ...(moments === 'row' && { moments }),
+  };
+  const sae = completeSettings(settings, targetWidth(sites));
+  try {
+    checkSites(sites);
+  } catch (error) {
+    throw error instanceof InputError ? new InputError(`saes: "${name}": ${error.message}`, error.details) : error;
+  }
+  const [problem] = dictionaryProblems(sae, sites);
+  if (problem) throw refused(name, problem);
+  return { name, reads: read.map((site) => site.name), writes: written.map((site) => site.name), sae };
+}
+
+function nameOf({ name }: Site): { readonly site: string } {
+  return { site: name };
+}
+
+/** The sites of a name or of a list; those of a pattern in the order of layers. */
+function namedSites(where: string, names: string | readonly string[] | undefined, known: KnownSites): Site[] {
+  const list = typeof names === 'string' ? [names] : (names ?? []);
+  return list.flatMap((name) => {
+    const found = known.sites.filter((site) => sitePattern(name).test(site.name));
+    if (found.length === 0) throw known.unknown(where, name);
+    return found.sort((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+  });
+}
+
+function missing(name: string, field: string): InputError {
+  return new InputError(`saes: "${name}": expected ${field}, found none. Give it \`${field}\`.`, { name, field });
+}
+
+function refused(name: string, { field, expected, found, remedy }: DictionaryProblem): InputError {
+  return new InputError(`saes: "${name}": expected ${field} to be ${expected}, found ${found}. ${remedy}.`, {
+    name,
+    field,
+  });
 }

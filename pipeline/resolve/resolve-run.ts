@@ -20,7 +20,7 @@ import { tokensKey } from '../../stages/tokens/stage.js';
 import type { CorpusRun } from '../../stages/work.js';
 import type { LoadedRunFile } from '../files/load.js';
 import { resolveEngine, sourceOpener } from './engine.js';
-import { resolveDictionary } from './resolve-dictionary.js';
+import { resolveDictionaries } from './resolve-dictionary.js';
 import { GivenFiles, resolveLanguageModel } from './resolve-language-model.js';
 import { resolveModelTraining } from './resolve-model.js';
 import { expectPlaces, runPlaces } from './named-places.js';
@@ -93,11 +93,9 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
       ...(values.length > 0 && { editValues: values.map(({ stored }) => stored) }),
     },
     ...{ sites, engine },
-    dictionaries: file.saes.map((sae) => {
-      const site = sites.find((s) => s.name === sae.hook);
-      if (!site) throw unknownSite(`saes: "${sae.name}" reads`, sae.hook, structure);
-      return resolveDictionary(sae, site.width);
-    }),
+    dictionaries: file.saes.flatMap((sae) =>
+      resolveDictionaries(sae, { sites, unknown: (where, site) => unknownSite(where, site, structure) }),
+    ),
   };
   const uploads = [...source.uploads, tokenizer.upload, ...values];
   return { run, uploads, model: source.summary, edits, notes };

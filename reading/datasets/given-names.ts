@@ -1,6 +1,6 @@
 // What a dataset or dictionary that a user names may mean: exact, by its short name, or a suggestion. Pure.
 import { InputError } from '../../schemas/errors.js';
-import { RESERVED_NAMES } from '../../schemas/run-file.js';
+import { RESERVED_NAMES } from '../../schemas/sae-section.js';
 import { nearestNames } from '../../core/text/nearest-names.js';
 
 export interface DictionaryName {

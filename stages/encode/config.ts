@@ -28,6 +28,8 @@ export const encodeConfig = z.strictObject({
         widths: z.array(z.number().int()).min(1).readonly(),
         reads: places,
         writes: places,
+        skip: z.literal(true).optional(),
+        crossLayer: z.literal(true).optional(),
       })
       .describe('every site once, and the places of what is read and what is written'),
     architecture: z.enum(ARCHITECTURE_NAMES),

@@ -5,7 +5,7 @@ import { ARCHITECTURES } from '../../core/dictionaries/architectures.js';
 import { FiringCollector } from '../../core/dictionaries/collect-firings.js';
 import { ENCODE_OUTPUTS, buildEncodeGraph } from '../../core/dictionaries/encode-graph.js';
 import { gatherRows } from '../../core/dictionaries/gather.js';
-import { type DictionarySites, sitesText, targetWidth } from '../../core/dictionaries/sites.js';
+import { type DictionarySites, sitesText, targetWidth, wiringFlags } from '../../core/dictionaries/sites.js';
 import { type DictionaryShape, parametersOf } from '../../core/dictionaries/state.js';
 import { rowsFeed } from '../../core/dictionaries/step-graph.js';
 import { sortPostings, tokenOrder } from '../../core/dictionaries/token-order.js';
@@ -80,7 +80,7 @@ async function encodeShard(request: EncodeRequest, context: ChildContext): Promi
   const kind = ARCHITECTURES[request.architecture];
   const batchRows = encodeBatchRows(features);
   const { widths, reads, writes } = sites;
-  const graph = { kind, sites: { widths, reads, writes }, features, settings, batchRows };
+  const graph = { kind, sites: { widths, reads, writes, ...wiringFlags(sites) }, features, settings, batchRows };
   const parameters = await readParameters(request, graph);
   // Everything that the graph and the session are made of.
   const name = digestOf({ ...graph, kind: request.architecture, engine: config.engine });

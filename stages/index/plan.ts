@@ -10,7 +10,7 @@ import { datasetNames } from '../dataset-names.js';
 import { keyOf } from '../definition.js';
 import type { WorkItem } from '../stage.js';
 import { contentDigest, unitsOf, type PinnedReader, type Step, type StepUnits } from '../step.js';
-import { sitesOfDictionary } from '../train/dictionary.js';
+import { featuresOf, sitesOfDictionary } from '../train/dictionary.js';
 import type { Work } from '../work.js';
 import { indexStage } from './stage.js';
 
@@ -27,10 +27,10 @@ export async function planIndex(work: Work, step: Step, pinned: PinnedReader): P
   const { commits, segments } = encoded;
   const snapshot = contentDigest(commits);
   const { contextTokens, packing } = run.file.model;
-  const { name, sae } = dictionary;
+  const { name } = dictionary;
   const sites = sitesOfDictionary(run, dictionary);
   const { topExamples } = run.file.index;
-  const { features } = sae;
+  const features = featuresOf(dictionary);
   const prepended = run.model.prependId !== null;
   const config: IndexConfig = {
     keyed: { encodeKey: encoded.snapshot.key, topExamples, features, contextTokens, prepended, packing },

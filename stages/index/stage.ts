@@ -5,7 +5,7 @@ import type { StageDefinition } from '../definition.js';
 import { datasetNames } from '../dataset-names.js';
 import { cores, ROW_BYTES, SPEED } from '../nominal-speed.js';
 import { stepOf } from '../step.js';
-import { workOfDictionary } from '../train/dictionary.js';
+import { featuresOf, workOfDictionary } from '../train/dictionary.js';
 import { indexConfig, type IndexConfig } from './config.js';
 
 export const indexStage: StageDefinition<IndexConfig> = {
@@ -31,11 +31,12 @@ export const indexStage: StageDefinition<IndexConfig> = {
   estimate: ({ extraction: run }, { subject }, { textBytes }) => {
     const dictionary = run?.dictionaries.find(({ name }) => name === subject);
     if (!run || !dictionary) return { items: 0, bytes: 0, seconds: 0 };
-    const { sae } = dictionary;
     const firings = (textBytes / BYTES_PER_TOKEN) * workOfDictionary(run, dictionary).firings;
     return {
       items: null,
-      bytes: Math.round(firings * ROW_BYTES.posting + sae.features * run.file.index.topExamples * ROW_BYTES.top),
+      bytes: Math.round(
+        firings * ROW_BYTES.posting + featuresOf(dictionary) * run.file.index.topExamples * ROW_BYTES.top,
+      ),
       seconds: firings / SPEED.postings / cores(),
     };
   },

@@ -1,16 +1,30 @@
 // What planning and reading must know of a run's dictionary besides its weights. Pure.
 import { kindSettings } from '../../core/dictionaries/architecture.js';
 import { ARCHITECTURES } from '../../core/dictionaries/architectures.js';
-import { type NamedSites, sitesText } from '../../core/dictionaries/sites.js';
+import { type NamedSites, placeSites, sitesText, wiringFlags } from '../../core/dictionaries/sites.js';
+import type { Block } from '../../core/dictionaries/wirings/wiring.js';
+import { wiringOf } from '../../core/dictionaries/wirings.js';
 import type { ResolvedDictionary, ResolvedRun } from '../../schemas/resolved-run.js';
 import type { EncodeConfig } from '../encode/config.js';
 
 type Sites = Pick<ResolvedRun, 'sites' | 'dictionaries'> & { readonly model: { readonly width: number } };
 
 /** The sites that a dictionary reads and writes, with their widths. */
-export function sitesOfDictionary(run: Sites, { site }: ResolvedDictionary): NamedSites {
-  const width = run.sites.find((s) => s.name === site)?.width ?? run.model.width;
-  return { names: [site], widths: [width], reads: [0], writes: [0] };
+export function sitesOfDictionary(run: Sites, { reads, writes, sae }: ResolvedDictionary): NamedSites {
+  const named = (names: readonly string[]): { readonly site: string }[] => names.map((site) => ({ site }));
+  const placed = placeSites(named(reads), named(writes));
+  const names = placed.sites.map(({ site }) => site);
+  return {
+    names,
+    widths: names.map((name) => run.sites.find((site) => site.name === name)?.width ?? run.model.width),
+    ...{ reads: placed.reads, writes: placed.writes },
+    ...wiringFlags(sae),
+  };
+}
+
+/** Features of a dictionary, of all its layers together. */
+export function featuresOf({ reads, sae }: Pick<ResolvedDictionary, 'reads' | 'sae'>): number {
+  return sae.crossLayer ? sae.features * reads.length : sae.features;
 }
 
 /** What the dictionaries that share a read have in common: their sites as text. */
@@ -31,9 +45,9 @@ export function encodedDictionary(
   run: Sites,
   dictionary: ResolvedDictionary,
 ): Pick<EncodeConfig['aux'], 'sites' | 'architecture' | 'features' | 'settings'> {
-  const { architecture, features } = dictionary.sae;
+  const { architecture } = dictionary.sae;
   const settings = kindSettings(dictionary.sae);
-  return { sites: sitesOfDictionary(run, dictionary), architecture, features, settings };
+  return { sites: sitesOfDictionary(run, dictionary), architecture, features: featuresOf(dictionary), settings };
 }
 
 /** Numbers that estimates are made of. */
@@ -48,11 +62,13 @@ export interface DictionaryWork {
 
 export function workOfDictionary(run: Sites, dictionary: ResolvedDictionary): DictionaryWork {
   const { sae } = dictionary;
-  const { widths, reads, writes } = sitesOfDictionary(run, dictionary);
-  const sum = (places: readonly number[]): number => places.reduce((n, place) => n + (widths[place] ?? 0), 0);
+  const sizes = { sites: sitesOfDictionary(run, dictionary), features: featuresOf(dictionary) };
+  const { encoders, decoders } = wiringOf(sizes);
+  const numbers = (blocks: readonly Block[]): number =>
+    blocks.reduce((n, { width, features }) => n + width * features, 0);
   return {
-    product: 2 * sum(reads) * sae.features,
-    weightBytes: 4 * (sum(reads) + sum(writes)) * sae.features,
-    firings: ARCHITECTURES[sae.architecture].expectedFirings(sae, sae.features),
+    product: 2 * numbers(encoders),
+    weightBytes: 4 * (numbers(encoders) + numbers(decoders)),
+    firings: ARCHITECTURES[sae.architecture].expectedFirings(sae, sizes.features),
   };
 }

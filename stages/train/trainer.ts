@@ -13,7 +13,7 @@ import {
   planSteps,
   type TrainingSteps,
 } from '../../core/dictionaries/settings.js';
-import { checkSites, targetWidth } from '../../core/dictionaries/sites.js';
+import { checkSites, targetWidth, totalFeatures, wiringFlags } from '../../core/dictionaries/sites.js';
 import { type DictionaryShape, SINCE_FIRED, dictionaryTensors, parametersOf } from '../../core/dictionaries/state.js';
 import { STEP_NUMBERS, buildStepGraph, rowsFeed, type StepNumber } from '../../core/dictionaries/step-graph.js';
 import { stepFactors } from '../../core/optimise/optimisers/optimisers.js';
@@ -48,9 +48,10 @@ export function shapeOf(keyed: TrainConfig['keyed'], widths: readonly number[]):
   const { sae } = keyed;
   const kind = ARCHITECTURES[sae.architecture];
   const { reads, writes } = sourcesOf(keyed);
+  const sites = { widths, reads, writes, ...wiringFlags(sae) };
   checkKindSettings(sae);
-  checkSites(kind.sites, { widths, reads, writes }, sae.architecture);
-  return { kind, sites: { widths, reads, writes }, features: sae.features };
+  checkSites(sites);
+  return { kind, sites, features: totalFeatures(sae.features, sites) };
 }
 
 export class Trainer {
@@ -84,7 +85,9 @@ export class Trainer {
     this.#measured = parts.measured;
     this.#session = session;
     const means = inputs.map(({ mean }) => mean);
-    this.#state = resumed?.state ?? startState(this.#tensors, initialParameters(this.shape, config.sae.seed, means));
+    this.#state =
+      resumed?.state ??
+      startState(this.#tensors, initialParameters({ ...this.shape, settings: config.sae }, config.sae.seed, means));
     this.#step = resumed?.step ?? 0;
     this.log = [...(resumed?.log ?? [])];
   }
@@ -198,7 +201,7 @@ export class Trainer {
       loss: at('squares') / (this.batchRows * this.#variance) + at('sparsity') + sae.auxWeight * at('aux'),
       fvu: finiteOrNull(at('sse') / at('sst')),
       l0: at('firings') / this.batchRows,
-      deadFraction: at('dead') / sae.features,
+      deadFraction: at('dead') / this.shape.features,
       lr: learningRate(this.plan.schedule, step - 1),
       gradNorm: Math.sqrt(at('gradient_squares')),
     });

@@ -71,7 +71,7 @@ async function main(): Promise<void> {
   const store = await openStore(`file://${path.join(packageRoot(), 'examples', 'kjv', 'data')}`);
   const run = await latestRevision(store, RUN);
   const dictionary = run?.dictionaries[0];
-  const site = run?.sites.find((s) => s.name === dictionary?.site);
+  const site = run?.sites.find((s) => s.name === dictionary?.reads[0]);
   const k = dictionary?.sae.k;
   if (!run || !dictionary || !site || k === undefined)
     throw new DataError(`Expected the run "${RUN}" with a dictionary in ${store.url}. Run \`npm run demo\` first.`);

@@ -16,13 +16,29 @@ export function factorNames(settings: OptimiserSettings): readonly string[] {
   return Object.keys(OPTIMISERS[settings.kind].factors(settings, { lr: 0, step: 1 }));
 }
 
-/** Factors of steps `from` … `from + count − 1` (counted from 0), float32 [count] by name. */
+export interface StepRange {
+  /** The first step, counted from 0. */
+  readonly from: number;
+  readonly count: number;
+}
+
+/** Factors of a range of steps, float32 [count] by name. */
 export function stepFactors(
   settings: OptimiserSettings,
   schedule: Schedule,
-  { from, count }: { readonly from: number; readonly count: number },
+  range: StepRange,
 ): Map<string, Float32Array> {
-  const columns = new Map(factorNames(settings).map((name) => [name, new Float32Array(count)]));
+  const columns = exactStepFactors(settings, schedule, range);
+  return new Map([...columns].map(([name, column]) => [name, Float32Array.from(column)]));
+}
+
+/** Factors as they are computed, float64. */
+export function exactStepFactors(
+  settings: OptimiserSettings,
+  schedule: Schedule,
+  { from, count }: StepRange,
+): Map<string, Float64Array> {
+  const columns = new Map(factorNames(settings).map((name) => [name, new Float64Array(count)]));
   for (let i = 0; i < count; i++) {
     const lr = learningRate(schedule, from + i);
     const numbers = OPTIMISERS[settings.kind].factors(settings, { lr, step: from + i + 1 });

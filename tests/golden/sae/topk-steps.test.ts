@@ -1,9 +1,9 @@
 // Fifty topk steps recorded from PyTorch (tests/fixtures/sae/make_sae.py) against our step graph: losses within 1e-5 relative,
-// weights within 1e-5 of the tensor's largest value; and the same bytes however many steps share a Loop.
+// weights within 1e-5 of the tensor's largest value, in float64 within 1e-9; and the same bytes however many steps share a Loop.
 import { describe, expect, it } from 'vitest';
-import { expectRecorded, recordedSteps, runSteps, type Recipe } from './recorded-steps.js';
+import { EXACT, FLOAT64, expectRecorded, recipeOf, recordingOf, runSteps } from './recorded-steps.js';
 
-const TOPK: Recipe = { kind: 'topk', settings: { k: 4 }, kAux: 16 };
+const TOPK = recipeOf('topk', { k: 4 }, { kAux: 16 });
 
 describe('fifty topk steps recorded from PyTorch', () => {
   it.each([
@@ -18,8 +18,12 @@ describe('fifty topk steps recorded from PyTorch', () => {
     },
   );
 
+  it('have the float64 losses when the same graph is built in float64', async () => {
+    expectRecorded(TOPK, await runSteps(TOPK, FLOAT64), { tolerance: EXACT, float: 'float64' });
+  });
+
   it('exercise AuxK: some of the recorded steps have dead features', () => {
-    expect(recordedSteps('topk').filter((step) => step.dead > 0 && step.aux > 0).length).toBeGreaterThan(10);
+    expect(recordingOf(TOPK).float32.filter((step) => step.dead > 0 && step.aux > 0).length).toBeGreaterThan(10);
   });
 
   it('are the same bytes however many steps share a Loop', async () => {

@@ -9,7 +9,7 @@ import { checkKindSettings } from '../../../../core/dictionaries/settings.js';
 import { oneSite } from '../../../../core/dictionaries/sites.js';
 import { ARCHITECTURE_NAMES } from '../../../../schemas/dictionaries.js';
 import { InputError } from '../../../../schemas/errors.js';
-import { saeSection } from '../../../../schemas/run-file.js';
+import { saeSection } from '../../../../schemas/sae-section.js';
 import { SAE } from '../../../harness/fixtures.js';
 
 const place = (path: string): string => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
@@ -33,28 +33,38 @@ describe.each(ARCHITECTURE_NAMES)('the kind %s', (name) => {
       directions: (width: number) => new Float32Array(10 * width).fill(0.5),
       readMeans: [new Float64Array(6)],
       writeMeans: [new Float64Array(6)],
+      settings: kind.defaults?.(sizes) ?? {},
     };
     const parameters = kind.parameters(sizes);
     expect(new Set(parameters.map((p) => p.name)).size).toBe(parameters.length);
     for (const { shape, initial } of parameters) expect(initial(start).length).toBe(shape.reduce((a, b) => a * b, 1));
   });
 
-  it('needs the settings that it uses and refuses the others', () => {
-    const own = Object.fromEntries(kind.uses.map((setting) => [setting, 4]));
+  it('needs the settings that it uses and refuses those of other kinds', () => {
+    const { uses, oneOf = [], takes = [] } = kind;
+    const own = Object.fromEntries([...uses, ...oneOf.slice(0, 1)].map((setting) => [setting, 4]));
     const check = (settings: object): void => {
       checkKindSettings({ architecture: name, auxK: 0, ...settings });
     };
     expect(() => {
       check(own);
     }).not.toThrow();
-    for (const setting of KIND_SETTINGS)
+    for (const setting of uses)
       expect(() => {
-        check({ ...own, [setting]: kind.uses.includes(setting) ? undefined : 4 });
-      }).toThrow(
-        new RegExp(
-          `^Expected saes\\.${setting}: .* for ${name}|^Expected saes\\.${setting}: a number, as ${name} needs it`,
-        ),
-      );
+        check({ ...own, [setting]: undefined });
+      }).toThrow(`Expected saes.${setting}: a number, as ${name} needs it`);
+    for (const setting of KIND_SETTINGS.filter((one) => ![...uses, ...oneOf, ...takes].includes(one)))
+      expect(() => {
+        check({ ...own, [setting]: 4 });
+      }).toThrow(`Expected saes.${setting}: nothing for ${name}, found 4`);
+    for (const other of oneOf.slice(1))
+      expect(() => {
+        check({ ...own, [other]: 4 });
+      }).toThrow(`one of ${oneOf.map((one) => `\`${one}\``).join(' and ')} for ${name}, found ${oneOf.join(' and ')}`);
+    if (oneOf.length > 0)
+      expect(() => {
+        check({});
+      }).toThrow('found none. add sparsity or l0');
   });
 });
 

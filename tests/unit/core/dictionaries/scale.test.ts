@@ -53,7 +53,7 @@ describe('the fold to raw units', () => {
       const raw = Float32Array.from({ length: batchRows * 24 }, () => (0.4 + random.nextNormal()) / scale);
       const shape = shapeOf(kind);
       const mean = Float64Array.from({ length: 24 }, () => 0.4);
-      const trained = initialParameters(shape, 5, [mean]);
+      const trained = initialParameters({ ...shape, settings: kind.defaults?.(shape) ?? {} }, 5, [mean]);
       for (const [name, values] of trained)
         trained.set(
           name,

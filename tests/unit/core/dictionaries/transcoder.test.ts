@@ -1,6 +1,7 @@
 // The frame serves a dictionary that reads one site and writes another: gradients by core/autodiff are the finite differences of
 // a float64 implementation, it learns, and it is encoded with x_sq and err_sq of the target, unchanged by the fold to raw units.
 import { describe, expect, it } from 'vitest';
+import { ARCHITECTURES } from '../../../../core/dictionaries/architectures.js';
 import { ENCODE_OUTPUTS } from '../../../../core/dictionaries/encode-graph.js';
 import { initialParameters } from '../../../../core/dictionaries/initialise.js';
 import { checkSites, oneSite } from '../../../../core/dictionaries/sites.js';
@@ -11,14 +12,13 @@ import { startState, type StateArrays } from '../../../../core/optimise/state.js
 import { KeyedRandom } from '../../../../core/tensor/random.js';
 import type { TensorValue } from '../../../../runtime/session.js';
 import { middleState, runEncoder, runSteps } from './step-run.js';
-import { transcoder } from './transcoder-kind.js';
 
 const [D_IN, D_OUT, F, B, K, K_AUX] = [5, 4, 12, 16, 3, 2];
 const V = 3;
 const WEIGHT = 1 / 4;
 const settings: StepGraphSettings = {
-  kind: transcoder,
-  sites: { widths: [D_IN, D_OUT], reads: [0], writes: [1] },
+  kind: ARCHITECTURES.topk,
+  sites: { widths: [D_IN, D_OUT], reads: [0], writes: [1], skip: true },
   features: F,
   batchRows: B,
   settings: { k: K },
@@ -63,9 +63,7 @@ function loss(
   const revived: number[][] = [];
   for (let b = 0; b < B; b++) {
     const input = range(D_IN).map((j) => x?.[b * D_IN + j] ?? NaN);
-    const z = range(F).map((i) =>
-      input.reduce((sum, v, j) => sum + at('W_enc', i * D_IN + j) * (v - at('b_in', j)), at('b_enc', i)),
-    );
+    const z = range(F).map((i) => input.reduce((sum, v, j) => sum + at('W_enc', i * D_IN + j) * v, at('b_enc', i)));
     const largest = (from: readonly number[], n: number): number[] =>
       [...from]
         .sort((a, c) => (z[c] ?? 0) - (z[a] ?? 0) || a - c)
@@ -101,7 +99,7 @@ const means = [new Float64Array(D_IN).fill(0.3), new Float64Array(D_OUT).fill(0.
 const middle = (): StateArrays =>
   middleState(settings, {
     ...{ random: new KeyedRandom('transcoder', 'middle'), by: 0.2, means },
-    names: ['W_enc', 'b_enc', 'b_dec', 'b_in', 'W_skip'],
+    names: ['W_enc', 'b_enc', 'b_dec', 'W_skip'],
   });
 
 describe('a dictionary that reads one site and writes another', () => {
@@ -165,13 +163,31 @@ describe('a dictionary that reads one site and writes another', () => {
     target.forEach((want, b) => expect(of(scaled, xSq)[b]).toBeCloseTo(want, 4));
   });
 
-  it('is refused one site, as an autoencoder is refused two', () => {
-    expect(() => checkSites('other', oneSite(4), 'transcoder')).toThrow(
-      'Expected one site to read and another to write for a dictionary of kind transcoder, found 1 read and 1 written, the same.',
+  it('cannot skip or cross layers with sites that do not allow it', () => {
+    expect(() => {
+      checkSites({ ...oneSite(4), skip: true });
+    }).toThrow(
+      'Expected one site to read and another to write for a dictionary with `skip`, found 1 read and 1 written',
     );
-    expect(() => checkSites('same', settings.sites, 'topk')).toThrow(
-      'Expected one site that it reads and writes for a dictionary of kind topk, found 1 read and 1 written, two different ones.',
+    expect(() => {
+      checkSites({ widths: [4, 4, 4], reads: [0, 1], writes: [2], crossLayer: true });
+    }).toThrow(
+      'as many sites to write as to read, two or more, for a dictionary with `crossLayer`, found 2 read and 1',
     );
+    expect(() => {
+      checkSites({ widths: [4, 4], reads: [0, 0], writes: [1] });
+    }).toThrow('each site once among those read');
+  });
+
+  it('begins as if the mean of what it reads were subtracted: z of the mean row is 0', () => {
+    const start = initialParameters(settings, 3, means);
+    const [W, b] = [start.get('W_enc') as Float32Array, start.get('b_enc') as Float32Array];
+    b.forEach((bias, i) => {
+      const z = W.subarray(i * D_IN, (i + 1) * D_IN).reduce((sum, w) => sum + 0.3 * w, bias);
+      expect(Math.abs(z)).toBeLessThan(1e-6);
+    });
+    expect(start.get('W_skip')?.every((v) => v === 0)).toBe(true);
+    expect(Array.from(start.get('b_dec') ?? [])).toEqual([0.5, 0.5, 0.5, 0.5]);
   });
 });
 

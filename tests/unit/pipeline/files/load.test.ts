@@ -45,7 +45,7 @@ describe('a correct run file', () => {
 describe('a wrong run file', () => {
   it('is told with file, line, column, field, expected, found and remedy', () => {
     expect(lines(GOOD.replace('k: 16', 'k: 0'))).toEqual([
-      'run.yaml:9:72  saes[0].k: expected a number greater than 0, found 0 — k is: features that may fire on one token',
+      'run.yaml:9:72  saes[0].k: expected a number greater than 0, found 0 — k is: features that may fire on one token; of batchtopk and matryoshka: on average',
     ]);
   });
 

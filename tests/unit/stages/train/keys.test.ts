@@ -2,7 +2,10 @@
 // topk. A new setting must be absent where it is not used.
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../../core/identity/digest.js';
-import { resolveDictionary } from '../../../../pipeline/resolve/resolve-dictionary.js';
+import { resolveDictionaries } from '../../../../pipeline/resolve/resolve-dictionary.js';
+import type { StoredSettings } from '../../../../schemas/dictionaries.js';
+import { InputError } from '../../../../schemas/errors.js';
+import type { ResolvedDictionary } from '../../../../schemas/resolved-run.js';
 import { runFile } from '../../../../schemas/run-file.js';
 import { encodeConfig } from '../../../../stages/encode/config.js';
 import { encodeKey } from '../../../../stages/encode/plan.js';
@@ -13,7 +16,7 @@ const SITE = 'blocks.2.hook_resid_post';
 const engine = { ort: '1.30.0', provider: 'cpu', threads: 1, optimisation: 'all' } as const;
 const digest = (letter: string): string => letter.repeat(64);
 
-function settingsOf(sae: object): ReturnType<typeof resolveDictionary>['sae'] {
+function settingsOf(sae: object): StoredSettings {
   const file = runFile.parse({
     name: 'kjv',
     model: { folder: 'm' },
@@ -21,7 +24,9 @@ function settingsOf(sae: object): ReturnType<typeof resolveDictionary>['sae'] {
     activations: { hooks: [SITE] },
     saes: [{ name: 'a', hook: SITE, features: 2048, tokens: 3_000_000, ...sae }],
   });
-  return resolveDictionary(file.saes[0] as (typeof file.saes)[number], 128).sae;
+  const sites = { sites: [{ name: SITE, width: 128 }], unknown: (_: string, site: string) => new InputError(site) };
+  const [resolved] = resolveDictionaries(file.saes[0] as (typeof file.saes)[number], sites);
+  return (resolved as ResolvedDictionary).sae;
 }
 
 describe('keys of today', () => {

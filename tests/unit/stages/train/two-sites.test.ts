@@ -1,8 +1,8 @@
 // A dictionary that reads one site and writes another through the stages: rows of both are zipped by (doc, pos), it resumes to the
-// same bytes, and it is encoded with the squares of the target. The kind is a test's own, beside the table's.
+// same bytes, and it is encoded with the squares of the target.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { floatsToHalfs, halfsToFloats } from '../../../../core/tensor/half.js';
 import { decodeSafetensors } from '../../../../core/tensor/safetensors.js';
 import type { BatchRecord, ObjectRecord } from '../../../../schemas/records.js';
@@ -31,12 +31,6 @@ import {
   type World,
 } from './harness.js';
 
-vi.mock('../../../../core/dictionaries/architectures.js', async (original) => {
-  const { transcoder } = await import('../../core/dictionaries/transcoder-kind.js');
-  const { ARCHITECTURES } = await original<typeof import('../../../../core/dictionaries/architectures.js')>();
-  return { ARCHITECTURES: { ...ARCHITECTURES, transcoder } };
-});
-
 const place = temporaryFolder('two-sites');
 const D_OUT = 6;
 const FEATURES = 32;
@@ -62,7 +56,7 @@ function makeTargets({ seed, rows }: ShardSpec): Float32Array {
 function config(): TrainConfig {
   const { dtype, runSeed, engine, sae } = trainConfig('t', { features: FEATURES, tokens: 128 * 200, lr: 1e-2 }).keyed;
   const keyed = {
-    ...{ dtype, runSeed, engine, sae: { ...sae, architecture: 'transcoder' as 'topk' } },
+    ...{ dtype, runSeed, engine, sae: { ...sae, skip: true as const } },
     reads: [{ activationsKey: X, site: IN }],
     writes: [{ activationsKey: Y, site: OUT }],
   };
@@ -109,7 +103,6 @@ describe('a dictionary that reads one site and writes another', () => {
       ['b_enc', [FEATURES]],
       ['W_dec', [FEATURES, D_OUT]],
       ['b_dec', [D_OUT]],
-      ['b_in', [WIDTH]],
       ['W_skip', [D_OUT, WIDTH]],
     ]);
     const { inputScale, outputScale } = output.statistics as { inputScale: number[]; outputScale: number[] };
@@ -200,8 +193,8 @@ function encodeConfig(dictionary: string): EncodeConfig {
     },
     aux: {
       name: 't',
-      sites: { names: [IN, OUT], widths: [WIDTH, D_OUT], reads: [0], writes: [1] },
-      architecture: 'transcoder' as 'topk',
+      sites: { names: [IN, OUT], widths: [WIDTH, D_OUT], reads: [0], writes: [1], skip: true as const },
+      architecture: 'topk' as const,
       features: FEATURES,
       settings: { k: 3 },
       weights: { key: '', sha256: dictionary, bytes: 0 },

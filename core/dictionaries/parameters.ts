@@ -1,0 +1,107 @@
+// The tensors of a dictionary and their values before the first step, from how it is wired (wirings.ts) and what its kind wants.
+//
+//   encoder rows     random directions of unit norm, over the concatenation of the sites that a feature reads
+//   decoder rows     random directions of norm `norm`, over the concatenation of the sites that it writes; the same directions as
+//                    the encoder's where the widths are equal
+//   b_dec            the mean of the scaled fit rows written
+//   feature biases   0 where the dictionary centres, else −W_enc x̄: as if the mean of what is read were subtracted
+import type { DictionarySizes, Parameter, Start } from './architecture.js';
+import type { Block } from './wirings/wiring.js';
+import { wiringOf } from './wirings.js';
+
+export interface ParameterRecipe {
+  /** Norm of decoder rows before the first step. */
+  readonly norm: number;
+  /** Whether they are kept at norm 1. */
+  readonly unit: boolean;
+  /** Whether the kind encodes x − b_dec where it can. */
+  readonly centres: boolean;
+  /** Names of the biases of features that begin alike. */
+  readonly biases: readonly string[];
+}
+
+const vector = { kind: 'vector', unitRows: false } as const;
+const matrix = { kind: 'matrix', unitRows: false } as const;
+
+/** Encoders, biases of features, decoders, what is added to each site written, W_skip. */
+export function wiredParameters(sizes: DictionarySizes, recipe: ParameterRecipe): Parameter[] {
+  const wiring = wiringOf(sizes);
+  const { encoders, decoders, skip } = wiring;
+  const tensors: Parameter[] = encoders.map((block) => ({
+    ...{ ...matrix, name: block.name, shape: [block.features, block.width] },
+    initial: (start) => directionsOf(start, encoders, block),
+    unit: { of: 'feature', per: 'input', site: block.site },
+  }));
+  for (const name of recipe.biases)
+    tensors.push(featureVector(name, sizes, (start) => firstBias(start, sizes, recipe)));
+  for (const block of decoders)
+    tensors.push({
+      ...{ ...matrix, name: block.name, shape: [block.features, block.width], unitRows: recipe.unit },
+      initial: (start) => directionsOf(start, decoders, block).map((value) => recipe.norm * value),
+      unit: { of: 'output', per: 'feature', site: block.site },
+    });
+  for (const { bias, site, width } of decoders)
+    tensors.push({
+      ...{ ...vector, name: bias, shape: [width], unit: { of: 'output', site } },
+      initial: ({ writeMeans }) => Float32Array.from(writeMeans[site] ?? []),
+    });
+  if (skip)
+    tensors.push({
+      ...{ ...matrix, name: skip.name, shape: [skip.d_out, skip.d_in], unit: { of: 'output', per: 'input' } },
+      initial: () => new Float32Array(skip.d_out * skip.d_in),
+    });
+  return tensors;
+}
+
+/** A number per feature, in the unit of features. */
+export function featureVector(
+  name: string,
+  { features }: Pick<DictionarySizes, 'features'>,
+  initial: Parameter['initial'] = () => new Float32Array(features),
+): Parameter {
+  return { ...vector, name, shape: [features], initial, unit: { of: 'feature' } };
+}
+
+/** θ of kinds that choose over a batch in training, [1]: 0 until the calib split is measured (calib-threshold.ts). */
+export function batchThreshold(): Parameter {
+  return {
+    ...{ ...vector, name: 'threshold', shape: [1], unit: { of: 'feature' }, fixed: true },
+    initial: () => new Float32Array(1),
+  };
+}
+
+/** Rows of one block: its columns of random directions over all blocks that have the feature. */
+function directionsOf(start: Start, blocks: readonly Block[], own: Block): Float32Array {
+  const rows = new Float32Array(own.features * own.width);
+  const end = own.first + own.features;
+  const edges = [...new Set(blocks.flatMap(({ first, features }) => [first, first + features]))].sort((a, b) => a - b);
+  for (const [i, from] of edges.entries()) {
+    const to = edges[i + 1] ?? from;
+    if (from < own.first || to > end) continue;
+    const sharing = blocks.filter(({ first, features }) => first <= from && to <= first + features);
+    const width = sharing.reduce((sum, block) => sum + block.width, 0);
+    const column = sharing.slice(0, sharing.indexOf(own)).reduce((sum, block) => sum + block.width, 0);
+    const whole = start.directions(width);
+    for (let feature = from; feature < to; feature++) {
+      const at = feature * width + column;
+      rows.set(whole.subarray(at, at + own.width), (feature - own.first) * own.width);
+    }
+  }
+  return rows;
+}
+
+/** 0, or −Σ_r W_enc.r x̄_r. */
+function firstBias(start: Start, sizes: DictionarySizes, { centres }: ParameterRecipe): Float32Array {
+  const { encoders, mayCentre } = wiringOf(sizes);
+  const bias = new Float64Array(sizes.features);
+  if (centres && mayCentre) return Float32Array.from(bias);
+  for (const block of encoders) {
+    const rows = directionsOf(start, encoders, block);
+    const mean = start.readMeans[block.site] ?? new Float64Array(block.width);
+    for (let i = 0; i < block.features; i++)
+      for (let j = 0; j < block.width; j++)
+        bias[block.first + i] =
+          (bias[block.first + i] as number) - (rows[i * block.width + j] as number) * (mean[j] as number);
+  }
+  return Float32Array.from(bias);
+}
