@@ -35,13 +35,17 @@ export const exportDictionary = defineCommand({
   run: runExport,
 });
 
-async function runExport({ dictionary: given, format, out }: SaeExportOptions, context: CommandContext): Promise<number> {
+async function runExport(
+  { dictionary: given, format, out }: SaeExportOptions,
+  context: CommandContext,
+): Promise<number> {
   const store = await context.openStore();
   const { run, dictionary } = await resolveDictionary(store, given);
   const name = `${run}/${dictionary}`;
   const snapshot = await pinDataset(store, `${name}/weights`);
   const [weights] = await snapshotObjects(store, snapshot);
-  if (!weights) throw new DataError(`Expected weights in ${name}/weights, found none; resume the run.`, { dictionary: name });
+  if (!weights)
+    throw new DataError(`Expected weights in ${name}/weights, found none; resume the run.`, { dictionary: name });
   const { exportTaken } = await import('../../pipeline/taken/export-taken.js');
   const folder = path.resolve(context.io.cwd, out);
   const facts = await factsOf(store, run, name);

@@ -36,7 +36,11 @@ export const importDictionary = defineCommand({
           .choices(['auto', ...TAKEN_FORMATS])
           .default('auto'),
       )
-      .option('--name <name>', 'RUN/DICT to store it as (default: imported/ and the name of the folder)', dictionaryName)
+      .option(
+        '--name <name>',
+        'RUN/DICT to store it as (default: imported/ and the name of the folder)',
+        dictionaryName,
+      )
       .option('--hook <site>', 'the site that it reads and writes, where the files do not say it')
       .option('--reads <site>', 'the site that a transcoder reads, where the files do not say it')
       .option('--writes <site>', 'the site that a transcoder writes, where the files do not say it')
@@ -83,7 +87,10 @@ type Sites = { readonly reads: readonly string[]; readonly writes: readonly stri
 /** @throws InputError where they contradict each other */
 function givenSites({ hook, reads, writes }: ImportOptions): Sites {
   if (hook === undefined && reads === undefined && writes === undefined) return null;
-  if ((hook === undefined) === (reads === undefined || writes === undefined) || (hook !== undefined && (reads ?? writes) !== undefined))
+  if (
+    (hook === undefined) === (reads === undefined || writes === undefined) ||
+    (hook !== undefined && (reads ?? writes) !== undefined)
+  )
     throw new InputError('Expected --hook alone, or --reads and --writes together, found another choice of them.');
   return { reads: [hook ?? reads ?? ''], writes: [hook ?? writes ?? ''] };
 }

@@ -28,7 +28,9 @@ export function withInputTransform(kind: Architecture): Architecture {
     ...kind,
     buildInference: (tape, inputs) => {
       const transform = inputs.settings.inputTransform;
-      return transform === undefined ? kind.buildInference(tape, inputs) : buildTransformed(kind, { tape, inputs, transform });
+      return transform === undefined
+        ? kind.buildInference(tape, inputs)
+        : buildTransformed(kind, { tape, inputs, transform });
     },
   };
 }

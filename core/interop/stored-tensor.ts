@@ -113,7 +113,7 @@ function placeOf(element: number, shape: readonly number[], strides: readonly nu
 
 /** Little-endian elements as float32; a float64 is rounded to the nearest. */
 export function toFloats(type: ElementType, bytes: Uint8Array): Float32Array {
-  const own = bytes.slice(); // aligned
+  const own = new Uint8Array(bytes); // aligned; a Buffer's slice() would not copy
   const { buffer } = own;
   switch (type) {
     case 'F32':

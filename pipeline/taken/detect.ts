@@ -46,7 +46,7 @@ async function formatOf(place: Place, container: TensorContainer): Promise<Taken
   if (values.has('architecture') && values.has('units') && (has('W_enc') || has('W_enc.0'))) return 'assay';
   const cfg = await readJson(place, 'cfg.json');
   const fields = (cfg?.value ?? {}) as Record<string, unknown>;
-  if ('d_sae' in fields && has('W_enc')) return 'saelens';
+  if ('d_sae' in fields && ('architecture' in fields || has('W_enc'))) return 'saelens';
   const counted = 'expansion_factor' in fields || 'num_latents' in fields;
   return counted && 'd_in' in fields && (has('encoder.weight') || has('W_enc')) ? 'sparsify' : null;
 }

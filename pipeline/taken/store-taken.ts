@@ -38,7 +38,13 @@ export async function storeTaken(store: ObjectStore, request: StoreTakenRequest)
     const written = await writeChunks(path.join(folder, 'weights.safetensors'), encodeAssayWeights(dictionary, sites));
     const { sha256, bytes } = written;
     const dataset = `${name}/weights`;
-    const file = { ...written, extension: 'safetensors', table: 'weights', rows: dictionary.settings.features, batches: [] };
+    const file = {
+      ...written,
+      extension: 'safetensors',
+      table: 'weights',
+      rows: dictionary.settings.features,
+      batches: [],
+    };
     const { commit } = await commitOutput(store, { ...outputOf(request, sha256), files: [file] });
     const snapshot = await publishSnapshot(store, {
       ...{ dataset, stage: 'train', key: commit.key, tables: ['weights'], commits: [commit] },
