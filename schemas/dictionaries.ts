@@ -61,3 +61,13 @@ export const storedSettings = z.strictObject({
   seed: z.number().int(),
 });
 export type StoredSettings = z.infer<typeof storedSettings>;
+
+/** A dictionary that was trained elsewhere: how it computes, and nothing of a training. */
+export const takenSettings = z.strictObject({
+  architecture: z.enum(ARCHITECTURE_NAMES),
+  features: positive.describe('of a cross-layer dictionary: of each layer'),
+  ...kindFields,
+  skip: z.literal(true).optional(),
+  crossLayer: z.literal(true).optional(),
+});
+export type TakenSettings = z.infer<typeof takenSettings>;

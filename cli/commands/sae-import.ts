@@ -9,7 +9,6 @@ import { EXIT } from '../../schemas/exit.js';
 import { TAKEN_FORMATS, type TakenFormat } from '../../schemas/taken.js';
 import { defineCommand, type CommandContext } from '../command.js';
 import { takenText } from '../render/taken-text.js';
-import { programVersion } from '../version.js';
 
 interface ImportOptions {
   readonly path: string;
@@ -106,8 +105,9 @@ async function storeOne(
   { name, member, sites }: { readonly name: string; readonly member: TakenMember; readonly sites: Sites },
 ): Promise<StoredTaken> {
   const { storeTaken } = await import('../../pipeline/taken/store-taken.js');
+  const { ownVersion } = await import('../../pipeline/execute/host.js');
   const store = await context.openStore();
-  return storeTaken(store, { name, dictionary: member.dictionary, sites, version: programVersion() });
+  return storeTaken(store, { name, dictionary: member.dictionary, sites, version: await ownVersion() });
 }
 
 function describe(
