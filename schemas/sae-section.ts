@@ -57,7 +57,9 @@ export const saeSection = z.strictObject({
   hook: z
     .string()
     .optional()
-    .describe('the site that it reads and writes; or give `reads` and `writes`; with `from` only where its files do not say it'),
+    .describe(
+      'the site that it reads and writes; or give `reads` and `writes`; with `from` only where its files do not say it',
+    ),
   reads: siteList.optional().describe('the site that it reads, or a list of sites; * in a list matches any layer'),
   writes: siteList.optional().describe('the site that it writes, or a list of sites; * in a list matches any layer'),
   skip: z

@@ -9,6 +9,7 @@ import { EXIT } from '../../schemas/exit.js';
 import { TAKEN_FORMATS, type TakenFormat } from '../../schemas/taken.js';
 import { defineCommand, type CommandContext } from '../command.js';
 import { takenText } from '../render/taken-text.js';
+import { openChosenStore } from '../store-choice.js';
 
 interface ImportOptions {
   readonly path: string;
@@ -67,11 +68,7 @@ async function runImport(options: ImportOptions, context: CommandContext): Promi
       { path: place, dictionaries: members.length },
     );
   const base = options.name ?? `imported/${nameOf(place)}`;
-  const stored: (StoredTaken | null)[] = [];
-  for (const member of members) {
-    const name = members.length > 1 ? `${base}.${member.layer ?? 0}` : base;
-    stored.push(options.dryRun ? null : await storeOne(context, { name, member, sites }));
-  }
+  const stored = options.dryRun ? members.map(() => null) : await storeAll(context, { base, members, sites });
   const document = {
     path: place,
     stored: !options.dryRun,
@@ -100,14 +97,27 @@ function nameOf(place: string): string {
   return base.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '') || 'dictionary';
 }
 
-async function storeOne(
+/** Makes the store where there is none. */
+async function storeAll(
   context: CommandContext,
-  { name, member, sites }: { readonly name: string; readonly member: TakenMember; readonly sites: Sites },
-): Promise<StoredTaken> {
+  { base, members, sites }: { readonly base: string; readonly members: readonly TakenMember[]; readonly sites: Sites },
+): Promise<StoredTaken[]> {
   const { storeTaken } = await import('../../pipeline/taken/store-taken.js');
   const { ownVersion } = await import('../../pipeline/execute/host.js');
-  const store = await context.openStore();
-  return storeTaken(store, { name, dictionary: member.dictionary, sites, version: await ownVersion() });
+  const { assertUsableStore } = await import('../../storage/probe/probe-store.js');
+  const store = await openChosenStore(await context.chooseStore(), context.output, { makes: true });
+  try {
+    await assertUsableStore(store);
+    const version = await ownVersion();
+    const stored: StoredTaken[] = [];
+    for (const { layer, dictionary } of members) {
+      const name = members.length > 1 ? `${base}.${layer ?? 0}` : base;
+      stored.push(await storeTaken(store, { name, dictionary, sites, version }));
+    }
+    return stored;
+  } finally {
+    await store.close();
+  }
 }
 
 function describe(

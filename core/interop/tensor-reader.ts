@@ -79,7 +79,7 @@ export class TensorReader {
     if (tensor) return tensor;
     const names = [...this.#container.tensors.keys()];
     const near = nearestNames(name, names);
-    const remedy = near.length > 0 ? `the nearest is ${near.join(', ')}` : `it has ${names.slice(0, 12).join(', ')}`;
+    const remedy = near.length > 0 ? `nearest: ${near.join(', ')}` : `it has ${names.slice(0, 12).join(', ')}`;
     throw new InputError(
       `Expected a tensor "${name}" in ${this.#container.name}, found none; ${remedy}. Give the file that holds the whole dictionary, or another --format.`,
       { file: this.#container.name, tensor: name, found: names.slice(0, 50) },

@@ -68,17 +68,16 @@ function takenFindings(entry: Entry, hooks: readonly string[]): Finding[] {
     found: shown(entry.fields[field]),
     remedy: `remove ${field}`,
   }));
-  const ways =
-    ['', 'hook', 'reads,writes'].includes(given)
-      ? []
-      : [
-          {
-            path: ['saes', entry.index, 'hook'],
-            expected: '`hook` alone, or `reads` and `writes` together',
-            found: given.split(',').join(' and '),
-            remedy: 'give one or the other, or none where its files say the site',
-          },
-        ];
+  const ways = ['', 'hook', 'reads,writes'].includes(given)
+    ? []
+    : [
+        {
+          path: ['saes', entry.index, 'hook'],
+          expected: '`hook` alone, or `reads` and `writes` together',
+          found: given.split(',').join(' and '),
+          remedy: 'give one or the other, or none where its files say the site',
+        },
+      ];
   return [...strange, ...ways, ...SITE_FIELDS.flatMap((field) => namesFindings(entry, field, hooks))];
 }
 

@@ -23,7 +23,9 @@ const MOST_BYTES = 2 ** 32 - 1;
 export async function resolveTaken(entry: SaeConfig, folder: string, known: KnownSites): Promise<ResolvedEntry> {
   const place = path.resolve(folder, entry.from ?? '');
   const asTranscoder = entry.reads !== undefined && entry.reads !== entry.writes;
-  const members = await named(entry, () => takeDictionaries({ path: place, format: entry.format ?? 'auto', asTranscoder }));
+  const members = await named(entry, () =>
+    takeDictionaries({ path: place, format: entry.format ?? 'auto', asTranscoder }),
+  );
   const dictionaries: TakenResolved[] = [];
   const uploads: Upload[] = [];
   for (const [place, member] of members.entries()) {

@@ -38,7 +38,6 @@ export const takenConfig = z.strictObject({
 });
 export type TakenConfig = z.infer<typeof takenConfig>;
 
-
 /** The activations of one site. */
 export type Source = z.infer<typeof source>;
 

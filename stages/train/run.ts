@@ -27,7 +27,9 @@ export function createTrainingRun(
   limitMs: number = LIMITS.trainLinkMs,
 ): StageRun<readonly TrainConfig[] | TakenConfig, TrainInputs> {
   return (item, configs, context) =>
-    'aux' in configs ? runTaken(item, configs, context) : runLink({ item, configs: configsOf(item, configs), context, limitMs });
+    'aux' in configs
+      ? runTaken(item, configs, context)
+      : runLink({ item, configs: configsOf(item, configs), context, limitMs });
 }
 
 export const runTraining = createTrainingRun();

@@ -26,23 +26,26 @@ export const trainStage: StageDefinition<readonly TrainConfig[] | TakenConfig> =
     run === null
       ? []
       : [
-        ...takenOf(run).map(({ name }) => {
-          const dataset = datasetNames(run.name).dictionary(name, 'weights');
-          return stepOf('train', takenSubject(name), { reads: [], makes: [{ dataset, tables: ['weights'], key: null }] });
-        }),
-        ...trainedSites(run).map((site) => {
-          const names = datasetNames(run.name);
-          const makes = dictionariesOf(run, site).flatMap(({ name }) =>
-            ['weights', 'training'].map((table) => ({
-              dataset: names.dictionary(name, table),
-              tables: [table],
-              key: null,
-            })),
-          );
-          const reads = sitesOfDictionary(run, dictionariesOf(run, site)[0] as ResolvedDictionary).names;
-          return stepOf('train', site, { reads: [...reads.map(names.activations), ...modelDatasets(run)], makes });
-        }),
-      ],
+          ...takenOf(run).map(({ name }) => {
+            const dataset = datasetNames(run.name).dictionary(name, 'weights');
+            return stepOf('train', takenSubject(name), {
+              reads: [],
+              makes: [{ dataset, tables: ['weights'], key: null }],
+            });
+          }),
+          ...trainedSites(run).map((site) => {
+            const names = datasetNames(run.name);
+            const makes = dictionariesOf(run, site).flatMap(({ name }) =>
+              ['weights', 'training'].map((table) => ({
+                dataset: names.dictionary(name, table),
+                tables: [table],
+                key: null,
+              })),
+            );
+            const reads = sitesOfDictionary(run, dictionariesOf(run, site)[0] as ResolvedDictionary).names;
+            return stepOf('train', site, { reads: [...reads.map(names.activations), ...modelDatasets(run)], makes });
+          }),
+        ],
   estimate: ({ extraction: run }, { subject }) => {
     const each = run
       ? dictionariesOf(run, subject ?? '').map((own) => ({ ...workOfDictionary(run, own), rows: own.sae.tokens }))

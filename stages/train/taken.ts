@@ -28,7 +28,11 @@ export interface TakenInputs {
 
 /** The one item of the step. @param stage name and version of the train stage */
 export function planTaken(
-  { run, dictionary, stage }: { readonly run: string; readonly dictionary: TakenResolved; readonly stage: Parameters<typeof keyOf>[0] },
+  {
+    run,
+    dictionary,
+    stage,
+  }: { readonly run: string; readonly dictionary: TakenResolved; readonly stage: Parameters<typeof keyOf>[0] },
   step: Step,
 ): StepUnits {
   const { name, sae, taken } = dictionary;
