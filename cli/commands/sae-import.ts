@@ -1,7 +1,7 @@
 // `assay sae import`: a dictionary that another program trained, looked at or stored.
 import path from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
-import type { TakenMember } from '../../pipeline/taken/take.js';
+import type { TakenMember } from '../../pipeline/taken/member.js';
 import type { StoredTaken } from '../../pipeline/taken/store-taken.js';
 import { saeImportDocument } from '../../schemas/documents/sae.js';
 import { InputError } from '../../schemas/errors.js';

@@ -112,7 +112,9 @@ class Machine {
   }
 
   name(module: Item, attribute: Item): void {
-    const text = `${String(module)}.${String(attribute)}`;
+    if (typeof module !== 'string' || typeof attribute !== 'string')
+      throw this.#damaged('it names something by no text');
+    const text = `${module}.${attribute}`;
     if (!Object.hasOwn(CALLS, text) && !Object.hasOwn(STORAGES, text)) throw this.#refused(text);
     this.push(new Name(text));
   }
@@ -121,7 +123,7 @@ class Machine {
     const [name, args] = this.pop(2);
     const call = name instanceof Name ? CALLS[name.text] : undefined;
     if (call === undefined || !Array.isArray(args)) throw this.#damaged('it calls what is no function');
-    this.push(call(args as Item[]));
+    this.push(call(args));
   }
 
   /** Attributes of a dictionary (`_metadata` of a module's state) are of no use here. */
@@ -139,13 +141,13 @@ class Machine {
   append(items: readonly Item[]): void {
     const target = this.#top();
     if (!Array.isArray(target)) throw this.#damaged('it appends to no list');
-    for (const item of items) (target as Item[]).push(item);
+    for (const item of items) target.push(item);
   }
 
   /** ('storage', type, key, device, elements) */
   persistent(): void {
     const id = this.#pop();
-    const [kind, type, key, , elements] = (Array.isArray(id) ? id : []) as Item[];
+    const [kind, type, key, , elements] = Array.isArray(id) ? id : [];
     const element = type instanceof Name ? STORAGES[type.text] : undefined;
     if (kind !== 'storage' || element === undefined || typeof key !== 'string')
       throw this.#damaged('it refers to something outside that is no storage');

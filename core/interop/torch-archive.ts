@@ -32,7 +32,7 @@ export async function readTorchArchive(
     });
   const root = readPickle(await bytesOf(entries.get(pickle) as ZipEntry), `${file.name}/${pickle}`);
   const content = { tensors: new Map<string, StoredTensor>(), values: new Map<string, string | number | boolean>() };
-  await collect({ file, prefix, entries, content }, '', root);
+  await collect({ file, prefix, entries, content }, [], root);
   return content;
 }
 
@@ -49,14 +49,16 @@ interface Collection {
 /** Dictionaries within dictionaries at most this deep. */
 const DEEPEST = 16;
 
-async function collect(into: Collection, name: string, value: PickledValue, depth = 0): Promise<void> {
+/** @param keys of the dictionaries around the value */
+async function collect(into: Collection, keys: readonly string[], value: PickledValue): Promise<void> {
+  const name = keys.join('.');
   if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
     into.content.values.set(name, value);
   } else if (value instanceof Map) {
-    if (depth > DEEPEST)
+    if (keys.length > DEEPEST)
       throw new DataError(`Expected dictionaries at most ${DEEPEST} deep in ${into.file.name}, found more.`);
     for (const [key, inner] of value as ReadonlyMap<PickledValue, PickledValue>)
-      await collect(into, name === '' ? String(key) : `${name}.${String(key)}`, inner, depth + 1);
+      if (typeof key === 'string' || typeof key === 'number') await collect(into, [...keys, String(key)], inner);
   } else if (isTensor(value)) {
     into.content.tensors.set(name, await tensorOf(into, name, value));
   }

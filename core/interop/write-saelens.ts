@@ -36,7 +36,7 @@ export function writeSaelens(dictionary: TakenDictionary, facts: ExportFacts): W
     ...(kind === 'topk' && { k, rescale_acts_by_decoder_norm: false }),
     metadata: metadataOf(dictionary, facts),
   };
-  return { cfg, file: 'sae_weights.safetensors', tensors: tensorsOf(dictionary), notes };
+  return { kind, cfg, file: 'sae_weights.safetensors', tensors: tensorsOf(dictionary), notes };
 }
 
 function kindOf({ settings, wiring }: TakenDictionary, name: string): keyof typeof SAELENS_KINDS {

@@ -48,5 +48,5 @@ export function writeSparsify(dictionary: TakenDictionary, facts: ExportFacts): 
   const notes = [
     `sparsify holds neither model nor site; it tells the site by the folder's name${site === undefined ? '' : ` (here ${site})`}.`,
   ];
-  return { cfg, file: 'sae.safetensors', tensors, notes };
+  return { kind: wiring === 'other' ? 'transcoder' : 'topk', cfg, file: 'sae.safetensors', tensors, notes };
 }

@@ -3,6 +3,8 @@ import { safeTensor, type SafeTensor } from '../tensor/safetensors.js';
 import type { TakenDictionary, TakenTensor } from './taken-dictionary.js';
 
 export interface WrittenDictionary {
+  /** The format's own word for what it is. */
+  readonly kind: string;
   /** Content of cfg.json. */
   readonly cfg: Readonly<Record<string, unknown>>;
   /** Name of the file with the weights. */

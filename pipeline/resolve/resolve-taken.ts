@@ -6,7 +6,8 @@ import { sha256Hex } from '../../core/identity/digest.js';
 import { InputError, ResourceError } from '../../schemas/errors.js';
 import type { ResolvedDictionary, TakenResolved } from '../../schemas/resolved-run.js';
 import type { SaeConfig } from '../../schemas/sae-section.js';
-import { takeDictionaries, type TakenMember } from '../taken/take.js';
+import type { TakenMember } from '../taken/member.js';
+import { takeDictionaries } from '../taken/take.js';
 import { namedSites, type KnownSites } from './resolve-dictionary.js';
 import { upload, type Upload } from './upload.js';
 

@@ -31,7 +31,7 @@ export async function detect(place: Place): Promise<Detected | null> {
 async function isCircuitTracer(place: Place): Promise<boolean> {
   if (place.isFile) return false;
   const config = await readYaml(place, 'config.yaml');
-  if (config?.text('model_kind') != null) return true;
+  if ((config?.text('model_kind') ?? null) !== null) return true;
   return place.files.some((name) => LAYER_FILE.test(name)) && !place.files.includes('cfg.json');
 }
 

@@ -50,8 +50,7 @@ export async function exportTaken(store: ObjectStore, request: ExportTakenReques
     path.join(folder, written.file),
     encodeSafetensors(written.tensors, { format: 'pt', assay: weights.sha256 }),
   );
-  const kind = String(written.cfg['architecture'] ?? written.cfg['activation'] ?? '');
-  return { kind, files: [first, second], notes: written.notes };
+  return { kind: written.kind, files: [first, second], notes: written.notes };
 }
 
 async function readStored(store: ObjectStore, weights: ObjectRecord): Promise<TakenDictionary> {

@@ -5,7 +5,7 @@ import type { SettingsFields } from '../../core/interop/settings-fields.js';
 import type { TensorContainer } from '../../core/interop/tensor-container.js';
 import { InputError } from '../../schemas/errors.js';
 import { fileIn, openTensors, readYaml, type Place } from './place.js';
-import type { TakenMember } from './take.js';
+import type { TakenMember } from './member.js';
 
 const KINDS = ['transcoder_set', 'cross_layer_transcoder'] as const;
 

@@ -12,6 +12,7 @@ import { DataError, InputError } from '../../schemas/errors.js';
 import { TAKEN_FORMATS, type TakenFormat } from '../../schemas/taken.js';
 import { detect, type Detected } from './detect.js';
 import { openPlace, openTensors, readJson, type Place } from './place.js';
+import type { TakenMember } from './member.js';
 import { takeCircuitTracer } from './take-circuit-tracer.js';
 
 export interface TakeRequest {
@@ -19,14 +20,6 @@ export interface TakeRequest {
   readonly format: TakenFormat | 'auto';
   /** Whether the run says that it reads one site and writes another; decides where the files do not. */
   readonly asTranscoder: boolean;
-}
-
-/** A member of a set has a layer; a dictionary by itself has none. */
-export interface TakenMember {
-  readonly layer: number | null;
-  /** Where it was read from. */
-  readonly path: string;
-  readonly dictionary: TakenDictionary;
 }
 
 /** The dictionaries at a path, in the order of layers. @throws InputError where they cannot be told, read or applied */

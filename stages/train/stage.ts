@@ -15,7 +15,7 @@ const TRAINING_FACTOR = 3;
 
 export const trainStage: StageDefinition<readonly TrainConfig[] | TakenConfig> = {
   name: 'train',
-  version: 2,
+  version: 3,
   config: z.union([trainConfig.array().nonempty().readonly(), takenConfig]),
   queue: 'compute',
   maxLotSize: 1,

@@ -41,9 +41,24 @@ export class SafetensorsFile {
     const place = this.places.get(name);
     if (!place) return undefined;
     const { dtype, shape, from, to } = place;
-    const bytes = new Uint8Array(to - from);
-    const filled = await readInto(this.#handle, bytes, from);
-    if (filled === bytes.length) return { dtype, shape, bytes };
+    return { dtype, shape, bytes: await this.readRange(name, 0, to - from) };
+  }
+
+  /** Elements of one row: all axes but the first; 1 for a vector. */
+  widthOf(name: string): number {
+    return (
+      this.places
+        .get(name)
+        ?.shape.slice(1)
+        .reduce((a, b) => a * b, 1) ?? 1
+    );
+  }
+
+  /** Bytes of a tensor from `at` on. @throws DataError where the file ends before them, or there is no such tensor */
+  async readRange(name: string, at: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = new Uint8Array(length);
+    const filled = await readInto(this.#handle, bytes, (this.places.get(name)?.from ?? NaN) + at);
+    if (filled === length) return bytes;
     throw new DataError(
       `Expected ${bytes.length} bytes of tensor ${name} in ${this.#path}, found ${filled}; the file was cut short while it was read.`,
       { file: this.#path, tensor: name },

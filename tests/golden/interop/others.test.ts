@@ -8,7 +8,8 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { TakenDictionary } from '../../../core/interop/taken-dictionary.js';
 import { writeSparsify } from '../../../core/interop/write-sparsify.js';
 import { encodeSafetensors } from '../../../core/tensor/safetensors.js';
-import { takeDictionaries, type TakenMember } from '../../../pipeline/taken/take.js';
+import type { TakenMember } from '../../../pipeline/taken/member.js';
+import { takeDictionaries } from '../../../pipeline/taken/take.js';
 import { activeOf, apply, floatsOf, largestGap, recordedIn, ROWS, take } from './recorded.js';
 
 const { cases, tensors } = recordedIn('others');

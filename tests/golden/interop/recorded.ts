@@ -10,7 +10,8 @@ import { Tape } from '../../../core/dictionaries/tape.js';
 import type { TakenDictionary } from '../../../core/interop/taken-dictionary.js';
 import { GraphBuilder } from '../../../core/onnx/builder.js';
 import { asFloat32, decodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js';
-import { takeDictionaries, type TakenMember } from '../../../pipeline/taken/take.js';
+import type { TakenMember } from '../../../pipeline/taken/member.js';
+import { takeDictionaries } from '../../../pipeline/taken/take.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
 import type { TakenFormat } from '../../../schemas/taken.js';
 

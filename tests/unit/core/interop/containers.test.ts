@@ -11,8 +11,12 @@ import { readZip } from '../../../../core/interop/zip.js';
 import { floatToHalf } from '../../../../core/tensor/half.js';
 import { inflateRaw } from '../../../../storage/files/byte-file.js';
 
+/** The shape whose array is written column by column. */
+const FORTRAN = [2, 3];
+
 /** A .npy file, version 1.0. */
-function npy(descr: string, fortran: boolean, shape: readonly number[], data: Uint8Array): Buffer {
+function npy(descr: string, shape: readonly number[], data: Uint8Array): Buffer {
+  const fortran = shape === FORTRAN;
   const sizes = shape.length === 1 ? `${shape[0] ?? 0},` : shape.join(', ');
   const text = `{'descr': '${descr}', 'fortran_order': ${fortran ? 'True' : 'False'}, 'shape': (${sizes}), }`;
   const header = text.padEnd(118 - 10 - 1) + '\n';
@@ -28,8 +32,14 @@ function npy(descr: string, fortran: boolean, shape: readonly number[], data: Ui
   ]);
 }
 
+interface ZipWay {
+  readonly method: 0 | 8;
+  /** Size that it states. */
+  readonly claimed?: number;
+}
+
 /** A zip of one entry. */
-function zip(name: string, content: Uint8Array, method: 0 | 8, claimed = content.length): Buffer {
+function zip(name: string, content: Uint8Array, { method, claimed = content.length }: ZipWay): Buffer {
   const packed = method === 8 ? deflateRawSync(content) : Buffer.from(content);
   const local = Buffer.alloc(30);
   local.writeUInt32LE(0x04034b50, 0);
@@ -60,7 +70,7 @@ describe('NumPy arrays', () => {
     ['<f2', bytesOf(Uint16Array.from(six, floatToHalf))],
     ['<i8', bytesOf(BigInt64Array.of(1n, 2n, 3n, 4n, 5n, 6n))],
   ])('of type %s are read whole and by ranges', async (descr, data) => {
-    const tensor = await readNpy(memorySource('a.npy', npy(descr, false, [2, 3], data)), 'a');
+    const tensor = await readNpy(memorySource('a.npy', npy(descr, [2, 3], data)), 'a');
     expect(tensor.shape).toEqual([2, 3]);
     expect([...(await tensor.read(0, 6))]).toEqual([1, 2, 3, 4, 5, 6]);
     expect([...(await tensor.read(2, 3))]).toEqual([3, 4, 5]);
@@ -68,7 +78,7 @@ describe('NumPy arrays', () => {
 
   it('in Fortran order come row by row', async () => {
     // Stored columns first: [[1, 3, 5], [2, 4, 6]].
-    const tensor = await readNpy(memorySource('a.npy', npy('<f4', true, [2, 3], bytesOf(six))), 'a');
+    const tensor = await readNpy(memorySource('a.npy', npy('<f4', FORTRAN, bytesOf(six))), 'a');
     expect([...(await tensor.read(0, 6))]).toEqual([1, 3, 5, 2, 4, 6]);
     expect([...(await tensor.read(2, 3))]).toEqual([5, 2, 4]);
   });
@@ -78,35 +88,38 @@ describe('NumPy arrays', () => {
     ['>f4', /big-endian/],
     ['<c8', /"<c8"/],
   ])('of type %s are refused', async (descr, text) => {
-    await expect(readNpy(memorySource('a.npy', npy(descr, false, [6], bytesOf(six))), 'a')).rejects.toThrow(text);
+    await expect(readNpy(memorySource('a.npy', npy(descr, [6], bytesOf(six))), 'a')).rejects.toThrow(text);
   });
 
   it('that break off are refused with what they need', async () => {
-    const file = npy('<f4', false, [2, 3], bytesOf(six)).subarray(0, -1);
+    const file = npy('<f4', [2, 3], bytesOf(six)).subarray(0, -1);
     await expect(readNpy(memorySource('a.npy', file), 'a')).rejects.toThrow(/needs 24 bytes of 23/);
   });
 });
 
 describe('zip archives', () => {
   it.each([0, 8] as const)('of method %s give their entry', async (method) => {
-    const file = zip('W_enc.npy', npy('<f4', false, [2, 3], bytesOf(six)), method);
+    const file = zip('W_enc.npy', npy('<f4', [2, 3], bytesOf(six)), { method });
     const { kind, tensors } = await readTensors(memorySource('p.npz', file), inflateRaw);
     expect(kind).toBe('npz');
     expect([...((await tensors.get('W_enc')?.read(1, 2)) ?? [])]).toEqual([2, 3]);
   });
 
   it('never inflate beyond the size that they state', async () => {
-    const entries = await readZip(memorySource('bomb.zip', zip('a', new Uint8Array(100_000), 8, 10)), inflateRaw);
+    const entries = await readZip(
+      memorySource('bomb.zip', zip('a', new Uint8Array(100_000), { method: 8, claimed: 10 })),
+      inflateRaw,
+    );
     await expect(entries.get('a')?.open()).rejects.toThrow(/deflate data of 10 bytes/);
   });
 
   it('without a directory are refused', async () => {
-    const file = zip('a', new Uint8Array(10), 0).subarray(0, 40);
+    const file = zip('a', new Uint8Array(10), { method: 0 }).subarray(0, 40);
     await expect(readZip(memorySource('cut.zip', file), inflateRaw)).rejects.toThrow(/no central directory/);
   });
 
   it('of something else are refused with what they hold', async () => {
-    const file = zip('readme.txt', new Uint8Array(10), 0);
+    const file = zip('readme.txt', new Uint8Array(10), { method: 0 });
     await expect(readTensors(memorySource('a.zip', file), inflateRaw)).rejects.toThrow(/a zip archive of readme.txt/);
   });
 });
