@@ -3,7 +3,7 @@ import path from 'node:path';
 import { Option } from 'commander';
 import type { ExportFormat } from '../../pipeline/taken/export-taken.js';
 import { pinDataset, resolveDictionary, snapshotObjects } from '../../reading/datasets/pinned.js';
-import { saeExportDocument } from '../../schemas/documents/sae.js';
+import { saeExportDocument } from '../../schemas/documents/sae-files.js';
 import { DataError, InputError } from '../../schemas/errors.js';
 import { EXIT } from '../../schemas/exit.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';

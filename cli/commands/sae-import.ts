@@ -3,7 +3,7 @@ import path from 'node:path';
 import { InvalidArgumentError, Option } from 'commander';
 import type { TakenMember } from '../../pipeline/taken/member.js';
 import type { StoredTaken } from '../../pipeline/taken/store-taken.js';
-import { saeImportDocument } from '../../schemas/documents/sae.js';
+import { saeImportDocument } from '../../schemas/documents/sae-files.js';
 import { InputError } from '../../schemas/errors.js';
 import { EXIT } from '../../schemas/exit.js';
 import { TAKEN_FORMATS, type TakenFormat } from '../../schemas/taken.js';

@@ -1,6 +1,6 @@
 // A dictionary that was taken from elsewhere, as text.
 import type { z } from 'zod';
-import type { saeImportDocument } from '../../schemas/documents/sae.js';
+import type { saeImportDocument } from '../../schemas/documents/sae-files.js';
 import { countText } from './quantities.js';
 
 type Document = z.infer<typeof saeImportDocument>;

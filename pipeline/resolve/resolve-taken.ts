@@ -8,11 +8,11 @@ import type { ResolvedDictionary, TakenResolved } from '../../schemas/resolved-r
 import type { SaeConfig } from '../../schemas/sae-section.js';
 import type { TakenMember } from '../taken/member.js';
 import { takeDictionaries } from '../taken/take.js';
-import { namedSites, type KnownSites } from './resolve-dictionary.js';
+import { namedSites, resolveDictionaries, type KnownSites } from './resolve-dictionary.js';
 import { upload, type Upload } from './upload.js';
 
 /** What an entry of `saes` becomes. */
-export interface ResolvedEntry {
+interface ResolvedEntry {
   readonly dictionaries: readonly ResolvedDictionary[];
   readonly uploads: readonly Upload[];
 }
@@ -20,8 +20,24 @@ export interface ResolvedEntry {
 /** Largest weights that are taken: they are held in memory once more as the file that is uploaded. */
 const MOST_BYTES = 2 ** 32 - 1;
 
+/** What the entries of `saes` become. @throws InputError where sites, sizes or files do not fit */
+export async function resolveEntries(
+  entries: readonly SaeConfig[],
+  folder: string,
+  known: KnownSites,
+): Promise<ResolvedEntry[]> {
+  const resolved: ResolvedEntry[] = [];
+  for (const entry of entries)
+    resolved.push(
+      entry.from === undefined
+        ? { dictionaries: resolveDictionaries(entry, known), uploads: [] }
+        : await resolveTaken(entry, folder, known),
+    );
+  return resolved;
+}
+
 /** @throws InputError where the files cannot be taken, or do not fit the run's sites */
-export async function resolveTaken(entry: SaeConfig, folder: string, known: KnownSites): Promise<ResolvedEntry> {
+async function resolveTaken(entry: SaeConfig, folder: string, known: KnownSites): Promise<ResolvedEntry> {
   const place = path.resolve(folder, entry.from ?? '');
   const asTranscoder = entry.reads !== undefined && entry.reads !== entry.writes;
   const members = await named(entry, () =>

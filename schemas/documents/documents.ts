@@ -3,9 +3,15 @@
 import type { z } from 'zod';
 import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
-import { saeExportDocument, saeImportDocument } from './sae.js';
+import { saeExportDocument, saeImportDocument } from './sae-files.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
-import { modelInspectDocument, modelRunDocument, modelTrainDocument, modelVjpDocument } from './models.js';
+import {
+  modelGenerateDocument,
+  modelInspectDocument,
+  modelRunDocument,
+  modelTrainDocument,
+  modelVjpDocument,
+} from './models.js';
 import {
   controlDocument,
   doctorDocument,
@@ -24,6 +30,7 @@ import {
   upDocument,
   workerDocument,
 } from './runs.js';
+import { saeEvalDocument } from './sae.js';
 
 /** The document of every command, by its name on the command line. */
 export const CLI_DOCUMENTS = {
@@ -63,8 +70,10 @@ export const CLI_DOCUMENTS = {
   gc: gcDocument,
   'model inspect': modelInspectDocument,
   'model run': modelRunDocument,
+  'model generate': modelGenerateDocument,
   'model train': modelTrainDocument,
   'model vjp': modelVjpDocument,
+  'sae eval': saeEvalDocument,
   'sae import': saeImportDocument,
   'sae export': saeExportDocument,
   completion: completionDocument,

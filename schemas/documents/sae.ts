@@ -1,49 +1,47 @@
 // The documents of the commands about single dictionaries.
 import { z } from 'zod';
-import { inputTransform, TAKEN_FORMATS } from '../taken.js';
+import { splitName } from '../records.js';
 
 const count = z.number().int().nonnegative();
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
-const sites = z.array(z.string()).readonly().nullable();
 
-export const saeImportDocument = z.strictObject({
-  path: z.string(),
-  stored: z.boolean().describe('false: it was only looked at'),
-  dictionaries: z.array(
+const metric = z
+  .strictObject({
+    value: z.number().nullable().describe('null where it has no meaning, or was not measured'),
+    lo: z.number().nullable().describe('lower end of the 95 % interval; null for counts of features'),
+    hi: z.number().nullable().describe('upper end of the interval'),
+    n: count.describe('tokens for means, predicted tokens for cross-entropy, features for counts of them'),
+  })
+  .describe('one number');
+
+export const saeEvalDocument = z.strictObject({
+  dictionary: z.string(),
+  model: z.string().describe('digest of the model; with edits, their digest behind a #'),
+  split: splitName,
+  rows: count,
+  documents: count,
+  metrics: z.strictObject({
+    fvu: metric.describe('fraction of variance unexplained'),
+    l0: metric.describe('features per token'),
+    ceRecoveredMean: metric.describe('share of the cross-entropy lost by mean ablation that the dictionary recovers'),
+    ceRecoveredZero: metric.describe('the same for zero ablation'),
+    deltaCeNats: metric.describe('cross-entropy with the dictionary in place, less that of the clean model'),
+    cosine: metric.describe('mean cosine of rows and their reconstructions'),
+    reconstructionBias: metric.describe('1: unbiased; below 1: shrunken'),
+    silent: metric.describe('features without a firing on these rows'),
+    dense: metric.describe('features that fire on more than 10 % of these rows'),
+    deadTraining: metric.describe('features silent for the window at the end of training'),
+  }),
+  controls: z.record(
+    z.string(),
     z.strictObject({
-      path: z.string(),
-      dataset: z.string().nullable().describe('RUN/DICT/weights; null where it was only looked at'),
-      sha256: sha256.nullable().describe("digest of the stored file: the dictionary's identity"),
-      layer: count.nullable().describe('of a member of a set'),
-      format: z.enum(TAKEN_FORMATS),
-      architecture: z.string(),
-      features: count.describe('of a cross-layer dictionary: of each layer'),
-      k: count.nullable(),
-      skip: z.boolean(),
-      crossLayer: z.boolean(),
-      inputTransform: inputTransform.nullable(),
-      reads: sites.describe('sites; null where the files do not say them'),
-      writes: sites,
-      readWidths: z.array(count).readonly(),
-      writeWidths: z.array(count).readonly(),
-      source: z.strictObject({
-        kind: z.string().describe("the source's own word"),
-        model: z.string().nullable(),
-        contextTokens: z.number().nullable(),
-        prepended: z.boolean().nullable(),
-        dtype: z.string(),
-      }),
-      tensors: z.array(z.strictObject({ name: z.string(), shape: z.array(count).readonly() })),
-      notes: z.array(z.string()).readonly().describe('what was folded, changed or left behind'),
+      fvu: metric,
+      l0: metric,
+      cosine: metric,
+      reconstructionBias: metric,
+      fvuDifference: metric.describe(
+        'fvu of the dictionary less that of the control; below 0: the dictionary is better',
+      ),
     }),
   ),
-});
-
-export const saeExportDocument = z.strictObject({
-  dictionary: z.string(),
-  format: z.string(),
-  kind: z.string().describe("the format's own word"),
-  folder: z.string(),
-  files: z.array(z.strictObject({ path: z.string(), sha256, bytes: count })),
-  notes: z.array(z.string()).readonly().describe('what the format could not hold'),
+  leftOut: count.optional().describe("documents of another run's corpus whose text the dictionary was fitted to"),
 });
