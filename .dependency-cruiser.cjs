@@ -25,6 +25,7 @@ const CORE = {
   identity: [],
   text: [],
   tensor: ['identity'],
+  statistics: ['identity', 'tensor'],
   onnx: ['identity', 'tensor'],
   autodiff: ['identity', 'tensor', 'onnx'],
   hooks: ['identity', 'text', 'tensor', 'onnx', 'autodiff'],
