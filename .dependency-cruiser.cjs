@@ -32,7 +32,7 @@ const CORE = {
   decoders: ['identity', 'tensor', 'onnx'],
   order: ['identity', 'tensor'],
   optimise: ['identity', 'tensor', 'onnx', 'autodiff'],
-  dictionaries: ['identity', 'tensor', 'onnx', 'autodiff', 'order', 'optimise'],
+  dictionaries: ['identity', 'tensor', 'statistics', 'onnx', 'autodiff', 'order', 'optimise'],
   'language-model': ['identity', 'tensor', 'onnx', 'autodiff', 'order', 'optimise'],
   circuits: ['identity', 'tensor', 'onnx', 'autodiff', 'hooks', 'dictionaries'],
   corpus: ['identity', 'text', 'tensor'],

@@ -49,15 +49,20 @@ export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
   verify: results(async () => (await import('./commands/verify.js')).verify),
   metrics: results(async () => (await import('./commands/metrics.js')).metrics),
   top: results(async () => (await import('./commands/top.js')).top),
+  features: results(async () => (await import('./commands/features.js')).features),
+  card: results(async () => (await import('./commands/card.js')).card),
+  label: results(async () => (await import('./commands/label.js')).label),
   find: results(async () => (await import('./commands/find.js')).find),
   sql: results(async () => (await import('./commands/sql.js')).sql),
   export: results(async () => (await import('./commands/export.js')).exportCommand),
   gc: results(async () => (await import('./commands/gc.js')).gc),
   'model inspect': models(async () => (await import('./commands/model-inspect.js')).inspectModel),
   'model run': models(async () => (await import('./commands/model-run.js')).runModel),
+  'model generate': models(async () => (await import('./commands/model-generate.js')).generateText),
   'model train': models(async () => (await import('./commands/model-train.js')).trainModels),
   'model vjp': models(async () => (await import('./commands/model-vjp.js')).differentiateModel),
   'sae eval': dictionaries(async () => (await import('./commands/sae-eval.js')).saeEval),
+  'sae bench': dictionaries(async () => (await import('./commands/sae-bench.js')).saeBench),
   completion: shell(async () => (await import('./commands/completion.js')).completion),
 };
 
@@ -75,8 +80,11 @@ export const PARENTS = {
     examples: [['assay model inspect model.onnx', 'layers, widths and sites']],
   },
   sae: {
-    description: 'measure dictionaries',
-    examples: [['assay sae eval kjv/kjv-l2', 'beside controls of equal L0, on the test split']],
+    description: 'dictionaries without a run: measure, bring, take out, try',
+    examples: [
+      ['assay sae eval kjv/kjv-l2', 'beside controls of equal L0, on the test split'],
+      ['assay sae bench --generator toy', 'train one where the true features are known'],
+    ],
   },
 } as const satisfies { readonly [name in ParentName]: Pick<CommandDefinition, 'description' | 'examples'> };
 

@@ -276,6 +276,14 @@ export class DictionaryStep {
     return joined;
   }
 
+  /** Bytes that cross between the slices and the step that joins them: all arrays of the exchanges, once. */
+  get exchangedBytes(): number {
+    return this.links.reduce((sum, { exchange }) => {
+      const arrays = Object.values(exchange).filter((value) => ArrayBuffer.isView(value));
+      return sum + arrays.reduce((own, { byteLength }) => own + byteLength, 0);
+    }, 0);
+  }
+
   #clip(squares: number): number {
     const { clipNorm } = this.settings.training as StepTraining;
     if (clipNorm === null) return 1;

@@ -109,6 +109,12 @@ export const runFile = z.strictObject({
   index: z
     .strictObject({
       topExamples: positive.max(1024).default(64).describe('strongest examples kept per feature'),
+      neighboursUpTo: z
+        .number()
+        .int()
+        .nonnegative()
+        .optional()
+        .describe('features; the neighbours of a wider dictionary are left out (left out: 131072)'),
     })
     .default({ topExamples: 64 }),
   tolerance: z

@@ -8,7 +8,8 @@ import { counted, countText } from './quantities.js';
 type Metric = EvaluationDocument['metrics']['fvu'];
 type Column = Partial<Record<keyof EvaluationDocument['metrics'], Metric>>;
 
-const TITLES: Readonly<Record<keyof EvaluationDocument['metrics'], string>> = {
+/** What each metric is called, in the order of a table. */
+export const METRIC_TITLES: Readonly<Record<keyof EvaluationDocument['metrics'], string>> = {
   fvu: 'fraction of variance unexplained',
   l0: 'numbers per token (L0)',
   ceRecoveredMean: 'cross-entropy recovered, of mean ablation',
@@ -35,14 +36,14 @@ export function evaluationText(document: EvaluationDocument): Text {
   const { dictionary, metrics, controls, split, rows, documents } = document;
   const names = Object.keys(controls);
   const columns: readonly Column[] = [metrics, ...Object.values(controls)];
-  const lines = (Object.keys(TITLES) as (keyof typeof TITLES)[]).map((name) => [
-    TITLES[name],
-    ...columns.map((column, i) => shown(name, column[name], i === 0)),
+  const lines = (Object.keys(METRIC_TITLES) as (keyof typeof METRIC_TITLES)[]).map((name) => [
+    METRIC_TITLES[name],
+    ...columns.map((column, i) => metricText(name, column[name], i === 0)),
   ]);
   const head = [
     { title: split },
     { title: dictionary, whole: true },
-    ...names.map((name) => ({ title: titleOf(name) })),
+    ...names.map((name) => ({ title: controlTitle(name) })),
   ];
   const on = `Measured on ${counted(rows, 'token')} of ${counted(documents, 'document')}; in brackets: 95 % intervals over resampled documents.`;
   return [textTable(head, lines), '', on, ...markText(document)];
@@ -59,7 +60,7 @@ export function markText({ dictionary, metrics, controls }: EvaluationDocument):
     const range =
       difference.lo === null || difference.hi === null ? '' : ` (${number(difference.lo)} to ${number(difference.hi)})`;
     const what = verdict === 'worse' ? 'loses to' : 'is not shown to beat';
-    return `NOT BETTER: ${dictionary} ${what} ${titleOf(control)} at equal L0: ${number(metrics.fvu.value)} against ${number(fvu)} unexplained, difference ${number(difference.value)}${range}.`;
+    return `NOT BETTER: ${dictionary} ${what} ${controlTitle(control)} at equal L0: ${number(metrics.fvu.value)} against ${number(fvu)} unexplained, difference ${number(difference.value)}${range}.`;
   });
 }
 
@@ -69,11 +70,13 @@ function rowsOf({ metrics, controls }: Pick<EvaluationDocument, 'metrics' | 'con
   return [...rows('dictionary', metrics), ...Object.entries(controls).flatMap(([name, own]) => rows(name, own))];
 }
 
-function titleOf(control: string): string {
+/** A control as people read its name. */
+export function controlTitle(control: string): string {
   return CONTROLS[control] ?? control;
 }
 
-function shown(name: string, metric: Metric | undefined, whole: boolean): string {
+/** A metric's value, a count with what it is of. @param whole with its interval */
+export function metricText(name: string, metric: Metric | undefined, whole: boolean): string {
   if (metric === undefined) return '';
   const { value, lo, hi, n } = metric;
   if (value === null) return 'none';

@@ -1,10 +1,20 @@
 // The table of all documents that commands print with --json; docs/cli.md describes each. Fields may be added, never renamed.
 // Commands take theirs from the file that holds it, so that one command does not load all.
 import type { z } from 'zod';
+import { cardDocument } from './cards.js';
+import { saeBenchDocument } from './bench.js';
 import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
-import { modelInspectDocument, modelRunDocument, modelTrainDocument, modelVjpDocument } from './models.js';
+import { featuresDocument } from './feature-list.js';
+import { labelDocument } from './labels.js';
+import {
+  modelGenerateDocument,
+  modelInspectDocument,
+  modelRunDocument,
+  modelTrainDocument,
+  modelVjpDocument,
+} from './models.js';
 import {
   controlDocument,
   doctorDocument,
@@ -57,15 +67,20 @@ export const CLI_DOCUMENTS = {
   verify: verifyDocument,
   metrics: metricsDocument,
   top: topDocument,
+  features: featuresDocument,
+  card: cardDocument,
+  label: labelDocument,
   find: findDocument,
   sql: sqlDocument,
   export: exportDocument,
   gc: gcDocument,
   'model inspect': modelInspectDocument,
   'model run': modelRunDocument,
+  'model generate': modelGenerateDocument,
   'model train': modelTrainDocument,
   'model vjp': modelVjpDocument,
   'sae eval': saeEvalDocument,
+  'sae bench': saeBenchDocument,
   completion: completionDocument,
 } as const satisfies Record<string, z.ZodType>;
 

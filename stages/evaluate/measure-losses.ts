@@ -4,15 +4,22 @@
 //
 //   nats of a document = Σ −log p(next token) over the tokens of the document that a context predicts, prepended ids never
 //   counted as targets; a token that opens a context without a prepended id is predicted by nothing
-import { applyEdits } from '../../core/hooks/edits.js';
 import { NONE } from '../../core/corpus/packing.js';
 import type { ContextBatch } from '../../core/corpus/packing.js';
 import { parameterFeed } from '../../core/dictionaries/splice-graph.js';
 import { parametersOf } from '../../core/dictionaries/state.js';
 import { canonicalJson } from '../../core/identity/canonical-json.js';
+import { applyEdits, mappedFiles } from '../../models/apply-edits.js';
 import { loadEdits } from '../../models/edits.js';
 import { makeFeeds } from '../../models/feeds.js';
-import { loadModel, type ModelPlace, type ModelSession, prepareModel, readModel } from '../../models/model-session.js';
+import {
+  editable,
+  loadModel,
+  type ModelPlace,
+  type ModelSession,
+  prepareModel,
+  readModel,
+} from '../../models/model-session.js';
 import {
   appendLosses,
   LOSSES,
@@ -86,12 +93,13 @@ export async function measureLosses(
   });
 }
 
-async function loadModels(place: ModelPlace, keyed: ActivationsConfig['keyed'], config: SumsConfig): Promise<Held> {
-  const read = await readModel(place);
+async function loadModels(given: ModelPlace, keyed: ActivationsConfig['keyed'], config: SumsConfig): Promise<Held> {
+  const edits = await loadEdits(keyed.model.edits, given.editValues ?? {});
+  const place = { ...given, external: [...given.external, ...mappedFiles(edits)] };
+  const read = editable(await readModel(place), edits);
   const { resolved } = read;
   const nothing = { loaded: null, release: () => Promise.resolve() };
   if (resolved.results.logits === null) return nothing;
-  const edits = await loadEdits(keyed.model.edits, place.editValues ?? {});
   const edited = { model: applyEdits(read.model, resolved.sites, edits), sites: resolved.sites };
   const { names, writes } = config.aux.sites;
   const written = writes.map((at) => names[at] ?? '');

@@ -65,6 +65,22 @@ export class SafetensorsFile {
     );
   }
 
+  /** Some numbers of an F32 tensor, counted in its row-major order. @throws DataError where it has none there */
+  async readFloats(
+    name: string,
+    { from, count }: { readonly from: number; readonly count: number },
+  ): Promise<Float32Array> {
+    const place = this.places.get(name);
+    const bytes = new Uint8Array(4 * count);
+    const inside = place?.dtype === 'F32' && place.from + 4 * (from + count) <= place.to;
+    const filled = inside ? await readInto(this.#handle, bytes, place.from + 4 * from) : 0;
+    if (inside && filled === bytes.length) return new Float32Array(bytes.buffer);
+    throw new DataError(
+      `Expected ${count} numbers from ${from} on of F32 tensor ${name} in ${this.#path}, found fewer; the file is damaged.`,
+      { file: this.#path, tensor: name },
+    );
+  }
+
   async close(): Promise<void> {
     await this.#handle.close();
   }

@@ -291,7 +291,7 @@ async function pass(
 ): Promise<{ site: Float32Array; logits: Float32Array }> {
   const tensor: EditTensor = { shape: [1, ids.length, D], data: value ?? new Float32Array(0) };
   const list: ResolvedEdit[] = value ? [{ site: SITE, op: 'set', value: { tensor: 'value' } }] : [];
-  const edits = { list, tensors: new Map([['value', tensor]]) };
+  const edits = { list, tensors: new Map([['value', tensor]]), dictionaries: new Map() };
   const place = { onnx: `${TINY_LM}/model.onnx`, external: [] };
   const prepared = await prepareModel(place, [SITE], { extra: ['logits'], edits, positionStart: 0 });
   const model = await loadModel(prepared, { provider: 'cpu', threads: 1, optimisation: 'all' });
