@@ -14,18 +14,25 @@ import {
   type TrainingSteps,
 } from '../../core/dictionaries/settings.js';
 import { checkSites, targetWidth, totalFeatures, wiringFlags } from '../../core/dictionaries/sites.js';
-import { type DictionaryShape, SINCE_FIRED, dictionaryTensors, parametersOf } from '../../core/dictionaries/state.js';
+import {
+  type DictionaryShape,
+  SINCE_FIRED,
+  dictionaryTensors,
+  fixedOf,
+  parametersOf,
+} from '../../core/dictionaries/state.js';
 import { STEP_NUMBERS, buildStepGraph, rowsFeed, type StepNumber } from '../../core/dictionaries/step-graph.js';
 import { stepFactors } from '../../core/optimise/optimisers/optimisers.js';
 import { learningRate } from '../../core/optimise/schedule.js';
 import { type StateArrays, type StateTensor, startState } from '../../core/optimise/state.js';
 import { factorFeed } from '../../core/optimise/step-loop.js';
-import { DataError } from '../../schemas/errors.js';
+import { DataError, InputError } from '../../schemas/errors.js';
 import { Session, type TensorValue } from '../../runtime/session.js';
 import { firstNotFinite, floatsOf, stateFeeds, takeState } from '../training-state.js';
 import { type TrainConfig, sourcesText, sourcesOf } from './config.js';
 import type { TrainingRow } from './messages.js';
 import type { StoredRows } from './row-file.js';
+import { withThresholds } from './set-threshold.js';
 
 export interface TrainerParts {
   readonly config: TrainConfig['keyed'];
@@ -51,7 +58,18 @@ export function shapeOf(keyed: TrainConfig['keyed'], widths: readonly number[]):
   const sites = { widths, reads, writes, ...wiringFlags(sae) };
   checkKindSettings(sae);
   checkSites(sites);
+  refuseUnbuilt(sae);
   return { kind, sites, features: totalFeatures(sae.features, sites) };
+}
+
+/** Settings that this trainer would pass over, so that a dictionary would not be what it is said to be. */
+function refuseUnbuilt(sae: TrainConfig['keyed']['sae']): void {
+  const field = (['routed', 'slices', 'candidates', 'moments'] as const).find((name) => sae[name] !== undefined);
+  if (field === undefined) return;
+  throw new InputError(
+    `Expected a dictionary without saes.${field}, found ${JSON.stringify(sae[field])}: this trainer cannot do it. Remove ${field}.`,
+    { field },
+  );
 }
 
 export class Trainer {
@@ -93,10 +111,11 @@ export class Trainer {
   }
 
   static async create(parts: TrainerParts): Promise<Trainer> {
-    const { config, widths, inputs } = parts;
+    const { config, widths, inputs, measured } = parts;
     const { sae, engine } = config;
     const { batchRows, auxWeight, deadAfterTokens, betas, epsilon, clipNorm } = sae;
     const shape = shapeOf(config, widths);
+    if (!measured && fixedOf(shape).length > 0) throw noCalibRows(sae.architecture);
     const graph = buildStepGraph({
       ...{ ...shape, settings: sae, batchRows, auxWeight, deadAfterTokens, clipNorm },
       kAux: planSteps(sae).kAux,
@@ -151,11 +170,10 @@ export class Trainer {
   /** Measures the calib split and logs it. */
   async measureCalib(calib: StoredRows): Promise<void> {
     const { sae, engine } = this.#config;
-    const { batchRows } = this;
-    this.#encoder ??= await Session.create(
-      buildEncodeGraph({ ...this.shape, batchRows, settings: sae }).toModelBytes(),
-      engine,
-    );
+    const { batchRows, scales } = this;
+    const graph = { ...this.shape, batchRows, settings: sae };
+    this.#state = await withThresholds({ graph, engine, state: this.#state, calib, scales });
+    this.#encoder ??= await Session.create(buildEncodeGraph(graph).toModelBytes(), engine);
     const sums = await this.#sumCalib(this.#encoder, calib);
     this.log.push({
       split: 'calib',
@@ -268,6 +286,13 @@ export class Trainer {
   async #firstBadTensor(rows: readonly Float32Array[], count: number): Promise<string> {
     return firstNotFinite(takeState(this.#tensors, await this.#run(rows, count))) ?? 'loss';
   }
+}
+
+function noCalibRows(architecture: string): InputError {
+  return new InputError(
+    `Expected rows of the calib split, by which ${architecture} sets its threshold, found none. Give corpus.split a calib share, or choose topk.`,
+    { architecture },
+  );
 }
 
 interface CalibSums {
