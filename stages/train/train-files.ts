@@ -66,7 +66,7 @@ async function writeWeights(parts: OutputParts, metadata: Record<string, string>
 
 /** The settings that the kind uses, as metadata. */
 function settingsText(sae: TrainConfig['keyed']['sae']): Record<string, string> {
-  const own = Object.entries(kindSettings(sae)).map(([name, value]) => [name, String(value)]);
+  const own = Object.entries(kindSettings(sae)).map(([name, value]) => [name, String(value)] as const);
   return { ...Object.fromEntries(own), ...(sae.crossLayer && { crossLayer: 'true' }) };
 }
 
