@@ -81,7 +81,7 @@ const TYPED = ['**/*.ts'];
 
 export default tseslint.config(
   {
-    ignores: ['node_modules/', 'dist/', '.cache/', 'coverage/', 'tests/fixtures/', 'examples/*/data/'],
+    ignores: ['kernels/', 'node_modules/', 'dist/', '.cache/', 'coverage/', 'tests/fixtures/', 'examples/*/data/'],
   },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
   js.configs.recommended,

@@ -4,6 +4,7 @@ import type { MemberPrepared } from '../schemas/messages.js';
 import { outsideOf } from '../pipeline/allowed/outside.js';
 import { parseMember } from '../pipeline/files/load-suite.js';
 import { prepareMember } from '../pipeline/execute/submit.js';
+import { dictionaryLookup } from '../stages/train/stored-dictionary.js';
 import { readSuite } from '../storage/records/suites.js';
 import type { ActivityDependencies } from './dependencies.js';
 import type { Activities } from './messages.js';
@@ -20,5 +21,6 @@ export async function prepareMemberActivity(
       { suite: ref.run },
     );
   await dependencies.allowed.assertSources(outsideOf(parseMember(suite.template, member), suite.folder));
-  return prepareMember(store, { suite, member, mode, target: ref.store });
+  const dictionary = dictionaryLookup({ store, cache: dependencies.cacheFor(store), signal: dependencies.stop });
+  return prepareMember(store, { suite, member, mode, target: ref.store, dictionary });
 }

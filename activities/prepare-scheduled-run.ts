@@ -9,6 +9,7 @@ import { fillPlaceholders } from '../pipeline/files/placeholders.js';
 import { resolveRun } from '../pipeline/resolve/resolve-run.js';
 import { runInputOf, settleRun } from '../pipeline/execute/submit.js';
 import { keepSchedule, rootOf } from '../storage/records/schedule-roots.js';
+import { dictionaryLookup } from '../stages/train/stored-dictionary.js';
 import { remainingWork } from '../pipeline/plan/run-records.js';
 import type { ActivityDependencies } from './dependencies.js';
 
@@ -42,6 +43,7 @@ export async function prepareScheduledRunActivity(
     limitDocuments: null,
     hostId: dependencies.hostId,
     nowMs: Date.now(),
+    dictionary: dictionaryLookup({ store, cache: dependencies.cacheFor(store), signal: dependencies.stop }),
   });
   const { run, same } = await settleRun(store, resolved, () => Promise.resolve(false));
   if (same && schedule.mode !== 'all' && (await remainingWork(store, run, schedule.mode)).complete) return null;

@@ -5,7 +5,7 @@ import type { CommandDefinition } from './command.js';
 
 export interface CommandRow {
   /** Heading over it in help. */
-  readonly group: 'Local stack' | 'Runs' | 'Control' | 'Results' | 'Models' | 'Shell';
+  readonly group: 'Local stack' | 'Runs' | 'Control' | 'Results' | 'Models' | 'Dictionaries' | 'Shell';
   load(): Promise<CommandDefinition>;
 }
 
@@ -14,6 +14,7 @@ const runs = of('Runs');
 const control = of('Control');
 const results = of('Results');
 const models = of('Models');
+const dictionaries = of('Dictionaries');
 const shell = of('Shell');
 
 /** In the order of help; `schedule list` is the command `list` under `schedule`. */
@@ -54,8 +55,10 @@ export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
   gc: results(async () => (await import('./commands/gc.js')).gc),
   'model inspect': models(async () => (await import('./commands/model-inspect.js')).inspectModel),
   'model run': models(async () => (await import('./commands/model-run.js')).runModel),
+  'model generate': models(async () => (await import('./commands/model-generate.js')).generateText),
   'model train': models(async () => (await import('./commands/model-train.js')).trainModels),
   'model vjp': models(async () => (await import('./commands/model-vjp.js')).differentiateModel),
+  'sae eval': dictionaries(async () => (await import('./commands/sae-eval.js')).saeEval),
   completion: shell(async () => (await import('./commands/completion.js')).completion),
 };
 
@@ -71,6 +74,10 @@ export const PARENTS = {
   model: {
     description: 'look into a model and run it',
     examples: [['assay model inspect model.onnx', 'layers, widths and sites']],
+  },
+  sae: {
+    description: 'measure dictionaries',
+    examples: [['assay sae eval kjv/kjv-l2', 'beside controls of equal L0, on the test split']],
   },
 } as const satisfies { readonly [name in ParentName]: Pick<CommandDefinition, 'description' | 'examples'> };
 

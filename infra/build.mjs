@@ -20,11 +20,11 @@ export async function needsBuild() {
 /** What there is to compile, and whether dist/ is whole and made of it. */
 async function lookAt() {
   const sources = await listSources();
-  const stamp = await stampOf(sources);
+  const stamp = await stampOf([...sources, ...(await kernelSources())]);
   const compiled = sources.map(outputOfSource);
   const programs = PROGRAM_FILES.map((name) => path.join(DIST, 'programs', name));
   const before = await readFile(STAMP, 'utf8').catch(() => null);
-  const whole = before !== null && [...compiled, ...programs].every((file) => existsSync(file));
+  const whole = before !== null && [...compiled, ...programs, KERNELS.output].every((file) => existsSync(file));
   return { stamp, compiled, whole, fresh: whole && before === stamp };
 }
 
@@ -40,9 +40,27 @@ export async function build() {
   const tsc = path.join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
   const code = await runCommand(process.execPath, [tsc, '-p', 'tsconfig.build.json']);
   if (code !== 0) throw new SetupError('The compiler ended with errors, which stand above; mend them and build again.');
+  await compileKernels();
   await bundlePrograms(DIST);
   await writeFile(STAMP, stamp);
   return true;
+}
+
+/** Kernels as WebAssembly, and the names of their sources. */
+const KERNELS = { folder: 'kernels', output: path.join(DIST, 'kernels', 'kernels.wasm') };
+
+async function kernelSources() {
+  return (await readdir(path.join(ROOT, KERNELS.folder))).sort().map((name) => path.join(KERNELS.folder, name));
+}
+
+async function compileKernels() {
+  const asc = path.join(ROOT, 'node_modules', 'assemblyscript', 'bin', 'asc.js');
+  const code = await runCommand(process.execPath, [
+    ...[asc, path.join(KERNELS.folder, 'index.ts'), '--outFile', path.relative(ROOT, KERNELS.output)],
+    ...['-O3', '--noAssert', '--runtime', 'stub', '--enable', 'simd', '--enable', 'bulk-memory'],
+    ...['--importMemory', '--disableWarning', '--noColors'],
+  ]);
+  if (code !== 0) throw new SetupError('The kernels were not compiled; mend what stands above and build again.');
 }
 
 async function listSources() {

@@ -9,6 +9,7 @@ const PROGRAMS = {
   worker: 'workers/main.js',
   child: 'stages/child-main.js',
   probe: 'runtime/probe-main.js',
+  slice: 'dictionaries/slice/thread-main.js',
 };
 
 /** Programs of tests that are started hundreds of times. */

@@ -32,7 +32,47 @@ const OP_RULES: Readonly<Record<EditOp, OpRule>> = {
 
 /** Everything about an edit that is wrong whatever the model. */
 export function editMistakes(edit: ModelEdit): EditMistake[] {
-  return [...operands(edit), ...references(edit), ...positions(edit)];
+  const subject = subjects(edit);
+  const own = edit.feature === undefined ? references(edit) : featureFields(edit);
+  return [...subject, ...operands(edit), ...numbers(edit), ...own, ...positions(edit)];
+}
+
+function subjects({ site, feature }: ModelEdit): EditMistake[] {
+  if ((site === undefined) !== (feature === undefined)) return [];
+  const both = site !== undefined;
+  return [
+    {
+      field: both ? 'feature' : 'site',
+      expected: both ? 'either a site or a feature' : 'a site, or a feature',
+      found: both ? `both: ${site} and ${feature ?? ''}` : 'nothing',
+      remedy: both ? 'make two edits of it' : 'e.g. site: blocks.1.hook_resid_post, or feature: kjv/l2#77',
+    },
+  ];
+}
+
+/** Greatest number of float32, in which edits are computed. */
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
+
+function numbers(edit: ModelEdit): EditMistake[] {
+  return (['value', 'factor'] as const).flatMap((field): EditMistake[] => {
+    const number = edit[field];
+    if (typeof number !== 'number' || Math.abs(number) <= LARGEST) return [];
+    const expected = `a finite number of float32 (at most ${LARGEST.toPrecision(4)})`;
+    return [{ field, expected, found: String(number), remedy: 'give a smaller one' }];
+  });
+}
+
+/** A feature has a number per token, and nothing else: no direction, no heads. */
+function featureFields(edit: ModelEdit): EditMistake[] {
+  const refused = (['along', 'heads'] as const).flatMap((field): EditMistake[] => {
+    if (edit[field] === undefined) return [];
+    const remedy = 'remove it, or edit the site';
+    return [{ field, expected: `no ${field} with a feature`, found: String(edit[field]), remedy }];
+  });
+  if (typeof edit.value !== 'string') return refused;
+  const found = JSON.stringify(edit.value);
+  const remedy = 'e.g. set:8; tensors are for edits of sites';
+  return [...refused, { field: 'value', expected: 'a number for a feature', found, remedy }];
 }
 
 function operands(edit: ModelEdit): EditMistake[] {
@@ -82,6 +122,12 @@ function positions(edit: ModelEdit): EditMistake[] {
       ];
     }
   });
+}
+
+/** Dictionary and number that `RUN/DICT#NUMBER` names. */
+export function readFeature(text: string): { readonly dictionary: string; readonly feature: number } {
+  const mark = text.lastIndexOf('#');
+  return { dictionary: text.slice(0, mark), feature: Number(text.slice(mark + 1)) };
 }
 
 /** File and tensor that `FILE#TENSOR` names; the tensor is null where it is left out. */

@@ -1,33 +1,44 @@
 // The grammar of `--edit`:
 //   SITE=OP[:VALUE][*FACTOR][,along=FILE#TENSOR][,at=POSITIONS,…][,head=N,…]
+//   RUN/DICT#FEATURE=OP[:NUMBER][*FACTOR][,at=POSITIONS,…]
 //   OP     set | scale | add | ablate           VALUE  a number | FILE[#TENSOR] | run:IDS.json; of scale the factor itself
 // Pure; what the names mean is found out by edits.ts.
-import { EDIT_OPS, type EditOp, type ModelEdit } from '../schemas/model-edits.js';
+import { EDIT_OPS, FEATURE, type EditOp, type ModelEdit } from '../schemas/model-edits.js';
 import { InputError } from '../schemas/errors.js';
 import { nearestNames } from '../core/text/nearest-names.js';
 import { editMistakes } from './edit-form.js';
 
 const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const EXAMPLE = '--edit "blocks.1.hook_resid_post=add:steer.safetensors#direction*4,at=3:7"';
+const FEATURE_EXAMPLE = '--edit "kjv/l2#77=set:8,at=3:"';
 const OPTIONS = ['along', 'at', 'head'] as const;
 type Option = (typeof OPTIONS)[number];
 
 /** The edit that the text of one `--edit` asks for. @throws InputError that says which part, what was expected, an example */
 export function parseEdit(text: string): ModelEdit {
-  const [site, rest] = splitOnce(text, '=');
-  if (site === '' || rest === undefined) throw wrong(text, 'a site and an operation, SITE=OP', 'no "=" after a site');
+  const [subject, rest] = splitOnce(text, '=');
+  if (subject === '' || rest === undefined)
+    throw wrong(text, 'a site or feature and an operation, SITE=OP or RUN/DICT#FEATURE=OP', 'no "=" after one');
   const [action = '', ...options] = rest.split(',');
   const [name, operand] = splitOnce(action, ':');
   const op = readOp(text, name);
   const edit: ModelEdit = {
-    site,
+    ...readSubject(text, subject),
     op,
     ...readOperand(text, op, operand),
     ...readOptions(text, options),
   };
   const [mistake] = editMistakes(edit);
-  if (mistake) throw wrong(text, mistake.expected, `${mistake.found}; ${mistake.remedy}`);
+  const example = edit.feature === undefined ? EXAMPLE : FEATURE_EXAMPLE;
+  if (mistake) throw wrong(text, mistake.expected, `${mistake.found}; ${mistake.remedy}`, example);
   return edit;
+}
+
+/** No site has a "#" in its name. */
+function readSubject(text: string, subject: string): Pick<ModelEdit, 'site' | 'feature'> {
+  if (!subject.includes('#')) return { site: subject };
+  if (FEATURE.test(subject)) return { feature: subject };
+  throw wrong(text, 'a feature as RUN/DICT#NUMBER', `"${subject}"`, FEATURE_EXAMPLE);
 }
 
 function readOp(text: string, name: string): EditOp {
@@ -94,8 +105,8 @@ function splitOnce(text: string, mark: string): [string, string | undefined] {
   return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + mark.length)];
 }
 
-function wrong(text: string, expected: string, found: string): InputError {
-  return new InputError(`--edit "${text}": expected ${expected}, found ${found}. E.g. ${EXAMPLE}.`, {
+function wrong(text: string, expected: string, ...[found, example = EXAMPLE]: [string, string?]): InputError {
+  return new InputError(`--edit "${text}": expected ${expected}, found ${found}. E.g. ${example}.`, {
     edit: text,
     expected,
     found,

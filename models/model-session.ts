@@ -1,13 +1,12 @@
 // From a model's files to an inference session that computes the wanted sites and nothing else. Weights are mapped from
 // their files by ONNX Runtime, also those stored inside the ONNX file, so that a child holds them once.
 import path from 'node:path';
-import type { Edits } from '../core/hooks/edit-value.js';
-import { applyEdits } from '../core/hooks/edits.js';
 import { siteHint, type KnownSites } from '../core/hooks/nearest-sites.js';
 import { readSites } from '../core/hooks/read.js';
 import { matchSites, resolveSites, type ModelSites, type Site } from '../core/hooks/sites.js';
 import { decodeModel, encodeModel, joinChunks } from '../core/onnx/codec.js';
 import { flattenModel } from '../core/onnx/passes/flatten-model.js';
+import { upgradeOpset } from '../core/onnx/passes/upgrade-opset.js';
 import { cutToTensors, elementType, graphOf, type WantedTensor } from '../core/onnx/cut.js';
 import { DATA_TYPE, dataTypeName } from '../core/onnx/data-type.js';
 import { referStoredWeights, relocate } from '../core/onnx/external-data.js';
@@ -15,6 +14,7 @@ import { indexGraph } from '../core/onnx/graph-index.js';
 import type { GraphProto, ModelProto, NodeProto } from '../core/onnx/proto.js';
 import { Session, type SessionSettings } from '../runtime/session.js';
 import { InputError } from '../schemas/errors.js';
+import { applyEdits, mappedFiles, needsNewOpset, type ModelEdits } from './apply-edits.js';
 import { inputRole, type ModelInput } from './feeds.js';
 import { readOnnxFile } from './model-files.js';
 import { positionStart } from './position-start.js';
@@ -60,7 +60,7 @@ export interface PrepareOptions {
   /** Outputs of the model's own that are wanted too. */
   readonly extra?: readonly string[];
   /** Edits that make another model of it; sites then have the edited model's values. */
-  readonly edits?: Edits | undefined;
+  readonly edits?: ModelEdits | undefined;
   /** The first number of a context's positions, where it is known before; left out: asked of the model. */
   readonly positionStart?: number | null;
   /** The model, where its file was read before. */
@@ -83,7 +83,7 @@ export async function prepareModel(
   patterns: readonly string[],
   { extra = [], edits, read, added = [], positionStart: told }: PrepareOptions = {},
 ): Promise<PreparedModel> {
-  const { bytes, model, resolved } = read ?? (await readModel(place));
+  const { bytes, model, resolved } = editable(read ?? (await readModel(place)), edits);
   const outputs = graphOf(model).output.map(({ name }) => name ?? '');
   const sites = chooseSites(patterns, {
     ...resolved,
@@ -106,8 +106,16 @@ export async function prepareModel(
     if (role === null) throw unknownInput(name);
     return role === 'positions' ? { name, dtype, role, start } : { name, dtype, role };
   });
-  const { proto, externalFolder } = mapWeights(cut.model, bytes, place);
+  const files = [...place.external, ...(edits ? mappedFiles(edits) : [])];
+  const { proto, externalFolder } = mapWeights(cut.model, bytes, { ...place, external: files });
   return { proto, externalFolder, inputs, bfloat16: bfloat16Node(graphOf(cut.model)), outputs: cut.outputs, sites };
+}
+
+/** The model in the opset that its edits need. */
+function editable(read: ReadModel, edits: ModelEdits | undefined): ReadModel {
+  if (edits === undefined || !needsNewOpset(edits)) return read;
+  const model = upgradeOpset(read.model);
+  return model === read.model ? read : { bytes: read.bytes, model, resolved: resolveSites(model) };
 }
 
 /** An output of the model's own as a site: in [batch, pos, …] where its axes are known, else as it is. */

@@ -7,8 +7,8 @@ import { expectedDims, hasDims } from '../core/hooks/reach.js';
 import { matchSites, type Site } from '../core/hooks/sites.js';
 import { InputError } from '../schemas/errors.js';
 import { brokenAmong, checkSites, requireIdentities, spreadIds } from './check-sites.js';
-import type { Edits } from '../core/hooks/edit-value.js';
 import type { EngineConfig } from '../schemas/stored.js';
+import type { ModelEdits } from './apply-edits.js';
 import { NO_EDITS } from './edits.js';
 import { makeFeeds } from './feeds.js';
 import { loadModel, prepareModel, readModel, type ReadModel } from './model-session.js';
@@ -19,7 +19,7 @@ export interface ProbeOptions {
   /** Tokens of the one context. */
   readonly contextTokens: number;
   /** Edits of the model, with their tensors. */
-  readonly edits?: Edits;
+  readonly edits?: ModelEdits;
   readonly engine: Pick<EngineConfig, 'provider' | 'threads' | 'optimisation'>;
 }
 

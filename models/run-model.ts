@@ -8,11 +8,10 @@ import { halfToFloat } from '../core/tensor/half.js';
 import { encodeSafetensors, safeTensor, type SafeTensor } from '../core/tensor/safetensors.js';
 import { DataError, InputError, ResourceError } from '../schemas/errors.js';
 import { passMachineFault } from '../schemas/system-errors.js';
-import type { ModelEdit } from '../schemas/model-edits.js';
 import type { TensorValue } from '../runtime/session.js';
 import type { EngineConfig, ModelReference } from '../schemas/stored.js';
-import { RUN_PREFIX } from './edit-form.js';
-import { NO_EDITS, resolveEdits, type ResolvedEdits } from './edits.js';
+import { NO_EDITS, type ResolvedEdits } from './edits.js';
+import { resolveGiven, type GivenContexts, type GivenEdits } from './given-edits.js';
 import { checkSites, requireIdentities } from './check-sites.js';
 import { countsPositionsItself, makeFeeds, type InputRows } from './feeds.js';
 import { loadModel, prepareModel } from './model-session.js';
@@ -28,15 +27,6 @@ export interface RunModelOptions {
   /** Edits that make another model of it. */
   readonly edits?: GivenEdits;
   readonly engine: Pick<EngineConfig, 'provider' | 'threads' | 'optimisation'>;
-}
-
-/** Edits as a user gives them. */
-export interface GivenEdits {
-  readonly list: readonly ModelEdit[];
-  /** Folder from which relative paths in them start. */
-  readonly folder: string;
-  /** How messages call the edit of an index. */
-  readonly where: (edit: number) => string;
 }
 
 /** Token ids, row-major, all rows of one length; with a mask and positions of their own where given. */
@@ -92,7 +82,12 @@ export async function computeModelRun(given: string, rows: IdRows, options: RunM
   const { sites } = matchSites(hooks, opened.summary.sites);
   const wanted = sites.map((site) => site.name);
   requireIdentities(opened.path, await checkSites(opened, options.engine, { wanted }));
-  const edits = await editsFor(opened, rows, options);
+  const edits = await resolveGiven(opened, options.edits, {
+    length: rows.length,
+    lengthName: 'tokens in a row',
+    batch: rows.ids.length / rows.length,
+    runSites: sitesOnIds(opened, options),
+  });
   const values = await computeSites(opened, rows, { ...options, hooks, outputs, edits });
   const { digest, dynamicQuantisation, inputs } = opened.summary;
   const model = { base: digest, edits: edits.list };
@@ -138,42 +133,17 @@ function checkLogits(path: string, dims: readonly number[], [rows, length]: read
   );
 }
 
-async function editsFor(
+/** What the unedited model has at sites for the ids in a file. */
+export function sitesOnIds(
   opened: OpenedModel,
-  { ids, length }: IdRows,
-  { edits, engine }: RunModelOptions,
-): Promise<ResolvedEdits> {
-  if (edits === undefined || edits.list.length === 0) return NO_EDITS;
-  const { list, folder, where } = edits;
-  const runs = new Map<string, Promise<ReadonlyMap<string, TensorValue>>>();
-  const wanted = list.flatMap(({ site, value }) =>
-    typeof value === 'string' && value.startsWith(RUN_PREFIX) ? [site] : [],
-  );
-  const hooks = matchSites(wanted, opened.summary.sites).sites.map(({ name }) => name);
-  return resolveEdits(list, {
-    model: opened.summary,
-    length,
-    lengthName: 'tokens in a row',
-    batch: ids.length / length,
-    folder,
-    where,
-    runValue: async (file, site) => {
-      const run = runs.get(file) ?? otherRun(opened, file, { hooks, engine });
-      runs.set(file, run);
-      return asTensor(site, (await run).get(site));
-    },
-  });
-}
-
-/** What the unedited model gives for the ids in a file, at every site that some edit takes from a run. */
-async function otherRun(
-  opened: OpenedModel,
-  file: string,
-  options: Pick<PassOptions, 'hooks' | 'engine'>,
-): Promise<ReadonlyMap<string, TensorValue>> {
-  const rows = parseIds(await readIdsFile(file));
-  checkRows(rows, opened);
-  return computeSites(opened, rows, { ...options, outputs: [], edits: NO_EDITS });
+  { engine }: Pick<RunModelOptions, 'engine'>,
+): NonNullable<GivenContexts['runSites']> {
+  return async (file, hooks) => {
+    const rows = parseIds(await readIdsFile(file));
+    checkRows(rows, opened);
+    const values = await computeSites(opened, rows, { hooks, outputs: [], edits: NO_EDITS, engine });
+    return (site) => asTensor(site, values.get(site));
+  };
 }
 
 function asTensor(site: string, value: TensorValue | undefined): EditTensor {

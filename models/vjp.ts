@@ -11,7 +11,11 @@ import { upgradeOpset } from '../core/onnx/passes/upgrade-opset.js';
 import type { ModelProto, ValueInfoProto } from '../core/onnx/proto.js';
 import type { Value } from '../core/onnx/shape.js';
 import { AssayError, InputError } from '../schemas/errors.js';
+import { isFeatureEdit } from '../schemas/model-edits.js';
+import { applyEdits, mappedFiles, type ModelEdits } from './apply-edits.js';
 import { checkSites, requireIdentities } from './check-sites.js';
+import { NO_EDITS } from './edits.js';
+import { resolveGiven, type GivenEdits } from './given-edits.js';
 import { chooseSites } from './model-session.js';
 import { outputNamed } from './named-outputs.js';
 import { openModel, type OpenedModel } from './open-model.js';
@@ -26,6 +30,8 @@ export interface VjpOptions {
   readonly wrt: readonly string[];
   /** Sites or patterns through which nothing flows back. */
   readonly stop: readonly string[];
+  /** Edits that make another model of it: that one is differentiated. */
+  readonly edits?: GivenEdits | undefined;
 }
 
 /** An input or output of the written model. */
@@ -55,9 +61,12 @@ export async function writeVjp(
 ): Promise<WrittenVjp> {
   const opened = await openModel(given);
   const { path, model, summary } = opened;
-  const vjp = buildSiteVjp(model, options);
+  const edits = await resolveGiven(opened, options.edits, {
+    ...{ length: summary.maxPositions ?? Infinity, lengthName: "the model's positions", batch: null, runSites: null },
+  });
+  const vjp = buildSiteVjp(model, { ...options, edits });
   await requireSites(opened, options);
-  const [, ...external] = summary.files;
+  const external = [...summary.files.slice(1), ...mappedFiles(edits)];
   const sources = summary.files.map((file) => file.path);
   const written = await writeModelFiles(vjp, { file: out, external, sources });
   const graph = graphOf(vjp);
@@ -82,15 +91,20 @@ async function requireSites(opened: OpenedModel, { outputs, wrt, stop }: VjpOpti
 
 /**
  * The vector-Jacobian product between sites of a model.
- * 1. Upgrade and resolve. 2. Splice an identity at every wrt and stop site that is no tensor of its own. 3. Read the outputs
+ * 1. Upgrade, resolve and edit. 2. Splice an identity at every wrt and stop site that is no tensor of its own. 3. Read the outputs
  * that are sites. 4. Differentiate.
  * @throws InputError for unknown sites and outputs, and as buildVjpModel
  */
-export function buildSiteVjp(model: ModelProto, { outputs, wrt, stop }: VjpOptions): ModelProto {
+export function buildSiteVjp(
+  model: ModelProto,
+  { outputs, wrt, stop, edits = NO_EDITS }: Omit<VjpOptions, 'edits'> & { readonly edits?: ModelEdits },
+): ModelProto {
   const upgraded = upgradeOpset(model);
   const resolved = resolveSites(upgraded);
   const [wanted, stopped] = [chooseSites(wrt, resolved), stop.length > 0 ? chooseSites(stop, resolved) : []];
-  const { model: spliced, tensorOf } = asTensors(upgraded, [...wanted, ...stopped]);
+  refuseEditedViews([...wanted, ...stopped], edits);
+  const edited = applyEdits(upgraded, resolved.sites, edits);
+  const { model: spliced, tensorOf } = asTensors(edited, [...wanted, ...stopped]);
   const targets = readOutputs(spliced, [...new Set(outputs)], resolved);
   const named = wanted.map((site) => ({ name: site.name, tensor: tensorOf(site) }));
   try {
@@ -116,6 +130,19 @@ function asTensors(model: ModelProto, sites: readonly Site[]): { model: ModelPro
     model: splices.length === 0 ? model : spliceSites(model, splices),
     tensorOf: (site) => identities.get(site.name) ?? site.tensor,
   };
+}
+
+/** @throws InputError for a site inside a norm, or of some readers alone, that is edited as well: its place in the graph is taken */
+function refuseEditedViews(sites: readonly Site[], { list }: ModelEdits): void {
+  const changed = new Set(list.flatMap((edit) => (isFeatureEdit(edit) ? edit.dictionary.sites.names : [edit.site])));
+  const twice = sites.find(
+    ({ name, view, readers }) => changed.has(name) && (readers !== null || view?.kind === 'norm'),
+  );
+  if (twice === undefined) return;
+  throw new InputError(
+    `Expected sites other than the edited ones where these are no tensors of their own, found ${twice.name} edited and differentiated. Take the site before or behind it.`,
+    { site: twice.name },
+  );
 }
 
 function isTensor({ view, readers }: Site): boolean {

@@ -19,7 +19,7 @@ export function packageRoot(): string {
 }
 
 /** What infra/bundle.mjs makes a file of: what starts as a process of its own, and the workflows that a worker runs. */
-export type Program = 'assay' | 'worker' | 'child' | 'probe' | 'workflows';
+export type Program = 'assay' | 'worker' | 'child' | 'probe' | 'slice' | 'workflows';
 
 /** The file of a program. */
 export function programFile(program: Program): string {

@@ -146,6 +146,23 @@ export class Session {
     };
   }
 
+  /**
+   * As `run`, into arrays of the caller's: every output must be given, of its exact shape.
+   * @throws as run
+   */
+  async runInto(feeds: Feeds, outputs: Readonly<Record<string, TensorValue>>): Promise<void> {
+    const tensors = Object.entries(feeds).map(
+      ([name, value]) =>
+        [name, value instanceof DeviceTensor ? value.tensorFor(this.#provider) : toOrt(value)] as const,
+    );
+    const targets = Object.entries(outputs).map(([name, value]) => [name, toOrt(value)] as const);
+    try {
+      await inPhase('compute', () => this.#session.run(Object.fromEntries(tensors), Object.fromEntries(targets)));
+    } catch (error) {
+      throw runError(error, feeds);
+    }
+  }
+
   /** Frees the session's memory; without it that waits for garbage collection. */
   async release(): Promise<void> {
     await this.#session.release();

@@ -9,6 +9,7 @@ export const STAGES = [
   'activations',
   'train',
   'encode',
+  'evaluate',
   'index',
 ] as const;
 /** What a run does where nobody says until when: everything. */

@@ -11,6 +11,8 @@ import { corpusStage } from './corpus/stage.js';
 import type { StageDefinition } from './definition.js';
 import { planEncode } from './encode/plan.js';
 import { encodeStage } from './encode/stage.js';
+import { planEvaluate } from './evaluate/plan.js';
+import { evaluateStage } from './evaluate/stage.js';
 import { planIndex } from './index/plan.js';
 import { indexStage } from './index/stage.js';
 import { planModels } from './language-model/plan.js';
@@ -83,6 +85,11 @@ export const STAGE_TABLE: { readonly [Name in StageName]: StageRow } = {
     plan: planEncode,
     run: async () => (await import('./encode/run.js')).runEncode,
     tasks: async () => (await import('./encode/task.js')).encodeTasks,
+  }),
+  evaluate: row(evaluateStage, {
+    plan: planEvaluate,
+    run: async () => (await import('./evaluate/run.js')).runEvaluate,
+    tasks: async () => (await import('./evaluate/task.js')).evaluateTasks,
   }),
   index: row(indexStage, {
     plan: planIndex,

@@ -2,6 +2,7 @@
 // they are given.
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { Tokenizer } from '../../core/corpus/tokenizer/tokenizer.js';
 import type { IdRows } from '../../models/run-model.js';
 import { InputError } from '../../schemas/errors.js';
 import { passMachineFault } from '../../schemas/system-errors.js';
@@ -83,12 +84,21 @@ async function numbersLike({ ids, length }: IdRows, { option, path, most }: Want
 /** The tokens of a text as one row. */
 async function encode({ text: given = '', ...options }: RowOptions, io: Io): Promise<IdRows> {
   const text = given === STDIN ? (await io.stdin()).replace(/\r?\n$/, '') : given;
-  const { Tokenizer } = await import('../../core/corpus/tokenizer/tokenizer.js');
-  const file = await tokenizerOf(options, io);
-  const tokenizer = new Tokenizer(await readTokenizer(file));
+  const { tokenizer } = await openTokenizer(options, io);
   const { ids } = io.blocking(() => tokenizer.encode(text));
   if (ids.length > 0) return { ids, length: ids.length };
   throw new InputError('Expected a text with at least one token in --text, found none; give some words.');
+}
+
+/** The tokenizer that is meant, and its file's bytes. */
+export async function openTokenizer(
+  options: Pick<RowOptions, 'file' | 'tokenizer'>,
+  io: Io,
+): Promise<{ readonly tokenizer: Tokenizer; readonly json: Uint8Array; readonly file: string }> {
+  const { Tokenizer: Opened } = await import('../../core/corpus/tokenizer/tokenizer.js');
+  const file = await tokenizerOf(options, io);
+  const json = await readTokenizer(file);
+  return { tokenizer: new Opened(json), json, file };
 }
 
 async function readTokenizer(file: string): Promise<Uint8Array> {
@@ -105,7 +115,7 @@ async function readTokenizer(file: string): Promise<Uint8Array> {
 }
 
 /** The tokenizer that is named, else the one in the model's folder. */
-async function tokenizerOf({ file, tokenizer }: RowOptions, io: Io): Promise<string> {
+async function tokenizerOf({ file, tokenizer }: Pick<RowOptions, 'file' | 'tokenizer'>, io: Io): Promise<string> {
   if (tokenizer !== undefined) return resolve(io.cwd, tokenizer);
   const place = resolve(io.cwd, file);
   const isFolder = (await stat(place).catch(() => null))?.isDirectory() === true;

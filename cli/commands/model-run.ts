@@ -32,6 +32,10 @@ export const runModel = defineCommand({
       'without what the second MLP writes',
     ],
     [
+      'assay model run model.onnx --ids ids.json --hooks logits --out steered.safetensors --edit "kjv/l2#77=set:8,at=3:"',
+      'feature 77 of dictionary kjv/l2 held at 8 from the fourth token on',
+    ],
+    [
       'echo "[[0, 0, 17]]" | assay model run model.onnx --ids - --mask mask.json --hooks logits --out out.safetensors',
       'mask.json: [[0, 0, 1]]',
     ],
@@ -55,7 +59,7 @@ export const runModel = defineCommand({
       .addOption(
         new Option(
           '--edit <edit>',
-          'a change at a site, as SITE=scale:0; repeatable; "Edits" in docs/cli.md has them all',
+          'a change at a site, as SITE=scale:0, or of a feature, as RUN/DICT#77=set:8; repeatable; "Edits" in docs/cli.md has them all',
         )
           .argParser((edit: string, before: readonly string[]) => [...before, edit])
           .default([], 'none'),
@@ -68,6 +72,7 @@ export const runModel = defineCommand({
 async function runSites(options: ModelRunOptions, context: CommandContext): Promise<number> {
   const { computeModelRun, writeModelRun } = await import('../../models/run-model.js');
   const { parseEdit } = await import('../../models/edit-grammar.js');
+  const { commandDictionaries } = await import('../orchestration/named-dictionaries.js');
   const at = (path: string): string => resolve(context.io.cwd, path);
   const edits = options.edit.map(parseEdit);
   const rows = await readRows(options, context.io);
@@ -78,6 +83,7 @@ async function runSites(options: ModelRunOptions, context: CommandContext): Prom
       list: edits,
       folder: context.io.cwd,
       where: (edit) => `--edit "${options.edit[edit] ?? ''}"`,
+      dictionary: commandDictionaries(context),
     },
     engine: ENGINE,
   });

@@ -11,6 +11,8 @@ interface ModelVjpOptions {
   readonly output: readonly string[];
   readonly wrt: readonly string[];
   readonly stop: readonly string[];
+  /** Edits in the grammar of --edit, in the order given. */
+  readonly edit: readonly string[];
   readonly out: string;
 }
 
@@ -44,6 +46,14 @@ export const differentiateModel = defineCommand({
           .argParser(collect)
           .default([], 'none'),
       )
+      .addOption(
+        new Option(
+          '--edit <edit>',
+          'a change at a site or of a feature: the edited model is differentiated; repeatable; "Edits" in docs/cli.md has them all',
+        )
+          .argParser((edit: string, before: readonly string[]) => [...before, edit])
+          .default([], 'none'),
+      )
       .requiredOption('--out <file>', 'the ONNX file to write; large weights go to FILE.data beside it');
   },
   request: ([file], flags: Omit<ModelVjpOptions, 'file'>) => ({ ...flags, file }),
@@ -53,8 +63,16 @@ export const differentiateModel = defineCommand({
 async function vjp(options: ModelVjpOptions, context: CommandContext): Promise<number> {
   const { file, output, wrt, stop, out } = options;
   const { writeVjp } = await import('../../models/vjp.js');
+  const { parseEdit } = await import('../../models/edit-grammar.js');
+  const { commandDictionaries } = await import('../orchestration/named-dictionaries.js');
+  const edits = {
+    list: options.edit.map(parseEdit),
+    folder: context.io.cwd,
+    where: (edit: number) => `--edit "${options.edit[edit] ?? ''}"`,
+    dictionary: commandDictionaries(context),
+  };
   const at = (path: string): string => resolve(context.io.cwd, path);
-  const written = await writeVjp(at(file), { outputs: output, wrt, stop, out: at(out) });
+  const written = await writeVjp(at(file), { outputs: output, wrt, stop, edits, out: at(out) });
   const document = {
     ...written,
     inputs: written.inputs.map((tensor) => ({ ...tensor, shape: [...tensor.shape] })),

@@ -16,6 +16,7 @@ import { openChosenStore } from '../store-choice.js';
 import { counted, countText } from '../render/quantities.js';
 import { textTable, type TextColumn } from '../terminal/table.js';
 import type { Text } from '../terminal/text.js';
+import { withFileDictionaries } from './named-dictionaries.js';
 import { checkModelRuns, checkSources } from './preflight.js';
 import { missingBytes, planRows, type PlanRow } from './plan-rows.js';
 import type { PlanOptions } from './requests.js';
@@ -25,15 +26,12 @@ export async function plan(options: PlanOptions, context: CommandContext): Promi
   // On demand: suites are started through Temporal's client, which a plan of one run need not load.
   if (suite) return (await import('./suites.js')).planSuite(suite, options.exact, context);
   const { runFile, folder, locate, storeNamed } = await loadRunFile(path.resolve(context.io.cwd, options.file));
-  const resolved = await resolveRun(runFile, {
-    folder,
-    revision: 1,
-    until: LAST_STAGE,
-    limitDocuments: null,
-    hostId: os.hostname(),
-    nowMs: Date.now(),
-    locate,
-  });
+  const resolved = await withFileDictionaries(context, { file: runFile, folder, storeNamed }, (dictionary) =>
+    resolveRun(runFile, {
+      ...{ folder, revision: 1, until: LAST_STAGE, limitDocuments: null },
+      ...{ hostId: os.hostname(), nowMs: Date.now(), locate, dictionary },
+    }),
+  );
   const { run } = resolved;
   const sourceNotes = await checkSources(resolved, folder);
   await checkModelRuns(resolved);

@@ -33,6 +33,7 @@ import type { ResumeOptions, RunOptions } from './requests.js';
 import { createVigil, ensureWorkers, type WorkersWanted } from './run-workers.js';
 import { queuesOf } from './served-queues.js';
 import { awaitCollection } from './collection-wait.js';
+import { withFileDictionaries } from './named-dictionaries.js';
 import { checkModelRuns, checkRoom, checkSources } from './preflight.js';
 import { allowHere } from './allow.js';
 import { stackFolder } from './stack-folder.js';
@@ -53,10 +54,12 @@ export async function run(options: RunOptions, context: CommandContext): Promise
   if (suite) return runSuite(suite, options, context);
   const loaded = await loadRunFile(path.resolve(context.io.cwd, options.file));
   const { runFile, folder, locate, storeNamed } = loaded;
-  const resolved = await resolveRun(runFile, {
-    ...{ folder, revision: 1, hostId: os.hostname(), nowMs: Date.now() },
-    ...{ until: options.until ?? LAST_STAGE, limitDocuments: options.limit ?? null, locate },
-  });
+  const resolved = await withFileDictionaries(context, { file: runFile, folder, storeNamed }, (dictionary) =>
+    resolveRun(runFile, {
+      ...{ folder, revision: 1, hostId: os.hostname(), nowMs: Date.now(), dictionary },
+      ...{ until: options.until ?? LAST_STAGE, limitDocuments: options.limit ?? null, locate },
+    }),
+  );
   const notes = await checkSources(resolved, folder);
   await checkModelRuns(resolved);
   const memory = childMemoryNotes(resolved.run, defaultChildBytes());
@@ -106,7 +109,7 @@ export async function resume(options: ResumeOptions, context: CommandContext): P
   const store = await context.openStore();
   const suite = await findSuite(store, options.run);
   if (suite) return resumeSuite(suite, options, context);
-  const revision = (await memberNotBegun(store, options.run)) ?? (await storedRun(store, options.run));
+  const revision = (await memberNotBegun(store, options.run, context)) ?? (await storedRun(store, options.run));
   let stages: readonly StageName[] | undefined;
   if (options.mode !== 'all') {
     const left = await remainingWork(store, revision, options.mode);

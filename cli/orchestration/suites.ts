@@ -28,6 +28,7 @@ import { awaitCollection } from './collection-wait.js';
 import { checkModelRuns, checkSources } from './preflight.js';
 import { rememberStore } from './run-store.js';
 import { allowHere } from './allow.js';
+import { dictionariesIn, withFileDictionaries } from './named-dictionaries.js';
 import { withLinks } from './linked-places.js';
 import { createVigil, ensureWorkers, type WorkersWanted } from './run-workers.js';
 import { queuesOf } from './served-queues.js';
@@ -41,7 +42,7 @@ import { withTemporal, workflowPage, type TemporalAddress } from './temporal-cli
 export async function runSuite(loaded: LoadedSuite, options: RunOptions, context: CommandContext): Promise<number> {
   const record = recordOf(loaded, { limit: options.limit ?? null, until: options.until ?? null });
   // The first run stands for all in what can be said before anything is written.
-  const first = await resolveMember(record, 0);
+  const first = await firstMember(record, loaded, context);
   const notes = await checkSources(first, loaded.folder);
   await checkModelRuns(first);
   for (const said of notes) context.output.note(said);
@@ -54,7 +55,7 @@ export async function runSuite(loaded: LoadedSuite, options: RunOptions, context
     const start = (): Promise<number> =>
       withTemporal(context, async (client, at) => {
         await awaitCollection(store, context);
-        await refuseForeignRuns(store, record);
+        await refuseForeignRuns(store, record, dictionariesIn(store, context));
         const storeId = await claimStoreId(store);
         const active = (name: string): Promise<boolean> => isActive(client, store, suiteWorkflowId(storeId, name));
         const { suite } = await settleSuite(store, record, active);
@@ -76,7 +77,7 @@ export async function resumeSuite(
 ): Promise<number> {
   const { options: storeOptions } = await context.chooseStore();
   const store = await context.openStore();
-  const { run: first } = await resolveMember(suite, 0);
+  const { run: first } = await resolveMember(suite, 0, dictionariesIn(store, context));
   return withTemporal(context, (client, at) =>
     startSuite({ store, storeOptions }, suite, { ...options, client, at, context, first }),
   );
@@ -86,7 +87,7 @@ export async function resumeSuite(
 export async function planSuite(loaded: LoadedSuite, exact: boolean, context: CommandContext): Promise<number> {
   const record = recordOf(loaded, { limit: null, until: null });
   const { template, folder } = loaded;
-  const first = await resolveMember(record, 0);
+  const first = await firstMember(record, loaded, context);
   const notes = await checkSources(first, folder);
   await checkModelRuns(first);
   for (const said of notes) context.output.note(said);
@@ -94,10 +95,11 @@ export async function planSuite(loaded: LoadedSuite, exact: boolean, context: Co
   const choice = await context.chooseFileStore({ file, folder, storeNamed: 'store' in template });
   const store = await openChosenStore(choice, context.output);
   try {
-    await refuseForeignRuns(store, record);
+    const dictionary = dictionariesIn(store, context);
+    await refuseForeignRuns(store, record, dictionary);
     const members = [];
     for (let member = 0; member < loaded.members; member++) {
-      const { run } = await resolveMember(record, member);
+      const { run } = await resolveMember(record, member, dictionary);
       const rows = await planRows(store, run, { exact, folder: loaded.folder });
       const missing = new Map(rows.map((row) => [row.step, row.missing ?? row.planned]));
       members.push({
@@ -119,20 +121,35 @@ export async function planSuite(loaded: LoadedSuite, exact: boolean, context: Co
 }
 
 /** The run of a suite's member that the suite has not begun, stored now; null where no suite has such a member, or it is being removed. */
-export async function memberNotBegun(store: ObjectStore, name: string): Promise<ResolvedRun | null> {
+export async function memberNotBegun(
+  store: ObjectStore,
+  name: string,
+  context: Pick<CommandContext, 'io' | 'environment'>,
+): Promise<ResolvedRun | null> {
   const { revisions, highest, removing } = await readRevisions(store, name);
   if (revisions.length > 0 || removing) return null;
   for (const suite of await listSuites(store)) {
     let member = 0;
     for (const one of memberNames(suite)) {
       if (one === name) {
-        const { run, uploads } = await resolveMember(suite, member);
+        const { run, uploads } = await resolveMember(suite, member, dictionariesIn(store, context));
         return storeRun(store, { ...run, revision: highest + 1 }, uploads);
       }
       member++;
     }
   }
   return null;
+}
+
+/** The run of the first member, before the suite's store is opened for good. */
+function firstMember(
+  record: SuiteRecord,
+  { folder, template }: LoadedSuite,
+  context: CommandContext,
+): ReturnType<typeof resolveMember> {
+  const file = parseMember(record.template, 0);
+  const place = { file, folder, storeNamed: 'store' in template };
+  return withFileDictionaries(context, place, (dictionary) => resolveMember(record, 0, dictionary));
 }
 
 function recordOf(

@@ -1,6 +1,6 @@
 // Collects what the encoder graph returns, batch by batch, as firings in feature order with half-precision values.
 // A value that rounds to zero in half precision is no firing; one that rounds to infinity is an error.
-import { floatsToHalfs } from '../tensor/half.js';
+import { floatToHalf, floatsToHalfs } from '../tensor/half.js';
 import { DataError } from '../../schemas/errors.js';
 import type { Firings } from './token-order.js';
 
@@ -11,6 +11,13 @@ export interface BatchPairs {
   readonly feature: Int32Array | null;
   readonly value: Float32Array;
   readonly capacity: number;
+}
+
+/** What fires on rows of one slice: pairs offsets[i] … offsets[i + 1] of row i; value 0 does not count. */
+export interface SliceFirings {
+  readonly offsets: Uint32Array;
+  readonly feature: Uint32Array;
+  readonly value: Float32Array;
 }
 
 export class FiringCollector {
@@ -40,6 +47,27 @@ export class FiringCollector {
         const id = feature ? (feature[j] as number) : j - i * capacity;
         if (half === HALF_INFINITY) throw overflow(this.#row, id, value[j] as number);
         this.#insert(id, half);
+      }
+      this.#offsets[++this.#row] = this.#count;
+    }
+  }
+
+  /**
+   * Adds `count` rows, given slice after slice by row, features ascending. @throws DataError with `row` where a value exceeds half
+   * precision
+   */
+  addSlices(slices: readonly SliceFirings[], count: number): void {
+    this.#grow(slices.reduce((sum, { offsets }) => sum + (offsets[count] as number), 0));
+    for (let i = 0; i < count; i++) {
+      for (const { offsets, feature, value } of slices) {
+        const end = offsets[i + 1] as number;
+        for (let p = offsets[i] as number; p < end; p++) {
+          const half = floatToHalf(value[p] as number);
+          if (half === 0 || half > HALF_INFINITY) continue; // zero, or negative (sign bit set)
+          if (half === HALF_INFINITY) throw overflow(this.#row, feature[p] as number, value[p] as number);
+          this.#feature[this.#count] = feature[p] as number;
+          this.#value[this.#count++] = half;
+        }
       }
       this.#offsets[++this.#row] = this.#count;
     }

@@ -41,17 +41,6 @@ export function buildEncodeGraph(shape: EncodeGraphSettings): GraphBuilder {
   return g;
 }
 
-/** Output of `buildScoresGraph`: z [B, F]. */
-export const SCORES = 'scores';
-
-/** z of every feature, by which thresholds are set from the calib split (calib-threshold.ts). Feeds as of the encode graph. */
-export function buildScoresGraph(shape: EncodeGraphSettings): GraphBuilder {
-  const g = new GraphBuilder('scores');
-  const { z } = shape.kind.buildInference(new Tape(g), encodeInputs(g, shape));
-  g.output(g.op('Identity', [z], { name: SCORES }));
-  return g;
-}
-
 /** Fed rows and parameters. */
 function encodeInputs(g: GraphBuilder, shape: EncodeGraphSettings): StepInputs {
   const { sites, features, batchRows, settings } = shape;

@@ -112,7 +112,7 @@ function oneOfProblems(
   const there = oneOf.filter((field) => given[field] !== undefined);
   if (oneOf.length === 0 || there.length === 1) return [];
   const expected = `one of ${oneOf.map((name) => `\`${name}\``).join(' and ')} for ${architecture}`;
-  const field: string = there[0] ?? oneOf[0] ?? '';
+  const field = (there[0] ?? oneOf[0]) as KindSetting;
   if (there.length === 0) return [{ field, expected, found: 'none', remedy: `add ${oneOf.join(' or ')}` }];
   return [{ field, expected, found: there.join(' and '), remedy: 'remove one of them' }];
 }

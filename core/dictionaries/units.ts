@@ -57,7 +57,8 @@ export function rawFactor({ of, per = 'number', site = 0 }: Unit, { reads, write
   return scales[per] / scales[of];
 }
 
-function multiplyExactly(name: string, values: Float32Array, factor: number): Float32Array {
+/** Values of a tensor in raw units. @throws DataError where one would lose bits */
+export function multiplyExactly(name: string, values: Float32Array, factor: number): Float32Array {
   if (factor === 1) return values;
   const result = values.map((value) => value * factor);
   const lost = result.findIndex((value, i) => value / factor !== values[i]);

@@ -11,7 +11,7 @@
 // patterns they are those of the query. Everything outside P stays as it is, bit for bit. Half precision is edited in
 // float32 and rounded once. Tests: tests/golden/edits (PyTorch's forward hooks), tests/unit/edits.
 import { DataError } from '../../schemas/errors.js';
-import type { ResolvedEdit } from '../../schemas/model-edits.js';
+import type { ResolvedSiteEdit } from '../../schemas/model-edits.js';
 import type { GraphBuilder } from '../onnx/builder.js';
 import { DATA_TYPE } from '../onnx/data-type.js';
 import { makeTensor } from '../onnx/make.js';
@@ -28,12 +28,12 @@ export interface EditTensor {
 
 /** Edits, and what they read by digest. */
 export interface Edits {
-  readonly list: readonly ResolvedEdit[];
+  readonly list: readonly ResolvedSiteEdit[];
   readonly tensors: ReadonlyMap<string, EditTensor>;
 }
 
 export interface OneEdit {
-  readonly edit: ResolvedEdit;
+  readonly edit: ResolvedSiteEdit;
   readonly site: Pick<Site, 'axes'>;
   readonly tensors: Edits['tensors'];
 }
@@ -60,7 +60,7 @@ export function editValue(g: GraphBuilder, x: Value, one: OneEdit): Value {
 }
 
 interface Operands {
-  readonly edit: ResolvedEdit;
+  readonly edit: ResolvedSiteEdit;
   /** a */
   readonly value: Value | null;
 }

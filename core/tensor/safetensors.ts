@@ -138,11 +138,30 @@ export function encodeSafetensors(
     };
     offset += tensor.bytes.length;
   }
+  return [headerBytes(header), ...[...tensors.values()].map((t) => t.bytes)];
+}
+
+/** What a file begins with, for tensors that follow it end to end in this order. */
+export function safetensorsHeader(
+  tensors: readonly { readonly name: string; readonly dtype: SafetensorsDtype; readonly shape: readonly number[] }[],
+  metadata?: Readonly<Record<string, string>>,
+): Uint8Array {
+  const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {};
+  let offset = 0;
+  for (const { name, dtype, shape } of tensors) {
+    const end = offset + BYTES[dtype] * shape.reduce((a, b) => a * b, 1);
+    header[name] = { dtype, shape, data_offsets: [offset, end] };
+    offset = end;
+  }
+  return headerBytes(header);
+}
+
+function headerBytes(header: Record<string, unknown>): Uint8Array {
   const text = new TextEncoder().encode(JSON.stringify(header));
   const padded = new Uint8Array(8 + Math.ceil(text.length / 8) * 8).fill(0x20);
   new DataView(padded.buffer).setBigUint64(0, BigInt(padded.length - 8), true);
   padded.set(text, 8);
-  return [padded, ...[...tensors.values()].map((t) => t.bytes)];
+  return padded;
 }
 
 interface HeaderEntry {

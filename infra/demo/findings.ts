@@ -30,7 +30,7 @@ export async function printFindings(request: FindingsRequest): Promise<void> {
   print(`${group(documents)} documents, ${group(tokens)} tokens`);
 
   print(heading(`How well ${dictionary} describes the activations`));
-  await commands.show(['metrics', dictionary]);
+  await commands.show(['describe', `${run}/${dictionary}`]);
 
   print(heading(`${DRAWN} features drawn by key among those of density ${DENSITY.join(' to ')}`));
   print('Not chosen by hand: the dull ones are shown too.');

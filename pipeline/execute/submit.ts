@@ -3,6 +3,7 @@ import { InputError } from '../../schemas/errors.js';
 import type { MemberPrepared, ResumeMode, RunInput, StoreOptionsMessage } from '../../schemas/messages.js';
 import { LIMITS } from '../../schemas/orchestration.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
+import type { DictionaryLookup } from '../../stages/train/stored-dictionary.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { finishRemoval } from '../../storage/records/removal.js';
 import { latestRevision, readResolvedRun } from '../../storage/records/resolved-runs.js';
@@ -80,10 +81,12 @@ export async function prepareMember(
     readonly member: number;
     readonly mode: ResumeMode;
     readonly target: { readonly url: string; readonly options: StoreOptionsMessage };
+    /** Dictionaries of the store. */
+    readonly dictionary: DictionaryLookup;
   },
 ): Promise<MemberPrepared> {
-  const { suite, member, mode, target } = of;
-  const resolved = await resolveMember(suite, member);
+  const { suite, member, mode, target, dictionary } = of;
+  const resolved = await resolveMember(suite, member, dictionary);
   const latest = await latestRevision(store, resolved.run.name);
   // A run that asks for the same is taken over, whoever started it.
   if (latest && !sameRequest(latest, resolved.run)) refuseForeign(suite, latest);

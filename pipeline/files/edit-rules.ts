@@ -25,7 +25,7 @@ function mistakes(edit: ModelEdit, index: number): Finding[] {
   }));
 }
 
-function runs({ value, site }: ModelEdit, index: number): Finding[] {
+function runs({ value, site = 'SITE' }: ModelEdit, index: number): Finding[] {
   if (typeof value !== 'string' || !value.startsWith(RUN_PREFIX)) return [];
   return [
     {

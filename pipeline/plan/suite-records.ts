@@ -4,6 +4,7 @@ import { InputError } from '../../schemas/errors.js';
 import { LAST_STAGE, STAGES, type StageName } from '../../schemas/stages.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
 import type { SuiteRecord } from '../../schemas/suite.js';
+import type { DictionaryLookup } from '../../stages/train/stored-dictionary.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { finishRemoval } from '../../storage/records/removal.js';
 import { latestRevision } from '../../storage/records/resolved-runs.js';
@@ -68,13 +69,17 @@ function requestDigest({ name, template, limitDocuments, until }: SuiteRecord): 
  * Looks for runs of others under the names of a suite's members, before anything is stored. Those that ask for the same are taken over.
  * @throws InputError as `refuseForeign`
  */
-export async function refuseForeignRuns(store: ObjectStore, suite: SuiteRecord): Promise<void> {
+export async function refuseForeignRuns(
+  store: ObjectStore,
+  suite: SuiteRecord,
+  dictionary: DictionaryLookup,
+): Promise<void> {
   const taken = new Set((await listRuns(store)).map(({ name }) => name));
   let member = 0;
   for (const name of memberNames(suite)) {
     const latest = taken.has(name) ? await latestRevision(store, name) : null;
     if (latest && latest.suite !== suite.name) {
-      const { run } = await resolveMember(suite, member);
+      const { run } = await resolveMember(suite, member, dictionary);
       if (!sameRequest(latest, run)) refuseForeign(suite, latest);
     }
     member++;
@@ -82,11 +87,15 @@ export async function refuseForeignRuns(store: ObjectStore, suite: SuiteRecord):
 }
 
 /** The run of a member, resolved on this machine. @throws InputError where its files do not fit */
-export async function resolveMember(suite: SuiteRecord, member: number): Promise<ResolvedWithUploads> {
+export async function resolveMember(
+  suite: SuiteRecord,
+  member: number,
+  dictionary: DictionaryLookup,
+): Promise<ResolvedWithUploads> {
   const resolved = await resolveRun(parseMember(suite.template, member), {
     ...{ folder: suite.folder, revision: 1, limitDocuments: suite.limitDocuments },
     until: STAGES.find((stage): stage is StageName => stage === suite.until) ?? LAST_STAGE,
-    ...{ hostId: suite.hostId, nowMs: Date.now() },
+    ...{ hostId: suite.hostId, nowMs: Date.now(), dictionary },
   });
   return { ...resolved, run: { ...resolved.run, suite: suite.name } };
 }

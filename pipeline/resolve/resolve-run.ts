@@ -17,6 +17,7 @@ import type { StageName } from '../../schemas/stages.js';
 import type { EngineConfig, Part } from '../../schemas/stored.js';
 import { listParts } from '../../stages/corpus/parts.js';
 import { tokensKey } from '../../stages/tokens/stage.js';
+import type { DictionaryLookup } from '../../stages/train/stored-dictionary.js';
 import type { CorpusRun } from '../../stages/work.js';
 import type { LoadedRunFile } from '../files/load.js';
 import { resolveEngine, sourceOpener } from './engine.js';
@@ -36,6 +37,8 @@ export interface ResolveOptions {
   readonly nowMs: number;
   /** Finds a field in the text of the run file, where that is known. */
   readonly locate?: LoadedRunFile['locate'] | undefined;
+  /** Dictionaries of the run's store, for edits of features; left out: none can be named. */
+  readonly dictionary?: DictionaryLookup | undefined;
 }
 
 export interface ResolvedWithUploads {
@@ -75,10 +78,11 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
   checkDropTokens(file, tokenizer);
   checkContext(file, structure, source.summary?.family ?? null);
   const sites = selectSites(file, structure);
-  const edits = await editsOf(file, structure, folder);
-  const values = edits.files.map(({ sha256, bytes }) =>
-    upload({ bytes }, { sha256, bytes: bytes.length }, 'safetensors'),
-  );
+  const edits = await editsOf(file, source, options);
+  const values = [
+    ...edits.files.map(({ sha256, bytes }) => upload({ bytes }, { sha256, bytes: bytes.length }, 'safetensors')),
+    ...edits.named.map(({ digest, path: at, bytes }) => upload({ path: at }, { sha256: digest, bytes }, 'safetensors')),
+  ];
   const run: ResolvedRun = {
     ...{ formatVersion: 1, name: file.name, revision: options.revision, createdMs: options.nowMs, file },
     ...{ until: options.until, limitDocuments: options.limitDocuments, hostId: options.hostId, parts },
@@ -269,9 +273,15 @@ function selectSites(file: RunFile, model: ModelStructure): ResolvedRun['sites']
 }
 
 /** The run's edits; positions count within its longest context. */
-function editsOf(file: RunFile, model: ModelStructure, folder: string): Promise<ResolvedEdits> {
+function editsOf(
+  file: RunFile,
+  { structure, summary }: SourceModel,
+  { folder, dictionary }: ResolveOptions,
+): Promise<ResolvedEdits> {
   return resolveEdits(file.model.edits, {
-    model,
+    model: structure,
+    digest: summary?.digest ?? null,
+    dictionary: dictionary ?? null,
     length: file.model.contextTokens,
     lengthName: 'model.contextTokens',
     batch: null,

@@ -4,7 +4,7 @@ import type { z } from 'zod';
 import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
-import { modelInspectDocument, modelRunDocument, modelTrainDocument, modelVjpDocument } from './models.js';
+import { modelGenerateDocument, modelInspectDocument, modelRunDocument, modelTrainDocument, modelVjpDocument } from './models.js';
 import {
   controlDocument,
   doctorDocument,
@@ -23,6 +23,7 @@ import {
   upDocument,
   workerDocument,
 } from './runs.js';
+import { saeEvalDocument } from './sae.js';
 
 /** The document of every command, by its name on the command line. */
 export const CLI_DOCUMENTS = {
@@ -62,8 +63,10 @@ export const CLI_DOCUMENTS = {
   gc: gcDocument,
   'model inspect': modelInspectDocument,
   'model run': modelRunDocument,
+  'model generate': modelGenerateDocument,
   'model train': modelTrainDocument,
   'model vjp': modelVjpDocument,
+  'sae eval': saeEvalDocument,
   completion: completionDocument,
 } as const satisfies Record<string, z.ZodType>;
 

@@ -78,6 +78,43 @@ export const modelVjpDocument = z.strictObject({
   outputs: z.array(modelTensor),
 });
 
+const generatedToken = z.strictObject({
+  id: count,
+  token: z.string().nullable().describe('what it stands for by itself; null for an id that the tokenizer lacks'),
+  p: z
+    .strictObject({
+      plain: z.number().describe('probability after the same tokens, model as it is'),
+      edited: z.number().nullable().describe('the same, edited model; null without edits'),
+    })
+    .describe('at temperature 1 among all tokens, however it was chosen'),
+});
+
+const continuation = z.strictObject({
+  text: z.string(),
+  stop: z.enum(['tokens', 'context']).describe('why no more: as many as asked for, or the context is full'),
+  tokens: z.array(generatedToken),
+});
+
+export const modelGenerateDocument = z.strictObject({
+  model: z.string(),
+  reference: z
+    .strictObject({ base: sha256, edits: z.array(z.record(z.string(), z.unknown())) })
+    .describe('of the edited model, as it enters keys'),
+  sampling: z
+    .strictObject({ seed: z.number().int(), temperature: z.number(), topK: count.nullable() })
+    .nullable()
+    .describe('null: greedy'),
+  contextTokens: count.nullable().describe('what the context holds; null where nothing limits it'),
+  texts: z.array(
+    z.strictObject({
+      given: z.string(),
+      ids: z.array(count).describe('its tokens, the prepended one included'),
+      plain: continuation,
+      edited: continuation.nullable().describe('null without edits'),
+    }),
+  ),
+});
+
 const splitLoss = z
   .strictObject({
     loss: z.number().describe('mean, nats per target token'),

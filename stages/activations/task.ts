@@ -8,9 +8,9 @@ import type { TensorValue } from '../../runtime/session.js';
 import { SessionCache } from '../../runtime/session-cache.js';
 import { canonicalJson } from '../../core/identity/canonical-json.js';
 import type { ContextBatch } from '../../core/corpus/packing.js';
-import type { Edits } from '../../core/hooks/edit-value.js';
 import { storedWidth } from '../../core/hooks/sites.js';
 import type { ActivationsConfig } from './config.js';
+import type { ModelEdits } from '../../models/apply-edits.js';
 import { loadEdits } from '../../models/edits.js';
 import { makeFeeds } from '../../models/feeds.js';
 import { loadModel, prepareModel, type ModelPlace, type ModelSession } from '../../models/model-session.js';
@@ -47,7 +47,7 @@ export async function runActivationsTask(request: ActivationsRequest, context: C
   const shard = layOutShard(await readShardTokens(request.tokens), request.input, keyed);
   const { positionStart = 0 } = keyed;
   const key = canonicalJson({ model: keyed.model, place, sites, engine: keyed.engine, positionStart });
-  const editsOf = (): Promise<Edits> => loadEdits(keyed.model.edits, place.editValues ?? {});
+  const editsOf = (): Promise<ModelEdits> => loadEdits(keyed.model.edits, place.editValues ?? {});
   const create = async (): Promise<ModelSession> =>
     loadModel(await prepareModel(place, sites, { edits: await editsOf(), positionStart }), keyed.engine);
   return models.use(key, create, async (model) => {

@@ -3,16 +3,16 @@
 import path from 'node:path';
 import { ARCHITECTURES } from '../../core/dictionaries/architectures.js';
 import { FiringCollector } from '../../core/dictionaries/collect-firings.js';
-import { ENCODE_OUTPUTS, buildEncodeGraph } from '../../core/dictionaries/encode-graph.js';
 import { gatherRows } from '../../core/dictionaries/gather.js';
 import { type DictionarySites, sitesText, targetWidth, wiringFlags } from '../../core/dictionaries/sites.js';
 import { type DictionaryShape, parametersOf } from '../../core/dictionaries/state.js';
-import { rowsFeed } from '../../core/dictionaries/step-graph.js';
 import { sortPostings, tokenOrder } from '../../core/dictionaries/token-order.js';
+import { AppliedDictionary, type AppliedSettings } from '../../dictionaries/applied.js';
+import type { Inference } from '../../dictionaries/step.js';
 import { digestOf } from '../../core/identity/digest.js';
 import type { ChildContext, ChildTask } from '../../runtime/child/protocol.js';
 import { cpuClass } from '../../runtime/devices.js';
-import { ORT_VERSION, Session, type TensorValue } from '../../runtime/session.js';
+import { ORT_VERSION } from '../../runtime/session.js';
 import { SessionCache } from '../../runtime/session-cache.js';
 import { DataError } from '../../schemas/errors.js';
 import { SafetensorsFile } from '../../storage/files/safetensors-file.js';
@@ -24,9 +24,10 @@ import { writeCounts } from './counts-file.js';
 import type { EncodeRequest, EncodeResponse } from './messages.js';
 import { computeSums, type EncodedShard } from './statistics.js';
 
-/** Rows of one forward pass: z takes 64 MiB at most, and no fewer than 64 rows. */
-const Z_BYTES = 64 * 2 ** 20;
-const sessions = new SessionCache<Session>(2);
+/** Rows that are encoded at once. Scores are computed for blocks of features, so that this does not depend on their number. */
+const BATCH_ROWS = 1024;
+/** Weights are loaded once for all shards of a lot. */
+const dictionaries = new SessionCache<AppliedDictionary>(1);
 
 async function encode(request: EncodeRequest, context: ChildContext): Promise<EncodeResponse> {
   const shard = await encodeShard(request, context);
@@ -68,23 +69,15 @@ async function encode(request: EncodeRequest, context: ChildContext): Promise<En
   return { output: { files, statistics: { ...statistics } }, engine };
 }
 
-/** Rows per forward pass of a dictionary: 64, 128 … 2048, a function of its features alone. */
-export function encodeBatchRows(features: number): number {
-  return 2 ** Math.min(11, Math.max(6, Math.floor(Math.log2(Z_BYTES / (4 * features)))));
-}
-
 async function encodeShard(request: EncodeRequest, context: ChildContext): Promise<EncodedShard> {
-  const { features, sites, settings, config } = request;
+  const { features, sites, settings, config, architecture } = request;
   const stored = await readShard(request);
   const order = tokenOrder(stored.doc, stored.pos);
-  const kind = ARCHITECTURES[request.architecture];
-  const batchRows = encodeBatchRows(features);
+  const kind = ARCHITECTURES[architecture];
   const { widths, reads, writes } = sites;
-  const graph = { kind, sites: { widths, reads, writes, ...wiringFlags(sites) }, features, settings, batchRows };
-  const parameters = await readParameters(request, graph);
-  // Everything that the graph and the session are made of.
-  const name = digestOf({ ...graph, kind: request.architecture, engine: config.engine });
-  const create = (): Promise<Session> => Session.create(buildEncodeGraph(graph).toModelBytes(), config.engine);
+  const shape = { kind, sites: { widths, reads, writes, ...wiringFlags(sites) }, features };
+  const applied = { shape, architecture, settings, batchRows: BATCH_ROWS, engine: config.engine };
+  const name = digestOf({ dictionary: config.dictionary, engine: config.engine });
   const shard = {
     doc: Uint32Array.from(order, (row) => stored.doc[row] as number),
     pos: Uint32Array.from(order, (row) => stored.pos[row] as number),
@@ -93,17 +86,39 @@ async function encodeShard(request: EncodeRequest, context: ChildContext): Promi
     sumX: new Float64Array(targetWidth(sites)),
   };
   const collector = new FiringCollector(order.length, kind.expectedFirings(settings, features));
-  await sessions.use(name, create, async (session) => {
-    const x = widths.map((width) => new Float32Array(batchRows * width));
-    for (let start = 0; start < order.length; start += batchRows) {
-      const rows = order.subarray(start, start + batchRows);
-      const outputs = await session.run({ ...parameters, ...rowFeeds({ stored, sites, x }, rows, batchRows) });
-      takeBatch({ request, shard, collector, outputs }, start, rows.length);
-      addTargetSums(shard.sumX, { sites, x }, rows.length);
-      context.progress(start + rows.length);
-    }
-  });
+  await dictionaries.use(
+    name,
+    () => openDictionary(request.weights, applied),
+    async (dictionary) => {
+      const x = widths.map((width) => new Float32Array(BATCH_ROWS * width));
+      for (let start = 0; start < order.length; start += BATCH_ROWS) {
+        const rows = order.subarray(start, start + BATCH_ROWS);
+        gatherSites({ stored, sites, x }, rows);
+        const at = (places: readonly number[]): Float32Array[] => places.map((place) => x[place] as Float32Array);
+        const found = await dictionary.apply({ reads: at(reads), writes: at(writes) });
+        addTargetSums(shard.sumX, { sites, x }, rows.length);
+        squaresOfRows(shard.xSq, { sites, x }, { start, count: rows.length });
+        takeBatch({ request, shard, collector, found }, start, rows.length);
+        context.progress(start + rows.length);
+      }
+    },
+  );
   return { ...shard, firings: collector.finish() };
+}
+
+/** The dictionary of a file, its tensors checked. @throws DataError where the file is of another shape */
+async function openDictionary(weights: string, settings: AppliedSettings): Promise<AppliedDictionary> {
+  const file = await SafetensorsFile.open(weights);
+  try {
+    checkTensors(file, weights, settings.shape);
+    return await AppliedDictionary.open(settings, async (name, from, count) => {
+      const width = file.widthOf(name);
+      const bytes = await file.readRange(name, 4 * from * width, 4 * count * width);
+      return new Float32Array(bytes.buffer);
+    });
+  } finally {
+    await file.close();
+  }
 }
 
 interface Gathered {
@@ -112,19 +127,30 @@ interface Gathered {
   readonly x: readonly Float32Array[];
 }
 
-/** Feeds of the given stored rows, zeros after them. */
-function rowFeeds(
-  { stored, sites, x }: Gathered & { readonly stored: StoredShard },
-  rows: Uint32Array,
-  batchRows: number,
-): Record<string, TensorValue> {
-  const feeds = sites.widths.map((width, site): [string, TensorValue] => {
+/** The given stored rows, zeros after them. */
+function gatherSites({ stored, sites, x }: Gathered & { readonly stored: StoredShard }, rows: Uint32Array): void {
+  for (const [site, width] of sites.widths.entries()) {
     const data = x[site] as Float32Array;
-    if (rows.length < batchRows) data.fill(0);
+    if (rows.length < BATCH_ROWS) data.fill(0);
     gatherRows(stored.act[site] as Uint16Array | Float32Array, data, { rows, width, scale: 1 });
-    return [rowsFeed(site), { dtype: 'float32', dims: [batchRows, width], data }];
-  });
-  return Object.fromEntries(feeds);
+  }
+}
+
+/** ‖x‖² of each row, summed over the sites written, in float64. */
+function squaresOfRows(
+  squares: Float32Array,
+  { sites, x }: Gathered,
+  { start, count }: { readonly start: number; readonly count: number },
+): void {
+  for (let i = 0; i < count; i++) {
+    let sum = 0;
+    for (const site of sites.writes) {
+      const width = sites.widths[site] as number;
+      const rows = x[site] as Float32Array;
+      for (let j = i * width; j < (i + 1) * width; j++) sum += (rows[j] as number) ** 2;
+    }
+    squares[start + i] = sum;
+  }
 }
 
 /** Adds the rows of the sites written, site after site. */
@@ -141,15 +167,11 @@ interface Taken {
   readonly request: EncodeRequest;
   readonly shard: Omit<EncodedShard, 'firings'>;
   readonly collector: FiringCollector;
-  readonly outputs: Record<string, TensorValue>;
+  readonly found: Inference;
 }
 
-function takeBatch({ request, shard, collector, outputs }: Taken, start: number, count: number): void {
-  const values = outputs[ENCODE_OUTPUTS.value] as TensorValue;
-  const xSq = (outputs[ENCODE_OUTPUTS.xSq] as TensorValue).data as Float32Array;
-  const errSq = (outputs[ENCODE_OUTPUTS.errSq] as TensorValue).data as Float32Array;
-  shard.xSq.set(xSq.subarray(0, count), start);
-  shard.errSq.set(errSq.subarray(0, count), start);
+function takeBatch({ request, shard, collector, found }: Taken, start: number, count: number): void {
+  shard.errSq.set(found.squares.subarray(0, count), start);
   for (let i = start; i < start + count; i++) {
     if (Number.isFinite(shard.errSq[i]) && Number.isFinite(shard.xSq[i])) continue;
     const at = { site: sitesText(request.sites), doc: shard.doc[i], pos: shard.pos[i] };
@@ -159,8 +181,7 @@ function takeBatch({ request, shard, collector, outputs }: Taken, start: number,
     );
   }
   try {
-    const feature = (outputs[ENCODE_OUTPUTS.feature]?.data ?? null) as Int32Array | null;
-    collector.add({ feature, value: values.data as Float32Array, capacity: values.dims[1] ?? 0 }, count);
+    collector.addSlices(found.firing, count);
   } catch (error) {
     throw placed(error, { request, shard });
   }
@@ -238,30 +259,17 @@ function joinPieces(pieces: readonly SiteRows[], first: SiteRows, width: number)
   return joined;
 }
 
-/** Feeds of the dictionary's tensors. @throws DataError where the file is of another shape */
-async function readParameters(
-  { weights }: EncodeRequest,
-  dictionary: DictionaryShape,
-): Promise<Record<string, TensorValue>> {
-  const file = await SafetensorsFile.open(weights);
-  try {
-    const feeds: Record<string, TensorValue> = {};
-    for (const { name, shape } of parametersOf(dictionary)) {
-      const place = file.places.get(name);
-      if (place?.shape.join() !== shape.join() || place.dtype !== 'F32') {
-        const type = place?.dtype === 'F32' ? '' : `${place?.dtype ?? ''} `;
-        const found = place ? `${type}[${place.shape.join(', ')}]` : 'none';
-        throw new DataError(
-          `Expected dictionary tensor ${name} of shape [${shape.join(', ')}], found ${found} in ${weights}.`,
-          { tensor: name },
-        );
-      }
-      const data = new Float32Array((await file.read(name))?.bytes.buffer ?? new ArrayBuffer(0));
-      feeds[name] = { dtype: 'float32', dims: shape, data };
-    }
-    return feeds;
-  } finally {
-    await file.close();
+/** @throws DataError where the file is of another shape */
+function checkTensors(file: SafetensorsFile, weights: string, dictionary: DictionaryShape): void {
+  for (const { name, shape } of parametersOf(dictionary)) {
+    const place = file.places.get(name);
+    if (place?.shape.join() === shape.join() && place.dtype === 'F32') continue;
+    const type = place?.dtype === 'F32' ? '' : `${place?.dtype ?? ''} `;
+    const found = place ? `${type}[${place.shape.join(', ')}]` : 'none';
+    throw new DataError(
+      `Expected dictionary tensor ${name} of shape [${shape.join(', ')}], found ${found} in ${weights}.`,
+      { tensor: name },
+    );
   }
 }
 

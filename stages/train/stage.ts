@@ -13,7 +13,7 @@ const TRAINING_FACTOR = 3;
 
 export const trainStage: StageDefinition<readonly TrainConfig[]> = {
   name: 'train',
-  version: 2,
+  version: 3,
   config: trainConfig.array().nonempty().readonly(),
   queue: 'compute',
   maxLotSize: 1,

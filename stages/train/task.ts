@@ -13,7 +13,6 @@ import {
 } from '../../core/order/data-order.js';
 import { computeScale, siteScales, targetVariance, type InputScale } from '../../core/dictionaries/scale.js';
 import type { DictionarySites } from '../../core/dictionaries/sites.js';
-import { dictionaryTensors } from '../../core/dictionaries/state.js';
 import { cpuClass } from '../../runtime/devices.js';
 import { ORT_VERSION } from '../../runtime/session.js';
 import type { ChildContext, ChildTask } from '../../runtime/child/protocol.js';
@@ -30,9 +29,9 @@ import type {
   TrainedDictionary,
 } from './messages.js';
 import { readRowFile, type StoredRows } from './row-file.js';
-import { readState, writeState } from '../training-state.js';
+import { StateFile, writeStateFile } from './engines/state-file.js';
 import { writeOutputs } from './train-files.js';
-import { Trainer, shapeOf } from './trainer.js';
+import { Trainer, type TrainerParts } from './trainer.js';
 
 /** A dictionary with what it began this call from. */
 interface Entry {
@@ -81,18 +80,7 @@ async function train(request: TrainRequest, context: ChildContext): Promise<Trai
 async function openEntry({ request, order, inputs }: Call, dictionary: TrainDictionary): Promise<Entry> {
   const { config, checkpoint } = dictionary;
   const widths = request.sites.map(({ width }) => width);
-  const resumed = checkpoint && {
-    state: await readState(checkpoint.path, dictionaryTensors(shapeOf(config, widths))),
-    step: checkpoint.state.step,
-    log: checkpoint.state.log,
-  };
-  const trainer = await Trainer.create({
-    config,
-    widths,
-    inputs,
-    measured: request.calibRows > 0,
-    resumed,
-  });
+  const trainer = await openTrainer({ config, widths, inputs, measured: request.calibRows > 0 }, checkpoint);
   if (trainer.plan.steps === 0) {
     const text = `Expected saes.tokens of at least one batch of ${config.sae.batchRows} rows, found ${config.sae.tokens}. Raise saes.tokens.`;
     throw new DataError(text, { tokens: config.sae.tokens, batchRows: config.sae.batchRows });
@@ -104,6 +92,20 @@ async function openEntry({ request, order, inputs }: Call, dictionary: TrainDict
     startRows: trainer.log.length,
     shuffle: checkpoint?.state.shuffle ?? null,
   };
+}
+
+async function openTrainer(
+  parts: Omit<TrainerParts, 'resumed'>,
+  checkpoint: TrainDictionary['checkpoint'],
+): Promise<Trainer> {
+  if (checkpoint === null) return Trainer.create({ ...parts, resumed: null });
+  const file = await StateFile.open(checkpoint.path);
+  try {
+    const { step, log } = checkpoint.state;
+    return await Trainer.create({ ...parts, resumed: { read: (...rows) => file.read(...rows), step, log } });
+  } finally {
+    await file.close();
+  }
 }
 
 /** Goes through super-buffers in order of the stream until all are complete or it is time to stop. */
@@ -216,9 +218,7 @@ async function close(call: Call, entry: Entry, allComplete: boolean): Promise<Tr
   const folder = path.join(call.request.spool, key);
   await mkdir(folder, { recursive: true });
   const changed = trainer.step !== entry.startStep || trainer.log.length !== entry.startRows;
-  const file = changed
-    ? await writeState(path.join(folder, 'state.safetensors'), dictionaryTensors(trainer.shape), trainer.state)
-    : null;
+  const file = changed ? await writeStateFile(path.join(folder, 'state.safetensors'), trainer.engine) : null;
   const checkpoint = file && {
     file,
     state: { step: trainer.step, cursor: cutter.cursor, log: trainer.log, shuffle },
@@ -232,7 +232,7 @@ async function close(call: Call, entry: Entry, allComplete: boolean): Promise<Tr
           model: call.request.model,
           config: dictionary.config,
           shape: trainer.shape,
-          state: trainer.state,
+          engine: trainer.engine,
           scales: siteScales(trainer.shape.sites, call.inputs),
           log: trainer.log,
         }),

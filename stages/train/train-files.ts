@@ -2,15 +2,15 @@
 import path from 'node:path';
 import { kindSettings } from '../../core/dictionaries/architecture.js';
 import { type DictionaryShape, parametersOf } from '../../core/dictionaries/state.js';
-import { type SiteScales, foldToRaw } from '../../core/dictionaries/units.js';
-import type { StateArrays } from '../../core/optimise/state.js';
-import { encodeSafetensors, safeTensor } from '../../core/tensor/safetensors.js';
+import { type SiteScales, multiplyExactly, rawFactor } from '../../core/dictionaries/units.js';
+import type { Parameter } from '../../core/dictionaries/architecture.js';
+import { safetensorsHeader } from '../../core/tensor/safetensors.js';
 import { DataError } from '../../schemas/errors.js';
 import { writeChunks } from '../../storage/files/local-file.js';
 import { columnsFromRows } from '../../storage/tables/row-objects.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { SpoolFile } from '../stage.js';
-import { tensorOf } from '../training-state.js';
+import type { TrainingEngine } from './engines/engine.js';
 import { type TrainConfig, sourcesText, sourcesOf } from './config.js';
 import type { TrainingRow } from './messages.js';
 
@@ -21,7 +21,7 @@ export interface OutputParts {
   readonly model: string;
   readonly config: TrainConfig['keyed'];
   readonly shape: DictionaryShape;
-  readonly state: StateArrays;
+  readonly engine: Pick<TrainingEngine, 'read'>;
   readonly scales: SiteScales;
   readonly log: readonly TrainingRow[];
 }
@@ -38,21 +38,7 @@ export async function writeOutputs(parts: OutputParts): Promise<SpoolFile[]> {
 }
 
 async function writeWeights(parts: OutputParts, metadata: Record<string, string>): Promise<SpoolFile> {
-  const { shape, state, scales, config, folder, key } = parts;
-  const parameters = parametersOf(shape);
-  const trained = new Map(parameters.map(({ name }) => [name, tensorOf(state, name) as Float32Array]));
-  const raw = foldToRaw(parameters, trained, scales);
-  for (const [name, values] of raw) {
-    const at = values.findIndex((value) => !Number.isFinite(value));
-    if (at < 0) continue;
-    throw new DataError(
-      `Expected finite weights, found ${name}[${at}] = ${values[at] ?? NaN} after the last step. Lower saes.lr or set saes.clipNorm.`,
-      { tensor: name, index: at },
-    );
-  }
-  const tensors = new Map(
-    parameters.map(({ name, shape: axes }) => [name, safeTensor(raw.get(name) as Float32Array, axes)]),
-  );
+  const { shape, config, folder, key } = parts;
   const header = {
     ...metadata,
     format: 'pt',
@@ -60,8 +46,30 @@ async function writeWeights(parts: OutputParts, metadata: Record<string, string>
     ...settingsText(config.sae),
     ...scalesText(parts),
   };
-  const file = await writeChunks(path.join(folder, `${key}.safetensors`), encodeSafetensors(tensors, header));
+  const tensors = parametersOf(shape).map(({ name, shape: axes }) => ({ name, shape: axes, dtype: 'F32' as const }));
+  async function* chunks(): AsyncGenerator<Uint8Array> {
+    yield safetensorsHeader(tensors, header);
+    for (const parameter of parametersOf(shape)) yield* rawValues(parts, parameter);
+  }
+  const file = await writeChunks(path.join(folder, `${key}.safetensors`), chunks());
   return { ...file, table: 'weights', extension: 'safetensors', rows: shape.features, batches: [] };
+}
+
+/** Bytes of a tensor in raw units. @throws DataError where a value is not finite */
+async function* rawValues({ engine, scales }: OutputParts, parameter: Parameter): AsyncGenerator<Uint8Array> {
+  const { name, shape, unit } = parameter;
+  let done = 0;
+  for await (const values of engine.read({ name, shape, type: 'float32' })) {
+    const raw = multiplyExactly(name, values as Float32Array, rawFactor(unit, scales));
+    const at = raw.findIndex((value) => !Number.isFinite(value));
+    if (at >= 0)
+      throw new DataError(
+        `Expected finite weights, found ${name}[${done + at}] = ${raw[at] ?? NaN} after the last step. Lower saes.lr or set saes.clipNorm.`,
+        { tensor: name, index: done + at },
+      );
+    done += raw.length;
+    yield new Uint8Array(raw.buffer as ArrayBuffer, raw.byteOffset, raw.byteLength);
+  }
 }
 
 /** The settings that the kind uses, as metadata. */

@@ -59,12 +59,15 @@ export interface WrittenFile {
 }
 
 /** Writes chunks to a file, hashing them. */
-export async function writeChunks(path: string, chunks: Iterable<Uint8Array>): Promise<WrittenFile> {
+export async function writeChunks(
+  path: string,
+  chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<WrittenFile> {
   const hash = createHash('sha256');
   let bytes = 0;
   const file = await open(path, 'w');
   try {
-    for (const chunk of chunks) {
+    for await (const chunk of chunks) {
       bytes += chunk.length;
       for (const piece of piecesOf(chunk)) {
         hash.update(piece);

@@ -41,11 +41,42 @@ export class SafetensorsFile {
     const place = this.places.get(name);
     if (!place) return undefined;
     const { dtype, shape, from, to } = place;
-    const bytes = new Uint8Array(to - from);
-    const filled = await readInto(this.#handle, bytes, from);
-    if (filled === bytes.length) return { dtype, shape, bytes };
+    return { dtype, shape, bytes: await this.readRange(name, 0, to - from) };
+  }
+
+  /** Elements of one row: all axes but the first; 1 for a vector. */
+  widthOf(name: string): number {
+    return (
+      this.places
+        .get(name)
+        ?.shape.slice(1)
+        .reduce((a, b) => a * b, 1) ?? 1
+    );
+  }
+
+  /** Bytes of a tensor from `at` on. @throws DataError where the file ends before them, or there is no such tensor */
+  async readRange(name: string, at: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = new Uint8Array(length);
+    const filled = await readInto(this.#handle, bytes, (this.places.get(name)?.from ?? NaN) + at);
+    if (filled === length) return bytes;
     throw new DataError(
       `Expected ${bytes.length} bytes of tensor ${name} in ${this.#path}, found ${filled}; the file was cut short while it was read.`,
+      { file: this.#path, tensor: name },
+    );
+  }
+
+  /** Some numbers of an F32 tensor, counted in its row-major order. @throws DataError where it has none there */
+  async readFloats(
+    name: string,
+    { from, count }: { readonly from: number; readonly count: number },
+  ): Promise<Float32Array> {
+    const place = this.places.get(name);
+    const bytes = new Uint8Array(4 * count);
+    const inside = place?.dtype === 'F32' && place.from + 4 * (from + count) <= place.to;
+    const filled = inside ? await readInto(this.#handle, bytes, place.from + 4 * from) : 0;
+    if (inside && filled === bytes.length) return new Float32Array(bytes.buffer);
+    throw new DataError(
+      `Expected ${count} numbers from ${from} on of F32 tensor ${name} in ${this.#path}, found fewer; the file is damaged.`,
       { file: this.#path, tensor: name },
     );
   }

@@ -177,6 +177,23 @@ export const LAYOUTS = named({
     metadata: ['key', 'units'],
     sql: 'alone',
   }),
+  evaluation: table({
+    columns: [
+      one('subject', 'utf8', 'the dictionary, or what it is compared with'),
+      one('metric', 'utf8', ''),
+      maybe('value', 'f64', ''),
+      maybe('lo', 'f64', '2.5 % point over resampled documents'),
+      maybe('hi', 'f64', '97.5 % point'),
+      one('n', 'u64', 'what the value is a mean or a count over'),
+      one('split', 'utf8', ''),
+      one('rows', 'u64', ''),
+      one('documents', 'u64', ''),
+    ],
+    ...SORTED,
+    sort: null,
+    metadata: ['key', 'dictionary', 'model', 'site', 'resamples', 'seed'],
+    sql: 'alone',
+  }),
 });
 
 type Layouts = typeof LAYOUTS;

@@ -27,6 +27,7 @@ const PLANTS: readonly Plant[] = [
   plant('layer-core', 'core/tensor/plant.ts', '../../storage/target.js'),
   plant('layer-storage', 'storage/plant.ts', '../runtime/target.js'),
   plant('layer-runtime', 'runtime/plant.ts', '../storage/target.js'),
+  plant('layer-dictionaries', 'dictionaries/plant.ts', '../storage/target.js'),
   plant('layer-models', 'models/plant.ts', '../stages/target.js'),
   plant('layer-organisms', 'organisms/plant.ts', '../storage/target.js'),
   plant('layer-stages', 'stages/plant.ts', '../pipeline/target.js'),

@@ -21,7 +21,8 @@ import { isFields, unsupported } from './json-fields.js';
 import { createNormaliser, type Normaliser } from './normalise.js';
 import { createPreTokeniser, type Place, type Sink } from './pre-tokenise.js';
 import { TokenBuffer } from './token-buffer.js';
-import { tokenText, wordSuffix, type TokenSpelling } from './token-text.js';
+import { TokenDecoder } from './token-decoder.js';
+import { tokenText, wordMarks, type TokenSpelling } from './token-text.js';
 import { createWordModel, type WordModel, type WordTokens } from './word-model.js';
 
 /** Words whose tokens are remembered, and how long such a word may be (UTF-16 units). */
@@ -56,7 +57,7 @@ export class Tokenizer {
     this.#normalise = createNormaliser(config['normalizer']);
     const preTokeniser = createPreTokeniser(config['pre_tokenizer'], this.#place);
     this.#model = createWordModel(config['model'], preTokeniser);
-    this.#spelling = { byteLevel: preTokeniser.byteLevel, suffix: wordSuffix(config['model']) };
+    this.#spelling = { byteLevel: preTokeniser.byteLevel, ...wordMarks(config['model']) };
     this.#cutText = cutterForText(this.addedTokens);
     this.#cutNormalised = cutterForNormalised(this.addedTokens, this.#normalise);
     const emit: Sink = (word, at, lead) => {
@@ -83,6 +84,13 @@ export class Tokenizer {
       if (wanted.has(id)) texts.set(id, tokenText(spelling, this.#spelling));
     for (const { id, content } of this.addedTokens) texts.set(id, content);
     return ids.map((id) => texts.get(id) ?? null);
+  }
+
+  /** Turns ids that follow each other into text. */
+  decoder(): TokenDecoder {
+    const spellings = new Map([...this.#model.vocabulary].map(([spelling, id]) => [id, spelling]));
+    const added = new Map(this.addedTokens.map(({ id, content }) => [id, content]));
+    return new TokenDecoder(spellings, added, this.#spelling);
   }
 
   /** Appends the tokens of `text` to `out`, offsets in code points of `text`. Returns its code points. */

@@ -138,6 +138,23 @@ function sampleTraining(rows: number): TableColumns['training'] {
   };
 }
 
+function sampleEvaluation(rows: number): TableColumns['evaluation'] {
+  const random = new KeyedRandom('sample', 'evaluation');
+  const values = reals(rows, random);
+  const without = values.map((value, i) => (i % 7 === 6 ? NaN : value));
+  return {
+    subject: texts(rows, random),
+    metric: texts(rows, random),
+    value: values,
+    lo: without,
+    hi: without.slice(),
+    n: Float64Array.from(numbers(rows, random, 50_000)),
+    split: Array.from({ length: rows }, () => 'test'),
+    rows: new Float64Array(rows).fill(48_172),
+    documents: new Float64Array(rows).fill(60),
+  };
+}
+
 function sampleActivations(rows: number, width: number, dtype: 'float16' | 'float32'): TableColumns['activations'] {
   const random = new KeyedRandom('sample', 'activations', dtype);
   const act = dtype === 'float16' ? halves(rows * width, random) : Float32Array.from(reals(rows * width, random));
@@ -186,6 +203,7 @@ export function samples(): AnySample[] {
     { table: 'features', file: 'features', options: {}, columns: sampleFeatures(50) },
     { table: 'top', file: 'top', options: { k: 4 }, columns: sampleTop(300, 4) },
     { table: 'training', file: 'training', options: {}, columns: sampleTraining(30) },
+    { table: 'evaluation', file: 'evaluation', options: {}, columns: sampleEvaluation(30) },
   ];
 }
 

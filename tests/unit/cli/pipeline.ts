@@ -9,10 +9,12 @@ import type { ResolvedRun } from '../../../schemas/resolved-run.js';
 import { runStepsHere } from '../../../pipeline/execute/run-steps.js';
 import { storeRun } from '../../../pipeline/plan/run-records.js';
 import { stepsOfRun } from '../../../pipeline/plan/steps.js';
+import { dictionaryLookup } from '../../../stages/train/stored-dictionary.js';
 import { workOfRun } from '../../../stages/work.js';
 import { TINY_LM, TOKENIZER } from '../../harness/fixtures.js';
 import { localHost } from '../../harness/local-host.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
+import { openLocalCache } from '../../../storage/cache/local-cache.js';
 import { appendEvent } from '../../../storage/records/events.js';
 
 export const SITE = 'blocks.2.hook_resid_post';
@@ -58,6 +60,10 @@ export async function submitRun(store: ObjectStore, file: string, revision = 1):
     limitDocuments: null,
     hostId: 'here',
     nowMs: 0,
+    dictionary: dictionaryLookup({
+      ...{ store, signal: new AbortController().signal },
+      cache: openLocalCache({ store, folder: path.join(folder, 'copies'), budgetBytes: 2 ** 30 }),
+    }),
   } as const;
   const { run, uploads } = await resolveRun(runFile, options);
   await storeRun(store, run, uploads);

@@ -52,8 +52,8 @@ describe('--edit', () => {
   });
 
   it.each([
-    ['blocks.1.hook_resid_post', 'expected a site and an operation, SITE=OP, found no "=" after a site'],
-    ['=ablate', 'expected a site and an operation'],
+    ['blocks.1.hook_resid_post', 'expected a site or feature and an operation, SITE=OP or RUN/DICT#FEATURE=OP, found no "=" after one'],
+    ['=ablate', 'expected a site or feature and an operation'],
     ['a=ablat', 'expected one of set, scale, add, ablate, found "ablat" (did you mean ablate?)'],
     ['a=set', 'expected a value to set, found nothing; e.g. set:0 or set:values.safetensors#mean'],
     ['a=set:', 'expected a number or FILE#TENSOR after "set:", found nothing'],

@@ -6,8 +6,9 @@ import { encodeSafetensors, safeTensor, type SafeTensor } from '../../../../core
 import type { EditTensor } from '../../../../core/hooks/edit-value.js';
 import type { Site } from '../../../../core/hooks/sites.js';
 import { InputError } from '../../../../schemas/errors.js';
-import type { ModelEdit } from '../../../../schemas/model-edits.js';
-import { loadEdits, resolveEdits, type EditContext } from '../../../../models/edits.js';
+import type { ModelEdit, ResolvedSiteEdit } from '../../../../schemas/model-edits.js';
+import type { EditContext } from '../../../../models/edit-context.js';
+import { loadEdits, resolveEdits, type ResolvedEdits } from '../../../../models/edits.js';
 import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
 const folder = temporaryFolder('edits');
@@ -71,17 +72,22 @@ const SITES = [0, 1].flatMap((n) => [
 ]);
 const [PATTERN, Z, MLP] = ['blocks.0.attn.hook_pattern', 'blocks.0.attn.hook_z', 'blocks.0.hook_mlp_out'];
 
-function resolve(edits: ModelEdit | ModelEdit[], context: Partial<EditContext> = {}) {
-  return resolveEdits([edits].flat(), {
+type OfSites = Omit<ResolvedEdits, 'list'> & { readonly list: readonly ResolvedSiteEdit[] };
+
+async function resolve(edits: ModelEdit | ModelEdit[], context: Partial<EditContext> = {}): Promise<OfSites> {
+  const { list, ...rest } = await resolveEdits([edits].flat(), {
     model: { sites: SITES, layers: 2 },
     length: 8,
     lengthName: 'model.contextTokens',
     batch: null,
     folder,
     runValue: null,
+    digest: null,
+    dictionary: null,
     where: (edit, field) => `model.edits[${edit}]${field ? `.${field}` : ''}`,
     ...context,
   });
+  return { ...rest, list: list.filter((edit): edit is ResolvedSiteEdit => 'site' in edit) };
 }
 
 /** The tensor that the only edit's value became. */
@@ -173,7 +179,7 @@ describe('resolved edits', () => {
       paths[sha256] = join(folder, sha256);
       await writeFile(join(folder, sha256), bytes);
     }
-    expect(await loadEdits(list, paths)).toEqual({ list, tensors });
+    expect(await loadEdits(list, paths)).toEqual({ list, tensors, dictionaries: new Map() });
   });
 
   it('ask for another prompt’s values once it is allowed', async () => {

@@ -47,16 +47,16 @@ describe('edits of a run file', () => {
     [
       '{ site: a, op: add, valeu: 1 }',
       'model.edits[0].valeu',
-      'one of the fields site, op, value, factor, along, at, heads',
+      'one of the fields site, feature, op, value, factor, along, at, heads',
       'the unknown field `valeu`',
       'did you mean `value`?',
     ],
     [
       '{ op: ablate }',
       'model.edits[0].site',
-      'a text',
+      'a site, or a feature',
       'nothing',
-      'site is: site, TransformerLens spelling; * matches any layer',
+      'e.g. site: blocks.1.hook_resid_post, or feature: kjv/l2#77',
     ],
     [
       '{ site: a, op: set }',

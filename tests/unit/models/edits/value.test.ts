@@ -5,7 +5,7 @@ import { GraphBuilder } from '../../../../core/onnx/builder.js';
 import { DATA_TYPE } from '../../../../core/onnx/data-type.js';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
 import { Session, type Optimisation, type TensorValue } from '../../../../runtime/session.js';
-import type { ResolvedEdit } from '../../../../schemas/model-edits.js';
+import type { ResolvedSiteEdit } from '../../../../schemas/model-edits.js';
 
 const random = new KeyedRandom('edits', 'values');
 const floats = (count: number): Float32Array => Float32Array.from({ length: count }, () => random.nextFloat() * 2 - 1);
@@ -14,7 +14,7 @@ const STREAM = ['batch', 'pos', 'd_model'];
 const HEADS = ['batch', 'pos', 'head', 'd_head'];
 const PATTERN = ['batch', 'head', 'query_pos', 'key_pos'];
 
-type Change = Omit<ResolvedEdit, 'site'>;
+type Change = Omit<ResolvedSiteEdit, 'site'>;
 
 interface Case {
   readonly axes: readonly string[];

@@ -3,6 +3,8 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { memberNotBegun } from '../../../../cli/orchestration/suites.js';
+import { readEnvironment } from '../../../../cli/environment.js';
+import { stringIo } from '../../cli/harness.js';
 import { forgetSuite } from '../../../../pipeline/execute/remove-run.js';
 import { ResourceError } from '../../../../schemas/errors.js';
 import type { SuiteRecord } from '../../../../schemas/suite.js';
@@ -80,6 +82,7 @@ describe('a member of a suite', () => {
   it('that is being removed is not one that the suite has yet to begin', async () => {
     const store = await world();
     await store.delete('runs/r2/1/config.json');
-    expect(await memberNotBegun(store, 'r2')).toBeNull();
+    const context = { io: stringIo({ out: '', err: '' }), environment: readEnvironment({}) };
+    expect(await memberNotBegun(store, 'r2', context)).toBeNull();
   });
 });

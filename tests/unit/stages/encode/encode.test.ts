@@ -7,7 +7,6 @@ import { oneSite } from '../../../../core/dictionaries/sites.js';
 import { floatToHalf, floatsToHalfs, halfsToFloats } from '../../../../core/tensor/half.js';
 import { encodeSafetensors, safeTensor } from '../../../../core/tensor/safetensors.js';
 import type { EncodeConfig } from '../../../../stages/encode/config.js';
-import { encodeBatchRows } from '../../../../stages/encode/task.js';
 import { planEncodeItems } from '../../../../stages/encode/plan.js';
 import { readCounts } from '../../../../stages/encode/counts-file.js';
 import { runEncode } from '../../../../stages/encode/run.js';
@@ -197,13 +196,5 @@ describe('encoding a shard', () => {
     await expect(encode(world, { sites: { names: ['a'], ...oneSite(8) } })).rejects.toThrow(
       'Expected activations of width 8, found 16',
     );
-  });
-});
-
-describe('batches of encoding', () => {
-  it('have a size that depends on the number of features alone and bounds memory', () => {
-    expect([256, 2048, 8192, 16_384, 131_072, 1_048_576].map(encodeBatchRows)).toEqual([
-      2048, 2048, 2048, 1024, 128, 64,
-    ]);
   });
 });

@@ -1,0 +1,269 @@
+// The candidates of a slice: scores block by block, and what of them may fire. Exact: no feature that fires is left out, whatever
+// the order or number of slices, because each slice proposes as many as the whole dictionary may choose.
+import type { Kernels } from '../../runtime/kernels/kernels.js';
+import type { Products } from '../products.js';
+import { type SliceArrays, blockFeatures, candidateCapacity, denseDead, keyCapacity, pairCapacity } from './arrays.js';
+import type { Exchange } from './exchange.js';
+import type { FastRule } from '../../core/dictionaries/fast/rule.js';
+import type { SliceSettings } from './settings.js';
+import { largestValue, below } from './largest.js';
+import { DataError } from '../../schemas/errors.js';
+
+interface Around {
+  readonly kernels: Kernels;
+  readonly exchange: Exchange;
+  readonly products: Products;
+}
+
+export class Candidates {
+  readonly auxCapacity: number;
+  readonly #settings: SliceSettings;
+  readonly #arrays: SliceArrays;
+  readonly #around: Around;
+  readonly #capacity: number;
+  /** Candidates with a value above their limit. */
+  #count = 0;
+  #rule: FastRule;
+  /** Whether z of dead features is kept, and of how many it is. */
+  #keepsDead = false;
+  #kept = 0;
+  /** Limit of a choice over the batch. */
+  #limit = 0;
+
+  constructor(settings: SliceSettings, arrays: SliceArrays, around: Around) {
+    this.#settings = settings;
+    this.#rule = settings.rule;
+    this.#arrays = arrays;
+    this.#around = around;
+    this.#capacity = keyCapacity(settings.k);
+    this.auxCapacity = keyCapacity(settings.kAux);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Scores all features; candidates go into the exchange. @param dead marked features, which are proposed for AuxK */
+  async find(rule: FastRule, dead: number): Promise<void> {
+    const revive = dead > 0;
+    this.#rule = rule;
+    this.#keepsDead = revive && dead <= denseDead(this.#settings);
+    this.#begin();
+    await this.#eachBlock((first, count) => {
+      if (revive) this.#reviveBlock(first, count);
+      if (rule.choice === 'rows') this.#topBlock(first, count);
+      else if (rule.choice === 'batch') this.#batchBlock(first, count);
+      else this.#aboveBlock(first, count);
+    });
+    this.#propose(revive);
+  }
+
+  #begin(): void {
+    const { settings, slice } = this.#settings;
+    const rule = this.#rule;
+    const a = this.#arrays;
+    a.floor.data.fill(0);
+    a.filled.data.fill(0);
+    a.auxFloor.data.fill(0);
+    a.auxFilled.data.fill(0);
+    this.#count = 0;
+    this.#kept = 0;
+    if (rule.choice === 'batch') this.#limit = 0;
+    if (rule.choice !== 'above') return;
+    const vectors = new Map([...a.vectors].map(([name, { value }]) => [name, value.data.subarray(0, slice.features)]));
+    if (!vectors.has('threshold')) vectors.set('threshold', this.#around.exchange.floor);
+    rule.limits(vectors, settings, a.limits.data.subarray(0, slice.features));
+  }
+
+  async #eachBlock(use: (first: number, count: number) => void): Promise<void> {
+    const { slice, batchRows } = this.#settings;
+    const a = this.#arrays;
+    const block = blockFeatures(batchRows, slice.features);
+    for (let first = 0; first < slice.features; first += block) {
+      const count = Math.min(block, slice.features - first);
+      await this.#around.products.score({
+        weights: a.encoder.data.subarray(first * slice.readStride, (first + count) * slice.readStride),
+        inputs: a.inputs.data,
+        scores: a.scores.data.subarray(0, count * batchRows),
+        ...{ features: count, rows: batchRows, width: slice.readStride },
+      });
+      use(first, count);
+    }
+  }
+
+  #bias(first: number): number {
+    const rule = this.#rule;
+    const name = rule.choice === 'above' ? rule.bias : 'b_enc';
+    return (this.#arrays.vectors.get(name)?.value.address ?? 0) + 4 * first;
+  }
+
+  #topBlock(first: number, count: number): void {
+    const { batchRows, slice, k } = this.#settings;
+    const a = this.#arrays;
+    this.#around.kernels.run.scanTop(
+      ...[a.scores.address, count, batchRows, this.#bias(first), slice.first + first],
+      ...[a.floor.address, a.filled.address, a.keys.address, this.#capacity, k],
+    );
+  }
+
+  #reviveBlock(first: number, count: number): void {
+    const { batchRows, slice, kAux } = this.#settings;
+    const a = this.#arrays;
+    this.#around.kernels.run.scanTopMarked(
+      ...[a.scores.address, count, batchRows, this.#bias(first), slice.first + first, a.dead.address + first],
+      ...[a.auxFloor.address, a.auxFilled.address, a.auxKeys.address, this.auxCapacity, kAux],
+    );
+    if (!this.#keepsDead) return;
+    this.#kept = this.#around.kernels.run.copyMarked(
+      ...[a.scores.address, count, batchRows, this.#bias(first), a.dead.address + first],
+      ...[a.deadValues.address, this.#kept],
+    );
+  }
+
+  #scan(first: number, count: number, capacity: number): number {
+    const { batchRows, slice } = this.#settings;
+    const a = this.#arrays;
+    return this.#around.kernels.run.scanAbove(
+      ...[a.scores.address, count, batchRows, this.#bias(first), a.limits.address + 4 * first, slice.first + first],
+      ...[a.candidateFeature.address, a.candidateRow.address, a.candidateScore.address, this.#count, capacity],
+    );
+  }
+
+  #aboveBlock(first: number, count: number): void {
+    const capacity = pairCapacity(this.#settings);
+    const found = this.#scan(first, count, capacity);
+    if (found > capacity) {
+      const { batchRows, slice } = this.#settings;
+      const text = `Expected at most ${Math.floor(capacity / batchRows)} features to fire on a row, found ${Math.floor(found / batchRows)} in features ${slice.first} … ${slice.first + slice.features - 1}. Raise saes.sparsity, or lower saes.l0.`;
+      throw new DataError(text, { found, capacity });
+    }
+    this.#count = found;
+  }
+
+  /** The 2 B k largest so far at least (a threshold for all batches may lie below the B k-th of one); where room ends, the limit rises to the least of them and the block is looked at again. */
+  #batchBlock(first: number, count: number): void {
+    const { batchRows, k, slice } = this.#settings;
+    const a = this.#arrays;
+    const capacity = candidateCapacity(this.#settings);
+    for (;;) {
+      a.limits.data.fill(this.#limit);
+      const found = this.#scan(first, count, capacity);
+      if (found <= capacity) {
+        this.#count = found;
+        return;
+      }
+      const limit = below(largestValue(this.#values(capacity), 2 * batchRows * k));
+      if (limit <= this.#limit)
+        throw new DataError(
+          `Expected features with scores that differ, found more than ${2 * batchRows * k} that are equal (${limit}) in features ${slice.first} … ${slice.first + slice.features - 1}. Give the dictionary another seed.`,
+          { equal: limit },
+        );
+      this.#limit = limit;
+      this.#drop();
+    }
+  }
+
+  /** z of candidates, with b_enc. */
+  #values(count: number): Float32Array {
+    const a = this.#arrays;
+    const { first } = this.#settings.slice;
+    const bias = a.vectors.get('b_enc')?.value.data as Float32Array;
+    const values = new Float32Array(count);
+    for (let p = 0; p < count; p++)
+      values[p] =
+        (a.candidateScore.data[p] as number) + (bias[(a.candidateFeature.data[p] as number) - first] as number);
+    return values;
+  }
+
+  /** Values of candidates of the first `count` rows. */
+  scoresOfRows(count: number): Float32Array {
+    const rows = this.#arrays.candidateRow.data;
+    return this.#values(this.#count).filter((_, p) => (rows[p] as number) < count);
+  }
+
+  /** Leaves out candidates that are not above the limit. */
+  #drop(): void {
+    const a = this.#arrays;
+    const values = this.#values(this.#count);
+    let kept = 0;
+    for (let p = 0; p < this.#count; p++) {
+      if (!((values[p] as number) > this.#limit)) continue;
+      a.candidateFeature.data[kept] = a.candidateFeature.data[p] as number;
+      a.candidateRow.data[kept] = a.candidateRow.data[p] as number;
+      a.candidateScore.data[kept] = a.candidateScore.data[p] as number;
+      kept++;
+    }
+    this.#count = kept;
+  }
+
+  #propose(revive: boolean): void {
+    const { exchange, kernels } = this.#around;
+    const { batchRows, k, kAux } = this.#settings;
+    const rule = this.#rule;
+    const a = this.#arrays;
+    if (rule.choice === 'rows') {
+      kernels.run.finishTop(batchRows, a.filled.address, a.keys.address, this.#capacity, k);
+      copyKeys(a.keys.data, exchange.keys, { rows: batchRows, from: this.#capacity, to: k });
+      exchange.filled.set(a.filled.data);
+    } else if (rule.choice === 'batch') {
+      exchange.counts[0] = this.#count;
+      exchange.values.set(this.#values(this.#count));
+    }
+    if (kAux === 0) return;
+    if (revive) {
+      kernels.run.finishTop(batchRows, a.auxFilled.address, a.auxKeys.address, this.auxCapacity, kAux);
+      copyKeys(a.auxKeys.data, exchange.auxKeys, { rows: batchRows, from: this.auxCapacity, to: kAux });
+    }
+    exchange.auxFilled.set(a.auxFilled.data);
+  }
+
+  /** Pairs of the chosen, by line (reconstruction, row). @returns their number */
+  settleChosen(): number {
+    return this.#rule.choice === 'rows' ? this.#settleRows() : this.#settleBatch();
+  }
+
+  #settleRows(): number {
+    const { exchange, kernels } = this.#around;
+    const { batchRows } = this.#settings;
+    const a = this.#arrays;
+    a.least.data.set(exchange.least);
+    return kernels.run.keepRows(
+      ...[batchRows, a.filled.address, a.keys.address, this.#capacity, a.least.address],
+      ...[a.offsets.address, a.rowFeature.address, a.rowValue.address],
+    );
+  }
+
+  /** Candidates come by feature; they leave by line. */
+  #settleBatch(): number {
+    const { exchange, kernels } = this.#around;
+    const { batchRows, parts } = this.#settings;
+    const a = this.#arrays;
+    const floor = exchange.floor[0] as number;
+    let ties = exchange.counts[1] as number;
+    const values = this.#values(this.#count);
+    let pairs = 0;
+    let part = 0;
+    for (let p = 0; p < this.#count; p++) {
+      const value = values[p] as number;
+      if (value < floor || (value === floor && ties-- <= 0)) continue;
+      const feature = a.candidateFeature.data[p] as number;
+      while (feature >= (parts.ends[part] as number)) part++;
+      a.inputRow.data[pairs] = part * batchRows + (a.candidateRow.data[p] as number);
+      a.row.data[pairs] = feature;
+      a.value.data[pairs] = value;
+      pairs++;
+    }
+    kernels.run.byRow(pairs, parts.lines, a.inputRow.address, a.cursor.address, a.offsets.address, a.source.address);
+    kernels.run.pick(a.row.address, a.source.address, pairs, a.rowFeature.address);
+    kernels.run.pick(a.value.address, a.source.address, pairs, a.rowValue.address);
+    return pairs;
+  }
+}
+
+function copyKeys(
+  source: BigUint64Array,
+  target: BigUint64Array,
+  { rows, from, to }: { readonly rows: number; readonly from: number; readonly to: number },
+): void {
+  for (let b = 0; b < rows; b++) target.set(source.subarray(b * from, b * from + to), b * to);
+}

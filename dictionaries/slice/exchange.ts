@@ -1,0 +1,62 @@
+// What crosses between the slices of one dictionary and the step that joins them, for one slice. Threads of one process share the
+// arrays; where slices lie on several machines these are the messages.
+import type { SliceSettings } from './settings.js';
+
+export interface Exchange {
+  /** x', what the dictionary reads, of all sites side by side [B, R]; to every slice. */
+  readonly inputs: Float32Array;
+  /** R. */
+  readonly readWidth: number;
+  /** Candidates of each row, k at most: value and feature as one number [B, k], and how many [B]; from the slice. */
+  readonly keys: BigUint64Array;
+  readonly filled: Uint32Array;
+  /** The least key of each row that fires [B]; to the slice. */
+  readonly least: BigUint64Array;
+  /** Values of candidates of a choice over the batch; from the slice. `counts[0]`: how many; [1]: the ties that the slice may keep. */
+  readonly values: Float32Array;
+  readonly counts: Uint32Array;
+  /** The least value that fires, of a choice over the batch [1]; to the slice. */
+  readonly floor: Float32Array;
+  /** As keys, filled and least, of dead features for AuxK. */
+  readonly auxKeys: BigUint64Array;
+  readonly auxFilled: Uint32Array;
+  readonly auxLeast: BigUint64Array;
+  /** W_decᵀ f of each reconstruction, then of AuxK [lines, W of the slice]; from the slice. */
+  readonly partial: Float32Array;
+  /** Gradients by them; to the slice. */
+  readonly gradients: Float32Array;
+  /** Σ_i ∂loss/∂z_i W_enc_i, which b_dec gets where the dictionary centres [R of the slice]; from the slice. */
+  readonly through: Float32Array;
+}
+
+/** Arrays of a slice's exchange. @param shared in memory that threads share */
+export function makeExchange(
+  settings: SliceSettings,
+  common: Pick<Exchange, 'inputs' | 'readWidth'>,
+  shared: boolean,
+): Exchange {
+  const { batchRows: rows, k, kAux, rule, parts, slice, training } = settings;
+  const room = (bytes: number): ArrayBuffer =>
+    shared ? (new SharedArrayBuffer(bytes) as unknown as ArrayBuffer) : new ArrayBuffer(bytes);
+  const floats = (n: number): Float32Array => new Float32Array(room(4 * n));
+  const words = (n: number): Uint32Array => new Uint32Array(room(4 * n));
+  const keys = (n: number): BigUint64Array => new BigUint64Array(room(8 * n));
+  const byRow = rule.choice === 'rows' ? rows : 0;
+  const aux = kAux > 0 ? rows : 0;
+  const lines = parts.lines + aux;
+  return {
+    ...common,
+    keys: keys(byRow * k),
+    filled: words(byRow),
+    least: keys(byRow),
+    values: floats(rule.choice === 'batch' ? 4 * rows * k : 0),
+    counts: words(2),
+    floor: floats(1),
+    auxKeys: keys(aux * kAux),
+    auxFilled: words(aux),
+    auxLeast: keys(aux),
+    partial: floats(lines * slice.writeStride),
+    gradients: floats(training ? lines * slice.writeStride : 0),
+    through: floats(training ? slice.readStride : 0),
+  };
+}

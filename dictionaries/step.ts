@@ -1,0 +1,313 @@
+// The fast training step of a dictionary: only the encoder product is dense; decoding, gradients and the optimiser touch what fired.
+// Slices of features are worked on apart and joined in their order (slice/link.ts, joint.ts). The kind is a rule
+// (core/dictionaries/fast); the same step differentiated as a graph is core/dictionaries/step-graph.ts.
+//
+//   loss = rec + sparsity + auxWeight · aux,  rec = squares / (B V)
+//   clipping: all gradients after projection by min(1, c / ‖g‖);  Adam: core/optimise/optimisers/adam.ts, corrected form
+import type { ArchitectureName } from '../schemas/dictionaries.js';
+import type { EngineConfig } from '../schemas/stored.js';
+import type { KindSettings } from '../core/dictionaries/architecture.js';
+import type { FastRule } from '../core/dictionaries/fast/rule.js';
+import { planSlices, type SlicePlan } from '../core/dictionaries/slices.js';
+import { type DictionaryShape, parametersOf } from '../core/dictionaries/state.js';
+import { centres } from '../core/dictionaries/wired-graph.js';
+import { wiringOf } from '../core/dictionaries/wirings.js';
+import { Joint } from './joint.js';
+import { Products } from './products.js';
+import { type Exchange, makeExchange } from './slice/exchange.js';
+import { InlineSlice, type SliceLink } from './slice/link.js';
+import type { Firing } from './slice/slice.js';
+import { largestValue } from './slice/largest.js';
+import { type Reconstructions, type SliceSettings, keptPerRow, reconstructionsOf } from './slice/settings.js';
+import { type ThreadedSlices, startThreads } from './slice/threads.js';
+import { rulesFor } from './slice/thread-messages.js';
+import { RowMerger } from './row-merger.js';
+
+export interface DictionaryStepSettings {
+  readonly shape: DictionaryShape;
+  readonly architecture: ArchitectureName;
+  readonly settings: KindSettings;
+  readonly batchRows: number;
+  /** Slices; of a cross-layer dictionary: of each layer. */
+  readonly slices: number;
+  readonly engine: Pick<EngineConfig, 'threads' | 'optimisation'>;
+  /** false: all slices in this thread; changes no byte. */
+  readonly threads?: false;
+  /** Null: it is only applied. */
+  readonly training: StepTraining | null;
+}
+
+export interface StepTraining {
+  /** V: mean ‖x − x̄‖² over the scaled fit rows of the sites written. */
+  readonly variance: number;
+  readonly betas: readonly [number, number];
+  readonly epsilon: number;
+  readonly clipNorm: number | null;
+  readonly moments: 'full' | 'row';
+  /** Most features that AuxK revives per row; 0 for none. */
+  readonly kAux: number;
+  readonly auxWeight: number;
+  /** Rows without firing after which a feature is dead. */
+  readonly deadAfterTokens: number;
+}
+
+/** What a step tells. */
+export interface StepNumbers {
+  readonly loss: number;
+  readonly sse: number;
+  readonly squares: number;
+  readonly sparsity: number;
+  readonly aux: number;
+  readonly firings: number;
+  /** Features dead before the step. */
+  readonly dead: number;
+  /** Σ of squared gradients after projection, before clipping. */
+  readonly gradientSquares: number;
+}
+
+/** What a batch gives in inference. */
+export interface Inference {
+  /** By slice. */
+  readonly firing: readonly Firing[];
+  /** ‖x_hat − y‖² [B] */
+  readonly squares: Float64Array;
+}
+
+/** Rows of one batch, by site read and by site written, scaled: [B, d]. */
+export interface BatchRows {
+  readonly reads: readonly Float32Array[];
+  readonly writes: readonly Float32Array[];
+}
+
+export class DictionaryStep {
+  readonly settings: DictionaryStepSettings;
+  readonly plan: SlicePlan;
+  readonly joint: Joint;
+  readonly links: readonly SliceLink[];
+  readonly #products: Products;
+  readonly #rules: { readonly rule: FastRule; readonly infers: FastRule };
+  readonly #merger: RowMerger | null;
+  readonly #auxMerger: RowMerger | null;
+  readonly #inputs: Float32Array;
+  readonly #threads: ThreadedSlices | null;
+
+  private constructor(settings: DictionaryStepSettings, products: Products) {
+    const { shape, batchRows, training } = settings;
+    this.settings = settings;
+    this.plan = planSlices(shape, settings.slices);
+    this.#products = products;
+    this.#rules = rulesFor(settings.architecture, training !== null);
+    const parts = this.#parts();
+    const common = this.#sliceSettings(parts);
+    const slices = this.#exchanges(common);
+    this.#inputs = (slices[0] as (typeof slices)[number]).exchange.inputs;
+    const { architecture, engine } = settings;
+    this.#threads = this.#threaded ? startThreads({ architecture, engine, slices }) : null;
+    this.links = this.#threads?.links ?? slices.map((own) => new InlineSlice(own.settings, own.exchange, products));
+    const { length } = this.links;
+    this.#merger = this.#rules.rule.choice === 'rows' ? new RowMerger(length, batchRows, common.k) : null;
+    this.#auxMerger = common.kAux > 0 ? new RowMerger(length, batchRows, common.kAux) : null;
+    this.joint = new Joint({
+      ...{ plan: this.plan, batchRows, training: common.training },
+      prefixes: parts.ends.length,
+      frozen: this.#rules.rule.choice === 'above' && parts.lines > batchRows,
+      auxRows: common.kAux > 0 ? batchRows : 0,
+      centred: centres(shape.kind, shape),
+      skip: wiringOf(shape).skip !== null,
+    });
+  }
+
+  /** Several slices have threads of their own; one has the session's. */
+  get #threaded(): boolean {
+    return this.settings.threads !== false && this.plan.slices.length > 1;
+  }
+
+  #exchanges(
+    common: Omit<SliceSettings, 'slice'>,
+  ): { readonly settings: SliceSettings; readonly exchange: Exchange }[] {
+    const readWidth = this.plan.reads.stride;
+    const bytes = 4 * common.batchRows * readWidth;
+    const inputs = new Float32Array(this.#threaded ? new SharedArrayBuffer(bytes) : new ArrayBuffer(bytes));
+    return this.plan.slices.map((slice) => {
+      const settings = { ...common, slice };
+      return {
+        settings,
+        exchange: makeExchange(settings, { inputs, readWidth }, this.#threaded),
+      };
+    });
+  }
+
+  static async create(settings: DictionaryStepSettings): Promise<DictionaryStep> {
+    return new DictionaryStep(settings, await Products.create(settings.engine));
+  }
+
+  #parts(): Reconstructions {
+    const { shape, batchRows, training, settings } = this.settings;
+    const sizes = { features: shape.features, batchRows, training: training !== null };
+    return reconstructionsOf(this.#rules.rule, settings, sizes);
+  }
+
+  #sliceSettings(parts: Reconstructions): Omit<SliceSettings, 'slice'> {
+    const { shape, batchRows, settings, training } = this.settings;
+    const parameters = parametersOf(shape);
+    const decoders = new Set(wiringOf(shape).decoders.map(({ name }) => name));
+    return {
+      ...{ ...this.#rules, settings, batchRows, totalFeatures: shape.features, parts },
+      k: keptPerRow(this.#rules.rule, settings),
+      kAux: training?.kAux ?? 0,
+      vectors: featureVectors(shape, training !== null),
+      training: training && {
+        ...{ betas: training.betas, epsilon: training.epsilon, moments: training.moments },
+        clips: training.clipNorm !== null,
+        unitRows: parameters.some(({ name, unitRows }) => unitRows && decoders.has(name)),
+      },
+    };
+  }
+
+  /**
+   * One step on one batch. @param step from 0
+   * @param lr its learning rate
+   */
+  async train(batch: BatchRows, { step, lr }: { readonly step: number; readonly lr: number }): Promise<StepNumbers> {
+    const { batchRows } = this.settings;
+    const training = this.settings.training as StepTraining;
+    const dead = await this.#choose(batch, this.#deadBefore(step));
+    const told = await this.#each((link) => link.reconstruct());
+    const { joint, links } = this;
+    const errors = await joint.reconstruct(links, this.#products, training.variance);
+    const aux = dead > 0 ? joint.revive(links, training.auxWeight) : 0;
+    joint.give(links);
+    const measure = told.reduce((sum, own) => sum + own.measure, 0);
+    const penalty =
+      this.#rules.rule.choice === 'above'
+        ? this.#rules.rule.penalty(measure, this.settings.settings, batchRows)
+        : { value: 0, slope: 0 };
+    const ownSquares = await this.#each((link) => link.derive(step, penalty.slope));
+    const jointSquares = await joint.derive(links, this.#products);
+    const clip = this.#clip(ownSquares.reduce((a, b) => a + b, jointSquares));
+    const [beta1, beta2] = training.betas;
+    const numbers = {
+      ...{ step: step + 1, clip },
+      rate: lr / (1 - beta1 ** (step + 1)),
+      correction: 1 / Math.sqrt(1 - beta2 ** (step + 1)),
+    };
+    const moved = await this.#each((link) => link.update(numbers));
+    joint.update(training, numbers);
+    const sparsity = penalty.value + errors.frozen;
+    const rec = errors.squares / (batchRows * training.variance);
+    return {
+      ...{ sse: errors.sse, squares: errors.squares, sparsity, aux, dead },
+      loss: rec + sparsity + training.auxWeight * aux,
+      firings: told.reduce((sum, own) => sum + own.firings, 0),
+      gradientSquares: moved.reduce((a, b) => a + b, jointSquares),
+    };
+  }
+
+  /** Features that fired last before this step are dead; null where nothing revives them. */
+  #deadBefore(step: number): number | null {
+    const { batchRows } = this.settings;
+    const { kAux, deadAfterTokens } = this.settings.training as StepTraining;
+    // (step − 1 − last) B ≥ deadAfterTokens
+    return kAux === 0 ? null : step - Math.ceil(deadAfterTokens / batchRows);
+  }
+
+  /** Scores and choice over all slices. @returns dead features */
+  async #choose({ reads, writes }: BatchRows, deadBefore: number | null): Promise<number> {
+    this.#inputs.set(this.joint.take(reads, writes));
+    const dead = await this.#each((link) => link.choose(deadBefore));
+    const exchanges = this.links.map(({ exchange }) => exchange);
+    if (this.#merger) this.#merger.merge(exchanges);
+    if (this.#rules.rule.choice === 'batch') this.#shareBatch();
+    const total = dead.reduce((a, b) => a + b, 0);
+    if (this.#auxMerger && total > 0)
+      this.#auxMerger.merge(
+        exchanges.map(({ auxFilled, auxKeys, auxLeast }) => ({ filled: auxFilled, keys: auxKeys, least: auxLeast })),
+      );
+    return total;
+  }
+
+  /** The B k largest of all candidates; ties at the least go to the lower slices. */
+  #shareBatch(): void {
+    const { batchRows } = this.settings;
+    const values = this.links.map(({ exchange }) => exchange.values.subarray(0, exchange.counts[0]));
+    const joined = new Float32Array(values.reduce((n, own) => n + own.length, 0));
+    let at = 0;
+    for (const own of values) {
+      joined.set(own, at);
+      at += own.length;
+    }
+    const wanted = batchRows * keptPerRow(this.#rules.rule, this.settings.settings);
+    const floor = largestValue(joined, wanted);
+    let left = wanted;
+    for (const value of joined) if (value > floor) left--;
+    this.links.forEach(({ exchange }, s) => {
+      let ties = 0;
+      for (const value of values[s] as Float32Array) if (value === floor) ties++;
+      exchange.floor[0] = floor;
+      exchange.counts[1] = Math.min(left, ties);
+      left -= Math.min(left, ties);
+    });
+  }
+
+  /**
+   * What fires on a batch in inference, slice after slice, and ‖x_hat − y‖² of each row. @param threshold θ of kinds that choose over
+   * a batch in training
+   */
+  async infer({ reads, writes }: BatchRows, threshold: number | null): Promise<Inference> {
+    this.#inputs.set(this.joint.take(reads, writes));
+    if (threshold !== null) for (const { exchange } of this.links) exchange.floor[0] = threshold;
+    await this.#each((link) => link.propose());
+    const exchanges = this.links.map(({ exchange }) => exchange);
+    if (this.#merger) this.#merger.merge(exchanges);
+    const firing = await this.#each((link) => link.infer());
+    return { firing, squares: await this.joint.infer(this.links, this.#products) };
+  }
+
+  /** The 2 B k largest scores of a batch at least, of its first `count` rows, in no order: what a threshold is chosen from. */
+  async largestScores({ reads, writes }: BatchRows, count: number): Promise<Float32Array> {
+    this.#inputs.set(this.joint.take(reads, writes));
+    await this.#each((link) => link.choose(null));
+    const values = await this.#each((link) => link.scoresOfRows(count));
+    const joined = new Float32Array(values.reduce((n, own) => n + own.length, 0));
+    values.reduce((at, own) => {
+      joined.set(own, at);
+      return at + own.length;
+    }, 0);
+    return joined;
+  }
+
+  /** Bytes that cross between the slices and the step that joins them: all arrays of the exchanges, once. */
+  get exchangedBytes(): number {
+    return this.links.reduce((sum, { exchange }) => {
+      const arrays = Object.values(exchange).filter((value) => ArrayBuffer.isView(value));
+      return sum + arrays.reduce((own, { byteLength }) => own + byteLength, 0);
+    }, 0);
+  }
+
+  #clip(squares: number): number {
+    const { clipNorm } = this.settings.training as StepTraining;
+    if (clipNorm === null) return 1;
+    const norm = Math.sqrt(squares);
+    return norm > clipNorm ? clipNorm / norm : 1;
+  }
+
+  #each<T>(run: (link: SliceLink) => Promise<T>): Promise<T[]> {
+    return Promise.all(this.links.map(run));
+  }
+
+  async release(): Promise<void> {
+    await this.#threads?.release();
+    await this.#products.release();
+  }
+}
+
+/** Tensors with a number per feature, that training moves; at inference also those that are fixed. */
+function featureVectors(shape: DictionaryShape, training: boolean): string[] {
+  const { encoders, decoders, skip } = wiringOf(shape);
+  const others = new Set([...encoders, ...decoders].map(({ name }) => name));
+  for (const { bias } of decoders) others.add(bias);
+  if (skip) others.add(skip.name);
+  return parametersOf(shape)
+    .filter(({ name, fixed }) => !others.has(name) && !(training && fixed))
+    .map(({ name }) => name);
+}
