@@ -102,7 +102,10 @@ function resultsOf(
 function kindNumbers({ sae }: BenchSettings): BenchDocument['dictionary']['settings'] {
   return Object.fromEntries(
     Object.entries(kindSettings(sae)).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, typeof value === 'number' ? value : [...value]] as const],
+      // A dictionary that is trained has no setting of words.
+      value === undefined || typeof value === 'string'
+        ? []
+        : [[name, typeof value === 'number' ? value : [...value]] as const],
     ),
   );
 }
