@@ -4,7 +4,13 @@
 //   greedy    t = argmax p(· | context)            sampled    t ~ p with temperature and top-k (core/language-model/next-token.ts)
 //   u         one uniform number per text and step, keyed by (seed, text, step): the same for both models
 // Each chosen token is told with its probability under both models after the same tokens before it (temperature 1, all tokens).
-import { drawToken, mostLikely, requireNumbers, tokenProbability, type Sampling } from '../../core/language-model/next-token.js';
+import {
+  drawToken,
+  mostLikely,
+  requireNumbers,
+  tokenProbability,
+  type Sampling,
+} from '../../core/language-model/next-token.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { InputError } from '../../schemas/errors.js';
 import { isFeatureEdit, type ResolvedEdit } from '../../schemas/model-edits.js';

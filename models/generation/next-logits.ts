@@ -44,10 +44,7 @@ export class NextLogits {
   }
 
   /** @throws InputError for a model without logits that are certain */
-  static async load(
-    opened: OpenedModel,
-    { edits, engine, positionStart }: NextLogitsOptions,
-  ): Promise<NextLogits> {
+  static async load(opened: OpenedModel, { edits, engine, positionStart }: NextLogitsOptions): Promise<NextLogits> {
     const logits = outputNamed('logits', opened.summary);
     const extra = logits === null ? [] : [logits];
     const prepared = await prepareModel(placeOf(opened), [], { extra, edits, read: opened });

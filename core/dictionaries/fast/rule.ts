@@ -10,7 +10,7 @@ import type { KindSettings } from '../architecture.js';
 /**
  * rows: the k largest of each row; batch: the B k largest of all; above: all scores above a limit per feature.
  */
-export type Choice = 'rows' | 'batch' | 'above';
+type Choice = 'rows' | 'batch' | 'above';
 
 /** Pairs by feature: pair p of feature touched[t] lies in starts[t] ≤ p < starts[t + 1], rows ascending. */
 export interface Pairs {

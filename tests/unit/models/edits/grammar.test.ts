@@ -52,7 +52,10 @@ describe('--edit', () => {
   });
 
   it.each([
-    ['blocks.1.hook_resid_post', 'expected a site or feature and an operation, SITE=OP or RUN/DICT#FEATURE=OP, found no "=" after one'],
+    [
+      'blocks.1.hook_resid_post',
+      'expected a site or feature and an operation, SITE=OP or RUN/DICT#FEATURE=OP, found no "=" after one',
+    ],
     ['=ablate', 'expected a site or feature and an operation'],
     ['a=ablat', 'expected one of set, scale, add, ablate, found "ablat" (did you mean ablate?)'],
     ['a=set', 'expected a value to set, found nothing; e.g. set:0 or set:values.safetensors#mean'],
