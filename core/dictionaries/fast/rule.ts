@@ -7,11 +7,6 @@
 //   score    W_enc x' without any bias; dots_c of a pair = g_c,b · W_dec_i
 import type { KindSettings } from '../architecture.js';
 
-/**
- * rows: the k largest of each row; batch: the B k largest of all; above: all scores above a limit per feature.
- */
-type Choice = 'rows' | 'batch' | 'above';
-
 /** Pairs by feature: pair p of feature touched[t] lies in starts[t] ≤ p < starts[t + 1], rows ascending. */
 export interface Pairs {
   readonly count: number;
