@@ -80,8 +80,8 @@ function lists({ topTokens, promoted, neighbours }: Card): string {
     list.map(({ feature, label, value }) =>
       bar(`${feature}${label === null ? '' : ` ${label}`}`, Math.max(0, value), value.toFixed(2)),
     );
-  const share =
-    promoted?.tokenShare == null ? '' : ` (the token explains ${percentText(promoted.tokenShare)} of its activation)`;
+  const explained = promoted?.tokenShare ?? null;
+  const share = explained === null ? '' : ` (the token explains ${percentText(explained)} of its activation)`;
   const all = [
     [`Fires most on${share}`, tokens],
     ...(promoted === null

@@ -18,9 +18,10 @@ export function profileLines({ promoted, neighbours }: Pick<Card, 'promoted' | '
     list.slice(0, LISTED).map(tokenName).join(', ');
   const near = (list: NonNullable<Card['neighbours']>['cosine']): string =>
     list.slice(0, LISTED).map(nearText).join(', ');
+  const explained = promoted?.tokenShare ?? null;
   return [
     ...(promoted === null ? [] : [`raises  ${names(promoted.raised)}`, `lowers  ${names(promoted.lowered)}`]),
-    ...(promoted?.tokenShare == null ? [] : [`token   explains ${percentText(promoted.tokenShare)} of its activation`]),
+    ...(explained === null ? [] : [`token   explains ${percentText(explained)} of its activation`]),
     ...(neighbours === null || neighbours.cosine.length === 0 ? [] : [`near    ${near(neighbours.cosine)}`]),
     ...(neighbours === null || neighbours.together.length === 0 ? [] : [`with    ${near(neighbours.together)}`]),
   ];

@@ -102,10 +102,8 @@ function resultsOf(
 function kindNumbers({ sae }: BenchSettings): BenchDocument['dictionary']['settings'] {
   return Object.fromEntries(
     Object.entries(kindSettings(sae)).flatMap(([name, value]) =>
-      // A dictionary that is trained has no setting of words.
-      value === undefined || typeof value === 'string'
-        ? []
-        : [[name, typeof value === 'number' ? value : [...value]] as const],
+      // A transform of what is read belongs to dictionaries that were taken from elsewhere.
+      value === undefined || typeof value === 'string' ? [] : [[name, typeof value === 'number' ? value : [...value]]],
     ),
   );
 }

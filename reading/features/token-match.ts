@@ -1,7 +1,8 @@
 // Which features fire on a token, with precision and recall: what is counted (token-firings.ts) beside what the index says.
+import type { z } from 'zod';
 import type { Tokenizer } from '../../core/corpus/tokenizer/tokenizer.js';
+import type { featuresDocument } from '../../schemas/documents/feature-list.js';
 import type { RowRule } from '../../stages/profile/row-places.js';
-import type { FeaturesDocument } from './list-features.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import type { OpenedDictionary } from '../dictionary/open-dictionary.js';
 import { activationKeyOf } from '../dictionary/snapshots.js';
@@ -11,6 +12,7 @@ import { f1 } from './feature-order.js';
 import { givenToken } from './given-token.js';
 import { countTokenFirings } from './token-firings.js';
 
+type FeaturesDocument = z.infer<typeof featuresDocument>;
 type OnToken = NonNullable<FeaturesDocument['list'][number]['onToken']>;
 
 export interface TokenMatch {

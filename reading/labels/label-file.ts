@@ -41,7 +41,7 @@ function featureOf({ feature, line }: GivenRow, file: string): number {
   const value = isText ? Number(feature) : feature;
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw new InputError(
-    `Expected the number of a feature in ${file}, line ${line}, found ${JSON.stringify(feature) ?? 'nothing'}; features count from 0.`,
+    `Expected the number of a feature in ${file}, line ${line}, found ${shown(feature)}; features count from 0.`,
     { file, line, feature },
   );
 }
@@ -49,9 +49,13 @@ function featureOf({ feature, line }: GivenRow, file: string): number {
 function labelOf({ label, line }: GivenRow, file: string): string {
   if (typeof label === 'string') return checkedLabel(label, `in ${file}, line ${line}`);
   throw new InputError(
-    `Expected the text of a label in ${file}, line ${line}, found ${JSON.stringify(label) ?? 'nothing'}; give feature and label.`,
+    `Expected the text of a label in ${file}, line ${line}, found ${shown(label)}; give feature and label.`,
     { file, line, label },
   );
+}
+
+function shown(value: unknown): string {
+  return value === undefined ? 'nothing' : JSON.stringify(value);
 }
 
 function twice(feature: number, lines: readonly number[], file: string): InputError {

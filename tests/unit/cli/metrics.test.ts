@@ -110,20 +110,20 @@ describe('a dictionary that was evaluated', () => {
 });
 
 describe('what is not beaten', () => {
+  type Row = Parameters<typeof compareWithControls>[0][number];
   const row = (
-    subject: string,
-    metric: string,
+    name: readonly [subject: string, metric: string],
     value: number,
     range?: readonly [number, number],
-  ): Parameters<typeof compareWithControls>[0][number] => ({
-    ...{ subject, metric, value, lo: range?.[0] ?? null, hi: range?.[1] ?? null, n: 10 },
+  ): Row => ({
+    ...{ subject: name[0], metric: name[1], value, lo: range?.[0] ?? null, hi: range?.[1] ?? null, n: 10 },
   });
-  const rows = (range: readonly [number, number], l0 = 4): Parameters<typeof compareWithControls>[0] => [
-    row('dictionary', 'fvu', 0.3),
-    row('dictionary', 'l0', 4),
-    row('random', 'fvu', 0.4),
-    row('random', 'l0', l0),
-    row('random', 'fvuDifference', -0.1, range),
+  const rows = (range: readonly [number, number], l0 = 4): Row[] => [
+    row(['dictionary', 'fvu'], 0.3),
+    row(['dictionary', 'l0'], 4),
+    row(['random', 'fvu'], 0.4),
+    row(['random', 'l0'], l0),
+    row(['random', 'fvuDifference'], -0.1, range),
   ];
 
   it.each([
