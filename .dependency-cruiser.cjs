@@ -34,6 +34,7 @@ const CORE = {
   optimise: ['identity', 'tensor', 'onnx', 'autodiff'],
   dictionaries: ['identity', 'tensor', 'statistics', 'onnx', 'autodiff', 'order', 'optimise'],
   'language-model': ['identity', 'tensor', 'onnx', 'autodiff', 'order', 'optimise'],
+  interop: ['identity', 'text', 'tensor'],
   circuits: ['identity', 'tensor', 'onnx', 'autodiff', 'hooks', 'dictionaries'],
   corpus: ['identity', 'text', 'tensor'],
   evidence: ['identity', 'tensor'],

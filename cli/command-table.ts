@@ -63,6 +63,8 @@ export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
   'model vjp': models(async () => (await import('./commands/model-vjp.js')).differentiateModel),
   'sae eval': dictionaries(async () => (await import('./commands/sae-eval.js')).saeEval),
   'sae bench': dictionaries(async () => (await import('./commands/sae-bench.js')).saeBench),
+  'sae import': dictionaries(async () => (await import('./commands/sae-import.js')).importDictionary),
+  'sae export': dictionaries(async () => (await import('./commands/sae-export.js')).exportDictionary),
   completion: shell(async () => (await import('./commands/completion.js')).completion),
 };
 
@@ -84,6 +86,7 @@ export const PARENTS = {
     examples: [
       ['assay sae eval kjv/kjv-l2', 'beside controls of equal L0, on the test split'],
       ['assay sae bench --generator toy', 'train one where the true features are known'],
+      ['assay sae import ./folder --dry-run', 'what a folder of another program holds'],
     ],
   },
 } as const satisfies { readonly [name in ParentName]: Pick<CommandDefinition, 'description' | 'examples'> };

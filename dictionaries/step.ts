@@ -155,7 +155,7 @@ export class DictionaryStep {
       ...{ ...this.#rules, settings, batchRows, totalFeatures: shape.features, parts },
       k: keptPerRow(this.#rules.rule, settings),
       kAux: training?.kAux ?? 0,
-      vectors: featureVectors(shape, training !== null),
+      vectors: featureVectors(shape),
       training: training && {
         ...{ betas: training.betas, epsilon: training.epsilon, moments: training.moments },
         clips: training.clipNorm !== null,
@@ -301,13 +301,13 @@ export class DictionaryStep {
   }
 }
 
-/** Tensors with a number per feature, that training moves; at inference also those that are fixed. */
-function featureVectors(shape: DictionaryShape, training: boolean): string[] {
+/** Tensors with a number per feature. One that is fixed (θ of a batch's choice) is told with each batch instead. */
+function featureVectors(shape: DictionaryShape): string[] {
   const { encoders, decoders, skip } = wiringOf(shape);
   const others = new Set([...encoders, ...decoders].map(({ name }) => name));
   for (const { bias } of decoders) others.add(bias);
   if (skip) others.add(skip.name);
   return parametersOf(shape)
-    .filter(({ name, fixed }) => !others.has(name) && !(training && fixed))
+    .filter(({ name, fixed }) => !others.has(name) && !fixed)
     .map(({ name }) => name);
 }

@@ -1,14 +1,9 @@
 // θ of kinds that choose over a batch in training: one limit for all features, so that so many scores of the calib rows lie above.
-import { below, largestValue } from './slice/largest.js';
+import { computeThreshold } from '../core/dictionaries/calib-threshold.js';
 
 /** θ such that `wanted` of all scores are above it. @param batches the largest scores of each batch of rows, twice as many as are chosen */
 export async function batchThresholdOf(batches: AsyncIterable<Float32Array>, wanted: number): Promise<number> {
   const all: Float32Array[] = [];
   for await (const scores of batches) all.push(scores);
-  const joined = new Float32Array(all.reduce((sum, { length }) => sum + length, 0));
-  all.reduce((at, scores) => {
-    joined.set(scores, at);
-    return at + scores.length;
-  }, 0);
-  return joined.length === 0 ? 0 : below(largestValue(joined, wanted));
+  return computeThreshold(() => all, wanted);
 }

@@ -1,14 +1,14 @@
 // The logit lens as a session: rows of stream directions in, the tokens whose logits each raises and lowers most out. The model's
 // own final norm and unembedding do it, whatever their form; that they are linear is checked by numbers before the first answer.
-import type { Edits } from '../core/hooks/edit-value.js';
-import { applyEdits } from '../core/hooks/edits.js';
 import { spliceSites } from '../core/hooks/splice.js';
 import { findUnembedding, type Unembedding } from '../core/hooks/unembedding.js';
 import { GraphBuilder } from '../core/onnx/builder.js';
 import type { SessionSettings } from '../runtime/session.js';
 import { DataError } from '../schemas/errors.js';
 import { makeFeeds } from './feeds.js';
+import { applyEdits, mappedFiles, type ModelEdits } from './apply-edits.js';
 import {
+  editable,
   loadModel,
   prepareModel,
   readModel,
@@ -37,7 +37,7 @@ const LEVEL = 'basic';
 
 export interface LensPlace {
   readonly place: ModelPlace;
-  readonly edits: Edits;
+  readonly edits: ModelEdits;
   readonly engine: Pick<SessionSettings, 'provider' | 'threads'>;
   /** Rows of one pass: no more than the model's longest context. */
   readonly batchRows: number;
@@ -76,7 +76,7 @@ export class Lens {
    * @throws InputError and ResourceError as for any model
    */
   static async open(of: LensPlace, probe: Float32Array): Promise<Lens | string> {
-    const read = await readModel(of.place);
+    const read = editable(await readModel(of.place), of.edits);
     const found = findUnembedding(read.model, read.resolved);
     if (typeof found === 'string') return found;
     for (const tensor of found.tensors) {
@@ -160,7 +160,8 @@ async function prepareLens(
     [0, [OUTPUTS.lowered, OUTPUTS.loweredToken]],
   ] as const)
     g.ops('TopK', [above, k], { outputs, attributes: { axis: -1, largest } });
-  return prepareModel(place, [], {
+  const mapped = { ...place, external: [...place.external, ...mappedFiles(edits)] };
+  return prepareModel(mapped, [], {
     read: { ...read, model: g.toModel() },
     extra: Object.values(OUTPUTS),
     added: Object.values(INPUTS),

@@ -3,7 +3,7 @@ import { Option } from 'commander';
 import os from 'node:os';
 import { join } from 'node:path';
 import { resolveDictionary } from '../../reading/datasets/pinned.js';
-import { evaluationDocument, readEvaluation } from '../../reading/evaluation/read-evaluation.js';
+import { countLeftOut, evaluationDocument, readEvaluation } from '../../reading/evaluation/read-evaluation.js';
 import { saeEvalDocument } from '../../schemas/documents/sae.js';
 import { DataError } from '../../schemas/errors.js';
 import { EXIT } from '../../schemas/exit.js';
@@ -59,7 +59,10 @@ async function evaluate(options: SaeEvalOptions, context: CommandContext): Promi
     throw new DataError(`Expected the evaluation of ${options.dict} to be stored, found none; run the command again.`, {
       dataset,
     });
-  const document = evaluationDocument(stored);
+  const leftOut = options.corpus === undefined ? null : await countLeftOut(store, name, dataset);
+  const document = { ...evaluationDocument(stored), ...(leftOut !== null && { leftOut }) };
+  if (leftOut !== null)
+    output.note(`${counted(leftOut, 'document')} left out: the dictionary was fitted to their text`);
   output.result(saeEvalDocument, document, () => evaluationText(document));
   return EXIT.done;
 }

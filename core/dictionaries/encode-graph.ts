@@ -5,7 +5,7 @@
 //
 // Weights are fed, not built in: one model serves training (scaled weights) and encoding (raw weights), and feeds are not
 // copied. A site that is read and written is fed once.
-import type { KindSettings } from './architecture.js';
+import type { KindSettings, StepInputs } from './architecture.js';
 import { GraphBuilder } from '../onnx/builder.js';
 import type { Value } from '../onnx/shape.js';
 import { type DictionaryShape, parametersOf } from './state.js';
@@ -30,20 +30,24 @@ export const ENCODE_OUTPUTS = {
 
 /** The model. Rows at the end of a shard are padded by the caller: every batch has B rows, so every row sees one graph. */
 export function buildEncodeGraph(shape: EncodeGraphSettings): GraphBuilder {
-  const { kind, sites, features, batchRows, settings } = shape;
   const g = new GraphBuilder('encode');
-  const fed = sites.widths.map((width, place) => g.input(rowsFeed(place), 'float32', [batchRows, width]));
-  const parameters = Object.fromEntries(parametersOf(shape).map((p) => [p.name, g.input(p.name, 'float32', p.shape)]));
-  const rows = (places: readonly number[]): Value[] => places.map((place) => fed[place] as Value);
-  const [reads, writes] = [rows(sites.reads), rows(sites.writes)];
-  const inputs = { sites, features, batchRows, settings, parameters, reads, writes };
-  const { f, errors } = kind.buildInference(new Tape(g), inputs);
-  outputSquares(g, writes, ENCODE_OUTPUTS.xSq);
+  const inputs = encodeInputs(g, shape);
+  const { f, errors } = shape.kind.buildInference(new Tape(g), inputs);
+  outputSquares(g, inputs.writes, ENCODE_OUTPUTS.xSq);
   outputSquares(g, errors, ENCODE_OUTPUTS.errSq);
   if (f.layout === 'pairs')
     g.output(g.op('Cast', [f.feature], { attributes: { to: 6 }, name: ENCODE_OUTPUTS.feature }));
   g.output(g.op('Identity', [f.value], { name: ENCODE_OUTPUTS.value }));
   return g;
+}
+
+/** Fed rows and parameters. */
+function encodeInputs(g: GraphBuilder, shape: EncodeGraphSettings): StepInputs {
+  const { sites, features, batchRows, settings } = shape;
+  const fed = sites.widths.map((width, place) => g.input(rowsFeed(place), 'float32', [batchRows, width]));
+  const parameters = Object.fromEntries(parametersOf(shape).map((p) => [p.name, g.input(p.name, 'float32', p.shape)]));
+  const rows = (places: readonly number[]): Value[] => places.map((place) => fed[place] as Value);
+  return { sites, features, batchRows, settings, parameters, reads: rows(sites.reads), writes: rows(sites.writes) };
 }
 
 /** Squared norms per row, summed over sites. */

@@ -102,6 +102,10 @@ function wiringProblems(
     const expected = `a kind that may be ${wiring}`;
     problems.push({ field: 'architecture', expected, found: architecture, remedy: 'choose another, e.g. batchtopk' });
   }
+  if (routed?.kind === 'learned') {
+    const expected = 'frozen: a learned router cannot be trained yet';
+    problems.push({ field: 'routed.kind', expected, found: 'learned', remedy: 'write kind: frozen' });
+  }
   if (routed && (wiring === 'lists' || wiring === 'crossLayer')) {
     const expected = 'no routing for a dictionary of several sites';
     problems.push({ field: 'routed', expected, found: routed.kind, remedy: 'remove it' });

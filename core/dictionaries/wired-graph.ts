@@ -4,18 +4,13 @@
 //   z = join_r W_enc.r x_r + b_enc        x_hat_w = W_dec.wᵀ f[first … first + n) + b_dec.w + W_skip x
 //   centred (one site, read and written): z = W_enc (x − b_dec) + b_enc
 import { InputError } from '../../schemas/errors.js';
-import type { Architecture, DictionarySizes, StepInputs } from './architecture.js';
+import type { DictionarySizes, StepInputs } from './architecture.js';
 import type { GraphBuilder } from '../onnx/builder.js';
 import { type NamedValues, valueNamed } from '../onnx/named-value.js';
 import type { Value } from '../onnx/shape.js';
 import { type Decoded, type Selection, buildDecode } from './rows.js';
 import type { Tape } from './tape.js';
 import { wiringOf } from './wirings.js';
-
-/** Whether the dictionary encodes x − b_dec. */
-export function centres(kind: Pick<Architecture, 'centres'>, sizes: DictionarySizes): boolean {
-  return kind.centres && wiringOf(sizes).mayCentre;
-}
 
 /** Whether every feature writes every site, so that pairs of features and values can be decoded. */
 export function decodesPairs(sizes: DictionarySizes): boolean {

@@ -102,7 +102,8 @@ function resultsOf(
 function kindNumbers({ sae }: BenchSettings): BenchDocument['dictionary']['settings'] {
   return Object.fromEntries(
     Object.entries(kindSettings(sae)).flatMap(([name, value]) =>
-      value === undefined ? [] : [[name, typeof value === 'number' ? value : [...value]] as const],
+      // A transform of what is read belongs to dictionaries that were taken from elsewhere.
+      value === undefined || typeof value === 'string' ? [] : [[name, typeof value === 'number' ? value : [...value]]],
     ),
   );
 }

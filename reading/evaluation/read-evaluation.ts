@@ -38,6 +38,16 @@ export async function readEvaluation(
   return null;
 }
 
+/** Documents that an evaluation on another run's corpus left out, because the dictionary was fitted to their text. */
+export async function countLeftOut(store: ObjectStore, name: DictionaryName, dataset: string): Promise<number> {
+  const sums = dictionaryDataset(name, `${dataset}-sums`);
+  const snapshot = await newestSnapshot(store, sums, (s) => s.complete && s.commits > 0);
+  let total = 0;
+  if (snapshot === null) return total;
+  for await (const { statistics } of readSnapshotCommits(store, snapshot)) total += Number(statistics['leftOut'] ?? 0);
+  return total;
+}
+
 async function readObject(store: ObjectStore, key: string): Promise<Uint8Array> {
   const found = await store.get(key);
   if (found) return found;

@@ -2,6 +2,7 @@
 // computed from the stored weights, a block of rows at a time.
 //   cos(i, j) = w_i · w_j / (‖w_i‖ ‖w_j‖)      w a row of W_dec, all sites written together; float64 sums of float32 weights
 // A row of zeros is nobody's neighbour. Order: cosine descending, then the lower feature.
+import { wiringOf } from '../../core/dictionaries/wirings.js';
 import { DecoderRows } from '../../stages/profile/decoder-rows.js';
 import { sitesOfDictionary } from '../../stages/train/dictionary.js';
 import { InputError } from '../../schemas/errors.js';
@@ -66,9 +67,11 @@ async function openRows(store: ObjectStore, { opened, cacheFolder, signal }: Nea
   const run = await readResolvedRun(store, { name: name.run, revision: acts.revision });
   const own = run.dictionaries.find((one) => one.name === name.dictionary);
   const sites = own === undefined ? null : sitesOfDictionary(run, own);
-  const widths = sites === null ? [] : sites.writes.map((place) => sites.widths[place] ?? 0);
+  const { features } = dictionary;
+  const decoders = sites === null ? [] : wiringOf({ sites, features }).decoders;
+  const writes = decoders.map(({ name: tensor, width, features: held }) => ({ tensor, width, features: held }));
   const path = await openLocalCopies(store, cacheFolder).fetch(dictionary.weights, signal);
-  const rows = await DecoderRows.open(path, dictionary.features, widths);
+  const rows = await DecoderRows.open(path, { features, writes });
   if (typeof rows !== 'string') return rows;
   const given = `${name.run}/${name.dictionary}`;
   throw new InputError(

@@ -5,6 +5,7 @@ import { cardDocument } from './cards.js';
 import { saeBenchDocument } from './bench.js';
 import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
+import { saeExportDocument, saeImportDocument } from './sae-files.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
 import { featuresDocument } from './feature-list.js';
 import { labelDocument } from './labels.js';
@@ -81,6 +82,8 @@ export const CLI_DOCUMENTS = {
   'model vjp': modelVjpDocument,
   'sae eval': saeEvalDocument,
   'sae bench': saeBenchDocument,
+  'sae import': saeImportDocument,
+  'sae export': saeExportDocument,
   completion: completionDocument,
 } as const satisfies Record<string, z.ZodType>;
 

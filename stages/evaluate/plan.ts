@@ -101,7 +101,7 @@ async function planSums(planned: Planned): Promise<StepUnits | null> {
       k: matchedK(acts.commits),
       controls: hasControls(sites) ? controlsOf(components) : [],
       seed: request.seed,
-      untrained: hasControls(sites) ? dictionary.sae : null,
+      untrained: hasControls(sites) && !('taken' in dictionary) ? dictionary.sae : null,
       model: activations.keyed,
       lossTokens: LOSS_TOKENS,
       leftOut: leftOut?.sha256 ?? null,

@@ -74,7 +74,8 @@ async function* rawValues({ engine, scales }: OutputParts, parameter: Parameter)
 
 /** The settings that the kind uses, as metadata. */
 function settingsText(sae: TrainConfig['keyed']['sae']): Record<string, string> {
-  return Object.fromEntries(Object.entries(kindSettings(sae)).map(([name, value]) => [name, String(value)]));
+  const own = Object.entries(kindSettings(sae)).map(([name, value]) => [name, String(value)] as const);
+  return { ...Object.fromEntries(own), ...(sae.crossLayer && { crossLayer: 'true' }) };
 }
 
 /** Scales of training: one for an autoencoder; else of the sites read, and of those written. */

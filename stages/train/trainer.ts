@@ -5,9 +5,9 @@ import { computeFvu, computeL0, squaredMean } from '../../core/dictionaries/metr
 import { type InputScale, targetVariance } from '../../core/dictionaries/scale.js';
 import { checkKindSettings, planSteps, type TrainingSteps } from '../../core/dictionaries/settings.js';
 import { checkSites, totalFeatures, wiringFlags } from '../../core/dictionaries/sites.js';
-import type { DictionaryShape } from '../../core/dictionaries/state.js';
+import { type DictionaryShape, fixedOf } from '../../core/dictionaries/state.js';
 import { learningRate } from '../../core/optimise/schedule.js';
-import { DataError } from '../../schemas/errors.js';
+import { DataError, InputError } from '../../schemas/errors.js';
 import { type TrainConfig, sourcesText, sourcesOf } from './config.js';
 import type { StateReader, StepTold, TrainingEngine } from './engines/engine.js';
 import { FastEngine } from './engines/fast-engine.js';
@@ -73,9 +73,11 @@ export class Trainer {
   }
 
   static async create(parts: TrainerParts): Promise<Trainer> {
-    const { config, widths, inputs, resumed } = parts;
+    const { config, widths, inputs, resumed, measured } = parts;
     const { sae, engine } = config;
     const shape = shapeOf(config, widths);
+    refuseUnbuilt(config);
+    if (!measured && fixedOf(shape).length > 0) throw noCalibRows(sae.architecture);
     const engineParts = {
       ...{ shape, sae, engine, scales: inputs.map(({ scale }) => scale), means: inputs.map(({ mean }) => mean) },
       variance: targetVariance(shape.sites, inputs),
@@ -167,6 +169,24 @@ export class Trainer {
         if (values instanceof Float32Array && values.some((value) => !Number.isFinite(value))) return tensor.name;
     return 'loss';
   }
+}
+
+/** Settings that would be passed over, so that a dictionary would not be what it is said to be. */
+function refuseUnbuilt({ sae, engine }: TrainConfig['keyed']): void {
+  const ofProcessor = engine.provider === 'cpu' ? [] : (['slices', 'moments'] as const);
+  const field = (['routed', 'candidates', ...ofProcessor] as const).find((name) => sae[name] !== undefined);
+  if (field === undefined) return;
+  throw new InputError(
+    `Expected a dictionary without saes.${field} on ${engine.provider}, found ${JSON.stringify(sae[field])}: it cannot be trained so yet. Remove ${field}.`,
+    { field, provider: engine.provider },
+  );
+}
+
+function noCalibRows(architecture: string): InputError {
+  return new InputError(
+    `Expected rows of the calib split, by which ${architecture} sets its threshold, found none. Give corpus.split a calib share, or choose topk.`,
+    { architecture },
+  );
 }
 
 /** JSON has no NaN; a batch of one row has no variance. */

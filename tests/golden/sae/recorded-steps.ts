@@ -80,7 +80,7 @@ interface Recording {
 
 /** V of the rows written, in float64: the recorded one is float32's. */
 function exactVariance(recipe: Recipe): number {
-  const data = decodeSafetensors(fixture(recipe, 'data.safetensors'));
+  const data = decodeSafetensors(readFileSync(path.join(SAE, 'data.safetensors')));
   return recipe.sites.writes.reduce((sum, site) => {
     const rows = asFloat32(data.get(recipe.rows[site] ?? '') as SafeTensor);
     const width = recipe.sites.widths[site] ?? 0;
@@ -126,7 +126,7 @@ export async function runSteps(recipe: Recipe, { perCall, threads, optimisation,
   const floats = (values: Iterable<number>): Floats =>
     float === 'float64' ? Float64Array.from(values) : Float32Array.from(values);
   const weights = decodeSafetensors(fixture(recipe, `${recipe.name}.safetensors`));
-  const data = decodeSafetensors(fixture(recipe, 'data.safetensors'));
+  const data = decodeSafetensors(readFileSync(path.join(SAE, 'data.safetensors')));
   const rows = recipe.rows.map((name) => floats(asFloat32(data.get(name) as SafeTensor)));
   const session = await Session.create(buildStepGraph(settings).toModelBytes(), {
     provider: 'cpu',

@@ -9,6 +9,7 @@ import { loadModel, prepareModel } from '../../../models/model-session.js';
 import { makeFeeds } from '../../../models/feeds.js';
 import { runStepsHere } from '../../../pipeline/execute/run-steps.js';
 import {
+  countLeftOut,
   evaluationDocument,
   readEvaluation,
   type EvaluationDocument,
@@ -222,6 +223,7 @@ describe("another run's corpus", () => {
     await evaluate(one);
     // 25 of its 28 documents are the fit documents of the dictionary's run.
     expect((await documentOf(one)).documents).toBe(3);
+    expect(await countLeftOut(store, { run: 'small', dictionary: 'dict' }, evaluationName(one))).toBe(25);
   });
 });
 

@@ -127,6 +127,19 @@ describe('records in docs/formats.md', () => {
     expect(plan.stages.find((entry) => entry.stage === 'tokens')?.key).toBe(digestOf(preimage));
   });
 
+  it('shows a run whose dictionaries could also be stored with the one site that they read and write, as they were', () => {
+    const config = example('Run: config (`runs/<run>/<revision>/config.json`)') as {
+      readonly dictionaries: readonly {
+        readonly name: string;
+        readonly reads: readonly string[];
+        readonly sae: object;
+      }[];
+    };
+    const dictionaries = config.dictionaries.map(({ name, reads, sae }) => ({ name, site: reads[0], sae }));
+    const former = parseResolvedRun({ ...config, dictionaries }, 'docs/formats.md');
+    expect(former.dictionaries).toEqual(parseResolvedRun(config, 'docs/formats.md').dictionaries);
+  });
+
   it('shows a run whose configuration plans the datasets of the shown plan, and these are the listed ones', () => {
     const config = example('Run: config (`runs/<run>/<revision>/config.json`)');
     const run = parseResolvedRun(config, 'docs/formats.md');

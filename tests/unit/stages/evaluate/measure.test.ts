@@ -148,18 +148,16 @@ describe('resampled documents', () => {
 
 describe('a dictionary beside controls', () => {
   const row = (
-    subject: string,
-    metric: string,
-    value: number,
-    range: readonly [number, number] | null,
+    of: Pick<EvaluationRow, 'subject' | 'metric' | 'value'>,
+    range?: readonly [number, number],
   ): EvaluationRow => ({
-    ...{ subject, metric, value, lo: range?.[0] ?? null, hi: range?.[1] ?? null, n: 10 },
+    ...{ ...of, lo: range?.[0] ?? null, hi: range?.[1] ?? null, n: 10 },
   });
   const rows = (l0: number, difference: readonly [number, number] | null): EvaluationRow[] => [
-    row('dictionary', 'l0', 16, null),
-    row('control', 'l0', l0, null),
-    row('control', 'fvu', 0.3, null),
-    row('control', 'fvuDifference', 0, difference),
+    row({ subject: 'dictionary', metric: 'l0', value: 16 }),
+    row({ subject: 'control', metric: 'l0', value: l0 }),
+    row({ subject: 'control', metric: 'fvu', value: 0.3 }),
+    row({ subject: 'control', metric: 'fvuDifference', value: 0 }, difference ?? undefined),
   ];
 
   it.each([
