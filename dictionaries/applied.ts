@@ -30,6 +30,8 @@ export class AppliedDictionary {
   /** [write, read], where there is one and the input is transformed. */
   readonly #skip: Float32Array | null;
 
+  #last: Promise<unknown> = Promise.resolve();
+
   private constructor(
     settings: AppliedSettings,
     step: DictionaryStep,
@@ -56,8 +58,14 @@ export class AppliedDictionary {
     return new AppliedDictionary(settings, step, { threshold, skip });
   }
 
-  /** What fires on a batch of B rows, by slice, and ‖x_hat − y‖² of each row. */
+  /** What fires on a batch of B rows, by slice, and ‖x_hat − y‖² of each row. Batches wait for each other: they share one memory. */
   apply(batch: BatchRows): Promise<Inference> {
+    const applied = this.#last.then(() => this.#apply(batch));
+    this.#last = applied.catch(() => undefined);
+    return applied;
+  }
+
+  #apply(batch: BatchRows): Promise<Inference> {
     const transform = this.settings.settings.inputTransform;
     return transform === undefined
       ? this.#step.infer(batch, this.#threshold)

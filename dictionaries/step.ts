@@ -10,7 +10,6 @@ import type { KindSettings } from '../core/dictionaries/architecture.js';
 import type { FastRule } from '../core/dictionaries/fast/rule.js';
 import { planSlices, type SlicePlan } from '../core/dictionaries/slices.js';
 import { type DictionaryShape, parametersOf } from '../core/dictionaries/state.js';
-import { centres } from '../core/dictionaries/wired-graph.js';
 import { wiringOf } from '../core/dictionaries/wirings.js';
 import { Joint } from './joint.js';
 import { Products } from './products.js';
@@ -112,7 +111,7 @@ export class DictionaryStep {
       prefixes: parts.ends.length,
       frozen: this.#rules.rule.choice === 'above' && parts.lines > batchRows,
       auxRows: common.kAux > 0 ? batchRows : 0,
-      centred: centres(shape.kind, shape),
+      centred: shape.kind.centres && wiringOf(shape).mayCentre,
       skip: wiringOf(shape).skip !== null,
     });
   }

@@ -8,6 +8,8 @@ import { setUp } from './setup.mjs';
 export const ROWS = {
   1: [],
   2: [],
+  3: [],
+  5: [],
   6: ['minio'],
   7: ['temporal', 'minio'],
   8: [],

@@ -62,9 +62,9 @@ function bashScript(commands: readonly Completed[]): string {
     ),
     '    esac',
     '  done',
-    '  case "$previous" in',
+    '  case "$command $previous" in',
     ...choicesOf(commands).map(
-      ([flag, choices]) => `    ${flag}) COMPREPLY=($(compgen -W '${choices.join(' ')}' -- "$current")); return ;;`,
+      ([place, choices]) => `    '${place}') COMPREPLY=($(compgen -W '${choices.join(' ')}' -- "$current")); return ;;`,
     ),
     '  esac',
     `  if [[ "$current" == -* ]]; then case "$command" in`,
@@ -86,12 +86,13 @@ function parentsAndLeaves(commands: readonly Completed[]): string[][] {
   return [...new Map(all.map((words) => [words.join(' '), words])).values()];
 }
 
-/** Options whose values are known; those of one name have the same in every command. */
+/** Options whose values are known, each behind its command: one name may mean other values elsewhere. */
 function choicesOf(commands: readonly Completed[]): [string, readonly string[]][] {
-  const options = commands.flatMap((command) => command.options).filter(({ choices }) => choices.length > 0);
-  const flags = [...new Set(options.map(({ flag }) => flag))];
-  const of = (flag: string): string[] => options.filter((one) => one.flag === flag).flatMap(({ choices }) => choices);
-  return flags.map((flag) => [flag, [...new Set(of(flag))]]);
+  return commands.flatMap(({ words, options }) =>
+    options
+      .filter(({ choices }) => choices.length > 0)
+      .map(({ flag, choices }): [string, readonly string[]] => [`${words.join(' ')} ${flag}`, choices]),
+  );
 }
 
 /** Takes bash's: zsh runs it unchanged. */

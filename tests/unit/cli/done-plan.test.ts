@@ -8,7 +8,7 @@ import { runCli, type CliResult } from './harness.js';
 import { runStages, submitRun, writeRun } from './pipeline.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 
-const { folder } = finishedRun();
+const { folder } = finishedRun('label');
 
 const planOf = (file: string, exact = false): Promise<CliResult> =>
   runCli(['plan', file], { cwd: folder, act: (context) => plan({ file, exact }, context) });

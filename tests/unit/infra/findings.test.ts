@@ -14,7 +14,7 @@ it('what is found is asked of commands, and three cards are drawn by a key', asy
   const printed: string[] = [];
   const print = (text: string): unknown => printed.push(text);
   await printFindings({ commands, print, run: 'kjv', dictionary: 'kjv-l2', store: 'file:///data' });
-  expect(shown).toEqual(['datasets', 'metrics kjv-l2', 'card kjv-l2 --sample 3 --key assay demo']);
+  expect(shown).toEqual(['datasets', 'describe kjv/kjv-l2', 'card kjv-l2 --sample 3 --key assay demo']);
   expect(printed).toContain('28 documents, 1,234 tokens');
 });
 

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { resolveDictionaries } from '../../../../pipeline/resolve/resolve-dictionary.js';
 import { InputError } from '../../../../schemas/errors.js';
-import type { ResolvedDictionary } from '../../../../schemas/resolved-run.js';
+import type { TrainedDictionary } from '../../../../schemas/resolved-run.js';
 import { saeSection } from '../../../../schemas/sae-section.js';
 import { featuresOf, sitesOfDictionary, workOfDictionary } from '../../../../stages/train/dictionary.js';
 
@@ -11,9 +11,9 @@ const sites = [10, 0, 1, 2].flatMap((layer) => [
   { name: `blocks.${layer}.ln2.hook_normalized`, width: 8 },
 ]);
 const known = { sites, unknown: (where: string, site: string) => new InputError(`${where} ${site}`) };
-const resolve = (fields: object): ResolvedDictionary[] =>
+const resolve = (fields: object): TrainedDictionary[] =>
   resolveDictionaries(saeSection.parse({ name: 'd', tokens: 100_000, features: 64, ...fields }), known);
-const one = (fields: object): ResolvedDictionary => resolve(fields)[0] as ResolvedDictionary;
+const one = (fields: object): TrainedDictionary => resolve(fields)[0] as TrainedDictionary;
 const run = { sites, dictionaries: [], model: { width: 8 } };
 
 describe('resolved dictionaries', () => {
