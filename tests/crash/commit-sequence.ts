@@ -5,13 +5,13 @@ import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunEvent, Snapshot } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { changeUserLabels } from '../../storage/labels/user-labels.js';
 import { putCheckpoint } from '../../storage/records/checkpoints.js';
 import { commitOutput, type CommitOutcome, type Output } from '../../storage/records/commits.js';
 import { putDataFile } from '../../storage/records/data-objects.js';
 import { appendEvent } from '../../storage/records/events.js';
 import { putKeyPreimage } from '../../storage/records/key-preimages.js';
 import { deleteQuarantine, putQuarantine } from '../../storage/records/quarantine.js';
+import { changeLabels } from '../../storage/records/labels.js';
 import { setRef } from '../../storage/records/refs.js';
 import { putBeat } from '../../storage/records/runs.js';
 import { publishSnapshot } from '../../storage/records/snapshots.js';
@@ -77,9 +77,9 @@ export async function runSequence(store: ObjectStore, spool: string, attempt: st
     complete: true,
   });
   await setRef(store, 'latest', `${snapshot.dataset}@${snapshot.version}`);
-  await changeUserLabels(store, {
+  await changeLabels(store, {
     dictionary: TRAIN_KEY,
-    change: (labels) => labels.set(7, 'begins a list'),
+    make: (standing) => Promise.resolve(standing === null ? { labels: 1, objects: commit.objects } : null),
   });
   const event = await appendEvent(store, RUN, { type: 'stage', data: {}, atMs: 1 });
   return { commit, snapshot, event };
