@@ -26,6 +26,7 @@ export async function resolveFeatureEdit(
       { feature: edit.feature },
     );
   const named = await context.dictionary(dictionary);
+  refuseLayered(named);
   requireModel(named, context);
   requireSites(named, context.model.sites);
   if (feature >= named.features)
@@ -67,6 +68,15 @@ function operands({ op, value, factor = 1 }: ModelEdit): Pick<FeatureChange, 'op
 function finite(value: number, text: string): number {
   if (Number.isFinite(Math.fround(value))) return value;
   throw new InputError(`Expected a finite number of float32, found ${text} = ${value}. Give smaller ones.`, { value });
+}
+
+/** A layer's features and what they write in later layers would need the layers after it. */
+function refuseLayered({ name, sites }: NamedDictionary): void {
+  if (!sites.crossLayer) return;
+  throw new InputError(
+    `Expected a dictionary whose features read before they write, found that ${name} is one over layers (${sites.names.join(', ')}): its inference reads them all at once. Edit features of a transcoder of one layer.`,
+    { dictionary: name, sites: sites.names },
+  );
 }
 
 function requireModel({ name, model }: NamedDictionary, { digest }: EditContext): void {
