@@ -17,6 +17,8 @@ const BENCHES: readonly {
     rows: [1, 2],
     load: async () => (await import('./extraction/extraction.js')).benchExtraction,
   },
+  { rows: [3], load: async () => (await import('./dictionaries/dictionaries.js')).benchStep },
+  { rows: [5], load: async () => (await import('./dictionaries/dictionaries.js')).benchWide },
   { rows: [6], load: async () => (await import('./top/top.js')).benchTop },
   {
     rows: [7],

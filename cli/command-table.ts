@@ -5,7 +5,7 @@ import type { CommandDefinition } from './command.js';
 
 export interface CommandRow {
   /** Heading over it in help. */
-  readonly group: 'Local stack' | 'Runs' | 'Control' | 'Results' | 'Models' | 'Shell';
+  readonly group: 'Local stack' | 'Runs' | 'Control' | 'Results' | 'Models' | 'Dictionaries' | 'Shell';
   load(): Promise<CommandDefinition>;
 }
 
@@ -14,6 +14,7 @@ const runs = of('Runs');
 const control = of('Control');
 const results = of('Results');
 const models = of('Models');
+const dictionaries = of('Dictionaries');
 const shell = of('Shell');
 
 /** In the order of help; `schedule list` is the command `list` under `schedule`. */
@@ -48,6 +49,9 @@ export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
   verify: results(async () => (await import('./commands/verify.js')).verify),
   metrics: results(async () => (await import('./commands/metrics.js')).metrics),
   top: results(async () => (await import('./commands/top.js')).top),
+  features: results(async () => (await import('./commands/features.js')).features),
+  card: results(async () => (await import('./commands/card.js')).card),
+  label: results(async () => (await import('./commands/label.js')).label),
   find: results(async () => (await import('./commands/find.js')).find),
   sql: results(async () => (await import('./commands/sql.js')).sql),
   export: results(async () => (await import('./commands/export.js')).exportCommand),
@@ -57,6 +61,10 @@ export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
   'model generate': models(async () => (await import('./commands/model-generate.js')).generateText),
   'model train': models(async () => (await import('./commands/model-train.js')).trainModels),
   'model vjp': models(async () => (await import('./commands/model-vjp.js')).differentiateModel),
+  'sae eval': dictionaries(async () => (await import('./commands/sae-eval.js')).saeEval),
+  'sae bench': dictionaries(async () => (await import('./commands/sae-bench.js')).saeBench),
+  'sae import': dictionaries(async () => (await import('./commands/sae-import.js')).importDictionary),
+  'sae export': dictionaries(async () => (await import('./commands/sae-export.js')).exportDictionary),
   completion: shell(async () => (await import('./commands/completion.js')).completion),
 };
 
@@ -72,6 +80,14 @@ export const PARENTS = {
   model: {
     description: 'look into a model and run it',
     examples: [['assay model inspect model.onnx', 'layers, widths and sites']],
+  },
+  sae: {
+    description: 'dictionaries without a run: measure, bring, take out, try',
+    examples: [
+      ['assay sae eval kjv/kjv-l2', 'beside controls of equal L0, on the test split'],
+      ['assay sae bench --generator toy', 'train one where the true features are known'],
+      ['assay sae import ./folder --dry-run', 'what a folder of another program holds'],
+    ],
   },
 } as const satisfies { readonly [name in ParentName]: Pick<CommandDefinition, 'description' | 'examples'> };
 

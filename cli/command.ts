@@ -27,7 +27,7 @@ export interface CommandContext {
 
 /** One command: what it is called with, what that asks for, and who does it. The table of commands gives it its name. */
 export interface CommandDefinition {
-  /** Arguments as help shows them: `<dict> <feature>`; a last one may be `<dict...>`. */
+  /** Arguments as help shows them: `<dict> <feature>`; a last one may be `<dict...>`, and last ones may be left out: `[text]`. */
   readonly arguments: string;
   readonly description: string;
   /** Other words for its last one, as `rm` for `delete`. */
@@ -42,10 +42,12 @@ export interface CommandDefinition {
   run(request: unknown, context: CommandContext): Promise<number>;
 }
 
-/** The types of `<a> <b...>`: one text per argument, a list for one with dots. */
+/** The types of `<a> <b...> [c]`: one text per argument, a list for one with dots, perhaps none for one in square brackets. */
 type Given<Arguments extends string> = Arguments extends `<${infer Name}>${infer Rest}`
   ? [Name extends `${string}...` ? string[] : string, ...Given<Rest extends ` ${infer More}` ? More : ''>]
-  : [];
+  : Arguments extends `[${string}]${infer Rest}`
+    ? [string | undefined, ...Given<Rest extends ` ${infer More}` ? More : ''>]
+    : [];
 
 interface CommandParts<Arguments extends string, Flags extends object, Request> {
   readonly arguments: Arguments;

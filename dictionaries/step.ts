@@ -155,7 +155,7 @@ export class DictionaryStep {
       ...{ ...this.#rules, settings, batchRows, totalFeatures: shape.features, parts },
       k: keptPerRow(this.#rules.rule, settings),
       kAux: training?.kAux ?? 0,
-      vectors: featureVectors(shape, training !== null),
+      vectors: featureVectors(shape),
       training: training && {
         ...{ betas: training.betas, epsilon: training.epsilon, moments: training.moments },
         clips: training.clipNorm !== null,
@@ -276,6 +276,14 @@ export class DictionaryStep {
     return joined;
   }
 
+  /** Bytes that cross between the slices and the step that joins them: all arrays of the exchanges, once. */
+  get exchangedBytes(): number {
+    return this.links.reduce((sum, { exchange }) => {
+      const arrays = Object.values(exchange).filter((value) => ArrayBuffer.isView(value));
+      return sum + arrays.reduce((own, { byteLength }) => own + byteLength, 0);
+    }, 0);
+  }
+
   #clip(squares: number): number {
     const { clipNorm } = this.settings.training as StepTraining;
     if (clipNorm === null) return 1;
@@ -293,13 +301,13 @@ export class DictionaryStep {
   }
 }
 
-/** Tensors with a number per feature, that training moves; at inference also those that are fixed. */
-function featureVectors(shape: DictionaryShape, training: boolean): string[] {
+/** Tensors with a number per feature. One that is fixed (θ of a batch's choice) is told with each batch instead. */
+function featureVectors(shape: DictionaryShape): string[] {
   const { encoders, decoders, skip } = wiringOf(shape);
   const others = new Set([...encoders, ...decoders].map(({ name }) => name));
   for (const { bias } of decoders) others.add(bias);
   if (skip) others.add(skip.name);
   return parametersOf(shape)
-    .filter(({ name, fixed }) => !others.has(name) && !(training && fixed))
+    .filter(({ name, fixed }) => !others.has(name) && !fixed)
     .map(({ name }) => name);
 }

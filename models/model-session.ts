@@ -112,7 +112,7 @@ export async function prepareModel(
 }
 
 /** The model in the opset that its edits need. */
-function editable(read: ReadModel, edits: ModelEdits | undefined): ReadModel {
+export function editable(read: ReadModel, edits: ModelEdits | undefined): ReadModel {
   if (edits === undefined || !needsNewOpset(edits)) return read;
   const model = upgradeOpset(read.model);
   return model === read.model ? read : { bytes: read.bytes, model, resolved: resolveSites(model) };

@@ -15,6 +15,7 @@ import {
   parameterFeed,
   type PlacedDictionary,
   replaceRows,
+  zeroRows,
 } from '../core/dictionaries/splice-graph.js';
 import type { NamedSites } from '../core/dictionaries/sites.js';
 import { parametersOf } from '../core/dictionaries/state.js';
@@ -56,6 +57,7 @@ type Source = Pick<ModelSites, 'sites'> & { readonly model: ModelProto };
 /** The model with every dictionary's reconstruction in place of what it writes. @throws InputError as spliceSites */
 export function spliceDictionaries({ model, sites }: Source, dictionaries: readonly ModelDictionary[]): SplicedModel {
   refuseSharedWrites(dictionaries);
+  dictionaries.forEach(refuseSharedChoice);
   const names = [...new Set(dictionaries.flatMap((one) => one.sites.names))];
   // Reads as tensors of the graph, made before anything is replaced: they follow the edited values.
   const read = readSites(
@@ -70,9 +72,15 @@ export function spliceDictionaries({ model, sites }: Source, dictionaries: reado
     dictionary.sites.writes.map((place, w): SiteSplice => {
       const written = dictionary.sites.names[place] as string;
       const edit = (graph: GraphBuilder, value: Value): Value => {
+        const { names: own, reads, writes, widths, crossLayer } = dictionary.sites;
         const at = (places: readonly number[]): Value[] =>
-          places.map((p) => (p === place ? value : graph.value(tensors.get(dictionary.sites.names[p] ?? '') ?? '')));
-        const { reads, writes } = dictionary.sites;
+          places.map((p, n) => {
+            if (p === place) return value;
+            // Features of later layers write nothing here, and their sites lie behind this one.
+            const later = crossLayer === true && n > w;
+            if (later) return zeroRows(graph, value, { from: widths[place] ?? 0, width: widths[p] ?? 0 });
+            return graph.value(tensors.get(own[p] ?? '') ?? '');
+          });
         const applied: Applied = applyDictionary(graph, dictionary, {
           parameters: parameters[n] ?? {},
           reads: at(reads),
@@ -145,6 +153,17 @@ function widthOf(site: Site): number {
   throw new InputError(`Expected a site with a vector per token, found ${site.name} [${site.axes.join(', ')}].`, {
     site: site.name,
   });
+}
+
+/** @throws InputError where a choice of the k largest of all layers would need layers that lie behind what it decides */
+function refuseSharedChoice(dictionary: ModelDictionary): void {
+  const { sites, kind, name } = dictionary;
+  const own = parametersOf(dictionary).some((parameter) => parameter.name.startsWith('threshold'));
+  if (!sites.crossLayer || !kind.selects || own) return;
+  throw new InputError(
+    `Expected a cross-layer dictionary whose features fire by thresholds of their own, found ${name}, whose k largest are chosen among all layers together; the later layers are not known where the earlier are written. It cannot be put into the model in one pass.`,
+    { dictionary: name },
+  );
 }
 
 function refuseSharedWrites(dictionaries: readonly ModelDictionary[]): void {

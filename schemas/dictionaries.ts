@@ -1,5 +1,6 @@
 // Dictionaries as records hold them: names of their kinds, and the settings of one with every default filled in.
 import { z } from 'zod';
+import { inputTransform } from './taken.js';
 
 /** As the run file writes them. Each has a row in core/dictionaries/architectures.ts. */
 export const ARCHITECTURE_NAMES = ['topk', 'relu', 'batchtopk', 'jumprelu', 'gated', 'matryoshka'] as const;
@@ -17,6 +18,7 @@ export const kindFields = {
   prefixes: z.array(positive).min(1).readonly().optional(),
   bandwidth: z.number().positive().optional(),
   threshold: z.number().nonnegative().optional(),
+  inputTransform: inputTransform.optional(),
 };
 
 /** How the features of one dictionary are divided among experts. */
@@ -59,3 +61,13 @@ export const storedSettings = z.strictObject({
   seed: z.number().int(),
 });
 export type StoredSettings = z.infer<typeof storedSettings>;
+
+/** A dictionary that was trained elsewhere: how it computes, and nothing of a training. */
+export const takenSettings = z.strictObject({
+  architecture: z.enum(ARCHITECTURE_NAMES),
+  features: positive.describe('of a cross-layer dictionary: of each layer'),
+  ...kindFields,
+  skip: z.literal(true).optional(),
+  crossLayer: z.literal(true).optional(),
+});
+export type TakenSettings = z.infer<typeof takenSettings>;

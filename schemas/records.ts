@@ -39,7 +39,7 @@ function isBatchRecord(value: unknown): boolean {
   );
 }
 
-const objectRecord = z.strictObject({
+export const objectRecord = z.strictObject({
   table: z.string(),
   shard: z.string(),
   key: z.string().describe('where it lies under the store prefix'),

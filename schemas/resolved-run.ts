@@ -2,10 +2,11 @@
 // so that planning, resuming and workers never read the user's files for settings again.
 import { z } from 'zod';
 import { DataError } from './errors.js';
-import { type StoredSettings, storedSettings } from './dictionaries.js';
+import { type StoredSettings, type TakenSettings, storedSettings, takenSettings } from './dictionaries.js';
 import { resolvedEdit } from './model-edits.js';
 import { resolvedModel, type ResolvedModel } from './resolved-training.js';
 import { runFile } from './run-file.js';
+import { TAKEN_FORMATS, type TakenFormat } from './taken.js';
 import { SPLITS, STAGES } from './stages.js';
 import type { EngineConfig, ModelReference, Part, StoredFile } from './stored.js';
 import { count, engineSettings, externalFile, part, sha256, storedFile } from './stored-shapes.js';
@@ -39,6 +40,18 @@ const resolvedDictionary = z.strictObject({
   writes: siteNames,
   sae: storedSettings,
 });
+/** One that was trained elsewhere. */
+const takenDictionary = z.strictObject({
+  name: z.string(),
+  reads: siteNames,
+  writes: siteNames,
+  sae: takenSettings,
+  taken: z.strictObject({
+    weights: storedFile.describe('its tensors in our form; the digest is its identity'),
+    format: z.enum(TAKEN_FORMATS),
+    notes: z.array(z.string()).readonly().describe('what was folded, changed or left behind'),
+  }),
+});
 /** As configurations were stored while every dictionary read and wrote one site. */
 const singleSite = z
   .strictObject({ name: z.string(), site: z.string(), sae: storedSettings })
@@ -57,21 +70,34 @@ const resolvedRun = z.strictObject({
   model: z.union([givenModel, trainedModel]),
   sites: z.array(z.strictObject({ name: z.string(), width: count })),
   engine: engineSettings,
-  dictionaries: z.array(z.union([resolvedDictionary, singleSite])),
+  dictionaries: z.array(z.union([resolvedDictionary, takenDictionary, singleSite])),
   splits: z.array(z.enum(SPLITS)).optional(),
   suite: z.string().optional().describe('the suite that it is a member of'),
 });
 
 type Parsed = z.infer<typeof resolvedRun>;
-export interface ResolvedDictionary {
+interface DictionaryPlace {
   readonly name: string;
   /** Sites that it reads, in order. */
   readonly reads: readonly string[];
   /** Sites that it writes, in order. */
   readonly writes: readonly string[];
+}
+/** One that the run trains. */
+export interface TrainedDictionary extends DictionaryPlace {
   /** All defaults filled in. */
   readonly sae: StoredSettings;
 }
+/** One that was trained elsewhere. */
+export interface TakenResolved extends DictionaryPlace {
+  readonly sae: TakenSettings;
+  readonly taken: {
+    readonly weights: StoredFile;
+    readonly format: TakenFormat;
+    readonly notes: readonly string[];
+  };
+}
+export type ResolvedDictionary = TrainedDictionary | TakenResolved;
 
 interface ModelFacts {
   readonly tokenizer: StoredFile;

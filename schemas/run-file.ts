@@ -4,6 +4,7 @@ import { modelSection, trainingFields } from './language-model-sections.js';
 import { modelEdit } from './model-edits.js';
 import { saeSection } from './sae-section.js';
 import { corpusSection, plainName, storeOptions } from './sections.js';
+import { SPLITS } from './stages.js';
 
 const positive = z.number().int().positive();
 
@@ -97,9 +98,23 @@ export const runFile = z.strictObject({
   corpus: corpusSection,
   activations,
   saes: z.array(saeSection).default([]).describe('dictionaries to train, encode and index'),
+  evaluation: z
+    .strictObject({
+      split: z.enum(SPLITS).default('test').describe('documents to measure on'),
+      resamples: positive.default(1000).describe('resamples of documents for intervals'),
+      seed: z.number().int().default(0).describe('of the resamples and of the random dictionary'),
+    })
+    .optional()
+    .describe('Measure every dictionary in the run, as `assay sae eval` does, beside controls; default not.'),
   index: z
     .strictObject({
       topExamples: positive.max(1024).default(64).describe('strongest examples kept per feature'),
+      neighboursUpTo: z
+        .number()
+        .int()
+        .nonnegative()
+        .optional()
+        .describe('features; the neighbours of a wider dictionary are left out (left out: 131072)'),
     })
     .default({ topExamples: 64 }),
   tolerance: z

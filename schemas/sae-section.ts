@@ -1,6 +1,7 @@
 // One entry of `saes` in a run file: a dictionary to train, or a sweep of them. Every field has a description, a unit and a
 // default where one is sensible; what ties fields together is judged by pipeline/files/dictionary-rules.ts.
 import { z } from 'zod';
+import { TAKEN_FORMATS } from './taken.js';
 import { ARCHITECTURE_NAMES, CANDIDATES, MOMENTS, kindFields, routedFields } from './dictionaries.js';
 
 const positive = z.number().int().positive();
@@ -40,10 +41,25 @@ const sweep = z.strictObject({
 
 const siteList = z.union([z.string(), several(z.string())]);
 
-/** One dictionary to train. */
+/** One dictionary to train, or one that was trained elsewhere. */
 export const saeSection = z.strictObject({
   name: name.describe('name of the dictionary; the one of a sweep holds each swept field as {{field}}'),
-  hook: z.string().optional().describe('the site that it reads and writes; or give `reads` and `writes`'),
+  from: z
+    .string()
+    .optional()
+    .describe(
+      'folder or file of a dictionary that was trained elsewhere, relative to the run file; it is applied as it is, and takes no field but name, format and sites; a folder with one dictionary per layer makes name.0, name.1 …',
+    ),
+  format: z
+    .enum(['auto', ...TAKEN_FORMATS])
+    .optional()
+    .describe('whose files `from` names; default auto: told by what is in them'),
+  hook: z
+    .string()
+    .optional()
+    .describe(
+      'the site that it reads and writes; or give `reads` and `writes`; with `from` only where its files do not say it',
+    ),
   reads: siteList.optional().describe('the site that it reads, or a list of sites; * in a list matches any layer'),
   writes: siteList.optional().describe('the site that it writes, or a list of sites; * in a list matches any layer'),
   skip: z

@@ -9,10 +9,13 @@ export const STAGES = [
   'activations',
   'train',
   'encode',
+  'evaluate',
   'index',
+  'profile',
+  'label',
 ] as const;
 /** What a run does where nobody says until when: everything. */
-export const LAST_STAGE = 'index' satisfies (typeof STAGES)[number];
+export const LAST_STAGE = 'label' satisfies (typeof STAGES)[number];
 export type StageName = (typeof STAGES)[number];
 
 /** Splits of a corpus, in the order in which documents are numbered. */

@@ -36,7 +36,7 @@ export interface StageDefinition<Config> {
   /** A lot is a chain of links with checkpoints (training). */
   readonly chained: boolean;
   /** Word for the items' unit in progress lines. */
-  readonly unit: 'tokens' | 'rows' | 'postings';
+  readonly unit: 'tokens' | 'rows' | 'postings' | 'features';
   /** Whether a failure costs only its shard; otherwise it ends the run. */
   mayQuarantine(error: AssayError, config: Config): boolean;
   /** Places outside of the store that an item makes a worker read, paths or URLs: its allow-list judges them. Default none. */

@@ -11,10 +11,16 @@ import { corpusStage } from './corpus/stage.js';
 import type { StageDefinition } from './definition.js';
 import { planEncode } from './encode/plan.js';
 import { encodeStage } from './encode/stage.js';
+import { planEvaluate } from './evaluate/plan.js';
+import { evaluateStage } from './evaluate/stage.js';
 import { planIndex } from './index/plan.js';
 import { indexStage } from './index/stage.js';
+import { planLabels } from './label/plan.js';
+import { labelStage } from './label/stage.js';
 import { planModels } from './language-model/plan.js';
 import { languageModelStage } from './language-model/stage.js';
+import { planProfile } from './profile/plan.js';
+import { profileStage } from './profile/stage.js';
 import type { StageContext, StageResult, StageRun, WorkItem } from './stage.js';
 import type { PinnedReader, Step, StepUnits } from './step.js';
 import { planStreams } from './stream/plan.js';
@@ -84,10 +90,25 @@ export const STAGE_TABLE: { readonly [Name in StageName]: StageRow } = {
     run: async () => (await import('./encode/run.js')).runEncode,
     tasks: async () => (await import('./encode/task.js')).encodeTasks,
   }),
+  evaluate: row(evaluateStage, {
+    plan: planEvaluate,
+    run: async () => (await import('./evaluate/run.js')).runEvaluate,
+    tasks: async () => (await import('./evaluate/task.js')).evaluateTasks,
+  }),
   index: row(indexStage, {
     plan: planIndex,
     run: async () => (await import('./index/run.js')).runIndex,
     tasks: async () => ({ ...(await import('./index/task.js')).indexTasks }),
+  }),
+  profile: row(profileStage, {
+    plan: planProfile,
+    run: async () => (await import('./profile/run.js')).runProfile,
+    tasks: async () => ({ ...(await import('./profile/task.js')).profileTasks }),
+  }),
+  label: row(labelStage, {
+    plan: planLabels,
+    run: async () => (await import('./label/run.js')).runLabels,
+    tasks: async () => ({ ...(await import('./label/task.js')).labelTasks }),
   }),
 };
 

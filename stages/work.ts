@@ -1,6 +1,7 @@
 // What the stages see of a run, or of a training by `model train`: everything that is resolved, and nothing of where it came from.
 import type { ResolvedRun } from '../schemas/resolved-run.js';
 import type { ResolvedModel, ResolvedTraining } from '../schemas/resolved-training.js';
+import type { Split } from '../schemas/stages.js';
 import type { SplitRule, StoredFile, Part } from '../schemas/stored.js';
 import type { StoreOptions } from '../storage/objects/s3-client.js';
 
@@ -17,6 +18,18 @@ export interface CorpusRun {
   readonly model: { readonly tokenizer: StoredFile };
 }
 
+/** How a dictionary is measured. */
+export interface EvaluationRequest {
+  readonly dictionary: string;
+  readonly split: Split;
+  /** Resamples of documents for intervals. */
+  readonly resamples: number;
+  /** Keys the resamples and the random control. */
+  readonly seed: number;
+  /** The run whose documents are taken; null: its own. */
+  readonly corpus: ResolvedRun | null;
+}
+
 /** One run or training, as the stages plan it. */
 export interface Work {
   readonly name: string;
@@ -29,14 +42,20 @@ export interface Work {
   readonly models: readonly ResolvedModel[];
   /** What to extract, train and index; null for a training of language models alone. */
   readonly extraction: ResolvedRun | null;
+  /** Dictionaries of the run to measure; left out: none. */
+  readonly evaluations?: readonly EvaluationRequest[];
 }
 
 export function workOfRun(run: ResolvedRun): Work {
   const { name, revision, model } = run;
+  const { evaluation } = run.file;
   return {
     ...{ name, revision, corpus: run, tokens: { run: name, revision } },
     models: 'trained' in model ? [model.trained] : [],
     extraction: run,
+    ...(evaluation && {
+      evaluations: run.dictionaries.map((one) => ({ dictionary: one.name, ...evaluation, corpus: null })),
+    }),
   };
 }
 

@@ -130,7 +130,7 @@ const IN_PROCESS: ComputeChildren = {
       context: unknown,
     ) => Promise<Response>;
     const ask = (what: string, asked: unknown): Promise<unknown> | undefined => call.onAsk?.(what, asked);
-    return handler(request, { stop: call.signal, progress: () => undefined, ask });
+    return handler(request, { stop: call.signal, alive: () => undefined, progress: () => undefined, ask });
   },
   stopAll: () => undefined,
 };

@@ -1,21 +1,30 @@
 // `assay describe`: one dataset and its objects.
 import { describeDocument } from '../../schemas/documents/datasets.js';
+import { saeEvalDocument } from '../../schemas/documents/sae.js';
 import { EXIT } from '../../schemas/exit.js';
 import { pinDataset } from '../../reading/datasets/pinned.js';
 import { describeDataset } from '../../reading/datasets/describe.js';
+import { describeDictionary } from '../../reading/evaluation/describe-dictionary.js';
 import { defineCommand } from '../command.js';
 import { describeText } from '../render/dataset-text.js';
+import { evaluationText } from '../render/evaluation-text.js';
 
 export const describe = defineCommand({
   arguments: '<dataset>',
-  description: "a dataset's digest, rows, and the objects that it is made of",
+  description: "a dataset's digest, rows and objects; a dictionary's evaluation",
   examples: [
     ['assay describe kjv/tokens', 'the first objects'],
+    ['assay describe kjv/kjv-l2', 'a dictionary: its evaluation beside controls, as `assay sae eval` stored it'],
     ['assay describe kjv/activations/blocks.2.hook_resid_post --json', 'all objects'],
   ],
   request: ([dataset]) => ({ dataset }),
   run: async ({ dataset }, context) => {
     const store = await context.openStore();
+    const evaluation = await describeDictionary(store, dataset);
+    if (evaluation !== null) {
+      context.output.result(saeEvalDocument, evaluation, () => evaluationText(evaluation));
+      return EXIT.done;
+    }
     const snapshot = await pinDataset(store, dataset);
     const description = await describeDataset(store, snapshot);
     context.output.result(describeDocument, description, () => describeText(description, snapshot));

@@ -20,7 +20,7 @@ const MAX_BYTES = 4 * 2 ** 30;
 
 export const sql = defineCommand({
   arguments: '<query>',
-  description: 'one SELECT (DuckDB) over documents, tokens, acts, postings, features, top and training',
+  description: 'one SELECT (DuckDB) over documents, tokens, acts, postings, features, top, labels and more',
   examples: [
     ['assay sql "select feature, n, max from features order by n desc limit 5"', 'the busiest features'],
     [

@@ -1,13 +1,13 @@
 // `assay top`: the strongest examples of a feature.
 import { leftOutNote } from '../render/left-out-text.js';
 import { join } from 'node:path';
-import { InvalidArgumentError } from 'commander';
 import { topDocument } from '../../schemas/documents/features.js';
 import { EXIT } from '../../schemas/exit.js';
-import { InputError } from '../../schemas/errors.js';
 import { resolveDictionary } from '../../reading/datasets/pinned.js';
 import { defineCommand, wholeNumber, type CommandContext } from '../command.js';
+import { featureNumber } from '../feature-number.js';
 import { topText } from '../render/top-text.js';
+import { unbeatenNote } from '../render/unbeaten-text.js';
 
 interface TopOptions {
   readonly dict: string;
@@ -38,17 +38,6 @@ export const top = defineCommand({
   run: showTop,
 });
 
-function featureNumber(text: string): number {
-  try {
-    return wholeNumber(0)(text);
-  } catch (error) {
-    if (!(error instanceof InvalidArgumentError)) throw error;
-    throw new InputError(`Expected the number of a feature, found "${text}"; features count from 0.`, {
-      feature: text,
-    });
-  }
-}
-
 async function showTop(options: TopOptions, context: CommandContext): Promise<number> {
   const { output, io, environment } = context;
   const store = await context.openStore();
@@ -58,6 +47,7 @@ async function showTop(options: TopOptions, context: CommandContext): Promise<nu
   const cacheFolder = join(environment.cacheFolder, 'cache');
   const { document, note, leftOut } = await readTop(store, { ...options, name, cacheFolder, signal: io.signal });
   output.result(topDocument, document, () => topText(document));
-  for (const said of [note, leftOutNote(leftOut)]) if (said !== null) output.note(said);
+  for (const said of [note, leftOutNote(leftOut), unbeatenNote(document.dict, document.unbeaten)])
+    if (said !== null) output.note(said);
   return EXIT.done;
 }

@@ -19,7 +19,9 @@ export function dictionariesIn(
 }
 
 /** The dictionaries of the store that a command means, which is opened when the first is asked for. */
-export function commandDictionaries(context: Pick<CommandContext, 'io' | 'environment' | 'openStore'>): DictionaryLookup {
+export function commandDictionaries(
+  context: Pick<CommandContext, 'io' | 'environment' | 'openStore'>,
+): DictionaryLookup {
   let lookup: DictionaryLookup | null = null;
   return async (given) => {
     const store = await context.openStore();

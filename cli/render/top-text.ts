@@ -3,28 +3,32 @@ import type { z } from 'zod';
 import type { findDocument, topDocument } from '../../schemas/documents/features.js';
 import { textTable } from '../terminal/table.js';
 import type { Block, MarkedLine, Text } from '../terminal/text.js';
+import { cutTo } from '../terminal/width.js';
+import { labelName } from './label-text.js';
 import { countText, counted, valueFormat } from './quantities.js';
+import { profileLines } from './profile-text.js';
+import { tokenName } from './token-text.js';
 
 type Example = z.infer<typeof topDocument>['examples'][number];
 
 /** The feature's head line, then each example: value, document and place, and its text below. */
 export function topText(top: z.infer<typeof topDocument>): Text {
-  const { dict, feature, n, density, topTokens, examples } = top;
+  const { dict, feature, n, density, label, topTokens, examples } = top;
   const head = `${dict}  feature ${feature}: fires on ${counted(n, 'row')} (density ${density.toExponential(2)})`;
   const format = valueFormat(examples.map(({ value }) => value));
-  if (examples.length === 0) return `${head}\nNo examples: it never fires.`;
+  const named = label === null ? [] : [`label: ${labelName(label)}`];
+  if (examples.length === 0) return [head, ...named, 'No examples: it never fires.'];
   return [
     head,
+    ...named,
     ...(topTokens.length > 0 ? [mostText(topTokens)] : []),
+    ...profileLines(top),
     ...examples.flatMap((example) => exampleBlocks(example, format)),
   ];
 }
 
-/** The tokens in quotes, spaces seen, so that no line breaks inside one; a token that the tokenizer does not know by its id. */
 function mostText(tokens: z.infer<typeof topDocument>['topTokens']): string {
-  const nameOf = (token: string): string => JSON.stringify(token).replaceAll(' ', '␣');
-  const list = tokens.map(({ id, token, n }) => `${token === null ? `#${id}` : nameOf(token)}×${countText(n)}`);
-  return `most often on ${list.join(', ')}`;
+  return `most often on ${tokens.map((token) => `${tokenName(token)}×${countText(token.n)}`).join(', ')}`;
 }
 
 function exampleBlocks(example: Example, format: (value: number) => string): Block[] {
@@ -55,11 +59,17 @@ export function findText(found: z.infer<typeof findDocument>, most: number): Tex
   return [`${found.dict} at ${found.site}`, textTable(columns, rows)];
 }
 
+/** Columns of a label beside a feature's number. */
+const LABEL_COLUMNS = 32;
+
 function featureCell(
-  features: readonly { feature: number; value: number }[],
+  features: readonly { feature: number; value: number; label: string | null }[],
   { most, format }: { readonly most: number; readonly format: (value: number) => string },
 ): string[] {
-  const shown = features.slice(0, most).map(({ feature, value }) => `${feature}: ${format(value)}`);
+  const nameOf = (label: string | null): string => (label === null ? '' : ` ${cutTo(label, LABEL_COLUMNS)}`);
+  const shown = features
+    .slice(0, most)
+    .map(({ feature, value, label }) => `${feature}${nameOf(label)}: ${format(value)}`);
   const more = features.length - shown.length;
   const all = [...shown, ...(more > 0 ? [`and ${countText(more)} more`] : [])];
   return all.length > 0 ? all : ['none'];

@@ -53,8 +53,8 @@ export interface DictionarySizes {
 
 /** What parameters may begin from. */
 export interface Start {
-  /** F rows in random directions of unit norm [F, width]; the same for equal widths. */
-  readonly directions: (width: number) => Float32Array;
+  /** Rows of features in random directions of unit norm [count, width]; the same for equal widths. */
+  readonly directions: (width: number, rows: RowRange) => Float32Array;
   /** x̄ of the scaled fit rows of each site read. */
   readonly readMeans: readonly Float64Array[];
   /** x̄ of the scaled fit rows of each site written. */
@@ -62,10 +62,16 @@ export interface Start {
   readonly settings: KindSettings;
 }
 
+/** Some rows of a tensor. */
+export interface RowRange {
+  readonly from: number;
+  readonly count: number;
+}
+
 /** A stored tensor. It has a gradient and moments, unless it is fixed. */
 export interface Parameter extends TrainedParameter {
-  /** Its value before the first step, row-major. */
-  readonly initial: (start: Start) => Float32Array;
+  /** Some of its rows before the first step, row-major. */
+  readonly initial: (start: Start, rows: RowRange) => Float32Array;
   readonly unit: Unit;
   /**
    * Whether its rows are kept at unit norm, with the parallel part of their gradient removed. Of several such tensors the rows of

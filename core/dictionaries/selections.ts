@@ -19,7 +19,8 @@ export function buildLargestPairs(g: GraphBuilder, z: Value, k: number): Selecti
 /** The k largest of relu(z) of each row, the others 0 [B, F]. */
 export function buildLargestOfRows(g: GraphBuilder, z: Value, { batchRows, features, k }: Sizes): Selection {
   const [largest, feature] = buildTopK(g, z, k);
-  const nothing = g.zeros(g.integers(batchRows, features));
+  // Within a model's graph nobody knows B before it runs.
+  const nothing = g.zeros(Number.isNaN(batchRows) ? g.op('Shape', [z]) : g.integers(batchRows, features));
   const value = g.op('ScatterElements', [nothing, feature, g.op('Relu', [largest])], { attributes: { axis: 1 } });
   return { layout: 'dense', value };
 }

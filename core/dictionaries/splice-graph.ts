@@ -6,14 +6,14 @@
 //   f, e        the kind's inference over x as float32 [N, d];   x_hat = x + e, back in the axes and type of x
 //   m  [.., N]  which rows are replaced (bool):                  x ← m ? x_hat : x,  all others bit for bit as they were
 //
-// Weights are graph values: inputs or initializers of the caller's (large ones never as protobuf constants). An inference may not ask
-// for B (`batchRows` is NaN here): a model's passes differ in rows.
+// Weights are graph values: inputs or initializers of the caller's (large ones never as protobuf constants). An inference may not need
+// B (`batchRows` is NaN where the graph does not state it): a model's passes differ in rows.
 // Test: tests/unit/models/splice-dictionaries.test.ts.
 import type { GraphBuilder } from '../onnx/builder.js';
 import { DATA_TYPE } from '../onnx/data-type.js';
 import type { NamedValues } from '../onnx/named-value.js';
 import type { Value } from '../onnx/shape.js';
-import type { KindSettings } from './architecture.js';
+import type { Forward, KindSettings } from './architecture.js';
 import type { Selection } from './rows.js';
 import { readWidths, writeWidths } from './sites.js';
 import { type DictionaryShape, parametersOf } from './state.js';
@@ -58,7 +58,7 @@ export interface Applied {
 
 /** The dictionary applied to values of its sites. */
 export function applyDictionary(g: GraphBuilder, dictionary: PlacedDictionary, values: SiteValues): Applied {
-  const { kind, sites, features, settings } = dictionary;
+  const { sites } = dictionary;
   const [readSizes, writeSizes] = [readWidths(sites), writeWidths(sites)];
   const flat = new Map<string, Value>();
   const rowsOf = (value: Value, width: number): Value => {
@@ -70,13 +70,23 @@ export function applyDictionary(g: GraphBuilder, dictionary: PlacedDictionary, v
   const reads = values.reads.map((value, i) => rowsOf(value, readSizes[i] as number));
   const writes = values.writes.map((value, i) => rowsOf(value, writeSizes[i] as number));
   const { parameters } = values;
-  const inputs = { sites, features, settings, parameters, reads, writes, batchRows: NaN };
-  const { f, errors } = kind.buildInference(new Tape(g), inputs);
+  const { f, errors } = applyInference(g, dictionary, { parameters, reads, writes });
   const x_hat = errors.map((error, i) => {
     const whole = g.op('Add', [writes[i] as Value, error]);
     return likeSite(g, whole, values.writes[i] as Value);
   });
   return { f, x_hat };
+}
+
+/** The kind's inference over rows [N, d] of float32, as many as a pass has. */
+export function applyInference(
+  g: GraphBuilder,
+  { kind, sites, features, settings }: PlacedDictionary,
+  values: SiteValues,
+): Forward {
+  const rows = values.reads[0]?.shape?.[0];
+  const batchRows = typeof rows === 'number' ? rows : NaN;
+  return kind.buildInference(new Tape(g), { sites, features, settings, ...values, batchRows });
 }
 
 /**
@@ -96,6 +106,16 @@ export function replaceRows(
 
 function rest(rank: number, mask: Value): number[] {
   return Array.from({ length: rank - (mask.shape?.length ?? 2) }, () => 1);
+}
+
+/** Rows of zeros [N, width], as many as the value of a site of that width has. */
+export function zeroRows(
+  g: GraphBuilder,
+  like: Value,
+  { from, width }: { readonly from: number; readonly width: number },
+): Value {
+  const rows = g.op('Slice', [g.op('Shape', [joinRows(g, like, from)]), g.integers(0), g.integers(1)]);
+  return g.zeros(g.op('Concat', [rows, g.integers(width)], { attributes: { axis: 0 } }));
 }
 
 /** [.., d] → float32 [N, d]. */

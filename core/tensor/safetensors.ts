@@ -123,6 +123,13 @@ export function tensorPlaces(headerText: Uint8Array, fileBytes: number): Map<str
   return tensors;
 }
 
+/** Texts that a file's writer put into its header. @throws DataError where it is damaged */
+export function readHeaderMetadata(headerText: Uint8Array): Readonly<Record<string, string>> {
+  const metadata: unknown = (parseHeader(headerText) as Record<string, unknown>)['__metadata__'] ?? {};
+  if (typeof metadata !== 'object' || metadata === null) throw damaged('its metadata is no JSON object');
+  return Object.fromEntries(Object.entries(metadata).filter(([, text]) => typeof text === 'string'));
+}
+
 /** The file's bytes as chunks (header, then tensors in the given order). */
 export function encodeSafetensors(
   tensors: ReadonlyMap<string, SafeTensor>,

@@ -1,6 +1,5 @@
-// What the demo prints when its run has ended: totals, metrics, features drawn by a key, where the data lies. Asks the
+// What the demo prints when its run has ended: totals, metrics, cards of features drawn by a key, where the data lies. Asks the
 // command line as any user could; computes nothing.
-import { sha256Hex } from '../../core/identity/digest.js';
 
 /** Runs one `assay` command: shows what it prints, or returns its JSON document. */
 export interface Commands {
@@ -17,8 +16,9 @@ export interface FindingsRequest {
   readonly print: (text: string) => void;
 }
 
-const DRAWN = 8;
-const DENSITY = [1e-4, 1e-2] as const;
+const DRAWN = 3;
+/** Whoever names it sees the same features of the same dictionary. */
+const KEY = 'assay demo';
 
 /** Prints what the run found. */
 export async function printFindings(request: FindingsRequest): Promise<void> {
@@ -30,13 +30,11 @@ export async function printFindings(request: FindingsRequest): Promise<void> {
   print(`${group(documents)} documents, ${group(tokens)} tokens`);
 
   print(heading(`How well ${dictionary} describes the activations`));
-  await commands.show(['metrics', dictionary]);
+  await commands.show(['describe', `${run}/${dictionary}`]);
 
-  print(heading(`${DRAWN} features drawn by key among those of density ${DENSITY.join(' to ')}`));
+  print(heading(`${DRAWN} features at a glance, drawn by key`));
   print('Not chosen by hand: the dull ones are shown too.');
-  for (const feature of await drawnFeatures(request)) {
-    await commands.show(['top', dictionary, String(feature), '--k', '5', '--context', '10']);
-  }
+  await commands.show(['card', dictionary, '--sample', String(DRAWN), '--key', KEY]);
 
   print(heading('Where it lies, and what to type next'));
   print(`results: ${request.store}`);
@@ -51,32 +49,14 @@ export function nextLines(): string[] {
 }
 
 const NEXT = [
+  ['npx assay features kjv-l2 --token " Moses"', 'all features: what fires on a token, by density, by label …'],
+  ['npx assay card kjv-l2 77 --html 77.html', 'a feature of your choice, as a page'],
+  ['npx assay label kjv-l2 77 "what it stands for"', 'give it a name, which every command shows'],
   ['npx assay find kjv-l2 "In the beginning God created the heaven"', 'features on your text'],
-  ['npx assay top kjv-l2 77 --k 5', 'a feature of your choice'],
   ['npx assay sql "select * from features order by density desc limit 5"', 'tables by SQL'],
   ['npx assay status kjv', 'the run, stage by stage'],
   ['npx assay export kjv/kjv-l2/postings --to parquet', 'take the data elsewhere'],
 ] as const;
-
-async function drawnFeatures({ commands, run, dictionary }: FindingsRequest): Promise<number[]> {
-  const [least, most] = DENSITY;
-  const query = `select feature from "${dictionary}".features where density between ${least} and ${most}`;
-  const found = await commands.json(['sql', query, '--run', run]);
-  const { rows } = found as { rows: readonly (readonly unknown[])[] };
-  return drawByKey(
-    rows.map(([feature]) => Number(feature)),
-    DRAWN,
-  );
-}
-
-/** `count` of the features, in the order of a digest of their ids: the same draw for everybody, chosen by nobody. */
-export function drawByKey(features: readonly number[], count: number): number[] {
-  return features
-    .map((feature) => ({ feature, order: sha256Hex(`assay demo ${feature}`) }))
-    .sort((a, b) => (a.order < b.order ? -1 : 1))
-    .slice(0, count)
-    .map(({ feature }) => feature);
-}
 
 function firstRow(document: unknown): number[] {
   const { rows } = document as { rows: readonly (readonly unknown[])[] };

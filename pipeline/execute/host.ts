@@ -73,7 +73,8 @@ export async function openHost({ folder, slots, memoryBytes, cacheBytes, environ
   };
 }
 
-async function ownVersion(): Promise<string> {
+/** Of this program. */
+export async function ownVersion(): Promise<string> {
   const text = await readFile(path.join(packageRoot(), 'package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

@@ -51,14 +51,52 @@ function namesAt({ index, fields }: Entry, field: SiteField): { readonly path: F
   return value.flatMap((name, i) => (typeof name === 'string' ? [{ path: [...path, i], name }] : []));
 }
 
+/** Fields of a dictionary that was trained elsewhere. */
+const TAKEN_FIELDS: readonly string[] = ['name', 'from', 'format', ...SITE_FIELDS];
+
+function isTaken({ fields }: Entry): boolean {
+  return fields['from'] !== undefined;
+}
+
+/** It is applied as it is: nothing of a training may be said of it, and its files may say its sites. */
+function takenFindings(entry: Entry, hooks: readonly string[]): Finding[] {
+  const given = SITE_FIELDS.filter((field) => entry.fields[field] !== undefined).join();
+  const others = Object.keys(entry.fields).filter((field) => !TAKEN_FIELDS.includes(field));
+  const strange = others.map((field) => ({
+    path: ['saes', entry.index, field],
+    expected: `none beside \`from\`: a dictionary that was trained elsewhere is applied as it is`,
+    found: shown(entry.fields[field]),
+    remedy: `remove ${field}`,
+  }));
+  const ways = ['', 'hook', 'reads,writes'].includes(given)
+    ? []
+    : [
+        {
+          path: ['saes', entry.index, 'hook'],
+          expected: '`hook` alone, or `reads` and `writes` together',
+          found: given.split(',').join(' and '),
+          remedy: 'give one or the other, or none where its files say the site',
+        },
+      ];
+  return [...strange, ...ways, ...SITE_FIELDS.flatMap((field) => namesFindings(entry, field, hooks))];
+}
+
 /** How an entry says what it reads and writes. */
 function siteFindings(entry: Entry, hooks: readonly string[]): Finding[] {
   const given = SITE_FIELDS.filter((field) => entry.fields[field] !== undefined);
+  if (isTaken(entry)) return takenFindings(entry, hooks);
   const whole = given.join() === 'hook' || given.join() === 'reads,writes';
   const found = given.length === 0 ? 'none of them' : given.map((field) => `\`${field}\``).join(' and ');
   const remedy = given.includes('hook') ? 'remove `hook`, or the others' : 'say what it reads and what it writes';
   const path = ['saes', entry.index, ...(given[0] === undefined ? ['hook'] : [given[0]])];
   const ways = whole ? [] : [{ path, expected: '`hook`, or `reads` and `writes`', found, remedy }];
+  if (entry.fields['format'] !== undefined)
+    ways.push({
+      path: ['saes', entry.index, 'format'],
+      expected: 'no format without `from`',
+      found: shown(entry.fields['format']),
+      remedy: 'add `from`, or remove `format`',
+    });
   return [...ways, ...SITE_FIELDS.flatMap((field) => namesFindings(entry, field, hooks)), ...listFindings(entry)];
 }
 
@@ -196,6 +234,7 @@ const NUMBERS = ['features', 'tokens', 'batchRows', 'slices'] as const;
 
 /** What each dictionary of an entry must be. */
 function memberFindings(entry: Entry, schema: JsonSchemaNode): Finding[] {
+  if (isTaken(entry)) return [];
   const swept = recordOf(entry.fields['sweep']);
   const missing = (['features', 'tokens'] as const).filter(
     (field) => entry.fields[field] === undefined && swept[field] === undefined,

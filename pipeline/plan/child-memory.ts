@@ -1,13 +1,20 @@
-// How much memory the compute children of a run's trainings and encodings are likely to need, before work starts. Reads a resolved run
+// How much memory the compute children of a run's trainings, encodings and indexes are likely to need, before work starts. Reads a resolved run
 // alone; the numbers are for warnings and plans, never for reports.
 //   train  = BASE + Σ 3·W + 2·3·W₁ + 2·W₁ + 4·B·F·Z + R·Σw·v + rows of the calib split
 //   encode = BASE + 2·W + 3·z + 2·T·Σw·v
+//   index  = BASE + 48·p + 24·F       p = min(firings, 8 million): the postings of a range
+//   profile = BASE + max(48·p, 2·W_dec + 8·min(firings, 2^26) + 128 MiB where neighbours are made)
 // W bytes of a dictionary's encoders and decoders in float32, three times with the optimiser's moments (W₁: the largest, whose state
 // a step carries and returns beside what it was given, with its gradients); B rows of a batch, F features, Z dense tensors of that
-// shape; R rows of a super-buffer, w width of a site, v bytes of a value; z one dense tensor of a forward pass; T rows of a shard.
+// shape; R rows of a super-buffer, w width of a site, v bytes of a value; z one dense tensor of a forward pass; T rows of a shard; firings of the whole
+// corpus by its bytes.
 // Measured, one step of topk: 0.82 GB where the formula gives 1.16 (F 16,384, d 512, B 1,024), 1.60 where it gives 2.12 (65,536, 256,
 // 512): it errs on the side of a warning.
+import { BYTES_PER_TOKEN } from '../../core/corpus/shard-plan.js';
 import type { ResolvedRun } from '../../schemas/resolved-run.js';
+import { RANGE_POSTINGS } from '../../stages/index/plan.js';
+import { COMPRESSION } from '../../stages/nominal-speed.js';
+import { NEIGHBOURS_UP_TO } from '../../stages/profile/stage.js';
 import {
   dictionariesOf,
   featuresOf,
@@ -24,6 +31,12 @@ const SUPERBUFFER_ROWS = 64 * 4096;
 const CALIB_ROWS = 65_536;
 /** Dense features of one forward pass of the encode stage, and how many such tensors are alive. */
 const PASS_BYTES = 3 * 64 * 2 ** 20;
+/** A posting in a run, in the merged block and in the tables being written. */
+const POSTING_BYTES = 48;
+/** Sums of the metrics: firings of each feature in three splits, float64. */
+const FEATURE_BYTES = 24;
+/** Firings that `neighbours` holds at most, by row and by feature. */
+const TOGETHER_FIRINGS = 2 ** 26;
 
 export interface ChildMemory {
   /** Id of the step. */
@@ -38,7 +51,37 @@ export function childMemory(run: ResolvedRun): ChildMemory[] {
     step: `encode@${dictionary.name}`,
     bytes: encodeBytes(run, dictionary),
   }));
-  return [...trained, ...encoded];
+  const indexed = run.dictionaries.flatMap((dictionary) => [
+    { step: `index@${dictionary.name}`, bytes: indexBytes(run, dictionary) },
+    { step: `profile@${dictionary.name}`, bytes: profileBytes(run, dictionary) },
+  ]);
+  return [...trained, ...encoded, ...indexed];
+}
+
+type Dictionary = ResolvedRun['dictionaries'][number];
+
+/** Firings on the whole corpus, by its bytes. */
+function firingsOf(run: ResolvedRun, dictionary: Dictionary): number {
+  const textBytes = run.parts.reduce(
+    (n, { bytes, compression }) => n + bytes * (compression === 'none' ? 1 : COMPRESSION),
+    0,
+  );
+  return (textBytes / BYTES_PER_TOKEN) * workOfDictionary(run, dictionary).firings;
+}
+
+function indexBytes(run: ResolvedRun, dictionary: Dictionary): number {
+  const postings = Math.min(firingsOf(run, dictionary), RANGE_POSTINGS);
+  return Math.ceil(BASE_BYTES + POSTING_BYTES * postings + FEATURE_BYTES * featuresOf(dictionary));
+}
+
+function profileBytes(run: ResolvedRun, dictionary: Dictionary): number {
+  const features = featuresOf(dictionary);
+  const firings = firingsOf(run, dictionary);
+  const tables = POSTING_BYTES * Math.min(firings, RANGE_POSTINGS);
+  if (features > (run.file.index.neighboursUpTo ?? NEIGHBOURS_UP_TO)) return Math.ceil(BASE_BYTES + tables);
+  const decoder = workOfDictionary(run, dictionary).weightBytes / 2;
+  const together = 8 * Math.min(firings, TOGETHER_FIRINGS) + 128 * 2 ** 20;
+  return Math.ceil(BASE_BYTES + Math.max(tables, 2 * decoder + together));
 }
 
 function trainBytes(run: ResolvedRun, subject: string): number {
@@ -68,7 +111,7 @@ export function childMemoryNotes(
   ceilingBytes: number,
 ): { readonly said: string; readonly warning: string | null } {
   const all = childMemory(run);
-  const most = ['train', 'encode'].flatMap((stage) => {
+  const most = ['train', 'encode', 'index', 'profile'].flatMap((stage) => {
     const own = all.filter(({ step }) => step.startsWith(`${stage}@`)).sort((a, b) => b.bytes - a.bytes);
     return own.slice(0, 1);
   });

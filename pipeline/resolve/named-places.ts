@@ -18,12 +18,13 @@ interface NamedPlace {
 }
 
 /** What a run file names of this machine. */
-export function runPlaces({ model, corpus }: RunFile): NamedPlace[] {
+export function runPlaces({ model, corpus, saes }: RunFile): NamedPlace[] {
   return [
     { path: ['model', 'folder'], place: model.folder, what: 'folder' },
     { path: ['model', 'onnx'], place: model.onnx, what: 'file or folder' },
     { path: ['model', 'tokenizer'], place: model.tokenizer, what: 'file' },
     ...sourcePlaces(corpus.sources),
+    ...saes.map(({ from }, i): NamedPlace => ({ path: ['saes', i, 'from'], place: from, what: 'file or folder' })),
   ];
 }
 

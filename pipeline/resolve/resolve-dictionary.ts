@@ -6,7 +6,7 @@ import { type DictionarySites, checkSites, placeSites, targetWidth } from '../..
 import { expandSweep } from '../../core/dictionaries/sweep.js';
 import { sitePattern } from '../../core/hooks/site-pattern.js';
 import { InputError } from '../../schemas/errors.js';
-import type { ResolvedDictionary, ResolvedRun } from '../../schemas/resolved-run.js';
+import type { ResolvedRun, TrainedDictionary } from '../../schemas/resolved-run.js';
 import type { SaeConfig } from '../../schemas/sae-section.js';
 
 type Site = ResolvedRun['sites'][number];
@@ -18,13 +18,14 @@ export interface KnownSites {
 }
 
 /** The dictionaries of an entry with every default filled in. @throws InputError where sites and sizes do not fit */
-export function resolveDictionaries(entry: SaeConfig, known: KnownSites): ResolvedDictionary[] {
+export function resolveDictionaries(entry: SaeConfig, known: KnownSites): TrainedDictionary[] {
   return expandSweep(entry).map((config) => resolveOne(config, known));
 }
 
-function resolveOne(config: Omit<SaeConfig, 'sweep'>, known: KnownSites): ResolvedDictionary {
-  const { name, hook, reads, writes, skip, crossLayer, slices, candidates, moments, features, tokens, ...rest } =
+function resolveOne(config: Omit<SaeConfig, 'sweep'>, known: KnownSites): TrainedDictionary {
+  const { name, hook, reads, writes, skip, crossLayer, slices, candidates, moments, features, tokens, ...given } =
     config;
+  const { from: _, format: __, ...rest } = given;
   const read = namedSites(`saes: "${name}" reads`, reads ?? hook, known);
   const written = namedSites(`saes: "${name}" writes`, writes ?? hook, known);
   const placed = placeSites(read.map(nameOf), written.map(nameOf));
@@ -58,7 +59,7 @@ function nameOf({ name }: Site): { readonly site: string } {
 }
 
 /** The sites of a name or of a list; those of a pattern in the order of layers. */
-function namedSites(where: string, names: string | readonly string[] | undefined, known: KnownSites): Site[] {
+export function namedSites(where: string, names: string | readonly string[] | undefined, known: KnownSites): Site[] {
   const list = typeof names === 'string' ? [names] : (names ?? []);
   return list.flatMap((name) => {
     const found = known.sites.filter((site) => sitePattern(name).test(site.name));

@@ -21,7 +21,7 @@ import type { DictionaryLookup } from '../../stages/train/stored-dictionary.js';
 import type { CorpusRun } from '../../stages/work.js';
 import type { LoadedRunFile } from '../files/load.js';
 import { resolveEngine, sourceOpener } from './engine.js';
-import { resolveDictionaries } from './resolve-dictionary.js';
+import { resolveEntries } from './resolve-taken.js';
 import { GivenFiles, resolveLanguageModel } from './resolve-language-model.js';
 import { resolveModelTraining } from './resolve-model.js';
 import { expectPlaces, runPlaces } from './named-places.js';
@@ -83,6 +83,8 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
     ...edits.files.map(({ sha256, bytes }) => upload({ bytes }, { sha256, bytes: bytes.length }, 'safetensors')),
     ...edits.named.map(({ digest, path: at, bytes }) => upload({ path: at }, { sha256: digest, bytes }, 'safetensors')),
   ];
+  const known = { sites, unknown: (where: string, site: string) => unknownSite(where, site, structure) };
+  const dictionaries = await resolveEntries(file.saes, folder, known);
   const run: ResolvedRun = {
     ...{ formatVersion: 1, name: file.name, revision: options.revision, createdMs: options.nowMs, file },
     ...{ until: options.until, limitDocuments: options.limitDocuments, hostId: options.hostId, parts },
@@ -97,11 +99,9 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
       ...(values.length > 0 && { editValues: values.map(({ stored }) => stored) }),
     },
     ...{ sites, engine },
-    dictionaries: file.saes.flatMap((sae) =>
-      resolveDictionaries(sae, { sites, unknown: (where, site) => unknownSite(where, site, structure) }),
-    ),
+    dictionaries: dictionaries.flatMap((own) => own.dictionaries),
   };
-  const uploads = [...source.uploads, tokenizer.upload, ...values];
+  const uploads = [...source.uploads, tokenizer.upload, ...values, ...dictionaries.flatMap((own) => own.uploads)];
   return { run, uploads, model: source.summary, edits, notes };
 }
 

@@ -119,6 +119,14 @@ export class Dictionary {
     return { ...joinRows(pieces), coverage: compacted ? null : this.#runCoverage(), cost };
   }
 
+  /** All firings of a feature in pieces, none of which is held: in (doc, pos) order where the index covers it. */
+  async *firings(feature: number): AsyncGenerator<FeatureRows> {
+    this.#check(feature);
+    const compacted = this.#indexed('top', feature).length > 0;
+    const objects = (compacted ? this.objects.indexed : this.objects.encoded).filter((o) => o.table === 'postings');
+    yield* this.#piecesOf(feature, objects, newCounters());
+  }
+
   /** A feature's row of `features`; before compaction n and density from the shards' runs. @throws InputError as `top` */
   async summary(feature: number): Promise<FeatureSummary> {
     this.#check(feature);
@@ -174,13 +182,21 @@ export class Dictionary {
   }
 
   async #rowsOf(feature: number, objects: readonly ObjectRecord[], cost: ReadCounters): Promise<FeatureRows[]> {
-    const options = { store: this.store, signal: this.#options.signal, counters: cost };
     const pieces: FeatureRows[] = [];
+    for await (const piece of this.#piecesOf(feature, objects, cost)) pieces.push(piece);
+    return pieces;
+  }
+
+  async *#piecesOf(
+    feature: number,
+    objects: readonly ObjectRecord[],
+    counters: ReadCounters,
+  ): AsyncGenerator<FeatureRows> {
+    const options = { store: this.store, signal: this.#options.signal, counters };
     for await (const { columns, range } of readBatches('postings', planRanges(objects, only(feature)), options)) {
       const piece = rowsOfFeature(columns, feature);
-      if (piece.doc.length > 0) pieces.push({ ...piece, shard: range.object.shard });
+      if (piece.doc.length > 0) yield { ...piece, shard: range.object.shard };
     }
-    return pieces;
   }
 
   async #topOfRuns(feature: number, k: number, cost: ReadCounters): Promise<TopList> {

@@ -23,7 +23,7 @@ export async function pinDictionary(store: ObjectStore, name: DictionaryName): P
   const acts = await newestSnapshot(store, dictionaryDataset(name, 'acts'), (s) => s.commits > 0);
   if (acts === null) throw notEncoded(name);
   const index = await newestIndex(store, name, acts);
-  const activations = firstActivations(await keyFields(store, 'encode', acts.key));
+  const activations = activationKeyOf(await keyFields(store, 'encode', acts.key));
   const tokensKey =
     activations === null ? null : keyIn(await keyFields(store, 'activations', activations), 'tokensKey');
   const dataset = `${name.run}/tokens`;
@@ -37,8 +37,8 @@ export async function pinDictionary(store: ObjectStore, name: DictionaryName): P
   return { name, index, acts, tokens };
 }
 
-/** Key of the activations of the first site: all sites of a dictionary hold the same tokens. */
-function firstActivations(encode: Parameters<typeof keyIn>[0]): string | null {
+/** Key of the activations of the first site, from what the key of an encoding was made of: all its sites hold the same tokens. */
+export function activationKeyOf(encode: Parameters<typeof keyIn>[0]): string | null {
   const several = encode['activationsKeys'];
   const first: unknown = Array.isArray(several) ? several[0] : null;
   return typeof first === 'string' ? first : keyIn(encode, 'activationsKey');

@@ -1,16 +1,18 @@
 // The strongest examples of a feature as text, and how much of the data they rest on.
-import { leftOut, type LeftOut } from '../datasets/left-out.js';
-import { readFile } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { topDocument } from '../../schemas/documents/features.js';
 import { splitName } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { readResolvedRun } from '../../storage/records/resolved-runs.js';
 import { newCounters, type ReadCounters } from '../../storage/scan/batch-reader.js';
 import type { DictionaryName } from '../datasets/given-names.js';
+import { leftOut, type LeftOut } from '../datasets/left-out.js';
+import { openLabels } from '../labels/feature-labels.js';
+import { unbeatenControls } from '../metrics/controls.js';
+import { readNeighbours, readPromoted } from '../card/card-tables.js';
 import type { Coverage, Dictionary } from './dictionary.js';
 import { openPinnedDictionary, type OpenedDictionary } from './open-dictionary.js';
-import { openLocalCopies } from './local-copies.js';
+import { profileObjects } from './profile-tables.js';
+import { openRunTokenizer } from './run-tokenizer.js';
 import { renderExamples } from './rendered-examples.js';
 
 type TopDocument = z.infer<typeof topDocument>;
@@ -39,14 +41,20 @@ export async function readTop(store: ObjectStore, request: TopRequest): Promise<
   const { name, feature, k, context } = request;
   const opened = await openPinnedDictionary(store, name, request.signal);
   const dict = `${name.run}/${name.dictionary}`;
-  const textsOf = (ids: readonly number[]): Promise<(string | null)[]> =>
-    tokenTexts(store, opened, { ...request, ids });
+  const textsOf = async (ids: readonly number[]): Promise<(string | null)[]> =>
+    ids.length === 0 ? [] : (await openRunTokenizer(store, opened, request)).textsOf(ids);
   const { document, coverage } = await describeTop(opened.dictionary, { dict, feature, k, around: context, textsOf });
   const { acts } = opened;
   const growing = coverage !== null || !acts.complete;
+  const labels = await openLabels(store, name);
+  const tables = { store, profile: await profileObjects(store, opened), feature };
   return {
     document: {
       ...document,
+      label: (await labels.of([feature])).get(feature) ?? null,
+      promoted: await readPromoted(tables, textsOf),
+      neighbours: await readNeighbours(tables, labels),
+      unbeaten: await unbeatenControls(store, name),
       ...(growing ? { coverage: { shards: acts.commits, planned: acts.planned } } : {}),
     },
     note:
@@ -93,32 +101,13 @@ export async function describeTop(dictionary: Dictionary, request: FeatureReques
   }));
   return {
     document: {
-      ...{ dict, feature, n, density },
+      ...{ dict, feature, n, density, label: null, unbeaten: [], promoted: null, neighbours: null },
       topTokens: topTokens.map(({ token, n }, i) => ({ id: token, token: texts[i] ?? null, n })),
       examples,
     },
     coverage: list.coverage,
     cost: addCounters([summary, list.cost, rendering]),
   };
-}
-
-interface TextsRequest extends Pick<TopRequest, 'cacheFolder' | 'signal'> {
-  readonly ids: readonly number[];
-}
-
-/** By the tokenizer of the run that made the dictionary. */
-async function tokenTexts(
-  store: ObjectStore,
-  { name, acts }: OpenedDictionary,
-  { ids, cacheFolder, signal }: TextsRequest,
-): Promise<(string | null)[]> {
-  if (ids.length === 0) return [];
-  const { model } = await readResolvedRun(store, { name: name.run, revision: acts.revision });
-  // Loaded on demand: a tokenizer takes a library.
-  const { Tokenizer } = await import('../../core/corpus/tokenizer/tokenizer.js');
-  return new Tokenizer(
-    await readFile(await openLocalCopies(store, cacheFolder).fetch(model.tokenizer, signal)),
-  ).textsOf(ids);
 }
 
 function growingNote({ acts, name }: OpenedDictionary, indexed: boolean): string {

@@ -4,7 +4,6 @@ import { tmpdir } from 'node:os';
 import type { z } from 'zod';
 import type { findDocument } from '../../schemas/documents/features.js';
 import { DataError } from '../../schemas/errors.js';
-import type { ObjectRecord } from '../../schemas/records.js';
 import { resolveAutoProvider } from '../../runtime/devices.js';
 import type { ActivationsConfig } from '../../stages/activations/config.js';
 import { sitesText } from '../../core/dictionaries/sites.js';
@@ -18,10 +17,12 @@ import { workOfRun } from '../../stages/work.js';
 import type { ResolvedDictionary, ResolvedRun } from '../../schemas/resolved-run.js';
 import { readResolvedRun } from '../../storage/records/resolved-runs.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { dictionaryDataset, type DictionaryName } from '../datasets/given-names.js';
+import type { DictionaryName } from '../datasets/given-names.js';
 import { openLocalCopies } from '../dictionary/local-copies.js';
-import { objectsOf, pinDictionary } from '../dictionary/snapshots.js';
-import { keyFields, newestSnapshot } from '../runs/stage-keys.js';
+import { pinDictionary } from '../dictionary/snapshots.js';
+import { findWeights } from '../dictionary/stored-weights.js';
+import { openLabels } from '../labels/feature-labels.js';
+import { keyFields } from '../runs/stage-keys.js';
 import { makeOwnFolder } from '../../storage/files/own-folder.js';
 
 export interface FindRequest {
@@ -41,6 +42,8 @@ export async function findFeatures(store: ObjectStore, request: FindRequest): Pr
     const input = await gather(store, request);
     const tokens = await encodeText({ ...input, text, spool, signal, blocking });
     const characters = Array.from(text);
+    const fired = new Set(tokens.flatMap(({ features }) => features.map(({ feature }) => feature)));
+    const labels = await (await openLabels(store, name)).of([...fired]);
     return {
       dict: `${name.run}/${name.dictionary}`,
       site: sitesText(input.dictionary.sites),
@@ -48,7 +51,7 @@ export async function findFeatures(store: ObjectStore, request: FindRequest): Pr
       tokens: tokens.map(({ features, ...token }) => ({
         ...token,
         token: characters.slice(token.start, token.end).join(''),
-        features: [...features],
+        features: features.map((one) => ({ ...one, label: labels.get(one.feature)?.label ?? null })),
       })),
     };
   } finally {
@@ -99,19 +102,5 @@ function dictionaryOf(run: ResolvedRun, name: DictionaryName): ResolvedDictionar
   throw new DataError(
     `Expected dictionary "${name.dictionary}" in the stored configuration of ${run.name} revision ${run.revision}, found none; \`assay verify\` its datasets.`,
     { run: run.name, revision: run.revision, dictionary: name.dictionary },
-  );
-}
-
-/** The stored weights file whose digest the encoding names. */
-async function findWeights(store: ObjectStore, name: DictionaryName, digest: string): Promise<ObjectRecord> {
-  let found: ObjectRecord | undefined;
-  await newestSnapshot(store, dictionaryDataset(name, 'weights'), async (snapshot) => {
-    found = (await objectsOf(store, snapshot)).find((object) => object.sha256 === digest);
-    return found !== undefined;
-  });
-  if (found !== undefined) return found;
-  throw new DataError(
-    `Expected the weights ${digest} of ${name.run}/${name.dictionary}, found no snapshot that lists them; \`assay resume ${name.run}\` publishes it again.`,
-    { dictionary: name.dictionary, digest },
   );
 }

@@ -1,5 +1,7 @@
-// The metrics of dictionaries as the index stage recorded them, per split. Computes nothing: what is shown is what was stored.
+// The metrics of dictionaries: as `sae eval` stored them, beside controls, and as the index stage recorded them, per split. Computes
+// nothing: what is shown is what was stored.
 import { z } from 'zod';
+import { compareWithControls, unbeaten } from '../../core/dictionaries/compare-controls.js';
 import type { metricsDocument } from '../../schemas/documents/features.js';
 import { DataError, InputError } from '../../schemas/errors.js';
 import type { Commit, Snapshot } from '../../schemas/records.js';
@@ -10,7 +12,9 @@ import { readSnapshotCommits } from '../../storage/records/snapshots.js';
 import { dictionaryDataset, type DictionaryName } from '../datasets/given-names.js';
 import { leftOut } from '../datasets/left-out.js';
 import { pinDictionary } from '../dictionary/snapshots.js';
+import { evaluationDocument } from '../evaluation/read-evaluation.js';
 import { newestSnapshot } from '../runs/stage-keys.js';
+import { currentEvaluation } from './controls.js';
 
 export type MetricsEntry = z.infer<typeof metricsDocument>[number];
 type SplitEntry = MetricsEntry['splits'][number];
@@ -25,9 +29,24 @@ export async function readMetrics(store: ObjectStore, name: DictionaryName): Pro
     const metrics = storedMetrics(commit);
     if (metrics === null) continue;
     const { revision, key, version } = index;
-    return { dictionary, revision, key, snapshot: version, ...describe(metrics), leftOut: await leftOut(store, index) };
+    const head = { dictionary, revision, key, snapshot: version };
+    return { ...head, ...describe(metrics), ...(await compared(store, name)), leftOut: await leftOut(store, index) };
   }
   throw notMeasured(name);
+}
+
+/** The evaluation, where there is one of the present weights, and what they do not beat. */
+async function compared(
+  store: ObjectStore,
+  name: DictionaryName,
+): Promise<Pick<MetricsEntry, 'source' | 'evaluation' | 'outdated' | 'unbeaten'>> {
+  const { evaluation, outdated } = await currentEvaluation(store, name);
+  if (evaluation === null) return { source: 'index', evaluation: null, outdated, unbeaten: [] };
+  return {
+    ...{ source: 'evaluation', outdated },
+    evaluation: evaluationDocument(evaluation),
+    unbeaten: unbeaten(compareWithControls(evaluation.entries)),
+  };
 }
 
 /** The index; null where there is none yet, whatever stage the run is in. */

@@ -3,7 +3,7 @@ import type { ResolvedRun } from '../../schemas/resolved-run.js';
 
 /** Steps of each dictionary; null where there is none, or where dictionaries differ. */
 export function trainingSteps({ dictionaries }: Pick<ResolvedRun, 'dictionaries'>): number | null {
-  const lengths = new Set(dictionaries.map(({ sae }) => Math.floor(sae.tokens / sae.batchRows)));
+  const lengths = new Set(dictionaries.flatMap(({ sae }) => ('tokens' in sae ? [Math.floor(sae.tokens / sae.batchRows)] : [])));
   const [steps = null] = lengths.size === 1 ? lengths : [];
   return steps;
 }

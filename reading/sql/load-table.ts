@@ -1,8 +1,9 @@
 // Loads tables of a store into a DuckDB database, batch by batch, and says beforehand what they take.
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { ObjectRecord } from '../../schemas/records.js';
+import { labelsBeside, userLabelColumns, type UserLabels } from '../../storage/labels/user-labels.js';
 import { isPlain, leafType, type ColumnSpec, type Leaf, type TableOptions } from '../../storage/tables/columns.js';
-import { LAYOUTS, type Layout, type TableName } from '../../storage/tables/layouts.js';
+import { LAYOUTS, type Layout, type TableColumns, type TableName } from '../../storage/tables/layouts.js';
 import { packColumns } from '../../storage/tables/pack.js';
 import type { Scalar } from '../../storage/tables/scalars.js';
 import { hasOptions, readTableOptions } from '../../storage/tables/file-schema.js';
@@ -17,6 +18,8 @@ export interface TableSource {
   readonly schema: string;
   readonly table: TableName;
   readonly objects: readonly ObjectRecord[];
+  /** Of the table of labels: those that users gave, which take the place of the stored ones. */
+  readonly given?: UserLabels;
 }
 
 export interface LoadedTable {
@@ -64,20 +67,40 @@ export async function loadTable(
     readonly onRows?: ((rows: number) => void) | undefined;
   },
 ): Promise<LoadedTable> {
-  const { run, schema, table, objects } = source;
+  const { run, schema, table } = source;
   const { read, onRows } = wanted;
   const options = await optionsOf(source, read);
   const specs = wantedColumns(table, wanted.columns);
   const layout: Layout = LAYOUTS[table];
   const appender = await createRowsAppender(connection, { run, schema, layout, specs, options });
   let rows = 0;
-  for await (const { columns, planned } of readBatches(table, planRanges(objects, {}), { ...read, ...options })) {
-    appender.append(packColumns(layout, columns), planned.batch.rows);
-    rows += planned.batch.rows;
+  for await (const batch of batchesOf(source, { ...read, ...options })) {
+    appender.append(packColumns(layout, batch.columns), batch.rows);
+    rows += batch.rows;
     onRows?.(rows);
   }
   appender.close();
   return { ...(run === undefined ? {} : { run }), schema, table, columns: specs.map((spec) => spec.name), rows };
+}
+
+interface Batch {
+  readonly columns: TableColumns[TableName];
+  readonly rows: number;
+}
+
+/** The stored rows; of labels those that no user's replaces, and then the users'. */
+async function* batchesOf(
+  { table, objects, given }: TableSource,
+  options: ReadOptions & TableOptions,
+): AsyncGenerator<Batch> {
+  for await (const { columns, planned } of readBatches(table, planRanges(objects, {}), options)) {
+    if (given === undefined) yield { columns, rows: planned.batch.rows };
+    else {
+      const left = labelsBeside(columns as TableColumns['labels'], given);
+      yield { columns: left, rows: left.feature.length };
+    }
+  }
+  if (given !== undefined && given.size > 0) yield { columns: userLabelColumns(given), rows: given.size };
 }
 
 /** The asked columns in layout order; the first one where none is asked, so that rows can be counted. */

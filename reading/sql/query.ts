@@ -6,7 +6,7 @@ import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { leftOut, type LeftOut } from '../datasets/left-out.js';
 import { findRun } from '../../storage/records/run-history.js';
 import { listRuns } from '../../storage/records/revisions.js';
-import { isTableName } from '../../storage/tables/layouts.js';
+import { isTableName, sqlTables } from '../../storage/tables/layouts.js';
 import type { QueryNames } from './query-names.js';
 import { sameName } from './resolve-tables.js';
 import { runTables, type SnapshotTable } from './run-tables.js';
@@ -37,8 +37,9 @@ export async function querySql<T>(
   const notes: string[] = [];
   const find = async (names: QueryNames): Promise<{ tables: readonly SnapshotTable[]; meant: string | null }> => {
     const { meant, others, gone } = await runsOf(store, names, run);
+    const profile = names.tables.some(({ name }) => sqlTables('index').some((table) => sameName(name, table)));
     for (const name of [...(meant === null ? [] : [meant]), ...others]) {
-      const found = await runTables(store, name);
+      const found = await runTables(store, name, { profile });
       tables.push(...(name === meant ? found.sources : found.sources.map((source) => ({ ...source, run: name }))));
       notes.push(...found.notes);
     }
@@ -55,19 +56,17 @@ export async function querySql<T>(
 }
 
 function coverageOf(tables: readonly SnapshotTable[]): SqlResult['coverage'] {
-  return tables
-    .filter(({ snapshot }) => !snapshot.complete)
-    .map(({ table, snapshot }) => ({
-      table,
-      dataset: snapshot.dataset,
-      shards: snapshot.commits,
-      planned: snapshot.planned,
-    }));
+  return tables.flatMap(({ table, snapshot }) =>
+    snapshot === null || snapshot.complete
+      ? []
+      : [{ table, dataset: snapshot.dataset, shards: snapshot.commits, planned: snapshot.planned }],
+  );
 }
 
 /** What the stages of the tables leave out, each once. */
 async function leftOutOf(store: ObjectStore, tables: readonly SnapshotTable[]): Promise<LeftOut> {
-  const found = await Promise.all(tables.map(({ snapshot }) => leftOut(store, snapshot)));
+  const snapshots = tables.flatMap(({ snapshot }) => snapshot ?? []);
+  const found = await Promise.all(snapshots.map((snapshot) => leftOut(store, snapshot)));
   return [...new Map(found.flat().map((one) => [one.dataset, one])).values()];
 }
 

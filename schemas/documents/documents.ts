@@ -1,10 +1,21 @@
 // The table of all documents that commands print with --json; docs/cli.md describes each. Fields may be added, never renamed.
 // Commands take theirs from the file that holds it, so that one command does not load all.
 import type { z } from 'zod';
+import { cardDocument } from './cards.js';
+import { saeBenchDocument } from './bench.js';
 import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
+import { saeExportDocument, saeImportDocument } from './sae-files.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
-import { modelGenerateDocument, modelInspectDocument, modelRunDocument, modelTrainDocument, modelVjpDocument } from './models.js';
+import { featuresDocument } from './feature-list.js';
+import { labelDocument } from './labels.js';
+import {
+  modelGenerateDocument,
+  modelInspectDocument,
+  modelRunDocument,
+  modelTrainDocument,
+  modelVjpDocument,
+} from './models.js';
 import {
   controlDocument,
   doctorDocument,
@@ -23,6 +34,7 @@ import {
   upDocument,
   workerDocument,
 } from './runs.js';
+import { saeEvalDocument } from './sae.js';
 
 /** The document of every command, by its name on the command line. */
 export const CLI_DOCUMENTS = {
@@ -56,6 +68,9 @@ export const CLI_DOCUMENTS = {
   verify: verifyDocument,
   metrics: metricsDocument,
   top: topDocument,
+  features: featuresDocument,
+  card: cardDocument,
+  label: labelDocument,
   find: findDocument,
   sql: sqlDocument,
   export: exportDocument,
@@ -65,6 +80,10 @@ export const CLI_DOCUMENTS = {
   'model generate': modelGenerateDocument,
   'model train': modelTrainDocument,
   'model vjp': modelVjpDocument,
+  'sae eval': saeEvalDocument,
+  'sae bench': saeBenchDocument,
+  'sae import': saeImportDocument,
+  'sae export': saeExportDocument,
   completion: completionDocument,
 } as const satisfies Record<string, z.ZodType>;
 

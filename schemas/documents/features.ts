@@ -1,6 +1,10 @@
 // The documents of the commands that answer questions about dictionaries and their features.
 import { z } from 'zod';
+import { featureCard } from './cards.js';
+import { featureLabel } from './labels.js';
 import { leftOutList } from './left-out.js';
+import { saeEvalDocument } from './sae.js';
+import { unbeatenList } from './unbeaten.js';
 import { splitName } from '../records.js';
 
 const count = z.number().int().nonnegative();
@@ -15,6 +19,8 @@ export const topDocument = z.strictObject({
   feature: count,
   n: count.describe('rows on which the feature fires'),
   density: z.number().describe('n / stored rows'),
+  label: featureLabel.nullable(),
+  unbeaten: unbeatenList,
   topTokens: z
     .array(
       z.strictObject({
@@ -24,6 +30,8 @@ export const topDocument = z.strictObject({
       }),
     )
     .describe('on which it fires most often; none before the index covers the feature'),
+  promoted: featureCard.shape.promoted,
+  neighbours: featureCard.shape.neighbours,
   examples: z.array(
     z.strictObject({
       doc: count,
@@ -51,7 +59,15 @@ export const findDocument = z.strictObject({
       end: count,
       token: z.string(),
       stored: z.boolean().describe('false for positions that the run drops'),
-      features: z.array(z.strictObject({ feature: count, value: z.number() })).describe('strongest first'),
+      features: z
+        .array(
+          z.strictObject({
+            feature: count,
+            value: z.number(),
+            label: z.string().nullable().describe('what the feature is called'),
+          }),
+        )
+        .describe('strongest first'),
     }),
   ),
 });
@@ -94,6 +110,14 @@ export const metricsDocument = z.array(
     level: z.number().describe('of the intervals'),
     method: z.string().describe('of the intervals'),
     leftOut: leftOutList,
+    source: z
+      .enum(['evaluation', 'index'])
+      .describe('where the numbers of test come from: `assay sae eval`, with controls, or the stage index'),
+    evaluation: saeEvalDocument
+      .nullable()
+      .describe('of `assay sae eval`: on the test split, beside controls; null where the present weights have none'),
+    outdated: z.boolean().describe('whether there is an evaluation of earlier weights alone'),
+    unbeaten: unbeatenList,
     splits: z.array(
       z.strictObject({
         split: splitName.describe('test: nothing was fitted to it'),

@@ -43,7 +43,8 @@ export async function planEncode(work: Work, step: Step, pinned: PinnedReader): 
   return unitsOf(step, { units, keys: key, preimages: [preimage] });
 }
 
-function weightsFile({ commits }: Pinned): StoredFile {
+/** The one file of a published dictionary. */
+export function weightsFile({ commits }: Pinned): StoredFile {
   const object = commits[0]?.objects.find((o) => o.table === 'weights');
   return { key: object?.key ?? '', sha256: object?.sha256 ?? '', bytes: object?.bytes ?? 0 };
 }

@@ -3,7 +3,7 @@
 import { z } from 'zod';
 import { placeSites, sitesText } from '../../core/dictionaries/sites.js';
 import { storedSettings } from '../../schemas/dictionaries.js';
-import { engineSettings } from '../../schemas/stored-shapes.js';
+import { engineSettings, sha256, storedFile } from '../../schemas/stored-shapes.js';
 
 const source = z.strictObject({ activationsKey: z.string(), site: z.string() });
 const sources = z.array(source).min(1).readonly();
@@ -24,6 +24,19 @@ export const trainConfig = z.strictObject({
   }),
 });
 export type TrainConfig = z.infer<typeof trainConfig>;
+
+/** A dictionary that was trained elsewhere: its weights are there already, and become its commit. */
+export const takenConfig = z.strictObject({
+  keyed: z.strictObject({ taken: sha256.describe('digest of its weights: its identity') }),
+  aux: z.strictObject({
+    name: z.string(),
+    features: z.number().int(),
+    weights: storedFile,
+    format: z.string(),
+    notes: z.array(z.string()).readonly(),
+  }),
+});
+export type TakenConfig = z.infer<typeof takenConfig>;
 
 /** The activations of one site. */
 export type Source = z.infer<typeof source>;

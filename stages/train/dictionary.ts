@@ -4,7 +4,7 @@ import { ARCHITECTURES } from '../../core/dictionaries/architectures.js';
 import { type NamedSites, placeSites, sitesText, wiringFlags } from '../../core/dictionaries/sites.js';
 import type { Block } from '../../core/dictionaries/wirings/wiring.js';
 import { wiringOf } from '../../core/dictionaries/wirings.js';
-import type { ResolvedDictionary, ResolvedRun } from '../../schemas/resolved-run.js';
+import type { ResolvedDictionary, ResolvedRun, TakenResolved, TrainedDictionary } from '../../schemas/resolved-run.js';
 import type { EncodeConfig } from '../encode/config.js';
 
 type Sites = Pick<ResolvedRun, 'sites' | 'dictionaries'> & { readonly model: { readonly width: number } };
@@ -27,17 +27,27 @@ export function featuresOf({ reads, sae }: Pick<ResolvedDictionary, 'reads' | 's
   return sae.crossLayer ? sae.features * reads.length : sae.features;
 }
 
+/** Dictionaries that the run trains. */
+function trainedOf(run: Sites): TrainedDictionary[] {
+  return run.dictionaries.filter((dictionary) => !('taken' in dictionary)) as TrainedDictionary[];
+}
+
+/** Dictionaries that were trained elsewhere. */
+export function takenOf(run: Pick<ResolvedRun, 'dictionaries'>): TakenResolved[] {
+  return run.dictionaries.filter((dictionary) => 'taken' in dictionary);
+}
+
 /** What the dictionaries that share a read have in common: their sites as text. */
 export function trainedSites(run: Sites): string[] {
   const place = (dictionary: ResolvedDictionary): number =>
     run.sites.findIndex(({ name }) => name === sitesOfDictionary(run, dictionary).names[0]);
-  const inOrder = [...run.dictionaries].sort((a, b) => place(a) - place(b));
+  const inOrder = trainedOf(run).sort((a, b) => place(a) - place(b));
   return [...new Set(inOrder.map((dictionary) => sitesText(sitesOfDictionary(run, dictionary))))];
 }
 
-/** The dictionaries of these sites, in the order of the run's file. */
-export function dictionariesOf(run: Sites, subject: string): ResolvedDictionary[] {
-  return run.dictionaries.filter((dictionary) => sitesText(sitesOfDictionary(run, dictionary)) === subject);
+/** The dictionaries to train on these sites, in the order of the run's file. */
+export function dictionariesOf(run: Sites, subject: string): TrainedDictionary[] {
+  return trainedOf(run).filter((dictionary) => sitesText(sitesOfDictionary(run, dictionary)) === subject);
 }
 
 /** A dictionary as the encode stage takes it. */

@@ -5,7 +5,7 @@ import { LIMITS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { Commit } from '../../schemas/records.js';
 import { readSegments } from '../../storage/records/segments.js';
-import { type TrainConfig, type TrainInputs, sourcesOf } from './config.js';
+import { type TakenConfig, type TrainConfig, type TrainInputs, sourcesOf } from './config.js';
 import type { StageContext, StageOutput, StageResult, StageRun, WorkItem } from '../stage.js';
 import { storeTrainingCheckpoint } from '../training-checkpoints.js';
 import { fetchCheckpoint } from './checkpoint-files.js';
@@ -18,12 +18,18 @@ import {
   type TrainResponse,
 } from './messages.js';
 import { trainingKey } from './plan.js';
+import { runTaken } from './taken.js';
 import { RowServer } from './row-server.js';
 import { selectTrainingData, type TrainingData } from './training-data.js';
 
 /** The run of the training stage. @param limitMs longest time of one link */
-export function createTrainingRun(limitMs: number = LIMITS.trainLinkMs): StageRun<readonly TrainConfig[], TrainInputs> {
-  return (item, configs, context) => runLink({ item, configs: configsOf(item, configs), context, limitMs });
+export function createTrainingRun(
+  limitMs: number = LIMITS.trainLinkMs,
+): StageRun<readonly TrainConfig[] | TakenConfig, TrainInputs> {
+  return (item, configs, context) =>
+    'aux' in configs
+      ? runTaken(item, configs, context)
+      : runLink({ item, configs: configsOf(item, configs), context, limitMs });
 }
 
 export const runTraining = createTrainingRun();

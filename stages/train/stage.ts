@@ -1,20 +1,22 @@
 // The train stage: the dictionaries of the same sites over one stream of their rows.
+import { z } from 'zod';
 import type { ResolvedDictionary } from '../../schemas/resolved-run.js';
 import type { StageDefinition } from '../definition.js';
 import { datasetNames } from '../dataset-names.js';
 import { modelDatasets } from '../activations/run-model-files.js';
 import { cores, SPEED } from '../nominal-speed.js';
 import { stepOf } from '../step.js';
-import { trainConfig, type TrainConfig } from './config.js';
-import { dictionariesOf, sitesOfDictionary, trainedSites, workOfDictionary } from './dictionary.js';
+import { takenConfig, trainConfig, type TakenConfig, type TrainConfig } from './config.js';
+import { dictionariesOf, sitesOfDictionary, takenOf, trainedSites, workOfDictionary } from './dictionary.js';
+import { takenSubject } from './taken.js';
 
 /** Forward and backward against the encoder product, where the backward touches what fired. */
 const TRAINING_FACTOR = 3;
 
-export const trainStage: StageDefinition<readonly TrainConfig[]> = {
+export const trainStage: StageDefinition<readonly TrainConfig[] | TakenConfig> = {
   name: 'train',
   version: 3,
-  config: trainConfig.array().nonempty().readonly(),
+  config: z.union([trainConfig.array().nonempty().readonly(), takenConfig]),
   queue: 'compute',
   maxLotSize: 1,
   chained: true,
@@ -23,18 +25,27 @@ export const trainStage: StageDefinition<readonly TrainConfig[]> = {
   steps: ({ extraction: run }) =>
     run === null
       ? []
-      : trainedSites(run).map((site) => {
-          const names = datasetNames(run.name);
-          const makes = dictionariesOf(run, site).flatMap(({ name }) =>
-            ['weights', 'training'].map((table) => ({
-              dataset: names.dictionary(name, table),
-              tables: [table],
-              key: null,
-            })),
-          );
-          const reads = sitesOfDictionary(run, dictionariesOf(run, site)[0] as ResolvedDictionary).names;
-          return stepOf('train', site, { reads: [...reads.map(names.activations), ...modelDatasets(run)], makes });
-        }),
+      : [
+          ...takenOf(run).map(({ name }) => {
+            const dataset = datasetNames(run.name).dictionary(name, 'weights');
+            return stepOf('train', takenSubject(name), {
+              reads: [],
+              makes: [{ dataset, tables: ['weights'], key: null }],
+            });
+          }),
+          ...trainedSites(run).map((site) => {
+            const names = datasetNames(run.name);
+            const makes = dictionariesOf(run, site).flatMap(({ name }) =>
+              ['weights', 'training'].map((table) => ({
+                dataset: names.dictionary(name, table),
+                tables: [table],
+                key: null,
+              })),
+            );
+            const reads = sitesOfDictionary(run, dictionariesOf(run, site)[0] as ResolvedDictionary).names;
+            return stepOf('train', site, { reads: [...reads.map(names.activations), ...modelDatasets(run)], makes });
+          }),
+        ],
   estimate: ({ extraction: run }, { subject }) => {
     const each = run
       ? dictionariesOf(run, subject ?? '').map((own) => ({ ...workOfDictionary(run, own), rows: own.sae.tokens }))

@@ -46,6 +46,11 @@ async function findDictionary({ store, cache, signal }: DictionaryPlace, name: s
   const weights = await weightsOf(store, snapshot);
   if (dictionary === undefined || files === null || weights === null) throw unfinished(name, run);
   const { sites, architecture, features, settings } = encodedDictionary(run, dictionary);
+  if (settings.inputTransform !== undefined)
+    throw new InputError(
+      `Expected a dictionary that takes activations as they are, found that ${name} transforms its input (${settings.inputTransform}), as its source did: a feature of it has no fixed direction in the model. Edit a feature of another dictionary.`,
+      { name, inputTransform: settings.inputTransform },
+    );
   return {
     ...{ name, digest: weights.sha256, architecture, features, settings, sites },
     model: files.reference,

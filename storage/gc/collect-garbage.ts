@@ -185,6 +185,7 @@ function garbageOf(inventory: Inventory, reached: Reachable): ObjectInfo[][] {
   return [
     inventory.snapshots.filter((info) => !reached.snapshots.has(info.key)),
     inventory.refs.filter((info) => !reached.refs.has(info.key)),
+    inventory.labels.filter((info) => !reached.labels.has(info.key)),
     inventory.quarantine.filter(unreached),
     // Before the commits: without its commit a training looks as if it had yet to end, and its checkpoints as if they served.
     inventory.checkpoints.filter((i) => unreached(i) || trained.has(stageKeyOf(i.key) ?? '')),

@@ -33,6 +33,7 @@ export async function takeInventory(store: ObjectStore): Promise<Inventory> {
     runs: await take('runs'),
     refs: await take('refs'),
     schedules: await take('schedules'),
+    labels: await take('labels'),
     snapshots: await take('snapshots'),
     commits: await take('commits'),
     quarantine: await take('quarantine'),

@@ -14,6 +14,7 @@ import {
   stageKeyOf,
   unescapePath,
 } from '../records/key-layout.js';
+import type { LabelsRecord } from '../records/labels.js';
 import { mapParallel } from '../records/parallel.js';
 import type { Inventory } from './inventory.js';
 import { readReferences } from './references.js';
@@ -31,6 +32,8 @@ export interface Reachable {
   readonly snapshots: ReadonlySet<string>;
   /** Ref records that stay. */
   readonly refs: ReadonlySet<string>;
+  /** Records of labels that stay: the newest of every dictionary that stays. */
+  readonly labels: ReadonlySet<string>;
 }
 
 export interface Reached {
@@ -74,8 +77,10 @@ async function reachFrom(
   await walk.readAll([...from.snapshots, ...from.records]);
   await walk.toFixedPoint(isYoung);
   if (await walk.takeUnfinished()) await walk.toFixedPoint(isYoung);
+  const labels = await walk.takeLabels(isYoung);
   const keysOf = (infos: readonly ObjectInfo[]): Set<string> => new Set(infos.map(({ key }) => key));
-  return { digests: new Set(walk.digests), snapshots: keysOf(from.snapshots), refs: keysOf(from.refs) };
+  const [snapshots, refs] = [keysOf(from.snapshots), keysOf(from.refs)];
+  return { digests: new Set(walk.digests), snapshots, refs, labels: keysOf(labels) };
 }
 
 class Walk {
@@ -146,6 +151,22 @@ class Walk {
       found = true;
     }
     return found;
+  }
+
+  /** The records of labels that stay, whose tables are reached by them: no label keeps a dictionary. */
+  async takeLabels(isYoung: (info: ObjectInfo) => boolean): Promise<ObjectInfo[]> {
+    const newest = new Set(newestOfEach(this.#inventory.labels));
+    const staying = this.#inventory.labels.filter((info) => {
+      const dictionary = parseKey(info.key)?.parts.dictionary ?? '';
+      return isYoung(info) || (newest.has(info) && this.digests.has(dictionary));
+    });
+    for (const info of staying) this.#takeTables(await this.#contentOf(info));
+    return staying;
+  }
+
+  /** The data that a record of labels names, and not the dictionary. */
+  #takeTables(record: unknown): void {
+    this.#take((record as LabelsRecord | null)?.objects ?? []);
   }
 
   #isSpent(key: string): boolean {

@@ -15,6 +15,7 @@ import type { ObjectStore } from '../objects/object-store.js';
 import { partsRecord } from '../records/data-stream.js';
 import { dataDigestOf, PARTS_EXTENSION } from '../records/key-layout.js';
 import { decodeRecord } from '../records/record-io.js';
+import { labelsRecord } from '../records/labels.js';
 import { refRecord } from '../records/refs.js';
 import { parseSegment } from '../records/segments.js';
 import { scheduleRootRecord } from '../records/schedule-roots.js';
@@ -32,6 +33,7 @@ const RECORDS: readonly (readonly [prefix: string, schema: z.ZodType])[] = [
   ['checkpoints/', checkpointRecord],
   ['quarantine/', quarantineRecord],
   ['refs/', refRecord],
+  ['labels/', labelsRecord],
   ['schedules/', scheduleRootRecord],
   // Configurations of several kinds and releases: objects, whatever their fields.
   ['runs/', z.record(z.string(), z.unknown())],

@@ -23,6 +23,7 @@ export const CRASH_STEPS = [
   'snapshot.segment',
   'snapshot.put',
   'ref.put',
+  'labels.put',
   'event.put',
   'beat.put',
   'key.put',

@@ -19,6 +19,7 @@ const SHAPES = {
   keys: `(?<stage>[^/]+)/(?<key>${DIGEST})\\.json`,
   snapshots: `(?<names>[^/]+(?:/[^/]+)*)/${NUMBERED}`,
   refs: `(?<names>[^/]+(?:/[^/]+)*)/${NUMBERED}`,
+  labels: `(?<dictionary>${DIGEST})/${NUMBERED}`,
   runs: `(?<names>[^/]+)/(?<revision>0|[1-9]\\d*)/(?:${OF_REVISION})`,
   schedules: '(?<names>[^/]+/[^/]+)\\.json',
   probe: '[0-9a-f-]{36}/[a-z]+',
@@ -35,7 +36,12 @@ export interface LaidKey {
   readonly kind: ObjectKind;
   /** What it is made of, where its kind has that: as it stands in the key, names escaped. */
   readonly parts: Readonly<
-    Partial<Record<'digest' | 'stage' | 'key' | 'input' | 'number' | 'names' | 'revision' | 'head' | 'plan', string>>
+    Partial<
+      Record<
+        'digest' | 'stage' | 'key' | 'input' | 'number' | 'names' | 'dictionary' | 'revision' | 'head' | 'plan',
+        string
+      >
+    >
   >;
   /** Whether its names are escaped as here. Under others nobody finds it: it is somebody's, though it has the shape. */
   readonly isOwn: boolean;
@@ -117,6 +123,11 @@ export function snapshotPrefix(dataset: string): string {
 
 export function refPrefix(name: string): string {
   return `refs/${escapePath(name)}/`;
+}
+
+/** Labels that users gave to the features of a dictionary, by the SHA-256 of its weights. */
+export function labelsPrefix(dictionary: string): string {
+  return `labels/${dictionary}/`;
 }
 
 export function preimageKey(stage: string, key: string): string {

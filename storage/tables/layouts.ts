@@ -28,10 +28,11 @@ export interface Row<C extends Columns = Columns, M extends string = string> {
   /** Schema metadata that every stored file states besides `table`, `formatVersion` and `shard`. */
   readonly metadata: readonly M[];
   /**
-   * How `sql` finds it: `tokens`, with the run's tokens; `dictionary`, with a dictionary's encoded shards and index; `alone`,
-   * by the dictionary's newest dataset of its name; null: not at all.
+   * How `sql` finds it: `tokens`, with the run's tokens; `dictionary`, with a dictionary's encoded shards and index; `index`,
+   * by the dataset of its name that was made of the dictionary's index; `alone`, by the dictionary's newest dataset of its name;
+   * null: not at all.
    */
-  readonly sql: 'tokens' | 'dictionary' | 'alone' | null;
+  readonly sql: 'tokens' | 'dictionary' | 'index' | 'alone' | null;
 }
 
 export interface Layout<C extends Columns = Columns, M extends string = string> extends Row<C, M> {
@@ -65,6 +66,7 @@ const RAW = 'raw activation units';
 const OF_TOKENS = ['key', 'split', 'tokenizer'] as const;
 const OF_SITE = ['key', 'model', 'site', 'units'] as const;
 const OF_INDEX = [...OF_SITE, 'encode'] as const;
+const OF_PROFILE = [...OF_SITE, 'index'] as const;
 
 export const LAYOUTS = named({
   source: table({
@@ -160,6 +162,54 @@ export const LAYOUTS = named({
     metadata: OF_INDEX,
     sql: 'dictionary',
   }),
+  bands: table({
+    columns: [
+      FEATURE,
+      list('histogram', { n: 'u64' }, 'firings in each of ten bands of equal width from 0 to the greatest value'),
+      list('examples', { band: 'u32', doc: 'u32', pos: 'u32', value: 'f16' }, `four of each band; ${RAW}`),
+      list('quiet', { doc: 'u32', pos: 'u32' }, 'rows on which it does not fire'),
+    ],
+    ...SORTED,
+    sort: 'feature',
+    metadata: OF_PROFILE,
+    sql: 'index',
+  }),
+  promoted: table({
+    columns: [
+      FEATURE,
+      list('raised', { token: 'u32', value: 'f32' }, 'token id, logits per unit of activation at a final scale of 1'),
+      list('lowered', { token: 'u32', value: 'f32' }, 'token id, logits per unit of activation at a final scale of 1'),
+      maybe('token_share', 'f64', 'share of its activation mass on test rows that token identity explains'),
+    ],
+    ...SORTED,
+    sort: 'feature',
+    metadata: OF_PROFILE,
+    sql: 'index',
+  }),
+  neighbours: table({
+    columns: [
+      FEATURE,
+      list('cosine', { feature: 'u32', value: 'f32' }, 'cosine of the decoder rows'),
+      list('together', { feature: 'u32', value: 'f32', n: 'u64' }, 'phi of firing, rows on which both fire'),
+    ],
+    ...SORTED,
+    sort: 'feature',
+    metadata: OF_PROFILE,
+    sql: 'index',
+  }),
+  labels: table({
+    columns: [
+      FEATURE,
+      one('label', 'utf8', 'what it seems to stand for; empty where no rule was found'),
+      one('source', 'utf8', 'auto or user'),
+      maybe('score', 'f64', 'balanced accuracy of the label as a rule, on examples that it was not made from'),
+      one('n', 'u32', 'examples that it was scored on'),
+    ],
+    ...SORTED,
+    sort: 'feature',
+    metadata: OF_PROFILE,
+    sql: 'index',
+  }),
   training: table({
     columns: [
       one('split', 'utf8', 'fit or calib'),
@@ -175,6 +225,23 @@ export const LAYOUTS = named({
     ...SORTED,
     sort: 'step',
     metadata: ['key', 'units'],
+    sql: 'alone',
+  }),
+  evaluation: table({
+    columns: [
+      one('subject', 'utf8', 'the dictionary, or what it is compared with'),
+      one('metric', 'utf8', ''),
+      maybe('value', 'f64', ''),
+      maybe('lo', 'f64', '2.5 % point over resampled documents'),
+      maybe('hi', 'f64', '97.5 % point'),
+      one('n', 'u64', 'what the value is a mean or a count over'),
+      one('split', 'utf8', ''),
+      one('rows', 'u64', ''),
+      one('documents', 'u64', ''),
+    ],
+    ...SORTED,
+    sort: null,
+    metadata: ['key', 'dictionary', 'model', 'site', 'resamples', 'seed'],
     sql: 'alone',
   }),
 });

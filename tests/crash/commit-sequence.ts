@@ -5,6 +5,7 @@ import { mkdir, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RunEvent, Snapshot } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { changeUserLabels } from '../../storage/labels/user-labels.js';
 import { putCheckpoint } from '../../storage/records/checkpoints.js';
 import { commitOutput, type CommitOutcome, type Output } from '../../storage/records/commits.js';
 import { putDataFile } from '../../storage/records/data-objects.js';
@@ -76,6 +77,10 @@ export async function runSequence(store: ObjectStore, spool: string, attempt: st
     complete: true,
   });
   await setRef(store, 'latest', `${snapshot.dataset}@${snapshot.version}`);
+  await changeUserLabels(store, {
+    dictionary: TRAIN_KEY,
+    change: (labels) => labels.set(7, 'begins a list'),
+  });
   const event = await appendEvent(store, RUN, { type: 'stage', data: {}, atMs: 1 });
   return { commit, snapshot, event };
 }

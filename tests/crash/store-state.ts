@@ -5,6 +5,7 @@ import { expect } from 'vitest';
 import { commitRecord, checkpointRecord, snapshotRecord } from '../../schemas/records.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { partsRecord } from '../../storage/records/data-stream.js';
+import { labelsRecord } from '../../storage/records/labels.js';
 
 /** Checks every object; returns the keys of all data objects and the digest of each. */
 export async function expectSoundStore(store: ObjectStore): Promise<string[]> {
@@ -36,6 +37,8 @@ function expectSound(key: string, content: Buffer, all: ReadonlyMap<string, Buff
     for (const object of commitRecord.parse(record).objects) there(object.key);
   } else if (key.startsWith('checkpoints/')) {
     for (const chunk of checkpointRecord.parse(record).chunks) there(chunk.key);
+  } else if (key.startsWith('labels/')) {
+    for (const object of labelsRecord.parse(record).objects) there(object.key);
   } else if (key.startsWith('snapshots/')) {
     for (const segment of snapshotRecord.parse(record).segments) there(segment.key);
   }

@@ -60,7 +60,7 @@ describe('two sites with four dictionaries', () => {
       await project.assay('cancel', 'small');
       const input: RunInput = {
         ref: { store: { url: store.url, options: {} }, run: 'small', revision: 1 },
-        stages: ['corpus', 'tokens', 'activations', 'train', 'encode', 'index'],
+        stages: ['corpus', 'tokens', 'activations', 'train', 'encode', 'index', 'profile', 'label'],
         ...{ mode: 'missing', window: LIMITS.window, tolerance: 0.01 },
       };
       await client.workflow.execute(WORKFLOWS.run, {
@@ -77,7 +77,7 @@ describe('two sites with four dictionaries', () => {
     const project = await scene.project({ run: GRAPH });
     let worker = await scene.worker(project, { slots: 2 });
     expect((await project.assay('run', 'run.yaml', '--workers', '0')).code).toBe(0);
-    for (const step of ['encode@a', 'index@a']) {
+    for (const step of ['encode@a', 'index@a', 'profile@a']) {
       await untilEvent(project, 'stage-started', { step });
       await worker.stop('SIGKILL');
       worker = await scene.worker(project, { slots: 2 });

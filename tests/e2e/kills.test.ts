@@ -19,12 +19,12 @@ const MOST_MS: Partial<Record<RunStage, number>> = { corpus: 300, activations: 1
 const IN_HAND = 2 * 2;
 
 describe.each(VICTIMS)('killing %s', (victim) => {
-  // Three stages share a run, so that every victim dies in every stage in two runs.
+  // Four stages share a run, so that every victim dies in every stage in two runs.
   it.each([
-    [RUN_STAGES[0], RUN_STAGES[2], RUN_STAGES[4]],
-    [RUN_STAGES[1], RUN_STAGES[3], RUN_STAGES[5]],
+    [RUN_STAGES[0], RUN_STAGES[2], RUN_STAGES[4], RUN_STAGES[6]],
+    [RUN_STAGES[1], RUN_STAGES[3], RUN_STAGES[5], RUN_STAGES[7]],
   ])(
-    'in %s, %s and %s changes no byte',
+    'in %s, %s, %s and %s changes no byte',
     async (...stages) => {
       const random = new KeyedRandom('kills', victim, stages.join());
       const kills: Kill[] = stages.map((stage) => ({

@@ -17,7 +17,7 @@ const LAYERS =
     ' ',
   );
 const CORE =
-  'identity text tensor order onnx autodiff hooks decoders optimise dictionaries language-model circuits corpus evidence'.split(
+  'identity text tensor statistics order onnx autodiff hooks decoders optimise dictionaries language-model circuits corpus evidence'.split(
     ' ',
   );
 
@@ -41,6 +41,7 @@ const PLANTS: readonly Plant[] = [
   plant('layer-infra', 'infra/plant.ts', '../stages/target.js'),
   plant('core-identity', 'core/identity/plant.ts', '../tensor/target.js'),
   plant('core-tensor', 'core/tensor/plant-onnx.ts', '../onnx/target.js'),
+  plant('core-statistics', 'core/statistics/plant.ts', '../onnx/target.js'),
   plant('core-order', 'core/order/plant.ts', '../onnx/target.js'),
   plant('core-onnx', 'core/onnx/plant.ts', '../autodiff/target.js'),
   plant('core-autodiff', 'core/autodiff/plant.ts', '../hooks/target.js'),

@@ -93,7 +93,7 @@ async function main(): Promise<void> {
   const interval = lo === null || hi === null ? 'none' : `${lo.toFixed(4)} to ${hi.toFixed(4)}`;
   process.stdout.write(
     [
-      `dictionary ${dictionary.name}: ${dictionary.sae.features} features, k ${k}, ${course.steps} steps of ${dictionary.sae.batchRows} rows`,
+      `dictionary ${dictionary.name}: ${dictionary.sae.features} features, k ${k}, ${course.steps} steps of ${'batchRows' in dictionary.sae ? dictionary.sae.batchRows : 0} rows`,
       `test FVU   ${fvu.toFixed(4)} (95 % interval ${interval}; ${test.rows} rows of ${test.documents} documents)`,
       `PCA FVU    ${baseline.fvu.toFixed(4)} (${baseline.k} components of ${baseline.fitRows} fit rows; ${baseline.testRows} test rows)`,
       `ratio      ${(fvu / baseline.fvu).toFixed(3)} (aim at most ${AIM})`,

@@ -41,8 +41,8 @@ export const jumprelu: Architecture = {
   ...{ centres: false, selects: false, revives: false },
   parameters: (sizes) => [
     ...wiredParameters(sizes, RECIPE),
-    featureVector('threshold', sizes, ({ settings }) =>
-      new Float32Array(sizes.features).fill(settingOf(settings, 'threshold')),
+    featureVector('threshold', sizes, ({ settings }, { count }) =>
+      new Float32Array(count).fill(settingOf(settings, 'threshold')),
     ),
   ],
   expectedFirings: ({ l0 }, features) => Math.min(features, Math.ceil(l0 ?? USUAL_FIRINGS)),

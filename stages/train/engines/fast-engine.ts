@@ -1,5 +1,5 @@
 // Training by the fast step (dictionaries/step.ts), on the processor.
-import { initialParameters } from '../../../core/dictionaries/initialise.js';
+import { startOf } from '../../../core/dictionaries/initialise.js';
 import { planSteps } from '../../../core/dictionaries/settings.js';
 import { targetWidth } from '../../../core/dictionaries/sites.js';
 import { fixedOf, trainedOf } from '../../../core/dictionaries/state.js';
@@ -56,12 +56,11 @@ export class FastEngine implements TrainingEngine {
 
   begin(): Promise<void> {
     const { shape, sae, means } = this.#parts;
-    const initial = initialParameters({ ...shape, settings: sae }, sae.seed, means);
-    return this.loadParameters((name, from, count) => {
-      const values = initial.get(name) as Float32Array;
-      const width = values.length / (trainedOf(shape).find((own) => own.name === name)?.shape[0] ?? 1);
-      return values.slice(from * width, (from + count) * width);
-    });
+    const start = startOf({ sites: shape.sites, settings: sae, seed: sae.seed, means });
+    const parameters = new Map(trainedOf(shape).map((own) => [own.name, own]));
+    return this.loadParameters(
+      (name, from, count) => parameters.get(name)?.initial(start, { from, count }) ?? new Float32Array(0),
+    );
   }
 
   /** Sets what steps move, and nothing else of the state. @param rows rows of a tensor by name */
@@ -70,6 +69,18 @@ export class FastEngine implements TrainingEngine {
       await writeTensor(this.#step, { name, shape, type: 'float32' }, (from, count) =>
         Promise.resolve(rows(name, from, count)),
       );
+  }
+
+  /** Sets a counter of features [F]. */
+  async setCounter(name: string, values: Int32Array): Promise<void> {
+    await writeTensor(this.#step, { name, shape: [values.length], type: 'int32' }, (from, count) =>
+      Promise.resolve(values.slice(from, from + count)),
+    );
+  }
+
+  /** Bytes that cross between slices and what joins them in one step. */
+  get exchangedBytes(): number {
+    return this.#step.exchangedBytes;
   }
 
   /** What was set from calib. */

@@ -22,6 +22,8 @@ export const RUN_STAGES = [
   'train',
   'encode',
   'index',
+  'profile',
+  'label',
 ] as const satisfies StageName[];
 export type RunStage = (typeof RUN_STAGES)[number];
 

@@ -121,6 +121,57 @@ function samplePostings(rows: number): TableColumns['postings'] {
   };
 }
 
+/** Lists of a few members per row, some of them empty. */
+function lengths(rows: number, most: number): Uint32Array {
+  const offsets = new Uint32Array(rows + 1);
+  for (let i = 0; i < rows; i++) offsets[i + 1] = (offsets[i] as number) + (i % (most + 1));
+  return offsets;
+}
+
+function sampleBands(rows: number): TableColumns['bands'] {
+  const random = new KeyedRandom('sample', 'bands');
+  const [offsets, histogram] = [lengths(rows, 6), lengths(rows, 10)];
+  const [all, counted] = [offsets.at(-1) ?? 0, histogram.at(-1) ?? 0];
+  const list = { doc: numbers(all, random, 500), pos: numbers(all, random, 127) };
+  return {
+    feature: ascending(rows),
+    histogram: { offsets: histogram, n: Float64Array.from(numbers(counted, random, 1000)) },
+    examples: { offsets, band: numbers(all, random, 9), ...list, value: halves(all, random) },
+    quiet: { offsets, ...list },
+  };
+}
+
+function samplePromoted(rows: number): TableColumns['promoted'] {
+  const random = new KeyedRandom('sample', 'promoted');
+  const offsets = lengths(rows, 10);
+  const all = offsets.at(-1) ?? 0;
+  const side = (): TableColumns['promoted']['raised'] => ({
+    ...{ offsets, token: numbers(all, random, 4096), value: Float32Array.from(reals(all, random)) },
+  });
+  const tokenShare = reals(rows, random).map((value, i) => (i % 7 === 0 ? NaN : value));
+  return { feature: ascending(rows), raised: side(), lowered: side(), tokenShare };
+}
+
+function sampleNeighbours(rows: number): TableColumns['neighbours'] {
+  const random = new KeyedRandom('sample', 'neighbours');
+  const offsets = lengths(rows, 10);
+  const all = offsets.at(-1) ?? 0;
+  const list = { offsets, feature: numbers(all, random, rows), value: Float32Array.from(reals(all, random)) };
+  const together = { ...list, n: Float64Array.from(numbers(all, random, 1000)) };
+  return { feature: ascending(rows), cosine: list, together };
+}
+
+function sampleLabels(rows: number): TableColumns['labels'] {
+  const random = new KeyedRandom('sample', 'labels');
+  return {
+    feature: ascending(rows),
+    label: texts(rows, random),
+    source: Array.from({ length: rows }, (_, i) => (i % 5 === 0 ? 'user' : 'auto')),
+    score: reals(rows, random).map((value, i) => (i % 5 === 0 ? NaN : value)),
+    n: numbers(rows, random, 60),
+  };
+}
+
 function sampleTraining(rows: number): TableColumns['training'] {
   const random = new KeyedRandom('sample', 'training');
   const split = Array.from({ length: rows }, (_, i) => (i % 10 === 9 ? 'calib' : 'fit'));
@@ -135,6 +186,23 @@ function sampleTraining(rows: number): TableColumns['training'] {
     deadFraction: reals(rows, random),
     lr: optional,
     gradNorm: optional.slice(),
+  };
+}
+
+function sampleEvaluation(rows: number): TableColumns['evaluation'] {
+  const random = new KeyedRandom('sample', 'evaluation');
+  const values = reals(rows, random);
+  const without = values.map((value, i) => (i % 7 === 6 ? NaN : value));
+  return {
+    subject: texts(rows, random),
+    metric: texts(rows, random),
+    value: values,
+    lo: without,
+    hi: without.slice(),
+    n: Float64Array.from(numbers(rows, random, 50_000)),
+    split: Array.from({ length: rows }, () => 'test'),
+    rows: new Float64Array(rows).fill(48_172),
+    documents: new Float64Array(rows).fill(60),
   };
 }
 
@@ -185,7 +253,12 @@ export function samples(): AnySample[] {
     { table: 'postings', file: 'postings', options: {}, columns: samplePostings(16500) },
     { table: 'features', file: 'features', options: {}, columns: sampleFeatures(50) },
     { table: 'top', file: 'top', options: { k: 4 }, columns: sampleTop(300, 4) },
+    { table: 'bands', file: 'bands', options: {}, columns: sampleBands(60) },
+    { table: 'promoted', file: 'promoted', options: {}, columns: samplePromoted(60) },
+    { table: 'neighbours', file: 'neighbours', options: {}, columns: sampleNeighbours(60) },
+    { table: 'labels', file: 'labels', options: {}, columns: sampleLabels(40) },
     { table: 'training', file: 'training', options: {}, columns: sampleTraining(30) },
+    { table: 'evaluation', file: 'evaluation', options: {}, columns: sampleEvaluation(30) },
   ];
 }
 

@@ -69,7 +69,8 @@ describe.each(COMMANDS)('assay $name', ({ name, command }) => {
     for (const alias of command.aliases()) expect(text).toContain(`\`${alias}\``);
     for (const option of command.options) expect(text, option.flags).toContain(`| \`${option.flags}\` |`);
     for (const argument of command.registeredArguments) {
-      expect(text).toContain(`<${argument.name()}${argument.variadic ? '...' : ''}>`);
+      const name = `${argument.name()}${argument.variadic ? '...' : ''}`;
+      expect(text).toContain(argument.required ? `<${name}>` : `[${name}]`);
     }
   });
 });

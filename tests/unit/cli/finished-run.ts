@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { beforeAll, expect } from 'vitest';
 import type { z } from 'zod';
+import type { StageName } from '../../../schemas/stages.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 import { temporaryFolder } from '../../harness/temporary-folder.js';
 import { runCli, type CliResult } from './harness.js';
@@ -17,12 +18,12 @@ export interface FinishedRun {
 }
 
 /** The run named `small`, made once before the file's tests. To be called outside of tests and hooks. */
-export function finishedRun(): FinishedRun {
+export function finishedRun(until: StageName = 'index'): FinishedRun {
   const folder = temporaryFolder('cli');
   beforeAll(async () => {
     const store = await openStore('file://./data', { base: folder });
     const run = await submitRun(store, await writeRun(folder));
-    await runStages(store, run, { folder });
+    await runStages(store, run, { folder, until });
     await store.close();
   });
   const cli: FinishedRun['cli'] = (...argv) =>

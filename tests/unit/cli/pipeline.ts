@@ -9,6 +9,7 @@ import type { ResolvedRun } from '../../../schemas/resolved-run.js';
 import { runStepsHere } from '../../../pipeline/execute/run-steps.js';
 import { storeRun } from '../../../pipeline/plan/run-records.js';
 import { stepsOfRun } from '../../../pipeline/plan/steps.js';
+import { evaluateStage } from '../../../stages/evaluate/stage.js';
 import { dictionaryLookup } from '../../../stages/train/stored-dictionary.js';
 import { workOfRun } from '../../../stages/work.js';
 import { TINY_LM, TOKENIZER } from '../../harness/fixtures.js';
@@ -111,4 +112,20 @@ export async function runStages(store: ObjectStore, run: ResolvedRun, options: R
     },
   });
   if (options.most === undefined) await appendEvent(store, run, { type: 'completed', data: {}, atMs: Date.now() });
+}
+
+/** Measures the run's dictionary on the test split, as `sae eval` does. */
+export async function evaluateHere(store: ObjectStore, run: ResolvedRun, folder: string): Promise<void> {
+  const request = { dictionary: 'dict', split: 'test', resamples: 200, seed: 0, corpus: null } as const;
+  const work = { ...workOfRun(run), evaluations: [request] };
+  await runStepsHere({
+    ...{ store, work, steps: evaluateStage.steps(work) },
+    ...{ host: await localHost(folder), stop: new AbortController().signal },
+    events: {
+      begin: () => Promise.resolve(),
+      progress: () => undefined,
+      ended: () => undefined,
+      finished: () => Promise.resolve(),
+    },
+  });
 }

@@ -213,7 +213,9 @@ describe('lines of text', () => {
 describe('examples of a feature', () => {
   const tokens = ['the', ' LORD', '\nGod', ' of', ' Is', 'ra', 'el'];
   const top = (repeat: number) => ({
-    ...{ dict: 'r/d', feature: 3, n: 1, density: 0.5 },
+    ...{ dict: 'r/d', feature: 3, n: 1, density: 0.5, label: null, unbeaten: [] },
+    promoted: null,
+    neighbours: null,
     topTokens: [
       { id: 7, token: ' LORD\n', n: 1200 },
       { id: 9, token: null, n: 3 },

@@ -10,6 +10,7 @@ import { initialPlan } from '../../../pipeline/plan/plan-record.js';
 import { planRecord } from '../../../storage/records/plan-record.js';
 import { parseResolvedRun } from '../../../schemas/resolved-run.js';
 import { partsRecord } from '../../../storage/records/data-stream.js';
+import { labelsRecord } from '../../../storage/records/labels.js';
 import { refRecord } from '../../../storage/records/refs.js';
 import type { ColumnSpec, Leaf } from '../../../storage/tables/columns.js';
 import { LAYOUTS, TABLE_NAMES, type Layout } from '../../../storage/tables/layouts.js';
@@ -117,6 +118,7 @@ describe('records in docs/formats.md', () => {
   it('shows valid examples of the records whose schemas stand elsewhere', () => {
     expect(() => partsRecord.parse(example('Parts of a large object (`data/…/<sha256>.parts.json`)'))).not.toThrow();
     expect(() => refRecord.parse(example('Ref (`refs/<name>/<version>.json`)'))).not.toThrow();
+    expect(() => labelsRecord.parse(example('Labels (`labels/<sha256 of weights>/<version>.json`)'))).not.toThrow();
   });
 
   it('shows a key pre-image whose digest is the key that the plan names', () => {

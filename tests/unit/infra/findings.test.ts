@@ -1,18 +1,21 @@
-// The demo's features are drawn by a key: the same for everybody, chosen by nobody.
+// What the demo shows is what commands print, and its features are drawn by a key: the same for everybody, chosen by nobody.
 import { expect, it } from 'vitest';
-import { drawByKey, nextLines } from '../../../infra/demo/findings.js';
+import { nextLines, printFindings } from '../../../infra/demo/findings.js';
 
-it('features are drawn by their ids alone, whatever the order in which they come', () => {
-  const features = Array.from({ length: 500 }, (_, i) => i * 3);
-  const drawn = drawByKey(features, 8);
-  expect(drawn).toHaveLength(8);
-  expect(drawByKey([...features].reverse(), 8)).toEqual(drawn);
-  expect(drawn.every((feature) => features.includes(feature))).toBe(true);
-  expect(drawn).not.toEqual(features.slice(0, 8));
-});
-
-it('fewer features than asked for are all drawn', () => {
-  expect(drawByKey([5, 1], 8).sort()).toEqual([1, 5]);
+it('what is found is asked of commands, and three cards are drawn by a key', async () => {
+  const shown: string[] = [];
+  const commands = {
+    show: (args: readonly string[]) => {
+      shown.push(args.join(' '));
+      return Promise.resolve();
+    },
+    json: () => Promise.resolve({ rows: [[28, 1234]] }),
+  };
+  const printed: string[] = [];
+  const print = (text: string): unknown => printed.push(text);
+  await printFindings({ commands, print, run: 'kjv', dictionary: 'kjv-l2', store: 'file:///data' });
+  expect(shown).toEqual(['datasets', 'metrics kjv-l2', 'card kjv-l2 --sample 3 --key assay demo']);
+  expect(printed).toContain('28 documents, 1,234 tokens');
 });
 
 it('what to type next fits 80 columns, each command on a line of its own', () => {

@@ -21,7 +21,6 @@ import {
 } from '../../../models/splice-dictionaries.js';
 import { Session, type TensorValue } from '../../../runtime/session.js';
 import { InputError } from '../../../schemas/errors.js';
-import { transcoder } from '../core/dictionaries/transcoder-kind.js';
 import { transformer, VOCAB, WIDTH } from '../core/hooks/graphs.js';
 
 const [F, K, BATCH, POS] = [11, 3, 2, 5];
@@ -40,8 +39,8 @@ const sae = (name: string, site: string): ModelDictionary => ({
   sites: { names: [site], widths: [WIDTH], reads: [0], writes: [0] },
 });
 const coder = (name: string, read: string, write: string): ModelDictionary => ({
-  ...{ name, kind: transcoder, features: F, settings: { k: K } },
-  sites: { names: [read, write], widths: [WIDTH, WIDTH], reads: [0], writes: [1] },
+  ...{ name, kind: ARCHITECTURES.topk, features: F, settings: { k: K } },
+  sites: { names: [read, write], widths: [WIDTH, WIDTH], reads: [0], writes: [1], skip: true },
 });
 
 type Weights = ReadonlyMap<string, Float32Array>;
@@ -70,10 +69,11 @@ function weightFeeds(dictionaries: readonly ModelDictionary[]): Record<string, T
 /** Values of sites and of further tensors, by name. */
 async function valuesOf(
   { model: spliced }: Pick<SplicedModel, 'model'>,
-  names: readonly string[],
+  wanted: readonly string[],
   feeds: Record<string, TensorValue>,
-  further: readonly string[] = [],
 ): Promise<Map<string, Float32Array>> {
+  const names = wanted.filter((name) => isSite(name));
+  const further = wanted.filter((name) => !isSite(name));
   const sites = names.map((name) => resolved.sites.find((site) => site.name === name) ?? fail(name));
   const read = readSites(spliced, sites);
   const tensors = [...read.tensors, ...further];
@@ -95,6 +95,10 @@ async function valuesOf(
   }
 }
 
+function isSite(name: string): boolean {
+  return resolved.sites.some((site) => site.name === name);
+}
+
 function fail(name: string): never {
   throw new RangeError(name);
 }
@@ -105,10 +109,10 @@ const rowsFeed = { [ROWS_FEED]: { dtype: 'bool', dims: [BATCH, POS], data: mask 
 function reconstruct(dictionary: ModelDictionary, x: Float32Array): Float64Array {
   const weights = weightsOf(dictionary);
   const at = (name: string, i: number): number => weights.get(name)?.[i] ?? 0;
-  const from = dictionary.kind === transcoder ? 'b_in' : 'b_dec';
+  const centre = dictionary.sites.skip ? 0 : 1;
   const z = Array.from({ length: F }, (_, i) => {
     let sum = at('b_enc', i);
-    for (let j = 0; j < WIDTH; j++) sum += at('W_enc', i * WIDTH + j) * ((x[j] as number) - at(from, j));
+    for (let j = 0; j < WIDTH; j++) sum += at('W_enc', i * WIDTH + j) * ((x[j] as number) - centre * at('b_dec', j));
     return sum;
   });
   const chosen = z
@@ -149,8 +153,8 @@ describe('one autoencoder', () => {
   it('leaves the model as it is where the mask is empty', async () => {
     const spliced = spliceDictionaries(source, [dictionary]);
     const none = { [ROWS_FEED]: { dtype: 'bool', dims: [BATCH, POS], data: new Uint8Array(BATCH * POS) } } as const;
-    const after = await valuesOf(spliced, [], { ...none, ...weightFeeds([dictionary]) }, ['logits']);
-    const clean = await valuesOf({ model }, [], {}, ['logits']);
+    const after = await valuesOf(spliced, ['logits'], { ...none, ...weightFeeds([dictionary]) });
+    const clean = await valuesOf({ model }, ['logits'], {});
     const [a, b] = [after.get('logits') ?? fail('logits'), clean.get('logits') ?? fail('logits')];
     a.forEach((value, i) => {
       expect(value).toBeCloseTo(b[i] as number, 5);
@@ -177,6 +181,51 @@ describe('a set of transcoders', () => {
       }
   });
 
+  it('leaves room for one over layers: each layer is written by the features of its own and of earlier ones', async () => {
+    const n = F;
+    const layers: ModelDictionary = {
+      ...{ name: 'c', kind: ARCHITECTURES.batchtopk, features: 2 * n, settings: { k: K } },
+      sites: {
+        ...{ names: [...NORMED, ...MLP], widths: [WIDTH, WIDTH, WIDTH, WIDTH] },
+        ...{ reads: [0, 1], writes: [2, 3], crossLayer: true },
+      },
+    };
+    const spliced = spliceDictionaries(source, [layers]);
+    const after = await valuesOf(spliced, [...NORMED, ...MLP], { ...rowsFeed, ...weightFeeds([layers]) });
+    const weights = weightsOf(layers);
+    const at = (name: string, i: number): number => weights.get(name)?.[i] ?? NaN;
+    const threshold = at('threshold', 0);
+    for (let i = 0; i < BATCH * POS; i++) {
+      if (mask[i] === 0) continue;
+      const f = [0, 1].flatMap((layer) =>
+        Array.from({ length: n }, (_, feature) => {
+          const x = row(after.get(NORMED[layer] ?? ''), i);
+          let z = at('b_enc', layer * n + feature);
+          for (let j = 0; j < WIDTH; j++) z += at(`W_enc.${layer}`, feature * WIDTH + j) * (x[j] as number);
+          return z > threshold ? Math.max(0, z) : 0;
+        }),
+      );
+      for (const layer of [0, 1])
+        row(after.get(MLP[layer] ?? ''), i).forEach((value, j) => {
+          let expected = at(`b_dec.${layer}`, j);
+          for (let k = 0; k < (layer + 1) * n; k++) expected += (f[k] as number) * at(`W_dec.${layer}`, k * WIDTH + j);
+          expect(value).toBeCloseTo(expected, 4);
+        });
+    }
+  });
+
+  it('refuses one over layers whose choice is made among all of them', () => {
+    const sites = {
+      names: [...NORMED, ...MLP],
+      widths: [8, 8, 8, 8],
+      reads: [0, 1],
+      writes: [2, 3],
+      crossLayer: true,
+    } as const;
+    const layers = { name: 'c', kind: ARCHITECTURES.topk, features: 2 * F, settings: { k: K }, sites };
+    expect(() => spliceDictionaries(source, [layers])).toThrow('chosen among all layers together');
+  });
+
   it('refuses two that write one site', () => {
     const [first = fail('set')] = set;
     expect(() => spliceDictionaries(source, [first, { ...first, name: 'again' }])).toThrow(InputError);
@@ -198,7 +247,7 @@ describe('ablation and losses', () => {
   it('gives −log softmax of the target in nats', async () => {
     const targets = BigInt64Array.from({ length: BATCH * POS }, (_, i) => BigInt((i * 5 + 1) % VOCAB));
     const feeds = { [LOSSES.targets]: { dtype: 'int64', dims: [BATCH, POS], data: targets } } as const;
-    const values = await valuesOf(appendLosses(model, resolved), [], feeds, [LOSSES.nats, 'logits']);
+    const values = await valuesOf(appendLosses(model, resolved), [LOSSES.nats, 'logits'], feeds);
     const logits = values.get('logits') ?? fail('logits');
     values.get(LOSSES.nats)?.forEach((nats, i) => {
       const own = Array.from(logits.subarray(i * VOCAB, (i + 1) * VOCAB));

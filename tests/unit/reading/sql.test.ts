@@ -215,7 +215,7 @@ describe('sql', () => {
   it.each([
     ['from featurs', 'featurs does not exist! Did you mean "d"."features"?'],
     ['from dd.features', 'schema "dd" does not exist. Did you mean "d"."features"?'],
-    ['from pg_attr', 'There are documents, tokens, acts, postings, features, top, training.'],
+    ['from pg_attr', 'There are documents, tokens, acts, postings, features, top, bands, promoted, neighbours, labels, training, evaluation.'],
     ['from trainings', 'Did you mean training? The runs that the query names have no such table yet'],
     ['from ACTS', 'The runs that the query names have no such table yet; `assay datasets` lists what there is.'],
     ['select featur from features', 'not found in FROM clause! Did you mean "feature"?'],

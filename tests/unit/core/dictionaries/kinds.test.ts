@@ -30,14 +30,15 @@ describe.each(ARCHITECTURE_NAMES)('the kind %s', (name) => {
   it('states each tensor once, with a first value of its shape', () => {
     const sizes = { sites: oneSite(6), features: 10 };
     const start = {
-      directions: (width: number) => new Float32Array(10 * width).fill(0.5),
+      directions: (width: number, { count }: { readonly count: number }) => new Float32Array(count * width).fill(0.5),
       readMeans: [new Float64Array(6)],
       writeMeans: [new Float64Array(6)],
       settings: kind.defaults?.(sizes) ?? {},
     };
     const parameters = kind.parameters(sizes);
     expect(new Set(parameters.map((p) => p.name)).size).toBe(parameters.length);
-    for (const { shape, initial } of parameters) expect(initial(start).length).toBe(shape.reduce((a, b) => a * b, 1));
+    for (const { shape, initial } of parameters)
+      expect(initial(start, { from: 0, count: shape[0] ?? 1 }).length).toBe(shape.reduce((a, b) => a * b, 1));
   });
 
   it('needs the settings that it uses and refuses those of other kinds', () => {

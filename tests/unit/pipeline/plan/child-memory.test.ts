@@ -1,5 +1,6 @@
 // What trainings and encodings are said to need, by hand, and the warning before work starts where that is more than a child may have.
 import { beforeAll, expect, it } from 'vitest';
+import { BYTES_PER_TOKEN } from '../../../../core/corpus/shard-plan.js';
 import { childMemory, childMemoryNotes } from '../../../../pipeline/plan/child-memory.js';
 import type { ResolvedRun } from '../../../../schemas/resolved-run.js';
 import { tinyRun } from '../../../harness/tiny-run.js';
@@ -37,12 +38,41 @@ it('is the sum of state, copies, gradients, dense tensors and rows', () => {
       step: `encode@${name}`,
       bytes: base + 2 * weights(features) + 3 * 64 * 2 ** 20 + 2 * 1000 * 2 * width,
     })),
+    ...(
+      [
+        ['small', 1000],
+        ['large', 3000],
+      ] as const
+    ).flatMap(([name, features]) => [
+      { step: `index@${name}`, bytes: Math.ceil(base + 48 * Math.min(firings(), 8e6) + 24 * features) },
+      {
+        step: `profile@${name}`,
+        bytes: Math.ceil(
+          base +
+            Math.max(48 * Math.min(firings(), 8e6), weights(features) + 8 * Math.min(firings(), 2 ** 26) + 2 ** 27),
+        ),
+      },
+    ]),
   ]);
+});
+
+/** 16 features fire on each of the corpus's tokens: gzip holds a 3.2nd of the text, a token BYTES_PER_TOKEN of it. */
+const firings = (): number => ((run.parts.reduce((sum, { bytes }) => sum + bytes, 0) * 3.2) / BYTES_PER_TOKEN) * 16;
+
+it('holds no neighbours of a dictionary that is too wide for them', async () => {
+  const wide = await tinyRun({ index: { neighboursUpTo: 100 } });
+  const profile = childMemory(wide).find(({ step }) => step === 'profile@a');
+  const index = childMemory(wide).find(({ step }) => step === 'index@a');
+  expect(profile?.bytes).toBe((index?.bytes ?? 0) - 24 * 2048);
 });
 
 it('is said for the largest of each kind, without a warning where it fits', () => {
   const { said, warning } = childMemoryNotes(run, 2 ** 40);
-  expect(said).toMatch(new RegExp(`train@${HOOK.replaceAll('.', '\\.')} \\d+ MB, encode@large \\d+ MB; a worker`));
+  expect(said).toMatch(
+    new RegExp(
+      `train@${HOOK.replaceAll('.', '\\.')} \\d+ MB, encode@large \\d+ MB, index@large \\d+ MB, profile@small \\d+ MB; a worker`,
+    ),
+  );
   expect(warning).toBe(null);
 });
 
@@ -52,5 +82,5 @@ it('warns with step, both numbers and what to do where it is more than a child m
   const needed = Math.ceil(worst.bytes / 2 ** 20);
   expect(warning).toContain(`${worst.step} is likely to need about ${needed} MB in one compute child, more than the`);
   expect(warning).toContain('fewer --slots or a larger --memory');
-  expect(childMemoryNotes(run, 1).warning).toContain('(and 2 more)');
+  expect(childMemoryNotes(run, 1).warning).toContain('(and 6 more)');
 });

@@ -5,7 +5,7 @@ import { digestOf } from '../../../../core/identity/digest.js';
 import { resolveDictionaries } from '../../../../pipeline/resolve/resolve-dictionary.js';
 import type { StoredSettings } from '../../../../schemas/dictionaries.js';
 import { InputError } from '../../../../schemas/errors.js';
-import type { ResolvedDictionary } from '../../../../schemas/resolved-run.js';
+import type { TrainedDictionary } from '../../../../schemas/resolved-run.js';
 import { runFile } from '../../../../schemas/run-file.js';
 import { encodeConfig } from '../../../../stages/encode/config.js';
 import { encodeKey } from '../../../../stages/encode/plan.js';
@@ -26,7 +26,7 @@ function settingsOf(sae: object): StoredSettings {
   });
   const sites = { sites: [{ name: SITE, width: 128 }], unknown: (_: string, site: string) => new InputError(site) };
   const [resolved] = resolveDictionaries(file.saes[0] as (typeof file.saes)[number], sites);
-  return (resolved as ResolvedDictionary).sae;
+  return (resolved as TrainedDictionary).sae;
 }
 
 describe('keys of today', () => {

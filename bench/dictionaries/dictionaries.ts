@@ -1,0 +1,77 @@
+// Rows 3 and 5: the training step of a topk dictionary against its encoder product, in fresh processes of one run: 16,384 features
+// with everything on, and 1,048,576 features with the memory that they take.
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { type BenchRow, meets } from '../row.js';
+import { type Asked, type Measured, measure, median, productFactor } from './measure.js';
+
+const ENTRY = fileURLToPath(import.meta.url);
+const CHILD = 'dictionary-measurement';
+
+const NARROW: Asked = {
+  ...{ batchRows: 2048, width: 768, features: 16_384, k: 32, slices: 2, moments: 'full' },
+  ...{ betas: [0.9, 0.999], dead: 0.1, steps: 9 },
+};
+const WIDE: Asked = {
+  ...{ batchRows: 1024, width: 768, features: 1_048_576, k: 32, slices: 8, moments: 'full' },
+  ...{ betas: [0, 0.999], dead: 0, steps: 3 },
+};
+
+/** Row 3. */
+export async function benchStep(log: (text: string) => void): Promise<BenchRow[]> {
+  const rounds: Measured[] = [];
+  for (let i = 0; i < 3; i++) {
+    const found = await inFreshProcess(NARROW);
+    rounds.push(found);
+    log(`step ${found.stepMs.toFixed(0)} ms, product ${found.productMs.toFixed(0)} ms`);
+  }
+  const value = median(rounds.flatMap(({ ratios }) => ratios));
+  const must = '<= 2.0';
+  const conditions = `2,048 × 768 rows, 16,384 features, k 32, biases, unit norm, AuxK 384 at 10 % dead, Adam (0.9, 0.999), 2 slices, 2 threads; step ${median(rounds.map(({ stepMs }) => stepMs)).toFixed(0)} ms; median of ${rounds.length} processes`;
+  return [
+    {
+      row: 3,
+      what: 'step of topk with everything on ÷ its encoder product',
+      value,
+      must,
+      met: meets(value, must),
+      conditions,
+    },
+  ];
+}
+
+/** Row 5. */
+export async function benchWide(log: (text: string) => void): Promise<BenchRow[]> {
+  const found = await inFreshProcess(WIDE);
+  const value = median(found.ratios) / productFactor(WIDE);
+  log(`step ${(found.stepMs / 1000).toFixed(1)} s, peak ${found.peakGb.toFixed(2)} GB`);
+  const conditions = `1,024 × 768 rows, 1,048,576 features, k 32, β1 0, a moment per weight, 8 slices, 2 threads; step ${(found.stepMs / 1000).toFixed(1)} s; ${(found.exchanged / 2 ** 20).toFixed(0)} MiB cross between slices in a step`;
+  return [
+    {
+      ...{ row: 5, what: '1,048,576 features: peak memory, GB of 2^30', value: found.peakGb, must: '<= 16' },
+      ...{ met: meets(found.peakGb, '<= 16'), conditions },
+    },
+    {
+      ...{ row: 5, what: '1,048,576 features: step ÷ blocked encoder product', value, must: '<= 1.5' },
+      ...{ met: meets(value, '<= 1.5'), conditions },
+    },
+  ];
+}
+
+function inFreshProcess(asked: Asked): Promise<Measured> {
+  const child = fork(ENTRY, [CHILD, JSON.stringify(asked)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  return new Promise((resolve, reject) => {
+    child.on('message', (measured) => {
+      resolve(measured as Measured);
+    });
+    child.on('error', reject);
+    child.on('exit', (code) => {
+      reject(new RangeError(`A measurement of a dictionary ended with exit code ${code ?? 'none'}.`));
+    });
+  });
+}
+
+if (process.argv[2] === CHILD) {
+  process.send?.(await measure(JSON.parse(process.argv[3] ?? '') as Asked));
+  process.disconnect();
+}

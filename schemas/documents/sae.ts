@@ -1,0 +1,47 @@
+// The documents of the commands about single dictionaries.
+import { z } from 'zod';
+import { splitName } from '../records.js';
+
+const count = z.number().int().nonnegative();
+
+const metric = z
+  .strictObject({
+    value: z.number().nullable().describe('null where it has no meaning, or was not measured'),
+    lo: z.number().nullable().describe('lower end of the 95 % interval; null for counts of features'),
+    hi: z.number().nullable().describe('upper end of the interval'),
+    n: count.describe('tokens for means, predicted tokens for cross-entropy, features for counts of them'),
+  })
+  .describe('one number');
+
+export const saeEvalDocument = z.strictObject({
+  dictionary: z.string(),
+  model: z.string().describe('digest of the model; with edits, their digest behind a #'),
+  split: splitName,
+  rows: count,
+  documents: count,
+  metrics: z.strictObject({
+    fvu: metric.describe('fraction of variance unexplained'),
+    l0: metric.describe('features per token'),
+    ceRecoveredMean: metric.describe('share of the cross-entropy lost by mean ablation that the dictionary recovers'),
+    ceRecoveredZero: metric.describe('the same for zero ablation'),
+    deltaCeNats: metric.describe('cross-entropy with the dictionary in place, less that of the clean model'),
+    cosine: metric.describe('mean cosine of rows and their reconstructions'),
+    reconstructionBias: metric.describe('1: unbiased; below 1: shrunken'),
+    silent: metric.describe('features without a firing on these rows'),
+    dense: metric.describe('features that fire on more than 10 % of these rows'),
+    deadTraining: metric.describe('features silent for the window at the end of training'),
+  }),
+  controls: z.record(
+    z.string(),
+    z.strictObject({
+      fvu: metric,
+      l0: metric,
+      cosine: metric,
+      reconstructionBias: metric,
+      fvuDifference: metric.describe(
+        'fvu of the dictionary less that of the control; below 0: the dictionary is better',
+      ),
+    }),
+  ),
+  leftOut: count.optional().describe("documents of another run's corpus whose text the dictionary was fitted to"),
+});
