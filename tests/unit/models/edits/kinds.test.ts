@@ -8,13 +8,15 @@ import { parametersOf } from '../../../../core/dictionaries/state.js';
 import { sha256Hex } from '../../../../core/identity/digest.js';
 import { encodeSafetensors, safeTensor } from '../../../../core/tensor/safetensors.js';
 import { KeyedRandom } from '../../../../core/tensor/random.js';
-import { loadEdits, NO_EDITS } from '../../../../models/edits.js';
+import type { NamedDictionary } from '../../../../models/edit-context.js';
+import { loadEdits, NO_EDITS, resolveEdits } from '../../../../models/edits.js';
 import { readFeatureWeights, shapeOf } from '../../../../models/feature-weights.js';
 import type { ModelEdits } from '../../../../models/apply-edits.js';
 import { makeFeeds } from '../../../../models/feeds.js';
+import { openModel } from '../../../../models/open-model.js';
 import { loadModel, prepareModel } from '../../../../models/model-session.js';
 import { ARCHITECTURE_NAMES, type ArchitectureName } from '../../../../schemas/dictionaries.js';
-import type { ResolvedFeatureEdit } from '../../../../schemas/model-edits.js';
+import type { ResolvedFeatureEdit, ResolvedSiteEdit } from '../../../../schemas/model-edits.js';
 import { TINY_LM } from '../../../harness/fixtures.js';
 import { temporaryFolder } from '../../../harness/temporary-folder.js';
 
@@ -135,5 +137,46 @@ describe.each(ARCHITECTURE_NAMES)('%s', (architecture) => {
     expect(tensors.get('W_enc')?.shape).toEqual([alone ? 3 : FEATURES, WIDTH]);
     expect('data' in (tensors.get('W_enc') ?? {})).toBe(alone);
     expect(rows.map((one) => one.shape)).toEqual([[3, WIDTH]]);
+  });
+});
+
+describe('a dictionary over layers', () => {
+  const streams = ['blocks.1.hook_resid_post', 'blocks.2.hook_resid_post'];
+  const mlps = ['blocks.1.hook_mlp_out', 'blocks.2.hook_mlp_out'];
+  const inputs = ['blocks.1.ln2.hook_normalized', 'blocks.2.ln2.hook_normalized'];
+  it.each([
+    ['a crosscoder', { names: streams, reads: [0, 1], writes: [0, 1] }, streams[0], streams[1]],
+    ['a cross-layer transcoder', { names: [...inputs, ...mlps], reads: [0, 1], writes: [2, 3] }, mlps[0], inputs[1]],
+  ])('is refused, as what it reads comes after what it writes: %s', async (_, wiring, written = '', read = '') => {
+    const { summary } = await openModel(join(TINY_LM, 'model.onnx'));
+    const named: NamedDictionary = {
+      ...{ name: 'r/x', digest: 'd', architecture: 'topk', features: 8, settings: { k: 2 }, path: '', bytes: 0 },
+      sites: { ...wiring, widths: wiring.names.map(() => WIDTH) },
+      model: { base: summary.digest, edits: [] },
+    };
+    const resolving = resolveEdits([{ feature: 'r/x#1', op: 'ablate' }], {
+      ...{ model: summary, digest: summary.digest, length: 8, lengthName: 'tokens', batch: 1, folder, runValue: null },
+      dictionary: () => Promise.resolve(named),
+      where: (edit) => `edits[${edit}]`,
+    });
+    await expect(resolving).rejects.toThrow(
+      `edits[0]: Expected a dictionary whose features read before they write, found that r/x writes ${written} and reads ${read}`,
+    );
+  });
+
+  it('of an edited model is refused where its edits are not given as well', async () => {
+    const { summary } = await openModel(join(TINY_LM, 'model.onnx'));
+    const own: ResolvedSiteEdit = { site: 'blocks.0.hook_mlp_out', op: 'ablate' };
+    const named: NamedDictionary = {
+      ...{ name: 'r/x', digest: 'd', architecture: 'topk', features: 8, settings: { k: 2 }, path: '', bytes: 0 },
+      sites: { ...SAME, widths: [WIDTH] },
+      model: { base: summary.digest, edits: [own] },
+    };
+    const resolving = resolveEdits([{ feature: 'r/x#1', op: 'ablate' }], {
+      ...{ model: summary, digest: summary.digest, length: 8, lengthName: 'tokens', batch: 1, folder, runValue: null },
+      dictionary: () => Promise.resolve(named),
+      where: (edit) => `edits[${edit}]`,
+    });
+    await expect(resolving).rejects.toThrow('edits[0]: Expected the model of r/x, which has the edits [{"op":"ablate"');
   });
 });
