@@ -28,6 +28,7 @@ export async function resolveFeatureEdit(
   const named = await context.dictionary(dictionary);
   requireModel(named, context);
   requireSites(named, context.model.sites);
+  requireOrder(named, context.model.sites);
   if (feature >= named.features)
     throw new InputError(
       `Expected features 0 to ${named.features - 1}, because ${named.name} has ${named.features}, found ${feature}. \`assay top ${named.name} FEATURE\` shows one.`,
@@ -67,6 +68,20 @@ function operands({ op, value, factor = 1 }: ModelEdit): Pick<FeatureChange, 'op
 function finite(value: number, text: string): number {
   if (Number.isFinite(Math.fround(value))) return value;
   throw new InputError(`Expected a finite number of float32, found ${text} = ${value}. Give smaller ones.`, { value });
+}
+
+/** @throws InputError where a feature's value needs what is computed from a site that it changes */
+function requireOrder({ name, sites }: NamedDictionary, known: readonly Site[]): void {
+  const place = (of: number): number => known.findIndex((site) => site.name === sites.names[of]);
+  for (const write of sites.writes) {
+    const after = sites.reads.find((read) => read !== write && place(read) > place(write));
+    if (after === undefined) continue;
+    const [written = '', read = ''] = [sites.names[write], sites.names[after]];
+    throw new InputError(
+      `Expected a dictionary whose features read before they write, found that ${name} writes ${written} and reads ${read}, which comes after it (crosscoders and dictionaries over layers do). Edit features of a dictionary of one layer.`,
+      { dictionary: name, written, read },
+    );
+  }
 }
 
 function requireModel({ name, model }: NamedDictionary, { digest }: EditContext): void {

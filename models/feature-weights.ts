@@ -1,9 +1,10 @@
 // The weights that edits of features need, from a dictionary's safetensors file: the decoder rows of the edited features, and what
 // their values are computed from: their own rows where the kind allows it, else whole tensors, which ONNX Runtime maps from the file.
 import { ARCHITECTURES } from '../core/dictionaries/architectures.js';
-import { decoderOf, featureAxis, isIndependent } from '../core/dictionaries/edit-features.js';
+import { featureAxis, INDEPENDENT } from '../core/dictionaries/edit-features.js';
 import type { NamedSites } from '../core/dictionaries/sites.js';
 import { type DictionaryShape, parametersOf } from '../core/dictionaries/state.js';
+import { wiringOf } from '../core/dictionaries/wirings.js';
 import type { EditTensor } from '../core/hooks/edit-value.js';
 import { asFloat32, type TensorPlace } from '../core/tensor/safetensors.js';
 import { DataError } from '../schemas/errors.js';
@@ -40,7 +41,7 @@ export async function readFeatureWeights(edit: ResolvedFeatureEdit, path: string
   const file = await SafetensorsFile.open(path);
   try {
     for (const parameter of parametersOf(shape)) placeOf(file, path, parameter);
-    const alone = isIndependent(edit.dictionary.architecture);
+    const alone = INDEPENDENT[edit.dictionary.architecture];
     const tensors = new Map<string, EditTensor | MappedTensor>();
     for (const parameter of parametersOf(shape)) {
       const { name } = parameter;
@@ -51,8 +52,7 @@ export async function readFeatureWeights(edit: ResolvedFeatureEdit, path: string
       else tensors.set(name, { shape: parameter.shape, offset: place.from, length: place.to - place.from });
     }
     const rows: EditTensor[] = [];
-    for (const write of shape.sites.writes.keys())
-      rows.push(await rowsOf(file, decoderOf(shape, write).name, { axis: 0, features }));
+    for (const { name } of wiringOf(shape).decoders) rows.push(await rowsOf(file, name, { axis: 0, features }));
     return { path, features, shape: alone ? { ...shape, features: features.length } : shape, tensors, rows };
   } finally {
     await file.close();

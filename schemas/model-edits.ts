@@ -101,6 +101,8 @@ const editedDictionary = z.strictObject({
       widths: z.array(whole.positive()).min(1).readonly(),
       reads: places,
       writes: places,
+      skip: z.literal(true).optional(),
+      crossLayer: z.literal(true).optional(),
     })
     .describe('every site once, and the places of what is read and what is written'),
 });

@@ -9,43 +9,30 @@
 // that is not edited cancels. The site written need not be the one read (transcoders).
 // Kinds in INDEPENDENT compute a feature from its own rows of the weights, so that nothing is computed for the other features; the
 // others (topk: whether a feature is among the k largest) need all of z.
-// Test: tests/unit/core/dictionaries/edit-features.test.ts.
+// Test: tests/unit/models/edits/kinds.test.ts, features.test.ts.
 import type { FeatureChange } from '../../schemas/model-edits.js';
 import type { ArchitectureName } from '../../schemas/dictionaries.js';
 import type { GraphBuilder } from '../onnx/builder.js';
 import { DATA_TYPE } from '../onnx/data-type.js';
 import type { Value } from '../onnx/shape.js';
-import { InputError } from '../../schemas/errors.js';
-import type { Parameter } from './architecture.js';
 import type { Selection } from './rows.js';
 import { type DictionaryShape, parametersOf } from './state.js';
 
-/** Kinds whose f_i follows from x and the rows i of the weights. */
-const INDEPENDENT: ReadonlySet<ArchitectureName> = new Set<ArchitectureName>(['relu']);
-
-/** Whether the value of a feature needs no other feature's weights. */
-export function isIndependent(architecture: ArchitectureName): boolean {
-  return INDEPENDENT.has(architecture);
-}
+/** Whether f_i follows from x and the rows i of the stored weights (and thresholds): then nothing else is computed. */
+export const INDEPENDENT: { readonly [Name in ArchitectureName]: boolean } = {
+  topk: false,
+  relu: true,
+  batchtopk: true,
+  jumprelu: true,
+  gated: true,
+  matryoshka: true,
+};
 
 /** The axis of a tensor that counts features; −1 where it has none. */
 export function featureAxis(shape: DictionaryShape, name: string): number {
   const own = shapeOf(shape, name);
   const other = shapeOf({ ...shape, features: shape.features + 1 }, name);
   return own.findIndex((size, axis) => size !== other[axis]);
-}
-
-/** The tensor whose rows [F, d] features add to the site written at `place`. @throws InputError for a kind that has none */
-export function decoderOf(shape: DictionaryShape, place: number): Parameter {
-  const isDecoder = ({ unit, shape: axes }: Parameter): boolean =>
-    unit.of === 'output' && unit.per === 'feature' && (unit.site ?? 0) === place && axes.length === 2;
-  const found = parametersOf(shape).filter(isDecoder);
-  const [only] = found;
-  if (only !== undefined && found.length === 1) return only;
-  throw new InputError(
-    `Expected a dictionary with one matrix of decoder rows for each site that it writes, found ${found.length} for site ${place}. Edit features of another dictionary.`,
-    { place, found: found.length },
-  );
 }
 
 function shapeOf(shape: DictionaryShape, name: string): readonly number[] {
