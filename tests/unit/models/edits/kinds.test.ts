@@ -92,8 +92,12 @@ function featuresOf(architecture: ArchitectureName, x: Float32Array, { edit, wei
     );
   const z = h.map((own, i) => own + at('b_enc', i));
   const kth = [...z].sort((a, b) => b - a)[K - 1] as number;
-  const least = { topk: () => kth - 1e-9, relu: () => 0, jumprelu: (i: number) => at('threshold', i) };
-  const threshold = least[architecture as keyof typeof least] ?? ((): number => at('threshold', 0));
+  const least: Partial<Record<ArchitectureName, (i: number) => number>> = {
+    topk: () => kth - 1e-9,
+    relu: () => 0,
+    jumprelu: (i) => at('threshold', i),
+  };
+  const threshold = least[architecture] ?? ((): number => at('threshold', 0));
   return z.map((value, i) => (value > threshold(i) ? Math.max(0, value) : 0));
 }
 
@@ -145,9 +149,9 @@ describe('a dictionary over layers', () => {
   const mlps = ['blocks.1.hook_mlp_out', 'blocks.2.hook_mlp_out'];
   const inputs = ['blocks.1.ln2.hook_normalized', 'blocks.2.ln2.hook_normalized'];
   it.each([
-    ['a crosscoder', { names: streams, reads: [0, 1], writes: [0, 1] }, streams[0], streams[1]],
-    ['a cross-layer transcoder', { names: [...inputs, ...mlps], reads: [0, 1], writes: [2, 3] }, mlps[0], inputs[1]],
-  ])('is refused, as what it reads comes after what it writes: %s', async (_, wiring, written = '', read = '') => {
+    ['a crosscoder', { names: streams, reads: [0, 1], writes: [0, 1] }, [streams[0], streams[1]]],
+    ['a cross-layer transcoder', { names: [...inputs, ...mlps], reads: [0, 1], writes: [2, 3] }, [mlps[0], inputs[1]]],
+  ])('is refused, as what it reads comes after what it writes: %s', async (_, wiring, [written = '', read = '']) => {
     const { summary } = await openModel(join(TINY_LM, 'model.onnx'));
     const named: NamedDictionary = {
       ...{ name: 'r/x', digest: 'd', architecture: 'topk', features: 8, settings: { k: 2 }, path: '', bytes: 0 },
