@@ -31,17 +31,20 @@ export interface LabelRequest {
 const STRONGEST = 20;
 const WRITTEN = 4096;
 
-/** An example of a feature: its number among the windows, and what it is. */
-interface Known {
-  readonly example: number;
+/** Examples of one sort: those of each feature stand together. */
+interface Sort {
   readonly fires: boolean;
   readonly isDrawn: boolean;
+  /** By feature − from: numbers of the first and after the last example among the windows. */
+  readonly from: Uint32Array;
+  readonly to: Uint32Array;
 }
 
 interface Gathered {
   readonly windows: ExampleWindows;
+  /** Drawn from bands, rows without the feature, strongest. */
+  readonly sorts: readonly Sort[];
   /** By feature − from. */
-  readonly examples: readonly Known[][];
   readonly raised: readonly number[][];
 }
 
@@ -80,12 +83,15 @@ async function labelRange(request: LabelRequest, context: ChildContext): Promise
 
 function labelOf(
   row: number,
-  { windows, examples, raised }: Gathered,
+  { windows, sorts, raised }: Gathered,
   tokenizer: Tokenizer,
 ): { readonly label: string; readonly score: number | null; readonly n: number } {
-  const own = (examples[row] ?? []).map(({ example, fires, isDrawn }): LabelExample => {
-    const isHeldOut = keyedHash('label', windows.docOf(example), 0, 0) % 2 === 1;
-    return { window: windows.windowOf(example), fires, isDrawn, isHeldOut };
+  const own = sorts.flatMap(({ fires, isDrawn, from, to }) => {
+    const [first, end] = [from[row] as number, to[row] as number];
+    return Array.from({ length: end - first }, (_, i): LabelExample => {
+      const isHeldOut = keyedHash('label', windows.docOf(first + i), 0, 0) % 2 === 1;
+      return { window: windows.windowOf(first + i), fires, isDrawn, isHeldOut };
+    });
   });
   const { rule, score, n } = firstLabel(own, raised[row] ?? []);
   if (rule === null) return { label: '', score: null, n: 0 };
@@ -98,43 +104,51 @@ function labelOf(
 async function gather({ range, top, bands, promoted }: LabelRequest): Promise<Gathered> {
   const features = range.to - range.from;
   const windows = new ExampleWindows();
-  const examples: Known[][] = Array.from({ length: features }, () => []);
-  const raised: number[][] = Array.from({ length: features }, () => []);
+  const sort = (of: Pick<Sort, 'fires' | 'isDrawn'>): Sort => ({
+    ...{ ...of, from: new Uint32Array(features), to: new Uint32Array(features) },
+  });
+  const [drawn, quiet, strongest] = [
+    sort({ fires: true, isDrawn: true }),
+    sort({ fires: false, isDrawn: true }),
+    sort({ fires: true, isDrawn: false }),
+  ];
+  const add = (to: Sort, feature: number, { doc, pos }: Places, [start, end]: readonly [number, number]): void => {
+    to.from[feature - range.from] = windows.count;
+    for (let i = start; i < end; i++) windows.add(doc[i] as number, pos[i] as number);
+    to.to[feature - range.from] = windows.count;
+  };
+  const listOf = ({ offsets }: { readonly offsets: Uint32Array }, row: number): [number, number] => [
+    offsets[row] as number,
+    offsets[row + 1] as number,
+  ];
   for (const file of bands) {
-    const { feature, examples: drawn, quiet } = (await readTable('bands', file)).columns;
-    feature.forEach((f, row) => {
-      const own = examples[f - range.from] as Known[];
-      for (let i = drawn.offsets[row] as number; i < (drawn.offsets[row + 1] as number); i++)
-        own.push({
-          example: windows.add(drawn.doc[i] as number, drawn.pos[i] as number),
-          ...{ fires: true, isDrawn: true },
-        });
-      for (let i = quiet.offsets[row] as number; i < (quiet.offsets[row + 1] as number); i++)
-        own.push({
-          example: windows.add(quiet.doc[i] as number, quiet.pos[i] as number),
-          ...{ fires: false, isDrawn: true },
-        });
+    const { columns } = await readTable('bands', file);
+    columns.feature.forEach((feature, row) => {
+      add(drawn, feature, columns.examples, listOf(columns.examples, row));
+      add(quiet, feature, columns.quiet, listOf(columns.quiet, row));
     });
   }
   for (const file of top) {
-    const { feature, examples: strongest } = (await readTable('top', file)).columns;
-    const slots = strongest.doc.length / Math.max(1, feature.length);
-    feature.forEach((f, row) => {
-      const used = Math.min(STRONGEST, strongest.count[row] as number);
-      for (let i = row * slots; i < row * slots + used; i++)
-        (examples[f - range.from] as Known[]).push({
-          example: windows.add(strongest.doc[i] as number, strongest.pos[i] as number),
-          ...{ fires: true, isDrawn: false },
-        });
+    const { feature: numbers, examples } = (await readTable('top', file)).columns;
+    const slots = examples.doc.length / Math.max(1, numbers.length);
+    numbers.forEach((feature, row) => {
+      const used = Math.min(STRONGEST, examples.count[row] as number);
+      add(strongest, feature, examples, [row * slots, row * slots + used]);
     });
   }
+  const raised: number[][] = Array.from({ length: features }, () => []);
   for (const file of promoted) {
-    const { feature, raised: tokens } = (await readTable('promoted', file)).columns;
-    feature.forEach((f, row) => {
-      raised[f - range.from] = [...tokens.token.subarray(tokens.offsets[row], tokens.offsets[row + 1])];
+    const { feature: numbers, raised: tokens } = (await readTable('promoted', file)).columns;
+    numbers.forEach((feature, row) => {
+      raised[feature - range.from] = [...tokens.token.subarray(...listOf(tokens, row))];
     });
   }
-  return { windows, examples, raised };
+  return { windows, sorts: [drawn, quiet, strongest], raised };
+}
+
+interface Places {
+  readonly doc: Uint32Array;
+  readonly pos: Uint32Array;
 }
 
 export const labelTasks: { readonly label: ChildTask<LabelRequest, ChildOutput> } = { label: labelRange };

@@ -16,6 +16,7 @@ const SOURCES = {
   'stages/child-main.ts': "import { arrow } from '../storage/arrow/arrow.js';\nconsole.log(arrow);\n",
   'runtime/probe-main.ts': 'export {};\n',
   'storage/arrow/arrow.ts': "export { arrow } from './package.js';\n",
+  'dictionaries/slice/thread-main.ts': 'export {};\n',
   'tests/crash/child.ts': 'export {};\n',
   'workflows/index.ts': 'export async function nothing(): Promise<void> {}\n',
   'storage/arrow/package.ts': "export const arrow = 'package';\n",
@@ -32,6 +33,7 @@ it('makes whole what a killed one left, whatever the compiler has on record', as
     recursive: true,
     filter: (file) => !file.endsWith('.ts'),
   });
+  await cp(path.join(root, 'kernels'), path.join(folder, 'kernels'), { recursive: true });
   const build = (): Promise<Ended> => node(path.join(folder, 'infra', 'build.mjs'));
   const output = path.join(folder, 'dist', 'core', 'text.js');
   const said = async (): Promise<string> =>

@@ -13,11 +13,11 @@ interface Plant {
 }
 
 const LAYERS =
-  'schemas core storage runtime models organisms stages pipeline reading activities workers servers cli web infra'.split(
+  'schemas core storage runtime dictionaries models organisms stages pipeline reading activities workers servers cli web infra'.split(
     ' ',
   );
 const CORE =
-  'identity text tensor statistics order onnx autodiff hooks decoders optimise dictionaries language-model circuits corpus evidence'.split(
+  'identity text tensor statistics order onnx autodiff hooks decoders optimise dictionaries language-model interop circuits corpus evidence'.split(
     ' ',
   );
 
@@ -51,6 +51,7 @@ const PLANTS: readonly Plant[] = [
   plant('core-dictionaries', 'core/dictionaries/plant.ts', '../hooks/target.js'),
   plant('core-decoders', 'core/decoders/plant.ts', '../hooks/target.js'),
   plant('core-language-model', 'core/language-model/plant.ts', '../hooks/target.js'),
+  plant('core-interop', 'core/interop/plant.ts', '../onnx/target.js'),
   plant('core-circuits', 'core/circuits/plant.ts', '../corpus/target.js'),
   plant('core-corpus', 'core/corpus/plant.ts', '../onnx/target.js'),
   plant('core-evidence', 'core/evidence/plant.ts', '../corpus/target.js'),

@@ -67,10 +67,13 @@ export async function deadlyShard(
   return { NODE_OPTIONS: `--import ${pathToFileURL(file).href}` };
 }
 
+/** What the file holds while no stage hangs. */
+const NO_STAGE = 'none';
+
 /** A file of the project that names the stage whose work never ends, one at a time; `env` is for the worker. */
 export async function hangingStage({ folder }: Project): Promise<{
   readonly env: Record<string, string>;
-  /** From now on a call of that stage's task spins for ever, in the child's only thread; null: none does. */
+  /** From now on a call of a task of that stage (`evaluate`, or `evaluate-sums`) spins for ever, in the child's only thread; null: none does. */
   hang(stage: StageName | null): Promise<void>;
   /** Whether a child spins in it. */
   hangs(stage: StageName): boolean;
@@ -80,16 +83,18 @@ export async function hangingStage({ folder }: Project): Promise<{
   const seen = path.join(folder, 'hangs-');
   const code = `import { readFileSync, writeFileSync } from 'node:fs';
 if (process.send) process.on('message', (message) => {
-  if (message.type !== 'call' || readFileSync(${JSON.stringify(wanted)}, 'utf8') !== message.task) return;
-  writeFileSync(${JSON.stringify(seen)} + message.task, '');
+  if (message.type !== 'call') return;
+  const stage = readFileSync(${JSON.stringify(wanted)}, 'utf8');
+  if (message.task !== stage && !message.task.startsWith(stage + '-')) return;
+  writeFileSync(${JSON.stringify(seen)} + stage, '');
   for (;;);
 });
 `;
   await writeFile(file, code);
-  await writeFile(wanted, '');
+  await writeFile(wanted, NO_STAGE);
   return {
     env: { NODE_OPTIONS: `--import ${pathToFileURL(file).href}` },
-    hang: (stage) => writeFile(wanted, stage ?? ''),
+    hang: (stage) => writeFile(wanted, stage ?? NO_STAGE),
     hangs: (stage) => existsSync(seen + stage),
   };
 }
