@@ -1,6 +1,6 @@
 // How much memory the compute children of a run's trainings, encodings and indexes are likely to need, before work starts. Reads a resolved run
 // alone; the numbers are for warnings and plans, never for reports.
-//   train  = BASE + Σ 3·W + 2·3·W₁ + 2·W₁ + 4·B·F·Z + R·Σw·v + rows of the calib split
+//   train  = stages/train/memory.ts on a processor; else BASE + Σ 3·W + 2·3·W₁ + 2·W₁ + 4·B·F·Z + R·Σw·v + rows of the calib split
 //   encode = BASE + 2·W + 3·z + 2·T·Σw·v
 //   index  = BASE + 48·p + 24·F       p = min(firings, 8 million): the postings of a range
 //   profile = BASE + max(48·p, 2·W_dec + 8·min(firings, 2^26) + 128 MiB where neighbours are made)
@@ -11,7 +11,9 @@
 // Measured, one step of topk: 0.82 GB where the formula gives 1.16 (F 16,384, d 512, B 1,024), 1.60 where it gives 2.12 (65,536, 256,
 // 512): it errs on the side of a warning.
 import { BYTES_PER_TOKEN } from '../../core/corpus/shard-plan.js';
-import type { ResolvedRun } from '../../schemas/resolved-run.js';
+import { ARCHITECTURES } from '../../core/dictionaries/architectures.js';
+import { wiringFlags } from '../../core/dictionaries/sites.js';
+import type { ResolvedRun, TrainedDictionary } from '../../schemas/resolved-run.js';
 import { RANGE_POSTINGS } from '../../stages/index/plan.js';
 import { COMPRESSION } from '../../stages/nominal-speed.js';
 import { NEIGHBOURS_UP_TO } from '../../stages/profile/stage.js';
@@ -22,9 +24,8 @@ import {
   trainedSites,
   workOfDictionary,
 } from '../../stages/train/dictionary.js';
+import { CHILD_BYTES, largestText, mostFeatures, type Trained, trainingBytes } from '../../stages/train/memory.js';
 
-/** Node, ONNX Runtime and what else a compute child is made of. */
-const BASE_BYTES = 200 * 2 ** 20;
 const MOMENTS = 3;
 const DENSE_TENSORS = 4;
 const SUPERBUFFER_ROWS = 64 * 4096;
@@ -71,33 +72,41 @@ function firingsOf(run: ResolvedRun, dictionary: Dictionary): number {
 
 function indexBytes(run: ResolvedRun, dictionary: Dictionary): number {
   const postings = Math.min(firingsOf(run, dictionary), RANGE_POSTINGS);
-  return Math.ceil(BASE_BYTES + POSTING_BYTES * postings + FEATURE_BYTES * featuresOf(dictionary));
+  return Math.ceil(CHILD_BYTES + POSTING_BYTES * postings + FEATURE_BYTES * featuresOf(dictionary));
 }
 
 function profileBytes(run: ResolvedRun, dictionary: Dictionary): number {
   const features = featuresOf(dictionary);
   const firings = firingsOf(run, dictionary);
   const tables = POSTING_BYTES * Math.min(firings, RANGE_POSTINGS);
-  if (features > (run.file.index.neighboursUpTo ?? NEIGHBOURS_UP_TO)) return Math.ceil(BASE_BYTES + tables);
+  if (features > (run.file.index.neighboursUpTo ?? NEIGHBOURS_UP_TO)) return Math.ceil(CHILD_BYTES + tables);
   const decoder = workOfDictionary(run, dictionary).weightBytes / 2;
   const together = 8 * Math.min(firings, TOGETHER_FIRINGS) + 128 * 2 ** 20;
-  return Math.ceil(BASE_BYTES + Math.max(tables, 2 * decoder + together));
+  return Math.ceil(CHILD_BYTES + Math.max(tables, 2 * decoder + together));
 }
 
 function trainBytes(run: ResolvedRun, subject: string): number {
   const own = dictionariesOf(run, subject);
   const [first] = own;
   if (!first) return 0;
+  if (run.engine.provider === 'cpu') return trainingBytes(own.map((dictionary) => trainedAs(run, dictionary)));
   const weights = own.map((dictionary) => workOfDictionary(run, dictionary).weightBytes);
   const largest = Math.max(...weights);
   const dense = Math.max(...own.map((one) => 4 * one.sae.batchRows * featuresOf(one) * DENSE_TENSORS));
   const state = MOMENTS * weights.reduce((sum, bytes) => sum + bytes, 0) + (2 * MOMENTS + 2) * largest;
-  return BASE_BYTES + state + dense + (SUPERBUFFER_ROWS + CALIB_ROWS) * rowBytes(run, first);
+  return CHILD_BYTES + state + dense + (SUPERBUFFER_ROWS + CALIB_ROWS) * rowBytes(run, first);
+}
+
+function trainedAs(run: ResolvedRun, { name, reads, writes, sae }: TrainedDictionary): Trained {
+  const { widths, ...places } = sitesOfDictionary(run, { name, reads, writes, sae });
+  const sites = { widths, reads: places.reads, writes: places.writes, ...wiringFlags(sae) };
+  const shape = { kind: ARCHITECTURES[sae.architecture], sites, features: featuresOf({ reads, sae }) };
+  return { name, shape, sae, engine: run.engine, dtype: run.file.activations.dtype };
 }
 
 function encodeBytes(run: ResolvedRun, dictionary: ResolvedRun['dictionaries'][number]): number {
   const rows = 2 * run.file.corpus.shardTokens * rowBytes(run, dictionary);
-  return BASE_BYTES + 2 * workOfDictionary(run, dictionary).weightBytes + PASS_BYTES + rows;
+  return CHILD_BYTES + 2 * workOfDictionary(run, dictionary).weightBytes + PASS_BYTES + rows;
 }
 
 function rowBytes(run: ResolvedRun, dictionary: ResolvedRun['dictionaries'][number]): number {
@@ -120,8 +129,18 @@ export function childMemoryNotes(
   const [worst] = [...above].sort((a, b) => b.bytes - a.bytes);
   if (!worst) return { said, warning: null };
   const others = above.length > 1 ? ` (and ${above.length - 1} more)` : '';
-  const warning = `${worst.step}${others} is likely to need about ${megabytes(worst.bytes)} MB in one compute child, more than the ${megabytes(ceilingBytes)} MB that a worker on this machine gives it by itself: it would be stopped. Start workers with fewer --slots or a larger --memory, or lower saes.features or saes.batchRows.`;
+  const largest = largestThatFits(run, worst.step, ceilingBytes);
+  const warning = `${worst.step}${others} is likely to need about ${megabytes(worst.bytes)} MB in one compute child, more than the ${megabytes(ceilingBytes)} MB that a worker on this machine gives it by itself: it would be stopped.${largest} Start workers with fewer --slots or a larger --memory, or lower saes.features or saes.batchRows.`;
   return { said, warning };
+}
+
+/** For a training: the most features of its widest dictionary. */
+function largestThatFits(run: ResolvedRun, step: string, ceilingBytes: number): string {
+  const subject = trainedSites(run).find((own) => `train@${own}` === step);
+  if (subject === undefined || run.engine.provider !== 'cpu') return '';
+  const trained = dictionariesOf(run, subject).map((dictionary) => trainedAs(run, dictionary));
+  const [widest] = [...trained].sort((a, b) => b.shape.features - a.shape.features);
+  return widest ? ` ${largestText(mostFeatures(trained, widest, ceilingBytes))}` : '';
 }
 
 function megabytes(bytes: number): string {

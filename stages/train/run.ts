@@ -17,9 +17,11 @@ import {
   type TrainRequest,
   type TrainResponse,
 } from './messages.js';
+import { refuseTooLarge, type Trained } from './memory.js';
 import { trainingKey } from './plan.js';
 import { runTaken } from './taken.js';
 import { RowServer } from './row-server.js';
+import { shapeOf } from './shape.js';
 import { selectTrainingData, type TrainingData } from './training-data.js';
 
 /** The run of the training stage. @param limitMs longest time of one link */
@@ -43,6 +45,7 @@ interface Link {
 
 async function runLink(link: Link): Promise<StageResult> {
   const { item, configs, context } = link;
+  refuseTooLarge(configs.map(trainedOf), context.children.memoryLimitBytes);
   const commits: Commit[] = [];
   for await (const commit of readSegments(context.store, item.aux.segments ?? [], {
     signal: context.signal,
@@ -66,6 +69,11 @@ async function runLink(link: Link): Promise<StageResult> {
   } finally {
     await server.close();
   }
+}
+
+function trainedOf({ keyed, aux }: TrainConfig): Trained {
+  const { sae, engine, dtype } = keyed;
+  return { name: aux.name, shape: shapeOf(keyed, aux.widths), sae, engine, dtype };
 }
 
 function resultOf({ dictionaries, engine }: TrainResponse): StageResult {

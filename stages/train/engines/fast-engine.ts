@@ -6,6 +6,7 @@ import { fixedOf, trainedOf } from '../../../core/dictionaries/state.js';
 import { learningRate } from '../../../core/optimise/schedule.js';
 import { FIRED_STEP } from '../../../dictionaries/slice/tensors.js';
 import { readTensor, stateTensorsOf, writeTensor } from '../../../dictionaries/state.js';
+import { trainingSettings } from '../../../dictionaries/step-settings.js';
 import { DictionaryStep, type BatchRows, type StepNumbers } from '../../../dictionaries/step.js';
 import { batchThresholdOf } from '../../../dictionaries/threshold.js';
 import type { StoredRows } from '../row-file.js';
@@ -41,16 +42,7 @@ export class FastEngine implements TrainingEngine {
   }
 
   static async create(parts: EngineParts): Promise<FastEngine> {
-    const { shape, sae, engine, variance } = parts;
-    const { architecture, batchRows, betas, epsilon, clipNorm, auxWeight, deadAfterTokens } = sae;
-    const step = await DictionaryStep.create({
-      ...{ shape, architecture, settings: sae, batchRows, slices: sae.slices ?? 1, engine },
-      training: {
-        ...{ variance, betas, epsilon, clipNorm, auxWeight, deadAfterTokens },
-        moments: sae.moments ?? 'full',
-        kAux: planSteps(sae).kAux,
-      },
-    });
+    const step = await DictionaryStep.create(trainingSettings(parts));
     return new FastEngine(parts, step);
   }
 
