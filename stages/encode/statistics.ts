@@ -8,8 +8,9 @@ export interface EncodedShard {
   readonly doc: Uint32Array;
   readonly pos: Uint32Array;
   readonly firings: Firings;
-  readonly xSq: Float32Array;
-  readonly errSq: Float32Array;
+  /** ‖x‖² and ‖x_hat − x‖² in float64: rounded to float32, the variance of rows with a large mean is lost in the sums. */
+  readonly xSq: Float64Array;
+  readonly errSq: Float64Array;
   /** Σ x [d] in float64. */
   readonly sumX: Float64Array;
 }

@@ -52,8 +52,8 @@ async function encode(request: EncodeRequest, context: ChildContext): Promise<En
     doc: shard.doc,
     pos: shard.pos,
     features: shard.firings,
-    xSq: shard.xSq,
-    errSq: shard.errSq,
+    xSq: Float32Array.from(shard.xSq),
+    errSq: Float32Array.from(shard.errSq),
   });
   const files: SpoolFile[] = await acts.finish();
   const run = await TableWriter.open({
@@ -81,8 +81,8 @@ async function encodeShard(request: EncodeRequest, context: ChildContext): Promi
   const shard = {
     doc: Uint32Array.from(order, (row) => stored.doc[row] as number),
     pos: Uint32Array.from(order, (row) => stored.pos[row] as number),
-    xSq: new Float32Array(order.length),
-    errSq: new Float32Array(order.length),
+    xSq: new Float64Array(order.length),
+    errSq: new Float64Array(order.length),
     sumX: new Float64Array(targetWidth(sites)),
   };
   const collector = new FiringCollector(order.length, kind.expectedFirings(settings, features));
@@ -138,7 +138,7 @@ function gatherSites({ stored, sites, x }: Gathered & { readonly stored: StoredS
 
 /** ‖x‖² of each row, summed over the sites written, in float64. */
 function squaresOfRows(
-  squares: Float32Array,
+  squares: Float64Array,
   { sites, x }: Gathered,
   { start, count }: { readonly start: number; readonly count: number },
 ): void {

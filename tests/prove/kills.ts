@@ -10,7 +10,7 @@ import { startTestMinio } from '../servers/minio.js';
 import { startTestTemporal } from '../servers/temporal.js';
 
 const SEED = 'assay prove kills';
-/** Every run is killed once in every stage: 4 victims × 6 runs × 8 stages, of which some strike too late. */
+/** Every run is killed once in every stage: 4 victims × 6 runs × 9 stages, of which some strike too late. */
 const RUNS_PER_VICTIM = 6;
 /** Items that one worker of two slots has in hand at most, per kill. */
 const IN_HAND = 4;
@@ -23,6 +23,7 @@ const STAGE_MS: Readonly<Record<RunStage, number>> = {
   activations: 3000,
   train: 3000,
   encode: 1200,
+  evaluate: 2500,
   index: 900,
   profile: 1500,
   label: 700,
