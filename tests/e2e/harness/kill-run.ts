@@ -30,8 +30,11 @@ export type RunStage = (typeof RUN_STAGES)[number];
 
 /** Of a stage with several steps: the one that is waited for. Evaluation begins beside the training and goes on beside the index. */
 const STEP_OF: Partial<Record<RunStage, string>> = { evaluate: 'evaluate@sae/evaluation-sums' };
-/** So that there is something to evaluate. */
-const EVALUATION = { resamples: 100 };
+/**
+ * A run with an evaluation. Its lot is in hand beside those of the stages after it, and a child that dies twice over one item fails a
+ * run: one that is killed in later stages too has none.
+ */
+export const EVALUATED: ProjectOptions = { run: { evaluation: { resamples: 100 } } };
 
 export const VICTIMS = ['worker', 'child', 'temporal', 'minio'] as const;
 export type Victim = (typeof VICTIMS)[number];
@@ -63,8 +66,7 @@ export async function runWithKills(
   options: ProjectOptions = {},
 ): Promise<KillOutcome> {
   const { temporal } = servers;
-  const run = { evaluation: EVALUATION, ...options.run };
-  const project = await createProject({ ...options, run, address: temporal.address });
+  const project = await createProject({ ...options, address: temporal.address });
   const crew: Crew = {
     project,
     temporal,
