@@ -22,6 +22,7 @@ import type { SpoolFile } from '../stage.js';
 import { activationKeys } from './config.js';
 import { writeCounts } from './counts-file.js';
 import type { EncodeRequest, EncodeResponse } from './messages.js';
+import { squaresAbout } from './spread.js';
 import { computeSums, type EncodedShard } from './statistics.js';
 
 /** Rows that are encoded at once. Scores are computed for blocks of features, so that this does not depend on their number. */
@@ -103,7 +104,10 @@ async function encodeShard(request: EncodeRequest, context: ChildContext): Promi
       }
     },
   );
-  return { ...shard, firings: collector.finish() };
+  const written = { act: writes.map((place) => stored.act[place] as Uint16Array | Float32Array), order };
+  const mean = shard.sumX.map((sum) => sum / order.length);
+  const spread = squaresAbout(mean, { ...written, widths: writes.map((place) => widths[place] as number) });
+  return { ...shard, spread, firings: collector.finish() };
 }
 
 /** The dictionary of a file, its tensors checked. @throws DataError where the file is of another shape */
@@ -165,7 +169,7 @@ function addTargetSums(sums: Float64Array, { sites, x }: Gathered, rows: number)
 
 interface Taken {
   readonly request: EncodeRequest;
-  readonly shard: Omit<EncodedShard, 'firings'>;
+  readonly shard: Omit<EncodedShard, 'firings' | 'spread'>;
   readonly collector: FiringCollector;
   readonly found: Inference;
 }

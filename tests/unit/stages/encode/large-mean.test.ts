@@ -111,5 +111,10 @@ describe('rows with a mean a thousand times their deviation', () => {
     const metrics = summariseMetrics({ sums: collector.sums, features: FEATURES, key: 'key' }).splits.test;
     const fvu = metrics?.fvu ?? NaN;
     expect(Math.abs(fvu / bruteForce(rowsOf(SHARDS[2] as ShardSpec), weights) - 1)).toBeLessThan(1e-5);
+    // The interval too: about zero its denominators would be off by a thousand times the deviation of a resample's mean.
+    const [low, high] = metrics?.fvuInterval ?? [NaN, NaN];
+    expect(low).toBeLessThan(fvu);
+    expect(high).toBeGreaterThan(fvu);
+    expect(high - low).toBeLessThan(0.1);
   });
 });
