@@ -32,8 +32,8 @@ export interface TrainingEnd {
   readonly statistics: Readonly<Record<string, unknown>>;
 }
 
-/** A link ends soon, so that there are many checkpoints. */
-const LINK_MS = 80;
+/** A link ends soon, so that there are many checkpoints; with slices it begins by starting their threads. */
+const linkMs = (slices: number): number => (slices === 1 ? 80 : 700);
 
 /** Children that train with that many threads. */
 function withThreads(children: ComputeChildren, threads: number): ComputeChildren {
@@ -53,7 +53,7 @@ if (!make) throw new TypeError(`no case ${order.name}`);
 const config = make({ slices: order.slices });
 const store = await openStore(order.store);
 const item = planTrainItem({ configs: [config], snapshot: SNAPSHOT, segments: [...order.segments] });
-const run = createTrainingRun(LINK_MS);
+const run = createTrainingRun(linkMs(order.slices));
 for (let link = 0; ; link++) {
   const spool = path.join(order.spool, String(link));
   await mkdir(spool, { recursive: true });
