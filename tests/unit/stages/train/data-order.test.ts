@@ -119,4 +119,44 @@ describe('same-document partners', () => {
     expect(mixed.partners).toBeLessThan(2 * mixed.ideal);
     expect(unmixed.partners).toBeGreaterThan(10 * mixed.ideal);
   });
+
+  it.each([
+    [1_100_000, 950],
+    [8_000_000, 950],
+  ])(
+    'are at most one more than the ideal at the default sizes of shards and batches, %i rows, %i a document',
+    (total, mean) => {
+      const [shardRows, blockRows, batchRows] = [65_536, 4096, 2048];
+      const random = new KeyedRandom('documents', total);
+      const blocks: { rows: number; shardRows: number }[] = [];
+      const stored: Uint32Array[] = [];
+      for (let left = total, document = 0; left > 0; left -= shardRows) {
+        const rows = Math.min(shardRows, left);
+        const documents = new Uint32Array(rows);
+        // Lengths are spread as those of real texts: log-normal, deviation 0.8 of the logarithm.
+        for (let at = 0; at < rows;) {
+          const length = Math.max(1, Math.round(mean * Math.exp(0.8 * random.nextNormal() - 0.32)));
+          documents.fill(document++, at, at + length);
+          at += length;
+        }
+        const permuted = Uint32Array.from(random.permutation(rows), (row) => documents[row] as number);
+        for (let at = 0; at < rows; at += blockRows) {
+          const block = permuted.subarray(at, at + blockRows);
+          blocks.push({ rows: block.length, shardRows: rows });
+          stored.push(block);
+        }
+      }
+      const given: DataOrder = { runSeed: 1, tokens: 't', blockRows: blocks.map(({ rows }) => rows) };
+      const id = { epoch: 0, index: 0 };
+      const chosen = superbufferBlocks(given, id);
+      const laid = Uint32Array.from(chosen.flatMap((block) => [...(stored[block] as Uint32Array)]));
+      const { partners, ideal } = computeShuffleQuality({
+        ...{ stored: laid, batchRows, totalRows: total },
+        shuffled: Uint32Array.from(superbufferPermutation(given, id), (row) => laid[row] as number),
+        blocks: chosen.map((block) => blocks[block] as { rows: number; shardRows: number }),
+      });
+      expect(partners).toBeGreaterThan(ideal);
+      expect(partners).toBeLessThanOrEqual(ideal + 1);
+    },
+  );
 });
