@@ -58,6 +58,36 @@ export async function benchWide(log: (text: string) => void): Promise<BenchRow[]
   ];
 }
 
+/** Widths of the table of docs/scale.md, as powers of two. */
+const SCALES = [14, 15, 16, 17, 18, 19, 20];
+
+/** The same step from 2^14 to 2^20 features, each in a process of its own: time, memory, what crosses between slices. */
+export async function benchScale(log: (text: string) => void): Promise<BenchRow[]> {
+  const rows: BenchRow[] = [];
+  for (const power of SCALES) {
+    const features = 2 ** power;
+    // Slices of at most 131,072 features, at least two.
+    const asked = { ...WIDE, features, slices: Math.max(2, features / 2 ** 17), steps: power > 18 ? 3 : 6 };
+    const found = await inFreshProcess(asked);
+    const ratio = median(found.ratios) / productFactor(asked);
+    const crossing = found.exchanged / 2 ** 20;
+    log(
+      `2^${power}: step ${found.stepMs.toFixed(0)} ms, ÷ product ${ratio.toFixed(2)}, peak ${found.peakGb.toFixed(2)} GB`,
+    );
+    const conditions = `1,024 × 768 rows, k 32, β1 0, a moment per weight, ${asked.slices} slices, 2 threads; first values in ${(found.beginMs / 1000).toFixed(1)} s`;
+    const row = (what: string, value: number): BenchRow => ({
+      ...{ row: 'scale', what: `2^${power} features: ${what}`, value, must: null, met: null, conditions },
+    });
+    rows.push(
+      row('step, ms', found.stepMs),
+      row('step ÷ blocked encoder product', ratio),
+      row('peak memory, GB of 2^30', found.peakGb),
+      row('MiB that cross between slices in a step', crossing),
+    );
+  }
+  return rows;
+}
+
 function inFreshProcess(asked: Asked): Promise<Measured> {
   const child = fork(ENTRY, [CHILD, JSON.stringify(asked)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   return new Promise((resolve, reject) => {

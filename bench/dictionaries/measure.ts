@@ -27,6 +27,8 @@ export interface Measured {
   readonly ratios: readonly number[];
   readonly stepMs: number;
   readonly productMs: number;
+  /** First values. */
+  readonly beginMs: number;
   /** Greatest resident memory of the process, GB of 2^30 bytes. */
   readonly peakGb: number;
   /** Bytes that cross between slices in a step. */
@@ -43,7 +45,10 @@ const MOST_FEATURES = 131_072;
 export async function measure(asked: Asked): Promise<Measured> {
   const { batchRows, width, features, dead, steps } = asked;
   const product = await openProduct(asked);
-  const engine = await openEngine(asked);
+  let engine!: FastEngine;
+  const beginMs = await timed(async () => {
+    engine = await openEngine(asked);
+  });
   const pairs: { readonly step: number; readonly product: number }[] = [];
   for (let i = 0; i <= steps; i++) {
     const rows = rowsWithStructure(batchRows, width, i);
@@ -60,6 +65,7 @@ export async function measure(asked: Asked): Promise<Measured> {
       ratios: pairs.map(({ step, product: beside }) => step / beside),
       stepMs: of('step'),
       productMs: of('product'),
+      beginMs,
     },
     ...{ peakGb: peakBytes() / 2 ** 30, exchanged: engine.exchangedBytes },
   };
