@@ -45,11 +45,13 @@ export async function benchWide(log: (text: string) => void): Promise<BenchRow[]
   const found = await inFreshProcess(WIDE);
   const value = median(found.ratios) / productFactor(WIDE);
   log(`step ${(found.stepMs / 1000).toFixed(1)} s, peak ${found.peakGb.toFixed(2)} GB`);
-  const conditions = `1,024 × 768 rows, 1,048,576 features, k 32, β1 0, a moment per weight, 8 slices, 2 threads; step ${(found.stepMs / 1000).toFixed(1)} s; ${(found.exchanged / 2 ** 20).toFixed(0)} MiB cross between slices in a step`;
+  // Moments of rows that no step has touched are not resident yet: what is laid out is what a long training takes.
+  const memory = Math.max(found.peakGb, found.laidOutGb);
+  const conditions = `1,024 × 768 rows, 1,048,576 features, k 32, β1 0, a moment per weight, 8 slices, 2 threads; step ${(found.stepMs / 1000).toFixed(1)} s; peak of these steps ${found.peakGb.toFixed(2)} GB; ${(found.exchanged / 2 ** 20).toFixed(0)} MiB cross between slices in a step`;
   return [
     {
-      ...{ row: 5, what: '1,048,576 features: peak memory, GB of 2^30', value: found.peakGb, must: '<= 16' },
-      ...{ met: meets(found.peakGb, '<= 16'), conditions },
+      ...{ row: 5, what: '1,048,576 features: memory, GB of 2^30', value: memory, must: '<= 16' },
+      ...{ met: meets(memory, '<= 16'), conditions },
     },
     {
       ...{ row: 5, what: '1,048,576 features: step ÷ blocked encoder product', value, must: '<= 1.5' },
@@ -81,7 +83,8 @@ export async function benchScale(log: (text: string) => void): Promise<BenchRow[
     rows.push(
       row('step, ms', found.stepMs),
       row('step ÷ blocked encoder product', ratio),
-      row('peak memory, GB of 2^30', found.peakGb),
+      row('peak memory of these steps, GB of 2^30', found.peakGb),
+      row('memory laid out, GB', found.laidOutGb),
       row('MiB that cross between slices in a step', crossing),
     );
   }

@@ -17,6 +17,8 @@ interface Scripts {
     readonly rewrite: (page: string, texts: ReadonlyMap<string, string>) => string;
     readonly wordsOf: (command: string) => string[];
     readonly speedsTable: (kept: readonly object[]) => string;
+    readonly scaleTable: (kept: readonly object[]) => string;
+    readonly scaleModel: (kept: readonly object[]) => string;
   };
   readonly 'lock.mjs': {
     readonly withLock: <T>(
