@@ -1,6 +1,6 @@
 // Training by the differentiated graph (core/dictionaries/step-graph.ts): K steps in one call of ONNX Runtime, on any provider. Calib
 // rows are measured by the fast engine over the same weights, so that there is one definition of what is measured.
-import { initialParameters } from '../../../core/dictionaries/initialise.js';
+import { parametersFrom, startOf } from '../../../core/dictionaries/initialise.js';
 import { scatterModeFor } from '../../../core/dictionaries/rows.js';
 import { dictionaryOptimiser, planSteps } from '../../../core/dictionaries/settings.js';
 import { SINCE_FIRED, dictionaryTensors, fixedOf, trainedOf } from '../../../core/dictionaries/state.js';
@@ -49,8 +49,9 @@ export class GraphEngine implements TrainingEngine {
   }
 
   begin(): Promise<void> {
-    const { shape, sae, means } = this.#parts;
-    this.#state = startState(this.tensors, initialParameters({ ...shape, settings: sae }, sae.seed, means));
+    const { shape, sae, means, firstFeature = 0 } = this.#parts;
+    const start = startOf({ sites: shape.sites, settings: sae, seed: sae.seed, means, firstFeature });
+    this.#state = startState(this.tensors, parametersFrom(shape, start));
     return Promise.resolve();
   }
 
