@@ -6,7 +6,10 @@ import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { ARCHITECTURES } from '../../../core/dictionaries/architectures.js';
 import { asFloat32, asIntegers, decodeSafetensors, type SafeTensor } from '../../../core/tensor/safetensors.js';
+import { oneSite } from '../../../core/dictionaries/sites.js';
+import { parametersOf } from '../../../core/dictionaries/state.js';
 import { RoutedDictionary } from '../../../dictionaries/routed.js';
+import { FastEngine } from '../../../stages/train/engines/fast-engine.js';
 import type { Routed } from '../../../schemas/dictionaries.js';
 import { FIXTURES, SAE } from '../../harness/fixtures.js';
 import {
@@ -27,6 +30,7 @@ const joined = decodeSafetensors(readFileSync(path.join(folder, 'joined.safetens
 const tensor = (name: string): SafeTensor => joined.get(name) as SafeTensor;
 const expert = asIntegers(tensor('expert'));
 const [N, FEATURES] = [expert.length, 128];
+const x = asFloat32(decodeSafetensors(readFileSync(path.join(SAE, 'data.safetensors'))).get('x') as SafeTensor);
 
 /** Whole batches of an expert's rows, from the start again where they end. */
 function rowsOf(own: number): number[] {
@@ -61,6 +65,49 @@ describe.each(CASES)('fifty steps of $name recorded from PyTorch', (recipe) => {
   });
 });
 
+describe.each(Array.from({ length: EXPERTS }, (_, e) => e))('fifty steps of frozen expert %i', (e) => {
+  it('are reproduced by the fast step, which trains it', async () => {
+    const name = `frozen-${e}`;
+    const recorded = recordingOf({ name, folder });
+    const weights = decodeSafetensors(readFileSync(path.join(folder, `${name}.safetensors`)));
+    const features = FEATURES / EXPERTS;
+    const shape = { kind: ARCHITECTURES.topk, sites: oneSite(RECORDED_WIDTH), features };
+    const engine = await FastEngine.create({
+      ...{ shape, variance: recorded.V, scales: [1], means: [new Float64Array(RECORDED_WIDTH)] },
+      engine: { provider: 'cpu', threads: 1, optimisation: 'all', ort: '' },
+      sae: {
+        ...{ architecture: 'topk', features, k: K, tokens: STEPS * B, batchRows: B, lr: 1e-3, warmupSteps: 0 },
+        ...{ decayFraction: 0, betas: [0.9, 0.999], epsilon: 1e-8, clipNorm: null, auxK: 16, auxWeight: 1 / 32 },
+        ...{ deadAfterTokens: 256, logEverySteps: 1, seed: 0 },
+      },
+    });
+    await engine.loadParameters((tensor_, from, count) => {
+      const own = weights.get(`init.${tensor_}`) as SafeTensor;
+      const width = own.shape.slice(1).reduce((a, b) => a * b, 1);
+      return asFloat32(own).slice(from * width, (from + count) * width);
+    });
+    const batches = new Float32Array(STEPS * B * RECORDED_WIDTH);
+    rowsOf(e).forEach((row, i) => {
+      batches.set(x.subarray(row * RECORDED_WIDTH, (row + 1) * RECORDED_WIDTH), i * RECORDED_WIDTH);
+    });
+    const told = await engine.train([batches], { from: 0, count: STEPS });
+    recorded.float32.forEach(({ loss, l0 }, step) => {
+      expect(Math.abs((told[step]?.loss ?? NaN) - loss) / loss).toBeLessThan(1e-5);
+      expect(told[step]?.l0).toBe(l0);
+    });
+    for (const { name: own, shape: axes } of parametersOf(shape)) {
+      const want = asFloat32(weights.get(`final.${own}`) as SafeTensor);
+      const got: number[] = [];
+      for await (const rows of engine.read({ name: own, shape: axes, type: 'float32' }))
+        got.push(...(rows as Float32Array));
+      const largest = want.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+      const worst = want.reduce((most, value, i) => Math.max(most, Math.abs(value - (got[i] ?? NaN))), 0);
+      expect(worst / largest, own).toBeLessThan(1e-5);
+    }
+    await engine.release();
+  });
+});
+
 it('the steps with a learned router exercise what they prove: a balance term that matters, and dead features', () => {
   const { float32 } = recordingOf({ name: 'learned', folder });
   for (const { sparsity, loss } of float32) expect(sparsity / loss).toBeGreaterThan(0.05);
@@ -70,7 +117,6 @@ it('the steps with a learned router exercise what they prove: a balance term tha
 describe('the joined dictionary of frozen experts', () => {
   const routed: Routed = { experts: EXPERTS, kind: 'frozen' };
   const sites = { widths: [RECORDED_WIDTH], reads: [0], writes: [0], routed };
-  const x = asFloat32(decodeSafetensors(readFileSync(path.join(SAE, 'data.safetensors'))).get('x') as SafeTensor);
   let dictionary: RoutedDictionary;
   beforeAll(async () => {
     dictionary = await RoutedDictionary.open(
