@@ -3,6 +3,7 @@
 //   train  = BASE + Σ 3·W + 2·3·W₁ + 2·W₁ + 4·B·F·Z + R·Σw·v + rows of the calib split
 //   encode = BASE + 2·W + 3·z + 2·T·Σw·v
 //   index  = BASE + 48·p + 24·F       p = min(firings, 8 million): the postings of a range
+//   routes = BASE + N·(4 + v)·w + 4·N·E             N rows of the sample, E experts; an expert trains as a dictionary of F / E features
 //   profile = BASE + max(48·p, 2·W_dec + 8·min(firings, 2^26) + 128 MiB where neighbours are made)
 // W bytes of a dictionary's encoders and decoders in float32, three times with the optimiser's moments (W₁: the largest, whose state
 // a step carries and returns beside what it was given, with its gradients); B rows of a batch, F features, Z dense tensors of that
@@ -11,17 +12,20 @@
 // Measured, one step of topk: 0.82 GB where the formula gives 1.16 (F 16,384, d 512, B 1,024), 1.60 where it gives 2.12 (65,536, 256,
 // 512): it errs on the side of a warning.
 import { BYTES_PER_TOKEN } from '../../core/corpus/shard-plan.js';
-import type { ResolvedRun } from '../../schemas/resolved-run.js';
+import type { ResolvedRun, TrainedDictionary } from '../../schemas/resolved-run.js';
 import { RANGE_POSTINGS } from '../../stages/index/plan.js';
 import { COMPRESSION } from '../../stages/nominal-speed.js';
 import { NEIGHBOURS_UP_TO } from '../../stages/profile/stage.js';
 import {
   dictionariesOf,
   featuresOf,
+  frozenOf,
   sitesOfDictionary,
   trainedSites,
   workOfDictionary,
 } from '../../stages/train/dictionary.js';
+import { routedSubject } from '../../stages/train/routed/names.js';
+import { sampleRows } from '../../stages/train/routed/sample.js';
 
 /** Node, ONNX Runtime and what else a compute child is made of. */
 const BASE_BYTES = 200 * 2 ** 20;
@@ -46,7 +50,14 @@ export interface ChildMemory {
 
 /** What a child of each train and encode step is likely to need, in the order of the run. */
 export function childMemory(run: ResolvedRun): ChildMemory[] {
-  const trained = trainedSites(run).map((subject) => ({ step: `train@${subject}`, bytes: trainBytes(run, subject) }));
+  const trained = trainedSites(run).map((subject) => ({
+    step: `train@${subject}`,
+    bytes: trainBytes(run, dictionariesOf(run, subject)),
+  }));
+  const routed = frozenOf(run).flatMap((dictionary) => [
+    { step: `train@${routedSubject(dictionary.name, 'routes')}`, bytes: routesBytes(run, dictionary) },
+    { step: `train@${routedSubject(dictionary.name, 'experts')}`, bytes: trainBytes(run, [dictionary]) },
+  ]);
   const encoded = run.dictionaries.map((dictionary) => ({
     step: `encode@${dictionary.name}`,
     bytes: encodeBytes(run, dictionary),
@@ -55,7 +66,7 @@ export function childMemory(run: ResolvedRun): ChildMemory[] {
     { step: `index@${dictionary.name}`, bytes: indexBytes(run, dictionary) },
     { step: `profile@${dictionary.name}`, bytes: profileBytes(run, dictionary) },
   ]);
-  return [...trained, ...encoded, ...indexed];
+  return [...trained, ...routed, ...encoded, ...indexed];
 }
 
 type Dictionary = ResolvedRun['dictionaries'][number];
@@ -84,13 +95,22 @@ function profileBytes(run: ResolvedRun, dictionary: Dictionary): number {
   return Math.ceil(BASE_BYTES + Math.max(tables, 2 * decoder + together));
 }
 
-function trainBytes(run: ResolvedRun, subject: string): number {
-  const own = dictionariesOf(run, subject);
+/** The sample of rows as stored and as floats, and its scores. */
+function routesBytes(run: ResolvedRun, dictionary: TrainedDictionary): number {
+  const width = sitesOfDictionary(run, dictionary).widths[0] ?? 0;
+  const experts = dictionary.sae.routed?.experts ?? 1;
+  const rows = sampleRows({ width, experts });
+  return BASE_BYTES + rows * (rowBytes(run, dictionary) + 4 * width + 4 * experts);
+}
+
+/** Dictionaries that are trained together; of frozen experts one. */
+function trainBytes(run: ResolvedRun, own: readonly TrainedDictionary[]): number {
   const [first] = own;
   if (!first) return 0;
-  const weights = own.map((dictionary) => workOfDictionary(run, dictionary).weightBytes);
+  const parts = ({ sae }: TrainedDictionary): number => (sae.routed?.kind === 'frozen' ? sae.routed.experts : 1);
+  const weights = own.map((dictionary) => workOfDictionary(run, dictionary).weightBytes / parts(dictionary));
   const largest = Math.max(...weights);
-  const dense = Math.max(...own.map((one) => 4 * one.sae.batchRows * featuresOf(one) * DENSE_TENSORS));
+  const dense = Math.max(...own.map((one) => (4 * one.sae.batchRows * featuresOf(one) * DENSE_TENSORS) / parts(one)));
   const state = MOMENTS * weights.reduce((sum, bytes) => sum + bytes, 0) + (2 * MOMENTS + 2) * largest;
   return BASE_BYTES + state + dense + (SUPERBUFFER_ROWS + CALIB_ROWS) * rowBytes(run, first);
 }

@@ -16,12 +16,10 @@ import { selectTrainingData } from '../training-data.js';
 import { runTrainingLink } from '../training-link.js';
 import type { ExpertConfig, JoinConfig, RoutedConfig, RoutedInputs, RoutesConfig, RowsConfig } from './config.js';
 import { selectExpertData } from './expert-data.js';
+import { sampleRows } from './sample.js';
 import { ROUTED_TASKS, type ExpertAsk, type JoinRequest, type RoutesRequest, type RowsRequest } from './messages.js';
 import { expertShard } from './names.js';
 import { readRoutes } from './routes-file.js';
-
-/** Fit rows that clusters are found on, at most; fewer where they or their scores would take more than so many numbers. */
-const SAMPLE = { rows: 2 ** 18, numbers: 2 ** 27, scores: 2 ** 26 } as const;
 
 export interface RoutedItem {
   readonly item: WorkItem<RoutedInputs>;
@@ -78,7 +76,7 @@ interface Sampled {
 
 /** Blocks that clusters are found on, drawn by key; all where they are few. */
 function sampleBlocks(fit: readonly Block[], { width, experts, runSeed, snapshot }: Sampled): Block[] {
-  const most = Math.min(SAMPLE.rows, SAMPLE.numbers / width, SAMPLE.scores / experts);
+  const most = sampleRows({ width, experts });
   const at = feistelPermutation(fit.length, 'routes', runSeed, snapshot);
   const chosen: Block[] = [];
   let rows = 0;
