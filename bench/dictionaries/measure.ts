@@ -34,7 +34,7 @@ export interface Measured {
 }
 
 const THREADS = 2;
-const ENGINE = { provider: 'cpu', threads: THREADS, optimisation: 'all', ort: '' } as const;
+export const ENGINE = { provider: 'cpu', threads: THREADS, optimisation: 'all', ort: '' } as const;
 /** Features of one block of the product; of wide dictionaries no more are multiplied than these times the blocks below. */
 const BLOCK = 4096;
 const MOST_FEATURES = 131_072;
@@ -65,7 +65,8 @@ export async function measure(asked: Asked): Promise<Measured> {
   };
 }
 
-async function openEngine({ batchRows, width, features, ...asked }: Asked): Promise<FastEngine> {
+/** A topk dictionary in training, before its first step. */
+export async function openEngine({ batchRows, width, features, ...asked }: Asked): Promise<FastEngine> {
   const sae = completeSettings(
     {
       ...{ architecture: 'topk', features, k: asked.k, tokens: batchRows * 1000, batchRows, seed: 1, lr: null },
@@ -126,7 +127,7 @@ export function productFactor({ features }: Pick<Asked, 'features'>): number {
 }
 
 /** Sums of six of 512 directions: some features win often, as on activations. */
-function rowsWithStructure(rows: number, width: number, step: number): Float32Array {
+export function rowsWithStructure(rows: number, width: number, step: number): Float32Array {
   const random = new KeyedRandom('bench', step);
   const directions = new KeyedRandom('bench', 'directions');
   const basis = Float32Array.from({ length: 512 * width }, () => directions.nextNormal());
@@ -140,7 +141,8 @@ function rowsWithStructure(rows: number, width: number, step: number): Float32Ar
   return values;
 }
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
+/** Milliseconds that it takes. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;
