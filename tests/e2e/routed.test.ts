@@ -2,6 +2,8 @@
 // undisturbed run; it is encoded, indexed, described, and refused where it cannot be used.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { attemptRecord } from '../../schemas/records.js';
+import { listAttempts } from '../../storage/records/runs.js';
 import { readEvents } from '../../storage/records/events.js';
 import type { Project, ProjectOptions } from './harness/project.js';
 import { succeeded, useScene } from './harness/scene.js';
@@ -12,6 +14,10 @@ const scene = useScene();
 const HOOK = 'blocks.2.hook_resid_post';
 const EXPERTS = 4;
 const MODEL = path.join(TINY_LM, 'model.onnx');
+/** Long enough for tokens of several experts. */
+const TEXT = 'In the beginning God created the heaven and the earth. And the earth was without form, and void; '.repeat(
+  5,
+);
 const STEP = 'train@routed/r/experts';
 
 /** Each expert takes a few seconds, so that there is something to kill. */
@@ -39,6 +45,21 @@ async function untilExperts(project: Project): Promise<void> {
     await store.close();
   }
   throw new Error(`${STEP} did not start within 120 s`);
+}
+
+/** How often an expert was handed out to be trained. */
+async function attemptsAtExperts(project: Project): Promise<number> {
+  const store = await project.openStore();
+  try {
+    const attempts = await listAttempts(store, { name: 'small', revision: 1 }, attemptRecord);
+    const byKey = new Map<string, Set<string>>();
+    for (const { stage, key, input } of attempts)
+      if (stage === 'train') byKey.set(key, (byKey.get(key) ?? new Set<string>()).add(input));
+    const [key] = [...byKey].find(([, inputs]) => inputs.size === EXPERTS) ?? [''];
+    return attempts.filter((attempt) => attempt.key === key).length;
+  } finally {
+    await store.close();
+  }
 }
 
 async function statesOf(project: Project): Promise<string[]> {
@@ -91,6 +112,13 @@ describe('a run with a dictionary of frozen experts', () => {
     expect((await undisturbed.assay('describe', 'small/tokens')).stderr).not.toContain('ROUTED');
   }, 60_000);
 
+  it('finds features of one expert on each token', async () => {
+    const { tokens } = await undisturbed.json<{ tokens: { features: { feature: number }[] }[] }>('find', 'small/r', TEXT); // prettier-ignore
+    const experts = tokens.map(({ features }) => new Set(features.map(({ feature }) => Math.floor(feature / 256))));
+    expect(Math.max(...experts.map(({ size }) => size))).toBe(1);
+    expect(new Set(experts.flatMap((own) => [...own])).size).toBeGreaterThan(1);
+  }, 60_000);
+
   it('is refused as an export and as an edit, with the reason', async () => {
     const exported = await undisturbed.assay('sae', 'export', 'small/r', '--format', 'saelens', '--out', 'x');
     expect(exported.code).not.toBe(0);
@@ -114,6 +142,8 @@ describe('a run with a dictionary of frozen experts', () => {
     await run.ended;
     expect(await statesOf(project)).not.toContain('completed');
     succeeded(await project.assay('resume', 'small', '--follow'));
+    // The kill struck while experts were trained: at least one was handed out again.
+    expect(await attemptsAtExperts(project)).toBeGreaterThan(EXPERTS);
     expect(await project.digests()).toEqual(digests);
   }, 300_000);
 });

@@ -56,6 +56,20 @@ it('is the sum of state, copies, gradients, dense tensors and rows', () => {
   ]);
 });
 
+it('of frozen experts is that of one expert, and of the sample that routes are found on', async () => {
+  const routed = await tinyRun({
+    corpus: { sources: ['corpus.jsonl.gz'], split: { field: 'split' }, shardTokens: 1000 },
+    saes: [{ hook: HOOK, k: 16, tokens: 1e6, batchRows: 1000, name: 'r', features: 4000, routed: { experts: 4, kind: 'frozen' } }], // prettier-ignore
+  });
+  const base = 200 * 2 ** 20;
+  const all = new Map(childMemory(routed).map(({ step, bytes }) => [step, bytes]));
+  expect(all.get('train@routed/r/experts')).toBe(
+    base + 11 * 4 * 2 * 1000 * width + 4 * 4 * 1000 * 1000 + (64 * 4096 + 65_536) * 2 * width,
+  );
+  // 2^18 rows as halves and as floats, and a score for each of 4 experts.
+  expect(all.get('train@routed/r/routes')).toBe(base + 2 ** 18 * (2 * width + 4 * width + 4 * 4));
+});
+
 /** 16 features fire on each of the corpus's tokens: gzip holds a 3.2nd of the text, a token BYTES_PER_TOKEN of it. */
 const firings = (): number => ((run.parts.reduce((sum, { bytes }) => sum + bytes, 0) * 3.2) / BYTES_PER_TOKEN) * 16;
 
