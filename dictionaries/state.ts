@@ -65,6 +65,26 @@ export async function writeTensor(
     await link.write({ tensor: name, from, count, data: await rows(row, count) });
 }
 
+/** Sets tensors of equal shapes, all of them for some rows before the next rows: what they have in common is made once. */
+export async function writeTogether(
+  step: DictionaryStep,
+  tensors: readonly StateTensorInfo[],
+  rows: (tensor: StateTensorInfo, from: number, count: number) => Values,
+): Promise<void> {
+  const own = tensors.map((tensor) => {
+    const joint = jointRows(step, tensor.name);
+    joint?.write(rows(tensor, 0, tensor.shape[0] ?? 0) as Float32Array);
+    return { tensor, blocks: joint ? [] : [...blocksOf(step, tensor.name, tensor.shape)] };
+  });
+  for (let i = 0; own.some(({ blocks }) => i < blocks.length); i++)
+    for (const { tensor, blocks } of own) {
+      const block = blocks[i];
+      if (!block) continue;
+      const { link, from, count, row } = block;
+      await link.write({ tensor: tensor.name, from, count, data: rows(tensor, row, count) });
+    }
+}
+
 interface RowBlock {
   readonly link: DictionaryStep['links'][number];
   /** First row within the slice. */
@@ -77,7 +97,9 @@ interface RowBlock {
 /** Rows of a tensor in its order, with the slices that hold them. */
 function* blocksOf(step: DictionaryStep, name: string, shape: readonly number[]): Generator<RowBlock> {
   const width = shape.slice(1).reduce((a, b) => a * b, 1);
-  const block = Math.max(1, Math.floor(BLOCK_BYTES / (4 * width)));
+  const rows = Math.floor(BLOCK_BYTES / (4 * width));
+  // First values are drawn 256 rows at a time.
+  const block = rows < 256 ? Math.max(1, rows) : rows - (rows % 256);
   const own = name.replace(/^[mv]\./, '');
   for (const link of step.links) {
     const { slice } = link.settings;

@@ -4,12 +4,8 @@
 //
 //   loss = rec + sparsity + auxWeight · aux,  rec = squares / (B V)
 //   clipping: all gradients after projection by min(1, c / ‖g‖);  Adam: core/optimise/optimisers/adam.ts, corrected form
-import type { ArchitectureName } from '../schemas/dictionaries.js';
-import type { EngineConfig } from '../schemas/stored.js';
-import type { KindSettings } from '../core/dictionaries/architecture.js';
 import type { FastRule } from '../core/dictionaries/fast/rule.js';
 import { planSlices, type SlicePlan } from '../core/dictionaries/slices.js';
-import { type DictionaryShape, parametersOf } from '../core/dictionaries/state.js';
 import { wiringOf } from '../core/dictionaries/wirings.js';
 import { Joint } from './joint.js';
 import { Products } from './products.js';
@@ -17,38 +13,10 @@ import { type Exchange, makeExchange } from './slice/exchange.js';
 import { InlineSlice, type SliceLink } from './slice/link.js';
 import type { Firing } from './slice/slice.js';
 import { largestValue } from './slice/largest.js';
-import { type Reconstructions, type SliceSettings, keptPerRow, reconstructionsOf } from './slice/settings.js';
+import { type SliceSettings, keptPerRow } from './slice/settings.js';
 import { type ThreadedSlices, startThreads } from './slice/threads.js';
-import { rulesFor } from './slice/thread-messages.js';
 import { RowMerger } from './row-merger.js';
-
-export interface DictionaryStepSettings {
-  readonly shape: DictionaryShape;
-  readonly architecture: ArchitectureName;
-  readonly settings: KindSettings;
-  readonly batchRows: number;
-  /** Slices; of a cross-layer dictionary: of each layer. */
-  readonly slices: number;
-  readonly engine: Pick<EngineConfig, 'threads' | 'optimisation'>;
-  /** false: all slices in this thread; changes no byte. */
-  readonly threads?: false;
-  /** Null: it is only applied. */
-  readonly training: StepTraining | null;
-}
-
-export interface StepTraining {
-  /** V: mean ‖x − x̄‖² over the scaled fit rows of the sites written. */
-  readonly variance: number;
-  readonly betas: readonly [number, number];
-  readonly epsilon: number;
-  readonly clipNorm: number | null;
-  readonly moments: 'full' | 'row';
-  /** Most features that AuxK revives per row; 0 for none. */
-  readonly kAux: number;
-  readonly auxWeight: number;
-  /** Rows without firing after which a feature is dead. */
-  readonly deadAfterTokens: number;
-}
+import { commonSettings, type DictionaryStepSettings, type StepTraining } from './step-settings.js';
 
 /** What a step tells. */
 export interface StepNumbers {
@@ -91,13 +59,13 @@ export class DictionaryStep {
   readonly #threads: ThreadedSlices | null;
 
   private constructor(settings: DictionaryStepSettings, products: Products) {
-    const { shape, batchRows, training } = settings;
+    const { shape, batchRows } = settings;
     this.settings = settings;
     this.plan = planSlices(shape, settings.slices);
     this.#products = products;
-    this.#rules = rulesFor(settings.architecture, training !== null);
-    const parts = this.#parts();
-    const common = this.#sliceSettings(parts);
+    const common = commonSettings(settings);
+    const { parts } = common;
+    this.#rules = common;
     const slices = this.#exchanges(common);
     this.#inputs = (slices[0] as (typeof slices)[number]).exchange.inputs;
     const { architecture, engine } = settings;
@@ -138,29 +106,6 @@ export class DictionaryStep {
 
   static async create(settings: DictionaryStepSettings): Promise<DictionaryStep> {
     return new DictionaryStep(settings, await Products.create(settings.engine));
-  }
-
-  #parts(): Reconstructions {
-    const { shape, batchRows, training, settings } = this.settings;
-    const sizes = { features: shape.features, batchRows, training: training !== null };
-    return reconstructionsOf(this.#rules.rule, settings, sizes);
-  }
-
-  #sliceSettings(parts: Reconstructions): Omit<SliceSettings, 'slice'> {
-    const { shape, batchRows, settings, training } = this.settings;
-    const parameters = parametersOf(shape);
-    const decoders = new Set(wiringOf(shape).decoders.map(({ name }) => name));
-    return {
-      ...{ ...this.#rules, settings, batchRows, totalFeatures: shape.features, parts },
-      k: keptPerRow(this.#rules.rule, settings),
-      kAux: training?.kAux ?? 0,
-      vectors: featureVectors(shape),
-      training: training && {
-        ...{ betas: training.betas, epsilon: training.epsilon, moments: training.moments },
-        clips: training.clipNorm !== null,
-        unitRows: parameters.some(({ name, unitRows }) => unitRows && decoders.has(name)),
-      },
-    };
   }
 
   /**
@@ -298,15 +243,4 @@ export class DictionaryStep {
     await this.#threads?.release();
     await this.#products.release();
   }
-}
-
-/** Tensors with a number per feature. One that is fixed (θ of a batch's choice) is told with each batch instead. */
-function featureVectors(shape: DictionaryShape): string[] {
-  const { encoders, decoders, skip } = wiringOf(shape);
-  const others = new Set([...encoders, ...decoders].map(({ name }) => name));
-  for (const { bias } of decoders) others.add(bias);
-  if (skip) others.add(skip.name);
-  return parametersOf(shape)
-    .filter(({ name, fixed }) => !others.has(name) && !fixed)
-    .map(({ name }) => name);
 }

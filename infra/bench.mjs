@@ -17,6 +17,7 @@ export const ROWS = {
   commands: [],
   engine: [],
   routed: [],
+  scale: [],
 };
 
 const USAGE = {

@@ -100,8 +100,10 @@ export const saeSection = z.strictObject({
       'divides the features among experts, one of which sees a token; frozen: by clusters of activations found before, each expert a training of its own; learned: by a router that is trained with them',
     ),
   slices: positive
-    .default(1)
-    .describe('contiguous ranges of features that are trained by threads of their own; enters the key'),
+    .optional()
+    .describe(
+      'contiguous ranges of features that are trained by threads of their own; enters the key; default 1, from 8,192 features on 2, more where one would outgrow its memory',
+    ),
   candidates: z
     .enum(CANDIDATES)
     .default('exact')

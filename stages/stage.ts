@@ -63,6 +63,8 @@ export interface ComputeChildren {
   call<Response>(task: string, request: unknown, call: ChildCall): Promise<Response>;
   /** Asks running tasks to stop at their next safe point. */
   stopAll(): void;
+  /** What each may hold; absent: no child of its own, no ceiling. */
+  readonly memoryLimitBytes?: number | undefined;
 }
 
 export interface StageContext {

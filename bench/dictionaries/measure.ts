@@ -6,7 +6,10 @@ import { completeSettings } from '../../core/dictionaries/settings.js';
 import { GraphBuilder } from '../../core/onnx/builder.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { Session } from '../../runtime/session.js';
+import { bytesOfStep } from '../../dictionaries/step-memory.js';
+import { trainingSettings } from '../../dictionaries/step-settings.js';
 import { FIRED_STEP } from '../../dictionaries/slice/tensors.js';
+import type { EngineParts } from '../../stages/train/engines/engine.js';
 import { FastEngine } from '../../stages/train/engines/fast-engine.js';
 
 export interface Asked {
@@ -27,8 +30,12 @@ export interface Measured {
   readonly ratios: readonly number[];
   readonly stepMs: number;
   readonly productMs: number;
+  /** First values. */
+  readonly beginMs: number;
   /** Greatest resident memory of the process, GB of 2^30 bytes. */
   readonly peakGb: number;
+  /** What the step lays out, GB: moments of rows that no step touched yet are not resident. */
+  readonly laidOutGb: number;
   /** Bytes that cross between slices in a step. */
   readonly exchanged: number;
 }
@@ -43,7 +50,9 @@ const MOST_FEATURES = 131_072;
 export async function measure(asked: Asked): Promise<Measured> {
   const { batchRows, width, features, dead, steps } = asked;
   const product = await openProduct(asked);
-  const engine = await openEngine(asked);
+  const parts = partsOf(asked);
+  const engine = await FastEngine.create(parts);
+  const beginMs = await timed(() => engine.begin());
   const pairs: { readonly step: number; readonly product: number }[] = [];
   for (let i = 0; i <= steps; i++) {
     const rows = rowsWithStructure(batchRows, width, i);
@@ -60,13 +69,21 @@ export async function measure(asked: Asked): Promise<Measured> {
       ratios: pairs.map(({ step, product: beside }) => step / beside),
       stepMs: of('step'),
       productMs: of('product'),
+      beginMs,
     },
     ...{ peakGb: peakBytes() / 2 ** 30, exchanged: engine.exchangedBytes },
+    laidOutGb: bytesOfStep(trainingSettings(parts)) / 2 ** 30,
   };
 }
 
 /** A topk dictionary in training, before its first step. */
-export async function openEngine({ batchRows, width, features, ...asked }: Asked): Promise<FastEngine> {
+export async function openEngine(asked: Asked): Promise<FastEngine> {
+  const engine = await FastEngine.create(partsOf(asked));
+  await engine.begin();
+  return engine;
+}
+
+function partsOf({ batchRows, width, features, ...asked }: Asked): EngineParts {
   const sae = completeSettings(
     {
       ...{ architecture: 'topk', features, k: asked.k, tokens: batchRows * 1000, batchRows, seed: 1, lr: null },
@@ -77,12 +94,10 @@ export async function openEngine({ batchRows, width, features, ...asked }: Asked
     width,
   );
   const sites = { widths: [width], reads: [0], writes: [0] };
-  const engine = await FastEngine.create({
+  return {
     ...{ shape: { kind: ARCHITECTURES.topk, sites, features }, sae, engine: ENGINE },
     ...{ scales: [1], means: [new Float64Array(width)], variance: width },
-  });
-  await engine.begin();
-  return engine;
+  };
 }
 
 /** Every n-th feature fired last so long ago that it is dead. */

@@ -22,10 +22,22 @@ export interface StartSettings {
 export function startOf({ sites, settings, seed, means, firstFeature = 0 }: StartSettings): Start {
   const at = (places: readonly number[]): Float64Array[] => places.map((place) => means[place] as Float64Array);
   return {
-    directions: (width, { from, count }) => randomDirections(width, { from: firstFeature + from, count }, seed),
+    directions: remembered((width, { from, count }) =>
+      randomDirections(width, { from: firstFeature + from, count }, seed),
+    ),
     settings,
     readMeans: at(sites.reads),
     writeMeans: at(sites.writes),
+  };
+}
+
+/** Encoders and decoders of equal widths begin from the same rows: those that were drawn last are not drawn anew. */
+function remembered(draw: Start['directions']): Start['directions'] {
+  let last: { readonly width: number; readonly rows: RowRange; readonly values: Float32Array } | null = null;
+  return (width, rows) => {
+    if (last?.width !== width || last.rows.from !== rows.from || last.rows.count !== rows.count)
+      last = { width, rows, values: draw(width, rows) };
+    return last.values;
   };
 }
 

@@ -7,13 +7,16 @@ export type HashPurpose = keyof typeof HASH_SEEDS;
 
 const SECOND = 0x9e3779b9;
 
-/** A whole number in 0 … 2^53 − 1, uniform over (a, b, c) of 32 bits each. */
-export function keyedHash(purpose: HashPurpose, a: number, b: number, c: number): number {
+/** Three words of 32 bits. */
+type Words = readonly [number, number, number];
+
+/** A whole number in 0 … 2^53 − 1, uniform over the words. */
+export function keyedHash(purpose: HashPurpose, words: Words): number {
   const seed = HASH_SEEDS[purpose];
-  return murmur(seed, a, b, c) * 2 ** 21 + (murmur(seed ^ SECOND, a, b, c) >>> 11);
+  return murmur(seed, words) * 2 ** 21 + (murmur(seed ^ SECOND, words) >>> 11);
 }
 
-function murmur(seed: number, a: number, b: number, c: number): number {
+function murmur(seed: number, [a, b, c]: Words): number {
   let h = block(block(block(seed, a), b), c) ^ 12;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

@@ -60,3 +60,14 @@ export function makeExchange(
     through: floats(training ? slice.readStride : 0),
   };
 }
+
+/** Bytes of a slice's exchange, besides the inputs that all slices share. */
+export function bytesOfExchange(settings: SliceSettings): number {
+  const { batchRows: rows, k, kAux, rule, parts, slice, training } = settings;
+  const byRow = rule.choice === 'rows' ? rows : 0;
+  const aux = kAux > 0 ? rows : 0;
+  const partial = (parts.lines + aux) * slice.writeStride;
+  const values = rule.choice === 'batch' ? 4 * rows * k : 0;
+  const trained = training ? partial + slice.readStride : 0;
+  return 8 * (byRow * (k + 1) + aux * (kAux + 1)) + 4 * (byRow + aux + values + partial + trained + 3);
+}

@@ -177,6 +177,7 @@ function patient(children: ComputeChildren, noProgressMs: number | undefined): C
   return {
     call: (task, request, call) => children.call(task, request, { noProgressMs, ...call }),
     stopAll: () => children.stopAll(),
+    memoryLimitBytes: children.memoryLimitBytes,
   };
 }
 

@@ -84,7 +84,7 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
     ...edits.named.map(({ digest, path: at, bytes }) => upload({ path: at }, { sha256: digest, bytes }, 'safetensors')),
   ];
   const known = { sites, unknown: (where: string, site: string) => unknownSite(where, site, structure) };
-  const dictionaries = await resolveEntries(file.saes, folder, known);
+  const dictionaries = await resolveEntries(file.saes, { folder, known, engine });
   const run: ResolvedRun = {
     ...{ formatVersion: 1, name: file.name, revision: options.revision, createdMs: options.nowMs, file },
     ...{ until: options.until, limitDocuments: options.limitDocuments, hostId: options.hostId, parts },

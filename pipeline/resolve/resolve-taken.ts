@@ -6,6 +6,7 @@ import { sha256Hex } from '../../core/identity/digest.js';
 import { InputError, ResourceError } from '../../schemas/errors.js';
 import type { ResolvedDictionary, TakenResolved } from '../../schemas/resolved-run.js';
 import type { SaeConfig } from '../../schemas/sae-section.js';
+import type { EngineConfig } from '../../schemas/stored.js';
 import type { TakenMember } from '../taken/member.js';
 import { takeDictionaries } from '../taken/take.js';
 import { namedSites, resolveDictionaries, type KnownSites } from './resolve-dictionary.js';
@@ -23,14 +24,13 @@ const MOST_BYTES = 2 ** 32 - 1;
 /** What the entries of `saes` become. @throws InputError where sites, sizes or files do not fit */
 export async function resolveEntries(
   entries: readonly SaeConfig[],
-  folder: string,
-  known: KnownSites,
+  { folder, known, engine }: { readonly folder: string; readonly known: KnownSites; readonly engine: EngineConfig },
 ): Promise<ResolvedEntry[]> {
   const resolved: ResolvedEntry[] = [];
   for (const entry of entries)
     resolved.push(
       entry.from === undefined
-        ? { dictionaries: resolveDictionaries(entry, known), uploads: [] }
+        ? { dictionaries: resolveDictionaries(entry, known, engine), uploads: [] }
         : await resolveTaken(entry, folder, known),
     );
   return resolved;

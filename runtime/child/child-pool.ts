@@ -38,6 +38,11 @@ export class ChildPool {
     return this.#slots.length;
   }
 
+  /** What each child may hold, bytes. */
+  get memoryLimitBytes(): number {
+    return this.#options.memoryLimitBytes;
+  }
+
   /** Highest resident memory of any child so far, bytes. */
   get peakBytes(): number {
     return Math.max(this.#peakBytes, ...this.#slots.map((slot) => slot.child?.peakBytes ?? 0));

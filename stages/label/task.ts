@@ -89,7 +89,7 @@ function labelOf(
   const own = sorts.flatMap(({ fires, isDrawn, from, to }) => {
     const [first, end] = [from[row] as number, to[row] as number];
     return Array.from({ length: end - first }, (_, i): LabelExample => {
-      const isHeldOut = keyedHash('label', windows.docOf(first + i), 0, 0) % 2 === 1;
+      const isHeldOut = keyedHash('label', [windows.docOf(first + i), 0, 0]) % 2 === 1;
       return { window: windows.windowOf(first + i), fires, isDrawn, isHeldOut };
     });
   });
@@ -112,7 +112,7 @@ async function gather({ range, top, bands, promoted }: LabelRequest): Promise<Ga
     sort({ fires: false, isDrawn: true }),
     sort({ fires: true, isDrawn: false }),
   ];
-  const add = (to: Sort, feature: number, { doc, pos }: Places, [start, end]: readonly [number, number]): void => {
+  const add = (to: Sort, feature: number, { doc, pos, list: [start, end] }: Listed): void => {
     to.from[feature - range.from] = windows.count;
     for (let i = start; i < end; i++) windows.add(doc[i] as number, pos[i] as number);
     to.to[feature - range.from] = windows.count;
@@ -124,8 +124,8 @@ async function gather({ range, top, bands, promoted }: LabelRequest): Promise<Ga
   for (const file of bands) {
     const { columns } = await readTable('bands', file);
     columns.feature.forEach((feature, row) => {
-      add(drawn, feature, columns.examples, listOf(columns.examples, row));
-      add(quiet, feature, columns.quiet, listOf(columns.quiet, row));
+      add(drawn, feature, { ...columns.examples, list: listOf(columns.examples, row) });
+      add(quiet, feature, { ...columns.quiet, list: listOf(columns.quiet, row) });
     });
   }
   for (const file of top) {
@@ -133,7 +133,7 @@ async function gather({ range, top, bands, promoted }: LabelRequest): Promise<Ga
     const slots = examples.doc.length / Math.max(1, numbers.length);
     numbers.forEach((feature, row) => {
       const used = Math.min(STRONGEST, examples.count[row] as number);
-      add(strongest, feature, examples, [row * slots, row * slots + used]);
+      add(strongest, feature, { ...examples, list: [row * slots, row * slots + used] });
     });
   }
   const raised: number[][] = Array.from({ length: features }, () => []);
@@ -146,7 +146,9 @@ async function gather({ range, top, bands, promoted }: LabelRequest): Promise<Ga
   return { windows, sorts: [drawn, quiet, strongest], raised };
 }
 
-interface Places {
+/** A list of places: those from the first number up to the second. */
+interface Listed {
+  readonly list: readonly [number, number];
   readonly doc: Uint32Array;
   readonly pos: Uint32Array;
 }

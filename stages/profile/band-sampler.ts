@@ -6,7 +6,7 @@
 //         halves, so that a quotient that is no whole number is further from one than float64 rounds
 //   draw  in each band, of every context the firing of the smallest hash, of these the 4 of the smallest; at most one per
 //         context within a band (a context may stand in several bands); fewer where fewer contexts have firings in the band
-//   hash  keyedHash('bands', feature, doc, pos) (core/tensor/keyed-hash.ts), of equals the smaller (doc, pos)
+//   hash  keyedHash('bands', [feature, doc, pos]) (core/tensor/keyed-hash.ts), of equals the smaller (doc, pos)
 // Values at or below 0 lie in no band. Bands of equal width, as feature dashboards have them (Neuronpedia, SAE-vis), not of equal
 // counts. Proof: tests/unit/stages/profile/bands.test.ts.
 import { keyedHash } from '../../core/tensor/keyed-hash.js';
@@ -56,7 +56,7 @@ export class BandSampler {
     if (band < 0) return;
     this.#counts[band] = (this.#counts[band] as number) + 1;
     const kept = this.#kept[band] as BandExample[];
-    const hash = keyedHash('bands', this.#feature, doc, pos);
+    const hash = keyedHash('bands', [this.#feature, doc, pos]);
     const last = kept.at(-1);
     // Most firings end here: no example is made of them.
     if (kept.length === PER_BAND && last && hash > last.hash) return;

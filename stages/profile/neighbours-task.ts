@@ -1,7 +1,7 @@
 // Makes the `neighbours` table of one range of features in the compute child: the decoder rows against all others, and the rows of
 // `acts`, of all splits, on which features fire together.
 //
-//   rows     all stored rows while their firings are at most MOST_FIRINGS; else those with keyedHash('together', doc, pos, 0) < s · 2^53,
+//   rows     all stored rows while their firings are at most MOST_FIRINGS; else those with keyedHash('together', [doc, pos, 0]) < s · 2^53,
 //            s = MOST_FIRINGS / firings: the same rows however they are divided into shards. N and s stand in the file's metadata.
 import path from 'node:path';
 import { keyedHash } from '../../core/tensor/keyed-hash.js';
@@ -80,7 +80,7 @@ async function readFirings(
       const { doc, pos, features } = (await readTable('acts', file)).columns;
       const { offsets, feature } = features;
       for (let row = 0; row < doc.length; row++)
-        if (share === 1 || keyedHash('together', doc[row] as number, pos[row] as number, 0) < below)
+        if (share === 1 || keyedHash('together', [doc[row] as number, pos[row] as number, 0]) < below)
           rows.add(feature.subarray(offsets[row], offsets[row + 1]));
       context.progress({ rows: feature.length });
     }

@@ -7,10 +7,12 @@ import { readSegments } from '../../storage/records/segments.js';
 import { type TakenConfig, type TrainConfig, type TrainInputs, sourcesOf } from './config.js';
 import type { StageContext, StageOutput, StageResult, StageRun, WorkItem } from '../stage.js';
 import type { TrainResponse } from './messages.js';
+import { refuseTooLarge, type Trained } from './memory.js';
 import { trainingKey } from './plan.js';
 import type { RoutedConfig, RoutedInputs } from './routed/config.js';
 import { runRouted } from './routed/run.js';
 import { runTaken } from './taken.js';
+import { shapeOf } from './shape.js';
 import { selectTrainingData } from './training-data.js';
 import { runTrainingLink } from './training-link.js';
 
@@ -37,6 +39,7 @@ interface Link {
 }
 
 async function runLink({ item, configs, context, limitMs }: Link): Promise<StageResult> {
+  refuseTooLarge(configs.map(trainedOf), context.children.memoryLimitBytes);
   const commits: Commit[] = [];
   for await (const commit of readSegments(context.store, item.aux.segments ?? [], {
     signal: context.signal,
@@ -55,6 +58,11 @@ async function runLink({ item, configs, context, limitMs }: Link): Promise<Stage
     context,
   );
   return resultOf(response);
+}
+
+function trainedOf({ keyed, aux }: TrainConfig): Trained {
+  const { sae, engine, dtype } = keyed;
+  return { name: aux.name, shape: shapeOf(keyed, aux.widths), sae, engine, dtype };
 }
 
 function resultOf({ dictionaries, engine }: TrainResponse): StageResult {

@@ -1,19 +1,18 @@
 // One dictionary in training inside the compute child: its engine, its log. Takes chunks of batches, measures the calib split when
 // it is due, refuses numbers that are not finite. Knows nothing of the store or of where rows come from.
-import { ARCHITECTURES } from '../../core/dictionaries/architectures.js';
 import { computeFvu, computeL0, squaredMean } from '../../core/dictionaries/metrics.js';
 import { type InputScale, targetVariance } from '../../core/dictionaries/scale.js';
-import { checkKindSettings, planSteps, type TrainingSteps } from '../../core/dictionaries/settings.js';
-import { checkSites, totalFeatures, wiringFlags } from '../../core/dictionaries/sites.js';
+import { planSteps, type TrainingSteps } from '../../core/dictionaries/settings.js';
 import { type DictionaryShape, fixedOf } from '../../core/dictionaries/state.js';
 import { learningRate } from '../../core/optimise/schedule.js';
 import { DataError, InputError } from '../../schemas/errors.js';
-import { type TrainConfig, sourcesText, sourcesOf } from './config.js';
+import { type TrainConfig, sourcesText } from './config.js';
 import type { StateReader, StepTold, TrainingEngine } from './engines/engine.js';
 import { FastEngine } from './engines/fast-engine.js';
 import { GraphEngine } from './engines/graph-engine.js';
 import type { TrainingRow } from './messages.js';
 import type { StoredRows } from './row-file.js';
+import { shapeOf } from './shape.js';
 
 export interface TrainerParts {
   readonly config: TrainConfig['keyed'];
@@ -31,17 +30,6 @@ export interface TrainerParts {
     readonly step: number;
     readonly log: readonly TrainingRow[];
   } | null;
-}
-
-/** Kind and sizes of a dictionary. @throws InputError where the kind cannot have these sites or settings */
-export function shapeOf(keyed: TrainConfig['keyed'], widths: readonly number[]): DictionaryShape {
-  const { sae } = keyed;
-  const kind = ARCHITECTURES[sae.architecture];
-  const { reads, writes } = sourcesOf(keyed);
-  const sites = { widths, reads, writes, ...wiringFlags(sae) };
-  checkKindSettings(sae);
-  checkSites(sites);
-  return { kind, sites, features: totalFeatures(sae.features, sites) };
 }
 
 export class Trainer {

@@ -131,7 +131,7 @@ interface Step<Config> {
   readonly name: string;
   readonly items: readonly WorkItem[];
   readonly config: Config;
-  run(item: WorkItem, config: Config, context: StageContext): Promise<StageResult>;
+  readonly run: (item: WorkItem, config: Config, context: StageContext) => Promise<StageResult>;
 }
 
 /** Runs the items in one child; prints its peak and the time. */

@@ -48,7 +48,7 @@ export function routerParameters({ sites, features }: DictionarySizes): Paramete
     ...{ name: ROUTER.weights, kind: 'matrix', shape: [experts, width], unitRows: false },
     unit: { of: 'number', per: 'input' },
     // Directions that no feature began with; on rows of norm √width the scores have about variance 1.
-    initial: (start, { from, count }) => start.directions(width, { from: features + from, count }),
+    initial: (start, { from, count }) => start.directions(width, { from: features + from, count }).slice(),
   };
   const bias: Parameter =
     kind === 'frozen'

@@ -5,7 +5,14 @@ import { targetWidth } from '../../../core/dictionaries/sites.js';
 import { fixedOf, trainedOf } from '../../../core/dictionaries/state.js';
 import { learningRate } from '../../../core/optimise/schedule.js';
 import { FIRED_STEP } from '../../../dictionaries/slice/tensors.js';
-import { readTensor, stateTensorsOf, writeTensor } from '../../../dictionaries/state.js';
+import {
+  readTensor,
+  type StateTensorInfo as StateTensorOfStep,
+  stateTensorsOf,
+  writeTensor,
+  writeTogether,
+} from '../../../dictionaries/state.js';
+import { trainingSettings } from '../../../dictionaries/step-settings.js';
 import { DictionaryStep, type BatchRows, type StepNumbers } from '../../../dictionaries/step.js';
 import { batchThresholdOf } from '../../../dictionaries/threshold.js';
 import type { StoredRows } from '../row-file.js';
@@ -41,16 +48,7 @@ export class FastEngine implements TrainingEngine {
   }
 
   static async create(parts: EngineParts): Promise<FastEngine> {
-    const { shape, sae, engine, variance } = parts;
-    const { architecture, batchRows, betas, epsilon, clipNorm, auxWeight, deadAfterTokens } = sae;
-    const step = await DictionaryStep.create({
-      ...{ shape, architecture, settings: sae, batchRows, slices: sae.slices ?? 1, engine },
-      training: {
-        ...{ variance, betas, epsilon, clipNorm, auxWeight, deadAfterTokens },
-        moments: sae.moments ?? 'full',
-        kAux: planSteps(sae).kAux,
-      },
-    });
+    const step = await DictionaryStep.create(trainingSettings(parts));
     return new FastEngine(parts, step);
   }
 
@@ -65,10 +63,13 @@ export class FastEngine implements TrainingEngine {
 
   /** Sets what steps move, and nothing else of the state. @param rows rows of a tensor by name */
   async loadParameters(rows: (name: string, from: number, count: number) => Float32Array): Promise<void> {
-    for (const { name, shape } of trainedOf(this.#parts.shape))
-      await writeTensor(this.#step, { name, shape, type: 'float32' }, (from, count) =>
-        Promise.resolve(rows(name, from, count)),
-      );
+    const byShape = new Map<string, StateTensorOfStep[]>();
+    for (const { name, shape } of trainedOf(this.#parts.shape)) {
+      const same = byShape.get(shape.join()) ?? [];
+      byShape.set(shape.join(), [...same, { name, shape, type: 'float32' }]);
+    }
+    for (const tensors of byShape.values())
+      await writeTogether(this.#step, tensors, ({ name }, from, count) => rows(name, from, count));
   }
 
   /** Sets a counter of features [F]. */

@@ -11,7 +11,9 @@ import type { Commit, ObjectRecord } from '../../../schemas/records.js';
 import { readSegments } from '../../../storage/records/segments.js';
 import type { ChildOutput, StageContext, StageOutput, StageResult, WorkItem } from '../../stage.js';
 import type { Block } from '../messages.js';
+import { refuseTooLarge } from '../memory.js';
 import { writeRowFile } from '../row-file.js';
+import { shapeOf } from '../shape.js';
 import { selectTrainingData } from '../training-data.js';
 import { runTrainingLink } from '../training-link.js';
 import type { ExpertConfig, JoinConfig, RoutedConfig, RoutedInputs, RoutesConfig, RowsConfig } from './config.js';
@@ -117,10 +119,12 @@ async function runExpert(of: RoutedItem, { keyed, aux }: ExpertConfig): Promise<
   const tokens = digestOf({ snapshot, expert });
   const { moments } = routes;
   const { batchRows } = own;
+  const config = { activationsKey, site, dtype, runSeed, sae: own, engine };
+  const shape = shapeOf(config, [aux.width]);
+  refuseTooLarge([{ name: aux.name, shape, sae: own, engine, dtype }], context.children.memoryLimitBytes);
   const commits = await readCommits(of);
   const data = selectExpertData(commits, { expert, batchRows, runSeed, snapshot: tokens, moments });
   const key = digestOf({ key: keyOf(item), expert });
-  const config = { activationsKey, site, dtype, runSeed, sae: own, engine };
   const response = await runTrainingLink(
     {
       ...{ dictionaries: [{ key, config }], data, table: 'routed', widths: [aux.width], model: aux.model },

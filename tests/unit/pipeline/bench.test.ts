@@ -7,7 +7,7 @@ import { TOY } from '../../../organisms/synthetic/toy/train.js';
 import { measureDictionary, type Measures } from '../../../pipeline/bench/measure.js';
 import { planBench } from '../../../pipeline/bench/run-bench.js';
 import { benchSettings, type BenchRequest } from '../../../pipeline/bench/settings.js';
-import { shapeOf } from '../../../stages/train/trainer.js';
+import { shapeOf } from '../../../stages/train/shape.js';
 
 const N = 8;
 /** Rows of eight features, each a dimension of its own. */

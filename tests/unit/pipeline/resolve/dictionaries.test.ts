@@ -10,9 +10,10 @@ const sites = [10, 0, 1, 2].flatMap((layer) => [
   { name: `blocks.${layer}.hook_mlp_out`, width: 6 },
   { name: `blocks.${layer}.ln2.hook_normalized`, width: 8 },
 ]);
+const ENGINE = { ort: 'any', provider: 'cpu', threads: 2, optimisation: 'all' } as const;
 const known = { sites, unknown: (where: string, site: string) => new InputError(`${where} ${site}`) };
 const resolve = (fields: object): TrainedDictionary[] =>
-  resolveDictionaries(saeSection.parse({ name: 'd', tokens: 100_000, features: 64, ...fields }), known);
+  resolveDictionaries(saeSection.parse({ name: 'd', tokens: 100_000, features: 64, ...fields }), known, ENGINE);
 const one = (fields: object): TrainedDictionary => resolve(fields)[0] as TrainedDictionary;
 const run = { sites, dictionaries: [], model: { width: 8 } };
 

@@ -15,8 +15,9 @@ const sites = ['blocks.2.hook_resid_post', 'blocks.1.ln2.hook_normalized', ...la
 }));
 const known = { sites, unknown: (where: string, site: string) => new InputError(`${where} unknown ${site}`) };
 
+const ENGINE = { ort: 'any', provider: 'cpu', threads: 2, optimisation: 'all' } as const;
 function resolve(entry: object, at = known): ReturnType<typeof resolveEntries> {
-  return resolveEntries([saeSection.parse({ name: 'p', ...entry })], folder, at);
+  return resolveEntries([saeSection.parse({ name: 'p', ...entry })], { folder, known: at, engine: ENGINE });
 }
 
 describe('a dictionary that a run takes', () => {

@@ -88,7 +88,7 @@ describe('bands', () => {
     for (let f = 0; f < FEATURES; f++) {
       const values = rows.map((row) => row.values.get(f) ?? 0);
       const max = Math.max(...values);
-      const hash = ({ doc, pos }: Row): number => keyedHash('bands', f, doc, pos);
+      const hash = ({ doc, pos }: Row): number => keyedHash('bands', [f, doc, pos]);
       const expected = Array.from({ length: 10 }, (_, band) => {
         const within = rows.filter(
           (_, r) => Math.ceil((10 * (values[r] ?? 0)) / max) - 1 === band && (values[r] ?? 0) > 0,

@@ -25,7 +25,7 @@ function settingsOf(sae: object): StoredSettings {
     saes: [{ name: 'a', hook: SITE, features: 2048, tokens: 3_000_000, ...sae }],
   });
   const sites = { sites: [{ name: SITE, width: 128 }], unknown: (_: string, site: string) => new InputError(site) };
-  const [resolved] = resolveDictionaries(file.saes[0] as (typeof file.saes)[number], sites);
+  const [resolved] = resolveDictionaries(file.saes[0] as (typeof file.saes)[number], sites, engine);
   return (resolved as TrainedDictionary).sae;
 }
 

@@ -1,0 +1,88 @@
+// Memory of a step by its settings: what is counted is what is allocated; default slices; the largest that fits.
+import { describe, expect, it } from 'vitest';
+import { ARCHITECTURES } from '../../../core/dictionaries/architectures.js';
+import { completeSettings } from '../../../core/dictionaries/settings.js';
+import { oneSite } from '../../../core/dictionaries/sites.js';
+import { planSlices } from '../../../core/dictionaries/slices.js';
+import { makeExchange } from '../../../dictionaries/slice/exchange.js';
+import { bytesOfSlice } from '../../../dictionaries/slice/arrays.js';
+import { bytesOfStep, largestThatFits, slicesToTrain } from '../../../dictionaries/step-memory.js';
+import { commonSettings, type DictionaryStepSettings, trainingSettings } from '../../../dictionaries/step-settings.js';
+import { ARCHITECTURE_NAMES, type ArchitectureName } from '../../../schemas/dictionaries.js';
+
+const ENGINE = { threads: 2, optimisation: 'all' } as const;
+
+function stepOf(
+  architecture: ArchitectureName,
+  of: {
+    readonly features: number;
+    readonly width: number;
+    readonly slices?: number;
+    readonly batchRows?: number;
+    readonly moments?: 'row';
+  },
+): DictionaryStepSettings {
+  const { features, width, slices = 1, batchRows = 128, moments } = of;
+  const kind = ARCHITECTURES[architecture];
+  const own = kind.selects ? { k: 4 } : { sparsity: 0.01 };
+  const sae = completeSettings(
+    {
+      ...{ architecture, features, tokens: 100_000, batchRows, slices, ...own, ...(moments && { moments }) },
+      ...{ lr: null, warmupSteps: null, decayFraction: 0.2, betas: null, epsilon: 1e-8, clipNorm: 1 },
+      ...{ auxK: null, auxWeight: 1 / 32, deadAfterTokens: null, logEverySteps: 10, seed: 0 },
+    },
+    width,
+  );
+  return trainingSettings({ shape: { sites: oneSite(width), features, kind }, sae, engine: ENGINE, variance: 1 });
+}
+
+describe('bytes of a step', () => {
+  it.each(ARCHITECTURE_NAMES.flatMap((name) => [1, 2].map((slices) => [name, slices] as const)))(
+    'are what a step of %s in %d slices allocates',
+    (name, slices) => {
+      const step = stepOf(name, { features: 96, width: 20, slices });
+      const plan = planSlices(step.shape, slices);
+      const common = commonSettings(step);
+      const shared = { inputs: new Float32Array(0), readWidth: plan.reads.stride };
+      const allocated = plan.slices.map((slice) => {
+        const { inputs: _, ...exchange } = makeExchange({ ...common, slice }, shared, false);
+        const arrays = Object.values(exchange).filter((value) => ArrayBuffer.isView(value));
+        return (
+          bytesOfSlice({ ...common, slice }) +
+          arrays.reduce((sum, { byteLength }) => sum + byteLength, 0) +
+          4 * slice.features
+        );
+      });
+      const inputs = 4 * 128 * plan.reads.stride;
+      expect(bytesOfStep(step)).toBe(allocated.reduce((a, b) => a + b, inputs));
+    },
+  );
+});
+
+describe('slices by default', () => {
+  it.each([
+    { features: 4096, width: 768, slices: 1 },
+    { features: 8192, width: 768, slices: 2 },
+    { features: 8193, width: 768, slices: 1 },
+    { features: 131_072, width: 768, slices: 2 },
+    { features: 1_048_576, width: 768, slices: 8 },
+    { features: 1_048_576, width: 768, moments: 'row', slices: 4 },
+    { features: 1_048_576, width: 128, slices: 2 },
+  ] as const)('of $features features of width $width, moments $moments: $slices', ({ slices, ...sizes }) => {
+    expect(slicesToTrain(stepOf('topk', { ...sizes, batchRows: 1024 }))).toBe(slices);
+  });
+});
+
+describe('the largest that fits', () => {
+  it.each([2 ** 26, 2 ** 28, 2 ** 30])('of %d bytes is the last that takes no more', (bytes) => {
+    const of = (features: number): DictionaryStepSettings => stepOf('topk', { features, width: 256, slices: 2 });
+    const most = largestThatFits(bytes, of);
+    expect(most).toBeGreaterThan(0);
+    expect(bytesOfStep(of(most))).toBeLessThanOrEqual(bytes);
+    expect(bytesOfStep(of(most + 128))).toBeGreaterThan(bytes);
+  });
+
+  it('is none where not even the rows fit', () => {
+    expect(largestThatFits(1000, (features) => stepOf('topk', { features, width: 256 }))).toBe(0);
+  });
+});
