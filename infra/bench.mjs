@@ -16,6 +16,7 @@ export const ROWS = {
   9: ['temporal'],
   commands: [],
   engine: [],
+  routed: [],
   scale: [],
 };
 

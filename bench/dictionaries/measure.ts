@@ -41,7 +41,7 @@ export interface Measured {
 }
 
 const THREADS = 2;
-const ENGINE = { provider: 'cpu', threads: THREADS, optimisation: 'all', ort: '' } as const;
+export const ENGINE = { provider: 'cpu', threads: THREADS, optimisation: 'all', ort: '' } as const;
 /** Features of one block of the product; of wide dictionaries no more are multiplied than these times the blocks below. */
 const BLOCK = 4096;
 const MOST_FEATURES = 131_072;
@@ -74,6 +74,13 @@ export async function measure(asked: Asked): Promise<Measured> {
     ...{ peakGb: peakBytes() / 2 ** 30, exchanged: engine.exchangedBytes },
     laidOutGb: bytesOfStep(trainingSettings(parts)) / 2 ** 30,
   };
+}
+
+/** A topk dictionary in training, before its first step. */
+export async function openEngine(asked: Asked): Promise<FastEngine> {
+  const engine = await FastEngine.create(partsOf(asked));
+  await engine.begin();
+  return engine;
 }
 
 function partsOf({ batchRows, width, features, ...asked }: Asked): EngineParts {
@@ -135,7 +142,7 @@ export function productFactor({ features }: Pick<Asked, 'features'>): number {
 }
 
 /** Sums of six of 512 directions: some features win often, as on activations. */
-function rowsWithStructure(rows: number, width: number, step: number): Float32Array {
+export function rowsWithStructure(rows: number, width: number, step: number): Float32Array {
   const random = new KeyedRandom('bench', step);
   const directions = new KeyedRandom('bench', 'directions');
   const basis = Float32Array.from({ length: 512 * width }, () => directions.nextNormal());
@@ -149,7 +156,8 @@ function rowsWithStructure(rows: number, width: number, step: number): Float32Ar
   return values;
 }
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
+/** Milliseconds that it takes. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;

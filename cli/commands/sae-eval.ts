@@ -9,7 +9,9 @@ import { DataError } from '../../schemas/errors.js';
 import { EXIT } from '../../schemas/exit.js';
 import { SPLITS, type Split } from '../../schemas/stages.js';
 import { defineCommand, wholeNumber, type CommandContext } from '../command.js';
+import { routingOf } from '../../reading/dictionary/routing.js';
 import { evaluationText } from '../render/evaluation-text.js';
+import { routedNote } from '../render/routed-text.js';
 import { counted, countText } from '../render/quantities.js';
 
 interface SaeEvalOptions {
@@ -69,6 +71,8 @@ async function evaluate(options: SaeEvalOptions, context: CommandContext): Promi
   if (leftOut !== null)
     output.note(`${counted(leftOut, 'document')} left out: the dictionary was fitted to their text`);
   output.result(saeEvalDocument, document, () => evaluationText(document));
+  const routed = routedNote(document.dictionary, await routingOf(store, name));
+  if (routed !== null) output.note(routed);
   return EXIT.done;
 }
 

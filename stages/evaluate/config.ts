@@ -1,7 +1,7 @@
 // Settings of the evaluate stage: `keyed` enters its key (whatever changes bytes, and nothing else), `aux` only says where things are;
 // and the inputs of one item. A step has one of three parts: what controls are made of, sums of each shard, the table.
 import { z } from 'zod';
-import { ARCHITECTURE_NAMES, kindFields, storedSettings } from '../../schemas/dictionaries.js';
+import { ARCHITECTURE_NAMES, kindFields, storedSettings, routedFields } from '../../schemas/dictionaries.js';
 import { SPLITS } from '../../schemas/stages.js';
 import { engineSettings, sha256, storedFile } from '../../schemas/stored-shapes.js';
 import { activationsConfig } from '../activations/config.js';
@@ -16,6 +16,7 @@ const sites = z.strictObject({
   writes: places,
   skip: z.literal(true).optional(),
   crossLayer: z.literal(true).optional(),
+  routed: routedFields.optional(),
 });
 
 /** Means and principal components of the fit rows, and the mean of the rows that are measured. */

@@ -27,9 +27,15 @@ import type {
   TrainRequest,
   TrainResponse,
   TrainedDictionary,
+  TrainedExpert,
+  WireMoments,
 } from './messages.js';
 import { readRowFile, type StoredRows } from './row-file.js';
 import { StateFile, writeStateFile } from './engines/state-file.js';
+import { joinExpertsTask } from './routed/join-task.js';
+import { ROUTED_TASKS } from './routed/messages.js';
+import { findRoutesTask } from './routed/routes-task.js';
+import { sortRowsTask } from './routed/rows-task.js';
 import { writeOutputs } from './train-files.js';
 import { Trainer, type TrainerParts } from './trainer.js';
 
@@ -63,7 +69,7 @@ async function train(request: TrainRequest, context: ChildContext): Promise<Trai
       tokens: snapshot,
       blockRows: blocks.map((block) => block.rows),
     },
-    inputs: request.sites.map(({ moments }) => computeScale(moments)),
+    inputs: request.sites.map(({ moments }) => inputOf(moments, request.expert)),
     deadline: performance.now() + request.limitMs,
   };
   const entries: Entry[] = [];
@@ -77,10 +83,21 @@ async function train(request: TrainRequest, context: ChildContext): Promise<Trai
   }
 }
 
+/**
+ * Scale, mean and variance of a site. A frozen expert is scaled and weighed as all rows are, so that experts together have one scale and
+ * one loss, and begins at the mean of its own rows.
+ */
+function inputOf(moments: WireMoments, expert: TrainedExpert | null): InputScale {
+  const all = computeScale(moments);
+  return expert ? { ...all, mean: Float64Array.from(expert.mean, (value) => value * all.scale) } : all;
+}
+
 async function openEntry({ request, order, inputs }: Call, dictionary: TrainDictionary): Promise<Entry> {
   const { config, checkpoint } = dictionary;
   const widths = request.sites.map(({ width }) => width);
-  const trainer = await openTrainer({ config, widths, inputs, measured: request.calibRows > 0 }, checkpoint);
+  const { calibRows, expert } = request;
+  const firstFeature = expert?.firstFeature ?? 0;
+  const trainer = await openTrainer({ config, widths, inputs, measured: calibRows > 0, firstFeature }, checkpoint);
   if (trainer.plan.steps === 0) {
     const text = `Expected saes.tokens of at least one batch of ${config.sae.batchRows} rows, found ${config.sae.tokens}. Raise saes.tokens.`;
     throw new DataError(text, { tokens: config.sae.tokens, batchRows: config.sae.batchRows });
@@ -302,4 +319,9 @@ function same(a: SuperbufferId, b: SuperbufferId): boolean {
   return a.epoch === b.epoch && a.index === b.index;
 }
 
-export const trainTasks: { readonly train: ChildTask<TrainRequest, TrainResponse> } = { train };
+export const trainTasks = {
+  train,
+  [ROUTED_TASKS.routes]: findRoutesTask,
+  [ROUTED_TASKS.rows]: sortRowsTask,
+  [ROUTED_TASKS.join]: joinExpertsTask,
+} satisfies Record<string, ChildTask<never, unknown>>;

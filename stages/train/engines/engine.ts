@@ -16,6 +16,8 @@ export interface EngineParts {
   readonly means: readonly Float64Array[];
   /** V of what is written. */
   readonly variance: number;
+  /** Of a frozen expert: its first feature in the routed dictionary; default 0. */
+  readonly firstFeature?: number;
 }
 
 /** A tensor of the state. */

@@ -53,8 +53,8 @@ export class FastEngine implements TrainingEngine {
   }
 
   begin(): Promise<void> {
-    const { shape, sae, means } = this.#parts;
-    const start = startOf({ sites: shape.sites, settings: sae, seed: sae.seed, means });
+    const { shape, sae, means, firstFeature = 0 } = this.#parts;
+    const start = startOf({ sites: shape.sites, settings: sae, seed: sae.seed, means, firstFeature });
     const parameters = new Map(trainedOf(shape).map((own) => [own.name, own]));
     return this.loadParameters(
       (name, from, count) => parameters.get(name)?.initial(start, { from, count }) ?? new Float32Array(0),
