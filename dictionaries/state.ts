@@ -5,7 +5,7 @@ import { parametersOf } from '../core/dictionaries/state.js';
 import { wiringOf } from '../core/dictionaries/wirings.js';
 import type { Span } from '../core/dictionaries/slices.js';
 import type { DictionaryStep } from './step.js';
-import { FIRED_STEP, MOVED_STEP } from './slice/tensors.js';
+import { FIRED_STEP, FIRED_STEPS, MOVED_STEP } from './slice/tensors.js';
 
 /** A tensor of the state. */
 export interface StateTensorInfo {
@@ -33,6 +33,7 @@ export function stateTensorsOf(
       float(`v.${name}`, moments === 'row' && matrices.has(name) ? axes.slice(0, 1) : axes),
     ),
     counter(FIRED_STEP),
+    counter(FIRED_STEPS),
     ...(betas[0] === 0 ? [counter(MOVED_STEP)] : []),
   ];
 }
@@ -106,7 +107,7 @@ function* blocksOf(step: DictionaryStep, name: string, shape: readonly number[])
     const span: Pick<Span, 'row'> | undefined = [...slice.encoder, ...slice.decoder].find(
       ({ tensor }) => tensor === own,
     );
-    const isVector = link.settings.vectors.includes(own) || own === FIRED_STEP || own === MOVED_STEP;
+    const isVector = link.settings.vectors.includes(own) || [FIRED_STEP, FIRED_STEPS, MOVED_STEP].includes(own);
     if (!span && !isVector) continue;
     const start = span?.row ?? slice.first;
     for (let from = 0; from < slice.features; from += block)

@@ -1,4 +1,5 @@
 // Training by the fast step (dictionaries/step.ts), on the processor.
+import type { Start } from '../../../core/dictionaries/architecture.js';
 import { startOf } from '../../../core/dictionaries/initialise.js';
 import { planSteps } from '../../../core/dictionaries/settings.js';
 import { targetWidth } from '../../../core/dictionaries/sites.js';
@@ -17,9 +18,11 @@ import { DictionaryStep, type BatchRows, type StepNumbers } from '../../../dicti
 import { batchThresholdOf } from '../../../dictionaries/threshold.js';
 import type { StoredRows } from '../row-file.js';
 import { addTargets, calibBatches } from './calib.js';
+import { reachOf } from './reach.js';
 import type {
   CalibSums,
   EngineParts,
+  Reach,
   StateReader,
   StateTensorInfo,
   StateValues,
@@ -53,12 +56,17 @@ export class FastEngine implements TrainingEngine {
   }
 
   begin(): Promise<void> {
-    const { shape, sae, means, firstFeature = 0 } = this.#parts;
-    const start = startOf({ sites: shape.sites, settings: sae, seed: sae.seed, means, firstFeature });
-    const parameters = new Map(trainedOf(shape).map((own) => [own.name, own]));
+    const start = this.#start();
+    const parameters = new Map(trainedOf(this.#parts.shape).map((own) => [own.name, own]));
     return this.loadParameters(
       (name, from, count) => parameters.get(name)?.initial(start, { from, count }) ?? new Float32Array(0),
     );
+  }
+
+  /** What first values are made from. */
+  #start(): Start {
+    const { shape, sae, means, firstFeature = 0 } = this.#parts;
+    return startOf({ sites: shape.sites, settings: sae, seed: sae.seed, means, firstFeature });
   }
 
   /** Sets what steps move, and nothing else of the state. @param rows rows of a tensor by name */
@@ -188,6 +196,11 @@ export class FastEngine implements TrainingEngine {
     for await (const steps of readTensor(this.#step, fired))
       for (const last of steps as Int32Array) if (last + 1 <= limit) dead++;
     return dead;
+  }
+
+  reach(): Promise<Reach> {
+    const { shape } = this.#parts;
+    return reachOf(this.#step, trainedOf(shape), this.#start());
   }
 
   release(): Promise<void> {

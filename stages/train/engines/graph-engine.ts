@@ -120,6 +120,11 @@ export class GraphEngine implements TrainingEngine {
     return Promise.resolve(since.reduce((dead, rows) => dead + (rows >= limit ? 1 : 0), 0));
   }
 
+  /** Not counted here. */
+  reach(): Promise<null> {
+    return Promise.resolve(null);
+  }
+
   async release(): Promise<void> {
     await this.#session.release();
     await this.#measurer?.release();
