@@ -209,7 +209,7 @@ describe('an evaluation', () => {
     const described = await cli('describe', 'small/dict', '--json');
     const { training, ...evaluation } = saeEvalDocument.parse(JSON.parse(described.out));
     expect(evaluation).toEqual(await documentOf(request));
-    // 16 steps of 64 rows, k 8 of 64 features: the median feature fires in every one.
+    // 16 steps of 64 rows, 4 of 64 features a row: the median feature fires in every one.
     expect(training).toMatchObject({ steps: 16, tokens: 1024, updates: { median: 16, atLeast100: 0 } });
     expect(training?.movement.rows).toBe(64);
     const text = (await cli('describe', 'small/dict')).out;
