@@ -13,7 +13,7 @@ const PROGRAMS = {
 };
 
 /** Programs of tests that are started hundreds of times. */
-const OF_TESTS = { 'crash-child': 'tests/crash/child.js' };
+const OF_TESTS = { 'crash-child': 'tests/crash/child.js', 'training-child': 'tests/crash/trainings/child.js' };
 
 /** Workflow code as Temporal's sandbox takes it; made here, because it takes seconds and every worker needs it. */
 const WORKFLOWS = 'workflows';

@@ -18,6 +18,7 @@ export const PROOFS = {
   recipe: { does: 'the recorded recipe of a language model, with kills', servers: [] },
   size: { does: 'files of 3 GB go through the store and come back, in bounded memory', servers: [] },
   wide: { does: 'a dictionary of 2^20 features is indexed, profiled and labelled below 4 GB a child', servers: [] },
+  trainings: { does: 'every kind and wiring, killed at random steps, makes the same bytes', servers: [] },
   webgpu: { does: 'webgpu computes what the CPU computes', servers: [] },
 };
 

@@ -1,6 +1,7 @@
 // The counts object of an encode commit: the arrays that only the metrics need, in one small safetensors file, so that
 // nobody who reads commits carries them. No table of a dataset: found through the commit's objects alone.
-//   per_document F64 [documents, 4]: rows, Σ‖x‖², Σ‖e‖², firings of each document with rows, in the order of documents
+//   per_document F64 [documents, 4]: rows, Σ‖x − c‖², Σ‖e‖², firings of each document with rows, in the order
+//     of documents; c = Σ x / rows of the shard
 //   sum_x F64 [d]: Σ x      fired U32 [F]: firings of each feature
 import { readFile } from 'node:fs/promises';
 import {
@@ -15,7 +16,7 @@ import type { SpoolFile } from '../stage.js';
 
 /** What the object is called among a commit's objects. */
 export const COUNTS = 'counts';
-/** Numbers per document in `perDocument`: rows, Σ‖x‖², Σ‖e‖², firings. */
+/** Numbers per document in `perDocument`: rows, Σ‖x − c‖², Σ‖e‖², firings. */
 export const PER_DOCUMENT = 4;
 
 /** Sums of one shard, float64 added in token order. */

@@ -10,7 +10,7 @@ import { encodeConfig, type EncodeConfig } from './config.js';
 
 export const encodeStage: StageDefinition<EncodeConfig> = {
   name: 'encode',
-  version: 4,
+  version: 5,
   config: encodeConfig,
   queue: 'compute',
   maxLotSize: 2 ** 21,

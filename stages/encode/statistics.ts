@@ -8,8 +8,11 @@ export interface EncodedShard {
   readonly doc: Uint32Array;
   readonly pos: Uint32Array;
   readonly firings: Firings;
-  readonly xSq: Float32Array;
-  readonly errSq: Float32Array;
+  /** ‖x‖² and ‖x_hat − x‖² in float64: rounded to float32, the variance of rows with a large mean is lost in the sums. */
+  readonly xSq: Float64Array;
+  readonly errSq: Float64Array;
+  /** ‖x − c‖², c the mean of the shard's rows. */
+  readonly spread: Float64Array;
   /** Σ x [d] in float64. */
   readonly sumX: Float64Array;
 }
@@ -43,7 +46,7 @@ export function computeSums(shard: EncodedShard, fired: Uint32Array): ShardSums 
     const [x, e] = [shard.xSq[row] as number, shard.errSq[row] as number];
     const fires = (offsets[row + 1] as number) - (offsets[row] as number);
     perDocument[at] = (perDocument[at] as number) + 1;
-    perDocument[at + 1] = (perDocument[at + 1] as number) + x;
+    perDocument[at + 1] = (perDocument[at + 1] as number) + (shard.spread[row] as number);
     perDocument[at + 2] = (perDocument[at + 2] as number) + e;
     perDocument[at + 3] = (perDocument[at + 3] as number) + fires;
     xSq += x;

@@ -23,6 +23,7 @@ import type { SpoolFile } from '../stage.js';
 import { activationKeys } from './config.js';
 import { writeCounts } from './counts-file.js';
 import type { EncodeRequest, EncodeResponse } from './messages.js';
+import { squaresAbout } from './spread.js';
 import { computeSums, type EncodedShard } from './statistics.js';
 
 /** Rows that are encoded at once. Scores are computed for blocks of features, so that this does not depend on their number. */
@@ -60,8 +61,8 @@ async function encode(request: EncodeRequest, context: ChildContext): Promise<En
     doc: shard.doc,
     pos: shard.pos,
     features: shard.firings,
-    xSq: shard.xSq,
-    errSq: shard.errSq,
+    xSq: Float32Array.from(shard.xSq),
+    errSq: Float32Array.from(shard.errSq),
   });
   const files: SpoolFile[] = await acts.finish();
   const run = await TableWriter.open({
@@ -90,8 +91,8 @@ async function encodeShard(request: EncodeRequest, context: ChildContext): Promi
   const shard = {
     doc: Uint32Array.from(order, (row) => stored.doc[row] as number),
     pos: Uint32Array.from(order, (row) => stored.pos[row] as number),
-    xSq: new Float32Array(order.length),
-    errSq: new Float32Array(order.length),
+    xSq: new Float64Array(order.length),
+    errSq: new Float64Array(order.length),
     sumX: new Float64Array(targetWidth(sites)),
   };
   const collector = new FiringCollector(order.length, kind.expectedFirings(settings, features));
@@ -112,7 +113,10 @@ async function encodeShard(request: EncodeRequest, context: ChildContext): Promi
       }
     },
   );
-  return { ...shard, firings: collector.finish() };
+  const written = { act: writes.map((place) => stored.act[place] as Uint16Array | Float32Array), order };
+  const mean = shard.sumX.map((sum) => sum / order.length);
+  const spread = squaresAbout(mean, { ...written, widths: writes.map((place) => widths[place] as number) });
+  return { ...shard, spread, firings: collector.finish() };
 }
 
 /** The dictionary of a file, its tensors checked. @throws DataError where the file is of another shape */
@@ -153,7 +157,7 @@ function gatherSites({ stored, sites, x }: Gathered & { readonly stored: StoredS
 
 /** ‖x‖² of each row, summed over the sites written, in float64. */
 function squaresOfRows(
-  squares: Float32Array,
+  squares: Float64Array,
   { sites, x }: Gathered,
   { start, count }: { readonly start: number; readonly count: number },
 ): void {
@@ -180,7 +184,7 @@ function addTargetSums(sums: Float64Array, { sites, x }: Gathered, rows: number)
 
 interface Taken {
   readonly request: EncodeRequest;
-  readonly shard: Omit<EncodedShard, 'firings'>;
+  readonly shard: Omit<EncodedShard, 'firings' | 'spread'>;
   readonly collector: FiringCollector;
   readonly found: Inference;
 }

@@ -4,7 +4,8 @@
 //   silent: features without a firing;  dense: features that fire on more than 10 % of the rows
 // Intervals: bootstrap over documents (1,000 resamples with replacement, 2.5 % and 97.5 % nearest rank). The encode
 // stage keeps Σx per shard, not per document, so a resample keeps the x̄ of all rows fixed:
-//   FVU* = Σ_D ‖e‖² / (Σ_D ‖x‖² − n_D·‖x̄‖²) over the drawn documents D; its own mean would move x̄ by O(1/√documents).
+//   FVU* = Σ_D ‖e‖² / (Σ_D ‖x − r‖² − n_D·‖x̄ − r‖²) over the drawn documents D, r near x̄ (split-sums.ts); about zero in the place of r the
+//   denominator would swing by ‖x̄‖ times the deviation of the drawn mean. Its own mean would move x̄ by O(1/√documents).
 import { computeFvu, computeL0, squaredMean, variationOf } from '../../core/dictionaries/metrics.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { SPLITS, type Split } from '../../schemas/stages.js';
@@ -76,7 +77,7 @@ function splitMetrics(sum: SplitSums, split: Split, request: MetricsInput): Spli
   const squares = { rows, errSq, xSq };
   const varies = variationOf(squares, meanSq) > 0;
   const intervals =
-    rows === 0 ? null : bootstrap(sum.perDocument, meanSq, new KeyedRandom('metrics', request.key, split));
+    rows === 0 ? null : bootstrap(sum.perDocument, offCentre(sum), new KeyedRandom('metrics', request.key, split));
   return {
     rows,
     documents,
@@ -91,8 +92,13 @@ function splitMetrics(sum: SplitSums, split: Split, request: MetricsInput): Spli
   };
 }
 
-/** Intervals of FVU (x̄ fixed) and L0 over resampled documents. */
-function bootstrap(table: Float64Array, meanSq: number, random: KeyedRandom): { fvu: Interval; l0: Interval } {
+/** ‖x̄ − r‖². */
+function offCentre({ sumX, rows, centre }: SplitSums): number {
+  return sumX.reduce((total, sum, j) => total + (sum / rows - (centre[j] as number)) ** 2, 0);
+}
+
+/** Intervals of FVU (x̄ fixed) and L0 over resampled documents. @param offCentreSq ‖x̄ − r‖² */
+function bootstrap(table: Float64Array, offCentreSq: number, random: KeyedRandom): { fvu: Interval; l0: Interval } {
   const documents = table.length / PER_DOCUMENT;
   const fvu = new Float64Array(RESAMPLES);
   const l0 = new Float64Array(RESAMPLES);
@@ -105,7 +111,7 @@ function bootstrap(table: Float64Array, meanSq: number, random: KeyedRandom): { 
       errSq += table[d + 2] as number;
       firings += table[d + 3] as number;
     }
-    fvu[resample] = computeFvu({ rows, errSq, xSq }, meanSq);
+    fvu[resample] = computeFvu({ rows, errSq, xSq }, offCentreSq);
     l0[resample] = computeL0({ rows, firings });
   }
   return { fvu: interval(fvu), l0: interval(l0) };

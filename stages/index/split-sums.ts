@@ -15,8 +15,10 @@ export interface SplitSums {
   readonly sumX: Float64Array;
   /** [F] */
   readonly fired: Float64Array;
-  /** [documents, 4]: rows, Σ‖x‖², Σ‖e‖², firings */
+  /** [documents, 4]: rows, Σ‖x − r‖², Σ‖e‖², firings */
   readonly perDocument: Float64Array;
+  /** r [d]: the mean of the first shard that has rows. */
+  readonly centre: Float64Array;
 }
 
 export interface SumSizes {
@@ -38,17 +40,29 @@ export class SumCollector {
         sumX: new Float64Array(width),
         fired: new Float64Array(features),
         perDocument: new Float64Array(count * PER_DOCUMENT),
+        centre: new Float64Array(width),
       });
   }
 
   /** Takes the next shard; its counts have the sizes that its totals and the dictionary demand. */
   add(totals: ShardTotals, counts: ShardCounts): void {
     const sum = this.sums.get(totals.split) as SplitSums;
-    sum.perDocument.set(counts.perDocument, sum.documents * PER_DOCUMENT);
+    if (sum.rows === 0) sum.centre.set(counts.sumX.map((x) => x / Math.max(1, totals.rows)));
+    sum.perDocument.set(aboutCentre(sum.centre, totals.rows, counts), sum.documents * PER_DOCUMENT);
     for (const name of ['rows', 'documents', 'firings', 'xSq', 'errSq'] as const) sum[name] += totals[name];
     addTo(sum.sumX, counts.sumX);
     addTo(sum.fired, counts.fired);
   }
+}
+
+/**
+ * Sums by document about r instead of about c, the mean of the shard: Σ‖x − r‖² = Σ‖x − c‖² + n ‖c − r‖² + 2 (c − r)·Σ(x − c), whose
+ * last term is 0 over the shard and left out of its documents.
+ */
+function aboutCentre(centre: Float64Array, rows: number, { perDocument, sumX }: ShardCounts): Float64Array {
+  const apart = sumX.reduce((sum, x, j) => sum + (x / rows - (centre[j] as number)) ** 2, 0);
+  const isSpread = (i: number): boolean => i % PER_DOCUMENT === 1;
+  return perDocument.map((value, i) => (isSpread(i) ? value + (perDocument[i - 1] as number) * apart : value));
 }
 
 function addTo(sums: Float64Array, values: Float64Array | Uint32Array): void {

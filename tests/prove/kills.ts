@@ -4,13 +4,13 @@
 import { parseArgs } from 'node:util';
 import { KeyedRandom } from '../../core/tensor/random.js';
 
-import { RUN_STAGES, type RunStage, runWithKills, VICTIMS, type Kill } from '../e2e/harness/kill-run.js';
+import { EVALUATED, RUN_STAGES, type RunStage, runWithKills, VICTIMS, type Kill } from '../e2e/harness/kill-run.js';
 import { onMinio } from '../e2e/harness/project.js';
 import { startTestMinio } from '../servers/minio.js';
 import { startTestTemporal } from '../servers/temporal.js';
 
 const SEED = 'assay prove kills';
-/** Every run is killed once in every stage: 4 victims × 6 runs × 8 stages, of which some strike too late. */
+/** A run is killed once in every stage: 4 victims × (4 runs × 8 stages + 2 evaluated runs × 5 stages) = 168, of which some strike too late. */
 const RUNS_PER_VICTIM = 6;
 /** Items that one worker of two slots has in hand at most, per kill. */
 const IN_HAND = 4;
@@ -23,26 +23,36 @@ const STAGE_MS: Readonly<Record<RunStage, number>> = {
   activations: 3000,
   train: 3000,
   encode: 1200,
+  evaluate: 2500,
   index: 900,
   profile: 1500,
   label: 700,
 };
 
+/** Where an evaluated run is killed (`EVALUATED` says why nowhere after it). */
+const BEFORE_EVALUATION: readonly RunStage[] = ['corpus', 'tokens', 'activations', 'train', 'evaluate'];
+
 interface Planned {
   readonly kills: readonly Kill[];
   readonly minio: boolean;
+  readonly evaluated: boolean;
 }
+
+/** The rounds, of shares of progress that grow: every third is of evaluated runs. */
+const isEvaluated = (round: number): boolean => round % 3 === 1;
 
 /** The runs, in an order in which the first ones already show every victim. */
 function plannedRuns(): Planned[] {
   return Array.from({ length: RUNS_PER_VICTIM }).flatMap((_, round) =>
     VICTIMS.map((victim) => {
       const random = new KeyedRandom(SEED, victim, String(round));
-      const kills = RUN_STAGES.map((stage) => {
+      const evaluated = isEvaluated(round);
+      const stages = evaluated ? BEFORE_EVALUATION : RUN_STAGES.filter((stage) => stage !== 'evaluate');
+      const kills = stages.map((stage) => {
         const share = (round + random.nextInt(1000) / 1000) / RUNS_PER_VICTIM;
         return { victim, stage, delayMs: Math.round(share * STAGE_MS[stage]) };
       });
-      return { kills, minio: victim === 'minio' };
+      return { kills, minio: victim === 'minio', evaluated };
     }),
   );
 }
@@ -68,14 +78,17 @@ async function main(): Promise<boolean> {
   const count = { struck: 0, late: 0, different: 0, tooMuch: 0, repeated: 0, planned: 0 };
   const byPlace = new Map<string, number>();
   try {
-    const undisturbed = await runWithKills([], { temporal, minio: null });
-    say(`undisturbed: ${Object.keys(undisturbed.digests).length} datasets, ${undisturbed.planned} items\n`);
+    const servers = { temporal, minio: null };
+    const [plain, evaluated] = [await runWithKills([], servers), await runWithKills([], servers, EVALUATED)];
+    for (const [name, { digests, planned }] of Object.entries({ plain, evaluated }))
+      say(`undisturbed, ${name}: ${Object.keys(digests).length} datasets, ${planned} items`);
+    say('');
     for (const [number, run] of runs.entries()) {
       const started = performance.now();
-      const options = run.minio ? onMinio(minio, `kills-${number}`) : {};
+      const options = { ...(run.evaluated && EVALUATED), ...(run.minio && onMinio(minio, `kills-${number}`)) };
       const outcome = await runWithKills(run.kills, { temporal, minio }, options);
       const struck = outcome.happened.filter((text) => text.endsWith(': killed')).length;
-      const other = differing(undisturbed.digests, outcome.digests);
+      const other = differing((run.evaluated ? evaluated : plain).digests, outcome.digests);
       const same = other.length === 0;
       const within = outcome.repeated <= IN_HAND * struck;
       outcome.happened.forEach((text, i) => {

@@ -21,11 +21,20 @@ export const RUN_STAGES = [
   'activations',
   'train',
   'encode',
+  'evaluate',
   'index',
   'profile',
   'label',
 ] as const satisfies StageName[];
 export type RunStage = (typeof RUN_STAGES)[number];
+
+/** Of a stage with several steps: the one that is waited for. Evaluation begins beside the training and goes on beside the index. */
+const STEP_OF: Partial<Record<RunStage, string>> = { evaluate: 'evaluate@sae/evaluation-sums' };
+/**
+ * A run with an evaluation. Its lot is in hand beside those of the stages after it, and a child that dies twice over one item fails a
+ * run: one that is killed in later stages too has none.
+ */
+export const EVALUATED: ProjectOptions = { run: { evaluation: { resamples: 100 } } };
 
 export const VICTIMS = ['worker', 'child', 'temporal', 'minio'] as const;
 export type Victim = (typeof VICTIMS)[number];
@@ -119,17 +128,24 @@ async function openProjectStore(project: Project, options: ProjectOptions): Prom
 }
 
 /** Waits until a stage has started; false when the run is past it. */
-async function untilStage(store: ObjectStore, stage: StageName): Promise<boolean> {
+async function untilStage(store: ObjectStore, stage: RunStage): Promise<boolean> {
   const events: RunEvent[] = [];
   for (let waited = 0; waited < 120_000; waited += 30) {
     events.push(...(await readEvents(store, { name: 'small', revision: 1 }, events.at(-1)).catch(() => [])));
-    const about = events.filter((e) => e.data['stage'] === stage).map((e) => e.type);
-    const later = events.some((e) => STAGES.indexOf(e.data['stage'] as StageName) > STAGES.indexOf(stage));
+    const step = STEP_OF[stage];
+    const isOfIt = ({ data }: RunEvent): boolean => (step ? data['step'] === step : data['stage'] === stage);
+    const about = events.filter(isOfIt).map((e) => e.type);
+    const later = !step && events.some((e) => placeOf(e.data['stage']) > placeOf(stage));
     if (about.includes('stage-finished') || later) return false;
     if (about.includes('stage-started')) return true;
     await sleep(30);
   }
-  throw new Error(`stage ${stage} did not start within 120 s`);
+  throw new Error(`stage ${stage} did not start within 120 s: ${JSON.stringify(events.slice(-5))}`);
+}
+
+/** Place among the stages that follow each other; −1 of what runs beside them. */
+function placeOf(stage: unknown): number {
+  return stage === 'evaluate' ? -1 : STAGES.indexOf(stage as StageName);
 }
 
 async function killOne(kill: Kill, crew: Crew, { temporal, minio }: KillServers): Promise<string> {

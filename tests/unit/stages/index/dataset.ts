@@ -85,13 +85,17 @@ function encodeSums(
       (v, i) => (perDocument[d + i] = (perDocument[d + i] ?? 0) + v),
     );
   });
+  const xSq = acts.xSq.reduce((sum, x) => sum + x, 0);
+  // x̄ = 1: Σ(x − 1)² = Σx² − n.
+  for (let d = 0; d < perDocument.length; d += 4)
+    perDocument[d + 1] = (perDocument[d + 1] ?? 0) - (perDocument[d] ?? 0);
   const column = (i: number): number => perDocument.reduce((sum, v, at) => (at % 4 === i ? sum + v : sum), 0);
   return {
     statistics: {
       rows: column(0),
       documents: tokens.doc.length,
       firings: column(3),
-      xSq: column(1),
+      xSq,
       errSq: column(2),
     },
     counts: { perDocument, sumX: Float64Array.of(column(0)), fired },

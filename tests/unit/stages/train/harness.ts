@@ -70,12 +70,14 @@ export async function makeWorld(
     readonly rowsOf?: (shard: ShardSpec) => Float32Array;
     /** Sites beside the first, by the key of their activations. */
     readonly further?: Readonly<Record<string, (shard: ShardSpec) => Float32Array>>;
+    /** Left out: one in memory. */
+    readonly store?: ObjectStore;
   } = {},
 ): Promise<World> {
   const { dtype = 'float16', rowsOf = (shard: ShardSpec): Float32Array => makeRows(shard.seed, shard.rows) } = options;
   const sites = { [sha256('activations')]: rowsOf, ...options.further };
   const folder = await mkdtemp(path.join(place, 'world-'));
-  const store = createMemoryStore();
+  const { store = createMemoryStore() } = options;
   const commits: Commit[] = [];
   for (const [key, rows] of Object.entries(sites))
     for (const [number, shard] of shards.entries())
@@ -90,15 +92,24 @@ export async function makeWorld(
     async context({ stop = new AbortController().signal, onProgress } = {}) {
       const spool = path.join(folder, `spool-${spools++}`);
       await mkdir(spool, { recursive: true });
-      return makeContext(store, spool, { stop, onProgress });
+      return makeContext(store, spool, {
+        stop,
+        onProgress,
+        children: localChildren({ ...trainTasks, ...encodeTasks }),
+      });
     },
   };
 }
 
-function makeContext(
+/** A context over a store, whose tasks are called in this process. */
+export function makeContext(
   store: ObjectStore,
   spool: string,
-  { stop, onProgress }: { readonly stop: AbortSignal; readonly onProgress: ((step: number) => void) | undefined },
+  {
+    stop,
+    onProgress,
+    children,
+  }: Pick<StageContext, 'stop' | 'children'> & { readonly onProgress: ((step: number) => void) | undefined },
 ): StageContext {
   const signal = new AbortController().signal;
   return {
@@ -114,7 +125,7 @@ function makeContext(
         return file;
       },
     },
-    children: localChildren({ ...trainTasks, ...encodeTasks }),
+    children,
   };
 }
 
