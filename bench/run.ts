@@ -19,6 +19,8 @@ const BENCHES: readonly {
   },
   { rows: [3], load: async () => (await import('./dictionaries/dictionaries.js')).benchStep },
   { rows: [5], load: async () => (await import('./dictionaries/dictionaries.js')).benchWide },
+  { rows: ['routed'], load: async () => (await import('./dictionaries/routed.js')).benchRouted },
+  { rows: ['scale'], load: async () => (await import('./dictionaries/dictionaries.js')).benchScale },
   { rows: [6], load: async () => (await import('./top/top.js')).benchTop },
   {
     rows: [7],

@@ -5,7 +5,7 @@ import { parametersOf } from '../core/dictionaries/state.js';
 import { wiringOf } from '../core/dictionaries/wirings.js';
 import type { Span } from '../core/dictionaries/slices.js';
 import type { DictionaryStep } from './step.js';
-import { FIRED_STEP, MOVED_STEP } from './slice/tensors.js';
+import { FIRED_STEP, FIRED_STEPS, MOVED_STEP } from './slice/tensors.js';
 
 /** A tensor of the state. */
 export interface StateTensorInfo {
@@ -33,6 +33,7 @@ export function stateTensorsOf(
       float(`v.${name}`, moments === 'row' && matrices.has(name) ? axes.slice(0, 1) : axes),
     ),
     counter(FIRED_STEP),
+    counter(FIRED_STEPS),
     ...(betas[0] === 0 ? [counter(MOVED_STEP)] : []),
   ];
 }
@@ -65,6 +66,26 @@ export async function writeTensor(
     await link.write({ tensor: name, from, count, data: await rows(row, count) });
 }
 
+/** Sets tensors of equal shapes, all of them for some rows before the next rows: what they have in common is made once. */
+export async function writeTogether(
+  step: DictionaryStep,
+  tensors: readonly StateTensorInfo[],
+  rows: (tensor: StateTensorInfo, from: number, count: number) => Values,
+): Promise<void> {
+  const own = tensors.map((tensor) => {
+    const joint = jointRows(step, tensor.name);
+    joint?.write(rows(tensor, 0, tensor.shape[0] ?? 0) as Float32Array);
+    return { tensor, blocks: joint ? [] : [...blocksOf(step, tensor.name, tensor.shape)] };
+  });
+  for (let i = 0; own.some(({ blocks }) => i < blocks.length); i++)
+    for (const { tensor, blocks } of own) {
+      const block = blocks[i];
+      if (!block) continue;
+      const { link, from, count, row } = block;
+      await link.write({ tensor: tensor.name, from, count, data: rows(tensor, row, count) });
+    }
+}
+
 interface RowBlock {
   readonly link: DictionaryStep['links'][number];
   /** First row within the slice. */
@@ -77,14 +98,16 @@ interface RowBlock {
 /** Rows of a tensor in its order, with the slices that hold them. */
 function* blocksOf(step: DictionaryStep, name: string, shape: readonly number[]): Generator<RowBlock> {
   const width = shape.slice(1).reduce((a, b) => a * b, 1);
-  const block = Math.max(1, Math.floor(BLOCK_BYTES / (4 * width)));
+  const rows = Math.floor(BLOCK_BYTES / (4 * width));
+  // First values are drawn 256 rows at a time.
+  const block = rows < 256 ? Math.max(1, rows) : rows - (rows % 256);
   const own = name.replace(/^[mv]\./, '');
   for (const link of step.links) {
     const { slice } = link.settings;
     const span: Pick<Span, 'row'> | undefined = [...slice.encoder, ...slice.decoder].find(
       ({ tensor }) => tensor === own,
     );
-    const isVector = link.settings.vectors.includes(own) || own === FIRED_STEP || own === MOVED_STEP;
+    const isVector = link.settings.vectors.includes(own) || [FIRED_STEP, FIRED_STEPS, MOVED_STEP].includes(own);
     if (!span && !isVector) continue;
     const start = span?.row ?? slice.first;
     for (let from = 0; from < slice.features; from += block)

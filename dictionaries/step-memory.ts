@@ -1,8 +1,8 @@
 // How much memory a step takes, from its settings alone: what its slices lay out, and what crosses between them.
 //
-//   bytes = Σ over slices (arrays + exchange + 4·F_s) + 4·B·R
+//   bytes = Σ over slices (arrays + exchange + 8·F_s) + 4·B·R
 //
-// F_s features of a slice (the step in which each fired last), R numbers of a row that is read, B rows of a batch.
+// F_s features of a slice (the step in which each fired last, and in how many), R numbers of a row that is read, B rows of a batch.
 import { planSlices } from '../core/dictionaries/slices.js';
 import { bytesOfSlice } from './slice/arrays.js';
 import { bytesOfExchange } from './slice/exchange.js';
@@ -20,7 +20,7 @@ export function bytesOfStep(step: DictionaryStepSettings): number {
   const shared = 4 * step.batchRows * plan.reads.stride;
   return plan.slices.reduce((sum, slice) => {
     const settings = { ...common, slice };
-    return sum + bytesOfSlice(settings) + bytesOfExchange(settings) + 4 * slice.features;
+    return sum + bytesOfSlice(settings) + bytesOfExchange(settings) + 8 * slice.features;
   }, shared);
 }
 

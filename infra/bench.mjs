@@ -16,6 +16,8 @@ export const ROWS = {
   9: ['temporal'],
   commands: [],
   engine: [],
+  routed: [],
+  scale: [],
 };
 
 const USAGE = {

@@ -26,6 +26,11 @@ export const ROUTED_KINDS = ['frozen', 'learned'] as const;
 export const routedFields = z.strictObject({
   experts: positive.min(2).describe('parts of equal size that the features are divided into; a token is seen by one'),
   kind: z.enum(ROUTED_KINDS).describe('frozen: clusters found before training; learned: a router trained with them'),
+  balance: z
+    .number()
+    .nonnegative()
+    .optional()
+    .describe('learned: weight of the loss that keeps experts equally busy; default 0.01'),
 });
 export type Routed = z.infer<typeof routedFields>;
 

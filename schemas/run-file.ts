@@ -103,6 +103,10 @@ export const runFile = z.strictObject({
       split: z.enum(SPLITS).default('test').describe('documents to measure on'),
       resamples: positive.default(1000).describe('resamples of documents for intervals'),
       seed: z.number().int().default(0).describe('of the resamples and of the random dictionary'),
+      together: z
+        .array(z.array(z.string()).min(2))
+        .optional()
+        .describe("lists of dictionaries that are also put into the model's place all at once, e.g. [[t0, t1, t2]]"),
     })
     .optional()
     .describe('Measure every dictionary in the run, as `assay sae eval` does, beside controls; default not.'),

@@ -88,7 +88,7 @@ export const saeSection = z.strictObject({
     .min(1)
     .optional()
     .describe(
-      'matryoshka: numbers of first features that reconstruct by themselves, ending with `features`; default features / 16, / 8, / 4, / 2 and all',
+      'matryoshka: numbers of first features that reconstruct by themselves, ending with `features` (of one expert where it is routed); default features / 16, / 8, / 4, / 2 and all',
     ),
   bandwidth: kindFields.bandwidth.describe(
     'jumprelu: width of the window around a threshold in which it learns, in scaled units; default 0.1',
@@ -112,8 +112,8 @@ export const saeSection = z.strictObject({
     .enum(MOMENTS)
     .default('full')
     .describe("the optimiser's second moments: full, or row: one number per feature and matrix"),
-  tokens: positive.optional().describe('training budget, rows (one token each)'),
-  batchRows: positive.default(2048).describe('rows per training step'),
+  tokens: positive.optional().describe('training budget, rows (one token each); of all experts together'),
+  batchRows: positive.default(2048).describe('rows per training step; of one frozen expert'),
   lr: rate.nullable().default(null).describe('learning rate; default 2e-4 / sqrt(features / 16384)'),
   warmupSteps: z
     .number()

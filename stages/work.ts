@@ -28,6 +28,8 @@ export interface EvaluationRequest {
   readonly seed: number;
   /** The run whose documents are taken; null: its own. */
   readonly corpus: ResolvedRun | null;
+  /** Dictionaries of the run that stand in the model's place together with it where cross-entropy is measured; left out: none. */
+  readonly together?: readonly string[];
 }
 
 /** One run or training, as the stages plan it. */
@@ -53,10 +55,20 @@ export function workOfRun(run: ResolvedRun): Work {
     ...{ name, revision, corpus: run, tokens: { run: name, revision } },
     models: 'trained' in model ? [model.trained] : [],
     extraction: run,
-    ...(evaluation && {
-      evaluations: run.dictionaries.map((one) => ({ dictionary: one.name, ...evaluation, corpus: null })),
-    }),
+    ...(evaluation && { evaluations: evaluationsOf(run, evaluation) }),
   };
+}
+
+/** Each dictionary by itself, then each list of those that are measured together. */
+function evaluationsOf(
+  run: ResolvedRun,
+  { together = [], ...options }: NonNullable<ResolvedRun['file']['evaluation']>,
+): EvaluationRequest[] {
+  const lists = [...run.dictionaries.map(({ name }) => [name]), ...together];
+  return lists.map(([dictionary = '', ...others]) => ({
+    ...{ dictionary, ...options, corpus: null },
+    ...(others.length > 0 && { together: others }),
+  }));
 }
 
 export function workOfTraining(training: ResolvedTraining): Work {

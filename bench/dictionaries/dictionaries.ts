@@ -45,17 +45,50 @@ export async function benchWide(log: (text: string) => void): Promise<BenchRow[]
   const found = await inFreshProcess(WIDE);
   const value = median(found.ratios) / productFactor(WIDE);
   log(`step ${(found.stepMs / 1000).toFixed(1)} s, peak ${found.peakGb.toFixed(2)} GB`);
-  const conditions = `1,024 × 768 rows, 1,048,576 features, k 32, β1 0, a moment per weight, 8 slices, 2 threads; step ${(found.stepMs / 1000).toFixed(1)} s; ${(found.exchanged / 2 ** 20).toFixed(0)} MiB cross between slices in a step`;
+  // Moments of rows that no step has touched are not resident yet: what is laid out is what a long training takes.
+  const memory = Math.max(found.peakGb, found.laidOutGb);
+  const conditions = `1,024 × 768 rows, 1,048,576 features, k 32, β1 0, a moment per weight, 8 slices, 2 threads; step ${(found.stepMs / 1000).toFixed(1)} s; peak of these steps ${found.peakGb.toFixed(2)} GB; ${(found.exchanged / 2 ** 20).toFixed(0)} MiB cross between slices in a step`;
   return [
     {
-      ...{ row: 5, what: '1,048,576 features: peak memory, GB of 2^30', value: found.peakGb, must: '<= 16' },
-      ...{ met: meets(found.peakGb, '<= 16'), conditions },
+      ...{ row: 5, what: '1,048,576 features: memory, GB of 2^30', value: memory, must: '<= 16' },
+      ...{ met: meets(memory, '<= 16'), conditions },
     },
     {
       ...{ row: 5, what: '1,048,576 features: step ÷ blocked encoder product', value, must: '<= 1.5' },
       ...{ met: meets(value, '<= 1.5'), conditions },
     },
   ];
+}
+
+/** Widths of the table of docs/scale.md, as powers of two. */
+const SCALES = [14, 15, 16, 17, 18, 19, 20];
+
+/** The same step from 2^14 to 2^20 features, each in a process of its own: time, memory, what crosses between slices. */
+export async function benchScale(log: (text: string) => void): Promise<BenchRow[]> {
+  const rows: BenchRow[] = [];
+  for (const power of SCALES) {
+    const features = 2 ** power;
+    // Slices of at most 131,072 features, at least two.
+    const asked = { ...WIDE, features, slices: Math.max(2, features / 2 ** 17), steps: power > 18 ? 3 : 6 };
+    const found = await inFreshProcess(asked);
+    const ratio = median(found.ratios) / productFactor(asked);
+    const crossing = found.exchanged / 2 ** 20;
+    log(
+      `2^${power}: step ${found.stepMs.toFixed(0)} ms, ÷ product ${ratio.toFixed(2)}, peak ${found.peakGb.toFixed(2)} GB`,
+    );
+    const conditions = `1,024 × 768 rows, k 32, β1 0, a moment per weight, ${asked.slices} slices, 2 threads; first values in ${(found.beginMs / 1000).toFixed(1)} s`;
+    const row = (what: string, value: number): BenchRow => ({
+      ...{ row: 'scale', what: `2^${power} features: ${what}`, value, must: null, met: null, conditions },
+    });
+    rows.push(
+      row('step, ms', found.stepMs),
+      row('step ÷ blocked encoder product', ratio),
+      row('peak memory of these steps, GB of 2^30', found.peakGb),
+      row('memory laid out, GB', found.laidOutGb),
+      row('MiB that cross between slices in a step', crossing),
+    );
+  }
+  return rows;
 }
 
 function inFreshProcess(asked: Asked): Promise<Measured> {

@@ -6,7 +6,10 @@ import { completeSettings } from '../../core/dictionaries/settings.js';
 import { GraphBuilder } from '../../core/onnx/builder.js';
 import { KeyedRandom } from '../../core/tensor/random.js';
 import { Session } from '../../runtime/session.js';
+import { bytesOfStep } from '../../dictionaries/step-memory.js';
+import { trainingSettings } from '../../dictionaries/step-settings.js';
 import { FIRED_STEP } from '../../dictionaries/slice/tensors.js';
+import type { EngineParts } from '../../stages/train/engines/engine.js';
 import { FastEngine } from '../../stages/train/engines/fast-engine.js';
 
 export interface Asked {
@@ -27,14 +30,18 @@ export interface Measured {
   readonly ratios: readonly number[];
   readonly stepMs: number;
   readonly productMs: number;
+  /** First values. */
+  readonly beginMs: number;
   /** Greatest resident memory of the process, GB of 2^30 bytes. */
   readonly peakGb: number;
+  /** What the step lays out, GB: moments of rows that no step touched yet are not resident. */
+  readonly laidOutGb: number;
   /** Bytes that cross between slices in a step. */
   readonly exchanged: number;
 }
 
 const THREADS = 2;
-const ENGINE = { provider: 'cpu', threads: THREADS, optimisation: 'all', ort: '' } as const;
+export const ENGINE = { provider: 'cpu', threads: THREADS, optimisation: 'all', ort: '' } as const;
 /** Features of one block of the product; of wide dictionaries no more are multiplied than these times the blocks below. */
 const BLOCK = 4096;
 const MOST_FEATURES = 131_072;
@@ -43,7 +50,9 @@ const MOST_FEATURES = 131_072;
 export async function measure(asked: Asked): Promise<Measured> {
   const { batchRows, width, features, dead, steps } = asked;
   const product = await openProduct(asked);
-  const engine = await openEngine(asked);
+  const parts = partsOf(asked);
+  const engine = await FastEngine.create(parts);
+  const beginMs = await timed(() => engine.begin());
   const pairs: { readonly step: number; readonly product: number }[] = [];
   for (let i = 0; i <= steps; i++) {
     const rows = rowsWithStructure(batchRows, width, i);
@@ -60,12 +69,21 @@ export async function measure(asked: Asked): Promise<Measured> {
       ratios: pairs.map(({ step, product: beside }) => step / beside),
       stepMs: of('step'),
       productMs: of('product'),
+      beginMs,
     },
     ...{ peakGb: peakBytes() / 2 ** 30, exchanged: engine.exchangedBytes },
+    laidOutGb: bytesOfStep(trainingSettings(parts)) / 2 ** 30,
   };
 }
 
-async function openEngine({ batchRows, width, features, ...asked }: Asked): Promise<FastEngine> {
+/** A topk dictionary in training, before its first step. */
+export async function openEngine(asked: Asked): Promise<FastEngine> {
+  const engine = await FastEngine.create(partsOf(asked));
+  await engine.begin();
+  return engine;
+}
+
+function partsOf({ batchRows, width, features, ...asked }: Asked): EngineParts {
   const sae = completeSettings(
     {
       ...{ architecture: 'topk', features, k: asked.k, tokens: batchRows * 1000, batchRows, seed: 1, lr: null },
@@ -76,12 +94,10 @@ async function openEngine({ batchRows, width, features, ...asked }: Asked): Prom
     width,
   );
   const sites = { widths: [width], reads: [0], writes: [0] };
-  const engine = await FastEngine.create({
+  return {
     ...{ shape: { kind: ARCHITECTURES.topk, sites, features }, sae, engine: ENGINE },
     ...{ scales: [1], means: [new Float64Array(width)], variance: width },
-  });
-  await engine.begin();
-  return engine;
+  };
 }
 
 /** Every n-th feature fired last so long ago that it is dead. */
@@ -126,7 +142,7 @@ export function productFactor({ features }: Pick<Asked, 'features'>): number {
 }
 
 /** Sums of six of 512 directions: some features win often, as on activations. */
-function rowsWithStructure(rows: number, width: number, step: number): Float32Array {
+export function rowsWithStructure(rows: number, width: number, step: number): Float32Array {
   const random = new KeyedRandom('bench', step);
   const directions = new KeyedRandom('bench', 'directions');
   const basis = Float32Array.from({ length: 512 * width }, () => directions.nextNormal());
@@ -140,7 +156,8 @@ function rowsWithStructure(rows: number, width: number, step: number): Float32Ar
   return values;
 }
 
-async function timed(work: () => Promise<unknown>): Promise<number> {
+/** Milliseconds that it takes. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
   await work();
   return performance.now() - start;

@@ -12,6 +12,7 @@ import { featureNumber } from '../feature-number.js';
 import { cardsText } from '../render/card-text.js';
 import { leftOutNote } from '../render/left-out-text.js';
 import { bytesText, counted } from '../render/quantities.js';
+import { routedNote } from '../render/routed-text.js';
 import { unbeatenNote } from '../render/unbeaten-text.js';
 
 interface CardOptions {
@@ -72,7 +73,8 @@ async function show(
   const { choice, context: around, k, html } = options;
   const cacheFolder = join(environment.cacheFolder, 'cache');
   const { document, note, leftOut } = await readCards(store, { name, choice, around, cacheFolder, signal: io.signal });
-  const mark = unbeatenNote(document.dict, document.unbeaten);
+  const marks = [unbeatenNote(document.dict, document.unbeaten), routedNote(document.dict, document.routed)];
+  const mark = marks.filter((one) => one !== null).join(' ') || null;
   if (html === undefined) output.result(cardDocument, document, () => cardsText(document, k));
   else {
     const path = resolve(io.cwd, html);

@@ -5,9 +5,12 @@ import { EXIT } from '../../schemas/exit.js';
 import { pinDataset } from '../../reading/datasets/pinned.js';
 import { describeDataset } from '../../reading/datasets/describe.js';
 import { describeDictionary } from '../../reading/evaluation/describe-dictionary.js';
-import { defineCommand } from '../command.js';
+import { routingOf } from '../../reading/dictionary/routing.js';
+import type { ObjectStore } from '../../storage/objects/object-store.js';
+import { defineCommand, type CommandContext } from '../command.js';
 import { describeText } from '../render/dataset-text.js';
 import { evaluationText } from '../render/evaluation-text.js';
+import { routedNote } from '../render/routed-text.js';
 
 export const describe = defineCommand({
   arguments: '<dataset>',
@@ -23,11 +26,21 @@ export const describe = defineCommand({
     const evaluation = await describeDictionary(store, dataset);
     if (evaluation !== null) {
       context.output.result(saeEvalDocument, evaluation, () => evaluationText(evaluation));
+      await sayRouting(store, dataset, context);
       return EXIT.done;
     }
     const snapshot = await pinDataset(store, dataset);
     const description = await describeDataset(store, snapshot);
     context.output.result(describeDocument, description, () => describeText(description, snapshot));
+    await sayRouting(store, snapshot.dataset, context);
     return EXIT.done;
   },
 });
+
+/** What a dictionary with experts cannot say, beside whatever is described of it. */
+async function sayRouting(store: ObjectStore, dataset: string, { output }: CommandContext): Promise<void> {
+  const [run, dictionary] = dataset.split('/');
+  if (!run || !dictionary) return;
+  const note = routedNote(`${run}/${dictionary}`, await routingOf(store, { run, dictionary }));
+  if (note !== null) output.note(note);
+}

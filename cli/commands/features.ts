@@ -8,6 +8,7 @@ import { resolveDictionary } from '../../reading/datasets/pinned.js';
 import { defineCommand, wholeNumber, type CommandContext } from '../command.js';
 import { featuresText } from '../render/features-text.js';
 import { leftOutNote } from '../render/left-out-text.js';
+import { routedNote } from '../render/routed-text.js';
 import { unbeatenNote } from '../render/unbeaten-text.js';
 
 const SORTS = ['density', 'max', 'n', 'feature', 'match'] as const;
@@ -78,7 +79,7 @@ async function show(options: FeaturesOptions & { readonly dict: string }, contex
     ...{ cacheFolder: join(environment.cacheFolder, 'cache'), signal: io.signal, blocking: io.blocking },
   });
   output.result(featuresDocument, document, () => featuresText(document));
-  for (const said of [note, leftOutNote(leftOut), unbeatenNote(document.dict, document.unbeaten)])
-    if (said !== null) output.note(said);
+  const marks = [unbeatenNote(document.dict, document.unbeaten), routedNote(document.dict, document.routed)];
+  for (const said of [note, leftOutNote(leftOut), ...marks]) if (said !== null) output.note(said);
   return EXIT.done;
 }

@@ -9,7 +9,9 @@ import { DataError } from '../../schemas/errors.js';
 import { EXIT } from '../../schemas/exit.js';
 import { SPLITS, type Split } from '../../schemas/stages.js';
 import { defineCommand, wholeNumber, type CommandContext } from '../command.js';
+import { routingOf } from '../../reading/dictionary/routing.js';
 import { evaluationText } from '../render/evaluation-text.js';
+import { routedNote } from '../render/routed-text.js';
 import { counted, countText } from '../render/quantities.js';
 
 interface SaeEvalOptions {
@@ -19,6 +21,8 @@ interface SaeEvalOptions {
   readonly seed: number;
   /** Another run, whose documents are measured. */
   readonly corpus?: string;
+  /** Further dictionaries of the run. */
+  readonly with?: readonly string[];
 }
 
 export const saeEval = defineCommand({
@@ -27,6 +31,7 @@ export const saeEval = defineCommand({
   examples: [
     ['assay sae eval kjv/kjv-l2', 'on the test split; a second call reads what the first one stored'],
     ['assay sae eval kjv/kjv-l2 --json', 'as JSON'],
+    ['assay sae eval kinds/t0 --with t1 t2 t3', 'cross-entropy with all four in place at once'],
     ['assay sae eval kjv/kjv-l2 --corpus other', "on another run's documents, less those that it was fitted to"],
   ],
   options: (command) => {
@@ -34,7 +39,8 @@ export const saeEval = defineCommand({
       .addOption(new Option('--split <name>', 'documents to measure on').choices(SPLITS).default('test'))
       .option('--bootstrap <n>', 'resamples of documents for the intervals', wholeNumber(1), 1000)
       .option('--seed <n>', 'of the resamples and of the random dictionary', wholeNumber(0), 0)
-      .option('--corpus <run>', 'measure on the documents of this run');
+      .option('--corpus <run>', 'measure on the documents of this run')
+      .option('--with <names...>', "dictionaries of the same run that stand in the model's place together with it");
   },
   request: ([dict], flags: Omit<SaeEvalOptions, 'dict'>) => ({ ...flags, dict }),
   run: evaluate,
@@ -46,9 +52,10 @@ async function evaluate(options: SaeEvalOptions, context: CommandContext): Promi
   const name = await resolveDictionary(store, options.dict);
   // Loaded on demand: help does not need the stages.
   const { evaluateDictionary } = await import('../../pipeline/execute/evaluate.js');
-  const { split, bootstrap: resamples, seed } = options;
+  const { split, bootstrap: resamples, seed, with: together = [] } = options;
   const dataset = await evaluateDictionary({
-    ...{ store, name, options: { split, resamples, seed }, corpus: options.corpus ?? null },
+    ...{ store, name, options: { split, resamples, seed, ...(together.length > 0 && { together }) } },
+    corpus: options.corpus ?? null,
     ...{ stop: io.signal, environment: io.environment, slots: os.availableParallelism() },
     folder: join(environment.cacheFolder, 'evaluation'),
     reporter: reporterOf(context),
@@ -64,6 +71,8 @@ async function evaluate(options: SaeEvalOptions, context: CommandContext): Promi
   if (leftOut !== null)
     output.note(`${counted(leftOut, 'document')} left out: the dictionary was fitted to their text`);
   output.result(saeEvalDocument, document, () => evaluationText(document));
+  const routed = routedNote(document.dictionary, await routingOf(store, name));
+  if (routed !== null) output.note(routed);
   return EXIT.done;
 }
 

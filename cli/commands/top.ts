@@ -7,6 +7,7 @@ import { resolveDictionary } from '../../reading/datasets/pinned.js';
 import { defineCommand, wholeNumber, type CommandContext } from '../command.js';
 import { featureNumber } from '../feature-number.js';
 import { topText } from '../render/top-text.js';
+import { routedNote } from '../render/routed-text.js';
 import { unbeatenNote } from '../render/unbeaten-text.js';
 
 interface TopOptions {
@@ -47,7 +48,7 @@ async function showTop(options: TopOptions, context: CommandContext): Promise<nu
   const cacheFolder = join(environment.cacheFolder, 'cache');
   const { document, note, leftOut } = await readTop(store, { ...options, name, cacheFolder, signal: io.signal });
   output.result(topDocument, document, () => topText(document));
-  for (const said of [note, leftOutNote(leftOut), unbeatenNote(document.dict, document.unbeaten)])
-    if (said !== null) output.note(said);
+  const marks = [unbeatenNote(document.dict, document.unbeaten), routedNote(document.dict, document.routed)];
+  for (const said of [note, leftOutNote(leftOut), ...marks]) if (said !== null) output.note(said);
   return EXIT.done;
 }

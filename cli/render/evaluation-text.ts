@@ -46,13 +46,24 @@ export function evaluationText(document: EvaluationDocument): Text {
     ...names.map((name) => ({ title: controlTitle(name) })),
   ];
   const on = `Measured on ${counted(rows, 'token')} of ${counted(documents, 'document')}; in brackets: 95 % intervals over resampled documents.`;
-  return [textTable(head, lines), '', on, ...markText(document)];
+  return [textTable(head, lines), '', on, ...trainingText(document), ...markText(document)];
+}
+
+/** How far a training has come, where the dictionary was trained here. */
+function trainingText({ training }: EvaluationDocument): string[] {
+  if (!training) return [];
+  const { steps, tokens, updates, movement } = training;
+  const share = `${(100 * updates.atLeast100).toPrecision(3)} %`;
+  return [
+    `Trained ${counted(steps, 'step')} on ${counted(tokens, 'token')}: the median feature fired in ${counted(updates.median, 'step')}, ${share} of them in at least 100; the median row went ${movement.median.toPrecision(3)} of its length from its first values.`,
+  ];
 }
 
 /** What is said of controls; a line for each that is not beaten. */
 export function markText({ dictionary, metrics, controls }: EvaluationDocument): string[] {
   const names = Object.keys(controls);
-  if (names.length === 0) return ['It is compared with nothing: it reads and writes several sites.'];
+  if (names.length === 0)
+    return ['It is compared with nothing: controls reconstruct one site from itself, one dictionary at a time.'];
   const comparisons = compareWithControls(rowsOf({ metrics, controls }));
   const lost = unbeaten(comparisons);
   if (lost.length === 0) return [`${dictionary} beats every control at equal L0.`];

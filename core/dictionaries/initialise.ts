@@ -14,16 +14,30 @@ export interface StartSettings {
   readonly seed: number;
   /** x̄ of the scaled fit rows of every site of `sites.widths`. */
   readonly means: readonly Float64Array[];
+  /** Of a frozen expert: its first feature in the routed dictionary, so that all experts together begin as one; default 0. */
+  readonly firstFeature?: number;
 }
 
 /** What rows of parameters are made from (`Parameter.initial`). */
-export function startOf({ sites, settings, seed, means }: StartSettings): Start {
+export function startOf({ sites, settings, seed, means, firstFeature = 0 }: StartSettings): Start {
   const at = (places: readonly number[]): Float64Array[] => places.map((place) => means[place] as Float64Array);
   return {
-    directions: (width, rows) => randomDirections(width, rows, seed),
+    directions: remembered((width, { from, count }) =>
+      randomDirections(width, { from: firstFeature + from, count }, seed),
+    ),
     settings,
     readMeans: at(sites.reads),
     writeMeans: at(sites.writes),
+  };
+}
+
+/** Encoders and decoders of equal widths begin from the same rows: those that were drawn last are not drawn anew. */
+function remembered(draw: Start['directions']): Start['directions'] {
+  let last: { readonly width: number; readonly rows: RowRange; readonly values: Float32Array } | null = null;
+  return (width, rows) => {
+    if (last?.width !== width || last.rows.from !== rows.from || last.rows.count !== rows.count)
+      last = { width, rows, values: draw(width, rows) };
+    return last.values;
   };
 }
 
@@ -33,7 +47,11 @@ export function initialParameters(
   seed: number,
   means: readonly Float64Array[],
 ): Map<string, Float32Array> {
-  const start = startOf({ sites: shape.sites, settings: shape.settings ?? {}, seed, means });
+  return parametersFrom(shape, startOf({ sites: shape.sites, settings: shape.settings ?? {}, seed, means }));
+}
+
+/** All parameters by tensor name. */
+export function parametersFrom(shape: DictionaryShape, start: Start): Map<string, Float32Array> {
   return new Map(
     parametersOf(shape).map(({ name, shape: axes, initial }) => [
       name,

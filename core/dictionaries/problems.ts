@@ -28,19 +28,26 @@ export function dictionaryProblems(settings: JudgedSettings, sites: Wired | null
     ...sizeProblems(settings, sites),
     ...divisionProblems(settings),
     ...prefixProblems(settings),
+    ...routingProblems(settings, sites),
     ...wiringProblems(settings, sites),
   ];
 }
 
-function sizeProblems({ features, k, tokens, batchRows }: JudgedSettings, sites: Wired | null): DictionaryProblem[] {
+function sizeProblems(
+  { features, k, tokens, batchRows, routed }: JudgedSettings,
+  sites: Wired | null,
+): DictionaryProblem[] {
   const problems: DictionaryProblem[] = [];
   const all = features === undefined || sites === null ? features : totalFeatures(features, { ...sites, widths: [] });
   if (k !== undefined && all !== undefined && k > all) {
     const remedy = 'k of the features may fire on one token';
     problems.push({ field: 'k', expected: `at most features (${String(all)})`, found: String(k), remedy });
   }
-  if (tokens !== undefined && batchRows !== undefined && tokens > 0 && tokens < batchRows) {
-    const expected = `at least batchRows (${String(batchRows)})`;
+  // Frozen experts have trainings of their own, each on its part of the rows.
+  const trainings = routed?.kind === 'frozen' ? routed.experts : 1;
+  if (tokens !== undefined && batchRows !== undefined && tokens > 0 && tokens < trainings * batchRows) {
+    const times = trainings > 1 ? `experts × batchRows (${trainings} × ` : 'batchRows (';
+    const expected = `at least ${times}${String(batchRows)})`;
     problems.push({ field: 'tokens', expected, found: String(tokens), remedy: 'a training takes one step or more' });
   }
   return problems;
@@ -73,7 +80,7 @@ function nearestDivisor(n: number, { from, way }: { readonly from: number; reado
 }
 
 /** Prefixes grow, and the last is the whole dictionary. */
-function prefixProblems({ prefixes, features }: JudgedSettings): DictionaryProblem[] {
+function prefixProblems({ prefixes, features, routed }: JudgedSettings): DictionaryProblem[] {
   if (prefixes === undefined) return [];
   const found = `[${prefixes.join(', ')}]`;
   const falls = prefixes.some((end, i) => end <= (prefixes[i - 1] ?? 0));
@@ -81,14 +88,44 @@ function prefixProblems({ prefixes, features }: JudgedSettings): DictionaryProbl
     const remedy = 'write each prefix once, the shortest first';
     return [{ field: 'prefixes', expected: 'increasing numbers', found, remedy }];
   }
-  if (features === undefined || prefixes.at(-1) === features) return [];
-  const expected = `prefixes that end with features (${String(features)})`;
+  if (features === undefined) return [];
+  const own = routed ? features / routed.experts : features;
+  if (prefixes.at(-1) === own || !Number.isInteger(own)) return [];
+  const expected = `prefixes that end with ${routed ? 'the features of one expert' : 'features'} (${String(own)})`;
   return [{ field: 'prefixes', expected, found, remedy: 'let the last prefix be all features' }];
+}
+
+/** What routing asks of a dictionary. */
+function routingProblems(
+  { routed, architecture, slices = 1 }: JudgedSettings,
+  sites: Wired | null,
+): DictionaryProblem[] {
+  if (!routed) return [];
+  const problems: DictionaryProblem[] = [];
+  if (sites && wiringName({ ...sites, widths: [] }) !== 'same') {
+    const expected = 'no routing for a dictionary of several sites';
+    problems.push({ field: 'routed', expected, found: routed.kind, remedy: 'remove it, or give `hook`' });
+  }
+  if (routed.kind === 'frozen') {
+    if (routed.balance === undefined) return problems;
+    const expected = 'nothing for frozen experts, which are balanced before they are trained';
+    return [...problems, { field: 'routed.balance', expected, found: String(routed.balance), remedy: 'remove it' }];
+  }
+  if (architecture !== 'topk') {
+    const expected = 'topk for experts with a learned router';
+    const remedy = 'write architecture: topk, or routed.kind: frozen, which any kind may have';
+    problems.push({ field: 'architecture', expected, found: architecture, remedy });
+  }
+  if (slices > 1) {
+    const expected = 'one slice for experts with a learned router';
+    problems.push({ field: 'slices', expected, found: String(slices), remedy: 'remove it' });
+  }
+  return problems;
 }
 
 /** What a kind, or the way it reads and writes, has no use for. */
 function wiringProblems(
-  { architecture, routed, candidates, slices = 1 }: JudgedSettings,
+  { architecture, candidates, slices = 1 }: JudgedSettings,
   sites: Wired | null,
 ): DictionaryProblem[] {
   const problems: DictionaryProblem[] = [];
@@ -101,14 +138,6 @@ function wiringProblems(
   if (wiring && kind.lacks?.includes(wiring)) {
     const expected = `a kind that may be ${wiring}`;
     problems.push({ field: 'architecture', expected, found: architecture, remedy: 'choose another, e.g. batchtopk' });
-  }
-  if (routed?.kind === 'learned') {
-    const expected = 'frozen: a learned router cannot be trained yet';
-    problems.push({ field: 'routed.kind', expected, found: 'learned', remedy: 'write kind: frozen' });
-  }
-  if (routed && (wiring === 'lists' || wiring === 'crossLayer')) {
-    const expected = 'no routing for a dictionary of several sites';
-    problems.push({ field: 'routed', expected, found: routed.kind, remedy: 'remove it' });
   }
   if (wiring === 'crossLayer' && slices > 1) {
     const expected = 'one slice for a cross-layer dictionary, whose layers have decoders of different sizes';

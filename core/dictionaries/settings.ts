@@ -6,6 +6,7 @@ import type { OptimiserSettings } from '../optimise/optimisers/optimiser.js';
 import type { Schedule } from '../optimise/schedule.js';
 import { KIND_SETTINGS, type KindSetting, type KindSettings } from './architecture.js';
 import { ARCHITECTURES } from './architectures.js';
+import { BALANCE } from './routing/learned.js';
 
 /** Everything that a training is told, with all defaults filled in. What is left out of the optional ones says nothing. */
 export interface DictionarySettings extends KindSettings {
@@ -52,8 +53,18 @@ export type OpenSettings = Omit<DictionarySettings, Derived> & {
 
 const REFERENCE_FEATURES = 16_384;
 
+/** Settings of one frozen expert: a dictionary like any other, of its part of the features and of the rows. */
+export function expertSettings<Given extends { features: number; tokens: number; routed?: Routed | undefined }>(
+  settings: Given,
+): Given {
+  const { routed, ...own } = settings;
+  if (routed?.kind !== 'frozen') return settings;
+  const { features, tokens } = settings;
+  return { ...(own as Given), features: features / routed.experts, tokens: Math.floor(tokens / routed.experts) };
+}
+
 /**
- * Settings with every default filled in.
+ * Settings with every default filled in. Defaults of frozen experts are those of one of them.
  * lr = 2e-4 / √(features / 2^14) (dictionary_learning, sparsify); warm-up a twentieth of the steps, at most 1,000;
  * dead after min(10 million, tokens / 10) rows; auxK half the width, 0 where the kind has no AuxK; the kind's own defaults.
  * @param width d of the site written; of several, of all together
@@ -62,16 +73,18 @@ export function completeSettings<Open extends OpenSettings>(
   open: Open,
   width: number,
 ): Omit<Open, Derived> & Filled & KindSettings {
-  const steps = Math.floor(open.tokens / open.batchRows);
+  const own = expertSettings(open);
+  const steps = Math.floor(own.tokens / own.batchRows);
   const kind = ARCHITECTURES[open.architecture];
   return {
-    ...kind.defaults?.(open),
+    ...kind.defaults?.(own),
     ...open,
-    lr: open.lr ?? 2e-4 / Math.sqrt(open.features / REFERENCE_FEATURES),
+    ...(open.routed?.kind === 'learned' && { routed: { balance: BALANCE, ...open.routed } }),
+    lr: open.lr ?? 2e-4 / Math.sqrt(own.features / REFERENCE_FEATURES),
     warmupSteps: open.warmupSteps ?? Math.min(1000, Math.floor(steps / 20)),
     betas: open.betas ?? kind.betas,
     auxK: open.auxK ?? (kind.revives ? Math.floor(width / 2) : 0),
-    deadAfterTokens: open.deadAfterTokens ?? Math.max(1, Math.min(1e7, Math.floor(open.tokens / 10))),
+    deadAfterTokens: open.deadAfterTokens ?? Math.max(1, Math.min(1e7, Math.floor(own.tokens / 10))),
   };
 }
 

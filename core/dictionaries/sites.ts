@@ -1,6 +1,7 @@
 // Which sites a dictionary reads and which it writes, and how (wirings.ts). An autoencoder reads and writes one; a transcoder reads
 // one and writes another; crosscoders and cross-layer transcoders have lists. Rows of every site are fed once, however often it is
 // read or written.
+import type { Routed } from '../../schemas/dictionaries.js';
 import { InputError } from '../../schemas/errors.js';
 
 export interface DictionarySites {
@@ -14,6 +15,8 @@ export interface DictionarySites {
   readonly skip?: true | undefined;
   /** Whether features belong to the site that they read, and write it and all after it. */
   readonly crossLayer?: true | undefined;
+  /** How features are divided among experts, of which a row sees one (routing/). */
+  readonly routed?: Routed | undefined;
 }
 
 /** same: an autoencoder; other: a transcoder; lists: a crosscoder; crossLayer: a cross-layer transcoder. */
@@ -26,12 +29,11 @@ export function wiringName({ reads, writes, crossLayer: layered }: DictionarySit
   return reads[0] === writes[0] ? 'same' : 'other';
 }
 
-/** How sites are wired, as settings say it. */
-export function wiringFlags({
-  skip,
-  crossLayer,
-}: Pick<DictionarySites, 'skip' | 'crossLayer'>): Pick<DictionarySites, 'skip' | 'crossLayer'> {
-  return { ...(skip && { skip }), ...(crossLayer && { crossLayer }) };
+type Flag = 'skip' | 'crossLayer' | 'routed';
+
+/** How sites are wired, and features divided, as settings say it. */
+export function wiringFlags({ skip, crossLayer, routed }: Pick<DictionarySites, Flag>): Pick<DictionarySites, Flag> {
+  return { ...(skip && { skip }), ...(crossLayer && { crossLayer }), ...(routed && { routed }) };
 }
 
 /** The one site of an autoencoder. */

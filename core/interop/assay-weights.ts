@@ -20,6 +20,12 @@ const VECTORS: Readonly<Record<FoundDictionary['architecture'], readonly string[
 /** @throws InputError where the header does not say what it is, or tensors do not fit */
 export async function readAssayWeights(weights: TensorContainer): Promise<TakenDictionary> {
   const reader = new TensorReader(weights);
+  const routed = weights.values.get('routed') as string | undefined;
+  if (routed !== undefined)
+    throw new InputError(
+      `Expected a dictionary whose features see every row in ${weights.name}, found one of ${String(weights.values.get('experts'))} experts with a ${routed} router; other programs have no such kind, and it can be read in the run that trained it.`,
+      { file: weights.name, routed },
+    );
   const architecture = architectureOf(weights);
   if (reader.has('W_dec.0'))
     throw new InputError(

@@ -154,14 +154,19 @@ export class SliceMoves {
   }
 
   /** Features whose value was above 0 in a reconstruction (AuxK does not count). */
-  noteFired(fired: Int32Array, { step, touched }: { readonly step: number; readonly touched: number }): void {
+  noteFired(
+    { fired, firedSteps }: { readonly fired: Int32Array; readonly firedSteps: Int32Array },
+    { step, touched }: { readonly step: number; readonly touched: number },
+  ): void {
     const a = this.#arrays;
     const { parts } = this.#settings;
     for (let t = 0; t < touched; t++) {
       const end = a.starts.data[t + 1] as number;
       for (let p = a.starts.data[t] as number; p < end; p++) {
         if ((a.row.data[p] as number) >= parts.lines || !((a.value.data[p] as number) > 0)) continue;
-        fired[a.touched.data[t] as number] = step;
+        const feature = a.touched.data[t] as number;
+        fired[feature] = step;
+        firedSteps[feature] = (firedSteps[feature] as number) + 1;
         break;
       }
     }

@@ -33,6 +33,8 @@ export class Slice {
   readonly arrays: SliceArrays;
   /** The step in which each feature fired last; −1: before the first. */
   readonly fired: Int32Array;
+  /** In how many steps each fired. */
+  readonly firedSteps: Int32Array;
   readonly #kernels: Kernels;
   readonly #exchange: Exchange;
   readonly #candidates: Candidates;
@@ -47,6 +49,7 @@ export class Slice {
     this.#kernels = new Kernels(bytesOfSlice(settings));
     this.arrays = layOut(this.#kernels, settings);
     this.fired = new Int32Array(settings.slice.features).fill(-1);
+    this.firedSteps = new Int32Array(settings.slice.features);
     this.#exchange = exchange;
     this.#candidates = new Candidates(settings, this.arrays, { kernels: this.#kernels, exchange, products });
     this.#revival = settings.kAux > 0 ? new Revival(settings, this.arrays, { kernels: this.#kernels, products }) : null;
@@ -278,7 +281,7 @@ export class Slice {
       if (revived > 0) await this.#revival?.derive(revived);
       this.#touched = moves.slopesChosen(this.#pairs, revived);
     }
-    moves.noteFired(this.fired, { step, touched: this.#touched });
+    moves.noteFired(this, { step, touched: this.#touched });
     moves.throughEncoder(this.#touched);
     this.#exchange.through.set(a.through.data.subarray(0, this.#exchange.through.length));
     return settings.training?.clips ? moves.squares(this.#touched) : 0;

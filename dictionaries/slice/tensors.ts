@@ -6,6 +6,8 @@ import type { Slice } from './slice.js';
 
 /** The step in which each feature fired last, int32 [F]. */
 export const FIRED_STEP = 'fired_step';
+/** In how many steps each feature fired, int32 [F]. */
+export const FIRED_STEPS = 'fired_steps';
 /** The step in which each row was moved last, int32 [F], where β1 = 0. */
 export const MOVED_STEP = 'moved_step';
 
@@ -49,6 +51,7 @@ export function writeRows(slice: Slice, { tensor, from, count, data }: TensorRow
 
 function placeOf(slice: Slice, tensor: string): Place {
   if (tensor === FIRED_STEP) return column(slice.fired);
+  if (tensor === FIRED_STEPS) return column(slice.firedSteps);
   if (tensor === MOVED_STEP) return column(slice.moved);
   const [, moment, name] = /^(?:(m|v)\.)?(.+)$/s.exec(tensor) as unknown as [string, 'm' | 'v' | undefined, string];
   const { arrays, settings } = slice;

@@ -10,6 +10,7 @@ import { createPinnedReader } from '../../stages/pinned.js';
 import { datasetNames } from '../../stages/dataset-names.js';
 import { evaluateStage } from '../../stages/evaluate/stage.js';
 import { evaluationName } from '../../stages/evaluate/names.js';
+import { dictionaryNamed } from '../../stages/evaluate/together.js';
 import { sitesOfDictionary } from '../../stages/train/dictionary.js';
 import { type EvaluationRequest, workOfRun, type Work } from '../../stages/work.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
@@ -48,7 +49,7 @@ export async function evaluateDictionary(input: EvaluateInput): Promise<string |
   await assertUsableStore(store);
   const run = await runOfDictionary(store, name);
   const corpus = input.corpus === null || input.corpus === name.run ? null : await otherRun(store, input.corpus);
-  await refuseIncomplete(store, { run, corpus, dictionary: name.dictionary });
+  await refuseIncomplete(store, { run, corpus, dictionary: name.dictionary, together: options.together ?? [] });
   await refuseEmptySplit(store, { run: corpus ?? run, split: options.split });
   const request: EvaluationRequest = { dictionary: name.dictionary, ...options, corpus };
   const own = workOfRun(run);
@@ -113,14 +114,25 @@ async function otherRun(store: ObjectStore, name: string): Promise<ResolvedRun> 
 
 async function refuseIncomplete(
   store: ObjectStore,
-  of: { readonly run: ResolvedRun; readonly corpus: ResolvedRun | null; readonly dictionary: string },
+  of: {
+    readonly run: ResolvedRun;
+    readonly corpus: ResolvedRun | null;
+    readonly dictionary: string;
+    readonly together: readonly string[];
+  },
 ): Promise<void> {
   const { run, corpus } = of;
   const dictionary = run.dictionaries.find(({ name }) => name === of.dictionary);
   if (!dictionary) throw incomplete(`${run.name}/${of.dictionary}`, run.name);
   const [own, other] = [datasetNames(run.name), datasetNames((corpus ?? run).name)];
   const sites = sitesOfDictionary(run, dictionary).names;
+  const others = of.together.map((other) => dictionaryNamed(run, other));
+  const beside = others.flatMap((other) => [
+    own.dictionary(other.name, 'weights'),
+    ...sitesOfDictionary(run, other).names.map(own.activations),
+  ]);
   const needed = [
+    ...beside.map((dataset) => ({ dataset, of: run })),
     ...[...sites.map(own.activations), own.dictionary(of.dictionary, 'acts')].map((dataset) => ({ dataset, of: run })),
     ...[...sites.map(other.activations), other.tokens].map((dataset) => ({ dataset, of: corpus ?? run })),
   ];

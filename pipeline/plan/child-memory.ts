@@ -3,6 +3,7 @@
 //   train  = stages/train/memory.ts on a processor; else BASE + Σ 3·W + 2·3·W₁ + 2·W₁ + 4·B·F·Z + R·Σw·v + rows of the calib split
 //   encode = BASE + 2·W + 3·z + 2·T·Σw·v
 //   index  = BASE + 48·p + 24·F       p = min(firings, 8 million): the postings of a range
+//   routes = BASE + N·(4 + v)·w + 4·N·E             N rows of the sample, E experts; an expert trains as a dictionary of F / E features
 //   profile = BASE + max(48·p, 2·W_dec + 8·min(firings, 2^26) + 128 MiB where neighbours are made)
 // W bytes of a dictionary's encoders and decoders in float32, three times with the optimiser's moments (W₁: the largest, whose state
 // a step carries and returns beside what it was given, with its gradients); B rows of a batch, F features, Z dense tensors of that
@@ -12,6 +13,7 @@
 // 512): it errs on the side of a warning.
 import { BYTES_PER_TOKEN } from '../../core/corpus/shard-plan.js';
 import { ARCHITECTURES } from '../../core/dictionaries/architectures.js';
+import { expertSettings } from '../../core/dictionaries/settings.js';
 import { wiringFlags } from '../../core/dictionaries/sites.js';
 import type { ResolvedRun, TrainedDictionary } from '../../schemas/resolved-run.js';
 import { RANGE_POSTINGS } from '../../stages/index/plan.js';
@@ -20,11 +22,14 @@ import { NEIGHBOURS_UP_TO } from '../../stages/profile/stage.js';
 import {
   dictionariesOf,
   featuresOf,
+  frozenOf,
   sitesOfDictionary,
   trainedSites,
   workOfDictionary,
 } from '../../stages/train/dictionary.js';
 import { CHILD_BYTES, largestText, mostFeatures, type Trained, trainingBytes } from '../../stages/train/memory.js';
+import { routedSubject } from '../../stages/train/routed/names.js';
+import { sampleRows } from '../../stages/train/routed/sample.js';
 
 const MOMENTS = 3;
 const DENSE_TENSORS = 4;
@@ -47,7 +52,14 @@ export interface ChildMemory {
 
 /** What a child of each train and encode step is likely to need, in the order of the run. */
 export function childMemory(run: ResolvedRun): ChildMemory[] {
-  const trained = trainedSites(run).map((subject) => ({ step: `train@${subject}`, bytes: trainBytes(run, subject) }));
+  const trained = trainedSites(run).map((subject) => ({
+    step: `train@${subject}`,
+    bytes: trainBytes(run, dictionariesOf(run, subject)),
+  }));
+  const routed = frozenOf(run).flatMap((dictionary) => [
+    { step: `train@${routedSubject(dictionary.name, 'routes')}`, bytes: routesBytes(run, dictionary) },
+    { step: `train@${routedSubject(dictionary.name, 'experts')}`, bytes: trainBytes(run, [dictionary]) },
+  ]);
   const encoded = run.dictionaries.map((dictionary) => ({
     step: `encode@${dictionary.name}`,
     bytes: encodeBytes(run, dictionary),
@@ -56,7 +68,7 @@ export function childMemory(run: ResolvedRun): ChildMemory[] {
     { step: `index@${dictionary.name}`, bytes: indexBytes(run, dictionary) },
     { step: `profile@${dictionary.name}`, bytes: profileBytes(run, dictionary) },
   ]);
-  return [...trained, ...encoded, ...indexed];
+  return [...trained, ...routed, ...encoded, ...indexed];
 }
 
 type Dictionary = ResolvedRun['dictionaries'][number];
@@ -85,23 +97,35 @@ function profileBytes(run: ResolvedRun, dictionary: Dictionary): number {
   return Math.ceil(CHILD_BYTES + Math.max(tables, 2 * decoder + together));
 }
 
-function trainBytes(run: ResolvedRun, subject: string): number {
-  const own = dictionariesOf(run, subject);
+/** The sample of rows as stored and as floats, and its scores. */
+function routesBytes(run: ResolvedRun, dictionary: TrainedDictionary): number {
+  const width = sitesOfDictionary(run, dictionary).widths[0] ?? 0;
+  const experts = dictionary.sae.routed?.experts ?? 1;
+  const rows = sampleRows({ width, experts });
+  return CHILD_BYTES + rows * (rowBytes(run, dictionary) + 4 * width + 4 * experts);
+}
+
+/** Dictionaries that are trained together; of frozen experts one. */
+function trainBytes(run: ResolvedRun, own: readonly TrainedDictionary[]): number {
   const [first] = own;
   if (!first) return 0;
-  if (run.engine.provider === 'cpu') return trainingBytes(own.map((dictionary) => trainedAs(run, dictionary)));
-  const weights = own.map((dictionary) => workOfDictionary(run, dictionary).weightBytes);
+  const byGraph = run.engine.provider !== 'cpu' || own.some(({ sae }) => sae.routed?.kind === 'learned');
+  if (!byGraph) return trainingBytes(own.map((dictionary) => trainedAs(run, dictionary)));
+  const parts = ({ sae }: TrainedDictionary): number => (sae.routed?.kind === 'frozen' ? sae.routed.experts : 1);
+  const weights = own.map((dictionary) => workOfDictionary(run, dictionary).weightBytes / parts(dictionary));
   const largest = Math.max(...weights);
-  const dense = Math.max(...own.map((one) => 4 * one.sae.batchRows * featuresOf(one) * DENSE_TENSORS));
+  const dense = Math.max(...own.map((one) => (4 * one.sae.batchRows * featuresOf(one) * DENSE_TENSORS) / parts(one)));
   const state = MOMENTS * weights.reduce((sum, bytes) => sum + bytes, 0) + (2 * MOMENTS + 2) * largest;
   return CHILD_BYTES + state + dense + (SUPERBUFFER_ROWS + CALIB_ROWS) * rowBytes(run, first);
 }
 
+/** A dictionary as it is trained; of frozen experts one. */
 function trainedAs(run: ResolvedRun, { name, reads, writes, sae }: TrainedDictionary): Trained {
   const { widths, ...places } = sitesOfDictionary(run, { name, reads, writes, sae });
-  const sites = { widths, reads: places.reads, writes: places.writes, ...wiringFlags(sae) };
-  const shape = { kind: ARCHITECTURES[sae.architecture], sites, features: featuresOf({ reads, sae }) };
-  return { name, shape, sae, engine: run.engine, dtype: run.file.activations.dtype };
+  const own = expertSettings(sae);
+  const sites = { widths, reads: places.reads, writes: places.writes, ...wiringFlags(own) };
+  const shape = { kind: ARCHITECTURES[sae.architecture], sites, features: featuresOf({ reads, sae: own }) };
+  return { name, shape, sae: own, engine: run.engine, dtype: run.file.activations.dtype };
 }
 
 function encodeBytes(run: ResolvedRun, dictionary: ResolvedRun['dictionaries'][number]): number {

@@ -27,9 +27,13 @@ export function resolveDictionaries(entry: SaeConfig, known: KnownSites, engine:
     const { slices, sites, ...dictionary } = resolveOne(config, known);
     // One slice is what is left out; slices are a matter of processors.
     const count =
-      slices ?? (engine.provider === 'cpu' ? slicesToTrain(expertStep({ sites, sae: dictionary.sae, engine })) : 1);
+      slices ?? (sliced(dictionary, engine) ? slicesToTrain(expertStep({ sites, sae: dictionary.sae, engine })) : 1);
     return { ...dictionary, sae: { ...dictionary.sae, ...(count > 1 && { slices: count }) } };
   });
+}
+
+function sliced({ sae }: Pick<Resolved, 'sae'>, { provider }: EngineConfig): boolean {
+  return provider === 'cpu' && sae.routed?.kind !== 'learned';
 }
 
 /** The training of a dictionary, or of one of its experts, whatever the rows' variance. */

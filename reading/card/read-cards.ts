@@ -20,6 +20,7 @@ import { renderExamples } from '../dictionary/rendered-examples.js';
 import { openRunTokenizer } from '../dictionary/run-tokenizer.js';
 import { readFeatureColumns } from '../features/feature-columns.js';
 import { openLabels, type FeatureLabels } from '../labels/feature-labels.js';
+import { routingField } from '../dictionary/routing.js';
 import { unbeatenControls } from '../metrics/controls.js';
 import { readBandedExamples } from './banded-examples.js';
 import { readNeighbours, readPromoted, type FeatureCard } from './card-tables.js';
@@ -66,6 +67,7 @@ export async function readCards(store: ObjectStore, request: CardRequest): Promi
       ...{ dict: `${name.run}/${name.dictionary}`, site: await siteOf(store, opened) },
       ...{ splits: await coveredSplits(store, acts), sample, cards, html: null },
       unbeaten: await unbeatenControls(store, name),
+      ...(await routingField(store, name)),
       ...(growing ? { coverage: { shards: acts.commits, planned: acts.planned } } : {}),
     },
     note: growing ? `It rests on ${acts.commits} of ${acts.planned ?? 'an unknown number of'} shards so far.` : null,

@@ -8,6 +8,7 @@ import type { DictionaryName } from '../datasets/given-names.js';
 import { leftOut, type LeftOut } from '../datasets/left-out.js';
 import { openLabels } from '../labels/feature-labels.js';
 import { unbeatenControls } from '../metrics/controls.js';
+import { routingField } from './routing.js';
 import { readNeighbours, readPromoted } from '../card/card-tables.js';
 import type { Coverage, Dictionary } from './dictionary.js';
 import { openPinnedDictionary, type OpenedDictionary } from './open-dictionary.js';
@@ -55,6 +56,7 @@ export async function readTop(store: ObjectStore, request: TopRequest): Promise<
       promoted: await readPromoted(tables, textsOf),
       neighbours: await readNeighbours(tables, labels),
       unbeaten: await unbeatenControls(store, name),
+      ...(await routingField(store, name)),
       ...(growing ? { coverage: { shards: acts.commits, planned: acts.planned } } : {}),
     },
     note:

@@ -3,6 +3,7 @@ import { InputError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { listDatasets } from '../../storage/records/snapshots.js';
 import { dictionariesOf } from '../datasets/given-names.js';
+import { trainingReach } from './training-reach.js';
 import { evaluationDocument, readEvaluation, type EvaluationDocument } from './read-evaluation.js';
 
 /**
@@ -17,7 +18,10 @@ export async function describeDictionary(store: ObjectStore, given: string): Pro
   const name = dictionariesOf(datasets).find((one) => one.run === run && one.dictionary === dictionary);
   if (!name) return null;
   const stored = await readEvaluation(store, name);
-  if (stored) return evaluationDocument(stored);
+  if (stored) {
+    const training = await trainingReach(store, `${given}/weights`);
+    return { ...evaluationDocument(stored), ...(training && { training }) };
+  }
   throw new InputError(
     `Expected a dictionary that was measured, found no evaluation of ${given}; \`assay sae eval ${given}\` makes one. Its datasets: ${datasets.filter((one) => one.startsWith(`${given}/`)).join(', ')}.`,
     { dictionary: given },

@@ -10,6 +10,7 @@ import { leftOut, type LeftOut } from '../datasets/left-out.js';
 import { coveredSplits } from '../dictionary/covered-splits.js';
 import { openPinnedDictionary, type OpenedDictionary } from '../dictionary/open-dictionary.js';
 import { openRunTokenizer } from '../dictionary/run-tokenizer.js';
+import { routingField } from '../dictionary/routing.js';
 import { summaryRow, type SummaryRow } from '../dictionary/feature-rows.js';
 import { openLabels, type FeatureLabels } from '../labels/feature-labels.js';
 import { unbeatenControls } from '../metrics/controls.js';
@@ -71,6 +72,7 @@ export async function listFeatures(store: ObjectStore, request: FeaturesRequest)
       ...(found.like === null ? {} : { like: found.like.described }),
       list,
       unbeaten: await unbeatenControls(store, request.name),
+      ...(await routingField(store, request.name)),
       ...(growing ? { coverage: { shards: commits, planned } } : {}),
     },
     note: growing ? `The list rests on ${commits} of ${planned ?? 'an unknown number of'} shards so far.` : null,

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { splitName } from '../records.js';
 import { featureLabel } from './labels.js';
+import { routedInfo } from './routed.js';
 import { unbeatenList } from './unbeaten.js';
 
 const count = z.number().int().nonnegative();
@@ -90,6 +91,7 @@ export const cardDocument = z.strictObject({
     .describe('with --sample'),
   cards: z.array(featureCard),
   unbeaten: unbeatenList,
+  routed: routedInfo,
   html: z.string().nullable().describe('with --html: the file that was written'),
   coverage: z
     .strictObject({ shards: count, planned: count.nullable() })

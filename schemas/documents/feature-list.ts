@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { splitName } from '../records.js';
 import { featureLabel } from './labels.js';
+import { routedInfo } from './routed.js';
 import { unbeatenList } from './unbeaten.js';
 
 const count = z.number().int().nonnegative();
@@ -62,6 +63,7 @@ export const featuresDocument = z.strictObject({
     .describe('with --like'),
   list: z.array(listed),
   unbeaten: unbeatenList,
+  routed: routedInfo,
   coverage: z
     .strictObject({ shards: count, planned: count.nullable() })
     .optional()

@@ -4,6 +4,7 @@ import { featureCard } from './cards.js';
 import { featureLabel } from './labels.js';
 import { leftOutList } from './left-out.js';
 import { saeEvalDocument } from './sae.js';
+import { routedInfo } from './routed.js';
 import { unbeatenList } from './unbeaten.js';
 import { splitName } from '../records.js';
 
@@ -21,6 +22,7 @@ export const topDocument = z.strictObject({
   density: z.number().describe('n / stored rows'),
   label: featureLabel.nullable(),
   unbeaten: unbeatenList,
+  routed: routedInfo,
   topTokens: z
     .array(
       z.strictObject({

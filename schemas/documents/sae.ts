@@ -43,5 +43,20 @@ export const saeEvalDocument = z.strictObject({
       ),
     }),
   ),
+  training: z
+    .strictObject({
+      steps: count,
+      tokens: count,
+      updates: z.strictObject({
+        median: count.describe('steps in which the median feature fired'),
+        atLeast100: z.number().describe('share of features that fired in at least 100 steps'),
+      }),
+      movement: z.strictObject({
+        median: z.number().describe('‖w − w₀‖ / ‖w₀‖ of decoder rows from their first values'),
+        rows: count.describe('rows looked at'),
+      }),
+    })
+    .optional()
+    .describe('how far the training has come; `describe` alone, of a dictionary that was trained here'),
   leftOut: count.optional().describe("documents of another run's corpus whose text the dictionary was fitted to"),
 });

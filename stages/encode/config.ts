@@ -1,7 +1,7 @@
 // Settings of the encode stage: `keyed` enters its key (whatever changes bytes, and nothing else), `aux` only says where things are;
 // and the inputs of one item.
 import { z } from 'zod';
-import { ARCHITECTURE_NAMES, kindFields } from '../../schemas/dictionaries.js';
+import { ARCHITECTURE_NAMES, kindFields, routedFields } from '../../schemas/dictionaries.js';
 import { engineSettings, storedFile } from '../../schemas/stored-shapes.js';
 
 const settings = z.strictObject({
@@ -30,6 +30,7 @@ export const encodeConfig = z.strictObject({
         writes: places,
         skip: z.literal(true).optional(),
         crossLayer: z.literal(true).optional(),
+        routed: routedFields.optional(),
       })
       .describe('every site once, and the places of what is read and what is written'),
     architecture: z.enum(ARCHITECTURE_NAMES),

@@ -7,7 +7,8 @@ import { gatherRows } from '../../core/dictionaries/gather.js';
 import { type DictionarySites, sitesText, targetWidth, wiringFlags } from '../../core/dictionaries/sites.js';
 import { type DictionaryShape, parametersOf } from '../../core/dictionaries/state.js';
 import { sortPostings, tokenOrder } from '../../core/dictionaries/token-order.js';
-import { AppliedDictionary, type AppliedSettings } from '../../dictionaries/applied.js';
+import { AppliedDictionary, type AppliedSettings, type WeightReader } from '../../dictionaries/applied.js';
+import { RoutedDictionary } from '../../dictionaries/routed.js';
 import type { Inference } from '../../dictionaries/step.js';
 import { digestOf } from '../../core/identity/digest.js';
 import type { ChildContext, ChildTask } from '../../runtime/child/protocol.js';
@@ -27,8 +28,15 @@ import { computeSums, type EncodedShard } from './statistics.js';
 
 /** Rows that are encoded at once. Scores are computed for blocks of features, so that this does not depend on their number. */
 const BATCH_ROWS = 1024;
+/** Experts for which the batch grows: each is to see enough of its rows. */
+const MOST_BATCHES = 16;
 /** Weights are loaded once for all shards of a lot. */
-const dictionaries = new SessionCache<AppliedDictionary>(1);
+const dictionaries = new SessionCache<AppliedDictionary | RoutedDictionary>(1);
+
+/** Rows that are encoded at once, a function of the dictionary alone. */
+function batchRowsOf({ routed }: DictionarySites): number {
+  return BATCH_ROWS * Math.min(routed?.experts ?? 1, MOST_BATCHES);
+}
 
 async function encode(request: EncodeRequest, context: ChildContext): Promise<EncodeResponse> {
   const shard = await encodeShard(request, context);
@@ -77,7 +85,8 @@ async function encodeShard(request: EncodeRequest, context: ChildContext): Promi
   const kind = ARCHITECTURES[architecture];
   const { widths, reads, writes } = sites;
   const shape = { kind, sites: { widths, reads, writes, ...wiringFlags(sites) }, features };
-  const applied = { shape, architecture, settings, batchRows: BATCH_ROWS, engine: config.engine };
+  const batchRows = batchRowsOf(sites);
+  const applied = { shape, architecture, settings, batchRows, engine: config.engine };
   const name = digestOf({ dictionary: config.dictionary, engine: config.engine });
   const shard = {
     doc: Uint32Array.from(order, (row) => stored.doc[row] as number),
@@ -91,9 +100,9 @@ async function encodeShard(request: EncodeRequest, context: ChildContext): Promi
     name,
     () => openDictionary(request.weights, applied),
     async (dictionary) => {
-      const x = widths.map((width) => new Float32Array(BATCH_ROWS * width));
-      for (let start = 0; start < order.length; start += BATCH_ROWS) {
-        const rows = order.subarray(start, start + BATCH_ROWS);
+      const x = widths.map((width) => new Float32Array(batchRows * width));
+      for (let start = 0; start < order.length; start += batchRows) {
+        const rows = order.subarray(start, start + batchRows);
         gatherSites({ stored, sites, x }, rows);
         const at = (places: readonly number[]): Float32Array[] => places.map((place) => x[place] as Float32Array);
         const found = await dictionary.apply({ reads: at(reads), writes: at(writes) });
@@ -111,15 +120,21 @@ async function encodeShard(request: EncodeRequest, context: ChildContext): Promi
 }
 
 /** The dictionary of a file, its tensors checked. @throws DataError where the file is of another shape */
-async function openDictionary(weights: string, settings: AppliedSettings): Promise<AppliedDictionary> {
+async function openDictionary(
+  weights: string,
+  settings: AppliedSettings,
+): Promise<AppliedDictionary | RoutedDictionary> {
   const file = await SafetensorsFile.open(weights);
   try {
     checkTensors(file, weights, settings.shape);
-    return await AppliedDictionary.open(settings, async (name, from, count) => {
+    const read: WeightReader = async (name, from, count) => {
       const width = file.widthOf(name);
       const bytes = await file.readRange(name, 4 * from * width, 4 * count * width);
       return new Float32Array(bytes.buffer);
-    });
+    };
+    return settings.shape.sites.routed
+      ? await RoutedDictionary.open(settings, read)
+      : await AppliedDictionary.open(settings, read);
   } finally {
     await file.close();
   }
@@ -135,7 +150,7 @@ interface Gathered {
 function gatherSites({ stored, sites, x }: Gathered & { readonly stored: StoredShard }, rows: Uint32Array): void {
   for (const [site, width] of sites.widths.entries()) {
     const data = x[site] as Float32Array;
-    if (rows.length < BATCH_ROWS) data.fill(0);
+    if (rows.length * width < data.length) data.fill(0);
     gatherRows(stored.act[site] as Uint16Array | Float32Array, data, { rows, width, scale: 1 });
   }
 }

@@ -1,7 +1,7 @@
 // Settings of the evaluate stage: `keyed` enters its key (whatever changes bytes, and nothing else), `aux` only says where things are;
 // and the inputs of one item. A step has one of three parts: what controls are made of, sums of each shard, the table.
 import { z } from 'zod';
-import { ARCHITECTURE_NAMES, kindFields, storedSettings } from '../../schemas/dictionaries.js';
+import { ARCHITECTURE_NAMES, kindFields, storedSettings, routedFields } from '../../schemas/dictionaries.js';
 import { SPLITS } from '../../schemas/stages.js';
 import { engineSettings, sha256, storedFile } from '../../schemas/stored-shapes.js';
 import { activationsConfig } from '../activations/config.js';
@@ -16,6 +16,7 @@ const sites = z.strictObject({
   writes: places,
   skip: z.literal(true).optional(),
   crossLayer: z.literal(true).optional(),
+  routed: routedFields.optional(),
 });
 
 /** Means and principal components of the fit rows, and the mean of the rows that are measured. */
@@ -32,6 +33,17 @@ const basis = z.strictObject({
   aux: z.strictObject({ widths: z.array(z.number().int()).min(1).readonly() }),
 });
 
+/** A stored dictionary in the model's place. */
+const dictionary = z.strictObject({
+  name: z.string(),
+  sites,
+  architecture: z.enum(ARCHITECTURE_NAMES),
+  features: z.number().int(),
+  settings: z.strictObject(kindFields),
+  weights: storedFile,
+});
+export type EvaluatedDictionary = z.infer<typeof dictionary>;
+
 const sums = z.strictObject({
   keyed: z.strictObject({
     part: z.literal('sums'),
@@ -47,15 +59,18 @@ const sums = z.strictObject({
     model: activationsConfig.shape.keyed.nullable().describe('for cross-entropy; null: not measured'),
     lossTokens: z.number().int().positive().describe('tokens of a shard after which no further document is measured'),
     leftOut: sha256.nullable().describe('digests of texts that are left out; null: none'),
+    together: z.array(z.string()).min(1).readonly().optional().describe('digests of dictionaries that stand beside it'),
     engine: engineSettings,
   }),
   aux: z.strictObject({
-    name: z.string(),
-    sites,
-    architecture: z.enum(ARCHITECTURE_NAMES),
-    features: z.number().int(),
-    settings: z.strictObject(kindFields),
-    weights: storedFile,
+    ...dictionary.shape,
+    together: z.array(dictionary).readonly().optional(),
+    basisSites: z
+      .array(z.string())
+      .min(1)
+      .readonly()
+      .optional()
+      .describe("of the basis; left out: the dictionary's own"),
     basis: storedFile,
     leftOut: storedFile.nullable(),
     model: activationsConfig.shape.aux,

@@ -9,64 +9,44 @@ import type { ContextBatch } from '../../core/corpus/packing.js';
 import { parameterFeed } from '../../core/dictionaries/splice-graph.js';
 import { parametersOf } from '../../core/dictionaries/state.js';
 import { canonicalJson } from '../../core/identity/canonical-json.js';
-import { applyEdits, mappedFiles } from '../../models/apply-edits.js';
-import { loadEdits } from '../../models/edits.js';
 import { makeFeeds } from '../../models/feeds.js';
-import {
-  editable,
-  loadModel,
-  type ModelPlace,
-  type ModelSession,
-  prepareModel,
-  readModel,
-} from '../../models/model-session.js';
-import {
-  appendLosses,
-  LOSSES,
-  type ModelDictionary,
-  ROWS_FEED,
-  spliceDictionaries,
-  type SplicedModel,
-  spliceVectors,
-  vectorFeed,
-} from '../../models/splice-dictionaries.js';
+import type { ModelSession } from '../../models/model-session.js';
+import { LOSSES, type ModelDictionary, ROWS_FEED, vectorFeed } from '../../models/splice-dictionaries.js';
 import type { ChildContext } from '../../runtime/child/protocol.js';
 import { SessionCache } from '../../runtime/session-cache.js';
 import type { TensorValue } from '../../runtime/session.js';
-import { DataError, InputError } from '../../schemas/errors.js';
+import { DataError } from '../../schemas/errors.js';
 import { batchIds, layOutShard, readShardTokens, type ShardRows } from '../activations/shard-rows.js';
 import type { ActivationsConfig } from '../activations/config.js';
 import type { Basis } from './basis-file.js';
 import type { SumsConfig } from './config.js';
+import { type Held, type LossModels, loadModels } from './loss-models.js';
 import { placedDictionary } from './measure-rows.js';
 import type { SumsRequest } from './messages.js';
 import { LOSS_COLUMNS } from './sums-file.js';
-
-/** The two models of an evaluation, loaded. */
-interface Models {
-  readonly ablated: ModelSession;
-  readonly spliced: ModelSession;
-}
-
-interface Held {
-  /** Null where cross-entropy has no meaning: a model without logits, a dictionary that reads behind what it writes. */
-  readonly loaded: Models | null;
-  readonly release: () => Promise<void>;
-}
 
 const models = new SessionCache<Held>(1);
 
 /** Sums by document in the order of LOSS_COLUMNS; null where the model has no logits. */
 export type LossesByDocument = ReadonlyMap<number, Float64Array>;
 
-/** @param isLeftOut documents that are not measured */
+/** A dictionary that stands beside the one that is measured. */
+export interface LoadedDictionary {
+  readonly dictionary: ModelDictionary;
+  readonly weights: ReadonlyMap<string, Float32Array>;
+}
+
+interface Measured {
+  readonly basis: Basis;
+  readonly weights: ReadonlyMap<string, Float32Array>;
+  readonly together: readonly LoadedDictionary[];
+  readonly isLeftOut: (doc: number) => boolean;
+}
+
+/** @param of `isLeftOut`: documents that are not measured */
 export async function measureLosses(
   request: SumsRequest,
-  of: {
-    readonly basis: Basis;
-    readonly weights: ReadonlyMap<string, Float32Array>;
-    readonly isLeftOut: (doc: number) => boolean;
-  },
+  of: Measured,
   context: ChildContext,
 ): Promise<LossesByDocument | null> {
   const { config, model: place } = request;
@@ -76,8 +56,10 @@ export async function measureLosses(
   const shard = layOutShard(tokens, '', keyed.model);
   const documents = documentsOfTokens(tokens);
   const wanted = wantedDocuments(tokens, keyed.lossTokens, of.isLeftOut);
-  const key = canonicalJson({ place, model: keyed.model, sites: config.aux.sites, dictionary: keyed.dictionary });
-  const create = (): Promise<Held> => loadModels(place, keyed.model as ActivationsConfig['keyed'], config);
+  const { dictionary, together = [] } = keyed;
+  const key = canonicalJson({ place, model: keyed.model, sites: config.aux.sites, dictionary, together });
+  const all = dictionariesOf(config, of).map((own) => own.dictionary);
+  const create = (): Promise<Held> => loadModels(place, keyed.model as ActivationsConfig['keyed'], all);
   return models.use(key, create, async ({ loaded }) => {
     if (loaded === null) return null;
     const sums = new Map<number, Float64Array>();
@@ -93,47 +75,9 @@ export async function measureLosses(
   });
 }
 
-async function loadModels(given: ModelPlace, keyed: ActivationsConfig['keyed'], config: SumsConfig): Promise<Held> {
-  const edits = await loadEdits(keyed.model.edits, given.editValues ?? {});
-  const place = { ...given, external: [...given.external, ...mappedFiles(edits)] };
-  const read = editable(await readModel(place), edits);
-  const { resolved } = read;
-  const nothing = { loaded: null, release: () => Promise.resolve() };
-  if (resolved.results.logits === null) return nothing;
-  const edited = { model: applyEdits(read.model, resolved.sites, edits), sites: resolved.sites };
-  const { names, writes } = config.aux.sites;
-  const written = writes.map((at) => names[at] ?? '');
-  const load = async (spliced: SplicedModel): Promise<ModelSession> => {
-    const lossy = appendLosses(spliced.model, resolved);
-    const prepared = await prepareModel(place, [], {
-      ...{ extra: [LOSSES.nats], read: { ...read, model: lossy.model }, added: [...spliced.added, ...lossy.added] },
-      ...{ positionStart: keyed.positionStart ?? 0 },
-    });
-    return loadModel(prepared, keyed.engine);
-  };
-  const placed = placedDictionary(config);
-  const replaced = spliceOrNull(edited, { ...placed, sites: config.aux.sites });
-  if (replaced === null) return nothing;
-  const ablated = await load(spliceVectors(edited, written));
-  const spliced = await load(replaced);
-  return {
-    loaded: { ablated, spliced },
-    release: async () => {
-      await ablated.release();
-      await spliced.release();
-    },
-  };
-}
-
-/** Null for a crosscoder over layers: what it reads would come from what it writes. */
-function spliceOrNull(source: Parameters<typeof spliceDictionaries>[0], one: ModelDictionary): SplicedModel | null {
-  const several = one.sites.writes.length > 1;
-  try {
-    return spliceDictionaries(source, [one]);
-  } catch (error) {
-    if (several && error instanceof InputError) return null;
-    throw error;
-  }
+/** All that stand in the model's place at once. */
+function dictionariesOf(config: SumsConfig, { weights, together }: Measured): LoadedDictionary[] {
+  return [{ dictionary: { ...placedDictionary(config), sites: config.aux.sites }, weights }, ...together];
 }
 
 interface FixedFeeds {
@@ -142,28 +86,30 @@ interface FixedFeeds {
   readonly zero: Record<string, TensorValue>;
 }
 
-function fixedFeeds(
-  config: SumsConfig,
-  { basis, weights }: { readonly basis: Basis; readonly weights: ReadonlyMap<string, Float32Array> },
-): FixedFeeds {
-  const placed = placedDictionary(config);
-  const { names, writes, widths } = config.aux.sites;
-  const vectors = (of: (place: number) => Float32Array): Record<string, TensorValue> =>
+function fixedFeeds(config: SumsConfig, of: Measured): FixedFeeds {
+  const all = dictionariesOf(config, of);
+  const known = config.aux.basisSites ?? config.aux.sites.names;
+  const written = all.flatMap(({ dictionary: { sites } }) =>
+    sites.writes.map((place) => ({ name: sites.names[place] ?? '', width: sites.widths[place] ?? 0 })),
+  );
+  const vectors = (make: (site: (typeof written)[number]) => Float32Array): Record<string, TensorValue> =>
     Object.fromEntries(
-      writes.map((place) => {
-        const data = of(place);
-        return [vectorFeed(names[place] ?? ''), { dtype: 'float32', dims: [data.length], data }];
+      written.map((site) => {
+        const data = make(site);
+        return [vectorFeed(site.name), { dtype: 'float32', dims: [data.length], data }];
       }),
     );
   return {
     dictionary: Object.fromEntries(
-      parametersOf(placed).map(({ name, shape }) => [
-        parameterFeed(placed, name),
-        { dtype: 'float32', dims: shape, data: weights.get(name) as Float32Array },
-      ]),
+      all.flatMap(({ dictionary, weights }) =>
+        parametersOf(dictionary).map(({ name, shape }) => [
+          parameterFeed(dictionary, name),
+          { dtype: 'float32', dims: shape, data: weights.get(name) as Float32Array },
+        ]),
+      ),
     ),
-    mean: vectors((place) => Float32Array.from(basis.sites[place]?.meanCalib ?? [])),
-    zero: vectors((place) => new Float32Array(widths[place] ?? 0)),
+    mean: vectors(({ name }) => Float32Array.from(of.basis.sites[known.indexOf(name)]?.meanCalib ?? [])),
+    zero: vectors(({ width }) => new Float32Array(width)),
   };
 }
 
@@ -223,7 +169,7 @@ function preparePass(shard: ShardRows, batch: ContextBatch, { documents, wanted,
 
 type Nats = { readonly [Column in Exclude<(typeof LOSS_COLUMNS)[number], 'tokens'>]: Float32Array };
 
-async function runPasses({ ablated, spliced }: Models, pass: Pass, fixed: FixedFeeds): Promise<Nats> {
+async function runPasses({ ablated, spliced }: LossModels, pass: Pass, fixed: FixedFeeds): Promise<Nats> {
   const dims = [pass.rows.length / pass.length, pass.length];
   const shared = (model: ModelSession, rows: Uint8Array): Record<string, TensorValue> => ({
     ...makeFeeds(model.inputs, { ids: pass.ids, length: pass.length }),

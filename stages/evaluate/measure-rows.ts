@@ -23,7 +23,7 @@ import { SessionCache } from '../../runtime/session-cache.js';
 import { DataError } from '../../schemas/errors.js';
 import { readActivations } from '../../storage/tables/read.js';
 import type { Basis } from './basis-file.js';
-import type { SumsConfig } from './config.js';
+import type { EvaluatedDictionary, SumsConfig } from './config.js';
 import { controlWeights } from './control-weights.js';
 import type { SumsRequest } from './messages.js';
 
@@ -32,13 +32,19 @@ const Z_BYTES = 32 * 2 ** 20;
 const sessions = new SessionCache<Session>(1);
 
 /** The dictionary as graphs take it. */
-export function placedDictionary({ aux }: SumsConfig): PlacedDictionary {
-  const { widths, reads, writes } = aux.sites;
-  const { features, settings } = aux;
+export function placedDictionary({ aux }: Pick<SumsConfig, 'aux'>): PlacedDictionary {
+  return placedAs('dictionary', aux);
+}
+
+/** @param name begins the names of its feeds */
+export function placedAs(
+  name: string,
+  { sites, architecture, features, settings }: Omit<EvaluatedDictionary, 'name' | 'weights'>,
+): PlacedDictionary {
+  const { widths, reads, writes } = sites;
   return {
-    name: 'dictionary',
-    kind: ARCHITECTURES[aux.architecture],
-    sites: { widths, reads, writes, ...wiringFlags(aux.sites) },
+    ...{ name, kind: ARCHITECTURES[architecture] },
+    sites: { widths, reads, writes, ...wiringFlags(sites) },
     features,
     settings,
   };
@@ -110,7 +116,7 @@ function subjectsOf(
   { keyed, aux }: SumsConfig,
   { basis, weights }: { readonly basis: Basis; readonly weights: ReadonlyMap<string, Float32Array> },
 ): { readonly subjects: readonly Subject[]; readonly feeds: Readonly<Record<string, TensorValue>> } {
-  const dictionary = placedDictionary({ keyed, aux });
+  const dictionary = placedDictionary({ aux });
   const width = aux.sites.widths[0] ?? 0;
   const names = keyed.controls.filter((name): name is ControlName =>
     (CONTROL_NAMES as readonly string[]).includes(name),

@@ -36,6 +36,8 @@ export interface SumsRequest {
   readonly shard: string;
   readonly config: SumsConfig;
   readonly weights: string;
+  /** Weights of the dictionaries that stand beside it. */
+  readonly together: readonly string[];
   readonly basis: string;
   readonly leftOut: string | null;
   /** By site. */

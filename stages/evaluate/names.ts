@@ -3,8 +3,16 @@ import { datasetNames } from '../dataset-names.js';
 import type { EvaluationRequest } from '../work.js';
 
 /** What an evaluation is called among a dictionary's datasets: of the run's own test split, `evaluation` alone. */
-export function evaluationName({ split, corpus }: Pick<EvaluationRequest, 'split' | 'corpus'>): string {
-  const parts = [...(split === 'test' ? [] : [split]), ...(corpus ? [`on-${corpus.name}`] : [])];
+export function evaluationName({
+  split,
+  corpus,
+  together = [],
+}: Pick<EvaluationRequest, 'split' | 'corpus' | 'together'>): string {
+  const parts = [
+    ...(split === 'test' ? [] : [split]),
+    ...(corpus ? [`on-${corpus.name}`] : []),
+    ...(together.length > 0 ? [`with-${together.join('-')}`] : []),
+  ];
   return ['evaluation', ...parts].join('-');
 }
 

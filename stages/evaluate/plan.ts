@@ -16,9 +16,18 @@ import { contentDigest, unitsOf, type Pinned, type PinnedReader, type Step, type
 import { encodedDictionary, featuresOf, sitesOfDictionary } from '../train/dictionary.js';
 import { pinAll } from '../train/plan.js';
 import type { EvaluationRequest, Work } from '../work.js';
-import type { BasisConfig, EvaluateConfig, EvaluateInputs, SumsConfig, TableConfig } from './config.js';
+import type {
+  BasisConfig,
+  EvaluateConfig,
+  EvaluatedDictionary,
+  EvaluateInputs,
+  SumsConfig,
+  TableConfig,
+} from './config.js';
 import { evaluationDatasets, evaluationSubject, type EvaluationPart } from './names.js';
 import { evaluateStage } from './stage.js';
+import { rowsOf, sumsItems } from './sums-items.js';
+import { basisSites, dictionaryNamed, refuseTwice } from './together.js';
 
 /** Wider sites get no principal components: their eigenvectors alone would take half an hour. */
 const MOST_COMPONENTS = 2048;
@@ -30,6 +39,8 @@ interface Planned {
   readonly request: EvaluationRequest;
   readonly dictionary: ResolvedDictionary;
   readonly sites: NamedSites;
+  /** Dictionaries that stand beside it. */
+  readonly others: readonly ResolvedDictionary[];
   readonly step: Step;
   readonly pinned: PinnedReader;
 }
@@ -44,15 +55,24 @@ export async function planEvaluate(work: Work, step: Step, pinned: PinnedReader)
   const dictionary = run?.dictionaries.find(({ name }) => name === own?.request.dictionary);
   if (!run || !own || !dictionary) return null;
   const sites = sitesOfDictionary(run, dictionary);
+  const others = (own.request.together ?? []).map((name) => dictionaryNamed(run, name));
+  refuseTwice([dictionary, ...others]);
   const plan: { readonly [Part in EvaluationPart]: (of: Planned) => Promise<StepUnits | null> } = {
     basis: planBasis,
     sums: planSums,
     table: planTable,
   };
-  return plan[own.part]({ run, request: own.request, dictionary, sites, step, pinned });
+  return plan[own.part]({ run, request: own.request, dictionary, sites, others, step, pinned });
 }
 
-async function planBasis({ run, request, sites, step, pinned }: Planned): Promise<StepUnits | null> {
+/** Whether it is measured beside controls: they reconstruct one site from itself, and say nothing of several dictionaries. */
+function isControlled({ sites, others }: Pick<Planned, 'sites' | 'others'>): boolean {
+  return hasControls(sites) && others.length === 0;
+}
+
+async function planBasis(planned: Planned): Promise<StepUnits | null> {
+  const { run, request, step, pinned } = planned;
+  const sites = basisSites(planned);
   const read = await readRows({ run, request, sites, pinned });
   if (!read) return null;
   const { fitted, measured, texts } = read;
@@ -61,7 +81,7 @@ async function planBasis({ run, request, sites, step, pinned }: Planned): Promis
     activationsKeys: fitted.map(({ snapshot }) => snapshot.key),
     measuredKeys: measured.map(({ snapshot }) => snapshot.key),
     split: request.split,
-    components: hasControls(sites) && (sites.widths[0] ?? 0) <= MOST_COMPONENTS,
+    components: isControlled(planned) && (sites.widths[0] ?? 0) <= MOST_COMPONENTS,
     dtype: run.file.activations.dtype,
     engine: run.engine,
   };
@@ -75,7 +95,7 @@ async function planBasis({ run, request, sites, step, pinned }: Planned): Promis
 }
 
 async function planSums(planned: Planned): Promise<StepUnits | null> {
-  const { run, request, dictionary, sites, step, pinned } = planned;
+  const { run, request, dictionary, sites, others, step, pinned } = planned;
   const own = datasetNames(run.name);
   const corpus = request.corpus ?? run;
   const read = await readRows(planned);
@@ -92,34 +112,65 @@ async function planSums(planned: Planned): Promise<StepUnits | null> {
   const leftOut = request.corpus ? objectOf(basis.commits, 'texts') : null;
   const activations = activationsSettings(corpus, model);
   const { name, ...placed } = { ...encodedDictionary(run, dictionary), name: dictionary.name };
-  const components = hasControls(sites) && (sites.widths[0] ?? 0) <= MOST_COMPONENTS;
+  const beside = await weightsOf(planned);
+  if (beside === null) return null;
+  const components = isControlled(planned) && (sites.widths[0] ?? 0) <= MOST_COMPONENTS;
   const config: SumsConfig = {
     keyed: {
       ...{ part: 'sums', dictionary: file.sha256, basis: basisFile.sha256, split: request.split },
       measuredKeys: read.measured.map(({ snapshot }) => snapshot.key),
       dtype: corpus.file.activations.dtype,
       k: matchedK(acts.commits),
-      controls: hasControls(sites) ? controlsOf(components) : [],
+      controls: isControlled(planned) ? controlsOf(components) : [],
       seed: request.seed,
-      untrained: hasControls(sites) && !('taken' in dictionary) ? dictionary.sae : null,
+      untrained: isControlled(planned) && !('taken' in dictionary) ? dictionary.sae : null,
       model: activations.keyed,
       lossTokens: LOSS_TOKENS,
       leftOut: leftOut?.sha256 ?? null,
+      ...(others.length > 0 && { together: beside.map(({ weights: one }) => one.sha256) }),
       engine: run.engine,
     },
-    aux: { ...placed, name, weights: file, basis: basisFile, leftOut, model: activations.aux },
+    aux: {
+      ...(others.length > 0 && { together: beside, basisSites: basisSites(planned).names }),
+      ...placed,
+      name,
+      weights: file,
+      basis: basisFile,
+      leftOut,
+      model: activations.aux,
+    },
   };
   const { key, preimage } = keyOf(evaluateStage, config.keyed);
   const items = sumsItems(key, config, { rows: read.measured, tokens });
   return unitsOf(step, { units: items.map((item) => ({ item, config })), keys: key, preimages: [preimage] });
 }
 
-async function planTable({ run, request, dictionary, sites, step, pinned }: Planned): Promise<StepUnits | null> {
+/** The dictionaries that stand beside it, with their weights; null while one is not complete. */
+async function weightsOf({ run, others, pinned }: Planned): Promise<EvaluatedDictionary[] | null> {
+  const found: EvaluatedDictionary[] = [];
+  for (const other of others) {
+    const weights = await pinned(datasetNames(run.name).dictionary(other.name, 'weights'));
+    if (!weights) return null;
+    found.push({ ...encodedDictionary(run, other), name: other.name, weights: objectOf(weights.commits, 'weights') });
+  }
+  return found;
+}
+
+async function planTable({
+  run,
+  request,
+  dictionary,
+  sites,
+  others,
+  step,
+  pinned,
+}: Planned): Promise<StepUnits | null> {
   const sums = await pinned(evaluationDatasets(run.name, request).sums);
   const weights = await pinned(datasetNames(run.name).dictionary(dictionary.name, 'weights'));
   const model = await modelMetadata(run, pinned);
   if (!sums || !weights || model === null) return null;
-  const components = hasControls(sites) && (sites.widths[0] ?? 0) <= MOST_COMPONENTS;
+  const controlled = isControlled({ sites, others });
+  const components = controlled && (sites.widths[0] ?? 0) <= MOST_COMPONENTS;
   const keyed: TableConfig['keyed'] = {
     ...{ part: 'table', sumsKey: sums.snapshot.key, resamples: request.resamples, seed: request.seed },
     deadTraining: deadAfterTraining(weights.commits, featuresOf(dictionary)),
@@ -127,7 +178,7 @@ async function planTable({ run, request, dictionary, sites, step, pinned }: Plan
   const aux: TableConfig['aux'] = {
     ...{ name: dictionary.name, features: featuresOf(dictionary), split: request.split, model },
     site: sites.names.join(', '),
-    controls: hasControls(sites) ? controlsOf(components) : [],
+    controls: controlled ? controlsOf(components) : [],
   };
   return oneItem(step, {
     ...{ config: { keyed, aux }, snapshot: contentDigest(sums.commits) },
@@ -189,44 +240,6 @@ function oneItem(
     ...{ size: of.size, aux: { segments: of.segments } },
   };
   return unitsOf(step, { units: [{ item, config: of.config }], keys: key, preimages: [preimage] });
-}
-
-function sumsItems(
-  key: string,
-  { keyed }: SumsConfig,
-  { rows, tokens }: { readonly rows: readonly Pinned[]; readonly tokens: Pinned },
-): WorkItem<EvaluateInputs>[] {
-  const [first, ...others] = rows;
-  const own = (first?.commits ?? []).filter(({ split }) => split === keyed.split);
-  return [...own]
-    .sort((a, b) => (a.shard < b.shard ? -1 : 1))
-    .flatMap((commit) => {
-      const further = others.map(({ commits }) => commits.find(({ shard }) => shard === commit.shard));
-      const text = tokens.commits.find(({ shard }) => shard === commit.shard);
-      // A shard in quarantine has no activations of any site.
-      if (!text || further.some((one) => one === undefined)) return [];
-      const bySite = [commit, ...(further as Commit[])].map((one) =>
-        one.objects.filter(({ table }) => table === 'activations'),
-      );
-      const ofText = (name: string): Commit['objects'] => text.objects.filter(({ table }) => table === name);
-      const documents = keyed.leftOut === null ? [] : ofText('documents');
-      const inputs: EvaluateInputs = {
-        activations: bySite.map((objects) => objects.map(({ sha256 }) => sha256)),
-        tokens: ofText('tokens').map(({ sha256 }) => sha256),
-        documents: documents.map(({ sha256 }) => sha256),
-      };
-      return {
-        ...{ stage: 'evaluate' as const, keys: [key], input: digestOf(inputs), inputs, shard: commit.shard },
-        ...{ split: commit.split, size: rowsOf([commit], keyed.split) },
-        aux: { objects: [...bySite.flat(), ...ofText('tokens'), ...documents] },
-      };
-    });
-}
-
-function rowsOf(commits: readonly Commit[], split: string): number {
-  return commits
-    .filter((commit) => commit.split === split)
-    .reduce((sum, { statistics }) => sum + Number(statistics['rows'] ?? 0), 0);
 }
 
 /** L0 of the dictionary on its own test rows (without any, on all), as the nearest whole number; at least 1. */

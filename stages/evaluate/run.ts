@@ -98,6 +98,7 @@ async function runSums({ item, key, context }: Item, config: SumsConfig): Promis
   const request: SumsRequest = {
     ...{ spool: context.spool, key, shard: item.shard, config, activations },
     ...{ weights: await fetch(aux.weights), basis: await fetch(aux.basis) },
+    together: await Promise.all((aux.together ?? []).map((one) => fetch(one.weights))),
     leftOut: aux.leftOut ? await fetch(aux.leftOut) : null,
     ...{ tokens: await all(inputs.tokens), documents: await all(inputs.documents) },
     model:

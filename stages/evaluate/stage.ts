@@ -38,9 +38,11 @@ function stepsOfRequest({ extraction: run }: Work, request: EvaluationRequest): 
   const names = datasetNames(run.name);
   const measured = datasetNames(request.corpus?.name ?? run.name);
   const made = evaluationDatasets(run.name, request);
-  const sites = sitesOfDictionary(run, dictionary).names;
+  const others = (request.together ?? []).flatMap((name) => run.dictionaries.filter((one) => one.name === name));
+  const sites = [...new Set([dictionary, ...others].flatMap((one) => sitesOfDictionary(run, one).names))];
   const rows = sites.flatMap((site) => [...new Set([names.activations(site), measured.activations(site)])]);
   const weights = names.dictionary(dictionary.name, 'weights');
+  const further = others.map(({ name }) => names.dictionary(name, 'weights'));
   const acts = names.dictionary(dictionary.name, 'acts');
   const texts = request.corpus ? [names.documents, measured.documents] : [];
   const one = (part: 'basis' | 'sums' | 'table', reads: readonly string[], tables: readonly string[]): Step =>
@@ -50,7 +52,11 @@ function stepsOfRequest({ extraction: run }: Work, request: EvaluationRequest): 
     });
   return [
     one('basis', [...rows, ...texts, ...modelDatasets(run)], ['basis']),
-    one('sums', [...rows, ...texts, made.basis, weights, acts, measured.tokens, ...modelDatasets(run)], ['sums']),
+    one(
+      'sums',
+      [...rows, ...texts, made.basis, weights, ...further, acts, measured.tokens, ...modelDatasets(run)],
+      ['sums'],
+    ),
     one('table', [made.sums, weights, ...modelDatasets(run)], ['evaluation']),
   ];
 }

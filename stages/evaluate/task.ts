@@ -1,7 +1,7 @@
 // The evaluate stage's tasks in the compute child.
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { parametersOf } from '../../core/dictionaries/state.js';
+import { type DictionaryShape, parametersOf } from '../../core/dictionaries/state.js';
 import type { ChildContext } from '../../runtime/child/protocol.js';
 import type { ChildTasks } from '../../runtime/child/serve.js';
 import { DataError } from '../../schemas/errors.js';
@@ -10,8 +10,8 @@ import { readTable } from '../../storage/tables/read.js';
 import type { ChildOutput } from '../stage.js';
 import { readBasis } from './basis-file.js';
 import { makeBasis, TEXT_DIGEST_BYTES, textDigest } from './basis-task.js';
-import { measureLosses, type LossesByDocument } from './measure-losses.js';
-import { measureRows, type MeasuredShard, placedDictionary } from './measure-rows.js';
+import { type LoadedDictionary, measureLosses, type LossesByDocument } from './measure-losses.js';
+import { measureRows, type MeasuredShard, placedAs, placedDictionary } from './measure-rows.js';
 import { EVALUATE_TASKS, type SumsRequest } from './messages.js';
 import { LOSS_COLUMNS, type ShardSums, writeSums } from './sums-file.js';
 import { NUMBERS } from '../../core/dictionaries/evaluate-graph.js';
@@ -25,10 +25,17 @@ export const evaluateTasks = {
 
 async function makeSums(request: SumsRequest, context: ChildContext): Promise<ChildOutput> {
   const { config, spool, key, shard } = request;
-  const basis = await readBasis(request.basis, config.aux.sites.names.length);
-  const weights = await readWeights(request);
+  const { aux } = config;
+  const basis = await readBasis(request.basis, (aux.basisSites ?? aux.sites.names).length);
+  const weights = await readWeights(request.weights, placedDictionary(config));
+  const together: LoadedDictionary[] = [];
+  for (const [i, own] of (aux.together ?? []).entries()) {
+    const placed = placedAs(`dictionary.${i + 1}`, own);
+    const loaded = await readWeights(request.together[i] ?? '', placed);
+    together.push({ dictionary: { ...placed, sites: own.sites }, weights: loaded });
+  }
   const leftOut = await leftOutDocuments(request);
-  const of = { basis, weights, isLeftOut: (doc: number) => leftOut.has(doc) };
+  const of = { basis, weights, together, isLeftOut: (doc: number) => leftOut.has(doc) };
   const measured = await measureRows(request, of, context);
   const losses = await measureLosses(request, of, context);
   const sums = joinSums(measured, losses);
@@ -64,11 +71,11 @@ function joinSums(measured: MeasuredShard, losses: LossesByDocument | null): Sha
   };
 }
 
-async function readWeights({ weights, config }: SumsRequest): Promise<Map<string, Float32Array>> {
+async function readWeights(weights: string, dictionary: DictionaryShape): Promise<Map<string, Float32Array>> {
   const file = await SafetensorsFile.open(weights);
   try {
     const found = new Map<string, Float32Array>();
-    for (const { name, shape } of parametersOf(placedDictionary(config))) {
+    for (const { name, shape } of parametersOf(dictionary)) {
       const tensor = await file.read(name);
       if (tensor?.dtype !== 'F32' || tensor.shape.join() !== shape.join())
         throw new DataError(

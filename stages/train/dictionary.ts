@@ -27,8 +27,21 @@ export function featuresOf({ reads, sae }: Pick<ResolvedDictionary, 'reads' | 's
   return sae.crossLayer ? sae.features * reads.length : sae.features;
 }
 
-/** Dictionaries that the run trains. */
+function isFrozen({ sae }: TrainedDictionary): boolean {
+  return sae.routed?.kind === 'frozen';
+}
+
+/** Dictionaries that the run trains as a whole. */
 function trainedOf(run: Sites): TrainedDictionary[] {
+  return allTrained(run).filter((dictionary) => !isFrozen(dictionary));
+}
+
+/** Dictionaries whose frozen experts are trained apart. */
+export function frozenOf(run: Pick<ResolvedRun, 'dictionaries'>): TrainedDictionary[] {
+  return allTrained(run).filter(isFrozen);
+}
+
+function allTrained(run: Pick<ResolvedRun, 'dictionaries'>): TrainedDictionary[] {
   return run.dictionaries.filter((dictionary) => !('taken' in dictionary)) as TrainedDictionary[];
 }
 
@@ -77,7 +90,8 @@ export function workOfDictionary(run: Sites, dictionary: ResolvedDictionary): Di
   const numbers = (blocks: readonly Block[]): number =>
     blocks.reduce((n, { width, features }) => n + width * features, 0);
   return {
-    product: 2 * numbers(encoders),
+    // A row sees one expert.
+    product: (2 * numbers(encoders)) / (sizes.sites.routed?.experts ?? 1),
     weightBytes: 4 * (numbers(encoders) + numbers(decoders)),
     firings: ARCHITECTURES[sae.architecture].expectedFirings(sae, sizes.features),
   };

@@ -43,7 +43,9 @@ export function mostFeatures(trained: readonly Trained[], one: Trained, limitByt
 /** @throws ResourceError where they need more than a child may have */
 export function refuseTooLarge(trained: readonly Trained[], limitBytes: number | undefined): void {
   const [first] = trained;
-  if (!first || limitBytes === undefined || first.engine.provider !== 'cpu') return;
+  // What the graph lays out is ONNX Runtime's matter.
+  const byGraph = first?.engine.provider !== 'cpu' || trained.some(({ shape }) => shape.sites.routed !== undefined);
+  if (!first || limitBytes === undefined || byGraph) return;
   const bytes = trainingBytes(trained);
   if (bytes <= limitBytes) return;
   const widest = trained.reduce((a, b) => (bytesOfStep(stepOf(b)) > bytesOfStep(stepOf(a)) ? b : a));

@@ -96,8 +96,18 @@ export interface TrainRequest {
   /** Rows for the calib split's measurements; 0: no such rows. */
   readonly calibRows: number;
   readonly dictionaries: readonly TrainDictionary[];
+  /** Null: the dictionaries are whole ones. */
+  readonly expert: TrainedExpert | null;
   /** Milliseconds after which to write checkpoints and return. */
   readonly limitMs: number;
+}
+
+/** The frozen expert that is trained. */
+export interface TrainedExpert {
+  /** Its first feature in the routed dictionary. */
+  readonly firstFeature: number;
+  /** Mean of the raw fit rows that are its own, as routes state it [d]. */
+  readonly mean: Float32Array;
 }
 
 /** A local file of raw rows: act [rows · width] in the stored dtype for each site, then doc [rows] u32. */

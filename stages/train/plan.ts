@@ -11,13 +11,18 @@ import type { WorkItem } from '../stage.js';
 import { contentDigest, unitsOf, type Pinned, type PinnedReader, type Step, type StepUnits } from '../step.js';
 import type { Work } from '../work.js';
 import type { Source, Sources, TrainConfig, TrainInputs } from './config.js';
-import { dictionariesOf, sitesOfDictionary, takenOf } from './dictionary.js';
+import { dictionariesOf, frozenOf, sitesOfDictionary, takenOf } from './dictionary.js';
+import { routedStep } from './routed/names.js';
+import { planRouted } from './routed/plan.js';
 import { trainStage } from './stage.js';
 import { planTaken, takenName } from './taken.js';
 
 /** Everything that the step plans; null while the sites' activations are not complete. */
 export async function planTraining(work: Work, step: Step, pinned: PinnedReader): Promise<StepUnits | null> {
   const run = work.extraction;
+  const routed = routedStep(step.subject);
+  const frozen = run && routed && frozenOf(run).find((own) => own.name === routed.name);
+  if (run && frozen) return planRouted({ run, dictionary: frozen, part: routed.part, step, pinned, stage: trainStage });
   const name = takenName(step.subject);
   const taken = run && name !== null ? takenOf(run).find((own) => own.name === name) : undefined;
   if (run && taken) return planTaken({ run: run.name, dictionary: taken, stage: trainStage }, step);

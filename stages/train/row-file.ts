@@ -15,6 +15,8 @@ export type StoredDtype = 'float16' | 'float32';
 
 export interface RowSource {
   readonly store: ObjectStore;
+  /** Where rows lie: a site's activations, or those that were sorted by expert. */
+  readonly table: 'activations' | 'routed';
   readonly objects: ReadonlyMap<string, ObjectRecord>;
   /** Width of each site. */
   readonly widths: readonly number[];
@@ -22,7 +24,7 @@ export interface RowSource {
   readonly signal: AbortSignal;
 }
 
-type Columns = TableColumns['activations'];
+type Columns = Pick<TableColumns['activations'], 'doc' | 'pos' | 'act'>;
 
 /** Writes blocks, end to end, to a file. @throws DataError where a block is damaged or two sites hold other rows */
 export async function writeRowFile(path: string, blocks: readonly Block[], source: RowSource): Promise<RowFile> {
@@ -51,7 +53,7 @@ export async function writeRowFile(path: string, blocks: readonly Block[], sourc
 async function* readBlocks(blocks: readonly Block[], source: RowSource): AsyncGenerator<readonly Columns[]> {
   const readers = source.widths.map((width, site) => {
     const plan = blocks.map((block) => rangeOf(block, site, source));
-    return readBatches('activations', plan, { ...source, width, counters: newCounters() });
+    return readBatches<RowSource['table']>(source.table, plan, { ...source, width, counters: newCounters() });
   });
   try {
     for (const block of blocks) {

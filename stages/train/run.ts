@@ -1,37 +1,32 @@
-// Runs trainings on the worker's side: reads the pinned commits, serves rows to the compute child, stores checkpoints. One
-// call is one link of the chain: it ends at the time limit, when asked to stop, or with the finished dictionaries.
-import type { Moments } from '../../core/dictionaries/scale.js';
+// Runs the train stage on the worker's side: one link of the training of dictionaries that share a read, or whatever else the stage
+// does: taking a dictionary, the steps of frozen experts.
 import { LIMITS } from '../../schemas/orchestration.js';
 import { InputError } from '../../schemas/errors.js';
 import type { Commit } from '../../schemas/records.js';
 import { readSegments } from '../../storage/records/segments.js';
 import { type TakenConfig, type TrainConfig, type TrainInputs, sourcesOf } from './config.js';
 import type { StageContext, StageOutput, StageResult, StageRun, WorkItem } from '../stage.js';
-import { storeTrainingCheckpoint } from '../training-checkpoints.js';
-import { fetchCheckpoint } from './checkpoint-files.js';
-import {
-  TRAIN_TASK,
-  type TrainAsks,
-  type TrainDictionary,
-  type TrainProgress,
-  type TrainRequest,
-  type TrainResponse,
-} from './messages.js';
+import type { TrainResponse } from './messages.js';
 import { refuseTooLarge, type Trained } from './memory.js';
 import { trainingKey } from './plan.js';
+import type { RoutedConfig, RoutedInputs } from './routed/config.js';
+import { runRouted } from './routed/run.js';
 import { runTaken } from './taken.js';
-import { RowServer } from './row-server.js';
 import { shapeOf } from './shape.js';
-import { selectTrainingData, type TrainingData } from './training-data.js';
+import { selectTrainingData } from './training-data.js';
+import { runTrainingLink } from './training-link.js';
+
+/** Settings of an item of the stage. */
+type Config = readonly TrainConfig[] | TakenConfig | RoutedConfig;
 
 /** The run of the training stage. @param limitMs longest time of one link */
-export function createTrainingRun(
-  limitMs: number = LIMITS.trainLinkMs,
-): StageRun<readonly TrainConfig[] | TakenConfig, TrainInputs> {
-  return (item, configs, context) =>
-    'aux' in configs
-      ? runTaken(item, configs, context)
-      : runLink({ item, configs: configsOf(item, configs), context, limitMs });
+export function createTrainingRun(limitMs: number = LIMITS.trainLinkMs): StageRun<Config, TrainInputs> {
+  return (item, configs, context) => {
+    if (!('keyed' in configs)) return runLink({ item, configs: configsOf(item, configs), context, limitMs });
+    if ('taken' in configs.keyed) return runTaken(item, configs as TakenConfig, context);
+    const routed = { item: item as unknown as WorkItem<RoutedInputs>, context, limitMs };
+    return runRouted(routed, configs as RoutedConfig);
+  };
 }
 
 export const runTraining = createTrainingRun();
@@ -43,32 +38,26 @@ interface Link {
   readonly limitMs: number;
 }
 
-async function runLink(link: Link): Promise<StageResult> {
-  const { item, configs, context } = link;
+async function runLink({ item, configs, context, limitMs }: Link): Promise<StageResult> {
   refuseTooLarge(configs.map(trainedOf), context.children.memoryLimitBytes);
   const commits: Commit[] = [];
   for await (const commit of readSegments(context.store, item.aux.segments ?? [], {
     signal: context.signal,
   }))
     commits.push(commit);
-  const { keyed } = configs[0];
+  const [{ keyed, aux }] = configs;
   const { sites } = sourcesOf(keyed);
   const { snapshot } = item.inputs;
   const data = selectTrainingData(commits, { sites, runSeed: keyed.runSeed, snapshot });
-  const server = openServer(link, data);
-  try {
-    const request = await makeRequest(link, data);
-    const response = await context.children.call<TrainResponse>(TRAIN_TASK, request, {
-      signal: context.signal,
-      onAsk: (what, question) => answer(what, question, { server, context }),
-      onProgress: (value) => context.progress(value as TrainProgress),
-    });
-    for (const { key, checkpoint } of response.dictionaries)
-      if (checkpoint) await storeTrainingCheckpoint(key, checkpoint, context);
-    return resultOf(response);
-  } finally {
-    await server.close();
-  }
+  const response = await runTrainingLink(
+    {
+      dictionaries: configs.map((config, i) => ({ key: item.keys[i] as string, config: config.keyed })),
+      ...{ data, table: 'activations', widths: aux.widths, model: aux.model ?? '', shard: item.shard },
+      ...{ tokens: snapshot, expert: null, limitMs },
+    },
+    context,
+  );
+  return resultOf(response);
 }
 
 function trainedOf({ keyed, aux }: TrainConfig): Trained {
@@ -81,71 +70,6 @@ function resultOf({ dictionaries, engine }: TrainResponse): StageResult {
     output ? [{ key, ...output, engine }] : [],
   );
   return outputs.length === dictionaries.length ? { finished: true, outputs } : { finished: false, outputs: [] };
-}
-
-function openServer({ item, configs, context }: Link, data: TrainingData): RowServer {
-  const [{ keyed, aux }] = configs;
-  return new RowServer({
-    order: {
-      runSeed: keyed.runSeed,
-      tokens: item.inputs.snapshot,
-      blockRows: data.fit.map((block) => block.rows),
-    },
-    fit: data.fit,
-    calib: data.calib,
-    source: {
-      store: context.store,
-      objects: data.objects,
-      widths: aux.widths,
-      dtype: keyed.dtype,
-      signal: context.signal,
-    },
-    spool: context.spool,
-  });
-}
-
-async function makeRequest({ item, configs, context, limitMs }: Link, data: TrainingData): Promise<TrainRequest> {
-  const dictionaries: TrainDictionary[] = [];
-  for (const [i, config] of configs.entries()) {
-    const key = item.keys[i];
-    if (key === undefined)
-      throw new InputError(
-        `Expected ${configs.length} keys for ${configs.length} dictionaries, found ${item.keys.length}.`,
-        { keys: item.keys },
-      );
-    dictionaries.push({
-      key,
-      config: config.keyed,
-      checkpoint: await fetchCheckpoint(key, context),
-    });
-  }
-  return {
-    spool: context.spool,
-    shard: item.shard,
-    sites: configs[0].aux.widths.map((width, i) => ({ width, moments: data.moments[i] as Moments })),
-    model: configs[0].aux.model ?? '',
-    snapshot: item.inputs.snapshot,
-    blocks: data.fit.map(({ rows, shardRows }) => ({ rows, shardRows })),
-    calibRows: data.calib.reduce((sum, block) => sum + block.rows, 0),
-    dictionaries,
-    limitMs,
-  };
-}
-
-async function answer(
-  what: string,
-  question: unknown,
-  { server, context }: { readonly server: RowServer; readonly context: StageContext },
-): Promise<unknown> {
-  const asked = what as keyof TrainAsks;
-  switch (asked) {
-    case 'superbuffer':
-      return server.superbuffer(question as TrainAsks['superbuffer']['request']);
-    case 'calib':
-      return server.calib();
-    case 'proceed':
-      return !context.stop.aborted;
-  }
 }
 
 /** The settings of the item's keys, in the order of the keys: a dictionary that is committed already has no key here. */

@@ -7,16 +7,16 @@ import { modelDatasets } from '../activations/run-model-files.js';
 import { cores, SPEED } from '../nominal-speed.js';
 import { stepOf } from '../step.js';
 import { takenConfig, trainConfig, type TakenConfig, type TrainConfig } from './config.js';
-import { dictionariesOf, sitesOfDictionary, takenOf, trainedSites, workOfDictionary } from './dictionary.js';
+import { dictionariesOf, frozenOf, sitesOfDictionary, takenOf, trainedSites, workOfDictionary } from './dictionary.js';
+import { routedConfig, type RoutedConfig } from './routed/config.js';
+import { routedStep } from './routed/names.js';
+import { TRAINING_FACTOR, estimateRouted, routedSteps } from './routed/steps.js';
 import { takenSubject } from './taken.js';
 
-/** Forward and backward against the encoder product, where the backward touches what fired. */
-const TRAINING_FACTOR = 3;
-
-export const trainStage: StageDefinition<readonly TrainConfig[] | TakenConfig> = {
+export const trainStage: StageDefinition<readonly TrainConfig[] | TakenConfig | RoutedConfig> = {
   name: 'train',
   version: 3,
-  config: z.union([trainConfig.array().nonempty().readonly(), takenConfig]),
+  config: z.union([trainConfig.array().nonempty().readonly(), takenConfig, routedConfig]),
   queue: 'compute',
   maxLotSize: 1,
   chained: true,
@@ -45,8 +45,12 @@ export const trainStage: StageDefinition<readonly TrainConfig[] | TakenConfig> =
             const reads = sitesOfDictionary(run, dictionariesOf(run, site)[0] as ResolvedDictionary).names;
             return stepOf('train', site, { reads: [...reads.map(names.activations), ...modelDatasets(run)], makes });
           }),
+          ...frozenOf(run).flatMap((dictionary) => routedSteps(run, dictionary)),
         ],
-  estimate: ({ extraction: run }, { subject }) => {
+  estimate: ({ extraction: run }, { subject }, size) => {
+    const routed = routedStep(subject);
+    const frozen = run && routed && frozenOf(run).find(({ name }) => name === routed.name);
+    if (frozen) return estimateRouted(run, { dictionary: frozen, part: routed.part, size });
     const each = run
       ? dictionariesOf(run, subject ?? '').map((own) => ({ ...workOfDictionary(run, own), rows: own.sae.tokens }))
       : [];

@@ -51,6 +51,11 @@ async function findDictionary({ store, cache, signal }: DictionaryPlace, name: s
       `Expected a dictionary that takes activations as they are, found that ${name} transforms its input (${settings.inputTransform}), as its source did: a feature of it has no fixed direction in the model. Edit a feature of another dictionary.`,
       { name, inputTransform: settings.inputTransform },
     );
+  if (sites.routed !== undefined)
+    throw new InputError(
+      `Expected a dictionary whose features see every row, found that ${name} is routed (${sites.routed.kind}, ${sites.routed.experts} experts): a feature of an expert cannot fire on a row of another. Edit a feature of another dictionary.`,
+      { name, routed: sites.routed.kind },
+    );
   return {
     ...{ name, digest: weights.sha256, architecture, features, settings, sites },
     model: files.reference,

@@ -1,20 +1,14 @@
 // Trains dictionaries of the same sites inside the compute child, over one stream of super-buffers that the worker reads. Each
 // dictionary keeps its own cursor; a super-buffer is loaded once for all that need it. Returns checkpoints when asked to
 // stop, at the time limit and at the end, and the outputs once all dictionaries are complete.
-import { mkdir } from 'node:fs/promises';
-import path from 'node:path';
 import { computeShuffleQuality, type ShuffleQuality } from '../../core/order/shuffle-quality.js';
 import {
   epochRows,
   superbufferBlocks,
   superbufferPermutation,
-  type DataOrder,
   type SuperbufferId,
 } from '../../core/order/data-order.js';
-import { computeScale, siteScales, targetVariance, type InputScale } from '../../core/dictionaries/scale.js';
-import type { DictionarySites } from '../../core/dictionaries/sites.js';
-import { cpuClass } from '../../runtime/devices.js';
-import { ORT_VERSION } from '../../runtime/session.js';
+import { computeScale, type InputScale } from '../../core/dictionaries/scale.js';
 import type { ChildContext, ChildTask } from '../../runtime/child/protocol.js';
 import { DataError } from '../../schemas/errors.js';
 import { BatchCutter, type Superbuffer } from './batch-cutter.js';
@@ -26,30 +20,17 @@ import type {
   TrainProgress,
   TrainRequest,
   TrainResponse,
-  TrainedDictionary,
+  TrainedExpert,
+  WireMoments,
 } from './messages.js';
 import { readRowFile, type StoredRows } from './row-file.js';
-import { StateFile, writeStateFile } from './engines/state-file.js';
-import { writeOutputs } from './train-files.js';
+import { StateFile } from './engines/state-file.js';
+import { type Call, type Entry, finish } from './finish.js';
+import { joinExpertsTask } from './routed/join-task.js';
+import { ROUTED_TASKS } from './routed/messages.js';
+import { findRoutesTask } from './routed/routes-task.js';
+import { sortRowsTask } from './routed/rows-task.js';
 import { Trainer, type TrainerParts } from './trainer.js';
-
-/** A dictionary with what it began this call from. */
-interface Entry {
-  readonly dictionary: TrainDictionary;
-  readonly cutter: BatchCutter;
-  readonly startStep: number;
-  readonly startRows: number;
-  shuffle: ShuffleStatistics | null;
-}
-
-interface Call {
-  readonly request: TrainRequest;
-  readonly context: ChildContext;
-  readonly order: DataOrder;
-  /** Scale, mean and variance of every site. */
-  readonly inputs: readonly InputScale[];
-  readonly deadline: number;
-}
 
 async function train(request: TrainRequest, context: ChildContext): Promise<TrainResponse> {
   const { snapshot, dictionaries, blocks } = request;
@@ -63,7 +44,7 @@ async function train(request: TrainRequest, context: ChildContext): Promise<Trai
       tokens: snapshot,
       blockRows: blocks.map((block) => block.rows),
     },
-    inputs: request.sites.map(({ moments }) => computeScale(moments)),
+    inputs: request.sites.map(({ moments }) => inputOf(moments, request.expert)),
     deadline: performance.now() + request.limitMs,
   };
   const entries: Entry[] = [];
@@ -77,10 +58,21 @@ async function train(request: TrainRequest, context: ChildContext): Promise<Trai
   }
 }
 
+/**
+ * Scale, mean and variance of a site. A frozen expert is scaled and weighed as all rows are, so that experts together have one scale and
+ * one loss, and begins at the mean of its own rows.
+ */
+function inputOf(moments: WireMoments, expert: TrainedExpert | null): InputScale {
+  const all = computeScale(moments);
+  return expert ? { ...all, mean: Float64Array.from(expert.mean, (value) => value * all.scale) } : all;
+}
+
 async function openEntry({ request, order, inputs }: Call, dictionary: TrainDictionary): Promise<Entry> {
   const { config, checkpoint } = dictionary;
   const widths = request.sites.map(({ width }) => width);
-  const trainer = await openTrainer({ config, widths, inputs, measured: request.calibRows > 0 }, checkpoint);
+  const { calibRows, expert } = request;
+  const firstFeature = expert?.firstFeature ?? 0;
+  const trainer = await openTrainer({ config, widths, inputs, measured: calibRows > 0, firstFeature }, checkpoint);
   if (trainer.plan.steps === 0) {
     const text = `Expected saes.tokens of at least one batch of ${config.sae.batchRows} rows, found ${config.sae.tokens}. Raise saes.tokens.`;
     throw new DataError(text, { tokens: config.sae.tokens, batchRows: config.sae.batchRows });
@@ -203,72 +195,6 @@ function shuffleStatistics({ batches, partners, ideal }: ShuffleQuality): Shuffl
   return batches === 0 ? { batches, partners: null, ideal: null } : { batches, partners, ideal };
 }
 
-async function finish(call: Call, entries: readonly Entry[]): Promise<TrainResponse> {
-  const allComplete = entries.every(({ cutter: { trainer } }) => trainer.complete && !trainer.calibDue);
-  const dictionaries: TrainedDictionary[] = [];
-  for (const entry of entries) dictionaries.push(await close(call, entry, allComplete));
-  const { engine } = (entries[0] as Entry).dictionary.config;
-  return { dictionaries, engine: { ...engine, ort: ORT_VERSION, cpu: await cpuClass() } };
-}
-
-async function close(call: Call, entry: Entry, allComplete: boolean): Promise<TrainedDictionary> {
-  const { dictionary, cutter, shuffle } = entry;
-  const { trainer } = cutter;
-  const { key } = dictionary;
-  const folder = path.join(call.request.spool, key);
-  await mkdir(folder, { recursive: true });
-  const changed = trainer.step !== entry.startStep || trainer.log.length !== entry.startRows;
-  const file = changed ? await writeStateFile(path.join(folder, 'state.safetensors'), trainer.engine) : null;
-  const checkpoint = file && {
-    file,
-    state: { step: trainer.step, cursor: cutter.cursor, log: trainer.log, shuffle },
-  };
-  const output = allComplete
-    ? {
-        files: await writeOutputs({
-          folder,
-          key,
-          shard: call.request.shard,
-          model: call.request.model,
-          config: dictionary.config,
-          shape: trainer.shape,
-          engine: trainer.engine,
-          scales: siteScales(trainer.shape.sites, call.inputs),
-          log: trainer.log,
-        }),
-        statistics: statisticsOf(call, entry),
-      }
-    : null;
-  return { key, step: trainer.step, complete: trainer.complete, checkpoint, output };
-}
-
-/** What the commit says of the training: a function of configuration and data alone. */
-function statisticsOf({ order, inputs, request }: Call, { cutter, shuffle }: Entry): Record<string, unknown> {
-  const { trainer } = cutter;
-  const last = (split: 'fit' | 'calib'): unknown => {
-    const row = trainer.log.findLast((r) => r.split === split);
-    return row ? { loss: row.loss, fvu: row.fvu, l0: row.l0, deadFraction: row.deadFraction } : null;
-  };
-  return {
-    steps: trainer.step,
-    tokens: trainer.step * trainer.batchRows,
-    fitRows: epochRows(order),
-    calibRows: request.calibRows,
-    epochs: (trainer.step * trainer.batchRows) / epochRows(order),
-    ...scaleStatistics(trainer.shape.sites, inputs),
-    variance: targetVariance(trainer.shape.sites, inputs),
-    sameDocument: shuffle,
-    fit: last('fit'),
-    calib: last('calib'),
-  };
-}
-
-/** Scales of training: one number for an autoencoder; else lists, of the sites read and of those written. */
-function scaleStatistics(sites: DictionarySites, inputs: readonly InputScale[]): Record<string, unknown> {
-  const { reads, writes } = siteScales(sites, inputs);
-  return sites.widths.length === 1 ? { inputScale: reads[0] } : { inputScale: reads, outputScale: writes };
-}
-
 function progressOf(entries: readonly Entry[]): TrainProgress {
   const trainers = entries.map(({ cutter }) => cutter.trainer);
   return {
@@ -302,4 +228,9 @@ function same(a: SuperbufferId, b: SuperbufferId): boolean {
   return a.epoch === b.epoch && a.index === b.index;
 }
 
-export const trainTasks: { readonly train: ChildTask<TrainRequest, TrainResponse> } = { train };
+export const trainTasks = {
+  train,
+  [ROUTED_TASKS.routes]: findRoutesTask,
+  [ROUTED_TASKS.rows]: sortRowsTask,
+  [ROUTED_TASKS.join]: joinExpertsTask,
+} satisfies Record<string, ChildTask<never, unknown>>;

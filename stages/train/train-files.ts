@@ -34,7 +34,7 @@ export async function writeOutputs(parts: OutputParts): Promise<SpoolFile[]> {
     activations: activationsText(parts.config),
     units: 'raw activation units',
   };
-  return [await writeWeights(parts, metadata), ...(await writeTraining(parts, metadata))];
+  return [await writeWeights(parts, metadata), ...(await writeTraining({ ...parts, metadata }))];
 }
 
 async function writeWeights(parts: OutputParts, metadata: Record<string, string>): Promise<SpoolFile> {
@@ -72,10 +72,15 @@ async function* rawValues({ engine, scales }: OutputParts, parameter: Parameter)
   }
 }
 
-/** The settings that the kind uses, as metadata. */
-function settingsText(sae: TrainConfig['keyed']['sae']): Record<string, string> {
+/** The settings that the kind uses, and how features are divided, as metadata. */
+export function settingsText(sae: TrainConfig['keyed']['sae']): Record<string, string> {
   const own = Object.entries(kindSettings(sae)).map(([name, value]) => [name, String(value)] as const);
-  return { ...Object.fromEntries(own), ...(sae.crossLayer && { crossLayer: 'true' }) };
+  return {
+    ...Object.fromEntries(own),
+    ...(sae.crossLayer && { crossLayer: 'true' }),
+    // An unrouted feature cannot fire: whoever reads the file must know that it has experts.
+    ...(sae.routed && { routed: sae.routed.kind, experts: String(sae.routed.experts) }),
+  };
 }
 
 /** Scales of training: one for an autoencoder; else of the sites read, and of those written. */
@@ -89,8 +94,11 @@ function activationsText(keyed: TrainConfig['keyed']): string {
     .join(', ');
 }
 
-async function writeTraining(parts: OutputParts, metadata: { readonly units: string }): Promise<SpoolFile[]> {
-  const { log, folder, key, shard } = parts;
+/** The `training` table of a log. */
+export async function writeTraining(
+  parts: Pick<OutputParts, 'log' | 'folder' | 'key' | 'shard'> & { readonly metadata: { readonly units: string } },
+): Promise<SpoolFile[]> {
+  const { log, folder, key, shard, metadata } = parts;
   const writer = await TableWriter.open({
     table: 'training',
     path: path.join(folder, `${key}.training.arrow`),

@@ -22,6 +22,8 @@ export interface TrainerParts {
   readonly inputs: readonly InputScale[];
   /** Whether there are calib rows to measure. */
   readonly measured: boolean;
+  /** Of a frozen expert: its first feature in the routed dictionary. */
+  readonly firstFeature?: number;
   /** The state to go on from, with the steps done and the rows logged; null to begin. */
   readonly resumed: {
     readonly read: StateReader;
@@ -61,16 +63,16 @@ export class Trainer {
   }
 
   static async create(parts: TrainerParts): Promise<Trainer> {
-    const { config, widths, inputs, resumed, measured } = parts;
+    const { config, widths, inputs, resumed, measured, firstFeature } = parts;
     const { sae, engine } = config;
     const shape = shapeOf(config, widths);
     refuseUnbuilt(config);
     if (!measured && fixedOf(shape).length > 0) throw noCalibRows(sae.architecture);
     const engineParts = {
       ...{ shape, sae, engine, scales: inputs.map(({ scale }) => scale), means: inputs.map(({ mean }) => mean) },
-      variance: targetVariance(shape.sites, inputs),
+      ...{ variance: targetVariance(shape.sites, inputs), firstFeature: firstFeature ?? 0 },
     };
-    const created = await (engine.provider === 'cpu' ? FastEngine : GraphEngine).create(engineParts);
+    const created = await (byGraph(config) ? GraphEngine : FastEngine).create(engineParts);
     await (resumed ? created.load(resumed.read) : created.begin());
     return new Trainer(parts, shape, created);
   }
@@ -159,13 +161,20 @@ export class Trainer {
   }
 }
 
+/** The fast step is for processors, and has no learned router. */
+function byGraph({ sae, engine }: TrainConfig['keyed']): boolean {
+  return engine.provider !== 'cpu' || sae.routed !== undefined;
+}
+
 /** Settings that would be passed over, so that a dictionary would not be what it is said to be. */
-function refuseUnbuilt({ sae, engine }: TrainConfig['keyed']): void {
-  const ofProcessor = engine.provider === 'cpu' ? [] : (['slices', 'moments'] as const);
-  const field = (['routed', 'candidates', ...ofProcessor] as const).find((name) => sae[name] !== undefined);
+function refuseUnbuilt(config: TrainConfig['keyed']): void {
+  const { sae, engine } = config;
+  const ofProcessor = byGraph(config) ? (['slices', 'moments'] as const) : [];
+  const field = (['candidates', ...ofProcessor] as const).find((name) => sae[name] !== undefined);
   if (field === undefined) return;
+  const where = sae.routed ? 'with a learned router' : `on ${engine.provider}`;
   throw new InputError(
-    `Expected a dictionary without saes.${field} on ${engine.provider}, found ${JSON.stringify(sae[field])}: it cannot be trained so yet. Remove ${field}.`,
+    `Expected a dictionary without saes.${field} ${where}, found ${JSON.stringify(sae[field])}: it cannot be trained so yet. Remove ${field}.`,
     { field, provider: engine.provider },
   );
 }

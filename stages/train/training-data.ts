@@ -108,7 +108,8 @@ function momentsOf({ shard, statistics }: ActivationsCommit): Moments {
   throw new DataError(text, { shard });
 }
 
-function chooseCalib(
+/** Blocks that are measured, drawn by key: as many as hold the greatest number of rows. */
+export function chooseCalib(
   blocks: readonly Block[],
   { runSeed, snapshot }: { readonly runSeed: number; readonly snapshot: string },
 ): Block[] {

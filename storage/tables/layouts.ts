@@ -112,6 +112,21 @@ export const LAYOUTS = named({
     metadata: OF_SITE,
     sql: null,
   }),
+  routed: table({
+    columns: [
+      one('expert', 'u32', 'expert that the row belongs to; a record batch holds rows of one'),
+      DOC,
+      POS,
+      fixed('act', { size: 'width', item: 'dtype' }, RAW),
+    ],
+    sort: 'expert',
+    permuted: false,
+    batchRows: 4096,
+    batchBytes: MAX_OBJECT_BYTES - MIB,
+    compressed: false,
+    metadata: [...OF_SITE, 'routes'],
+    sql: null,
+  }),
   acts: table({
     columns: [
       DOC,

@@ -75,9 +75,14 @@ export class RowsWriter<C extends Columns = Columns> {
     this.#owned = this.#pending.length;
   }
 
+  /** Ends the batch in hand, so that the next row begins another. */
+  async endBatch(): Promise<void> {
+    if (this.#pendingRows > 0) await this.#flush();
+  }
+
   /** The finished files, in row order; one without rows where nothing was written. */
   async finish(): Promise<TableFile[]> {
-    if (this.#pendingRows > 0) await this.#flush();
+    await this.endBatch();
     await this.#closeFile();
     return this.#done;
   }

@@ -31,6 +31,11 @@ export class TableWriter<T extends TableName> {
     await this.#rows.write(columns);
   }
 
+  /** Ends the record batch in hand, so that the next row begins another. */
+  endBatch(): Promise<void> {
+    return this.#rows.endBatch();
+  }
+
   /** The finished files, in row order; one without rows where nothing was written. */
   finish(): Promise<TableFile[]> {
     return this.#rows.finish();

@@ -61,6 +61,20 @@ it('makes whole what a killed one left, whatever the compiler has on record', as
   expect(await said()).toBe('second');
 }, 120_000);
 
+it('knows every layer: what a build does not list it removes as stale', async () => {
+  const root = packageRoot();
+  const { include } = JSON.parse(await readFile(path.join(root, 'tsconfig.json'), 'utf8')) as { include: string[] };
+  const folders = (await readdir(root, { withFileTypes: true })).filter((entry) => entry.isDirectory());
+  const outside = new Set(['node_modules', 'dist', 'kernels', 'examples', 'my']);
+  const layers: string[] = [];
+  for (const { name } of folders.filter(({ name }) => !outside.has(name) && !name.startsWith('.'))) {
+    const files = await readdir(path.join(root, name), { recursive: true });
+    if (files.some((file) => file.endsWith('.ts'))) layers.push(name);
+  }
+  expect(layers).toContain('organisms');
+  expect(layers.filter((name) => !include.includes(name))).toEqual([]);
+});
+
 interface Ended {
   readonly code: number;
   /** Stdout, then stderr. */

@@ -16,6 +16,16 @@ export interface EngineParts {
   readonly means: readonly Float64Array[];
   /** V of what is written. */
   readonly variance: number;
+  /** Of a frozen expert: its first feature in the routed dictionary; default 0. */
+  readonly firstFeature?: number;
+}
+
+/** How much of a dictionary a training has reached. */
+export interface Reach {
+  /** Steps in which a feature fired: the median feature, and the share of features with at least 100. */
+  readonly updates: { readonly median: number; readonly atLeast100: number };
+  /** ‖w − w₀‖ / ‖w₀‖ of rows of the first decoder from their first values: the median of so many rows, spread evenly. */
+  readonly movement: { readonly median: number; readonly rows: number };
 }
 
 /** A tensor of the state. */
@@ -76,5 +86,7 @@ export interface TrainingEngine {
   measure(calib: StoredRows): Promise<CalibSums>;
   /** Features that had not fired in the last `deadAfterTokens` rows when `step` steps are done. */
   countDead(step: number): Promise<number>;
+  /** How far the training has come, by feature; null where it is not counted. */
+  reach(): Promise<Reach | null>;
   release(): Promise<void>;
 }

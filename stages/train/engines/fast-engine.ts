@@ -1,19 +1,28 @@
 // Training by the fast step (dictionaries/step.ts), on the processor.
+import type { Start } from '../../../core/dictionaries/architecture.js';
 import { startOf } from '../../../core/dictionaries/initialise.js';
 import { planSteps } from '../../../core/dictionaries/settings.js';
 import { targetWidth } from '../../../core/dictionaries/sites.js';
 import { fixedOf, trainedOf } from '../../../core/dictionaries/state.js';
 import { learningRate } from '../../../core/optimise/schedule.js';
 import { FIRED_STEP } from '../../../dictionaries/slice/tensors.js';
-import { readTensor, stateTensorsOf, writeTensor } from '../../../dictionaries/state.js';
+import {
+  readTensor,
+  type StateTensorInfo as StateTensorOfStep,
+  stateTensorsOf,
+  writeTensor,
+  writeTogether,
+} from '../../../dictionaries/state.js';
 import { trainingSettings } from '../../../dictionaries/step-settings.js';
 import { DictionaryStep, type BatchRows, type StepNumbers } from '../../../dictionaries/step.js';
 import { batchThresholdOf } from '../../../dictionaries/threshold.js';
 import type { StoredRows } from '../row-file.js';
 import { addTargets, calibBatches } from './calib.js';
+import { reachOf } from './reach.js';
 import type {
   CalibSums,
   EngineParts,
+  Reach,
   StateReader,
   StateTensorInfo,
   StateValues,
@@ -47,20 +56,28 @@ export class FastEngine implements TrainingEngine {
   }
 
   begin(): Promise<void> {
-    const { shape, sae, means } = this.#parts;
-    const start = startOf({ sites: shape.sites, settings: sae, seed: sae.seed, means });
-    const parameters = new Map(trainedOf(shape).map((own) => [own.name, own]));
+    const start = this.#start();
+    const parameters = new Map(trainedOf(this.#parts.shape).map((own) => [own.name, own]));
     return this.loadParameters(
       (name, from, count) => parameters.get(name)?.initial(start, { from, count }) ?? new Float32Array(0),
     );
   }
 
+  /** What first values are made from. */
+  #start(): Start {
+    const { shape, sae, means, firstFeature = 0 } = this.#parts;
+    return startOf({ sites: shape.sites, settings: sae, seed: sae.seed, means, firstFeature });
+  }
+
   /** Sets what steps move, and nothing else of the state. @param rows rows of a tensor by name */
   async loadParameters(rows: (name: string, from: number, count: number) => Float32Array): Promise<void> {
-    for (const { name, shape } of trainedOf(this.#parts.shape))
-      await writeTensor(this.#step, { name, shape, type: 'float32' }, (from, count) =>
-        Promise.resolve(rows(name, from, count)),
-      );
+    const byShape = new Map<string, StateTensorOfStep[]>();
+    for (const { name, shape } of trainedOf(this.#parts.shape)) {
+      const same = byShape.get(shape.join()) ?? [];
+      byShape.set(shape.join(), [...same, { name, shape, type: 'float32' }]);
+    }
+    for (const tensors of byShape.values())
+      await writeTogether(this.#step, tensors, ({ name }, from, count) => rows(name, from, count));
   }
 
   /** Sets a counter of features [F]. */
@@ -179,6 +196,11 @@ export class FastEngine implements TrainingEngine {
     for await (const steps of readTensor(this.#step, fired))
       for (const last of steps as Int32Array) if (last + 1 <= limit) dead++;
     return dead;
+  }
+
+  reach(): Promise<Reach> {
+    const { shape } = this.#parts;
+    return reachOf(this.#step, trainedOf(shape), this.#start());
   }
 
   release(): Promise<void> {

@@ -1,6 +1,7 @@
 // Training by the differentiated graph (core/dictionaries/step-graph.ts): K steps in one call of ONNX Runtime, on any provider. Calib
-// rows are measured by the fast engine over the same weights, so that there is one definition of what is measured.
-import { initialParameters } from '../../../core/dictionaries/initialise.js';
+// rows are measured by the fast engine over the same weights, so that there is one definition of what is measured; those of a routed
+// dictionary as it is encoded.
+import { parametersFrom, startOf } from '../../../core/dictionaries/initialise.js';
 import { scatterModeFor } from '../../../core/dictionaries/rows.js';
 import { dictionaryOptimiser, planSteps } from '../../../core/dictionaries/settings.js';
 import { SINCE_FIRED, dictionaryTensors, fixedOf, trainedOf } from '../../../core/dictionaries/state.js';
@@ -21,6 +22,7 @@ import type {
   TrainingEngine,
 } from './engine.js';
 import { FastEngine } from './fast-engine.js';
+import { measureRouted } from './measure-routed.js';
 
 export class GraphEngine implements TrainingEngine {
   readonly tensors: readonly StateTensor[];
@@ -49,8 +51,9 @@ export class GraphEngine implements TrainingEngine {
   }
 
   begin(): Promise<void> {
-    const { shape, sae, means } = this.#parts;
-    this.#state = startState(this.tensors, initialParameters({ ...shape, settings: sae }, sae.seed, means));
+    const { shape, sae, means, firstFeature = 0 } = this.#parts;
+    const start = startOf({ sites: shape.sites, settings: sae, seed: sae.seed, means, firstFeature });
+    this.#state = startState(this.tensors, parametersFrom(shape, start));
     return Promise.resolve();
   }
 
@@ -97,6 +100,7 @@ export class GraphEngine implements TrainingEngine {
 
   async measure(calib: StoredRows): Promise<CalibSums> {
     const { shape, engine } = this.#parts;
+    if (shape.sites.routed) return measureRouted(this.#parts, this.#state, calib);
     this.#measurer ??= await FastEngine.create({ ...this.#parts, engine: { ...engine, provider: 'cpu' } });
     const state = new Map(this.#state);
     await this.#measurer.loadParameters((name, from, count) => {
@@ -114,6 +118,11 @@ export class GraphEngine implements TrainingEngine {
     const limit = BigInt(this.#parts.sae.deadAfterTokens);
     const since = tensorOf(this.#state, SINCE_FIRED) as BigInt64Array;
     return Promise.resolve(since.reduce((dead, rows) => dead + (rows >= limit ? 1 : 0), 0));
+  }
+
+  /** Not counted here. */
+  reach(): Promise<null> {
+    return Promise.resolve(null);
   }
 
   async release(): Promise<void> {

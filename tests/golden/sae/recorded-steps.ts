@@ -49,6 +49,8 @@ export interface Recipe {
   readonly betas: readonly [number, number];
   /** Folder of the recording; default that of make_sae.py. */
   readonly folder?: string;
+  /** Numbers of the rows that are taken, in order, 64 a step; default all from the first on. */
+  readonly picked?: readonly number[];
 }
 
 export interface Way {
@@ -119,6 +121,15 @@ function settingsOf(recipe: Recipe, { scatter, float = 'float32' }: Pick<Way, 's
   };
 }
 
+function pickRows(rows: Float32Array, width: number, picked: Recipe['picked']): Float32Array {
+  if (!picked) return rows;
+  const own = new Float32Array(picked.length * width);
+  picked.forEach((row, i) => {
+    own.set(rows.subarray(row * width, (row + 1) * width), i * width);
+  });
+  return own;
+}
+
 /** All steps, `perCall` of them in one Loop. */
 export async function runSteps(recipe: Recipe, { perCall, threads, optimisation, ...way }: Way): Promise<Trained> {
   const settings = settingsOf(recipe, way);
@@ -127,7 +138,9 @@ export async function runSteps(recipe: Recipe, { perCall, threads, optimisation,
     float === 'float64' ? Float64Array.from(values) : Float32Array.from(values);
   const weights = decodeSafetensors(fixture(recipe, `${recipe.name}.safetensors`));
   const data = decodeSafetensors(readFileSync(path.join(SAE, 'data.safetensors')));
-  const rows = recipe.rows.map((name) => floats(asFloat32(data.get(name) as SafeTensor)));
+  const rows = recipe.rows.map((name, site) =>
+    floats(pickRows(asFloat32(data.get(name) as SafeTensor), recipe.sites.widths[site] ?? 0, recipe.picked)),
+  );
   const session = await Session.create(buildStepGraph(settings).toModelBytes(), {
     provider: 'cpu',
     threads,

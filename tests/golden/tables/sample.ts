@@ -212,6 +212,13 @@ function sampleActivations(rows: number, width: number, dtype: 'float16' | 'floa
   return { doc: numbers(rows, random, 500), pos: numbers(rows, random, 127), act };
 }
 
+function sampleRouted(rows: number, width: number): TableColumns['routed'] {
+  return {
+    expert: Uint32Array.from({ length: rows }, (_, i) => Math.floor(i / 1500)),
+    ...sampleActivations(rows, width, 'float16'),
+  };
+}
+
 /** One sample per table and codec; row counts cross a batch border where that keeps the file small. */
 export function samples(): AnySample[] {
   const random = new KeyedRandom('sample', 'documents');
@@ -249,6 +256,7 @@ export function samples(): AnySample[] {
       options: { width: 4, dtype: 'float32' },
       columns: sampleActivations(60, 4, 'float32'),
     },
+    { table: 'routed', file: 'routed', options: { width: 4, dtype: 'float16' }, columns: sampleRouted(4100, 4) },
     { table: 'acts', file: 'acts', options: {}, columns: sampleActs(4100) },
     { table: 'postings', file: 'postings', options: {}, columns: samplePostings(16500) },
     { table: 'features', file: 'features', options: {}, columns: sampleFeatures(50) },

@@ -207,9 +207,16 @@ describe('an evaluation', () => {
   it('is printed by describe, side by side with what the dictionary does not beat', async () => {
     const cli = (...argv: string[]): ReturnType<typeof runCli> => runCli([...argv, '--store', 'data'], { cwd: folder });
     const described = await cli('describe', 'small/dict', '--json');
-    expect(saeEvalDocument.parse(JSON.parse(described.out))).toEqual(await documentOf(request));
+    const { training, ...evaluation } = saeEvalDocument.parse(JSON.parse(described.out));
+    expect(evaluation).toEqual(await documentOf(request));
+    // 16 steps of 64 rows, 4 of 64 features a row: the median feature fires in every one.
+    expect(training).toMatchObject({ steps: 16, tokens: 1024, updates: { median: 16, atLeast100: 0 } });
+    expect(training?.movement.rows).toBe(64);
     const text = (await cli('describe', 'small/dict')).out;
     expect(text).toContain('fraction of variance unexplained');
+    expect(text).toMatch(
+      /Trained 16 steps on 1,024 tokens: the median feature fired in 16 steps, 0.00 % of them in at least 100; the median row went 0\.\d+ of its length from its first values\./,
+    );
     expect(text).toContain('NOT BETTER: small/dict loses to strongest components at equal L0');
   });
 });

@@ -50,7 +50,7 @@ describe('bytes of a step', () => {
         return (
           bytesOfSlice({ ...common, slice }) +
           arrays.reduce((sum, { byteLength }) => sum + byteLength, 0) +
-          4 * slice.features
+          8 * slice.features
         );
       });
       const inputs = 4 * 128 * plan.reads.stride;

@@ -12,6 +12,14 @@ interface TestReport {
 }
 
 interface Scripts {
+  readonly 'tables.mjs': {
+    readonly marksOf: (page: string) => string[];
+    readonly rewrite: (page: string, texts: ReadonlyMap<string, string>) => string;
+    readonly wordsOf: (command: string) => string[];
+    readonly speedsTable: (kept: readonly object[]) => string;
+    readonly scaleTable: (kept: readonly object[]) => string;
+    readonly scaleModel: (kept: readonly object[]) => string;
+  };
   readonly 'lock.mjs': {
     readonly withLock: <T>(
       name: string,

@@ -23,6 +23,7 @@ describe('entries of saes', () => {
       `${base}, reads: ${LIST}, writes: ${LIST}, crossLayer: true, architecture: jumprelu, features: 64, l0: 8`,
     ],
     ['a routed one', `${base}, hook: ${HOOK}, features: 64, k: 4, routed: { experts: 4, kind: frozen }`],
+    ['one with a learned router', `${base}, hook: ${HOOK}, features: 64, k: 4, routed: { experts: 4, kind: learned, balance: 0.05 }`], // prettier-ignore
     ['slices', `${base}, hook: ${HOOK}, features: 64, k: 4, slices: 4, candidates: int8, moments: row`],
     ['prefixes', `${base}, hook: ${HOOK}, architecture: matryoshka, features: 64, k: 4, prefixes: [8, 64]`],
     [
@@ -132,12 +133,42 @@ describe('entries of saes', () => {
     [
       'routing of a crosscoder',
       `${base}, reads: ${LIST}, writes: ${LIST}, features: 64, k: 4, routed: { experts: 4, kind: frozen }`,
-      'saes[0].routed: expected no routing for a dictionary of several sites, found frozen — remove it',
+      'saes[0].routed: expected no routing for a dictionary of several sites, found frozen — remove it, or give `hook`',
     ],
     [
-      'a learned router',
-      `${base}, hook: ${HOOK}, features: 64, k: 4, routed: { experts: 4, kind: learned }`,
-      'saes[0].routed.kind: expected frozen: a learned router cannot be trained yet, found learned — write kind: frozen',
+      'routing of a transcoder',
+      `${base}, reads: ${HOOK}, writes: blocks.2.hook_mlp_out, features: 64, k: 4, routed: { experts: 4, kind: learned }`,
+      'saes[0].routed: expected no routing for a dictionary of several sites, found learned — remove it, or give `hook`',
+    ],
+    [
+      'no experts',
+      `${base}, hook: ${HOOK}, features: 64, k: 4, routed: { experts: 0, kind: frozen }`,
+      'saes[0].routed.experts: expected a number greater than 0, found 0',
+    ],
+    [
+      'a learned router of another kind than topk',
+      `${base}, hook: ${HOOK}, architecture: batchtopk, features: 64, k: 4, routed: { experts: 4, kind: learned }`,
+      'saes[0].architecture: expected topk for experts with a learned router, found batchtopk — write architecture: topk, or routed.kind: frozen, which any kind may have',
+    ],
+    [
+      'slices of experts with a learned router',
+      `${base}, hook: ${HOOK}, features: 64, k: 4, slices: 2, routed: { experts: 4, kind: learned }`,
+      'saes[0].slices: expected one slice for experts with a learned router, found 2 — remove it',
+    ],
+    [
+      'a balance term of frozen experts',
+      `${base}, hook: ${HOOK}, features: 64, k: 4, routed: { experts: 4, kind: frozen, balance: 0.1 }`,
+      'saes[0].routed.balance: expected nothing for frozen experts, which are balanced before they are trained, found 0.1 — remove it',
+    ],
+    [
+      'tokens that do not give every expert a batch',
+      `name: s, tokens: 4096, hook: ${HOOK}, features: 64, k: 4, batchRows: 2048, routed: { experts: 4, kind: frozen }`,
+      'saes[0].tokens: expected at least experts × batchRows (4 × 2048), found 4096 — a training takes one step or more',
+    ],
+    [
+      'prefixes of experts that do not end at the features of one',
+      `${base}, hook: ${HOOK}, architecture: matryoshka, features: 64, k: 4, prefixes: [8, 64], routed: { experts: 4, kind: frozen }`,
+      'saes[0].prefixes: expected prefixes that end with the features of one expert (16), found [8, 64]',
     ],
     [
       'a sweep whose names are not told apart',

@@ -62,6 +62,21 @@ it('is the sum of what steps lay out and rows; of state, passes, tables', () => 
   ]);
 });
 
+it('of frozen experts is that of one expert, and of the sample that routes are found on', async () => {
+  const routed = await tinyRun({
+    corpus: { sources: ['corpus.jsonl.gz'], split: { field: 'split' }, shardTokens: 1000 },
+    saes: [{ hook: HOOK, k: 16, tokens: 1e6, batchRows: 1000, name: 'r', features: 4000, routed: { experts: 4, kind: 'frozen' } }], // prettier-ignore
+  });
+  const base = 200 * 2 ** 20;
+  const all = new Map(childMemory(routed).map(({ step, bytes }) => [step, bytes]));
+  const plain = await tinyRun({
+    corpus: { sources: ['corpus.jsonl.gz'], split: { field: 'split' }, shardTokens: 1000 },
+    saes: [{ hook: HOOK, k: 16, tokens: 250_000, batchRows: 1000, name: 'p', features: 1000 }],
+  });
+  expect(all.get('train@routed/r/experts')).toBe(childMemory(plain)[0]?.bytes);
+  // 2^18 rows as halves and as floats, and a score for each of 4 experts.
+  expect(all.get('train@routed/r/routes')).toBe(base + 2 ** 18 * (2 * width + 4 * width + 4 * 4));
+});
 /** What the steps of a dictionary lay out; tests/unit/dictionaries/step-memory.test.ts holds it against what is allocated. */
 function stepBytes(name: string): number {
   const { sae } = run.dictionaries.find((own) => own.name === name) as TrainedDictionary;

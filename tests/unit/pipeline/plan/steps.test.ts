@@ -40,6 +40,22 @@ describe('the steps of a run', () => {
     });
   });
 
+  it('of frozen experts are routes, rows, experts and the joining, of which encoding reads the last', async () => {
+    const routed = await branchedRun(path.join(folder, 'routed'), (yaml) =>
+      yaml.replace(/name: b,(.*?)\}/, 'name: b,$1, routed: { experts: 4, kind: frozen } }'),
+    );
+    const steps = waits(routed);
+    expect(steps).toMatchObject({
+      [`train@${SITES[0]}`]: ['activations'],
+      'train@routed/b/routes': ['activations'],
+      'train@routed/b/rows': ['activations', 'train@routed/b/routes'],
+      'train@routed/b/experts': ['activations', 'train@routed/b/routes', 'train@routed/b/rows'],
+      'train@routed/b/join': ['activations', 'train@routed/b/routes', 'train@routed/b/experts'],
+      'encode@a': ['activations', `train@${SITES[0]}`],
+      'encode@b': ['activations', 'train@routed/b/join'],
+    });
+  });
+
   it('end with the stage that was asked for', () => {
     expect(Object.keys(waits({ ...run, until: 'train' })).at(-1)).toBe(`train@${SITES[1]}`);
     expect(Object.keys(waits({ ...run, until: 'corpus' }))).toEqual(['corpus']);

@@ -165,6 +165,22 @@ describe('a training', () => {
     expect(partners).toBeCloseTo(ideal as number, 0);
   });
 
+  it('states how far it has come: steps in which features fired, and how far rows are from their first values', () => {
+    const { updates, movement, fit } = whole.outputs[0]?.statistics as {
+      readonly updates: { readonly median: number; readonly atLeast100: number };
+      readonly movement: { readonly median: number; readonly rows: number };
+      readonly fit: { readonly deadFraction: number };
+    };
+    // 40 steps of 128 rows, 3 of 64 features each: none fires in a hundred steps, the median in most of them.
+    expect(updates.atLeast100).toBe(0);
+    expect(updates.median).toBeGreaterThan(10);
+    expect(updates.median).toBeLessThanOrEqual(40);
+    expect(fit.deadFraction).toBeLessThan(0.5);
+    expect(movement.rows).toBe(64);
+    expect(movement.median).toBeGreaterThan(0.01);
+    expect(movement.median).toBeLessThan(2);
+  });
+
   it('keeps the checkpoint of its last step', async () => {
     const [key] = planTrainItem({ configs: [trainConfig('a')], snapshot, segments: [] }).keys as [string];
     expect((await latestCheckpoint(world.store, key))?.step).toBe(40);

@@ -162,6 +162,7 @@ describe('a dictionary that reads one site and writes another', () => {
     const parts = [x, y].map((object) => ({ object: object.key, index: 0, batch: object.batches[0] as BatchRecord }));
     const source = {
       store: other.store,
+      table: 'activations' as const,
       objects: new Map([x, y].map((object) => [object.key, object])),
       widths: [WIDTH, D_OUT],
       dtype: 'float16' as const,
