@@ -21,7 +21,7 @@ export interface MetricsInput {
 
 export type Interval = readonly [low: number, high: number];
 
-/** One split's metrics; null where the split has no rows (or x no variance). */
+/** One split's metrics; null where the split has no rows (or x no variance); intervals also where it has one document. */
 export interface SplitMetrics {
   readonly rows: number;
   readonly documents: number;
@@ -77,7 +77,8 @@ function splitMetrics(sum: SplitSums, split: Split, request: MetricsInput): Spli
   const squares = { rows, errSq, xSq };
   const varies = variationOf(squares, meanSq) > 0;
   const intervals =
-    rows === 0 ? null : bootstrap(sum.perDocument, offCentre(sum), new KeyedRandom('metrics', request.key, split));
+    // One document says nothing of how documents differ.
+    documents < 2 ? null : bootstrap(sum.perDocument, offCentre(sum), new KeyedRandom('metrics', request.key, split));
   return {
     rows,
     documents,
