@@ -16,6 +16,10 @@ export const PROOFS = {
   kills: { does: 'a hundred seeded kills change no digest', servers: ['temporal', 'minio'] },
   pca: { does: "the demo's dictionary beside PCA; run the demo first", servers: [] },
   recipe: { does: 'the recorded recipe of a language model, with kills', servers: [] },
+  routed: {
+    does: '2^21 features as 64 experts over two workers, killed and resumed, end with the digests of an undisturbed run',
+    servers: ['temporal'],
+  },
   size: { does: 'files of 3 GB go through the store and come back, in bounded memory', servers: [] },
   wide: { does: 'a dictionary of 2^20 features is indexed, profiled and labelled below 4 GB a child', servers: [] },
   trainings: { does: 'every kind and wiring, killed at random steps, makes the same bytes', servers: [] },
@@ -30,6 +34,7 @@ const OPTIONS = {
   '--from=': 'hostile: from this case on',
   '--seed=': 'hostile, chaos: other ones',
   '--minutes=': 'chaos: that long',
+  '--features=': 'routed: that many',
   '--go-on': 'recipe: go on with what is there',
 };
 
