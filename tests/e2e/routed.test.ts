@@ -1,8 +1,8 @@
-// A dictionary of frozen experts in a run: two workers train its experts, one of them is killed meanwhile, and the bytes are those of an
-// undisturbed run; it is encoded, indexed, described, and refused where it cannot be used.
+// Routed dictionaries in a run, one of frozen experts and one with a learned router: one of two workers is killed while experts are
+// trained, and the bytes are those of an undisturbed run; they are encoded, indexed, described, and refused where they cannot be used.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { attemptRecord } from '../../schemas/records.js';
+import { attemptRecord, type Attempt } from '../../schemas/records.js';
 import { listAttempts } from '../../storage/records/runs.js';
 import { readEvents } from '../../storage/records/events.js';
 import type { Project, ProjectOptions } from './harness/project.js';
@@ -18,7 +18,6 @@ const MODEL = path.join(TINY_LM, 'model.onnx');
 const TEXT = 'In the beginning God created the heaven and the earth. And the earth was without form, and void; '.repeat(
   5,
 );
-const STEP = 'train@routed/r/experts';
 
 /** Each expert takes a few seconds, so that there is something to kill. */
 const OPTIONS: ProjectOptions = {
@@ -28,38 +27,33 @@ const OPTIONS: ProjectOptions = {
         ...{ name: 'r', hook: HOOK, features: 1024, k: 8, tokens: 1_600_000, batchRows: 512, lr: 0.001, seed: 1 },
         routed: { experts: EXPERTS, kind: 'frozen' },
       },
+      {
+        ...{ name: 'l', hook: HOOK, features: 256, k: 8, tokens: 40_960, batchRows: 512, lr: 0.001, seed: 1 },
+        routed: { experts: EXPERTS, kind: 'learned' },
+      },
     ],
   },
 };
 
-/** Waits until the experts are being trained. */
-async function untilExperts(project: Project): Promise<void> {
+/** Every time that an expert was handed out to be trained. */
+async function attemptsAtExperts(project: Project): Promise<Attempt[]> {
   const store = await project.openStore();
   try {
-    for (let waited = 0; waited < 120_000; waited += 50) {
-      const events = await readEvents(store, { name: 'small', revision: 1 }).catch(() => []);
-      if (events.some(({ type, data }) => type === 'stage-started' && data['step'] === STEP)) return;
-      await sleep(50);
-    }
+    const attempts = await listAttempts(store, { name: 'small', revision: 1 }, attemptRecord).catch(() => []);
+    return attempts.filter(({ shard }) => shard.startsWith('expert-'));
   } finally {
     await store.close();
   }
-  throw new Error(`${STEP} did not start within 120 s`);
 }
 
-/** How often an expert was handed out to be trained. */
-async function attemptsAtExperts(project: Project): Promise<number> {
-  const store = await project.openStore();
-  try {
-    const attempts = await listAttempts(store, { name: 'small', revision: 1 }, attemptRecord);
-    const byKey = new Map<string, Set<string>>();
-    for (const { stage, key, input } of attempts)
-      if (stage === 'train') byKey.set(key, (byKey.get(key) ?? new Set<string>()).add(input));
-    const [key] = [...byKey].find(([, inputs]) => inputs.size === EXPERTS) ?? [''];
-    return attempts.filter((attempt) => attempt.key === key).length;
-  } finally {
-    await store.close();
+/** The first expert that is handed out. */
+async function untilExpert(project: Project): Promise<Attempt> {
+  for (let waited = 0; waited < 120_000; waited += 50) {
+    const [first] = await attemptsAtExperts(project);
+    if (first) return first;
+    await sleep(50);
   }
+  throw new Error('no expert was handed out within 120 s');
 }
 
 async function statesOf(project: Project): Promise<string[]> {
@@ -94,6 +88,10 @@ describe('a run with a dictionary of frozen experts', () => {
     // Both count the same rows: by the graph of all experts, and sorted by expert.
     expect(evaluated.metrics.fvu.value).toBeCloseTo(test?.fvu.value ?? NaN, 4);
     expect(Object.keys(evaluated.controls).length).toBeGreaterThanOrEqual(3);
+    const [learned] = await undisturbed.json<{ splits: { split: string; metrics: { fvu: { value: number } } }[] }[]>('metrics', 'small/l'); // prettier-ignore
+    expect(learned?.splits.find(({ split }) => split === 'test')?.metrics.fvu.value).toBeLessThan(0.9);
+    const { routed } = await undisturbed.json<{ routed: unknown }>('features', 'small/l');
+    expect(routed).toEqual({ kind: 'learned', experts: EXPERTS });
   }, 120_000);
 
   it('is said to be routed wherever its features are listed', async () => {
@@ -129,21 +127,22 @@ describe('a run with a dictionary of frozen experts', () => {
     expect(edited.stderr).toContain('found that small/r is routed (frozen, 4 experts)');
   }, 60_000);
 
-  it('gives the same bytes where one of two workers is killed while experts are trained, and the run is resumed', async () => {
+  it('gives the same bytes where one of two workers is killed while it trains an expert, and the run is resumed', async () => {
     const project = await scene.project(OPTIONS);
-    const [victim] = [await scene.worker(project), await scene.worker(project)];
+    const workers = [await scene.worker(project), await scene.worker(project)];
     const run = project.start('run', 'run.yaml', '--follow');
-    await untilExperts(project);
-    await sleep(1500);
-    victim.kill();
+    const first = await untilExpert(project);
+    await sleep(700);
+    workers.find(({ pid }) => first.worker.endsWith(`/${pid}`))?.kill();
     await sleep(1000);
     // The other worker stops at its next safe point, with checkpoints.
     succeeded(await project.assay('cancel', 'small'));
     await run.ended;
     expect(await statesOf(project)).not.toContain('completed');
     succeeded(await project.assay('resume', 'small', '--follow'));
-    // The kill struck while experts were trained: at least one was handed out again.
-    expect(await attemptsAtExperts(project)).toBeGreaterThan(EXPERTS);
+    // The kill struck: the expert was handed out again.
+    const again = (await attemptsAtExperts(project)).filter(({ shard }) => shard === first.shard);
+    expect(again.length).toBeGreaterThan(1);
     expect(await project.digests()).toEqual(digests);
   }, 300_000);
 });
