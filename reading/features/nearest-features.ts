@@ -2,16 +2,13 @@
 // computed from the stored weights, a block of rows at a time.
 //   cos(i, j) = w_i · w_j / (‖w_i‖ ‖w_j‖)      w a row of W_dec, all sites written together; float64 sums of float32 weights
 // A row of zeros is nobody's neighbour. Order: cosine descending, then the lower feature.
-import { wiringOf } from '../../core/dictionaries/wirings.js';
-import { DecoderRows } from '../../stages/profile/decoder-rows.js';
-import { sitesOfDictionary } from '../../stages/train/dictionary.js';
+import type { DecoderRows } from '../../stages/profile/decoder-rows.js';
 import { InputError } from '../../schemas/errors.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
-import { readResolvedRun } from '../../storage/records/resolved-runs.js';
 import type { OpenedDictionary } from '../dictionary/open-dictionary.js';
-import { openLocalCopies } from '../dictionary/local-copies.js';
 import { profileObjects } from '../dictionary/profile-tables.js';
 import { readProfileRow } from '../dictionary/profile-rows.js';
+import { openStoredDecoder } from '../dictionary/stored-decoder.js';
 import { storedDictionary } from '../dictionary/stored-weights.js';
 
 export interface Near {
@@ -64,14 +61,7 @@ async function storedNeighbours(store: ObjectStore, { opened, feature }: NearReq
 async function openRows(store: ObjectStore, { opened, cacheFolder, signal }: NearRequest): Promise<DecoderRows> {
   const { name, acts } = opened;
   const dictionary = await storedDictionary(store, name);
-  const run = await readResolvedRun(store, { name: name.run, revision: acts.revision });
-  const own = run.dictionaries.find((one) => one.name === name.dictionary);
-  const sites = own === undefined ? null : sitesOfDictionary(run, own);
-  const { features } = dictionary;
-  const decoders = sites === null ? [] : wiringOf({ sites, features }).decoders;
-  const writes = decoders.map(({ name: tensor, width, features: held }) => ({ tensor, width, features: held }));
-  const path = await openLocalCopies(store, cacheFolder).fetch(dictionary.weights, signal);
-  const rows = await DecoderRows.open(path, { features, writes });
+  const { rows } = await openStoredDecoder(store, { dictionary, revision: acts.revision }, { cacheFolder, signal });
   if (typeof rows !== 'string') return rows;
   const given = `${name.run}/${name.dictionary}`;
   throw new InputError(

@@ -5,6 +5,7 @@ import { cardDocument } from './cards.js';
 import { saeBenchDocument } from './bench.js';
 import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
+import { saeCompareDocument } from './sae-compare.js';
 import { saeExportDocument, saeImportDocument } from './sae-files.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
 import { featuresDocument } from './feature-list.js';
@@ -81,6 +82,7 @@ export const CLI_DOCUMENTS = {
   'model train': modelTrainDocument,
   'model vjp': modelVjpDocument,
   'sae eval': saeEvalDocument,
+  'sae compare': saeCompareDocument,
   'sae bench': saeBenchDocument,
   'sae import': saeImportDocument,
   'sae export': saeExportDocument,
