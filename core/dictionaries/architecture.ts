@@ -14,7 +14,7 @@ import { InputError } from '../../schemas/errors.js';
 import type { NamedValues } from '../onnx/named-value.js';
 import type { Value } from '../onnx/shape.js';
 import type { TrainedParameter } from '../optimise/state.js';
-import type { ScatterMode, Selection } from './rows.js';
+import type { Selection } from './rows.js';
 import type { DictionarySites, WiringName } from './sites.js';
 import type { Tape } from './tape.js';
 import type { Unit } from './units.js';
@@ -117,7 +117,6 @@ export interface BackwardRequest {
   readonly aux: AuxSettings | null;
   /** V: mean ‖x − x̄‖² over the scaled fit rows of the sites written. */
   readonly variance: number;
-  readonly scatter: ScatterMode;
 }
 
 export interface LossGradients {

@@ -5,8 +5,8 @@
 //   row sums        Σ_b w_bi r_b                  [F, d], for ∂W_dec (w = f, r = g) and ∂W_enc (w = dz, r = x − b_dec)
 //   sums            Σ_b w_bi                      [F], for ∂b_enc
 //
-// Pairs touch only what fired. Their row sums scatter-add rows at repeated indices, which ONNX Runtime's CPU ScatterND
-// gets wrong with more than one thread (a data race); `scatter: 'dense'` spreads the pairs and uses a matrix product.
+// Pairs touch only what fired. Their row sums spread the pairs and take a matrix product: adding rows at repeated indices is what
+// ONNX Runtime's ScatterND gets wrong (core/onnx/racy-scatter.ts).
 import type { GraphBuilder } from '../onnx/builder.js';
 import type { Value } from '../onnx/shape.js';
 
@@ -23,14 +23,6 @@ export type Selection =
       readonly value: Value;
     }
   | { readonly layout: 'dense'; readonly value: Value };
-
-/** How row sums of pairs are taken: `rows` only on the CPU with one thread. */
-export type ScatterMode = 'rows' | 'dense';
-
-/** The mode that is correct, and gives equal bytes each time, for an engine: on GPUs scattered sums have no fixed order. */
-export function scatterModeFor(engine: { readonly provider: string; readonly threads: number }): ScatterMode {
-  return engine.provider === 'cpu' && engine.threads === 1 ? 'rows' : 'dense';
-}
 
 /** What `buildDecode` made: f W_dec, and the gathered decoder rows that the backward of pairs uses again. */
 export interface Decoded {
@@ -63,7 +55,6 @@ export interface RowWeights {
   /** [B, C] for pairs, [B, F] for dense. */
   readonly weights: Value;
   readonly sizes: RowSizes;
-  readonly scatter: ScatterMode;
 }
 
 /** B and F. */
@@ -72,22 +63,8 @@ export interface RowSizes {
   readonly features: number;
 }
 
-/** Σ_b w_bi r_b for every feature i: [F, d]. `rows` is r [B, d], `width` its d. */
-export function buildRowSums(
-  g: GraphBuilder,
-  { selection, weights, sizes, scatter }: RowWeights,
-  { rows, width }: { readonly rows: Value; readonly width: number },
-): Value {
-  const { batchRows, features } = sizes;
-  if (selection.layout === 'pairs' && scatter === 'rows') {
-    const pairs = batchRows * selection.capacity;
-    const scaled = g.op('Mul', [g.op('Unsqueeze', [weights, g.integers(2)]), g.op('Unsqueeze', [rows, g.integers(1)])]);
-    const updates = g.op('Reshape', [scaled, g.integers(pairs, width)]);
-    const target = g.op('Reshape', [selection.feature, g.integers(pairs, 1)]);
-    return g.op('ScatterND', [g.zeros(g.integers(features, width)), target, updates], {
-      attributes: { reduction: 'add' },
-    });
-  }
+/** Σ_b w_bi r_b for every feature i: [F, d]. @param rows r [B, d] */
+export function buildRowSums(g: GraphBuilder, { selection, weights, sizes }: RowWeights, rows: Value): Value {
   const dense = selection.layout === 'dense' ? weights : buildDense(g, { feature: selection.feature, weights, sizes });
   return g.op('Gemm', [dense, rows], { attributes: { transA: 1 } });
 }

@@ -8,13 +8,12 @@
 //   ∂b_dec = Σ_b g_b − Σ_i ∂b_enc_i W_enc_i          (AuxK's share of ∂b_enc included; its target is detached)
 //
 // AuxK (aux-loss.ts) runs over the dead columns only: n = min(k, |D|), f_aux [B, |D|], ê = f_aux W_dec[D]. Its gradients are added
-// to the rows of D, which are distinct, so the scatter-add is safe with any number of threads.
+// to the rows of D by ScatterElements (core/onnx/racy-scatter.ts).
 // Proof: tests/unit/core/dictionaries/derivatives.test.ts against core/autodiff, tests/golden/sae against PyTorch.
 import type { AuxSettings, BackwardRequest, LossGradients, StepInputs } from './architecture.js';
 import type { GraphBuilder } from '../onnx/builder.js';
 import { valueNamed } from '../onnx/named-value.js';
 import type { Value } from '../onnx/shape.js';
-import { readWidths } from './sites.js';
 import { buildFeatureGradient, buildRowSums, buildSums, countOf, sumOfSquares } from './rows.js';
 import type { Decoded, Selection } from './rows.js';
 
@@ -35,16 +34,15 @@ export function buildSparseBackward(g: GraphBuilder, forward: SparseForward, req
   const { inputs, centred, f, decoded, error } = forward;
   const { batchRows, features, parameters } = inputs;
   const [W_enc, W_dec] = [valueNamed(parameters, 'W_enc'), valueNamed(parameters, 'W_dec')];
-  const [width = 0] = readWidths(inputs.sites);
   const sizes = { batchRows, features };
   const gradient = g.op('Mul', [error, g.scalar(2 / (batchRows * request.variance))]);
   const df = buildFeatureGradient(g, { decoded, W_dec, gradient });
   const dz = g.op('Mul', [df, g.op('Sign', [f.value])]);
-  const encoder = { selection: f, weights: dz, sizes, scatter: request.scatter };
+  const encoder = { selection: f, weights: dz, sizes };
   const own: RowGradients = {
-    W_enc: buildRowSums(g, encoder, { rows: centred, width }),
+    W_enc: buildRowSums(g, encoder, centred),
     b_enc: buildSums(g, encoder),
-    W_dec: buildRowSums(g, { ...encoder, weights: f.value }, { rows: gradient, width }),
+    W_dec: buildRowSums(g, { ...encoder, weights: f.value }, gradient),
   };
   const { aux, ...rows } = request.aux
     ? buildAuxK(g, { forward, W_dec, dead: request.dead, gradients: own, settings: request.aux })
@@ -98,14 +96,15 @@ function buildRevival(g: GraphBuilder, inputs: AuxInputs): GraphBuilder {
   const gradient = g.op('Mul', [difference, g.op('Div', [g.scalar(2 * settings.weight), spread])]);
   const df = g.op('Gemm', [gradient, rows], { attributes: { transB: 1 } });
   const dz = g.op('Mul', [df, g.op('Sign', [f_aux])]);
-  const target = g.op('Unsqueeze', [deadIds, g.integers(1)]);
-  const add = (base: Value, share: Value): void => {
-    g.output(g.op('ScatterND', [base, target, share], { attributes: { reduction: 'add' } }));
+  const column = g.op('Unsqueeze', [deadIds, g.integers(1)]);
+  const add = (base: Value, share: Value, ids: Value): void => {
+    const target = g.op('Expand', [ids, g.op('Shape', [share])]);
+    g.output(g.op('ScatterElements', [base, target, share], { attributes: { axis: 0, reduction: 'add' } }));
   };
   g.output(aux);
-  add(gradients.W_enc, g.op('Gemm', [dz, centred], { attributes: { transA: 1 } }));
-  add(gradients.b_enc, g.op('ReduceSum', [dz, g.integers(0)], { attributes: { keepdims: 0 } }));
-  add(gradients.W_dec, g.op('Gemm', [f_aux, gradient], { attributes: { transA: 1 } }));
+  add(gradients.W_enc, g.op('Gemm', [dz, centred], { attributes: { transA: 1 } }), column);
+  add(gradients.b_enc, g.op('ReduceSum', [dz, g.integers(0)], { attributes: { keepdims: 0 } }), deadIds);
+  add(gradients.W_dec, g.op('Gemm', [f_aux, gradient], { attributes: { transA: 1 } }), column);
   return g;
 }
 

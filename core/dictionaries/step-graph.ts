@@ -19,7 +19,7 @@ import { buildClipFactor, buildSquaresInTurn } from '../optimise/clip.js';
 import { stateTensors } from '../optimise/state.js';
 import { type StepInputs as LoopInputs, type StepOutputs, buildStepLoop } from '../optimise/step-loop.js';
 import { buildUpdates } from '../optimise/update.js';
-import { type ScatterMode, type Selection, buildSums, countOf, sumOfSquares } from './rows.js';
+import { type Selection, buildSums, countOf, sumOfSquares } from './rows.js';
 import { type DictionaryShape, SINCE_FIRED, fixedOf, layoutOf, parametersOf, trainedOf } from './state.js';
 import { Tape } from './tape.js';
 import { buildProjections, buildUnitRows } from './unit-rows.js';
@@ -37,7 +37,6 @@ export interface StepGraphSettings extends DictionaryShape {
   readonly adam: { readonly betas: readonly [number, number]; readonly epsilon: number };
   /** Greatest global gradient norm; null for none. */
   readonly clipNorm: number | null;
-  readonly scatter: ScatterMode;
   /** `autodiff` leaves a backward by hand unused; default: it is used where there is one. */
   readonly derivatives?: 'autodiff';
   /** Type of rows, factors, state and constants: default float32; float64 to prove a kind against recorded numbers. */
@@ -136,11 +135,10 @@ interface GradientInputs {
 /** Gradients of the whole loss and the auxiliary loss: by hand where the forward can, else by reverse mode. */
 function buildGradients(tape: Tape, of: GradientInputs): LossGradients {
   const { settings, inputs, forward, loss, dead } = of;
-  const { kind, kAux, auxWeight, variance, scatter } = settings;
+  const { kind, kAux, auxWeight, variance } = settings;
   const { g } = tape;
   const aux: AuxSettings | null = kind.revives && kAux > 0 ? { k: kAux, weight: auxWeight } : null;
-  if (forward.backward && settings.derivatives !== 'autodiff')
-    return forward.backward({ dead, aux, variance, scatter });
+  if (forward.backward && settings.derivatives !== 'autodiff') return forward.backward({ dead, aux, variance });
   const terms = [g.op('Mul', [loss.squares, g.scalar(1 / (settings.batchRows * variance))])];
   if (loss.sparsity) terms.push(loss.sparsity);
   let auxLoss = g.scalar(0);
@@ -171,7 +169,7 @@ function buildCounters(
   { settings, f, since }: CounterInputs,
 ): { readonly dead: Value; readonly since: Value; readonly firings: Value } {
   const mask = g.op('Sign', [f.value]);
-  const rows = buildSums(g, { selection: f, weights: mask, sizes: settings, scatter: settings.scatter });
+  const rows = buildSums(g, { selection: f, weights: mask, sizes: settings });
   const waited = g.op('Add', [since, g.integer(settings.batchRows)]);
   return {
     dead: g.op('GreaterOrEqual', [since, g.integer(settings.deadAfterTokens)]),

@@ -9,6 +9,7 @@ import { inferTypes } from './infer.js';
 import { type AttributeValue, makeGraph, makeInt64, makeModel, makeNode, makeTensor, makeValueInfo } from './make.js';
 import { type CallContext, inferCall } from './operators/call.js';
 import { OPERATORS, operatorName } from './operators/table.js';
+import { refuseRace } from './racy-scatter.js';
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './proto.js';
 import { mergeTypes } from './claimed-type.js';
 import { constantType } from './constant-type.js';
@@ -23,6 +24,8 @@ export interface BuilderOptions {
   readonly sizes?: Readonly<Record<string, number>>;
   /** Type of scalars whose type is not said; default float32. */
   readonly float?: FloatType;
+  /** The graph stands for a user's, who may have what ours may not (racy-scatter.ts). */
+  readonly foreign?: boolean;
 }
 
 export interface OperatorOptions {
@@ -45,6 +48,7 @@ interface Shared {
   readonly reserved: Set<string>;
   readonly sizes: Readonly<Record<string, number>>;
   readonly float: FloatType;
+  readonly foreign: boolean;
   next: number;
   unknown: number;
   opset: number;
@@ -77,6 +81,7 @@ export class GraphBuilder {
           reserved: new Set(),
           sizes: options.sizes ?? {},
           float: options.float ?? 'float32',
+          foreign: options.foreign ?? false,
           next: 0,
           unknown: 0,
           opset: OPSET,
@@ -213,6 +218,7 @@ export class GraphBuilder {
     options: OperatorOptions & { readonly outputs: number | readonly string[] },
   ): Value[] {
     const { attributes = {}, domain, outputs } = options;
+    if (!this.#shared.foreign) refuseRace(opType, attributes);
     const names =
       typeof outputs === 'number'
         ? Array.from({ length: outputs }, () => this.fresh(opType))

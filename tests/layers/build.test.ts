@@ -18,6 +18,7 @@ const SOURCES = {
   'storage/arrow/arrow.ts': "export { arrow } from './package.js';\n",
   'dictionaries/slice/thread-main.ts': 'export {};\n',
   'tests/crash/child.ts': 'export {};\n',
+  'tests/crash/trainings/child.ts': 'export {};\n',
   'workflows/index.ts': 'export async function nothing(): Promise<void> {}\n',
   'storage/arrow/package.ts': "export const arrow = 'package';\n",
   'storage/arrow/package-bundled.ts': "export const arrow = 'bundled';\n",

@@ -2,7 +2,6 @@
 // rows are measured by the fast engine over the same weights, so that there is one definition of what is measured; those of a routed
 // dictionary as it is encoded.
 import { parametersFrom, startOf } from '../../../core/dictionaries/initialise.js';
-import { scatterModeFor } from '../../../core/dictionaries/rows.js';
 import { dictionaryOptimiser, planSteps } from '../../../core/dictionaries/settings.js';
 import { SINCE_FIRED, dictionaryTensors, fixedOf, trainedOf } from '../../../core/dictionaries/state.js';
 import { STEP_NUMBERS, buildStepGraph, rowsFeed, type StepNumber } from '../../../core/dictionaries/step-graph.js';
@@ -45,7 +44,6 @@ export class GraphEngine implements TrainingEngine {
       ...{ ...shape, settings: sae, batchRows, auxWeight, deadAfterTokens, clipNorm, variance },
       kAux: planSteps(sae).kAux,
       adam: { betas, epsilon },
-      scatter: scatterModeFor(engine),
     });
     return new GraphEngine(parts, await Session.create(graph.toModelBytes(), engine));
   }

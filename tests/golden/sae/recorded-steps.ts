@@ -54,7 +54,6 @@ export interface Recipe {
 }
 
 export interface Way {
-  readonly scatter: 'rows' | 'dense';
   /** Steps of one Loop. */
   readonly perCall: number;
   readonly threads: number;
@@ -109,10 +108,10 @@ export function recipeOf(
   return { ...{ name: kind, kind, settings, kAux, betas, sites }, rows: ['x'], features: 256 };
 }
 
-function settingsOf(recipe: Recipe, { scatter, float = 'float32' }: Pick<Way, 'scatter' | 'float'>): StepGraphSettings {
+function settingsOf(recipe: Recipe, { float = 'float32' }: Pick<Way, 'float'>): StepGraphSettings {
   const { kind, settings, kAux, sites, features, betas } = recipe;
   return {
-    ...{ kind: ARCHITECTURES[kind], settings, kAux, scatter, float, sites, features, batchRows: B },
+    ...{ kind: ARCHITECTURES[kind], settings, kAux, float, sites, features, batchRows: B },
     auxWeight: 1 / 32,
     deadAfterTokens: 256,
     variance: float === 'float64' ? exactVariance(recipe) : recordingOf(recipe).V,
@@ -227,7 +226,7 @@ export function expectRecorded(
     if (exactCounts) expect(at('firings') / B).toBe(want.l0);
   });
   const weights = decodeSafetensors(fixture(recipe, `${recipe.name}.safetensors`));
-  for (const { name } of trainedOf(settingsOf(recipe, { scatter: 'rows' }))) {
+  for (const { name } of trainedOf(settingsOf(recipe, {}))) {
     const want = asFloat32(weights.get(`final.${name}`) as SafeTensor);
     const got = state.get(name) as Floats;
     const largest = want.reduce((m, v) => Math.max(m, Math.abs(v)), 0);
@@ -239,7 +238,7 @@ export function expectRecorded(
 
 /** How every kind is proved: optimised or not, in one thread and in two, in one Loop and in many. */
 export const WAYS: readonly Way[] = [
-  { optimisation: 'disabled', threads: 1, perCall: 50, scatter: 'dense' },
-  { optimisation: 'all', threads: 2, perCall: 7, scatter: 'dense' },
+  { optimisation: 'disabled', threads: 1, perCall: 50 },
+  { optimisation: 'all', threads: 2, perCall: 7 },
 ];
-export const FLOAT64: Way = { optimisation: 'all', threads: 1, perCall: 50, scatter: 'dense', float: 'float64' };
+export const FLOAT64: Way = { optimisation: 'all', threads: 1, perCall: 50, float: 'float64' };

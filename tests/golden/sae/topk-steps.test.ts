@@ -7,10 +7,10 @@ const TOPK = recipeOf('topk', { k: 4 }, { kAux: 16 });
 
 describe('fifty topk steps recorded from PyTorch', () => {
   it.each([
-    { optimisation: 'disabled', threads: 1, scatter: 'rows', perCall: 50 },
-    { optimisation: 'all', threads: 1, scatter: 'rows', perCall: 50 },
-    { optimisation: 'disabled', threads: 2, scatter: 'dense', perCall: 50 },
-    { optimisation: 'all', threads: 2, scatter: 'dense', perCall: 7 },
+    { optimisation: 'disabled', threads: 1, perCall: 50 },
+    { optimisation: 'all', threads: 1, perCall: 50 },
+    { optimisation: 'disabled', threads: 2, perCall: 50 },
+    { optimisation: 'all', threads: 2, perCall: 7 },
   ] as const)(
     'are reproduced at optimisation $optimisation with $threads thread(s), $perCall per Loop',
     async (way) => {
@@ -27,7 +27,7 @@ describe('fifty topk steps recorded from PyTorch', () => {
   });
 
   it('are the same bytes however many steps share a Loop', async () => {
-    const engine = { threads: 1, optimisation: 'all', scatter: 'rows' } as const;
+    const engine = { threads: 1, optimisation: 'all' } as const;
     const whole = await runSteps(TOPK, { ...engine, perCall: 50 });
     const cut = await runSteps(TOPK, { ...engine, perCall: 3 });
     expect(cut.numbers).toEqual(whole.numbers);

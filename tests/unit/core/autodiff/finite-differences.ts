@@ -112,7 +112,7 @@ export async function ruleError(
 
 function prepare(rule: RuleCase, knowledge: Knowledge): Prepared {
   const dtype = rule.dtype ?? 'float64';
-  const g = new GraphBuilder('case');
+  const g = new GraphBuilder('case', { foreign: true });
   const draw = generator(rule.what.length + 3);
   const feeds: Record<string, TensorValue> = {};
   const values: Value[] = [];

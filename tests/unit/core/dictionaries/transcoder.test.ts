@@ -28,7 +28,6 @@ const settings: StepGraphSettings = {
   variance: V,
   adam: { betas: [0, 0.999], epsilon: 1e-8 },
   clipNorm: null,
-  scatter: 'dense',
 };
 
 /** y = tanh of a mix of x, both with a mean. */

@@ -100,7 +100,7 @@ describe.each(CASES)('$name, wired $wiring', ({ name, sites }) => {
     const settings = {
       ...shape,
       ...{ kAux: shape.kind.revives ? 4 : 0, auxWeight: 1 / 32, deadAfterTokens: 10 * B, variance: 3 },
-      ...{ adam: { betas: [0, 0.999] as const, epsilon: 1e-8 }, clipNorm: null, scatter: 'dense' as const },
+      ...{ adam: { betas: [0, 0.999] as const, epsilon: 1e-8 }, clipNorm: null },
     };
     const many = rows.map((of) => new Float32Array(Array.from({ length: 3 }, () => [...of]).flat()));
     const before = startState(dictionaryTensors(settings), initial);
