@@ -12,6 +12,7 @@ import { Products } from './products.js';
 import { type Exchange, makeExchange } from './slice/exchange.js';
 import { InlineSlice, type SliceLink } from './slice/link.js';
 import type { Firing } from './slice/slice.js';
+import type { LargestScores } from './slice/candidates.js';
 import { largestValue } from './slice/largest.js';
 import { type SliceSettings, keptPerRow } from './slice/settings.js';
 import { type ThreadedSlices, startThreads } from './slice/threads.js';
@@ -207,17 +208,25 @@ export class DictionaryStep {
     return { firing, squares: await this.joint.infer(this.links, this.#products) };
   }
 
-  /** The 2 B k largest scores of a batch at least, of its first `count` rows, in no order: what a threshold is chosen from. */
-  async largestScores({ reads, writes }: BatchRows, count: number): Promise<Float32Array> {
+  /**
+   * The 2 B k largest scores of a batch at least, of its first `count` rows, in no order: what a threshold is chosen from. `limit` is
+   * the value up to which others may be missing; 0: none is.
+   */
+  async largestScores({ reads, writes }: BatchRows, count: number): Promise<LargestScores> {
     this.#inputs.set(this.joint.take(reads, writes));
     await this.#each((link) => link.choose(null));
-    const values = await this.#each((link) => link.scoresOfRows(count));
-    const joined = new Float32Array(values.reduce((n, own) => n + own.length, 0));
-    values.reduce((at, own) => {
-      joined.set(own, at);
-      return at + own.length;
-    }, 0);
-    return joined;
+    const found = await this.#each((link) => link.scoresOfRows(count));
+    return {
+      values: joinFloats(found.map(({ values }) => values)),
+      limit: Math.max(...found.map(({ limit }) => limit)),
+    };
+  }
+
+  /** All scores of a batch above `from`, of its first `count` rows, in no order. */
+  async scoresAbove({ reads, writes }: BatchRows, from: number, count: number): Promise<Float32Array> {
+    this.#inputs.set(this.joint.take(reads, writes));
+    await this.#each((link) => link.choose(null));
+    return joinFloats((await this.#each((link) => link.scoresAbove(from, count))).flat());
   }
 
   /** Bytes that cross between the slices and the step that joins them: all arrays of the exchanges, once. */
@@ -243,4 +252,13 @@ export class DictionaryStep {
     await this.#threads?.release();
     await this.#products.release();
   }
+}
+
+function joinFloats(parts: readonly Float32Array[]): Float32Array {
+  const joined = new Float32Array(parts.reduce((n, own) => n + own.length, 0));
+  parts.reduce((at, own) => {
+    joined.set(own, at);
+    return at + own.length;
+  }, 0);
+  return joined;
 }

@@ -15,6 +15,13 @@ interface Around {
   readonly products: Products;
 }
 
+/** The largest scores of a batch. */
+export interface LargestScores {
+  readonly values: Float32Array;
+  /** Scores up to here may be missing; 0: none is. */
+  readonly limit: number;
+}
+
 export class Candidates {
   readonly auxCapacity: number;
   readonly #settings: SliceSettings;
@@ -120,18 +127,20 @@ export class Candidates {
     );
   }
 
-  #scan(first: number, count: number, capacity: number): number {
+  /** Scores above their limits. @param at the first of these features among those of the block */
+  #scan({ from: first, count }: { readonly from: number; readonly count: number }, capacity: number, at = 0): number {
     const { batchRows, slice } = this.#settings;
     const a = this.#arrays;
+    const scores = a.scores.address + 4 * at * batchRows;
     return this.#around.kernels.run.scanAbove(
-      ...[a.scores.address, count, batchRows, this.#bias(first), a.limits.address + 4 * first, slice.first + first],
+      ...[scores, count, batchRows, this.#bias(first), a.limits.address + 4 * first, slice.first + first],
       ...[a.candidateFeature.address, a.candidateRow.address, a.candidateScore.address, this.#count, capacity],
     );
   }
 
   #aboveBlock(first: number, count: number): void {
     const capacity = pairCapacity(this.#settings);
-    const found = this.#scan(first, count, capacity);
+    const found = this.#scan({ from: first, count }, capacity);
     if (found > capacity) {
       const { batchRows, slice } = this.#settings;
       const text = `Expected at most ${Math.floor(capacity / batchRows)} features to fire on a row, found ${Math.floor(found / batchRows)} in features ${slice.first} … ${slice.first + slice.features - 1}. Raise saes.sparsity, or lower saes.l0.`;
@@ -147,7 +156,7 @@ export class Candidates {
     const capacity = candidateCapacity(this.#settings);
     for (;;) {
       a.limits.data.fill(this.#limit);
-      const found = this.#scan(first, count, capacity);
+      const found = this.#scan({ from: first, count }, capacity);
       if (found <= capacity) {
         this.#count = found;
         return;
@@ -175,10 +184,34 @@ export class Candidates {
     return values;
   }
 
-  /** Values of candidates of the first `count` rows. */
-  scoresOfRows(count: number): Float32Array {
+  /** Values of candidates of the first `count` rows, and the value up to which scores were left out; 0: none was. */
+  scoresOfRows(count: number): LargestScores {
+    return { values: this.#valuesOfRows(count), limit: this.#limit };
+  }
+
+  #valuesOfRows(count: number): Float32Array {
     const rows = this.#arrays.candidateRow.data;
     return this.#values(this.#count).filter((_, p) => (rows[p] as number) < count);
+  }
+
+  /** All scores above `from` of the first `count` rows, however many there are. */
+  async scoresAbove(from: number, count: number): Promise<Float32Array[]> {
+    const { batchRows } = this.#settings;
+    const capacity = candidateCapacity(this.#settings);
+    // Of so many features every score has room.
+    const most = Math.max(1, Math.floor(capacity / batchRows));
+    const found: Float32Array[] = [];
+    this.#arrays.limits.data.fill(from);
+    await this.#eachBlock((first, features) => {
+      for (let at = 0; at < features; at += most) {
+        this.#count = 0;
+        const some = { from: first + at, count: Math.min(most, features - at) };
+        this.#count = this.#scan(some, capacity, at);
+        found.push(this.#valuesOfRows(count));
+      }
+    });
+    this.#count = 0;
+    return found;
   }
 
   /** Leaves out candidates that are not above the limit. */

@@ -1,4 +1,5 @@
 // How a step speaks to its slices: in the same thread here, by messages where slices have threads of their own (threads.ts).
+import type { LargestScores } from './candidates.js';
 import type { AdamNumbers } from './moves.js';
 import type { Exchange } from './exchange.js';
 import type { SliceSettings } from './settings.js';
@@ -15,7 +16,9 @@ export interface SliceLink {
   choose(deadBefore: number | null): Promise<number>;
   reconstruct(): Promise<Reconstructed>;
   /** Values of the candidates of the first rows, of a choice over the batch, after `choose`. */
-  scoresOfRows(count: number): Promise<Float32Array>;
+  scoresOfRows(count: number): Promise<LargestScores>;
+  /** All of them above `from`, after `choose`. */
+  scoresAbove(from: number, count: number): Promise<Float32Array[]>;
   /** Candidates as in inference. */
   propose(): Promise<void>;
   /** What fires in inference; its reconstruction goes into the exchange. */
@@ -50,8 +53,12 @@ export class InlineSlice implements SliceLink {
     return this.slice.reconstruct();
   }
 
-  scoresOfRows(count: number): Promise<Float32Array> {
+  scoresOfRows(count: number): Promise<LargestScores> {
     return Promise.resolve(this.slice.scoresOfRows(count));
+  }
+
+  scoresAbove(from: number, count: number): Promise<Float32Array[]> {
+    return this.slice.scoresAbove(from, count);
   }
 
   propose(): Promise<void> {

@@ -8,7 +8,7 @@ import type { Pairs, ThresholdRule } from '../../core/dictionaries/fast/rule.js'
 import { Kernels } from '../../runtime/kernels/kernels.js';
 import type { Products } from '../products.js';
 import { bytesOfSlice, denseDead, layOut, type SliceArrays } from './arrays.js';
-import { Candidates } from './candidates.js';
+import { Candidates, type LargestScores } from './candidates.js';
 import type { Exchange } from './exchange.js';
 import { SliceMoves, type AdamNumbers } from './moves.js';
 import { Revival } from './revival.js';
@@ -221,8 +221,13 @@ export class Slice {
     return new Map([...this.arrays.vectors].map(([name, { value }]) => [name, value.data.subarray(0, features)]));
   }
 
-  scoresOfRows(count: number): Float32Array {
+  scoresOfRows(count: number): LargestScores {
     return this.#candidates.scoresOfRows(count);
+  }
+
+  /** All scores of the inputs that `choose` took, above `from`. */
+  scoresAbove(from: number, count: number): Promise<Float32Array[]> {
+    return this.#candidates.scoresAbove(from, count);
   }
 
   /** Candidates as in inference; of a kind that chooses over the batch: what lies above the exchange's `floor`. */

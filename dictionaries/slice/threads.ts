@@ -7,6 +7,7 @@ import { ResourceError } from '../../schemas/errors.js';
 import { decodeError } from '../../runtime/child/wire-error.js';
 import { programFile } from '../../runtime/package-root.js';
 import { inPhase } from '../../runtime/phase.js';
+import type { LargestScores } from './candidates.js';
 import type { AdamNumbers } from './moves.js';
 import type { Exchange } from './exchange.js';
 import type { SliceLink } from './link.js';
@@ -95,8 +96,12 @@ class ThreadSlice implements SliceLink {
     return this.#call('reconstruct');
   }
 
-  scoresOfRows(count: number): Promise<Float32Array> {
+  scoresOfRows(count: number): Promise<LargestScores> {
     return this.#call('scoresOfRows', count);
+  }
+
+  scoresAbove(from: number, count: number): Promise<Float32Array[]> {
+    return this.#call('scoresAbove', from, count);
   }
 
   propose(): Promise<void> {

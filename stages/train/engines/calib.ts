@@ -9,22 +9,38 @@ export interface CalibBatch {
   readonly count: number;
 }
 
+interface BatchSizes {
+  readonly batchRows: number;
+  /** Of each site. */
+  readonly scales: readonly number[];
+}
+
 /** The same arrays are filled again for every batch. */
-export function* calibBatches(
+export function* calibBatches(calib: StoredRows, sizes: BatchSizes): Generator<CalibBatch> {
+  const sites = calib.sites.map(({ width }) => new Float32Array(sizes.batchRows * width));
+  for (let index = 0; index * sizes.batchRows < calib.rows; index++) yield fillBatch(calib, { index, sites }, sizes);
+}
+
+/** One of them, in arrays of its own. */
+export function calibBatch(calib: StoredRows, index: number, sizes: BatchSizes): CalibBatch {
+  const sites = calib.sites.map(({ width }) => new Float32Array(sizes.batchRows * width));
+  return fillBatch(calib, { index, sites }, sizes);
+}
+
+function fillBatch(
   calib: StoredRows,
-  { batchRows, scales }: { readonly batchRows: number; readonly scales: readonly number[] },
-): Generator<CalibBatch> {
-  const sites = calib.sites.map(({ width }) => new Float32Array(batchRows * width));
-  for (let start = 0; start < calib.rows; start += batchRows) {
-    const count = Math.min(batchRows, calib.rows - start);
-    const rows = Uint32Array.from({ length: count }, (_, i) => start + i);
-    for (const [site, { width, act }] of calib.sites.entries()) {
-      const target = sites[site] as Float32Array;
-      target.fill(0, count * width);
-      gatherRows(act, target.subarray(0, count * width), { rows, width, scale: scales[site] as number });
-    }
-    yield { sites, count };
+  { index, sites }: { readonly index: number; readonly sites: readonly Float32Array<ArrayBuffer>[] },
+  { batchRows, scales }: BatchSizes,
+): CalibBatch {
+  const start = index * batchRows;
+  const count = Math.min(batchRows, calib.rows - start);
+  const rows = Uint32Array.from({ length: count }, (_, i) => start + i);
+  for (const [site, { width, act }] of calib.sites.entries()) {
+    const target = sites[site] as Float32Array<ArrayBuffer>;
+    target.fill(0, count * width);
+    gatherRows(act, target.subarray(0, count * width), { rows, width, scale: scales[site] as number });
   }
+  return { sites, count };
 }
 
 /** Adds rows of the sites written, in float64. */

@@ -17,7 +17,7 @@ import { trainingSettings } from '../../../dictionaries/step-settings.js';
 import { DictionaryStep, type BatchRows, type StepNumbers } from '../../../dictionaries/step.js';
 import { batchThresholdOf } from '../../../dictionaries/threshold.js';
 import type { StoredRows } from '../row-file.js';
-import { addTargets, calibBatches } from './calib.js';
+import { addTargets, calibBatch, calibBatches } from './calib.js';
 import { reachOf } from './reach.js';
 import type {
   CalibSums,
@@ -179,13 +179,17 @@ export class FastEngine implements TrainingEngine {
   /** θ above which k features fire per calib row on average, with the weights of now. */
   #threshold(calib: StoredRows): Promise<number> {
     const { sae, scales } = this.#parts;
-    const batches = calibBatches(calib, { batchRows: sae.batchRows, scales });
-    const step = this.#step;
-    const batch = (rows: readonly Float32Array[]): BatchRows => this.#batch(rows, 0);
-    async function* scores(): AsyncGenerator<Float32Array> {
-      for (const { sites, count } of batches) yield await step.largestScores(batch(sites), count);
-    }
-    return batchThresholdOf(scores(), calib.rows * (sae.k ?? 1));
+    const { batchRows } = sae;
+    const use = <T>(index: number, run: (rows: BatchRows, count: number) => Promise<T>): Promise<T> => {
+      const { sites, count } = calibBatch(calib, index, { batchRows, scales });
+      return run(this.#batch(sites, 0), count);
+    };
+    const batches = {
+      count: Math.ceil(calib.rows / batchRows),
+      largest: (index: number) => use(index, (rows, count) => this.#step.largestScores(rows, count)),
+      above: (index: number, from: number) => use(index, (rows, count) => this.#step.scoresAbove(rows, from, count)),
+    };
+    return batchThresholdOf(batches, calib.rows * (sae.k ?? 1));
   }
 
   async countDead(step: number): Promise<number> {
