@@ -82,7 +82,7 @@ export function scaleTable(kept) {
     `| ${['features', ...columns].map(() => '---').join(' | ')} |`,
     ...lines,
     '',
-    `${found.machine.cores} × ${found.machine.cpu}, Node ${found.machine.node}. ${own[0].conditions.split(';')[0]}.`,
+    `${found.machine.cores} × ${found.machine.cpu}, Node ${found.machine.node}. ${own[0].conditions.split(';')[0].replace(/, \d+ slices/, '')}.`,
   ].join('\n');
 }
 
