@@ -130,8 +130,10 @@ function wiringProblems(
 ): DictionaryProblem[] {
   const problems: DictionaryProblem[] = [];
   const kind = ARCHITECTURES[architecture];
-  if (candidates === 'int8' && !kind.selects) {
-    const expected = `exact for ${architecture}, which keeps no fixed number of features`;
+  if (candidates === 'int8') {
+    const expected = kind.selects
+      ? 'exact: candidates in 8 bits cannot be proposed yet'
+      : `exact for ${architecture}, which keeps no fixed number of features`;
     problems.push({ field: 'candidates', expected, found: 'int8', remedy: 'remove it' });
   }
   const wiring = sites && wiringName({ ...sites, widths: [] });

@@ -1,66 +1,29 @@
 // Makes ONNX graphs that are checked while they are made: every value has an element type and named axes, every operator's row
 // (operators/table.ts) says what it takes and gives. A wrong graph fails at the line that made it, not when a session loads it.
 import { InputError } from '../../schemas/errors.js';
-import { floatToHalf } from '../tensor/half.js';
 import { encodeModel, joinChunks } from './codec.js';
 import { graphOf } from './cut.js';
 import type { DataTypeName } from './data-type.js';
 import { inferTypes } from './infer.js';
-import { type AttributeValue, makeGraph, makeInt64, makeModel, makeNode, makeTensor, makeValueInfo } from './make.js';
-import { type CallContext, inferCall } from './operators/call.js';
-import { OPERATORS, operatorName } from './operators/table.js';
+import { makeGraph, makeInt64, makeModel, makeNode, makeTensor, makeValueInfo } from './make.js';
+import type { CallContext } from './operators/call.js';
+import { claimNames } from './graph-names.js';
+import { outputTypes } from './output-types.js';
 import { refuseRace } from './racy-scatter.js';
 import type { GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto } from './proto.js';
-import { mergeTypes } from './claimed-type.js';
+import type { BuilderOptions, OperatorOptions, SharedNames } from './builder-options.js';
 import { constantType } from './constant-type.js';
+import { floatData, type FloatType } from './float-data.js';
 import type { Dim, TensorType, Value } from './shape.js';
 import { evaluateDim } from './symbolic.js';
 
 /** The opset of graphs that we make; foreign graphs are upgraded to it first (passes/upgrade-opset.ts). */
 export const OPSET = 20;
 
-export interface BuilderOptions {
-  /** Numbers behind named axes, e.g. `{ d_model: 128 }`. */
-  readonly sizes?: Readonly<Record<string, number>>;
-  /** Type of scalars whose type is not said; default float32. */
-  readonly float?: FloatType;
-  /** The graph stands for a user's, who may have what ours may not (racy-scatter.ts). */
-  readonly foreign?: boolean;
-}
-
-export interface OperatorOptions {
-  readonly attributes?: Readonly<Record<string, AttributeValue>>;
-  /** Domain of the operator; standard ONNX where left out. */
-  readonly domain?: string;
-  /** Claimed axes of the first output: checked, and taken where inference knows less. */
-  readonly shape?: readonly Dim[];
-  /** Declared types of the outputs, for operators whose row cannot tell. */
-  readonly types?: readonly TensorType[];
-}
-
-export type FloatType = 'float32' | 'float64' | 'float16';
-
-/** State that a graph shares with the graphs inside it. */
-interface Shared {
-  /** Names in use anywhere. */
-  readonly names: Set<string>;
-  /** Names that `fresh` gave out and no value has yet. */
-  readonly reserved: Set<string>;
-  readonly sizes: Readonly<Record<string, number>>;
-  readonly float: FloatType;
-  readonly foreign: boolean;
-  next: number;
-  unknown: number;
-  opset: number;
-  readonly domains: Set<string>;
-  /** Types of the outputs of finished subgraphs, by their message. */
-  readonly bodies: WeakMap<GraphProto, readonly TensorType[]>;
-}
-
 /** A graph under construction. */
 export class GraphBuilder {
   readonly #name: string;
-  readonly #shared: Shared;
+  readonly #shared: SharedNames;
   readonly #outer: GraphBuilder | null;
   readonly #values = new Map<string, Value>();
   readonly #nodes: NodeProto[] = [];
@@ -232,7 +195,8 @@ export class GraphBuilder {
       name: this.fresh(`${names[0] ?? opType}/node`),
       ...(domain === undefined ? {} : { domain }),
     });
-    const types = this.#typesOf(node, inputs.slice(0, input.length), options);
+    const call = { node, inputs: inputs.slice(0, input.length), context: this.#context(node) };
+    const types = outputTypes(call, { shape: options.shape, declared: options.types });
     if (domain) this.#shared.domains.add(domain);
     this.#nodes.push(node);
     return names.map((name, i) => {
@@ -272,28 +236,6 @@ export class GraphBuilder {
   /** A whole model's bytes. */
   toModelBytes(): Uint8Array {
     return joinChunks(encodeModel(this.toModel()));
-  }
-
-  #typesOf(
-    node: NodeProto,
-    inputs: readonly (Value | null)[],
-    { shape, types: declared }: OperatorOptions,
-  ): readonly TensorType[] {
-    const operator = operatorName(node);
-    if (operator === null)
-      throw new InputError(
-        `Expected an operator of the table in core/onnx/operators, got "${node.domain ? `${node.domain}.` : ''}${node.opType ?? ''}".`,
-        { operator: node.opType, domain: node.domain },
-      );
-    const inferred = inferCall(OPERATORS[operator], { node, inputs }, this.#context(node));
-    const sizeOf = (dim: Dim): number | null => this.sizeOf(dim);
-    return inferred.map((type, i) => {
-      const told = declared?.[i];
-      const merged = told ? mergeTypes(node, { inferred: type, claimed: told }, sizeOf) : type;
-      return i === 0 && shape
-        ? mergeTypes(node, { inferred: merged, claimed: { dtype: merged.dtype, shape } }, sizeOf)
-        : merged;
-    });
   }
 
   #context(node: NodeProto): CallContext {
@@ -354,21 +296,4 @@ export class GraphBuilder {
 
   readonly #declared = (dim: Dim): number | string =>
     this.sizeOf(dim) ?? (typeof dim === 'string' && dim.startsWith('?') ? '' : dim);
-}
-
-function floatData(value: number, dtype: FloatType): Float32Array | Float64Array | Uint16Array {
-  if (dtype === 'float32') return Float32Array.of(value);
-  if (dtype === 'float64') return Float64Array.of(value);
-  return Uint16Array.of(floatToHalf(value));
-}
-
-/** Adds every name of a graph and of the graphs inside it. */
-function claimNames(graph: GraphProto, names: Set<string>): void {
-  for (const { name } of [...graph.input, ...graph.initializer]) names.add(name ?? '');
-  for (const node of graph.node) {
-    names.add(node.name ?? '');
-    for (const output of node.output) names.add(output);
-    for (const { g, graphs } of node.attribute)
-      for (const inner of g ? [g, ...graphs] : graphs) claimNames(inner, names);
-  }
 }

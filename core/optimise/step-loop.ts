@@ -1,6 +1,7 @@
 // K training steps in one ONNX `Loop`: the state enters once, is carried without copies, and leaves once. What a step computes
 // is the trainer's; this is the frame that feeds it, for dictionaries and language models alike.
-import { type FloatType, GraphBuilder } from '../onnx/builder.js';
+import { GraphBuilder } from '../onnx/builder.js';
+import type { FloatType } from '../onnx/float-data.js';
 import type { DataTypeName } from '../onnx/data-type.js';
 import { type NamedValues, valueNamed } from '../onnx/named-value.js';
 import type { Dim, Value } from '../onnx/shape.js';
