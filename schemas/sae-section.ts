@@ -107,7 +107,7 @@ export const saeSection = z.strictObject({
   candidates: z
     .enum(CANDIDATES)
     .default('exact')
-    .describe('int8: the encoder product proposes features in 8 bits, which are then scored exactly'),
+    .describe('exact; int8, where the encoder product proposes features in 8 bits, is refused: it is not built yet'),
   moments: z
     .enum(MOMENTS)
     .default('full')

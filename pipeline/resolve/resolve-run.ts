@@ -21,6 +21,14 @@ import type { DictionaryLookup } from '../../stages/train/stored-dictionary.js';
 import type { CorpusRun } from '../../stages/work.js';
 import type { LoadedRunFile } from '../files/load.js';
 import { resolveEngine, sourceOpener } from './engine.js';
+import {
+  checkContext,
+  checkDropTokens,
+  checkTogether,
+  checkVocabulary,
+  type ModelPlaces,
+  refuseDynamic,
+} from './checks.js';
 import { resolveEntries } from './resolve-taken.js';
 import { GivenFiles, resolveLanguageModel } from './resolve-language-model.js';
 import { resolveModelTraining } from './resolve-model.js';
@@ -101,6 +109,7 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
     ...{ sites, engine },
     dictionaries: dictionaries.flatMap((own) => own.dictionaries),
   };
+  checkTogether(run);
   const uploads = [...source.uploads, tokenizer.upload, ...values, ...dictionaries.flatMap((own) => own.uploads)];
   return { run, uploads, model: source.summary, edits, notes };
 }
@@ -201,13 +210,6 @@ async function openTokenizer(file: string, prepend: RunFile['model']['prepend'])
   }
 }
 
-/** Where the user's files lie. */
-interface ModelPlaces {
-  /** Null where the run trains its model. */
-  readonly model: string | null;
-  readonly tokenizer: string;
-}
-
 function modelPlaces(file: RunFile, folder: string): ModelPlaces {
   const { model } = file;
   if (model.folder !== undefined) {
@@ -218,49 +220,6 @@ function modelPlaces(file: RunFile, folder: string): ModelPlaces {
     model: model.train ? null : path.resolve(folder, model.onnx ?? ''),
     tokenizer: path.resolve(folder, model.tokenizer ?? ''),
   };
-}
-
-/** @throws InputError where what is stored of a context would depend on the contexts beside it */
-function refuseDynamic({ dynamicQuantisation }: ModelStructure, { model }: ModelPlaces): void {
-  if (dynamicQuantisation === 0) return;
-  throw new InputError(
-    `Expected a model whose values of a context do not depend on its batch, found ${model ?? ''} quantised dynamically: ${dynamicQuantisation} activations get their scale from the whole batch. Quantise its weights alone (MatMulNBits, or DequantizeLinear of stored weights), or take the float model.`,
-    { dynamicQuantisation },
-  );
-}
-
-function checkVocabulary({ summary }: OpenedTokenizer, model: ModelStructure, places: ModelPlaces): void {
-  if (model.firstId > 0)
-    throw new InputError(
-      `The model ${places.model ?? 'that the run trains'} takes token ids from ${model.firstId} on (it shifts them before its table), the tokenizer ${places.tokenizer} counts them from 0. Export the model so that it takes the tokenizer's ids.`,
-      { firstId: model.firstId },
-    );
-  if (summary.vocabSize <= model.vocab) return;
-  throw new InputError(
-    `The tokenizer ${places.tokenizer} has ${summary.vocabSize} token ids, the model ${places.model ?? 'that the run trains'} embeds only ${model.vocab}. Give the tokenizer that belongs to the model.`,
-    { tokenizer: summary.vocabSize, model: model.vocab },
-  );
-}
-
-function checkDropTokens(file: RunFile, { summary }: OpenedTokenizer): void {
-  const beyond = file.activations.dropTokens?.find((id) => id >= summary.vocabSize);
-  if (beyond === undefined) return;
-  throw new InputError(
-    `activations.dropTokens: expected token ids below ${summary.vocabSize}, found ${beyond}; give ids of this tokenizer.`,
-    { field: 'activations.dropTokens', id: beyond, vocabSize: summary.vocabSize },
-  );
-}
-
-/** @param family of a model whose graph we wrote: then config.json is what limits it */
-function checkContext(file: RunFile, { maxPositions }: ModelStructure, family: string | null): void {
-  const { contextTokens } = file.model;
-  if (maxPositions === null || contextTokens <= maxPositions) return;
-  const limit =
-    family === null ? `position table has ${maxPositions} rows` : `config.json allows ${maxPositions} positions`;
-  throw new InputError(
-    `model.contextTokens is ${contextTokens}, but the model's ${limit}. Set model.contextTokens to ${maxPositions} or less.`,
-    { contextTokens, maxPositions },
-  );
 }
 
 function selectSites(file: RunFile, model: ModelStructure): ResolvedRun['sites'] {

@@ -26,6 +26,9 @@ export const saeCompareDocument = z.strictObject({
       p50: cosine,
       p90: cosine,
       randomMcc: cosine.describe('the same of `a` with random rows in the place of `b`'),
+      sameStart: z
+        .boolean()
+        .describe('both began from the same first values (seed, kind of start): their likeness is then no evidence'),
       least: z.strictObject({ feature: count.describe('of a'), other: count.describe('of b'), cosine }),
     }),
   ),

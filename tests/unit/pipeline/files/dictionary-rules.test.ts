@@ -24,7 +24,7 @@ describe('entries of saes', () => {
     ],
     ['a routed one', `${base}, hook: ${HOOK}, features: 64, k: 4, routed: { experts: 4, kind: frozen }`],
     ['one with a learned router', `${base}, hook: ${HOOK}, features: 64, k: 4, routed: { experts: 4, kind: learned, balance: 0.05 }`], // prettier-ignore
-    ['slices', `${base}, hook: ${HOOK}, features: 64, k: 4, slices: 4, candidates: int8, moments: row`],
+    ['slices', `${base}, hook: ${HOOK}, features: 64, k: 4, slices: 4, moments: row`],
     ['prefixes', `${base}, hook: ${HOOK}, architecture: matryoshka, features: 64, k: 4, prefixes: [8, 64]`],
     [
       'a sweep',
@@ -84,6 +84,11 @@ describe('entries of saes', () => {
       'neither l0 nor sparsity',
       `${base}, hook: ${HOOK}, architecture: jumprelu, features: 64`,
       'saes[0].sparsity: expected one of `sparsity` and `l0` for jumprelu, found none — add sparsity or l0',
+    ],
+    [
+      'int8 candidates',
+      `${base}, hook: ${HOOK}, features: 64, k: 4, candidates: int8`,
+      'saes[0].candidates: expected exact: candidates in 8 bits cannot be proposed yet, found int8 — remove it',
     ],
     [
       'int8 candidates of a kind that does not select',

@@ -68,9 +68,27 @@ describe('resolved dictionaries', () => {
       prefixes: [1, 64],
       betas: [0, 0.9],
     });
-    expect(one({ ...hook, slices: 2, candidates: 'int8', moments: 'row' }).sae).toMatchObject({
-      ...{ slices: 2, candidates: 'int8', moments: 'row' },
+    expect(one({ ...hook, slices: 2, moments: 'row' }).sae).toMatchObject({ slices: 2, moments: 'row' });
+    expect(() => one({ ...hook, candidates: 'int8' })).toThrow(
+      'saes: "d": expected candidates to be exact: candidates in 8 bits cannot be proposed yet, found int8',
+    );
+  });
+
+  it('have slices where they are wide and nobody says how many, of the fast step alone', () => {
+    const hook = { hook: 'blocks.0.hook_mlp_out', k: 4, features: 8192 };
+    expect(one(hook).sae.slices).toBe(2);
+    expect(one({ ...hook, slices: 1 }).sae).not.toHaveProperty('slices');
+    expect(one({ ...hook, slices: 8 }).sae.slices).toBe(8);
+    expect(one({ ...hook, features: 4096 }).sae).not.toHaveProperty('slices');
+    // Experts are dictionaries of their own, and one trainer has no slices.
+    expect(one({ ...hook, routed: { experts: 4, kind: 'frozen' } }).sae).not.toHaveProperty('slices');
+    expect(one({ ...hook, features: 32_768, routed: { experts: 4, kind: 'frozen' } }).sae.slices).toBe(2);
+    expect(one({ ...hook, routed: { experts: 4, kind: 'learned' } }).sae).not.toHaveProperty('slices');
+    const [gpu] = resolveDictionaries(saeSection.parse({ name: 'd', tokens: 100_000, ...hook }), known, {
+      ...ENGINE,
+      provider: 'webgpu',
     });
+    expect(gpu?.sae).not.toHaveProperty('slices');
   });
 
   it('are refused where patterns do not fit', () => {
