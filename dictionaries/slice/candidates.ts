@@ -3,7 +3,7 @@
 import type { Kernels } from '../../runtime/kernels/kernels.js';
 import type { Products } from '../products.js';
 import { type SliceArrays, blockFeatures, candidateCapacity, denseDead, keyCapacity, pairCapacity } from './arrays.js';
-import type { Exchange } from './exchange.js';
+import { copyKeys, type Exchange } from './exchange.js';
 import type { FastRule } from '../../core/dictionaries/fast/rule.js';
 import type { SliceSettings } from './settings.js';
 import { largestValue, below } from './largest.js';
@@ -291,12 +291,4 @@ export class Candidates {
     kernels.run.pick(a.value.address, a.source.address, pairs, a.rowValue.address);
     return pairs;
   }
-}
-
-function copyKeys(
-  source: BigUint64Array,
-  target: BigUint64Array,
-  { rows, from, to }: { readonly rows: number; readonly from: number; readonly to: number },
-): void {
-  for (let b = 0; b < rows; b++) target.set(source.subarray(b * from, b * from + to), b * to);
 }

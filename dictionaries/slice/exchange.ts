@@ -71,3 +71,12 @@ export function bytesOfExchange(settings: SliceSettings): number {
   const trained = training ? partial + slice.readStride : 0;
   return 8 * (byRow * (k + 1) + aux * (kAux + 1)) + 4 * (byRow + aux + values + partial + trained + 3);
 }
+
+/** The first `to` keys of each row of `from`, rows end to end. */
+export function copyKeys(
+  source: BigUint64Array,
+  target: BigUint64Array,
+  { rows, from, to }: { readonly rows: number; readonly from: number; readonly to: number },
+): void {
+  for (let b = 0; b < rows; b++) target.set(source.subarray(b * from, b * from + to), b * to);
+}

@@ -17,8 +17,8 @@ import { ORT_VERSION } from '../../runtime/session.js';
 import { SessionCache } from '../../runtime/session-cache.js';
 import { DataError } from '../../schemas/errors.js';
 import { SafetensorsFile } from '../../storage/files/safetensors-file.js';
-import { readActivations } from '../../storage/tables/read.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
+import { readStoredRows, type StoredRows } from '../activations/stored-rows.js';
 import type { SpoolFile } from '../stage.js';
 import { activationKeys } from './config.js';
 import { writeCounts } from './counts-file.js';
@@ -80,7 +80,7 @@ async function encode(request: EncodeRequest, context: ChildContext): Promise<En
 
 async function encodeShard(request: EncodeRequest, context: ChildContext): Promise<EncodedShard> {
   const { features, sites, settings, config, architecture } = request;
-  const stored = await readShard(request);
+  const stored = await readStoredRows(request.activations, sites);
   const order = tokenOrder(stored.doc, stored.pos);
   const kind = ARCHITECTURES[architecture];
   const { widths, reads, writes } = sites;
@@ -147,7 +147,7 @@ interface Gathered {
 }
 
 /** The given stored rows, zeros after them. */
-function gatherSites({ stored, sites, x }: Gathered & { readonly stored: StoredShard }, rows: Uint32Array): void {
+function gatherSites({ stored, sites, x }: Gathered & { readonly stored: StoredRows }, rows: Uint32Array): void {
   for (const [site, width] of sites.widths.entries()) {
     const data = x[site] as Float32Array;
     if (rows.length * width < data.length) data.fill(0);
@@ -215,67 +215,6 @@ function placed(error: unknown, { request, shard }: Pick<Taken, 'request' | 'sha
     ...error.details,
     ...at,
   });
-}
-
-interface StoredShard {
-  readonly doc: Uint32Array;
-  readonly pos: Uint32Array;
-  /** [rows, width] by site. */
-  readonly act: readonly (Uint16Array | Float32Array)[];
-}
-
-/** The activations of the shard's objects, end to end, for every site. @throws DataError where sites hold other rows */
-async function readShard({ activations, sites }: EncodeRequest): Promise<StoredShard> {
-  const read: SiteRows[] = [];
-  for (const [site, files] of activations.entries()) read.push(await readSite(files, sites.widths[site] ?? 0));
-  const [first, ...others] = read;
-  if (!first) throw new DataError('Expected the activations of a shard in at least one object, found none.');
-  const same = (a: Uint32Array, b: Uint32Array): boolean => a.length === b.length && a.every((v, i) => b[i] === v);
-  const bad = others.findIndex(({ doc, pos }) => !same(doc, first.doc) || !same(pos, first.pos));
-  if (bad < 0) return { doc: first.doc, pos: first.pos, act: read.map(({ act }) => act) };
-  const [a, b] = [sites.names[0] ?? '', sites.names[bad + 1] ?? ''];
-  throw new DataError(
-    `Expected the same rows (doc, pos) of sites ${a} and ${b}, found others; they were not extracted from the same tokens: run \`assay resume --mode all\`.`,
-    { sites: [a, b] },
-  );
-}
-
-interface SiteRows {
-  readonly doc: Uint32Array;
-  readonly pos: Uint32Array;
-  readonly act: Uint16Array | Float32Array;
-}
-
-async function readSite(files: readonly string[], width: number): Promise<SiteRows> {
-  const pieces: SiteRows[] = [];
-  for (const file of files) pieces.push(await readActivations(file));
-  const [first] = pieces;
-  if (!first) throw new DataError('Expected the activations of a shard in at least one object, found none.');
-  for (const { doc, act } of pieces) {
-    if (act.length === doc.length * width) continue;
-    throw new DataError(
-      `Expected activations of width ${width}, found ${act.length / doc.length}; the dictionary is of another site.`,
-      { width },
-    );
-  }
-  return pieces.length === 1 ? first : joinPieces(pieces, first, width);
-}
-
-function joinPieces(pieces: readonly SiteRows[], first: SiteRows, width: number): SiteRows {
-  const rows = pieces.reduce((sum, piece) => sum + piece.doc.length, 0);
-  const joined = {
-    doc: new Uint32Array(rows),
-    pos: new Uint32Array(rows),
-    act: new (first.act.constructor as Uint16ArrayConstructor)(rows * width),
-  };
-  let at = 0;
-  for (const { doc, pos, act } of pieces) {
-    joined.doc.set(doc, at);
-    joined.pos.set(pos, at);
-    joined.act.set(act, at * width);
-    at += doc.length;
-  }
-  return joined;
 }
 
 /** @throws DataError where the file is of another shape */

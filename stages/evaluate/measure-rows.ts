@@ -21,7 +21,7 @@ import type { ChildContext } from '../../runtime/child/protocol.js';
 import { Session, type TensorValue } from '../../runtime/session.js';
 import { SessionCache } from '../../runtime/session-cache.js';
 import { DataError } from '../../schemas/errors.js';
-import { readActivations } from '../../storage/tables/read.js';
+import { readStoredRows, type StoredRows } from '../activations/stored-rows.js';
 import type { Basis } from './basis-file.js';
 import type { EvaluatedDictionary, SumsConfig } from './config.js';
 import { controlWeights } from './control-weights.js';
@@ -60,13 +60,6 @@ export interface MeasuredShard {
   readonly fired: Uint32Array;
 }
 
-interface Stored {
-  readonly doc: Uint32Array;
-  readonly pos: Uint32Array;
-  /** By site. */
-  readonly act: readonly (Uint16Array | Float32Array)[];
-}
-
 /** @param isLeftOut documents without a place in the sums */
 export async function measureRows(
   request: SumsRequest,
@@ -78,7 +71,7 @@ export async function measureRows(
   context: ChildContext,
 ): Promise<MeasuredShard> {
   const { config } = request;
-  const stored = await readStored(request);
+  const stored = await readStoredRows(request.activations, config.aux.sites);
   const order = tokenOrder(stored.doc, stored.pos).filter((row) => !of.isLeftOut(stored.doc[row] as number));
   const dictionary = placedDictionary(config);
   const { features } = dictionary;
@@ -144,7 +137,7 @@ function subjectsOf(
 
 /** Adds rows to their documents. */
 class Collector {
-  readonly #stored: Stored;
+  readonly #stored: StoredRows;
   readonly #site: SumsConfig['aux']['sites'];
   readonly #centres: readonly Float64Array[];
   readonly #documents: number[] = [];
@@ -153,7 +146,7 @@ class Collector {
   readonly #subjects: ReadonlyMap<string, Float64Array>;
   readonly #fired: Uint32Array;
 
-  constructor(stored: Stored, order: Uint32Array, { config, basis }: { config: SumsConfig; basis: Basis }) {
+  constructor(stored: StoredRows, order: Uint32Array, { config, basis }: { config: SumsConfig; basis: Basis }) {
     const { sites, features } = config.aux;
     this.#stored = stored;
     this.#site = sites;
@@ -246,42 +239,3 @@ class Collector {
 }
 
 /** The activations of the shard's objects, end to end, for every site. @throws DataError where sites hold other rows */
-async function readStored({ activations, config }: SumsRequest): Promise<Stored> {
-  const { names, widths } = config.aux.sites;
-  const sites = [];
-  for (const [i, files] of activations.entries()) {
-    const pieces = [];
-    for (const file of files) pieces.push(await readActivations(file));
-    const rows = pieces.reduce((sum, { doc }) => sum + doc.length, 0);
-    const width = widths[i] ?? 0;
-    const halves = pieces[0]?.act instanceof Uint16Array;
-    const act = halves ? new Uint16Array(rows * width) : new Float32Array(rows * width);
-    const [doc, pos] = [new Uint32Array(rows), new Uint32Array(rows)];
-    let at = 0;
-    for (const piece of pieces) {
-      if (piece.act.length !== piece.doc.length * width)
-        throw new DataError(
-          `Expected activations of width ${width} at site ${names[i] ?? ''}, found ${piece.act.length / piece.doc.length}; the dictionary is of another site.`,
-          { width },
-        );
-      doc.set(piece.doc, at);
-      pos.set(piece.pos, at);
-      act.set(piece.act, at * width);
-      at += piece.doc.length;
-    }
-    sites.push({ doc, pos, act });
-  }
-  const [first, ...others] = sites;
-  if (!first) throw new DataError('Expected the activations of a shard in at least one object, found none.');
-  const bad = others.findIndex(({ doc, pos }) => !same(doc, first.doc) || !same(pos, first.pos));
-  if (bad >= 0)
-    throw new DataError(
-      `Expected the same rows (doc, pos) of sites ${names[0] ?? ''} and ${names[bad + 1] ?? ''}, found others; run \`assay resume --mode all\`.`,
-      { sites: [names[0], names[bad + 1]] },
-    );
-  return { doc: first.doc, pos: first.pos, act: sites.map(({ act }) => act) };
-}
-
-function same(a: Uint32Array, b: Uint32Array): boolean {
-  return a.length === b.length && a.every((value, i) => b[i] === value);
-}

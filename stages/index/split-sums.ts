@@ -60,7 +60,7 @@ export class SumCollector {
  * last term is 0 over the shard and left out of its documents.
  */
 function aboutCentre(centre: Float64Array, rows: number, { perDocument, sumX }: ShardCounts): Float64Array {
-  const apart = sumX.reduce((sum, x, j) => sum + (x / rows - (centre[j] as number)) ** 2, 0);
+  const apart = rows === 0 ? 0 : sumX.reduce((sum, x, j) => sum + (x / rows - (centre[j] as number)) ** 2, 0);
   const isSpread = (i: number): boolean => i % PER_DOCUMENT === 1;
   return perDocument.map((value, i) => (isSpread(i) ? value + (perDocument[i - 1] as number) * apart : value));
 }

@@ -24,6 +24,7 @@ it.each([
   const recordFolder = path.join(folder, 'children');
   writeFileSync(entry, program(more));
   const pool = new ChildPool({ entry, env: process.env, memoryLimitBytes: 2 ** 40, recordFolder, slots: 2 });
+  expect(pool.memoryLimitBytes).toBe(2 ** 40);
   const { signal } = new AbortController();
   const pids = await Promise.all([1, 2].map(() => pool.call<number>('any', null, { signal })));
   expect(readdirSync(recordFolder)).toHaveLength(2);

@@ -201,7 +201,7 @@ describe('encoding a shard', () => {
       'Expected dictionary tensor W_enc of shape [79, 16], found [80, 16]',
     );
     await expect(encode(world, { sites: { names: ['a'], ...oneSite(8) } })).rejects.toThrow(
-      'Expected activations of width 8, found 16',
+      'Expected activations of width 8 at site a, found 16',
     );
   });
 });

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeSafetensors, asFloat32 } from '../../../../core/tensor/safetensors.js';
-import { DataError } from '../../../../schemas/errors.js';
+import { DataError, ResourceError } from '../../../../schemas/errors.js';
 import type { TrainConfig } from '../../../../stages/train/config.js';
 import type { StageResult } from '../../../../stages/stage.js';
 import { computePcaBaseline, type PcaBaseline } from '../../../../stages/train/pca-baseline.js';
@@ -179,6 +179,28 @@ describe('a training', () => {
     expect(movement.rows).toBe(64);
     expect(movement.median).toBeGreaterThan(0.01);
     expect(movement.median).toBeLessThan(2);
+  });
+
+  it('is refused before a row is read where a child has no room for it, also behind what makes children patient', async () => {
+    const item = planTrainItem({ configs: [trainConfig('a')], snapshot, segments: world.segments });
+    const context = await world.context();
+    let asked = 0;
+    const children = {
+      ...context.children,
+      call: () => {
+        asked++;
+        return Promise.reject(new TypeError('not to be asked'));
+      },
+    };
+    const run = (memoryLimitBytes: number): Promise<StageResult> =>
+      createTrainingRun()(item, [trainConfig('a')], { ...context, children: { ...children, memoryLimitBytes } });
+    await expect(run(2 ** 20)).rejects.toThrow(ResourceError);
+    await expect(run(2 ** 20)).rejects.toThrow(
+      /^Expected a training that fits the 1 MB of a compute child, found that "a" of 64 features needs \d+ MB\. No number of features fits beside the rows\./,
+    );
+    expect(asked).toBe(0);
+    await expect(run(2 ** 40)).rejects.toThrow('not to be asked');
+    expect(asked).toBe(1);
   });
 
   it('keeps the checkpoint of its last step', async () => {
