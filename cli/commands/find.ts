@@ -4,7 +4,9 @@ import { findDocument } from '../../schemas/documents/features.js';
 import { EXIT } from '../../schemas/exit.js';
 import { InputError } from '../../schemas/errors.js';
 import { resolveDictionary } from '../../reading/datasets/pinned.js';
+import { routingOf } from '../../reading/dictionary/routing.js';
 import { defineCommand, wholeNumber, type CommandContext } from '../command.js';
+import { routedNote } from '../render/routed-text.js';
 import { findText } from '../render/top-text.js';
 
 interface FindOptions {
@@ -48,5 +50,7 @@ async function showFound(options: FindOptions, context: CommandContext): Promise
     tokens: document.tokens.map((token) => ({ ...token, features: token.features.slice(0, k) })),
   };
   output.result(findDocument, strongest, () => findText(document, k ?? SHOWN));
+  const routed = routedNote(`${name.run}/${name.dictionary}`, await routingOf(store, name));
+  if (routed !== null) output.note(routed);
   return EXIT.done;
 }

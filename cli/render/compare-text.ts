@@ -26,6 +26,12 @@ export function compareText({ dictionaries, pairs }: Comparison): Text {
       matched,
     ),
     '',
+    ...pairs
+      .filter(({ sameStart }) => sameStart)
+      .map(
+        ({ a, b }) =>
+          `SAME START: ${a} and ${b} have the same seed and began from the same rows; that they are alike is no evidence. Train one with another seed.`,
+      ),
     'Decoder rows matched one to one, the sum of cosines largest; MCC is their mean, beside it what random rows reach.',
     '',
     textTable(

@@ -36,6 +36,8 @@ interface Decoder {
   readonly name: string;
   readonly rows: Matrix;
   readonly writes: readonly string[];
+  /** What the first values were drawn by; null: it was not trained here. */
+  readonly start: string | null;
 }
 
 /** @throws InputError for fewer than two, for decoders of different sites or widths, for more features than can be matched */
@@ -79,6 +81,7 @@ async function comparePair(a: Decoder, b: Decoder, { multiply }: Multiplier): Pr
   return {
     ...{ a: a.name, b: b.name, pairs: found.pairs, mcc: found.mcc, shared: found.shared },
     ...{ p10: rank(0.1), p50: rank(0.5), p90: rank(0.9), randomMcc: random.mcc },
+    sameStart: a.start !== null && a.start === b.start,
     least: matched[0] ?? { feature: 0, other: 0, cosine: 0 },
   };
 }
@@ -93,7 +96,7 @@ async function readDecoder(store: ObjectStore, name: DictionaryName, request: Co
   const given = `${name.run}/${name.dictionary}`;
   const dictionary = await storedDictionary(store, name);
   const snapshot = await latestSnapshot(store, dictionaryDataset(name, 'weights'));
-  const { rows, writes } = await openStoredDecoder(
+  const { rows, writes, seed } = await openStoredDecoder(
     store,
     { dictionary, revision: snapshot?.revision ?? 1 },
     { cacheFolder: request.cacheFolder, signal: request.signal },
@@ -102,7 +105,9 @@ async function readDecoder(store: ObjectStore, name: DictionaryName, request: Co
     throw new InputError(`Expected decoder rows of ${given} to compare: ${rows}.`, { dictionary: given });
   try {
     const { features, width } = rows;
-    return { name: given, rows: { data: await rows.read(0, features), rows: features, columns: width }, writes };
+    // Rows are drawn by seed, width and number, whatever the run, the kind and the number of features.
+    const start = seed === null ? null : `${seed} ${width}`;
+    return { name: given, rows: { data: await rows.read(0, features), rows: features, columns: width }, writes, start };
   } finally {
     await rows.close();
   }

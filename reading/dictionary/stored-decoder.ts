@@ -12,6 +12,8 @@ export interface StoredDecoder {
   readonly rows: DecoderRows | string;
   /** Sites that it writes. */
   readonly writes: readonly string[];
+  /** By which its first values were drawn; null: it was not trained here. */
+  readonly seed: number | null;
 }
 
 /** @param of the revision whose run says which sites it reads and writes */
@@ -27,5 +29,6 @@ export async function openStoredDecoder(
   const decoders = sites === null ? [] : wiringOf({ sites, features }).decoders;
   const writes = decoders.map(({ name: tensor, width, features: held }) => ({ tensor, width, features: held }));
   const path = await openLocalCopies(store, cacheFolder).fetch(weights, signal);
-  return { rows: await DecoderRows.open(path, { features, writes }), writes: own?.writes ?? [] };
+  const seed = own && !('taken' in own) ? own.sae.seed : null;
+  return { rows: await DecoderRows.open(path, { features, writes }), writes: own?.writes ?? [], seed };
 }

@@ -103,6 +103,7 @@ describe('a run with a dictionary of frozen experts', () => {
       ['features', 'small/r'],
       ['top', 'small/r', feature],
       ['card', 'small/r', feature],
+      ['find', 'small/r', 'In the beginning'],
       ['describe', 'small/r'],
       ['describe', 'small/r/weights'],
     ])

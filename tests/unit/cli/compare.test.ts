@@ -89,6 +89,7 @@ describe('sae compare', () => {
       expect(least.cosine).toBeCloseTo(cosine(rowsA[least.feature] as never, rowsB[least.other] as never), 5);
       expect([least.cosine, p10, p50, p90]).toEqual([least.cosine, p10, p50, p90].sort((x, y) => x - y));
     }
+    expect(pairs.map(({ sameStart }) => sameStart)).toEqual([false, false, false]);
     const [turned] = (await compared('b', 'a')).pairs;
     expect(turned?.mcc).toBeCloseTo(pairs[0]?.mcc ?? NaN, 5);
     expect(turned?.shared).toBe(pairs[0]?.shared);
@@ -101,6 +102,7 @@ describe('sae compare', () => {
     expect(pair?.least.cosine).toBeCloseTo(1, 5);
     expect(pair?.randomMcc).toBeLessThan(0.5);
     expect(pair?.randomMcc).toBeGreaterThan(0);
+    expect(pair?.sameStart).toBe(true);
   });
 
   it('counts rows that repeat an earlier one from the cosine that is given', async () => {
@@ -116,6 +118,10 @@ describe('sae compare', () => {
     const { out } = await cli('a', 'b');
     expect(out).toMatch(/small\/a and small\/b +64 +0\.\d{3} +0\.\d{3} +\d+\.\d %/);
     expect(out).toContain('Decoder rows matched one to one');
+    expect(out).not.toContain('SAME START');
+    expect((await cli('a', 'a')).out).toContain(
+      'SAME START: small/a and small/a have the same seed and began from the same rows; that they are alike is no evidence.',
+    );
     expect(out).toMatch(/small\/b +64 +\d+ \(\d+\.\d %\) with a cosine of 0\.9 or more with an earlier one/);
   });
 
