@@ -12,6 +12,7 @@ import { deleteQuarantine, getQuarantine, putQuarantine } from '../../storage/re
 import { putAttempt } from '../../storage/records/runs.js';
 import { STAGE_TABLE } from '../../stages/table.js';
 import type { ComputeChildren, StageContext, StageOutput, WorkItem } from '../../stages/stage.js';
+import { patient } from './patient.js';
 import type { LocalCache } from '../../storage/cache/local-cache.js';
 import { compareWithCommit } from './compare.js';
 import type { LotCursor } from './cursor.js';
@@ -169,16 +170,6 @@ class ItemWork {
   #addresses(item: WorkItem): { stage: StageName; key: string; input: string }[] {
     return item.keys.map((key) => ({ stage: this.#input.stage, key, input: item.input }));
   }
-}
-
-/** Children with the run's own patience. */
-function patient(children: ComputeChildren, noProgressMs: number | undefined): ComputeChildren {
-  if (noProgressMs === undefined) return children;
-  return {
-    call: (task, request, call) => children.call(task, request, { noProgressMs, ...call }),
-    stopAll: () => children.stopAll(),
-    memoryLimitBytes: children.memoryLimitBytes,
-  };
 }
 
 function describe(
