@@ -103,7 +103,7 @@ function listen(input: RunInput, current: Current): Control {
     for (const child of current.open.values()) if (child) await send(child).catch(() => undefined);
   };
   const stage = (): string | null => current.step?.stage ?? null;
-  const control: Control = new Control(input, {
+  return new Control(input, {
     onPause: async (reason) => {
       await recordEvent({ ref, type: 'paused', data: { stage: stage(), reason } });
       await pass((child) => child.signal(pauseSignal, reason));
@@ -112,14 +112,13 @@ function listen(input: RunInput, current: Current): Control {
       await recordEvent({ ref, type: 'unpaused', data: { stage: stage() } });
       await pass((child) => child.signal(unpauseSignal));
     },
-    onLimits: async (limits) => {
+    onLimits: async (limits, control) => {
       const { window = null, tolerance = null } = limits;
       await recordEvent({ ref, type: 'limits', data: { window, tolerance } });
       const share = window === null ? {} : { window: shareOf(control, current) };
       await pass((child) => child.signal(limitsSignal, { ...limits, ...share }));
     },
   });
-  return control;
 }
 
 /** The window is the run's; the steps that are under way share it evenly. */

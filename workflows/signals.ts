@@ -26,7 +26,11 @@ export const reportSignal =
   defineSignal<[{ readonly done: number; readonly quarantined: number; readonly different: number }]>('report');
 export const progressQuery = defineQuery<Progress>('progress');
 
-/** Pause state and limits of one workflow, changed by signals; `onChange` forwards them to children. */
+/**
+ * Pause state and limits of one workflow, changed by signals; hooks forward them to children. A signal that came before the workflow's
+ * first task is delivered while the handlers are set, before the constructor returns: hooks are given the control, and may not close
+ * over the variable that is to hold it.
+ */
 export class Control {
   paused: boolean;
   reason: string | null;
@@ -40,8 +44,8 @@ export class Control {
     start: { window: number; tolerance: number; paused?: boolean; reason?: string | null; accepted?: number },
     hooks: {
       onPause?: (reason: string) => Promise<void>;
-      onUnpause?: () => Promise<void>;
-      onLimits?: (limits: Limits) => Promise<void>;
+      onUnpause?: (control: Control) => Promise<void>;
+      onLimits?: (limits: Limits, control: Control) => Promise<void>;
     } = {},
   ) {
     this.window = start.window;
@@ -54,12 +58,12 @@ export class Control {
     setHandler(unpauseSignal, async () => {
       this.paused = false;
       this.reason = null;
-      await heard(hooks.onUnpause?.());
+      await heard(hooks.onUnpause?.(this));
     });
     setHandler(limitsSignal, async (limits) => {
       if (isPositive(limits.window)) this.window = Math.min(200, Math.ceil(limits.window));
       if (isShare(limits.tolerance)) this.tolerance = limits.tolerance;
-      await heard(hooks.onLimits?.(limits));
+      await heard(hooks.onLimits?.(limits, this));
     });
   }
 

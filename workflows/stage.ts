@@ -52,15 +52,15 @@ function listen(
   partitions: Working['partitions'],
   total: Working['total'],
 ): Control {
-  const control: Control = new Control(
+  return new Control(
     { window: run.window, tolerance: run.tolerance, paused, ...resumed },
     {
       onPause: (reason) => tellAll(partitions, (p) => p.signal(pauseSignal, reason)),
-      onUnpause: async () => {
+      onUnpause: async (control) => {
         control.accepted = total.quarantined;
         await tellAll(partitions, (p) => p.signal(unpauseSignal));
       },
-      onLimits: ({ window, ...limits }) => {
+      onLimits: ({ window, ...limits }, control) => {
         const { count } = cutOf(planned.lots, bounds ?? BOUNDS);
         // Of the window that holds now, not of the number that was asked for.
         const share = window === undefined ? {} : { window: shareOf(control.window, count) };
@@ -68,7 +68,6 @@ function listen(
       },
     },
   );
-  return control;
 }
 
 function answerQueries({ input, control, total }: Working): void {

@@ -7,6 +7,7 @@ import type { Activities } from '../../activities/messages.js';
 import type { LotInput, LotResult, RunInput } from '../../schemas/messages.js';
 import { LIMITS, PROGRESS_QUERY, QUEUES, SIGNALS } from '../../schemas/orchestration.js';
 import { startTestTemporal, type TestTemporal } from '../servers/temporal.js';
+import type { Progress } from '../../workflows/signals.js';
 import type { StageInput } from '../../workflows/stage-state.js';
 import { LOT_QUEUE, startStubWorker, type StubWorker } from './harness/stub-worker.js';
 
@@ -104,6 +105,35 @@ async function executions(workflowId: string, first: string): Promise<number[]> 
 async function until(test: () => unknown): Promise<void> {
   while (!(await test())) await new Promise((resolve) => setTimeout(resolve, 50));
 }
+
+/** Waits until the guard of a workflow runs: one that is only asked for does not begin after its parent's end. */
+async function untilGuarded(handle: WorkflowHandle): Promise<void> {
+  await until(async () => (await handle.describe()).raw.pendingChildren?.some(({ runId }) => runId));
+}
+
+describe('a stage that is told something before its first task', () => {
+  it.each([
+    { what: 'a window and a tolerance', signal: SIGNALS.limits, args: [{ window: 3, tolerance: 0.5 }] },
+    { what: 'to go on', signal: SIGNALS.unpause, args: [] },
+  ])(
+    '$what hears it and does its work',
+    async ({ signal, args }) => {
+      lots = [];
+      runLot = ({ lot }) => Promise.resolve(link(true, lot));
+      // Started with the signal, both stand in the history before any task: it is delivered while handlers are set.
+      const handle = await worker.client.workflow.signalWithStart('stageWorkflow', {
+        ...{ taskQueue: QUEUES.orchestrate, workflowId: `early-${signal}`, args: [stageOf(2, 8)] },
+        ...{ signal, signalArgs: args },
+      });
+      expect(await handle.result()).toEqual({ done: 2, quarantined: 0, different: 0 });
+      const { window, tolerance } = await handle.query<Progress>(PROGRESS_QUERY);
+      expect([window, tolerance]).toEqual(signal === SIGNALS.limits ? [3, 0.5] : [10, 0]);
+      const { events } = await handle.fetchHistory();
+      expect(events?.filter(({ workflowTaskFailedEventAttributes: failed }) => failed)).toEqual([]);
+    },
+    60_000,
+  );
+});
 
 describe('a stage whose lots are chains', () => {
   it('begins its history anew after some links, goes on where each chain was, and counts everything once', async () => {
@@ -216,6 +246,7 @@ describe('what is said while a history begins anew', () => {
     const latest = worker.client.workflow.getHandle('paused-suite');
     await until(async () => (await executions('paused-suite', handle.firstExecutionRunId)).length === 2);
     expect(await latest.query(PROGRESS_QUERY)).toMatchObject({ paused: true, reason: 'for a while' });
+    await untilGuarded(latest);
     await latest.terminate();
     // Its guard tells of it, before another test listens.
     await until(() => told.some(({ type }) => type === 'failed'));
@@ -241,7 +272,7 @@ describe('a run that is ended from outside', () => {
         workflowId,
         args: [input],
       });
-      await until(async () => (await handle.describe()).raw.pendingChildren?.length === 1);
+      await untilGuarded(handle);
       return handle;
     };
     const terminated = await begin('terminated');
@@ -288,7 +319,7 @@ describe('a run that is ended from outside', () => {
     });
     await until(async () => (await executions('suite', handle.firstExecutionRunId)).length === 2);
     const latest = worker.client.workflow.getHandle('suite');
-    await until(async () => (await latest.describe()).raw.pendingChildren?.length === 1);
+    await untilGuarded(latest);
     expect(told.map(({ type }) => type)).toEqual(['started']);
     await latest.terminate();
     await until(() => told.length === 2);
