@@ -8,7 +8,8 @@ import { type Asked, type Measured, measure, median, productFactor } from './mea
 const ENTRY = fileURLToPath(import.meta.url);
 const CHILD = 'dictionary-measurement';
 
-const NARROW: Asked = {
+/** Sizes of row 3, which row 4 shares. */
+export const NARROW: Asked = {
   ...{ batchRows: 2048, width: 768, features: 16_384, k: 32, slices: 2, moments: 'full' },
   ...{ betas: [0.9, 0.999], dead: 0.1, steps: 9 },
 };
@@ -21,7 +22,7 @@ const WIDE: Asked = {
 export async function benchStep(log: (text: string) => void): Promise<BenchRow[]> {
   const rounds: Measured[] = [];
   for (let i = 0; i < 3; i++) {
-    const found = await inFreshProcess(NARROW);
+    const found = await measureInFreshProcess(NARROW);
     rounds.push(found);
     log(`step ${found.stepMs.toFixed(0)} ms, product ${found.productMs.toFixed(0)} ms`);
   }
@@ -42,7 +43,7 @@ export async function benchStep(log: (text: string) => void): Promise<BenchRow[]
 
 /** Row 5. */
 export async function benchWide(log: (text: string) => void): Promise<BenchRow[]> {
-  const found = await inFreshProcess(WIDE);
+  const found = await measureInFreshProcess(WIDE);
   const value = median(found.ratios) / productFactor(WIDE);
   log(`step ${(found.stepMs / 1000).toFixed(1)} s, peak ${found.peakGb.toFixed(2)} GB`);
   // Moments of rows that no step has touched are not resident yet: what is laid out is what a long training takes.
@@ -70,7 +71,7 @@ export async function benchScale(log: (text: string) => void): Promise<BenchRow[
     const features = 2 ** power;
     // Slices of at most 131,072 features, at least two.
     const asked = { ...WIDE, features, slices: Math.max(2, features / 2 ** 17), steps: power > 18 ? 3 : 6 };
-    const found = await inFreshProcess(asked);
+    const found = await measureInFreshProcess(asked);
     const ratio = median(found.ratios) / productFactor(asked);
     const crossing = found.exchanged / 2 ** 20;
     log(
@@ -91,7 +92,7 @@ export async function benchScale(log: (text: string) => void): Promise<BenchRow[
   return rows;
 }
 
-function inFreshProcess(asked: Asked): Promise<Measured> {
+export function measureInFreshProcess(asked: Asked): Promise<Measured> {
   const child = fork(ENTRY, [CHILD, JSON.stringify(asked)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   return new Promise((resolve, reject) => {
     child.on('message', (measured) => {
