@@ -8,7 +8,7 @@ The clock covers the training loop alone: taking a batch's rows from memory, and
 rows, first values, the scale of activations, and what is measured on the way. Prints one JSON line,
 of each job, in their order:
   seconds, curve [{step, seconds, fvu}] on the rows of its split, fvu at the end, checkFvu of the saved files by NumPy, versions
-FVU = Σ‖x − x_hat‖² / Σ‖x − x̄‖² over all rows of the split, x̄ their mean, sums in float64.
+A training whose numbers are not finite has null. FVU = Σ‖x − x_hat‖² / Σ‖x − x̄‖² over all rows of the split, x̄ their mean, sums in float64.
 """
 
 import argparse
@@ -88,7 +88,7 @@ def train(job: dict) -> dict:
         seconds += time.perf_counter() - begun
         if step + 1 in points:
             fvu = fvu_of(measured, lambda rows: peer.reconstruct(torch.from_numpy(rows)).numpy())
-            curve.append({"step": step + 1, "seconds": seconds, "fvu": fvu})
+            curve.append({"step": step + 1, "seconds": seconds, "fvu": fvu if np.isfinite(fvu) else None})
     found = {"seconds": seconds, "curve": curve, "fvu": curve[-1]["fvu"], "versions": peer.versions}
     if "save" in job:
         folder = pathlib.Path(job["save"])

@@ -33,14 +33,18 @@ export interface Point {
   readonly step: number;
   /** Of training until then. */
   readonly seconds: number;
-  readonly fvu: number;
+  /** Null where numbers of the training were not finite. */
+  readonly fvu: number | null;
 }
 
 /** One for each thread. */
 const SLICES = 2;
 
 /** What the settings of a run file become where they are left out. */
-export function settingsOf({ features, k, lr, steps, batchRows, seed }: OwnTraining, width: number): EngineParts['sae'] {
+export function settingsOf(
+  { features, k, lr, steps, batchRows, seed }: OwnTraining,
+  width: number,
+): EngineParts['sae'] {
   return completeSettings(
     {
       ...{ architecture: 'topk', features, k, tokens: steps * batchRows, batchRows, seed, lr },
@@ -77,7 +81,10 @@ export async function trainOwn(asked: OwnTraining): Promise<Point[]> {
     gatherRows(fit, batch, { rows, width, scale: input.scale });
     const told = await engine.train([batch], { from: step, count: 1 });
     seconds += (performance.now() - begun) / 1000;
-    if (told.length === 0) throw new RangeError(`Expected finite numbers in step ${step}, found others.`);
+    if (told.length === 0) {
+      curve.push({ step: step + 1, seconds, fvu: null });
+      break;
+    }
     if (due.has(step + 1)) curve.push({ step: step + 1, seconds, fvu: await fvuOn(engine, measured) });
   }
   await engine.release();
