@@ -81,6 +81,10 @@ export function secondsTo(results, peer, { k, seed }) {
   };
 }
 
+/** The bar of row 4 of the table of speeds. */
+const LEAST_RATIO = 4;
+const isMet = (ratios) => ratios.every((ratio) => ratio !== null) && mean(ratios) >= LEAST_RATIO;
+
 /** Seconds of training to a peer's final FVU by sparsity, and the other way round. */
 export function secondsTable(results) {
   if (!results) return NOT_MEASURED;
@@ -100,14 +104,14 @@ export function secondsTable(results) {
             found.map((one) => one.budget),
             '',
           ),
-          all(ratios, ' ×'),
+          `${all(ratios, ' ×')}${isMet(ratios) ? '' : ' **missed**'}`,
         ],
         ...[all(found.map((one) => one.ownAtBudget)), all(found.map((one) => one.peerToOurs))],
       ];
     }),
   );
   const head = [
-    ...['peer', 'k', "the peer's training", 'ours to its FVU', 'passes over the rows', 'ratio'],
+    ...['peer', 'k', "the peer's training", 'ours to its FVU', 'passes over the rows', `ratio, must >= ${LEAST_RATIO}`],
     ...['ours of the same budget', 'the peer to the FVU of that'],
   ];
   return table(head, body);

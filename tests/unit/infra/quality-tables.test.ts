@@ -95,6 +95,49 @@ describe('seconds to the peer’s FVU', () => {
   });
 });
 
+it('seconds are means over seeds, and a seed that does not reach the FVU is counted, not averaged', async () => {
+  const { QUALITY_MARKS } = await loadScript('quality-tables.mjs');
+  const own = (seed: number, seconds: number, fvu: number): object => ({
+    ...{ side: 'assay', k: 8, seed, steps: 100, seconds, fvu },
+  });
+  const peer = (side: string, seed: number, fvu: number): object => ({
+    ...{ side, k: 8, seed, steps: 100, seconds: 30, fvu, curve: [{ step: 100, seconds: 30, fvu }] },
+  });
+  const trainings = [own(1, 10, 0.2), own(2, 20, 0.2), ...SEEDS.map((seed) => peer('saelens', seed, 0.3))];
+  trainings.push(peer('dictionary_learning', 1, 0.3), peer('dictionary_learning', 2, 0.1));
+  const settings = { ...RESULTS.settings, sparsities: [8] };
+  const lines = QUALITY_MARKS['quality seconds']?.({ settings, trainings }).split('\n').slice(2);
+  // The bar is 4. 30 s against 10 and 20 s: mean of 3 and 1.5
+  expect(lines).toEqual([
+    '| SAELens | 8 | 30.0 s | 15.0 s | 1.0 | 2.3 × **missed** | 15.0 s | 0 of 2 seeds reach it |',
+    '| dictionary_learning | 8 | 30.0 s | 1 of 2 seeds reach it | 1 of 2 seeds reach it | 1 of 2 seeds reach it **missed** | 15.0 s | 1 of 2 seeds reach it |',
+  ]);
+});
+
+it('a ratio at the bar is not marked as missed', async () => {
+  const { QUALITY_MARKS } = await loadScript('quality-tables.mjs');
+  const one = { k: 8, seed: 1, steps: 100, fvu: 0.2 };
+  const peers = ['saelens', 'dictionary_learning'].map((side) => ({ ...one, side, seconds: 40, curve: [] }));
+  const trainings = [{ ...one, side: 'assay', seconds: 10 }, ...peers];
+  const settings = { ...RESULTS.settings, sparsities: [8], seeds: [1] };
+  expect(QUALITY_MARKS['quality seconds']?.({ settings, trainings })).not.toContain('missed');
+});
+
+it('the settings name rows, budget, rates with the chosen one, versions and machine', async () => {
+  const { QUALITY_MARKS } = await loadScript('quality-tables.mjs');
+  const rates = { chosen: 0.008, tried: [0.004, 0.008, 0.016].map((lr, i) => ({ lr, fvu: 0.2 + i / 100 })) };
+  const text = QUALITY_MARKS['quality settings']?.({
+    ...{ ...RESULTS, rows: { fit: 937_696, calib: 49_427, test: 48_172 }, versions: { torch: '2.15.0' } },
+    rates: { assay: rates, saelens: rates, dictionary_learning: rates },
+    ...{ machine: { cores: 2, cpu: 'A', node: '20' }, date: '2026-12-01T05:00:00.000Z', loadBefore: 0.125 },
+  });
+  expect(text).toContain('937,696 rows to train on');
+  expect(text).toContain(
+    '100 steps of 2,048 rows, 1,024 features, k 8, 16, seeds 1, 2, 2 threads. torch 2.15.0; 2 × A, Node 20, 2026-12-01; load of the machine before: 0.13.',
+  );
+  expect(text).toContain('| SAELens | 0.004 (0.2000), 0.008 (0.2100) **chosen**, 0.016 (0.2200) |');
+});
+
 it('what was not measured says so, with the command', async () => {
   const { QUALITY_MARKS, stepTable } = await loadScript('quality-tables.mjs');
   for (const text of Object.values(QUALITY_MARKS)) expect(text(null)).toContain('`npm run prove -- benchmarks`');
