@@ -31,7 +31,7 @@ export async function readSaelens({ cfg, weights, scaler }: SaelensFiles): Promi
   const rescaled = rescale(stored, { settings, notes, file: weights.name });
   const tensors = applyScaler(rescaled, { settings, scaler, notes });
   return finishDictionary({
-    ...{ format: 'saelens', file: weights.name, architecture: rule, features, read, write, transcoder, skip },
+    ...{ format: 'saelens', reader, architecture: rule, features, read, write, transcoder, skip },
     ...{ centred: settings.applyBDec, k: k ?? undefined, inputTransform, tensors, notes },
     source: sourceOf(settings, reader.typeOf('W_enc')),
   });

@@ -10,7 +10,7 @@ import { createPinnedReader } from '../../stages/pinned.js';
 import { datasetNames } from '../../stages/dataset-names.js';
 import { evaluateStage } from '../../stages/evaluate/stage.js';
 import { evaluationName } from '../../stages/evaluate/names.js';
-import { dictionaryNamed } from '../../stages/evaluate/together.js';
+import { dictionaryNamed, refuseMissingSites } from '../../stages/evaluate/together.js';
 import { sitesOfDictionary } from '../../stages/train/dictionary.js';
 import { type EvaluationRequest, workOfRun, type Work } from '../../stages/work.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
@@ -131,10 +131,12 @@ async function refuseIncomplete(
     own.dictionary(other.name, 'weights'),
     ...sitesOfDictionary(run, other).names.map(own.activations),
   ]);
+  const measuredSites = [...new Set([dictionary, ...others].flatMap((one) => sitesOfDictionary(run, one).names))];
+  if (corpus) refuseMissingSites(run, corpus, [dictionary, ...others]);
   const needed = [
     ...beside.map((dataset) => ({ dataset, of: run })),
     ...[...sites.map(own.activations), own.dictionary(of.dictionary, 'acts')].map((dataset) => ({ dataset, of: run })),
-    ...[...sites.map(other.activations), other.tokens].map((dataset) => ({ dataset, of: corpus ?? run })),
+    ...[...measuredSites.map(other.activations), other.tokens].map((dataset) => ({ dataset, of: corpus ?? run })),
   ];
   for (const { dataset, of: wanted } of needed) {
     const snapshot = await latestSnapshot(store, dataset);
