@@ -12,7 +12,7 @@ import { Products } from './products.js';
 import { type Exchange, makeExchange } from './slice/exchange.js';
 import { InlineSlice, type SliceLink } from './slice/link.js';
 import type { Firing } from './slice/slice.js';
-import type { LargestScores } from './slice/candidates.js';
+import type { LargestScores } from './slice/largest.js';
 import { largestValue } from './slice/largest.js';
 import { type SliceSettings, keptPerRow } from './slice/settings.js';
 import { type ThreadedSlices, startThreads } from './slice/threads.js';
