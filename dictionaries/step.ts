@@ -11,7 +11,7 @@ import { Joint } from './joint.js';
 import { Products } from './products.js';
 import { type Exchange, makeExchange } from './slice/exchange.js';
 import { InlineSlice, type SliceLink } from './slice/link.js';
-import type { Firing } from './slice/slice.js';
+import type { Firing } from './slice/firing.js';
 import type { LargestScores } from './slice/largest.js';
 import { largestValue } from './slice/largest.js';
 import { type SliceSettings, keptPerRow } from './slice/settings.js';

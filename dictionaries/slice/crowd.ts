@@ -12,7 +12,7 @@ import { crowdFeatures, type SliceArrays } from './arrays.js';
 import type { AdamNumbers, SliceMoves } from './moves.js';
 import type { PairsAbove } from './pairs-above.js';
 import type { SliceSettings } from './settings.js';
-import type { Firing, FiringSteps, Reconstructed } from './slice.js';
+import type { Firing, FiringSteps, Reconstructed } from './firing.js';
 import type { GivenGradients, SliceSlopes } from './slopes.js';
 
 interface Around {

@@ -14,29 +14,10 @@ import { Crowd } from './crowd.js';
 import type { Exchange } from './exchange.js';
 import { SliceMoves, type AdamNumbers } from './moves.js';
 import { PairsAbove } from './pairs-above.js';
+import type { Firing, FiringSteps, Reconstructed } from './firing.js';
 import { Revival } from './revival.js';
 import type { SliceSettings } from './settings.js';
 import { SliceSlopes } from './slopes.js';
-
-/** What a reconstruction tells: pairs that fired, and the measure of the sparsity term. */
-export interface Reconstructed {
-  readonly firings: number;
-  readonly measure: number;
-}
-
-/** The step in which each feature fired last, and in how many. */
-export interface FiringSteps {
-  readonly fired: Int32Array;
-  readonly firedSteps: Int32Array;
-}
-
-/** Pairs that fire, by row: features of the whole dictionary, ascending; a value of 0 does not count. */
-export interface Firing {
-  /** [B + 1] */
-  readonly offsets: Uint32Array;
-  readonly feature: Uint32Array;
-  readonly value: Float32Array;
-}
 
 export class Slice implements FiringSteps {
   readonly settings: SliceSettings;

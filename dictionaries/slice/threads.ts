@@ -12,7 +12,7 @@ import type { AdamNumbers } from './moves.js';
 import type { Exchange } from './exchange.js';
 import type { SliceLink } from './link.js';
 import type { SliceSettings } from './settings.js';
-import type { Firing, Reconstructed } from './slice.js';
+import type { Firing, Reconstructed } from './firing.js';
 import type { TensorRows } from './tensors.js';
 import type { SliceMethod, ThreadData, ThreadReply } from './thread-messages.js';
 
