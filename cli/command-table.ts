@@ -60,6 +60,7 @@ export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
   'model run': models(async () => (await import('./commands/model-run.js')).runModel),
   'model generate': models(async () => (await import('./commands/model-generate.js')).generateText),
   'model train': models(async () => (await import('./commands/model-train.js')).trainModels),
+  'model randomise': models(async () => (await import('./commands/model-randomise.js')).randomiseModel),
   'model vjp': models(async () => (await import('./commands/model-vjp.js')).differentiateModel),
   'sae eval': dictionaries(async () => (await import('./commands/sae-eval.js')).saeEval),
   'sae compare': dictionaries(async () => (await import('./commands/sae-compare.js')).saeCompare),

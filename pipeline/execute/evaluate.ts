@@ -18,6 +18,7 @@ import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import { latestRevision, readResolvedRun } from '../../storage/records/resolved-runs.js';
 import { latestSnapshot } from '../../storage/records/snapshots.js';
 import { openHost } from './host.js';
+import { randomModelOf } from './random-model.js';
 import { runStepsHere } from './run-steps.js';
 
 export interface EvaluationReporter {
@@ -29,7 +30,9 @@ export interface EvaluationReporter {
 export interface EvaluateInput {
   readonly store: ObjectStore;
   readonly name: { readonly run: string; readonly dictionary: string };
-  readonly options: Omit<EvaluationRequest, 'dictionary' | 'corpus'>;
+  readonly options: Omit<EvaluationRequest, 'dictionary' | 'corpus' | 'randomModel'>;
+  /** A run of the same dictionaries on the model without training; null: none. */
+  readonly randomModel: string | null;
   /** Run whose documents are measured; null: the dictionary's own. */
   readonly corpus: string | null;
   readonly reporter: EvaluationReporter;
@@ -51,7 +54,13 @@ export async function evaluateDictionary(input: EvaluateInput): Promise<string |
   const corpus = input.corpus === null || input.corpus === name.run ? null : await otherRun(store, input.corpus);
   await refuseIncomplete(store, { run, corpus, dictionary: name.dictionary, together: options.together ?? [] });
   await refuseEmptySplit(store, { run: corpus ?? run, split: options.split });
-  const request: EvaluationRequest = { dictionary: name.dictionary, ...options, corpus };
+  const dictionary = dictionaryNamed(run, name.dictionary);
+  const { randomModel: other } = input;
+  const control = other === null ? null : await randomModelOf(store, { run, dictionary, other, split: options.split });
+  const request: EvaluationRequest = {
+    ...{ dictionary: name.dictionary, ...options, corpus },
+    ...(control && { randomModel: control }),
+  };
   const own = workOfRun(run);
   const work: Work = {
     ...own,

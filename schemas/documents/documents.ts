@@ -15,6 +15,7 @@ import {
   modelInspectDocument,
   modelRunDocument,
   modelTrainDocument,
+  modelRandomiseDocument,
   modelVjpDocument,
 } from './models.js';
 import {
@@ -80,6 +81,7 @@ export const CLI_DOCUMENTS = {
   'model run': modelRunDocument,
   'model generate': modelGenerateDocument,
   'model train': modelTrainDocument,
+  'model randomise': modelRandomiseDocument,
   'model vjp': modelVjpDocument,
   'sae eval': saeEvalDocument,
   'sae compare': saeCompareDocument,
