@@ -80,6 +80,12 @@ it('comes back from the files of SAELens with the same numbers', async () => {
     expect(back.metrics[name].n, name).toBe(own.metrics[name].n);
     expect(back.metrics[name].value, name).toBeCloseTo(own.metrics[name].value, 5);
   }
+  const other = parse(await readFile(path.join(project.folder, 'taken.yaml'), 'utf8')) as Record<string, object>;
+  const onnx = path.join(project.folder, 'random.onnx');
+  const file = { ...other, name: 'another-model', model: { ...other['model'], onnx } };
+  await writeFile(path.join(project.folder, 'another.yaml'), stringify(file));
+  const otherModel = await project.assay('run', 'another.yaml');
+  expect([otherModel.code, otherModel.stderr]).toEqual([2, expect.stringContaining('found one that was trained on')]);
   const refused = await project.assay('sae', 'eval', 'taken/p', '--random-model', 'small');
   expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('found none; it has sae')]);
 }, 120_000);
