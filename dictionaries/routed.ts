@@ -1,6 +1,6 @@
 // A routed dictionary applied to rows: they are sorted by their expert, and each expert sees its own, so that a row costs what one
 // expert costs. The graphs are core/dictionaries/routing/expert-graph.ts; weights lie in memory once.
-import type { Firing } from './slice/slice.js';
+import type { Firing } from './slice/firing.js';
 import type { BatchRows, Inference } from './step.js';
 import type { AppliedSettings, WeightReader } from './applied.js';
 import { ENCODE_OUTPUTS } from '../core/dictionaries/encode-graph.js';

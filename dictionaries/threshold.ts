@@ -2,7 +2,7 @@
 // Of each batch the largest scores are kept, twice as many as are chosen. What was left out of a batch can only raise θ: the first θ
 // is a lower bound, and batches that may have left out scores above it are gone through once more, for all that lie above.
 import { computeThreshold } from '../core/dictionaries/calib-threshold.js';
-import type { LargestScores } from './slice/candidates.js';
+import type { LargestScores } from './slice/largest.js';
 import { below } from './slice/largest.js';
 
 /** The batches of the calib rows, by number. */

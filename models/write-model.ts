@@ -26,6 +26,8 @@ export interface WriteModelOptions {
   readonly sources: readonly string[];
   /** Models with at most this many bytes of weights are one file. */
   readonly largestInline?: number;
+  /** Weights that are written otherwise than they lie: what their bytes become, by the tensor's name. */
+  readonly changed?: ReadonlyMap<string, (bytes: Uint8Array) => Uint8Array>;
 }
 
 /** Weights of models up to this size stay in the ONNX file. */
@@ -94,7 +96,7 @@ function sizeOf(tensor: TensorProto): number {
 async function readWeights(tensors: readonly TensorProto[], options: WriteModelOptions): Promise<TensorProto[]> {
   const result: TensorProto[] = [];
   for (const tensor of tensors) {
-    if (!isExternal(tensor)) {
+    if (!isExternal(tensor) && options.changed?.has(tensor.name ?? '') !== true) {
       result.push(tensor);
       continue;
     }
@@ -117,7 +119,7 @@ async function writeWeights(
     const result: TensorProto[] = [];
     for (const tensor of tensors)
       result.push(
-        sizeOf(tensor) < LEAST_OUTSIDE && !isExternal(tensor)
+        sizeOf(tensor) < LEAST_OUTSIDE && !isExternal(tensor) && options.changed?.has(tensor.name ?? '') !== true
           ? tensor
           : await writeWeight(tensor, { handle, place, file, options }),
       );
@@ -145,8 +147,19 @@ async function writeWeight(
   return { ...rest, dataLocation: EXTERNAL, externalData };
 }
 
-/** The bytes of a weight in pieces, wherever it lies. */
-async function* bytesOf(tensor: TensorProto, { external }: WriteModelOptions): AsyncGenerator<Uint8Array> {
+/** The bytes of a weight in pieces, wherever it lies; one that is changed is held as a whole. */
+async function* bytesOf(tensor: TensorProto, options: WriteModelOptions): AsyncGenerator<Uint8Array> {
+  const change = options.changed?.get(tensor.name ?? '');
+  if (change === undefined) {
+    yield* storedBytesOf(tensor, options);
+    return;
+  }
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of storedBytesOf(tensor, options)) chunks.push(chunk);
+  yield change(Buffer.concat(chunks));
+}
+
+async function* storedBytesOf(tensor: TensorProto, { external }: WriteModelOptions): AsyncGenerator<Uint8Array> {
   if (tensor.rawData !== undefined) {
     yield tensor.rawData;
     return;

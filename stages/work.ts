@@ -30,6 +30,15 @@ export interface EvaluationRequest {
   readonly corpus: ResolvedRun | null;
   /** Dictionaries of the run that stand in the model's place together with it where cross-entropy is measured; left out: none. */
   readonly together?: readonly string[];
+  /** The same dictionary of a run on the model without training, as it was evaluated; left out: none. */
+  readonly randomModel?: RandomModelControl;
+}
+
+export interface RandomModelControl {
+  /** `RUN/DICT`. */
+  readonly dictionary: string;
+  /** Its `evaluation` table. */
+  readonly table: StoredFile;
 }
 
 /** One run or training, as the stages plan it. */

@@ -23,6 +23,8 @@ interface SaeEvalOptions {
   readonly corpus?: string;
   /** Further dictionaries of the run. */
   readonly with?: readonly string[];
+  /** A run of the same dictionaries on the model without training. */
+  readonly randomModel?: string;
 }
 
 export const saeEval = defineCommand({
@@ -32,6 +34,7 @@ export const saeEval = defineCommand({
     ['assay sae eval kjv/kjv-l2', 'on the test split; a second call reads what the first one stored'],
     ['assay sae eval kjv/kjv-l2 --json', 'as JSON'],
     ['assay sae eval kinds/t0 --with t1 t2 t3', 'cross-entropy with all four in place at once'],
+    ['assay sae eval kjv/kjv-l2 --random-model kjv-random', 'beside the same dictionary of a model without training'],
     ['assay sae eval kjv/kjv-l2 --corpus other', "on another run's documents, less those that it was fitted to"],
   ],
   options: (command) => {
@@ -40,6 +43,10 @@ export const saeEval = defineCommand({
       .option('--bootstrap <n>', 'resamples of documents for the intervals', wholeNumber(1), 1000)
       .option('--seed <n>', 'of the resamples and of the random dictionary', wholeNumber(0), 0)
       .option('--corpus <run>', 'measure on the documents of this run')
+      .option(
+        '--random-model <run>',
+        'compare with the same dictionary of this run, whose model `assay model randomise` wrote',
+      )
       .option('--with <names...>', "dictionaries of the same run that stand in the model's place together with it");
   },
   request: ([dict], flags: Omit<SaeEvalOptions, 'dict'>) => ({ ...flags, dict }),
@@ -56,6 +63,7 @@ async function evaluate(options: SaeEvalOptions, context: CommandContext): Promi
   const dataset = await evaluateDictionary({
     ...{ store, name, options: { split, resamples, seed, ...(together.length > 0 && { together }) } },
     corpus: options.corpus ?? null,
+    randomModel: options.randomModel ?? null,
     ...{ stop: io.signal, environment: io.environment, slots: os.availableParallelism() },
     folder: join(environment.cacheFolder, 'evaluation'),
     reporter: reporterOf(context),

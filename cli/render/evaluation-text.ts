@@ -29,6 +29,7 @@ const CONTROLS: Readonly<Record<string, string>> = {
   neuronsStrongest: 'strongest neurons',
   random: 'random',
   untrained: 'untrained',
+  randomModel: 'model without training',
 };
 
 /** Side by side, and below which controls are not beaten. */

@@ -159,8 +159,9 @@ class Store:
     def weights_shape(self, dictionary: str) -> tuple:
         """Features and width of what is written, from the header alone: (F, d)."""
         header, _ = self._weights(dictionary)
-        decoder = header.get("W_dec") or header[max(name for name in header if name.startswith("W_dec."))]
-        return tuple(decoder["shape"])
+        decoders = [tensor["shape"] for name, tensor in header.items() if name == "W_dec" or name.startswith("W_dec.")]
+        # Of a cross-layer transcoder, the last site is written by the features of all layers.
+        return tuple(max(decoders))
 
     def object(self, reference: dict) -> bytes:
         """The bytes of a data object {key, sha256}, checked against their digest; parts are joined."""

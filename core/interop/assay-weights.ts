@@ -29,7 +29,7 @@ export async function readAssayWeights(weights: TensorContainer): Promise<TakenD
   const architecture = architectureOf(weights);
   if (reader.has('W_dec.0'))
     throw new InputError(
-      `Expected a dictionary that reads one site and writes one in ${weights.name}, found one of several; it can be read in the run that trained it.`,
+      `Expected a dictionary that reads one site and writes one in ${weights.name}, found ${several(weights)}; other programs' files have no place for it, and it can be read in the run that trained it.`,
       { file: weights.name },
     );
   const [features = 0, read = 0] = reader.shapeOf('W_enc', 2);
@@ -41,12 +41,13 @@ export async function readAssayWeights(weights: TensorContainer): Promise<TakenD
   const tensors = await readTensors(reader, { architecture, features, read, write, skip });
   const [k, prefixes] = [text('k'), text('prefixes')];
   return finishDictionary({
-    ...{ format: 'assay', file: weights.name, architecture, features, read, write, transcoder, skip, tensors },
+    ...{ format: 'assay', reader, architecture, features, read, write, transcoder, skip, tensors },
     centred: ourCentring(architecture, transcoder ? 'other' : 'same'),
     ...{ k: k === undefined ? undefined : Number(k), inputTransform: transformOf(text('inputTransform')), notes: [] },
     prefixes: prefixes === undefined ? undefined : prefixes.split(',').map(Number),
     source: {
       ...{ kind: architecture, model: text('model') ?? null, contextTokens: null, prepended: null },
+      modelDigest: digestIn(text('model')),
       ...{ reads: reads === '' ? null : [reads], writes: reads === '' ? null : [writes ?? reads] },
       dtype: reader.typeOf('W_enc'),
     },
@@ -76,6 +77,20 @@ async function readTensors(
   tensors.set('b_dec', await reader.vector('b_dec', write));
   if (skip) tensors.set('W_skip', await reader.matrix('W_skip', rows(write, read)));
   return tensors;
+}
+
+/** The base model of a reference as files state it. */
+function digestIn(reference: string | undefined): string | undefined {
+  if (reference === undefined || !reference.startsWith('{')) return undefined;
+  const { base } = JSON.parse(reference) as { base?: unknown };
+  return typeof base === 'string' ? base : undefined;
+}
+
+/** A crosscoder writes all sites with every feature, a cross-layer one later sites with more of them. */
+function several({ tensors }: TensorContainer): string {
+  const written = [...tensors.keys()].filter((name) => name.startsWith('W_dec.')).length;
+  const crossLayer = tensors.get('W_dec.0')?.shape[0] !== tensors.get('W_dec.1')?.shape[0];
+  return `a ${crossLayer ? 'cross-layer transcoder' : 'crosscoder'} that writes ${written} sites`;
 }
 
 function architectureOf({ name, values }: TensorContainer): FoundDictionary['architecture'] {

@@ -11,6 +11,7 @@
 // through there (no relu), which cannot be stored: refused. Proof: tests/golden/interop/circuit-tracer.test.ts.
 import { InputError } from '../../schemas/errors.js';
 import { finishDictionary } from './finish.js';
+import { notesOfLeft } from './left-behind.js';
 import type { SettingsFields } from './settings-fields.js';
 import type { SourceFacts, TakenDictionary, TakenTensor } from './taken-dictionary.js';
 import type { TensorContainer } from './tensor-container.js';
@@ -41,7 +42,7 @@ export async function readLayerTranscoder(
   return finishDictionary({
     ...{
       format: 'circuit-tracer',
-      file: weights.name,
+      reader,
       architecture: jump ? 'jumprelu' : 'relu',
       features,
       read,
@@ -83,12 +84,14 @@ export async function readCrossLayer({ name, encoders, decoders, config }: Cross
   }
   tensors.set('b_enc', { shape: [layers * features], values: b_enc });
   if (jump) tensors.set('threshold', { shape: [layers * features], values: threshold });
-  const rows = await readDecoders(decoders, { layers, features, width });
+  const decoded = decoders.map((container) => new TensorReader(container));
+  const rows = await readDecoders(decoded, { layers, features, width });
   for (const [m, tensor] of rows.entries()) tensors.set(`W_dec.${m}`, tensor);
   const dtype = (readers[0] as TensorReader).typeOf('W_enc_0');
+  const notes = [...readers, ...decoded].flatMap((reader) => notesOfLeft(reader, { kind: 'cross_layer_transcoder' }));
   const each = Array.from({ length: layers }, (_, layer) => layer);
   return {
-    ...{ format: 'circuit-tracer', wiring: 'crossLayer', tensors, notes: [] },
+    ...{ format: 'circuit-tracer', wiring: 'crossLayer', tensors, notes },
     ...{ readWidths: each.map(() => width), writeWidths: each.map(() => width) },
     settings: { architecture: jump ? 'jumprelu' : 'relu', features, crossLayer: true },
     source: sourceOf(config, { kind: 'cross_layer_transcoder', layers: each, dtype }),
@@ -97,15 +100,15 @@ export async function readCrossLayer({ name, encoders, decoders, config }: Cross
 
 /** By the layer written: W_dec.m [(m + 1) F, d], the rows of layers 0 … m one after the other. */
 async function readDecoders(
-  decoders: readonly TensorContainer[],
+  decoders: readonly TensorReader[],
   { layers, features, width }: { readonly layers: number; readonly features: number; readonly width: number },
 ): Promise<TakenTensor[]> {
   const result = Array.from({ length: layers }, (_, m) => {
     const shape = [(m + 1) * features, width];
     return { shape, values: new Float32Array((m + 1) * features * width) };
   });
-  for (const [l, container] of decoders.entries()) {
-    const tensor = await new TensorReader(container).whole(`W_dec_${l}`, [features, layers - l, width]);
+  for (const [l, reader] of decoders.entries()) {
+    const tensor = await reader.whole(`W_dec_${l}`, [features, layers - l, width]);
     for (let i = 0; i < features; i++)
       for (let m = l; m < layers; m++) {
         const from = (i * (layers - l) + m - l) * width;

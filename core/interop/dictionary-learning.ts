@@ -30,6 +30,8 @@ interface ClassLayout {
   readonly outBias: string;
   /** Ours by theirs; features long. */
   readonly vectors: readonly (readonly [ours: string, theirs: string])[];
+  /** Tensors that its inference leaves out. */
+  readonly idle?: readonly string[];
 }
 
 const LINEAR = { encoder: ['encoder.weight', 'rows'], decoder: ['decoder.weight', 'columns'] } as const;
@@ -54,7 +56,11 @@ const CLASSES: Readonly<Record<string, ClassLayout>> = {
       ['threshold', 'threshold'],
     ],
   },
-  AutoEncoderTopK: { rule: 'topk', centred: true, ...LINEAR, outBias: 'b_dec', vectors: BIAS },
+  // Its threshold is used by `encode(use_threshold=True)` alone, which is no default.
+  AutoEncoderTopK: {
+    ...{ rule: 'topk', centred: true, ...LINEAR, outBias: 'b_dec', vectors: BIAS },
+    idle: ['threshold'],
+  },
   BatchTopKSAE: { rule: 'batchtopk', centred: true, ...LINEAR, outBias: 'b_dec', vectors: BIAS },
   MatryoshkaBatchTopKSAE: {
     ...{ rule: 'matryoshka', centred: true, ...PLAIN, outBias: 'b_dec' },
@@ -82,13 +88,13 @@ export async function readDictionaryLearning({ weights, config }: DictionaryLear
   return finishDictionary({
     ...{
       format: 'dictionary_learning',
-      file: weights.name,
+      reader,
       architecture: layout.rule,
       features,
       read: width,
       write: width,
     },
-    ...{ transcoder: false, centred: layout.centred, ...chosen, tensors: folded, notes },
+    ...{ transcoder: false, centred: layout.centred, idle: layout.idle, ...chosen, tensors: folded, notes },
     source: { ...sourceOf(name, trainer), dtype: reader.typeOf(layout.encoder[0]) },
   });
 }

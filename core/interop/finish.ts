@@ -4,13 +4,17 @@ import { InputError } from '../../schemas/errors.js';
 import type { InputTransform, TakenFormat } from '../../schemas/taken.js';
 import { withOurCentring } from './centring.js';
 import { confirmSquare } from './orientation.js';
+import { notesOfLeft } from './left-behind.js';
 import type { SourceFacts, TakenDictionary, TakenSettings, TakenTensor, TakenTensors } from './taken-dictionary.js';
+import type { TensorReader } from './tensor-reader.js';
 
 /** What a reader found. */
 export interface FoundDictionary {
   readonly format: TakenFormat;
-  /** What messages call the weights. */
-  readonly file: string;
+  /** Of the weights, all of which have been taken. */
+  readonly reader: TensorReader;
+  /** Tensors that the source's own inference leaves out. */
+  readonly idle?: readonly string[] | undefined;
   readonly architecture: TakenSettings['architecture'];
   readonly features: number;
   readonly read: number;
@@ -30,7 +34,8 @@ export interface FoundDictionary {
 
 /** The dictionary in the neutral form. @throws InputError where its parts do not fit together */
 export function finishDictionary(found: FoundDictionary): TakenDictionary {
-  const { file, architecture, features, k, prefixes, inputTransform, source, read, write } = found;
+  const { reader, architecture, features, k, prefixes, inputTransform, source, read, write } = found;
+  const { file } = reader;
   if (k !== undefined && !(Number.isSafeInteger(k) && k >= 1 && k <= features))
     throw new InputError(
       `Expected k of the dictionary in ${file} to be a whole number from 1 to its ${features} features, found ${k}; correct its settings.`,
@@ -41,6 +46,7 @@ export function finishDictionary(found: FoundDictionary): TakenDictionary {
       `Expected no skip connection in ${file}, which reads the site that it writes, found W_skip; only a transcoder can have one here.`,
       { file },
     );
+  const left = notesOfLeft(reader, { kind: source.kind, idle: found.idle });
   const wiring = found.transcoder ? 'other' : 'same';
   const [W_enc, W_dec] = [found.tensors.get('W_enc'), found.tensors.get('W_dec')] as [TakenTensor, TakenTensor];
   const doubt = found.transcoder ? null : confirmSquare(W_enc, W_dec, file);
@@ -54,6 +60,6 @@ export function finishDictionary(found: FoundDictionary): TakenDictionary {
       ...(found.skip === true && { skip: true }),
       ...(inputTransform !== undefined && { inputTransform }),
     },
-    notes: [...found.notes, ...(doubt === null ? [] : [doubt]), ...notes],
+    notes: [...found.notes, ...(doubt === null ? [] : [doubt]), ...notes, ...left],
   };
 }

@@ -28,7 +28,7 @@ export async function readGemmaScope(weights: TensorContainer, asTranscoder: boo
         'The file does not say whether it is of an autoencoder or of a transcoder; it is taken as an autoencoder unless the run says otherwise.',
       ];
   return finishDictionary({
-    ...{ format: 'gemma-scope', file: weights.name, architecture: 'jumprelu', features, read, write },
+    ...{ format: 'gemma-scope', reader, architecture: 'jumprelu', features, read, write },
     ...{ transcoder, centred: false, tensors, notes },
     source: {
       ...{ kind: 'jumprelu', model: null, reads: null, writes: null, contextTokens: null, prepended: null },

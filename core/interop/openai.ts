@@ -18,7 +18,8 @@ export async function readOpenai(weights: TensorContainer): Promise<TakenDiction
     ['b_dec', await reader.vector('pre_bias', read)],
   ]);
   return finishDictionary({
-    ...{ format: 'openai', file: weights.name, features, read, write: read, transcoder: false, centred: true },
+    ...{ format: 'openai', reader, features, read, write: read, transcoder: false, centred: true },
+    idle: ['stats_last_nonzero'],
     ...{ ...ruleOf(weights), tensors, notes: [] },
     source: {
       ...{ kind: String(weights.values.get('activation') ?? 'ReLU'), model: null, reads: null, writes: null },

@@ -34,7 +34,7 @@ export async function readSparsify(files: SparsifyFiles): Promise<TakenDictionar
   const tensors = await readWeights(reader, { features, read, skip });
   const dtype = reader.typeOf(reader.has('encoder.weight') ? 'encoder.weight' : 'W_enc');
   return finishDictionary({
-    ...{ format: 'sparsify', file: files.weights.name, architecture: 'topk', features, read, write: read },
+    ...{ format: 'sparsify', reader, architecture: 'topk', features, read, write: read },
     ...{ transcoder, centred: !transcoder, skip, k, tensors, notes: [] },
     source: { ...sourceOf(files, transcoder), dtype },
   });

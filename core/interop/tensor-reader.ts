@@ -20,6 +20,7 @@ export interface WantedMatrix {
 
 export class TensorReader {
   readonly #container: TensorContainer;
+  readonly #taken = new Set<string>();
 
   constructor(container: TensorContainer) {
     this.#container = container;
@@ -27,6 +28,16 @@ export class TensorReader {
 
   has(name: string): boolean {
     return this.#container.tensors.has(name);
+  }
+
+  /** What messages call the file. */
+  get file(): string {
+    return this.#container.name;
+  }
+
+  /** Tensors whose values nobody has taken. */
+  get untaken(): string[] {
+    return [...this.#container.tensors.keys()].filter((name) => !this.#taken.has(name));
   }
 
   /** Type of the values of a tensor. */
@@ -46,14 +57,14 @@ export class TensorReader {
     const tensor = this.#find(name);
     if (sizeOf(tensor.shape) !== length || tensor.shape.filter((n) => n !== 1).length > 1)
       throw this.#wrong(name, `[${length}]`, tensor.shape);
-    return this.#finite(name, { shape: [length], values: await tensor.read(0, length) });
+    return this.#take(name, { shape: [length], values: await tensor.read(0, length) });
   }
 
   /** A tensor of exactly that shape. */
   async whole(name: string, shape: readonly number[]): Promise<TakenTensor> {
     const tensor = this.#find(name);
     if (tensor.shape.join() !== shape.join()) throw this.#wrong(name, `[${shape.join(', ')}]`, tensor.shape);
-    return this.#finite(name, { shape: [...shape], values: await readWhole(tensor) });
+    return this.#take(name, { shape: [...shape], values: await readWhole(tensor) });
   }
 
   /** One number. */
@@ -71,7 +82,7 @@ export class TensorReader {
     const turned = rows === columns ? lies === 'columns' : asColumns;
     if (lies !== 'either' && turned !== (lies === 'columns')) throw this.#swapped(name, stored, tensor.shape);
     const shape = [rows, columns];
-    return this.#finite(name, { shape, values: await (turned ? readTurned : readWhole)(tensor) });
+    return this.#take(name, { shape, values: await (turned ? readTurned : readWhole)(tensor) });
   }
 
   #find(name: string): StoredTensor {
@@ -86,7 +97,8 @@ export class TensorReader {
     );
   }
 
-  #finite(name: string, tensor: TakenTensor): TakenTensor {
+  #take(name: string, tensor: TakenTensor): TakenTensor {
+    this.#taken.add(name);
     const at = tensor.values.findIndex((value) => !Number.isFinite(value));
     if (at < 0) return tensor;
     const [, columns = 1] = tensor.shape;

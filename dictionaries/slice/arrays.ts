@@ -8,7 +8,7 @@ export type Allocator = Pick<Kernels, 'floats' | 'doubles' | 'words' | 'integers
 
 /** Bytes of the scores of one block of features. */
 const SCORE_BYTES = 8 * 2 ** 20;
-/** Pairs above a limit that are kept per row at most; where more fire, the whole matrices are cheaper. */
+/** Pairs above a limit that are kept per row at most; where more fire, whole matrices are cheaper (crowd.ts). */
 const PAIRS_PER_ROW = 1024;
 
 /** Features whose scores are computed at once. */
@@ -30,6 +30,15 @@ export function pairCapacity({ rule, k, kAux, batchRows, slice }: SliceSettings)
   return Math.min(all, batchRows * k) + Math.min(all, batchRows * kAux);
 }
 
+/** Features that a step takes at a time where more fires than pairs have room for; 0 where that cannot be. */
+export function crowdFeatures(settings: SliceSettings): number {
+  const { rule, infers, batchRows, slice } = settings;
+  const pairs = pairCapacity(settings);
+  const isAbove = rule.choice === 'above' || infers.choice === 'above';
+  if (!isAbove || batchRows * slice.features <= pairs) return 0;
+  return Math.min(blockFeatures(batchRows, slice.features), Math.floor(pairs / batchRows));
+}
+
 /** Dead features up to which AuxK multiplies their whole matrices; where more are dead, pairs are cheaper. */
 export function denseDead({ kAux, slice }: Pick<SliceSettings, 'kAux' | 'slice'>): number {
   return Math.min(slice.features, 6 * kAux);
@@ -49,6 +58,7 @@ export function layOut(a: Allocator, settings: SliceSettings) {
     ...choiceArrays(a, settings),
     ...deadArrays(a, settings),
     ...pairArrays(a, settings),
+    ...crowdArrays(a, settings),
   };
 }
 
@@ -148,6 +158,19 @@ function pairArrays(a: Allocator, settings: SliceSettings) {
     marks: a.bytes(features),
     scratch: a.floats(widest),
     zero: a.floats(widest),
+  };
+}
+
+/** Gradients of some features, whole rows of them, and a part of the reconstructions. */
+function crowdArrays(a: Allocator, settings: SliceSettings) {
+  const { slice, batchRows, training } = settings;
+  const each = crowdFeatures(settings);
+  const trained = training === null ? 0 : each;
+  return {
+    crowdSums: a.floats(each > 0 ? batchRows * slice.writeStride : 0),
+    crowdEncoderG: a.floats(trained * slice.readStride),
+    crowdDecoderG: a.floats(trained * slice.writeStride),
+    crowdPlaces: a.integers(trained),
   };
 }
 

@@ -6,20 +6,13 @@ import { type SliceArrays, blockFeatures, candidateCapacity, denseDead, keyCapac
 import { copyKeys, type Exchange } from './exchange.js';
 import type { FastRule } from '../../core/dictionaries/fast/rule.js';
 import type { SliceSettings } from './settings.js';
-import { largestValue, below } from './largest.js';
+import { below, largestValue, type LargestScores } from './largest.js';
 import { DataError } from '../../schemas/errors.js';
 
 interface Around {
   readonly kernels: Kernels;
   readonly exchange: Exchange;
   readonly products: Products;
-}
-
-/** The largest scores of a batch. */
-export interface LargestScores {
-  readonly values: Float32Array;
-  /** Scores up to here may be missing; 0: none is. */
-  readonly limit: number;
 }
 
 export class Candidates {
@@ -36,6 +29,8 @@ export class Candidates {
   #kept = 0;
   /** Limit of a choice over the batch. */
   #limit = 0;
+  /** Whether more lies above the limits than there is room for. */
+  #crowded = false;
 
   constructor(settings: SliceSettings, arrays: SliceArrays, around: Around) {
     this.#settings = settings;
@@ -48,6 +43,18 @@ export class Candidates {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Of a kind with limits: more lies above them than there is room for, and no candidate was kept (crowd.ts). */
+  get crowded(): boolean {
+    return this.#crowded;
+  }
+
+  /** Scores some features alone, of which all have room: those above the limits that `find` took. */
+  async findAbove({ first, count }: { readonly first: number; readonly count: number }): Promise<void> {
+    this.#count = 0;
+    await this.#score(first, count);
+    this.#count = this.#scan({ from: first, count }, pairCapacity(this.#settings));
   }
 
   /** Scores all features; candidates go into the exchange. @param dead marked features, which are proposed for AuxK */
@@ -75,6 +82,7 @@ export class Candidates {
     a.auxFilled.data.fill(0);
     this.#count = 0;
     this.#kept = 0;
+    this.#crowded = false;
     if (rule.choice === 'batch') this.#limit = 0;
     if (rule.choice !== 'above') return;
     const vectors = new Map([...a.vectors].map(([name, { value }]) => [name, value.data.subarray(0, slice.features)]));
@@ -84,18 +92,23 @@ export class Candidates {
 
   async #eachBlock(use: (first: number, count: number) => void): Promise<void> {
     const { slice, batchRows } = this.#settings;
-    const a = this.#arrays;
     const block = blockFeatures(batchRows, slice.features);
-    for (let first = 0; first < slice.features; first += block) {
+    for (let first = 0; first < slice.features && !this.#crowded; first += block) {
       const count = Math.min(block, slice.features - first);
-      await this.#around.products.score({
-        weights: a.encoder.data.subarray(first * slice.readStride, (first + count) * slice.readStride),
-        inputs: a.inputs.data,
-        scores: a.scores.data.subarray(0, count * batchRows),
-        ...{ features: count, rows: batchRows, width: slice.readStride },
-      });
+      await this.#score(first, count);
       use(first, count);
     }
+  }
+
+  async #score(first: number, count: number): Promise<void> {
+    const { slice, batchRows } = this.#settings;
+    const a = this.#arrays;
+    await this.#around.products.score({
+      weights: a.encoder.data.subarray(first * slice.readStride, (first + count) * slice.readStride),
+      inputs: a.inputs.data,
+      scores: a.scores.data.subarray(0, count * batchRows),
+      ...{ features: count, rows: batchRows, width: slice.readStride },
+    });
   }
 
   #bias(first: number): number {
@@ -141,12 +154,8 @@ export class Candidates {
   #aboveBlock(first: number, count: number): void {
     const capacity = pairCapacity(this.#settings);
     const found = this.#scan({ from: first, count }, capacity);
-    if (found > capacity) {
-      const { batchRows, slice } = this.#settings;
-      const text = `Expected at most ${Math.floor(capacity / batchRows)} features to fire on a row, found ${Math.floor(found / batchRows)} in features ${slice.first} … ${slice.first + slice.features - 1}. Raise saes.sparsity, or lower saes.l0.`;
-      throw new DataError(text, { found, capacity });
-    }
-    this.#count = found;
+    this.#crowded = found > capacity;
+    this.#count = this.#crowded ? 0 : found;
   }
 
   /** The 2 B k largest so far at least (a threshold for all batches may lie below the B k-th of one); where room ends, the limit rises to the least of them and the block is looked at again. */

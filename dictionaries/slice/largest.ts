@@ -1,5 +1,12 @@
 // The n-th largest of positive float32 values, exactly, by two passes over the halves of their bits.
 
+/** The largest scores of a batch. */
+export interface LargestScores {
+  readonly values: Float32Array;
+  /** Scores up to here may be missing; 0: none is. */
+  readonly limit: number;
+}
+
 /** The n-th largest, n from 1; the least where there are fewer. Values above 0. */
 export function largestValue(values: Float32Array, n: number): number {
   if (values.length === 0) return 0;

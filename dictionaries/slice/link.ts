@@ -1,9 +1,10 @@
 // How a step speaks to its slices: in the same thread here, by messages where slices have threads of their own (threads.ts).
-import type { LargestScores } from './candidates.js';
+import type { LargestScores } from './largest.js';
 import type { AdamNumbers } from './moves.js';
 import type { Exchange } from './exchange.js';
 import type { SliceSettings } from './settings.js';
-import { type Firing, Slice, type Reconstructed } from './slice.js';
+import type { Firing, Reconstructed } from './firing.js';
+import { Slice } from './slice.js';
 import type { TensorRows } from './tensors.js';
 import { readRows, writeRows } from './tensors.js';
 import type { Products } from '../products.js';
@@ -66,7 +67,7 @@ export class InlineSlice implements SliceLink {
   }
 
   infer(): Promise<Firing> {
-    return Promise.resolve(this.slice.infer());
+    return this.slice.infer();
   }
 
   derive(step: number, slope: number): Promise<number> {

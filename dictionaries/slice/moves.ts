@@ -4,10 +4,11 @@
 //   ∂W_dec_i = Σ_p f_p g_line(p) + (∂loss/∂‖W_dec.w_i‖) W_dec.w_i / ‖W_dec.w_i‖       ∂W_enc_i = Σ_p ∂z_p x'_row(p)
 //   lines are rows of reconstructions: of each prefix (a feature has the gradient of the first prefix that holds it, in which those
 //   of the larger ones are summed), then of AuxK
-import { type Pairs, type Slopes, type ThresholdRule, type Vectors } from '../../core/dictionaries/fast/rule.js';
-import type { KernelArray, Kernels } from '../../runtime/kernels/kernels.js';
+import { power } from './power.js';
+import type { Kernels } from '../../runtime/kernels/kernels.js';
 import type { SliceArrays } from './arrays.js';
 import type { SliceSettings, SliceTraining } from './settings.js';
+import type { SliceSlopes } from './slopes.js';
 
 /** Flags of kernels/update.ts. */
 const UNIT = 1;
@@ -26,11 +27,9 @@ export interface AdamNumbers {
   readonly clip: number;
 }
 
-interface Above {
-  readonly rule: ThresholdRule;
-  readonly pairs: Pairs;
-  readonly vectors: Vectors;
-  readonly slope: number;
+interface Around {
+  readonly kernels: Kernels;
+  readonly slopes: SliceSlopes;
 }
 
 export class SliceMoves {
@@ -40,146 +39,20 @@ export class SliceMoves {
   readonly #training: SliceTraining;
   readonly #arrays: SliceArrays;
   readonly #kernels: Kernels;
-  /** Weighs decoders by norms in this step. */
-  #sites = 0;
-  /** Whether rows have gradients from elsewhere (AuxK over whole rows). */
-  #given = false;
-  /** Row of x' of each pair. */
-  #inputRow: number;
+  readonly #slopes: SliceSlopes;
 
-  constructor(settings: SliceSettings, arrays: SliceArrays, kernels: Kernels) {
+  constructor(settings: SliceSettings, arrays: SliceArrays, around: Around) {
     this.#settings = settings;
     this.#training = settings.training as SliceTraining;
     this.#arrays = arrays;
-    this.#kernels = kernels;
-    this.#inputRow = arrays.inputRow.address;
+    this.#kernels = around.kernels;
+    this.#slopes = around.slopes;
     this.moved = new Int32Array(this.#lazy ? settings.slice.features : 0);
   }
 
   /** With β1 = 0 a row that nothing touches does not move. */
   get #lazy(): boolean {
     return this.#training.betas[0] === 0;
-  }
-
-  /** Kinds that choose the largest: ∂loss/∂z = g · W_dec for every pair. @param revived dead features whose gradients are given @returns touched features */
-  slopesChosen(pairs: number, revived: number): number {
-    const a = this.#arrays;
-    const { run } = this.#kernels;
-    const { slice, batchRows, parts, kAux } = this.#settings;
-    const lines = parts.lines + (kAux > 0 ? batchRows : 0);
-    const touched = run.byFeature(
-      ...[lines, a.offsets.address, a.rowFeature.address, slice.first, slice.features],
-      revived > 0 ? a.dead.address : 0,
-      ...[a.counts.address, a.touched.address, a.starts.address, a.row.address, a.source.address],
-    );
-    run.pick(a.rowValue.address, a.source.address, pairs, a.value.address);
-    for (let p = 0; p < pairs; p++) a.inputRow.data[p] = (a.row.data[p] as number) % batchRows;
-    this.#inputRow = a.inputRow.address;
-    this.#dots(touched, a.row, { gradients: a.gradients.address, out: a.slopes });
-    this.#given = revived > 0;
-    const biases = this.#clearVector('b_enc');
-    for (let t = 0, d = 0; t < touched; t++) {
-      const place = revived > 0 && a.dead.data[a.touched.data[t] as number] === 1 ? d++ : -1;
-      if (this.#given) a.places.data[t] = place;
-      let sum = place < 0 ? 0 : (a.deadSums.data[place] as number);
-      const end = a.starts.data[t + 1] as number;
-      for (let p = a.starts.data[t] as number; p < end; p++) sum += a.slopes.data[p] as number;
-      biases[a.touched.data[t] as number] = sum;
-      a.sums.data[t] = sum;
-    }
-    this.#sites = 0;
-    return touched;
-  }
-
-  /** Kinds with limits. */
-  slopesAbove({ rule, pairs, vectors, slope }: Above): void {
-    const a = this.#arrays;
-    const { settings, slice, batchRows, parts } = this.#settings;
-    this.#inputRow = a.candidateRow.address;
-    a.row.data.set(a.candidateRow.data.subarray(0, pairs.count));
-    this.#dots(pairs.features, a.candidateRow, { gradients: a.gradients.address, out: a.dots });
-    const second = parts.lines > batchRows;
-    if (second) {
-      const gradients = a.gradients.address + 4 * batchRows * slice.writeStride;
-      this.#dots(pairs.features, a.candidateRow, { gradients, out: a.secondDots });
-    }
-    const scratch = new Map([...a.vectors.keys()].map((name) => [name, new Float32Array(pairs.features)]));
-    const norms = new Float32Array(pairs.features);
-    const into: Slopes = { score: a.slopes.data, vectors: scratch, norms };
-    const of = (first: KernelArray<Float32Array>, other: KernelArray<Float32Array>): Float32Array[] =>
-      second ? [first.data, other.data] : [first.data];
-    const [values, dots] = [of(a.value, a.second), of(a.dots, a.secondDots)];
-    rule.slopes({ pairs, vectors, norms: a.sums.data, values, dots, slope, settings }, into);
-    for (const [name, own] of scratch) {
-      const g = this.#clearVector(name);
-      for (let t = 0; t < pairs.features; t++) g[a.touched.data[t] as number] = own[t] as number;
-    }
-    for (let t = 0; t < pairs.features; t++) {
-      let sum = 0;
-      const end = pairs.starts[t + 1] as number;
-      for (let p = pairs.starts[t] as number; p < end; p++) sum += a.slopes.data[p] as number;
-      a.sums.data[t] = sum;
-    }
-    this.#weigh(rule, norms, pairs.features);
-  }
-
-  /** ∂loss/∂‖W_dec.w_i‖ / ‖W_dec.w_i‖, what a row's own weights are multiplied by. */
-  #weigh(rule: ThresholdRule, norms: Float32Array, touched: number): void {
-    const a = this.#arrays;
-    const sites = this.#settings.slice.decoder.length;
-    const weighs = rule.weighs === 'always' || (rule.weighs === 'several' && sites > 1);
-    this.#sites = weighs ? sites : 0;
-    if (!weighs) return;
-    for (let t = 0; t < touched; t++)
-      for (let s = 0; s < sites; s++) {
-        const norm = a.norms.data[t * sites + s] as number;
-        a.along.data[t * sites + s] = norm > 0 ? (norms[t] as number) / norm : 0;
-      }
-  }
-
-  #dots(
-    touched: number,
-    row: KernelArray<Uint32Array>,
-    { gradients, out }: { readonly gradients: number; readonly out: KernelArray<Float32Array> },
-  ): void {
-    const a = this.#arrays;
-    this.#kernels.run.pairDots(
-      ...[touched, a.touched.address, a.starts.address, row.address, gradients],
-      ...[a.decoder.address, this.#settings.slice.writeStride, out.address],
-    );
-  }
-
-  #clearVector(name: string): Float32Array {
-    return (this.#arrays.vectors.get(name)?.g.data as Float32Array).fill(0);
-  }
-
-  /** Features whose value was above 0 in a reconstruction (AuxK does not count). */
-  noteFired(
-    { fired, firedSteps }: { readonly fired: Int32Array; readonly firedSteps: Int32Array },
-    { step, touched }: { readonly step: number; readonly touched: number },
-  ): void {
-    const a = this.#arrays;
-    const { parts } = this.#settings;
-    for (let t = 0; t < touched; t++) {
-      const end = a.starts.data[t + 1] as number;
-      for (let p = a.starts.data[t] as number; p < end; p++) {
-        if ((a.row.data[p] as number) >= parts.lines || !((a.value.data[p] as number) > 0)) continue;
-        const feature = a.touched.data[t] as number;
-        fired[feature] = step;
-        firedSteps[feature] = (firedSteps[feature] as number) + 1;
-        break;
-      }
-    }
-  }
-
-  #encoderGiven(): [number, number] {
-    const a = this.#arrays;
-    return this.#given ? [a.deadEncoderG.address, a.places.address] : [0, 0];
-  }
-
-  #decoderGiven(): [number, number] {
-    const a = this.#arrays;
-    return this.#given ? [a.deadDecoderG.address, a.places.address] : [0, 0];
   }
 
   /** Σ_i (Σ_p ∂z_p) W_enc_i into `through`, with the weights before the step. */
@@ -194,27 +67,37 @@ export class SliceMoves {
     );
   }
 
+  #givenOf(which: 'encoder' | 'decoder'): [number, number] {
+    const { given } = this.#slopes.found;
+    return given ? [given[which], given.places] : [0, 0];
+  }
+
   /** Σ of squared gradients, without moving. */
   squares(touched: number): number {
+    return this.rowSquares(touched) + this.vectorSquares();
+  }
+
+  /** Of rows alone. */
+  rowSquares(touched: number): number {
     const { run } = this.#kernels;
     const a = this.#arrays;
     const { slice } = this.#settings;
     const lists = [touched, a.touched.address, a.starts.address] as const;
     const encoder = run.gradientRows(
       ...lists,
-      ...[this.#inputRow, a.slopes.address, a.inputs.address, ...this.#encoderGiven(), 0, 0, 0],
+      ...[this.#slopes.found.inputRow, a.slopes.address, a.inputs.address, ...this.#givenOf('encoder'), 0, 0, 0],
       ...[a.encoder.address, slice.readStride, 0, a.scratch.address],
     );
     const decoder = run.gradientRows(
       ...lists,
-      ...[a.row.address, a.value.address, a.gradients.address, ...this.#decoderGiven()],
-      ...[a.along.address, a.bounds.address, this.#sites],
+      ...[a.row.address, a.value.address, a.gradients.address, ...this.#givenOf('decoder')],
+      ...[a.along.address, a.bounds.address, this.#slopes.found.sites],
       ...[a.decoder.address, slice.writeStride, this.#unit, a.scratch.address],
     );
-    return encoder + decoder + this.#vectorSquares();
+    return encoder + decoder;
   }
 
-  #vectorSquares(): number {
+  vectorSquares(): number {
     let sum = 0;
     for (const { g } of this.#arrays.vectors.values()) for (const value of g.data) sum += value * value;
     return sum;
@@ -230,42 +113,67 @@ export class SliceMoves {
 
   /** Adam's step over all that the slice owns. @returns Σ of squared gradients before clipping */
   update(touched: number, numbers: AdamNumbers): number {
+    this.beginUpdate(numbers);
+    const squares = this.moveRows(touched, numbers.step);
+    return squares + this.endUpdate();
+  }
+
+  beginUpdate(numbers: AdamNumbers): void {
     const { run } = this.#kernels;
-    const a = this.#arrays;
-    const { slice } = this.#settings;
     const { betas, epsilon } = this.#training;
     run.setAdam(betas[0], 1 - betas[0], betas[1], 1 - betas[1], epsilon, numbers.rate, numbers.correction);
     run.setClip(numbers.clip);
-    const decay = this.#lazy ? this.#decays(touched, numbers.step) : 0;
-    const lists = [touched, a.touched.address, a.starts.address] as const;
-    const [reads, writes] = [slice.encoder, slice.decoder].map((spans) => spans.reduce((n, { width }) => n + width, 0));
-    let squares = run.updateRows(
-      ...lists,
-      ...[this.#inputRow, a.slopes.address, a.inputs.address, ...this.#encoderGiven(), 0, 0, 0],
-      ...[a.encoder.address, a.encoderM.address, a.encoderV.address, decay],
-      ...[slice.readStride, reads as number, this.#flags, a.scratch.address],
-    );
-    squares += run.updateRows(
-      ...lists,
-      ...[a.row.address, a.value.address, a.gradients.address, ...this.#decoderGiven()],
-      ...[a.along.address, a.bounds.address, this.#sites],
-      ...[a.decoder.address, a.decoderM.address, a.decoderV.address, decay],
-      ...[slice.writeStride, writes as number, this.#flags | this.#unit, a.scratch.address],
-    );
-    if (!this.#lazy) this.#coast(touched, [reads as number, writes as number]);
-    squares += this.#vectorSquares();
-    for (const { value, g, m, v } of a.vectors.values())
-      run.updateDense(value.address, g.address, m.address, v.address, value.data.length, this.#flags);
-    return squares;
+    this.#arrays.marks.data.fill(0);
   }
 
-  /** Rows that nothing touched move on by their momentum. */
-  #coast(touched: number, [reads, writes]: readonly [number, number]): void {
+  /** Numbers of a row that is read and of one that is written. */
+  get #widths(): [number, number] {
+    const { encoder, decoder } = this.#settings.slice;
+    const widthOf = (spans: typeof encoder): number => spans.reduce((n, { width }) => n + width, 0);
+    return [widthOf(encoder), widthOf(decoder)];
+  }
+
+  /** The rows of touched features. @param step t, from 1 @returns Σ of their squared gradients before clipping */
+  moveRows(touched: number, step: number): number {
     const { run } = this.#kernels;
     const a = this.#arrays;
     const { slice } = this.#settings;
-    a.marks.data.fill(0);
+    const decay = this.#lazy ? this.#decays(touched, step) : 0;
+    const lists = [touched, a.touched.address, a.starts.address] as const;
+    const [reads, writes] = this.#widths;
+    let squares = run.updateRows(
+      ...lists,
+      ...[this.#slopes.found.inputRow, a.slopes.address, a.inputs.address, ...this.#givenOf('encoder'), 0, 0, 0],
+      ...[a.encoder.address, a.encoderM.address, a.encoderV.address, decay],
+      ...[slice.readStride, reads, this.#flags, a.scratch.address],
+    );
+    squares += run.updateRows(
+      ...lists,
+      ...[a.row.address, a.value.address, a.gradients.address, ...this.#givenOf('decoder')],
+      ...[a.along.address, a.bounds.address, this.#slopes.found.sites],
+      ...[a.decoder.address, a.decoderM.address, a.decoderV.address, decay],
+      ...[slice.writeStride, writes, this.#flags | this.#unit, a.scratch.address],
+    );
     for (let t = 0; t < touched; t++) a.marks.data[a.touched.data[t] as number] = 1;
+    return squares;
+  }
+
+  /** Rows that nothing touched, and the vectors. @returns Σ of squared gradients of the vectors */
+  endUpdate(): number {
+    const { run } = this.#kernels;
+    const a = this.#arrays;
+    if (!this.#lazy) this.#coast();
+    for (const { value, g, m, v } of a.vectors.values())
+      run.updateDense(value.address, g.address, m.address, v.address, value.data.length, this.#flags);
+    return this.vectorSquares();
+  }
+
+  /** Rows that nothing touched move on by their momentum. */
+  #coast(): void {
+    const { run } = this.#kernels;
+    const a = this.#arrays;
+    const { slice } = this.#settings;
+    const [reads, writes] = this.#widths;
     run.coastRows(
       ...[slice.features, a.marks.address, a.encoder.address, a.encoderM.address, a.encoderV.address],
       ...[slice.readStride, reads, this.#flags, a.zero.address],
@@ -287,14 +195,4 @@ export class SliceMoves {
     }
     return decay.address;
   }
-}
-
-/** base^exponent by squaring, the same on every machine. */
-function power(base: number, exponent: number): number {
-  let [result, square] = [1, base];
-  for (let left = exponent; left > 0; left = Math.floor(left / 2)) {
-    if (left % 2 === 1) result *= square;
-    square *= square;
-  }
-  return result;
 }

@@ -4,31 +4,22 @@
 //   choose       scores W x' of all features, block after block, and from them the candidates
 //   reconstruct  the candidates that fire, and W_decᵀ f of this slice
 //   move         from the gradients by the reconstructions: those of the slice's tensors, and Adam's step
-import type { Pairs, ThresholdRule } from '../../core/dictionaries/fast/rule.js';
+import type { ThresholdRule } from '../../core/dictionaries/fast/rule.js';
 import { Kernels } from '../../runtime/kernels/kernels.js';
 import type { Products } from '../products.js';
 import { bytesOfSlice, denseDead, layOut, type SliceArrays } from './arrays.js';
-import { Candidates, type LargestScores } from './candidates.js';
+import { Candidates } from './candidates.js';
+import type { LargestScores } from './largest.js';
+import { Crowd } from './crowd.js';
 import type { Exchange } from './exchange.js';
 import { SliceMoves, type AdamNumbers } from './moves.js';
+import { PairsAbove } from './pairs-above.js';
+import type { Firing, FiringSteps, Reconstructed } from './firing.js';
 import { Revival } from './revival.js';
 import type { SliceSettings } from './settings.js';
+import { SliceSlopes } from './slopes.js';
 
-/** What a reconstruction tells: pairs that fired, and the measure of the sparsity term. */
-export interface Reconstructed {
-  readonly firings: number;
-  readonly measure: number;
-}
-
-/** Pairs that fire, by row: features of the whole dictionary, ascending; a value of 0 does not count. */
-export interface Firing {
-  /** [B + 1] */
-  readonly offsets: Uint32Array;
-  readonly feature: Uint32Array;
-  readonly value: Float32Array;
-}
-
-export class Slice {
+export class Slice implements FiringSteps {
   readonly settings: SliceSettings;
   readonly arrays: SliceArrays;
   /** The step in which each feature fired last; −1: before the first. */
@@ -38,7 +29,10 @@ export class Slice {
   readonly #kernels: Kernels;
   readonly #exchange: Exchange;
   readonly #candidates: Candidates;
+  readonly #slopes: SliceSlopes;
   readonly #moves: SliceMoves | null;
+  readonly #above: PairsAbove;
+  readonly #crowd: Crowd;
   #pairs = 0;
   #touched = 0;
   #dead = 0;
@@ -53,7 +47,12 @@ export class Slice {
     this.#exchange = exchange;
     this.#candidates = new Candidates(settings, this.arrays, { kernels: this.#kernels, exchange, products });
     this.#revival = settings.kAux > 0 ? new Revival(settings, this.arrays, { kernels: this.#kernels, products }) : null;
-    this.#moves = settings.training ? new SliceMoves(settings, this.arrays, this.#kernels) : null;
+    this.#slopes = new SliceSlopes(settings, this.arrays, this.#kernels);
+    const moving = { kernels: this.#kernels, slopes: this.#slopes };
+    this.#moves = settings.training ? new SliceMoves(settings, this.arrays, moving) : null;
+    this.#above = new PairsAbove(settings, this.arrays, { kernels: this.#kernels, candidates: this.#candidates });
+    const around = { kernels: this.#kernels, products, pairs: this.#above, slopes: this.#slopes, moves: this.#moves };
+    this.#crowd = new Crowd(settings, this.arrays, around);
     let end = 0;
     settings.slice.decoder.forEach(({ column, width }, site) => {
       end = column + Math.ceil(width / 4) * 4;
@@ -108,7 +107,7 @@ export class Slice {
   /** What fires of the candidates, and its reconstructions, which go into the exchange. */
   async reconstruct(): Promise<Reconstructed> {
     const { rule } = this.settings;
-    const told = rule.choice === 'above' ? this.#reconstructAbove() : this.#reconstructChosen();
+    const told = rule.choice === 'above' ? await this.#reconstructAbove(rule) : this.#reconstructChosen();
     if (this.#dense) await this.#revival?.reconstruct(this.#dead);
     const { spread } = this.arrays;
     this.#exchange.partial.set(spread.data.subarray(0, this.#exchange.partial.length));
@@ -149,76 +148,40 @@ export class Slice {
     return { firings: main, measure: 0 };
   }
 
-  #reconstructAbove(): Reconstructed {
+  #reconstructAbove(rule: ThresholdRule): Promise<Reconstructed> | Reconstructed {
+    if (this.#candidates.crowded) return this.#crowd.reconstruct(rule);
     const { settings, arrays: a } = this;
-    const { run } = this.#kernels;
-    const { rule, batchRows, slice, parts } = settings;
-    if (rule.choice !== 'above') return { firings: 0, measure: 0 };
-    const pairs = this.#candidates.count;
-    this.#pairs = pairs;
-    this.#countFeatures(pairs);
-    this.#touched = run.startsOf(slice.features, 0, a.counts.address, a.touched.address, a.starts.address);
-    const weighs = rule.weighs === 'always' || (rule.weighs === 'several' && slice.decoder.length > 1);
-    const norms = weighs ? this.#norms() : a.sums.data.subarray(0, this.#touched).fill(1);
-    const told = rule.fired({ pairs: this.#view(), vectors: this.#vectors(), norms }, [
-      a.value.data.subarray(0, pairs),
-      a.second.data.subarray(0, rule.frozen ? pairs : 0),
-    ]);
-    run.byRow(pairs, batchRows, a.candidateRow.address, a.cursor.address, a.offsets.address, a.source.address);
-    run.pick(a.candidateFeature.address, a.source.address, pairs, a.rowFeature.address);
-    const half = batchRows * slice.writeStride * 4;
-    const decode = (value: number, out: number): void => {
-      run.pick(value, a.source.address, pairs, a.rowValue.address);
-      run.decode(
-        ...[batchRows, a.offsets.address, a.rowFeature.address, a.rowValue.address, slice.first],
-        ...[a.decoder.address, slice.writeStride, out],
-      );
-    };
-    decode(a.value.address, a.spread.address);
-    if (parts.lines > batchRows) decode(a.second.address, a.spread.address + half);
+    const { batchRows, slice, parts } = settings;
+    const told = this.#above.take(rule);
+    this.#orderByRow();
+    this.#decodeAbove(a.value.address, a.spread.address);
+    if (parts.lines > batchRows)
+      this.#decodeAbove(a.second.address, a.spread.address + batchRows * slice.writeStride * 4);
     return told;
   }
 
-  /** Σ_w ‖W_dec.w_i‖ of touched features. */
-  #norms(): Float32Array {
+  /** Candidates above their limits by row. */
+  #orderByRow(): void {
     const { arrays: a } = this;
-    const { slice } = this.settings;
-    const sites = slice.decoder.length;
-    this.#kernels.run.rowNorms(
-      ...[this.#touched, a.touched.address, a.decoder.address, slice.writeStride],
-      ...[a.bounds.address, sites, a.norms.address],
+    const { count } = this.#above.view;
+    const { run } = this.#kernels;
+    run.byRow(
+      ...[count, this.settings.batchRows, a.candidateRow.address],
+      ...[a.cursor.address, a.offsets.address, a.source.address],
     );
-    const norms = a.sums.data.subarray(0, this.#touched).fill(0);
-    for (let t = 0; t < this.#touched; t++)
-      for (let s = 0; s < sites; s++) norms[t] = (norms[t] as number) + (a.norms.data[t * sites + s] as number);
-    return norms;
+    run.pick(a.candidateFeature.address, a.source.address, count, a.rowFeature.address);
   }
 
-  #countFeatures(pairs: number): void {
+  /** W_decᵀ of values by feature. */
+  #decodeAbove(value: number, out: number): void {
     const { arrays: a } = this;
-    const { first } = this.settings.slice;
-    a.counts.data.fill(0);
-    for (let p = 0; p < pairs; p++) {
-      const at = (a.candidateFeature.data[p] as number) - first;
-      a.counts.data[at] = (a.counts.data[at] as number) + 1;
-    }
-  }
-
-  #view(): Pairs {
-    const { arrays: a } = this;
-    return {
-      count: this.#pairs,
-      features: this.#touched,
-      touched: a.touched.data,
-      starts: a.starts.data,
-      row: a.candidateRow.data,
-      score: a.candidateScore.data,
-    };
-  }
-
-  #vectors(): ReadonlyMap<string, Float32Array> {
-    const { features } = this.settings.slice;
-    return new Map([...this.arrays.vectors].map(([name, { value }]) => [name, value.data.subarray(0, features)]));
+    const { batchRows, slice } = this.settings;
+    const { run } = this.#kernels;
+    run.pick(value, a.source.address, this.#above.view.count, a.rowValue.address);
+    run.decode(
+      ...[batchRows, a.offsets.address, a.rowFeature.address, a.rowValue.address, slice.first],
+      ...[a.decoder.address, slice.writeStride, out],
+    );
   }
 
   scoresOfRows(count: number): LargestScores {
@@ -237,38 +200,41 @@ export class Slice {
   }
 
   /** What fires in inference, by row; its reconstruction goes into the exchange. */
-  infer(): Firing {
+  async infer(): Promise<Firing> {
     const { settings, arrays: a } = this;
     const { batchRows, slice, infers } = settings;
-    const { run } = this.#kernels;
-    const pairs = infers.choice === 'above' ? this.#pairsAbove(infers) : this.#candidates.settleChosen();
-    run.decode(
+    const firing = infers.choice === 'above' ? await this.#inferAbove(infers) : this.#inferChosen();
+    this.#exchange.partial.set(a.spread.data.subarray(0, batchRows * slice.writeStride));
+    return firing;
+  }
+
+  async #inferAbove(rule: ThresholdRule): Promise<Firing> {
+    if (this.#candidates.crowded) return this.#crowd.infer(rule);
+    const { arrays: a } = this;
+    this.#above.take(rule);
+    this.#orderByRow();
+    this.#decodeAbove(a.value.address, a.spread.address);
+    return this.#firing(this.#above.view.count);
+  }
+
+  #inferChosen(): Firing {
+    const { settings, arrays: a } = this;
+    const { batchRows, slice } = settings;
+    const pairs = this.#candidates.settleChosen();
+    this.#kernels.run.decode(
       ...[batchRows, a.offsets.address, a.rowFeature.address, a.rowValue.address, slice.first],
       ...[a.decoder.address, slice.writeStride, a.spread.address],
     );
-    this.#exchange.partial.set(a.spread.data.subarray(0, batchRows * slice.writeStride));
-    return {
-      offsets: a.offsets.data.slice(0, batchRows + 1),
-      feature: a.rowFeature.data.slice(0, pairs),
-      value: a.rowValue.data.slice(0, pairs),
-    };
+    return this.#firing(pairs);
   }
 
-  /** Candidates above their limits as pairs by row. @returns their number */
-  #pairsAbove(rule: ThresholdRule): number {
-    const { arrays: a } = this;
-    const { batchRows, slice } = this.settings;
-    const { run } = this.#kernels;
-    const pairs = this.#candidates.count;
-    this.#pairs = pairs;
-    this.#countFeatures(pairs);
-    this.#touched = run.startsOf(slice.features, 0, a.counts.address, a.touched.address, a.starts.address);
-    const norms = a.sums.data.subarray(0, this.#touched).fill(1);
-    rule.fired({ pairs: this.#view(), vectors: this.#vectors(), norms }, [a.value.data.subarray(0, pairs)]);
-    run.byRow(pairs, batchRows, a.candidateRow.address, a.cursor.address, a.offsets.address, a.source.address);
-    run.pick(a.candidateFeature.address, a.source.address, pairs, a.rowFeature.address);
-    run.pick(a.value.address, a.source.address, pairs, a.rowValue.address);
-    return pairs;
+  #firing(pairs: number): Firing {
+    const { offsets, rowFeature, rowValue } = this.arrays;
+    return {
+      offsets: offsets.data.slice(0, this.settings.batchRows + 1),
+      feature: rowFeature.data.slice(0, pairs),
+      value: rowValue.data.slice(0, pairs),
+    };
   }
 
   /**
@@ -278,22 +244,37 @@ export class Slice {
   async derive(step: number, slope: number): Promise<number> {
     const moves = this.#moves as SliceMoves;
     const { arrays: a, settings } = this;
+    const { rule, training } = settings;
     a.gradients.data.set(this.#exchange.gradients);
-    if (settings.rule.choice === 'above')
-      moves.slopesAbove({ pairs: this.#view(), vectors: this.#vectors(), slope, rule: settings.rule });
+    if (rule.choice === 'above' && this.#candidates.crowded) {
+      const squares = await this.#crowd.derive(rule, { step, slope }, this);
+      this.#exchange.through.set(a.through.data.subarray(0, this.#exchange.through.length));
+      return squares;
+    }
+    if (rule.choice === 'above') this.#touched = this.#slopesAbove(rule, slope);
     else {
       const revived = this.#dense ? this.#dead : 0;
       if (revived > 0) await this.#revival?.derive(revived);
-      this.#touched = moves.slopesChosen(this.#pairs, revived);
+      this.#touched = this.#slopes.slopesChosen(this.#pairs, revived);
     }
-    moves.noteFired(this, { step, touched: this.#touched });
+    this.#slopes.noteFired(this, { step, touched: this.#touched });
     moves.throughEncoder(this.#touched);
     this.#exchange.through.set(a.through.data.subarray(0, this.#exchange.through.length));
-    return settings.training?.clips ? moves.squares(this.#touched) : 0;
+    return training?.clips ? moves.squares(this.#touched) : 0;
+  }
+
+  #slopesAbove(rule: ThresholdRule, slope: number): number {
+    const { view, vectors } = this.#above;
+    this.#slopes.clearVectors();
+    this.#slopes.give(null);
+    this.#slopes.slopesAbove({ pairs: view, vectors, slope, rule });
+    return view.features;
   }
 
   /** Adam's step. @returns Σ of squared gradients after projection, before clipping */
-  update(numbers: AdamNumbers): number {
+  update(numbers: AdamNumbers): Promise<number> | number {
+    const { rule } = this.settings;
+    if (rule.choice === 'above' && this.#candidates.crowded) return this.#crowd.update(rule, numbers);
     return (this.#moves as SliceMoves).update(this.#touched, numbers);
   }
 }

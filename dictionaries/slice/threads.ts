@@ -7,12 +7,12 @@ import { ResourceError } from '../../schemas/errors.js';
 import { decodeError } from '../../runtime/child/wire-error.js';
 import { programFile } from '../../runtime/package-root.js';
 import { inPhase } from '../../runtime/phase.js';
-import type { LargestScores } from './candidates.js';
+import type { LargestScores } from './largest.js';
 import type { AdamNumbers } from './moves.js';
 import type { Exchange } from './exchange.js';
 import type { SliceLink } from './link.js';
 import type { SliceSettings } from './settings.js';
-import type { Firing, Reconstructed } from './slice.js';
+import type { Firing, Reconstructed } from './firing.js';
 import type { TensorRows } from './tensors.js';
 import type { SliceMethod, ThreadData, ThreadReply } from './thread-messages.js';
 

@@ -10,7 +10,7 @@ import { createPinnedReader } from '../../stages/pinned.js';
 import { datasetNames } from '../../stages/dataset-names.js';
 import { evaluateStage } from '../../stages/evaluate/stage.js';
 import { evaluationName } from '../../stages/evaluate/names.js';
-import { dictionaryNamed } from '../../stages/evaluate/together.js';
+import { dictionaryNamed, refuseMissingSites } from '../../stages/evaluate/together.js';
 import { sitesOfDictionary } from '../../stages/train/dictionary.js';
 import { type EvaluationRequest, workOfRun, type Work } from '../../stages/work.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
@@ -18,6 +18,7 @@ import { assertUsableStore } from '../../storage/probe/probe-store.js';
 import { latestRevision, readResolvedRun } from '../../storage/records/resolved-runs.js';
 import { latestSnapshot } from '../../storage/records/snapshots.js';
 import { openHost } from './host.js';
+import { randomModelOf } from './random-model.js';
 import { runStepsHere } from './run-steps.js';
 
 export interface EvaluationReporter {
@@ -29,7 +30,9 @@ export interface EvaluationReporter {
 export interface EvaluateInput {
   readonly store: ObjectStore;
   readonly name: { readonly run: string; readonly dictionary: string };
-  readonly options: Omit<EvaluationRequest, 'dictionary' | 'corpus'>;
+  readonly options: Omit<EvaluationRequest, 'dictionary' | 'corpus' | 'randomModel'>;
+  /** A run of the same dictionaries on the model without training; null: none. */
+  readonly randomModel: string | null;
   /** Run whose documents are measured; null: the dictionary's own. */
   readonly corpus: string | null;
   readonly reporter: EvaluationReporter;
@@ -51,7 +54,13 @@ export async function evaluateDictionary(input: EvaluateInput): Promise<string |
   const corpus = input.corpus === null || input.corpus === name.run ? null : await otherRun(store, input.corpus);
   await refuseIncomplete(store, { run, corpus, dictionary: name.dictionary, together: options.together ?? [] });
   await refuseEmptySplit(store, { run: corpus ?? run, split: options.split });
-  const request: EvaluationRequest = { dictionary: name.dictionary, ...options, corpus };
+  const dictionary = dictionaryNamed(run, name.dictionary);
+  const { randomModel: other } = input;
+  const control = other === null ? null : await randomModelOf(store, { run, dictionary, other, split: options.split });
+  const request: EvaluationRequest = {
+    ...{ dictionary: name.dictionary, ...options, corpus },
+    ...(control && { randomModel: control }),
+  };
   const own = workOfRun(run);
   const work: Work = {
     ...own,
@@ -131,10 +140,12 @@ async function refuseIncomplete(
     own.dictionary(other.name, 'weights'),
     ...sitesOfDictionary(run, other).names.map(own.activations),
   ]);
+  const measuredSites = [...new Set([dictionary, ...others].flatMap((one) => sitesOfDictionary(run, one).names))];
+  if (corpus) refuseMissingSites(run, corpus, [dictionary, ...others]);
   const needed = [
     ...beside.map((dataset) => ({ dataset, of: run })),
     ...[...sites.map(own.activations), own.dictionary(of.dictionary, 'acts')].map((dataset) => ({ dataset, of: run })),
-    ...[...sites.map(other.activations), other.tokens].map((dataset) => ({ dataset, of: corpus ?? run })),
+    ...[...measuredSites.map(other.activations), other.tokens].map((dataset) => ({ dataset, of: corpus ?? run })),
   ];
   for (const { dataset, of: wanted } of needed) {
     const snapshot = await latestSnapshot(store, dataset);

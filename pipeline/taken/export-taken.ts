@@ -40,7 +40,7 @@ export interface Exported {
 export async function exportTaken(store: ObjectStore, request: ExportTakenRequest): Promise<Exported> {
   const { weights, facts, format, folder } = request;
   await refuseFilled(folder);
-  const dictionary = await readStored(store, weights);
+  const dictionary = await readStored(store, weights, facts.name);
   const written = WRITERS[format](dictionary, facts);
   await mkdir(folder, { recursive: true });
   const cfg = path.join(folder, 'cfg.json');
@@ -53,12 +53,13 @@ export async function exportTaken(store: ObjectStore, request: ExportTakenReques
   return { kind: written.kind, files: [first, second], notes: written.notes };
 }
 
-async function readStored(store: ObjectStore, weights: ObjectRecord): Promise<TakenDictionary> {
+async function readStored(store: ObjectStore, weights: ObjectRecord, name: string): Promise<TakenDictionary> {
   const spool = await mkdtemp(path.join(os.tmpdir(), 'assay-export-'));
   try {
     const file = path.join(spool, 'weights.safetensors');
     await fetchDataToFile(store, weights, { path: file });
-    return await readAssayWeights(await openTensors(file));
+    // Messages name the dictionary, not the copy.
+    return await readAssayWeights({ ...(await openTensors(file)), name });
   } finally {
     await rm(spool, { recursive: true, force: true });
   }

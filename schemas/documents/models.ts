@@ -78,6 +78,15 @@ export const modelVjpDocument = z.strictObject({
   outputs: z.array(modelTensor),
 });
 
+export const modelRandomiseDocument = z.strictObject({
+  model: z.string(),
+  file: z.string().describe('the ONNX file that was written'),
+  data: z.string().nullable().describe('the file with large weights beside it; null: all inside'),
+  bytes: count.describe('of both'),
+  matrices: count.describe('weight matrices whose entries changed places'),
+  weights: count.describe('their entries'),
+});
+
 const generatedToken = z.strictObject({
   id: count,
   token: z.string().nullable().describe('what it stands for by itself; null for an id that the tokenizer lacks'),

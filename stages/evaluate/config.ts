@@ -84,10 +84,12 @@ const table = z.strictObject({
     resamples: z.number().int().positive(),
     seed: z.number().int(),
     deadTraining: z.number().int().nullable(),
+    randomModel: sha256.optional().describe('evaluation of the same dictionary on the model without training'),
   }),
   aux: z.strictObject({
     ...{ name: z.string(), features: z.number().int(), split, model: z.string(), site: z.string() },
     controls: z.array(z.string()).readonly(),
+    randomModel: storedFile.optional(),
   }),
 });
 

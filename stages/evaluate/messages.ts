@@ -53,4 +53,6 @@ export interface TableRequest {
   readonly config: TableConfig;
   /** Shards in order; ask('sums', {index}) gives the local copy of each one's sums. */
   readonly shards: readonly Pick<Commit, 'shard'>[];
+  /** Local copy of the evaluation on the model without training; null: it is not compared with one. */
+  readonly randomModel: string | null;
 }

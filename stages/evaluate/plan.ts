@@ -170,15 +170,18 @@ async function planTable({
   const model = await modelMetadata(run, pinned);
   if (!sums || !weights || model === null) return null;
   const controlled = isControlled({ sites, others });
+  const { randomModel } = request;
   const components = controlled && (sites.widths[0] ?? 0) <= MOST_COMPONENTS;
   const keyed: TableConfig['keyed'] = {
     ...{ part: 'table', sumsKey: sums.snapshot.key, resamples: request.resamples, seed: request.seed },
     deadTraining: deadAfterTraining(weights.commits, featuresOf(dictionary)),
+    ...(randomModel && { randomModel: randomModel.table.sha256 }),
   };
   const aux: TableConfig['aux'] = {
     ...{ name: dictionary.name, features: featuresOf(dictionary), split: request.split, model },
     site: sites.names.join(', '),
     controls: controlled ? controlsOf(components) : [],
+    ...(randomModel && { randomModel: randomModel.table }),
   };
   return oneItem(step, {
     ...{ config: { keyed, aux }, snapshot: contentDigest(sums.commits) },

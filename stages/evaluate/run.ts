@@ -121,7 +121,9 @@ async function runTable({ item, key, context }: Item, config: TableConfig): Prom
     context,
   );
   const shards = commits.map(({ shard }) => ({ shard }));
-  const request: TableRequest = { spool: context.spool, key, config, shards };
+  const { randomModel: other } = config.aux;
+  const randomModel = other ? await context.cache.fetch(other, context.signal) : null;
+  const request: TableRequest = { spool: context.spool, key, config, shards, randomModel };
   try {
     return await context.children.call<ChildOutput>(EVALUATE_TASKS.table, request, {
       signal: context.signal,

@@ -1,12 +1,15 @@
 // The `evaluation` table in the compute child: sums of all shards, in their order, and what follows from them.
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { NUMBERS } from '../../core/dictionaries/evaluate-graph.js';
 import type { ChildContext } from '../../runtime/child/protocol.js';
 import { columnsFromRows } from '../../storage/tables/row-objects.js';
+import { readTable } from '../../storage/tables/read.js';
 import { TableWriter } from '../../storage/tables/table-writer.js';
 import type { ChildOutput } from '../stage.js';
 import type { TableRequest } from './messages.js';
-import { columnCount, type EvaluationSums, summarise } from './summarise.js';
+import { randomModelControl } from './random-model.js';
+import { columnCount, type EvaluationEntry, type EvaluationSums, summarise } from './summarise.js';
 import { LOSS_COLUMNS, readSums, type ShardSums } from './sums-file.js';
 
 export async function makeTable(request: TableRequest, context: ChildContext): Promise<ChildOutput> {
@@ -20,7 +23,8 @@ export async function makeTable(request: TableRequest, context: ChildContext): P
   }
   const { features } = aux;
   const sums = joinShards(shards, { subjects, features, deadTraining: keyed.deadTraining });
-  const entries = summarise(sums, keyed);
+  const own = summarise(sums, keyed);
+  const entries = request.randomModel === null ? own : [...own, ...(await readControl(request.randomModel, own))];
   const rows = sums.sums.values.reduce((n, value, i) => n + (i % sums.sums.columns === 0 ? value : 0), 0);
   const shared = { split: aux.split, rows, documents: sums.sums.documents };
   const writer = await TableWriter.open({
@@ -37,6 +41,22 @@ export async function makeTable(request: TableRequest, context: ChildContext): P
     ),
   );
   return { files: await writer.finish(), statistics: { rows, documents: sums.sums.documents } };
+}
+
+/** What the evaluation of the same dictionary on the model without training says, as a control. */
+async function readControl(file: string, own: readonly EvaluationEntry[]): Promise<EvaluationEntry[]> {
+  const { columns } = await readTable('evaluation', await readFile(file));
+  const maybe = (value: number | undefined): number | null =>
+    value === undefined || Number.isNaN(value) ? null : value;
+  const other = columns.subject.flatMap((subject, i) =>
+    subject === 'dictionary'
+      ? {
+          ...{ metric: columns.metric[i] ?? '', n: columns.n[i] ?? 0 },
+          ...{ value: maybe(columns.value[i]), lo: maybe(columns.lo[i]), hi: maybe(columns.hi[i]) },
+        }
+      : [],
+  );
+  return randomModelControl(own, other);
 }
 
 interface Joined {

@@ -46,3 +46,20 @@ export function basisSites({
   }
   return { ...sites, names: [...all.keys()], widths: [...all.values()] };
 }
+
+/** @throws InputError where the run whose documents are measured never stores a site that one of the dictionaries reads or writes */
+export function refuseMissingSites(
+  run: ResolvedRun,
+  corpus: ResolvedRun,
+  dictionaries: readonly ResolvedDictionary[],
+): void {
+  const stored = new Set(corpus.sites.map(({ name }) => name));
+  for (const dictionary of dictionaries)
+    for (const site of sitesOfDictionary(run, dictionary).names) {
+      if (stored.has(site)) continue;
+      throw new InputError(
+        `Expected the activations of ${site}, which ${dictionary.name} reads or writes, among those of ${corpus.name}, whose documents are to be measured; found ${[...stored].join(', ')}. Add the site to activations.hooks of ${corpus.name} and run it again, or take another --corpus.`,
+        { site, dictionary: dictionary.name, corpus: corpus.name },
+      );
+    }
+}

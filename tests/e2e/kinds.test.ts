@@ -1,6 +1,6 @@
 // The run file of examples/kinds with smaller budgets: every kind of dictionary is trained, encoded, measured and indexed by one run;
 // the transcoders of all MLPs are measured together, in the run and by `sae eval --with`, to the same numbers.
-import { readFile, writeFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { parse, stringify } from 'yaml';
@@ -117,4 +117,35 @@ describe('a run of every kind', () => {
     },
     60_000,
   );
+
+  it('refuses documents of a run that stores none of the sites', async () => {
+    const run = parse(await readFile(path.join(project.folder, 'run.yaml'), 'utf8')) as Record<string, object>;
+    const { saes: _, evaluation: __, ...rest } = run;
+    const other = {
+      ...rest,
+      name: 'other',
+      activations: { ...run['activations'], hooks: ['blocks.2.hook_resid_post'] },
+    };
+    await writeFile(path.join(project.folder, 'other.yaml'), stringify(other));
+    succeeded(await project.assay('run', 'other.yaml', '--follow'));
+    for (const args of [['kinds/t0'], ['kinds/topk', '--with', 't0']]) {
+      const { code, stderr } = await project.assay('sae', 'eval', ...args, '--corpus', 'other');
+      expect(code).toBe(2);
+      expect(stderr).toContain(
+        'activations of blocks.0.ln2.hook_normalized, which t0 reads or writes, among those of other',
+      );
+      expect(stderr).toContain('found blocks.2.hook_resid_post. Add the site to activations.hooks of other');
+    }
+  }, 120_000);
+
+  it.each([
+    ['crosscoder', /reads one site and writes one in kinds\/crosscoder, found a crosscoder that writes \d+ sites/],
+    ['clt', /reads one site and writes one in kinds\/clt, found a cross-layer transcoder that writes 4 sites/],
+  ])('refuses to write %s as the files of another program, by its name', async (name, text) => {
+    const out = path.join(project.folder, `out-${name}`);
+    const refused = await project.assay('sae', 'export', `kinds/${name}`, '--format', 'saelens', '--out', out);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(text);
+    await expect(access(out)).rejects.toThrow('ENOENT');
+  });
 });

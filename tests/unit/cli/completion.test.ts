@@ -29,7 +29,7 @@ describe('completion in bash', () => {
     [['schedule', 'p'], ['pause']],
     [
       ['model', ''],
-      ['inspect', 'run', 'generate', 'train', 'vjp'],
+      ['inspect', 'run', 'generate', 'train', 'randomise', 'vjp'],
     ],
     [['sql', 'select 1', '--fo'], ['--format']],
     [

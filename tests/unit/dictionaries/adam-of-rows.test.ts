@@ -8,6 +8,7 @@ import { planSlices, type Slice } from '../../../core/dictionaries/slices.js';
 import { KeyedRandom } from '../../../core/tensor/random.js';
 import { bytesOfSlice, layOut, type SliceArrays } from '../../../dictionaries/slice/arrays.js';
 import { SliceMoves } from '../../../dictionaries/slice/moves.js';
+import { SliceSlopes } from '../../../dictionaries/slice/slopes.js';
 import type { SliceSettings } from '../../../dictionaries/slice/settings.js';
 import { rulesFor } from '../../../dictionaries/slice/thread-messages.js';
 import { Kernels } from '../../../runtime/kernels/kernels.js';
@@ -185,7 +186,7 @@ describe.each(CASES)('Adam with β1 = $beta1, unit rows $unit, clipping $clips, 
     const kernels = new Kernels(bytesOfSlice(settings));
     const a = layOut(kernels, settings);
     a.bounds.data[0] = slice.writeStride;
-    const moves = new SliceMoves(settings, a, kernels);
+    const moves = new SliceMoves(settings, a, { kernels, slopes: new SliceSlopes(settings, a, kernels) });
     const random = new KeyedRandom('start');
     const first = Float32Array.from({ length: F * D }, () => random.nextNormal());
     for (let i = 0; i < F; i++) {

@@ -27,6 +27,12 @@ const OWN: Readonly<Record<ArchitectureName, Partial<DictionarySettings>>> = {
   gated: { sparsity: 0.05 },
 };
 
+/** Of weights after the steps. In a choice over the batch a near-tie may fall the other way, which moves a feature by up to one step of Adam. */
+const TOLERANCE: Readonly<Record<ArchitectureName, number>> = {
+  ...{ topk: 5e-6, relu: 5e-6, jumprelu: 5e-6, gated: 5e-6 },
+  ...{ batchtopk: 1e-3, matryoshka: 1e-3 },
+};
+
 function settings(architecture: ArchitectureName, more: Partial<DictionarySettings>): DictionarySettings {
   return completeSettings(
     {
@@ -91,8 +97,7 @@ describe('the fast step', () => {
         const [a, b] = [await tensorOf(graph, name), await tensorOf(fast, name)];
         expect(b).toHaveLength(a.length);
         const worst = a.reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] ?? NaN))), 0);
-        // A near-tie in a choice may fall the other way.
-        expect(worst, name).toBeLessThan(1e-3);
+        expect(worst, name).toBeLessThan(TOLERANCE[of.architecture]);
       }
     } finally {
       await graph.release();
@@ -128,6 +133,7 @@ describe('second moments', () => {
     for (const name of ['W_enc', 'W_dec', 'b_enc', 'b_dec']) {
       const [a, b] = [await tensorOf(graph, name), await tensorOf(fast, name)];
       const worst = a.reduce((most, value, i) => Math.max(most, Math.abs(value - (b[i] ?? NaN))), 0);
+      // Two trainings whose rounding differs; the optimiser alone is held against dense Adam in adam-of-rows.test.ts.
       expect(worst, name).toBeLessThan(5e-4);
     }
     await graph.release();

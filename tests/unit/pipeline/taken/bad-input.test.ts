@@ -45,6 +45,15 @@ async function refusal(place: string, format: 'auto' | 'saelens' | 'openai' = 'a
   return (error as InputError).message;
 }
 
+it('a tensor that changes nothing is left out, with a note', async () => {
+  const [member] = await takeDictionaries({
+    ...{ path: await folder(CFG, { ...SHAPES, ema_frequency: [F], steps: [1] }), format: 'auto', asTranscoder: false },
+  });
+  expect(member?.dictionary.notes).toContainEqual(
+    expect.stringMatching(/^Left out of .*sae_weights.safetensors, .* kind standard reads it: ema_frequency, steps.$/),
+  );
+});
+
 describe('a dictionary is refused', () => {
   it('where its orientation is swapped', async () => {
     const text = await refusal(await folder(CFG, { ...SHAPES, W_enc: [F, d] }));
@@ -61,6 +70,18 @@ describe('a dictionary is refused', () => {
     );
     // SAELens stores W_enc as [d_in, d_sae]: the same numbers in both files are one matrix and its transpose.
     expect(await refusal(place)).toMatch(/a mean cosine of -?\d\.\d+ as they lie and 1\.000 with one of them turned/);
+  });
+
+  it.each([
+    { name: 'W_skip', architecture: 'topk', shape: [d, d] },
+    { name: 'threshold', architecture: 'standard', shape: [F] },
+  ])('where its weights have a $name that a $architecture has no use for', async ({ name, architecture, shape }) => {
+    const text = await refusal(await folder({ ...CFG, architecture, k: 2 }, { ...SHAPES, [name]: shape }));
+    expect(text).toMatch(
+      new RegExp(
+        `tensors of a dictionary of kind ${architecture}, found also ${name}, which no equation .*; .*correct them`,
+      ),
+    );
   });
 
   it('where its width is another than its settings say', async () => {
