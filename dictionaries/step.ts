@@ -14,6 +14,8 @@ import { InlineSlice, type SliceLink } from './slice/link.js';
 import type { Firing } from './slice/firing.js';
 import type { LargestScores } from './slice/largest.js';
 import { largestValue } from './slice/largest.js';
+import { multipliesExactly, MOST_WIDTH } from './integer-product.js';
+import { countFound, Recall, rowsToMeasure } from './recall.js';
 import { type SliceSettings, keptPerRow } from './slice/settings.js';
 import { type ThreadedSlices, startThreads } from './slice/threads.js';
 import { RowMerger } from './row-merger.js';
@@ -51,6 +53,8 @@ export class DictionaryStep {
   readonly settings: DictionaryStepSettings;
   readonly plan: SlicePlan;
   readonly joint: Joint;
+  /** Of candidates in 8 bits; null where they are exact from the first step on. */
+  readonly recall: Recall | null;
   readonly links: readonly SliceLink[];
   readonly #products: Products;
   readonly #rules: { readonly rule: FastRule; readonly infers: FastRule };
@@ -58,6 +62,8 @@ export class DictionaryStep {
   readonly #auxMerger: RowMerger | null;
   readonly #inputs: Float32Array;
   readonly #threads: ThreadedSlices | null;
+  /** Whether products of bytes are exact here. */
+  #multiplies = false;
 
   private constructor(settings: DictionaryStepSettings, products: Products) {
     const { shape, batchRows } = settings;
@@ -67,6 +73,7 @@ export class DictionaryStep {
     const common = commonSettings(settings);
     const { parts } = common;
     this.#rules = common;
+    this.recall = common.quantised ? new Recall() : null;
     const slices = this.#exchanges(common);
     this.#inputs = (slices[0] as (typeof slices)[number]).exchange.inputs;
     const { architecture, engine } = settings;
@@ -106,7 +113,11 @@ export class DictionaryStep {
   }
 
   static async create(settings: DictionaryStepSettings): Promise<DictionaryStep> {
-    return new DictionaryStep(settings, await Products.create(settings.engine));
+    const { quantised } = commonSettings(settings);
+    const products = await Products.create(settings.engine, quantised);
+    const step = new DictionaryStep(settings, products);
+    step.#multiplies = await canPropose(products, step.plan.reads.stride);
+    return step;
   }
 
   /**
@@ -116,7 +127,7 @@ export class DictionaryStep {
   async train(batch: BatchRows, { step, lr }: { readonly step: number; readonly lr: number }): Promise<StepNumbers> {
     const { batchRows } = this.settings;
     const training = this.settings.training as StepTraining;
-    const dead = await this.#choose(batch, this.#deadBefore(step));
+    const dead = await this.#choose(batch, step);
     const told = await this.#each((link) => link.reconstruct());
     const { joint, links } = this;
     const errors = await joint.reconstruct(links, this.#products, training.variance);
@@ -157,11 +168,17 @@ export class DictionaryStep {
   }
 
   /** Scores and choice over all slices. @returns dead features */
-  async #choose({ reads, writes }: BatchRows, deadBefore: number | null): Promise<number> {
+  async #choose({ reads, writes }: BatchRows, step: number): Promise<number> {
+    const { recall } = this;
     this.#inputs.set(this.joint.take(reads, writes));
-    const dead = await this.#each((link) => link.choose(deadBefore));
+    if (recall && !recall.exact && !this.#multiplies) recall.leave(step, 'processor');
+    const quantised = recall !== null && !recall.exact;
+    const measured = quantised ? rowsToMeasure(step, this.settings.batchRows) : null;
+    const dead = await this.#each((link) => link.choose(this.#deadBefore(step), quantised, measured));
     const exchanges = this.links.map(({ exchange }) => exchange);
     if (this.#merger) this.#merger.merge(exchanges);
+    if (measured) recall?.note(countFound(exchanges, measured, keptPerRow(this.#rules.rule, this.settings.settings)));
+    recall?.endStep(step + 1);
     if (this.#rules.rule.choice === 'batch') this.#shareBatch();
     const total = dead.reduce((a, b) => a + b, 0);
     if (this.#auxMerger && total > 0)
@@ -252,6 +269,12 @@ export class DictionaryStep {
     await this.#threads?.release();
     await this.#products.release();
   }
+}
+
+/** Whether candidates can be proposed by products of bytes, on this processor and of rows this wide. */
+async function canPropose({ integer }: Products, width: number): Promise<boolean> {
+  if (integer === null || width > MOST_WIDTH) return false;
+  return multipliesExactly((of) => integer.multiply(of));
 }
 
 function joinFloats(parts: readonly Float32Array[]): Float32Array {
