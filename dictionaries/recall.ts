@@ -5,6 +5,7 @@
 //   a window of 64 steps below 0.999: exact candidates from the step after it on, for the rest of the training
 //
 // Values of both sets come from the same sums in the same order (kernels/products.ts), so that rounding counts nowhere.
+import { EXACT_BECAUSE, type ExactBecause } from '../schemas/dictionaries.js';
 import type { Exchange } from './slice/exchange.js';
 
 /** Every so many steps. */
@@ -28,10 +29,6 @@ export function rowsToMeasure(step: number, batchRows: number): number[] | null 
   const first = (step / EVERY_STEPS) % apart;
   return Array.from({ length: measuredRows(batchRows) }, (_, i) => first + i * apart);
 }
-
-/** Why a training has exact candidates from a step on. */
-export const EXACT_BECAUSE = ['recall', 'processor'] as const;
-export type ExactBecause = (typeof EXACT_BECAUSE)[number];
 
 /** What is told of a training with candidates in 8 bits. */
 export interface CandidateRecall {

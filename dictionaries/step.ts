@@ -112,11 +112,13 @@ export class DictionaryStep {
     });
   }
 
-  static async create(settings: DictionaryStepSettings): Promise<DictionaryStep> {
+  /** @param proves whether products of bytes are exact on this processor; asked where candidates are proposed by them */
+  static async create(settings: DictionaryStepSettings, proves = multipliesExactly): Promise<DictionaryStep> {
     const { quantised } = commonSettings(settings);
     const products = await Products.create(settings.engine, quantised);
     const step = new DictionaryStep(settings, products);
-    step.#multiplies = await canPropose(products, step.plan.reads.stride);
+    const { integer } = products;
+    if (integer && step.plan.reads.stride <= MOST_WIDTH) step.#multiplies = await proves((of) => integer.multiply(of));
     return step;
   }
 
@@ -269,12 +271,6 @@ export class DictionaryStep {
     await this.#threads?.release();
     await this.#products.release();
   }
-}
-
-/** Whether candidates can be proposed by products of bytes, on this processor and of rows this wide. */
-async function canPropose({ integer }: Products, width: number): Promise<boolean> {
-  if (integer === null || width > MOST_WIDTH) return false;
-  return multipliesExactly((of) => integer.multiply(of));
 }
 
 function joinFloats(parts: readonly Float32Array[]): Float32Array {

@@ -24,7 +24,7 @@ export function keyCapacity(k: number): number {
 
 /** Candidates of a row that are proposed in 8 bits, of which k are kept once they are scored exactly. */
 export function rowsProposed(k: number): number {
-  return 2 * k + 32;
+  return k + 32;
 }
 
 /** Room for candidates of a row, of a choice by row. */
