@@ -27,7 +27,10 @@ export class IntegerProduct {
     this.#session = session;
   }
 
-  static async create({ threads, optimisation }: Pick<EngineConfig, 'threads' | 'optimisation'>): Promise<IntegerProduct> {
+  static async create({
+    threads,
+    optimisation,
+  }: Pick<EngineConfig, 'threads' | 'optimisation'>): Promise<IntegerProduct> {
     const g = new GraphBuilder('integer-scores');
     const weights = g.input('weights', 'uint8', ['features', 'width']);
     const inputs = g.input('inputs', 'int8', ['width', 'rows']);
@@ -57,7 +60,7 @@ export async function multipliesExactly(multiply: IntegerProduct['multiply']): P
     { features: 3, rows: 5, width: 7 },
   ]) {
     const weights = new Uint8Array(features * width).fill(255);
-    const inputs = Int8Array.from({ length: width * rows }, (_, i) => (i % rows) % 2 === 0 ? 127 : -127);
+    const inputs = Int8Array.from({ length: width * rows }, (_, i) => ((i % rows) % 2 === 0 ? 127 : -127));
     const products = new Int32Array(features * rows);
     await multiply({ weights, inputs, products, features, rows, width });
     if (!products.every((sum, i) => sum === 255 * width * ((i % rows) % 2 === 0 ? 127 : -127))) return false;

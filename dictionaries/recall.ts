@@ -8,27 +8,9 @@
 import { EXACT_BECAUSE, type ExactBecause } from '../schemas/dictionaries.js';
 import type { Exchange } from './slice/exchange.js';
 
-/** Every so many steps. */
-const EVERY_STEPS = 4;
 /** Steps after which it is decided whether to go on. */
 export const WINDOW_STEPS = 64;
 export const LEAST_RECALL = 0.999;
-
-/** Rows of a batch that are looked at in a step that is measured. */
-const ROWS = 16;
-
-/** How many. */
-export function measuredRows(batchRows: number): number {
-  return Math.min(batchRows, ROWS);
-}
-
-/** Which rows of a batch are looked at in a step, ascending; null in steps that are not measured. @param step from 0 */
-export function rowsToMeasure(step: number, batchRows: number): number[] | null {
-  if (step % EVERY_STEPS !== 0) return null;
-  const apart = Math.floor(batchRows / measuredRows(batchRows));
-  const first = (step / EVERY_STEPS) % apart;
-  return Array.from({ length: measuredRows(batchRows) }, (_, i) => first + i * apart);
-}
 
 /** What is told of a training with candidates in 8 bits. */
 export interface CandidateRecall {

@@ -23,11 +23,10 @@ export function scanTop(
     const feature = base + f;
     for (let b: u32 = 0; b < whole; b += 4) {
       const value = f32x4.add(v128.load(line + ((b as usize) << 2)), shifts);
-      const above = f32x4.gt(value, v128.load(floor + ((b as usize) << 2)));
-      if (!v128.any_true(above)) continue;
-      for (let lane: u32 = 0; lane < 4; lane++) {
-        const v = load<f32>(line + (((b + lane) as usize) << 2)) + shift;
-        if (v > load<f32>(floor + (((b + lane) as usize) << 2))) insert(b + lane, v, feature, floor, filled, keys, capacity, k);
+      let above = i32x4.bitmask(f32x4.gt(value, v128.load(floor + ((b as usize) << 2))));
+      for (; above != 0; above &= above - 1) {
+        const row = b + (ctz(above) as u32);
+        insert(row, load<f32>(line + ((row as usize) << 2)) + shift, feature, floor, filled, keys, capacity, k);
       }
     }
     for (let b = whole; b < rows; b++) {
@@ -67,11 +66,11 @@ export function scanTopScaled(
       const factor = f32x4.mul(v128.load(rowScale + at), scales);
       const sum = i32x4.sub(v128.load(line + at), v128.load(corrections + at));
       const value = f32x4.add(f32x4.mul(f32x4.convert_i32x4_s(sum), factor), shifts);
-      if (!v128.any_true(f32x4.gt(value, v128.load(floor + at)))) continue;
-      for (let lane: u32 = 0; lane < 4; lane++) {
-        const row = b + lane;
+      let above = i32x4.bitmask(f32x4.gt(value, v128.load(floor + at)));
+      for (; above != 0; above &= above - 1) {
+        const row = b + (ctz(above) as u32);
         const v = scaled(line, row, corrections, rowScale, scale) + shift;
-        if (v > load<f32>(floor + ((row as usize) << 2))) insert(row, v, feature, floor, filled, keys, capacity, k);
+        insert(row, v, feature, floor, filled, keys, capacity, k);
       }
     }
     for (let b = whole; b < rows; b++) {

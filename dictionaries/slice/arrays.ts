@@ -1,7 +1,7 @@
 // All arrays of a slice, laid out once in its memory: the same list is first counted, then allocated.
 import { type KernelArray, type Kernels, roomFor } from '../../runtime/kernels/kernels.js';
 import { strideOf } from '../../core/dictionaries/slices.js';
-import { measuredRows } from '../recall.js';
+import { measuredRows } from './measured-rows.js';
 import type { SliceSettings } from './settings.js';
 
 /** What gives arrays: a kernel memory, or a counter of bytes. */

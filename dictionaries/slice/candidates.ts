@@ -2,7 +2,15 @@
 // the order or number of slices, because each slice proposes as many as the whole dictionary may choose.
 import type { Kernels } from '../../runtime/kernels/kernels.js';
 import type { Products } from '../products.js';
-import { type SliceArrays, blockFeatures, candidateCapacity, denseDead, keyCapacity, pairCapacity, rowCapacity } from './arrays.js';
+import {
+  type SliceArrays,
+  blockFeatures,
+  candidateCapacity,
+  denseDead,
+  keyCapacity,
+  pairCapacity,
+  rowCapacity,
+} from './arrays.js';
 import { copyKeys, type Exchange } from './exchange.js';
 import type { FastRule } from '../../core/dictionaries/fast/rule.js';
 import type { SliceSettings } from './settings.js';

@@ -1,6 +1,6 @@
 // What crosses between the slices of one dictionary and the step that joins them, for one slice. Threads of one process share the
 // arrays; where slices lie on several machines these are the messages.
-import { measuredRows } from '../recall.js';
+import { measuredRows } from './measured-rows.js';
 import type { SliceSettings } from './settings.js';
 
 export interface Exchange {

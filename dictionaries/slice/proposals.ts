@@ -170,4 +170,3 @@ export class Proposals {
 function bytesOf(bytes: Uint8Array): Int8Array {
   return new Int8Array(bytes.buffer, bytes.byteOffset, bytes.length);
 }
-
