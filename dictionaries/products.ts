@@ -3,6 +3,7 @@
 import { GraphBuilder } from '../core/onnx/builder.js';
 import type { EngineConfig } from '../schemas/stored.js';
 import { Session } from '../runtime/session.js';
+import { IntegerProduct } from './integer-product.js';
 
 /** scores [features, rows] = weights [features, width] · inputs [rows, width]ᵀ */
 export interface Scoring {
@@ -37,17 +38,19 @@ export interface Combination {
 type ProductEngine = Pick<EngineConfig, 'threads' | 'optimisation'>;
 
 export class Products {
+  /** Products of bytes, where candidates are proposed by them. */
+  readonly integer: IntegerProduct | null;
   readonly #session: Session;
   readonly #outer: Session;
   readonly #combine: Session;
 
-  private constructor(session: Session, outer: Session, combine: Session) {
-    this.#session = session;
-    this.#outer = outer;
-    this.#combine = combine;
+  private constructor(sessions: readonly [Session, Session, Session], integer: IntegerProduct | null) {
+    [this.#session, this.#outer, this.#combine] = sessions;
+    this.integer = integer;
   }
 
-  static async create({ threads, optimisation }: ProductEngine): Promise<Products> {
+  /** @param quantised whether there are products of bytes */
+  static async create({ threads, optimisation }: ProductEngine, quantised: boolean): Promise<Products> {
     const settings = { provider: 'cpu', threads, optimisation } as const;
     const scores = new GraphBuilder('scores');
     const weights = scores.input('weights', 'float32', ['features', 'width']);
@@ -60,9 +63,12 @@ export class Products {
     const [c, d] = [combine.input('a', 'float32', ['m', 'rows']), combine.input('b', 'float32', ['rows', 'n'])];
     combine.output(combine.op('Gemm', [c, d], { name: 'product' }));
     return new Products(
-      await Session.create(scores.toModelBytes(), settings),
-      await Session.create(outer.toModelBytes(), settings),
-      await Session.create(combine.toModelBytes(), settings),
+      [
+        await Session.create(scores.toModelBytes(), settings),
+        await Session.create(outer.toModelBytes(), settings),
+        await Session.create(combine.toModelBytes(), settings),
+      ],
+      quantised ? await IntegerProduct.create({ threads, optimisation }) : null,
     );
   }
 
@@ -100,5 +106,6 @@ export class Products {
     await this.#session.release();
     await this.#outer.release();
     await this.#combine.release();
+    await this.integer?.release();
   }
 }

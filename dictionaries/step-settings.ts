@@ -19,6 +19,8 @@ export interface DictionaryStepSettings {
   readonly engine: Pick<EngineConfig, 'threads' | 'optimisation'>;
   /** false: all slices in this thread; changes no byte. */
   readonly threads?: false;
+  /** How candidates are found in training; default exact. */
+  readonly candidates?: 'int8' | undefined;
   /** Null: it is only applied. */
   readonly training: StepTraining | null;
 }
@@ -48,6 +50,7 @@ export function trainingSettings(of: {
   const { architecture, batchRows, betas, epsilon, clipNorm, auxWeight, deadAfterTokens } = sae;
   return {
     ...{ shape, architecture, settings: sae, batchRows, slices: sae.slices ?? 1, engine },
+    ...(sae.candidates && { candidates: sae.candidates }),
     training: {
       ...{ variance, betas, epsilon, clipNorm, auxWeight, deadAfterTokens },
       moments: sae.moments ?? 'full',
@@ -58,7 +61,7 @@ export function trainingSettings(of: {
 
 /** What all slices of a step share. */
 export function commonSettings(step: DictionaryStepSettings): Omit<SliceSettings, 'slice'> {
-  const { shape, batchRows, settings, training, architecture } = step;
+  const { shape, batchRows, settings, training, architecture, candidates } = step;
   const rules = rulesFor(architecture, training !== null);
   const sizes = { features: shape.features, batchRows, training: training !== null };
   const decoders = new Set(wiringOf(shape).decoders.map(({ name }) => name));
@@ -67,6 +70,7 @@ export function commonSettings(step: DictionaryStepSettings): Omit<SliceSettings
     parts: reconstructionsOf(rules.rule, settings, sizes),
     k: keptPerRow(rules.rule, settings),
     kAux: training?.kAux ?? 0,
+    quantised: training !== null && candidates === 'int8' && rules.rule.choice === 'rows',
     vectors: featureVectors(shape),
     training: training && {
       ...{ betas: training.betas, epsilon: training.epsilon, moments: training.moments },

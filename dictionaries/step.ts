@@ -14,6 +14,9 @@ import { InlineSlice, type SliceLink } from './slice/link.js';
 import type { Firing } from './slice/firing.js';
 import type { LargestScores } from './slice/largest.js';
 import { largestValue } from './slice/largest.js';
+import { multipliesExactly, MOST_WIDTH } from './integer-product.js';
+import { countFound, Recall } from './recall.js';
+import { rowsToMeasure } from './slice/measured-rows.js';
 import { type SliceSettings, keptPerRow } from './slice/settings.js';
 import { type ThreadedSlices, startThreads } from './slice/threads.js';
 import { RowMerger } from './row-merger.js';
@@ -51,6 +54,8 @@ export class DictionaryStep {
   readonly settings: DictionaryStepSettings;
   readonly plan: SlicePlan;
   readonly joint: Joint;
+  /** Of candidates in 8 bits; null where they are exact from the first step on. */
+  readonly recall: Recall | null;
   readonly links: readonly SliceLink[];
   readonly #products: Products;
   readonly #rules: { readonly rule: FastRule; readonly infers: FastRule };
@@ -58,6 +63,8 @@ export class DictionaryStep {
   readonly #auxMerger: RowMerger | null;
   readonly #inputs: Float32Array;
   readonly #threads: ThreadedSlices | null;
+  /** Whether products of bytes are exact here. */
+  #multiplies = false;
 
   private constructor(settings: DictionaryStepSettings, products: Products) {
     const { shape, batchRows } = settings;
@@ -67,6 +74,7 @@ export class DictionaryStep {
     const common = commonSettings(settings);
     const { parts } = common;
     this.#rules = common;
+    this.recall = common.quantised ? new Recall() : null;
     const slices = this.#exchanges(common);
     this.#inputs = (slices[0] as (typeof slices)[number]).exchange.inputs;
     const { architecture, engine } = settings;
@@ -105,8 +113,14 @@ export class DictionaryStep {
     });
   }
 
-  static async create(settings: DictionaryStepSettings): Promise<DictionaryStep> {
-    return new DictionaryStep(settings, await Products.create(settings.engine));
+  /** @param proves whether products of bytes are exact on this processor; asked where candidates are proposed by them */
+  static async create(settings: DictionaryStepSettings, proves = multipliesExactly): Promise<DictionaryStep> {
+    const { quantised } = commonSettings(settings);
+    const products = await Products.create(settings.engine, quantised);
+    const step = new DictionaryStep(settings, products);
+    const { integer } = products;
+    if (integer && step.plan.reads.stride <= MOST_WIDTH) step.#multiplies = await proves((of) => integer.multiply(of));
+    return step;
   }
 
   /**
@@ -116,7 +130,7 @@ export class DictionaryStep {
   async train(batch: BatchRows, { step, lr }: { readonly step: number; readonly lr: number }): Promise<StepNumbers> {
     const { batchRows } = this.settings;
     const training = this.settings.training as StepTraining;
-    const dead = await this.#choose(batch, this.#deadBefore(step));
+    const dead = await this.#choose(batch, step);
     const told = await this.#each((link) => link.reconstruct());
     const { joint, links } = this;
     const errors = await joint.reconstruct(links, this.#products, training.variance);
@@ -157,11 +171,17 @@ export class DictionaryStep {
   }
 
   /** Scores and choice over all slices. @returns dead features */
-  async #choose({ reads, writes }: BatchRows, deadBefore: number | null): Promise<number> {
+  async #choose({ reads, writes }: BatchRows, step: number): Promise<number> {
+    const { recall } = this;
     this.#inputs.set(this.joint.take(reads, writes));
-    const dead = await this.#each((link) => link.choose(deadBefore));
+    if (recall && !recall.exact && !this.#multiplies) recall.leave(step, 'processor');
+    const quantised = recall !== null && !recall.exact;
+    const measured = quantised ? rowsToMeasure(step, this.settings.batchRows) : null;
+    const dead = await this.#each((link) => link.choose(this.#deadBefore(step), quantised, measured));
     const exchanges = this.links.map(({ exchange }) => exchange);
     if (this.#merger) this.#merger.merge(exchanges);
+    if (measured) recall?.note(countFound(exchanges, measured, keptPerRow(this.#rules.rule, this.settings.settings)));
+    recall?.endStep(step + 1);
     if (this.#rules.rule.choice === 'batch') this.#shareBatch();
     const total = dead.reduce((a, b) => a + b, 0);
     if (this.#auxMerger && total > 0)

@@ -35,6 +35,9 @@ export const routedFields = z.strictObject({
 export type Routed = z.infer<typeof routedFields>;
 
 export const CANDIDATES = ['exact', 'int8'] as const;
+/** Why a training with candidates in 8 bits has exact ones from a step on. */
+export const EXACT_BECAUSE = ['recall', 'processor'] as const;
+export type ExactBecause = (typeof EXACT_BECAUSE)[number];
 export const MOMENTS = ['full', 'row'] as const;
 
 /**

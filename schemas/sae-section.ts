@@ -107,7 +107,9 @@ export const saeSection = z.strictObject({
   candidates: z
     .enum(CANDIDATES)
     .default('exact')
-    .describe('exact; int8, where the encoder product proposes features in 8 bits, is refused: it is not built yet'),
+    .describe(
+      'topk: exact, or int8: a product in 8 bits proposes features of a token, which are scored again exactly; enters the key',
+    ),
   moments: z
     .enum(MOMENTS)
     .default('full')

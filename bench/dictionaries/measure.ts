@@ -23,6 +23,8 @@ export interface Asked {
   /** Share of features that are dead in every step. */
   readonly dead: number;
   readonly steps: number;
+  /** How candidates are found; default exact. */
+  readonly candidates?: 'int8';
 }
 
 export interface Measured {
@@ -38,6 +40,8 @@ export interface Measured {
   readonly laidOutGb: number;
   /** Bytes that cross between slices in a step. */
   readonly exchanged: number;
+  /** Of the exact choice among candidates in 8 bits; null: candidates are exact. */
+  readonly recall: number | null;
 }
 
 export const THREADS = 2;
@@ -61,6 +65,7 @@ export async function measure(asked: Asked): Promise<Measured> {
     const stepMs = await timed(() => engine.train([rows], { from: i, count: 1 }));
     if (i > 0) pairs.push({ step: stepMs, product: productMs }); // the first one warms up
   }
+  const recall = engine.recall?.recall ?? null;
   await engine.release();
   await product.release();
   const of = (name: 'step' | 'product'): number => median(pairs.map((pair) => pair[name]));
@@ -71,7 +76,7 @@ export async function measure(asked: Asked): Promise<Measured> {
       productMs: of('product'),
       beginMs,
     },
-    ...{ peakGb: peakBytes() / 2 ** 30, exchanged: engine.exchangedBytes },
+    ...{ peakGb: peakBytes() / 2 ** 30, exchanged: engine.exchangedBytes, recall },
     laidOutGb: bytesOfStep(trainingSettings(parts)) / 2 ** 30,
   };
 }
@@ -90,6 +95,7 @@ function partsOf({ batchRows, width, features, ...asked }: Asked): EngineParts {
       ...{ warmupSteps: 0, decayFraction: 0.2, betas: asked.betas, epsilon: 1e-8, clipNorm: null, auxK: null },
       ...{ auxWeight: 1 / 32, deadAfterTokens: batchRows * 500, logEverySteps: 10, slices: asked.slices },
       ...(asked.moments === 'row' && { moments: 'row' as const }),
+      ...(asked.candidates && { candidates: asked.candidates }),
     },
     width,
   );

@@ -5,6 +5,7 @@ import { textTable } from '../terminal/table.js';
 import type { Text } from '../terminal/text.js';
 import { counted, countText } from './quantities.js';
 
+type TrainingCandidates = NonNullable<NonNullable<EvaluationDocument['training']>['candidates']>;
 type Metric = EvaluationDocument['metrics']['fvu'];
 type Column = Partial<Record<keyof EvaluationDocument['metrics'], Metric>>;
 
@@ -53,11 +54,26 @@ export function evaluationText(document: EvaluationDocument): Text {
 /** How far a training has come, where the dictionary was trained here. */
 function trainingText({ training }: EvaluationDocument): string[] {
   if (!training) return [];
-  const { steps, tokens, updates, movement } = training;
+  const { steps, tokens, updates, movement, candidates } = training;
   const share = `${(100 * updates.atLeast100).toPrecision(3)} %`;
   return [
     `Trained ${counted(steps, 'step')} on ${counted(tokens, 'token')}: the median feature fired in ${counted(updates.median, 'step')}, ${share} of them in at least 100; the median row went ${movement.median.toPrecision(3)} of its length from its first values.`,
+    ...(candidates ? [candidatesText(candidates)] : []),
   ];
+}
+
+/** How well candidates in 8 bits did. */
+function candidatesText({ recall, measured, exactFrom, because }: TrainingCandidates): string {
+  const found =
+    recall === null
+      ? 'Candidates in 8 bits were not used'
+      : `Candidates in 8 bits held ${(100 * recall).toFixed(3)} % of ${counted(measured, 'choice')} by exact scores`;
+  if (exactFrom === null) return `${found}.`;
+  const why =
+    because === 'processor'
+      ? "this processor's products of bytes are not exact"
+      : 'fewer than 99.9 % were held in 64 steps';
+  return `${found}; from step ${exactFrom + 1} on candidates are exact, because ${why}.`;
 }
 
 /** What is said of controls; a line for each that is not beaten. */

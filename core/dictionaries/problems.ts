@@ -1,7 +1,8 @@
 // What is wrong with the settings of one dictionary, as far as they tie several fields together. Passes over fields that are not
 // there, so that it can judge a file's plain data and what was made of it alike.
-import type { ArchitectureName, Routed } from '../../schemas/dictionaries.js';
+import { ARCHITECTURE_NAMES, type ArchitectureName, type Routed } from '../../schemas/dictionaries.js';
 import { ARCHITECTURES } from './architectures.js';
+import { FAST_RULES } from './fast/rules.js';
 import { type GivenKindSettings, type KindProblem, kindProblems } from './settings.js';
 import { type DictionarySites, totalFeatures, wiringName } from './sites.js';
 
@@ -123,18 +124,28 @@ function routingProblems(
   return problems;
 }
 
+/** What is expected of a dictionary whose candidates cannot be proposed in 8 bits; null where they can. */
+function inexact(architecture: ArchitectureName, routed: Routed | undefined): string | null {
+  const able = ARCHITECTURE_NAMES.filter((name) => FAST_RULES[name].trains.choice === 'rows');
+  if (!able.includes(architecture)) {
+    const why = ARCHITECTURES[architecture].selects
+      ? 'which chooses over a whole batch'
+      : 'which keeps no fixed number of features';
+    return `exact for ${architecture}, ${why} (int8 is for ${able.join(', ')})`;
+  }
+  return routed?.kind === 'learned' ? 'exact for experts with a learned router' : null;
+}
+
 /** What a kind, or the way it reads and writes, has no use for. */
 function wiringProblems(
-  { architecture, candidates, slices = 1 }: JudgedSettings,
+  { architecture, candidates, routed, slices = 1 }: JudgedSettings,
   sites: Wired | null,
 ): DictionaryProblem[] {
   const problems: DictionaryProblem[] = [];
   const kind = ARCHITECTURES[architecture];
   if (candidates === 'int8') {
-    const expected = kind.selects
-      ? 'exact: candidates in 8 bits cannot be proposed yet'
-      : `exact for ${architecture}, which keeps no fixed number of features`;
-    problems.push({ field: 'candidates', expected, found: 'int8', remedy: 'remove it' });
+    const expected = inexact(architecture, routed);
+    if (expected) problems.push({ field: 'candidates', expected, found: 'int8', remedy: 'remove it' });
   }
   const wiring = sites && wiringName({ ...sites, widths: [] });
   if (wiring && kind.lacks?.includes(wiring)) {

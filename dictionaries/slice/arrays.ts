@@ -1,6 +1,7 @@
 // All arrays of a slice, laid out once in its memory: the same list is first counted, then allocated.
 import { type KernelArray, type Kernels, roomFor } from '../../runtime/kernels/kernels.js';
 import { strideOf } from '../../core/dictionaries/slices.js';
+import { measuredRows } from './measured-rows.js';
 import type { SliceSettings } from './settings.js';
 
 /** What gives arrays: a kernel memory, or a counter of bytes. */
@@ -19,6 +20,16 @@ export function blockFeatures(batchRows: number, features: number): number {
 /** Room for candidates of a row of which k are kept. */
 export function keyCapacity(k: number): number {
   return Math.max(2 * k, k + 32);
+}
+
+/** Candidates of a row that are proposed in 8 bits, of which k are kept once they are scored exactly. */
+export function rowsProposed(k: number): number {
+  return k + 32;
+}
+
+/** Room for candidates of a row, of a choice by row. */
+export function rowCapacity({ k, quantised }: Pick<SliceSettings, 'k' | 'quantised'>): number {
+  return keyCapacity(quantised ? rowsProposed(k) : k);
 }
 
 /** Room for pairs. */
@@ -59,6 +70,7 @@ export function layOut(a: Allocator, settings: SliceSettings) {
     ...deadArrays(a, settings),
     ...pairArrays(a, settings),
     ...crowdArrays(a, settings),
+    ...byteArrays(a, settings),
   };
 }
 
@@ -85,7 +97,7 @@ function stateArrays(a: Allocator, { slice, training, vectors }: SliceSettings) 
 
 /** Inputs, scores, and what is kept of them. */
 function choiceArrays(a: Allocator, settings: SliceSettings) {
-  const { slice, batchRows, rule, k, kAux } = settings;
+  const { slice, batchRows, rule, kAux } = settings;
   const candidates =
     rule.choice === 'batch' ? candidateCapacity(settings) : rule.choice === 'above' ? pairCapacity(settings) : 0;
   return {
@@ -94,7 +106,7 @@ function choiceArrays(a: Allocator, settings: SliceSettings) {
     limits: a.floats(strideOf(slice.features)),
     floor: a.floats(strideOf(batchRows)),
     filled: a.words(batchRows),
-    keys: a.keys(rule.choice === 'rows' ? batchRows * keyCapacity(k) : 0),
+    keys: a.keys(rule.choice === 'rows' ? batchRows * rowCapacity(settings) : 0),
     least: a.keys(batchRows),
     auxFloor: a.floats(strideOf(batchRows)),
     auxFilled: a.words(batchRows),
@@ -171,6 +183,26 @@ function crowdArrays(a: Allocator, settings: SliceSettings) {
     crowdEncoderG: a.floats(trained * slice.readStride),
     crowdDecoderG: a.floats(trained * slice.writeStride),
     crowdPlaces: a.integers(trained),
+  };
+}
+
+/** Weights and inputs in 8 bits with their scales, and what recall is measured on; empty where candidates are exact. */
+function byteArrays(a: Allocator, settings: SliceSettings) {
+  const { slice, batchRows, quantised } = settings;
+  const [features, rows] = quantised ? [slice.features, batchRows] : [0, 0];
+  const measured = quantised ? measuredRows(batchRows) : 0;
+  return {
+    encoderBytes: a.bytes(features * slice.readStride),
+    encoderScales: a.floats(features),
+    inputRows: a.bytes(rows * slice.readStride),
+    inputColumns: a.bytes(rows * slice.readStride),
+    inputScales: a.floats(rows),
+    inputCorrections: a.integers(rows),
+    measuredPlaces: a.words(measured),
+    measuredInputs: a.floats(measured * slice.readStride),
+    measuredFloor: a.floats(strideOf(measured)),
+    measuredFilled: a.words(measured),
+    measuredKeys: a.keys(measured * rowCapacity(settings)),
   };
 }
 

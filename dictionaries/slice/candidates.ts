@@ -2,10 +2,19 @@
 // the order or number of slices, because each slice proposes as many as the whole dictionary may choose.
 import type { Kernels } from '../../runtime/kernels/kernels.js';
 import type { Products } from '../products.js';
-import { type SliceArrays, blockFeatures, candidateCapacity, denseDead, keyCapacity, pairCapacity } from './arrays.js';
+import {
+  type SliceArrays,
+  blockFeatures,
+  candidateCapacity,
+  denseDead,
+  keyCapacity,
+  pairCapacity,
+  rowCapacity,
+} from './arrays.js';
 import { copyKeys, type Exchange } from './exchange.js';
 import type { FastRule } from '../../core/dictionaries/fast/rule.js';
 import type { SliceSettings } from './settings.js';
+import type { Proposals } from './proposals.js';
 import { below, largestValue, type LargestScores } from './largest.js';
 import { DataError } from '../../schemas/errors.js';
 
@@ -13,6 +22,8 @@ interface Around {
   readonly kernels: Kernels;
   readonly exchange: Exchange;
   readonly products: Products;
+  /** By which candidates may be found instead. */
+  readonly proposals: Proposals | null;
 }
 
 export class Candidates {
@@ -37,7 +48,7 @@ export class Candidates {
     this.#rule = settings.rule;
     this.#arrays = arrays;
     this.#around = around;
-    this.#capacity = keyCapacity(settings.k);
+    this.#capacity = rowCapacity(settings);
     this.auxCapacity = keyCapacity(settings.kAux);
   }
 
@@ -57,19 +68,29 @@ export class Candidates {
     this.#count = this.#scan({ from: first, count }, pairCapacity(this.#settings));
   }
 
-  /** Scores all features; candidates go into the exchange. @param dead marked features, which are proposed for AuxK */
-  async find(rule: FastRule, dead: number): Promise<void> {
+  /**
+   * Scores all features; candidates go into the exchange.
+   * @param dead marked features, which are proposed for AuxK
+   * @param quantised whether candidates are proposed in 8 bits
+   */
+  async find(rule: FastRule, dead: number, quantised = false): Promise<void> {
     const revive = dead > 0;
     this.#rule = rule;
     this.#keepsDead = revive && dead <= denseDead(this.#settings);
     this.#begin();
+    if (quantised) await this.#around.proposals?.find({ dead, keeps: this.#keepsDead });
+    else await this.#findExactly(revive);
+    this.#propose(revive);
+  }
+
+  async #findExactly(revive: boolean): Promise<void> {
+    const rule = this.#rule;
     await this.#eachBlock((first, count) => {
       if (revive) this.#reviveBlock(first, count);
       if (rule.choice === 'rows') this.#topBlock(first, count);
       else if (rule.choice === 'batch') this.#batchBlock(first, count);
       else this.#aboveBlock(first, count);
     });
-    this.#propose(revive);
   }
 
   #begin(): void {

@@ -1,5 +1,6 @@
 // What crosses between the slices of one dictionary and the step that joins them, for one slice. Threads of one process share the
 // arrays; where slices lie on several machines these are the messages.
+import { measuredRows } from './measured-rows.js';
 import type { SliceSettings } from './settings.js';
 
 export interface Exchange {
@@ -12,6 +13,9 @@ export interface Exchange {
   readonly filled: Uint32Array;
   /** The least key of each row that fires [B]; to the slice. */
   readonly least: BigUint64Array;
+  /** As keys and filled: the largest exact scores of the rows on which candidates in 8 bits are measured; from the slice. */
+  readonly measuredKeys: BigUint64Array;
+  readonly measuredFilled: Uint32Array;
   /** Values of candidates of a choice over the batch; from the slice. `counts[0]`: how many; [1]: the ties that the slice may keep. */
   readonly values: Float32Array;
   readonly counts: Uint32Array;
@@ -35,7 +39,7 @@ export function makeExchange(
   common: Pick<Exchange, 'inputs' | 'readWidth'>,
   shared: boolean,
 ): Exchange {
-  const { batchRows: rows, k, kAux, rule, parts, slice, training } = settings;
+  const { batchRows: rows, k, kAux, rule, parts, slice, training, quantised } = settings;
   const room = (bytes: number): ArrayBuffer =>
     shared ? (new SharedArrayBuffer(bytes) as unknown as ArrayBuffer) : new ArrayBuffer(bytes);
   const floats = (n: number): Float32Array => new Float32Array(room(4 * n));
@@ -44,11 +48,14 @@ export function makeExchange(
   const byRow = rule.choice === 'rows' ? rows : 0;
   const aux = kAux > 0 ? rows : 0;
   const lines = parts.lines + aux;
+  const measured = quantised ? measuredRows(rows) : 0;
   return {
     ...common,
     keys: keys(byRow * k),
     filled: words(byRow),
     least: keys(byRow),
+    measuredKeys: keys(measured * k),
+    measuredFilled: words(measured),
     values: floats(rule.choice === 'batch' ? 4 * rows * k : 0),
     counts: words(2),
     floor: floats(1),
@@ -63,13 +70,15 @@ export function makeExchange(
 
 /** Bytes of a slice's exchange, besides the inputs that all slices share. */
 export function bytesOfExchange(settings: SliceSettings): number {
-  const { batchRows: rows, k, kAux, rule, parts, slice, training } = settings;
+  const { batchRows: rows, k, kAux, rule, parts, slice, training, quantised } = settings;
   const byRow = rule.choice === 'rows' ? rows : 0;
   const aux = kAux > 0 ? rows : 0;
   const partial = (parts.lines + aux) * slice.writeStride;
   const values = rule.choice === 'batch' ? 4 * rows * k : 0;
   const trained = training ? partial + slice.readStride : 0;
-  return 8 * (byRow * (k + 1) + aux * (kAux + 1)) + 4 * (byRow + aux + values + partial + trained + 3);
+  const measured = quantised ? measuredRows(rows) : 0;
+  const keys = byRow * (k + 1) + aux * (kAux + 1) + measured * k;
+  return 8 * keys + 4 * (byRow + aux + measured + values + partial + trained + 3);
 }
 
 /** The first `to` keys of each row of `from`, rows end to end. */

@@ -13,8 +13,8 @@ import type { Products } from '../products.js';
 export interface SliceLink {
   readonly settings: SliceSettings;
   readonly exchange: Exchange;
-  /** @returns features dead before this step */
-  choose(deadBefore: number | null): Promise<number>;
+  /** See Slice.choose. @returns features dead before this step */
+  choose(deadBefore: number | null, quantised?: boolean, measured?: readonly number[] | null): Promise<number>;
   reconstruct(): Promise<Reconstructed>;
   /** Values of the candidates of the first rows, of a choice over the batch, after `choose`. */
   scoresOfRows(count: number): Promise<LargestScores>;
@@ -45,8 +45,8 @@ export class InlineSlice implements SliceLink {
     this.slice = new Slice(settings, exchange, products);
   }
 
-  async choose(deadBefore: number | null): Promise<number> {
-    await this.slice.choose(deadBefore);
+  async choose(deadBefore: number | null, quantised?: boolean, measured?: readonly number[] | null): Promise<number> {
+    await this.slice.choose(deadBefore, quantised, measured);
     return this.slice.dead;
   }
 
@@ -84,6 +84,7 @@ export class InlineSlice implements SliceLink {
 
   write(rows: TensorRows): Promise<void> {
     writeRows(this.slice, rows);
+    this.slice.noteWritten();
     return Promise.resolve();
   }
 }

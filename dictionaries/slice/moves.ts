@@ -47,11 +47,11 @@ export class SliceMoves {
     this.#arrays = arrays;
     this.#kernels = around.kernels;
     this.#slopes = around.slopes;
-    this.moved = new Int32Array(this.#lazy ? settings.slice.features : 0);
+    this.moved = new Int32Array(this.lazy ? settings.slice.features : 0);
   }
 
   /** With β1 = 0 a row that nothing touches does not move. */
-  get #lazy(): boolean {
+  get lazy(): boolean {
     return this.#training.betas[0] === 0;
   }
 
@@ -108,7 +108,7 @@ export class SliceMoves {
   }
 
   get #flags(): number {
-    return (this.#lazy ? NO_MOMENTUM : 0) | (this.#training.moments === 'row' ? ROW_MOMENT : 0);
+    return (this.lazy ? NO_MOMENTUM : 0) | (this.#training.moments === 'row' ? ROW_MOMENT : 0);
   }
 
   /** Adam's step over all that the slice owns. @returns Σ of squared gradients before clipping */
@@ -138,7 +138,7 @@ export class SliceMoves {
     const { run } = this.#kernels;
     const a = this.#arrays;
     const { slice } = this.#settings;
-    const decay = this.#lazy ? this.#decays(touched, step) : 0;
+    const decay = this.lazy ? this.#decays(touched, step) : 0;
     const lists = [touched, a.touched.address, a.starts.address] as const;
     const [reads, writes] = this.#widths;
     let squares = run.updateRows(
@@ -162,7 +162,7 @@ export class SliceMoves {
   endUpdate(): number {
     const { run } = this.#kernels;
     const a = this.#arrays;
-    if (!this.#lazy) this.#coast();
+    if (!this.lazy) this.#coast();
     for (const { value, g, m, v } of a.vectors.values())
       run.updateDense(value.address, g.address, m.address, v.address, value.data.length, this.#flags);
     return this.vectorSquares();

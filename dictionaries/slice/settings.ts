@@ -26,6 +26,8 @@ export interface SliceSettings {
   readonly k: number;
   /** Most dead features that AuxK revives per row; 0 for none. */
   readonly kAux: number;
+  /** Whether candidates may be proposed in 8 bits. */
+  readonly quantised: boolean;
   /** Per-feature tensors. */
   readonly vectors: readonly string[];
   readonly parts: Reconstructions;

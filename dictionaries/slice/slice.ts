@@ -14,6 +14,7 @@ import { Crowd } from './crowd.js';
 import type { Exchange } from './exchange.js';
 import { SliceMoves, type AdamNumbers } from './moves.js';
 import { PairsAbove } from './pairs-above.js';
+import { Proposals } from './proposals.js';
 import type { Firing, FiringSteps, Reconstructed } from './firing.js';
 import { Revival } from './revival.js';
 import type { SliceSettings } from './settings.js';
@@ -37,6 +38,7 @@ export class Slice implements FiringSteps {
   #touched = 0;
   #dead = 0;
   readonly #revival: Revival | null;
+  readonly #proposals: Proposals | null;
 
   constructor(settings: SliceSettings, exchange: Exchange, products: Products) {
     this.settings = settings;
@@ -45,7 +47,9 @@ export class Slice implements FiringSteps {
     this.fired = new Int32Array(settings.slice.features).fill(-1);
     this.firedSteps = new Int32Array(settings.slice.features);
     this.#exchange = exchange;
-    this.#candidates = new Candidates(settings, this.arrays, { kernels: this.#kernels, exchange, products });
+    const shared = { kernels: this.#kernels, exchange, products };
+    this.#proposals = settings.quantised ? new Proposals(settings, this.arrays, shared) : null;
+    this.#candidates = new Candidates(settings, this.arrays, { ...shared, proposals: this.#proposals });
     this.#revival = settings.kAux > 0 ? new Revival(settings, this.arrays, { kernels: this.#kernels, products }) : null;
     this.#slopes = new SliceSlopes(settings, this.arrays, this.#kernels);
     const moving = { kernels: this.#kernels, slopes: this.#slopes };
@@ -70,11 +74,22 @@ export class Slice implements FiringSteps {
     return this.#dead;
   }
 
-  /** Candidates of this batch go into the exchange. @param deadBefore features that fired last before this step are dead; null without AuxK */
-  async choose(deadBefore: number | null): Promise<void> {
+  /**
+   * Candidates of this batch go into the exchange.
+   * @param deadBefore features that fired last before this step are dead; null without AuxK
+   * @param quantised whether they are proposed in 8 bits
+   * @param measured rows whose largest exact scores go there as well; null: of none
+   */
+  async choose(deadBefore: number | null, quantised = false, measured: readonly number[] | null = null): Promise<void> {
     this.#takeInputs();
     this.#dead = deadBefore === null ? 0 : this.#markDead(deadBefore);
-    await this.#candidates.find(this.settings.rule, this.#dead);
+    await this.#candidates.find(this.settings.rule, this.#dead, quantised);
+    if (measured) await this.#proposals?.measure(measured);
+  }
+
+  /** Weights of the encoder were set from outside. */
+  noteWritten(): void {
+    this.#proposals?.noteMoved(null);
   }
 
   #takeInputs(): void {
@@ -275,6 +290,9 @@ export class Slice implements FiringSteps {
   update(numbers: AdamNumbers): Promise<number> | number {
     const { rule } = this.settings;
     if (rule.choice === 'above' && this.#candidates.crowded) return this.#crowd.update(rule, numbers);
-    return (this.#moves as SliceMoves).update(this.#touched, numbers);
+    const moves = this.#moves as SliceMoves;
+    const squares = moves.update(this.#touched, numbers);
+    this.#proposals?.noteMoved(moves.lazy ? this.#touched : null);
+    return squares;
   }
 }

@@ -11,7 +11,8 @@ if (port) await serve(port, workerData as ThreadData);
 async function serve(to: NonNullable<typeof parentPort>, data: ThreadData): Promise<void> {
   const { architecture, optimisation, slices } = data;
   const reply = (message: ThreadReply): void => to.postMessage(message);
-  const products = await Products.create({ threads: 1, optimisation });
+  const quantised = slices.some(({ settings }) => settings.quantised);
+  const products = await Products.create({ threads: 1, optimisation }, quantised);
   const held = new Map<number, InlineSlice>();
   for (const { settings, exchange } of slices) {
     const rules = rulesFor(architecture, settings.training !== null);

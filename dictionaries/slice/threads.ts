@@ -88,8 +88,8 @@ class ThreadSlice implements SliceLink {
     this.#thread = thread;
   }
 
-  choose(deadBefore: number | null): Promise<number> {
-    return this.#call('choose', deadBefore);
+  choose(deadBefore: number | null, quantised?: boolean, measured?: readonly number[] | null): Promise<number> {
+    return this.#call('choose', deadBefore, quantised, measured);
   }
 
   reconstruct(): Promise<Reconstructed> {

@@ -1,5 +1,6 @@
 // How far a dictionary's training has come, as its commit says.
 import { z } from 'zod';
+import { EXACT_BECAUSE } from '../../schemas/dictionaries.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
 import { latestSnapshot, readSnapshotCommits } from '../../storage/records/snapshots.js';
 import type { EvaluationDocument } from './read-evaluation.js';
@@ -10,6 +11,14 @@ const stated = z.object({
   tokens: z.number(),
   updates: z.object({ median: z.number(), atLeast100: z.number() }),
   movement: z.object({ median: z.number(), rows: z.number() }),
+  candidates: z
+    .object({
+      recall: z.number().nullable(),
+      measured: z.number(),
+      exactFrom: z.number().nullable(),
+      because: z.enum(EXACT_BECAUSE).nullable(),
+    })
+    .optional(),
 });
 
 /** Null where nothing is stated. @param weights dataset of the dictionary's weights */

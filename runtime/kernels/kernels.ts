@@ -18,6 +18,9 @@ type KernelName =
   | 'scanTop'
   | 'scanTopMarked'
   | 'scanTopScaled'
+  | 'scanTopListed'
+  | 'shiftListed'
+  | 'rescoreTop'
   | 'copyMarked'
   | 'maskRows'
   | 'gatherRows'
@@ -45,7 +48,8 @@ type KernelName =
   | 'columnSums'
   | 'addTo'
   | 'rowNorms'
-  | 'quantiseRows';
+  | 'quantiseRows'
+  | 'transposeBytes';
 
 let compiled: WebAssembly.Module | null = null;
 

@@ -1,5 +1,6 @@
 // The documents of the commands about single dictionaries.
 import { z } from 'zod';
+import { EXACT_BECAUSE } from '../dictionaries.js';
 import { splitName } from '../records.js';
 
 const count = z.number().int().nonnegative();
@@ -55,6 +56,15 @@ export const saeEvalDocument = z.strictObject({
         median: z.number().describe('‖w − w₀‖ / ‖w₀‖ of decoder rows from their first values'),
         rows: count.describe('rows looked at'),
       }),
+      candidates: z
+        .strictObject({
+          recall: z.number().nullable().describe('share of what exact scores choose that candidates in 8 bits held'),
+          measured: count.describe('features that exact scores chose, on the rows looked at'),
+          exactFrom: count.nullable().describe('steps done when it went on with exact candidates; null: it did not'),
+          because: z.enum(EXACT_BECAUSE).nullable().describe('recall below 0.999; a processor without exact products'),
+        })
+        .optional()
+        .describe('of a training with `candidates: int8`'),
     })
     .optional()
     .describe('how far the training has come; `describe` alone, of a dictionary that was trained here'),

@@ -89,6 +89,7 @@ function statisticsOf({ order, inputs, request }: Call, { cutter, shuffle }: Ent
     sameDocument: shuffle,
     fit: last('fit'),
     calib: last('calib'),
+    ...(trainer.engine.recall && { candidates: { proposed: 'int8', ...trainer.engine.recall } }),
   };
 }
 

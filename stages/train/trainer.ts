@@ -169,8 +169,8 @@ function byGraph({ sae, engine }: TrainConfig['keyed']): boolean {
 /** Settings that would be passed over, so that a dictionary would not be what it is said to be. */
 function refuseUnbuilt(config: TrainConfig['keyed']): void {
   const { sae, engine } = config;
-  const ofProcessor = byGraph(config) ? (['slices', 'moments'] as const) : [];
-  const field = (['candidates', ...ofProcessor] as const).find((name) => sae[name] !== undefined);
+  if (!byGraph(config)) return;
+  const field = (['candidates', 'slices', 'moments'] as const).find((name) => sae[name] !== undefined);
   if (field === undefined) return;
   const where = sae.routed ? 'with a learned router' : `on ${engine.provider}`;
   throw new InputError(

@@ -3,6 +3,7 @@
 import type { KindSettings } from '../../../core/dictionaries/architecture.js';
 import type { DictionarySettings } from '../../../core/dictionaries/settings.js';
 import type { DictionaryShape } from '../../../core/dictionaries/state.js';
+import type { CandidateRecall } from '../../../dictionaries/recall.js';
 import type { EngineConfig } from '../../../schemas/stored.js';
 import type { StoredRows } from '../row-file.js';
 
@@ -86,6 +87,8 @@ export interface TrainingEngine {
   measure(calib: StoredRows): Promise<CalibSums>;
   /** Features that had not fired in the last `deadAfterTokens` rows when `step` steps are done. */
   countDead(step: number): Promise<number>;
+  /** How well candidates in 8 bits did; null where candidates are exact by configuration. */
+  readonly recall: CandidateRecall | null;
   /** How far the training has come, by feature; null where it is not counted. */
   reach(): Promise<Reach | null>;
   release(): Promise<void>;

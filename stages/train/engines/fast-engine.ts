@@ -15,6 +15,7 @@ import {
 } from '../../../dictionaries/state.js';
 import { trainingSettings } from '../../../dictionaries/step-settings.js';
 import { DictionaryStep, type BatchRows, type StepNumbers } from '../../../dictionaries/step.js';
+import type { CandidateRecall } from '../../../dictionaries/recall.js';
 import { batchThresholdOf } from '../../../dictionaries/threshold.js';
 import type { StoredRows } from '../row-file.js';
 import { addTargets, calibBatch, calibBatches } from './calib.js';
@@ -30,6 +31,9 @@ import type {
   StepTold,
   TrainingEngine,
 } from './engine.js';
+
+/** Counters of candidates in 8 bits, int64 [6] (dictionaries/recall.ts). */
+const RECALL = 'candidate_recall';
 
 export class FastEngine implements TrainingEngine {
   readonly tensors: readonly StateTensorInfo[];
@@ -47,6 +51,7 @@ export class FastEngine implements TrainingEngine {
     this.tensors = [
       ...stateTensorsOf(shape, { betas: sae.betas, moments: sae.moments ?? 'full' }),
       ...fixed.map(({ name, shape: axes }) => ({ name, shape: axes, type: 'float32' as const })),
+      ...(step.recall ? [{ name: RECALL, shape: [step.recall.state.length], type: 'int64' as const }] : []),
     ];
   }
 
@@ -57,6 +62,7 @@ export class FastEngine implements TrainingEngine {
 
   begin(): Promise<void> {
     const start = this.#start();
+    this.#step.recall?.begin();
     const parameters = new Map(trainedOf(this.#parts.shape).map((own) => [own.name, own]));
     return this.loadParameters(
       (name, from, count) => parameters.get(name)?.initial(start, { from, count }) ?? new Float32Array(0),
@@ -101,6 +107,8 @@ export class FastEngine implements TrainingEngine {
     for (const tensor of this.tensors) {
       const fixed = this.#fixed.get(tensor.name);
       if (fixed) fixed.set((await read(tensor, 0, tensor.shape[0] ?? 0)) as Float32Array);
+      else if (tensor.name === RECALL)
+        this.#step.recall?.state.set((await read(tensor, 0, tensor.shape[0] ?? 0)) as BigInt64Array);
       else
         await writeTensor(
           this.#step,
@@ -113,6 +121,7 @@ export class FastEngine implements TrainingEngine {
   async *read(tensor: StateTensorInfo): AsyncGenerator<StateValues> {
     const fixed = this.#fixed.get(tensor.name);
     if (fixed) yield fixed.slice();
+    else if (tensor.name === RECALL) yield this.#step.recall?.state.slice() ?? new BigInt64Array(0);
     else yield* readTensor(this.#step, { ...tensor, type: tensor.type === 'int32' ? 'int32' : 'float32' });
   }
 
@@ -200,6 +209,10 @@ export class FastEngine implements TrainingEngine {
     for await (const steps of readTensor(this.#step, fired))
       for (const last of steps as Int32Array) if (last + 1 <= limit) dead++;
     return dead;
+  }
+
+  get recall(): CandidateRecall | null {
+    return this.#step.recall?.told ?? null;
   }
 
   reach(): Promise<Reach> {

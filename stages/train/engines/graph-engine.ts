@@ -118,6 +118,11 @@ export class GraphEngine implements TrainingEngine {
     return Promise.resolve(since.reduce((dead, rows) => dead + (rows >= limit ? 1 : 0), 0));
   }
 
+  /** Candidates are exact here. */
+  get recall(): null {
+    return null;
+  }
+
   /** Not counted here. */
   reach(): Promise<null> {
     return Promise.resolve(null);

@@ -72,7 +72,16 @@ function recorded(stride: number): Step[] {
 
 function settingsOf({ beta1, unit, clips, moments }: Case, slice: Slice): SliceSettings {
   return {
-    ...{ slice, ...rulesFor('topk', true), settings: { k: K }, batchRows: B, totalFeatures: F, k: K, kAux: 0 },
+    ...{
+      slice,
+      ...rulesFor('topk', true),
+      settings: { k: K },
+      batchRows: B,
+      totalFeatures: F,
+      k: K,
+      kAux: 0,
+      quantised: false,
+    },
     ...{ vectors: ['b_enc'], parts: { lines: B, ends: [F] } },
     training: { betas: [beta1, 0.999], epsilon: EPSILON, moments, clips, unitRows: unit },
   };

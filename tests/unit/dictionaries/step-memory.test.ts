@@ -20,14 +20,16 @@ function stepOf(
     readonly slices?: number;
     readonly batchRows?: number;
     readonly moments?: 'row';
+    readonly candidates?: 'int8';
   },
 ): DictionaryStepSettings {
-  const { features, width, slices = 1, batchRows = 128, moments } = of;
+  const { features, width, slices = 1, batchRows = 128, moments, candidates } = of;
   const kind = ARCHITECTURES[architecture];
   const own = kind.selects ? { k: 4 } : { sparsity: 0.01 };
   const sae = completeSettings(
     {
       ...{ architecture, features, tokens: 100_000, batchRows, slices, ...own, ...(moments && { moments }) },
+      ...(candidates && { candidates }),
       ...{ lr: null, warmupSteps: null, decayFraction: 0.2, betas: null, epsilon: 1e-8, clipNorm: 1 },
       ...{ auxK: null, auxWeight: 1 / 32, deadAfterTokens: null, logEverySteps: 10, seed: 0 },
     },
@@ -37,10 +39,12 @@ function stepOf(
 }
 
 describe('bytes of a step', () => {
-  it.each(ARCHITECTURE_NAMES.flatMap((name) => [1, 2].map((slices) => [name, slices] as const)))(
-    'are what a step of %s in %d slices allocates',
-    (name, slices) => {
-      const step = stepOf(name, { features: 96, width: 20, slices });
+  const kinds = ARCHITECTURE_NAMES.flatMap((name) => [1, 2].map((slices) => [name, slices, 'exact'] as const));
+  it.each([...kinds, ['topk', 2, 'int8'] as const])(
+    'are what a step of %s in %d slices allocates, with candidates that are %s',
+    (name, slices, found) => {
+      const candidates = found === 'int8' ? { candidates: found } : {};
+      const step = stepOf(name, { features: 96, width: 20, slices, ...candidates });
       const plan = planSlices(step.shape, slices);
       const common = commonSettings(step);
       const shared = { inputs: new Float32Array(0), readWidth: plan.reads.stride };
@@ -57,6 +61,17 @@ describe('bytes of a step', () => {
       expect(bytesOfStep(step)).toBe(allocated.reduce((a, b) => a + b, inputs));
     },
   );
+});
+
+describe('candidates in 8 bits', () => {
+  it('cost at least a byte a weight of the encoder, and its inputs twice', () => {
+    const sizes = { features: 4096, width: 64 };
+    const more = bytesOfStep(stepOf('topk', { ...sizes, candidates: 'int8' })) - bytesOfStep(stepOf('topk', sizes));
+    // Bytes and a scale a row of weights; bytes of 128 inputs in both layouts; more room for candidates: 2 (4 + 32) keys instead of 36.
+    const least = 4096 * (64 + 4) + 2 * 128 * 64 + 128 * 8 * (72 - 36);
+    expect(more).toBeGreaterThanOrEqual(least);
+    expect(more).toBeLessThan(1.1 * least);
+  });
 });
 
 describe('slices by default', () => {

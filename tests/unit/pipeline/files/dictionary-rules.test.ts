@@ -86,14 +86,19 @@ describe('entries of saes', () => {
       'saes[0].sparsity: expected one of `sparsity` and `l0` for jumprelu, found none — add sparsity or l0',
     ],
     [
-      'int8 candidates',
-      `${base}, hook: ${HOOK}, features: 64, k: 4, candidates: int8`,
-      'saes[0].candidates: expected exact: candidates in 8 bits cannot be proposed yet, found int8 — remove it',
+      'int8 candidates of a choice over the batch',
+      `${base}, hook: ${HOOK}, architecture: matryoshka, prefixes: [16, 64], features: 64, k: 4, candidates: int8`,
+      'saes[0].candidates: expected exact for matryoshka, which chooses over a whole batch (int8 is for topk), found int8 — remove it',
+    ],
+    [
+      'int8 candidates with a learned router',
+      `${base}, hook: ${HOOK}, features: 64, k: 4, candidates: int8, routed: { experts: 2, kind: learned }`,
+      'saes[0].candidates: expected exact for experts with a learned router, found int8 — remove it',
     ],
     [
       'int8 candidates of a kind that does not select',
       `${base}, hook: ${HOOK}, architecture: gated, sparsity: 0.1, features: 64, candidates: int8`,
-      'saes[0].candidates: expected exact for gated, which keeps no fixed number of features, found int8 — remove it',
+      'saes[0].candidates: expected exact for gated, which keeps no fixed number of features (int8 is for topk), found int8 — remove it',
     ],
     [
       'a hook beside reads',

@@ -69,8 +69,10 @@ describe('resolved dictionaries', () => {
       betas: [0, 0.9],
     });
     expect(one({ ...hook, slices: 2, moments: 'row' }).sae).toMatchObject({ slices: 2, moments: 'row' });
-    expect(() => one({ ...hook, candidates: 'int8' })).toThrow(
-      'saes: "d": expected candidates to be exact: candidates in 8 bits cannot be proposed yet, found int8',
+    expect(one({ ...hook, architecture: 'topk', candidates: 'int8' }).sae).toMatchObject({ candidates: 'int8' });
+    expect(one({ ...hook, candidates: 'exact' }).sae).not.toHaveProperty('candidates');
+    expect(() => one({ ...hook, architecture: 'batchtopk', candidates: 'int8' })).toThrow(
+      'saes: "d": expected candidates to be exact for batchtopk, which chooses over a whole batch (int8 is for topk), found int8',
     );
   });
 

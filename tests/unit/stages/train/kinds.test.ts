@@ -91,9 +91,10 @@ it('a kind that sets its threshold on calib is refused without calib rows', asyn
 it('a setting that the trainer cannot do is refused, not passed over', async () => {
   const world = await makeWorld(place, [FIT]);
   const { keyed, aux } = configOf('topk');
-  const config: TrainConfig = { keyed: { ...keyed, sae: { ...keyed.sae, candidates: 'int8' } }, aux };
+  const engine = { ...keyed.engine, provider: 'webgpu' as const };
+  const config: TrainConfig = { keyed: { ...keyed, engine, sae: { ...keyed.sae, candidates: 'int8' } }, aux };
   const item = planTrainItem({ configs: [config], snapshot: sha256('snapshot'), segments: world.segments });
   await expect(createTrainingRun()(item, [config], await world.context())).rejects.toThrow(
-    'Expected a dictionary without saes.candidates on cpu, found "int8": it cannot be trained so yet.',
+    'Expected a dictionary without saes.candidates on webgpu, found "int8": it cannot be trained so yet.',
   );
 });
