@@ -1,6 +1,12 @@
 // Absorption of every class: the decoder rows of features that fire on test rows against the directions of the raw probes, read in blocks,
 // then each row that a raw probe finds.
-import { absorbedOf, type Absorbed, type Alignment } from '../../core/dictionaries/probes/absorption.js';
+import {
+  absorbClass,
+  alignFeature,
+  unitDirection,
+  type Absorbed,
+  type Alignment,
+} from '../../core/dictionaries/probes/absorption.js';
 import type { ClassProbes, ProbeRows } from '../../core/dictionaries/probes/probe-class.js';
 import type { DecoderRows } from '../../stages/profile/decoder-rows.js';
 import type { ObjectStore } from '../../storage/objects/object-store.js';
@@ -14,7 +20,6 @@ interface AbsorbRequest {
   readonly classes: readonly ClassProbes[];
   /** Test rows. */
   readonly rows: ProbeRows;
-  readonly width: number;
 }
 
 interface Reading {
@@ -43,27 +48,12 @@ export async function absorbClasses(
     for (let from = 0; from < classes.length; from += atOnce) {
       const some = classes.slice(from, from + atOnce);
       const aligned = await align(rows, { classes: some, fired: request.rows.acts.feature }, reading);
-      some.forEach((own, i) => absorbed.push(absorbClass(own, aligned[i] as Alignment, request)));
+      some.forEach((own, i) => absorbed.push(absorbClass(own, aligned[i] as Alignment, request.rows)));
     }
     return absorbed;
   } finally {
     await rows.close();
   }
-}
-
-function absorbClass(
-  { test, raw, splitting }: ClassProbes,
-  alignment: Alignment,
-  { rows, width }: AbsorbRequest,
-): (Absorbed | null)[] {
-  const direction = unit(raw.probe.weights);
-  const of = { rows: rows.acts, alignment, main: new Set(splitting.features) };
-  return Array.from(test.rows, (row, i) => {
-    if (test.y[i] !== 1 || !((raw.scores[i] as number) > 0)) return null;
-    let projection = 0;
-    for (let j = 0; j < width; j++) projection += (rows.act[row * width + j] as number) * (direction[j] as number);
-    return absorbedOf(of, row, projection);
-  });
 }
 
 /** Decoder rows of the features that fire, against the direction of each class. */
@@ -75,7 +65,7 @@ async function align(
   const { features, width } = decoder;
   const wanted = new Uint8Array(features);
   for (const feature of fired) wanted[feature] = 1;
-  const directions = classes.map(({ raw }) => unit(raw.probe.weights));
+  const directions = classes.map(({ raw }) => unitDirection(raw.probe));
   const aligned = classes.map(() => ({ dots: new Float64Array(features), cosines: new Float64Array(features) }));
   for (let from = 0; from < features; from += BLOCK) {
     const to = Math.min(features, from + BLOCK);
@@ -86,20 +76,10 @@ async function align(
     for (let feature = from; feature < to; feature++) {
       if (wanted[feature] === 0) continue;
       const row = rows.subarray((feature - from) * width, (feature - from + 1) * width);
-      const length = Math.sqrt(row.reduce((sum, value) => sum + value ** 2, 0));
       directions.forEach((direction, c) => {
-        let dot = 0;
-        for (let j = 0; j < width; j++) dot += (row[j] as number) * (direction[j] as number);
-        const { dots, cosines } = aligned[c] as (typeof aligned)[number];
-        dots[feature] = dot;
-        cosines[feature] = length === 0 ? 0 : dot / length;
+        alignFeature(aligned[c] as Alignment, { feature, row, direction });
       });
     }
   }
   return aligned;
-}
-
-function unit(direction: Float64Array): Float64Array {
-  const length = Math.sqrt(direction.reduce((sum, value) => sum + value ** 2, 0));
-  return length === 0 ? direction : direction.map((value) => value / length);
 }

@@ -42,11 +42,7 @@ export async function probeDictionary(store: ObjectStore, request: ProbeRequest)
     signal.throwIfAborted();
   }
   const absorbed = site.writesIt
-    ? await absorbClasses(
-        store,
-        { dictionary, revision: pinned.acts.revision, classes, rows: drawn.test, width: site.width },
-        request,
-      )
+    ? await absorbClasses(store, { dictionary, revision: pinned.acts.revision, classes, rows: drawn.test }, request)
     : classes.map(({ test }) => Array.from(test.rows, () => null));
   request.progress('intervals');
   const numbers = new Map([...new Set(drawn.test.doc)].sort((a, b) => a - b).map((doc, i) => [doc, i]));

@@ -12,6 +12,8 @@
 // p_i uses the decoder row as it is (theirs: its cosine, the same for rows of length 1); where a ≤ 0 the part is 0 (theirs divides by it).
 // Proof: tests/unit/core/dictionaries/probes.test.ts, organisms with a planted rate.
 import type { SparseRows } from './inputs.js';
+import type { ClassProbes, ProbeRows } from './probe-class.js';
+import type { Probe } from './probe.js';
 
 const FULL_COSINE = 0.025;
 const PART_COSINE = 0.1;
@@ -38,6 +40,47 @@ export interface AbsorptionCase {
   readonly alignment: Alignment;
   /** M */
   readonly main: ReadonlySet<number>;
+}
+
+/** u: the direction of a probe on all activations. */
+export function unitDirection({ weights }: Probe): Float64Array {
+  const length = Math.sqrt(weights.reduce((sum, value) => sum + value ** 2, 0));
+  return length === 0 ? weights : weights.map((value) => value / length);
+}
+
+/** Enters one feature. @param of.row W_dec,i */
+export function alignFeature(
+  { dots, cosines }: Alignment,
+  {
+    feature,
+    row,
+    direction,
+  }: { readonly feature: number; readonly row: Float32Array; readonly direction: Float64Array },
+): void {
+  let [dot, square] = [0, 0];
+  for (let j = 0; j < row.length; j++) {
+    dot += (row[j] as number) * (direction[j] as number);
+    square += (row[j] as number) ** 2;
+  }
+  dots[feature] = dot;
+  cosines[feature] = square === 0 ? 0 : dot / Math.sqrt(square);
+}
+
+/** By test row; null where the raw probe does not find a row of the class. @param alignment of features that fire on these rows */
+export function absorbClass(
+  { test, raw, splitting }: ClassProbes,
+  alignment: Alignment,
+  { act, acts }: Pick<ProbeRows, 'act' | 'acts'>,
+): (Absorbed | null)[] {
+  const direction = unitDirection(raw.probe);
+  const width = direction.length;
+  const of = { rows: acts, alignment, main: new Set(splitting.features) };
+  return Array.from(test.rows, (row, i) => {
+    if (test.y[i] !== 1 || !((raw.scores[i] as number) > 0)) return null;
+    let projection = 0;
+    for (let j = 0; j < width; j++) projection += (act[row * width + j] as number) * (direction[j] as number);
+    return absorbedOf(of, row, projection);
+  });
 }
 
 /** @param projection a = x·u of the row */
