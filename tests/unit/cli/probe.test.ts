@@ -2,24 +2,109 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { halfToFloat } from '../../../core/tensor/half.js';
+import { pinDataset, snapshotObjects } from '../../../reading/datasets/pinned.js';
+import { objectsOf, pinDictionary } from '../../../reading/dictionary/snapshots.js';
+import { findLabelled } from '../../../reading/probe/given-labels.js';
+import { DrawnRows } from '../../../reading/probe/labelled-rows.js';
+import { readStoredSite } from '../../../reading/probe/stored-shards.js';
+import { newCounters } from '../../../storage/scan/batch-reader.js';
+import { readActivations, readTable, readTokensTable } from '../../../storage/tables/read.js';
 import { saeProbeDocument } from '../../../schemas/documents/sae-probe.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 import { temporaryFolder } from '../../harness/temporary-folder.js';
 import { runCli } from './harness.js';
-import { runStages, submitRun, writeRun } from './pipeline.js';
+import { runStages, SITE, submitRun, writeRun } from './pipeline.js';
 
+const OTHER = 'blocks.0.hook_resid_post';
 const folder = temporaryFolder('probe');
 let store: ObjectStore;
 const cli = (...argv: string[]): ReturnType<typeof runCli> =>
   runCli(['sae', 'probe', ...argv, '--store', `file://${join(folder, 'data')}`], { cwd: folder });
 
 beforeAll(async () => {
-  const file = await writeRun(folder);
+  const settings = 'features: 48, k: 4, tokens: 1024, batchRows: 64';
+  const file = await writeRun(folder, (yaml) =>
+    yaml
+      .replace(`hooks: [${SITE}]`, `hooks: [${SITE}, ${OTHER}]`)
+      .replace(
+        /saes:\n/,
+        `saes:\n  - { name: transcoder, reads: [${OTHER}], writes: [${SITE}], ${settings} }\n` +
+          `  - { name: crosscoder, reads: [${OTHER}, ${SITE}], writes: [${OTHER}, ${SITE}], ${settings} }\n`,
+      ),
+  );
   store = await openStore(`file://${join(folder, 'data')}`);
   const run = await submitRun(store, file);
   await runStages(store, run, { folder, until: 'encode' });
 }, 120_000);
+
+/** A file of labels: the first chapters against the last, and further lines. */
+async function writeLabels(further: readonly object[] = [], chapters = 28): Promise<string> {
+  const label = (chapter: number): string => (chapter <= 14 ? 'early' : 'late');
+  const lines = Array.from({ length: chapters }, (_, i) => ({ id: `Ge.${i + 1}`, label: label(i + 1) }));
+  await writeFile(join(folder, 'labels.jsonl'), [...lines, ...further].map((one) => JSON.stringify(one)).join('\n'));
+  return 'labels.jsonl';
+}
+
+/** Stored rows with all that is known of them, by loops over whole tables. */
+async function storedRows(): Promise<Map<string, { readonly act: number[]; readonly features: Map<number, number> }>> {
+  const rows = new Map<string, { readonly act: number[]; readonly features: Map<number, number> }>();
+  const objects = async (dataset: string, table: string): Promise<string[]> => {
+    const snapshot = await pinDataset(store, dataset);
+    const found = await snapshotObjects(store, snapshot);
+    return found.filter((object) => object.table === table).map(({ key }) => join(folder, 'data', key));
+  };
+  for (const file of await objects(`small/activations/${SITE}`, 'activations')) {
+    const { doc, pos, act } = await readActivations(file);
+    const width = act.length / doc.length;
+    doc.forEach((one, row) => {
+      const values = Array.from(act.subarray(row * width, (row + 1) * width), halfToFloat);
+      rows.set(`${one} ${pos[row] ?? NaN}`, { act: values, features: new Map() });
+    });
+  }
+  for (const file of await objects('small/dict/acts', 'acts')) {
+    const { doc, pos, features } = (await readTable('acts', file)).columns;
+    doc.forEach((one, row) => {
+      const own = rows.get(`${one} ${pos[row] ?? NaN}`);
+      for (let i = features.offsets[row] ?? NaN; i < (features.offsets[row + 1] ?? NaN); i++)
+        own?.features.set(features.feature[i] ?? NaN, halfToFloat(features.value[i] ?? NaN));
+    });
+  }
+  return rows;
+}
+
+/** What stands at each token, by "doc pos". */
+async function tokenTexts(): Promise<
+  Map<string, { readonly text: string; readonly split: string; readonly id: string }>
+> {
+  const texts = new Map<string, { readonly text: string; readonly split: string; readonly id: string }>();
+  const snapshot = await pinDataset(store, 'small/tokens');
+  const files = (await objectsOf(store, snapshot)).map(({ table, key }) => ({
+    table,
+    path: join(folder, 'data', key),
+  }));
+  const documents = new Map<
+    number,
+    { readonly id: string; readonly split: string; readonly text: readonly string[] }
+  >();
+  for (const { path } of files.filter(({ table }) => table === 'documents')) {
+    const { doc, id, split, text } = (await readTable('documents', path)).columns;
+    doc.forEach((one, row) => {
+      documents.set(one, { id: id[row] ?? '', split: split[row] ?? '', text: Array.from(text[row] ?? '') });
+    });
+  }
+  for (const { path } of files.filter(({ table }) => table === 'tokens')) {
+    const { doc, offsets, starts, ends } = await readTokensTable(path);
+    doc.forEach((one, row) => {
+      const from = offsets[row] ?? NaN;
+      const { text, ...rest } = documents.get(one) ?? { id: '', split: '', text: [] };
+      for (let at = from; at < (offsets[row + 1] ?? NaN); at++)
+        texts.set(`${one} ${at - from}`, { ...rest, text: text.slice(starts[at], ends[at]).join('') });
+    });
+  }
+  return texts;
+}
 
 async function probed(...argv: string[]): ReturnType<typeof saeProbeDocument.parseAsync> {
   return saeProbeDocument.parse(JSON.parse((await cli(...argv, '--json')).out));
@@ -48,6 +133,89 @@ describe('sae probe', () => {
     );
   });
 
+  it('takes every labelled row once, with its own activations and firings', async () => {
+    const pinned = await pinDictionary(store, { run: 'small', dictionary: 'dict' });
+    const site = await readStoredSite(store, pinned, 0);
+    const read = { store, counters: newCounters() };
+    const cacheFolder = join(folder, 'cache');
+    const labelling = await findLabelled(store, { pinned, site, labels: { from: 'first-letter' }, read, cacheFolder });
+    const common = { site, labelling, most: 10_000, seed: 0, mostBytes: 2 ** 40, read, progress: () => undefined };
+    const drawn = await DrawnRows.draw({ ...common, split: 'fit' });
+    const { doc, act, acts, byClass } = await drawn.complete(labelling.names.map((_, own) => own));
+    const [stored, texts] = [await storedRows(), await tokenTexts()];
+    let own = 0;
+    const letters = [...texts].filter(([place, { split }]) => split === 'fit' && stored.has(place));
+    for (const [place, { text }] of letters) if (/^ ?[a-z]+$/i.test(text)) own += Number(stored.has(place));
+    expect(doc.length).toBe(own);
+    expect(byClass.reduce((sum, rows) => sum + rows.length, 0)).toBe(own);
+    // Rows of a document are told by their activations; equal ones (the same first token of two contexts) fire alike.
+    const byActivation = new Map(
+      [...stored].map(([place, row]) => [`${place.split(' ')[0] ?? ''} ${row.act.join()}`, { place, ...row }]),
+    );
+    byClass.forEach((rows, letter) => {
+      for (const row of rows) {
+        const values = [...act.subarray(row * site.width, (row + 1) * site.width)];
+        const found = byActivation.get(`${doc[row] ?? NaN} ${values.join()}`);
+        expect(
+          texts
+            .get(found?.place ?? '')
+            ?.text.trim()[0]
+            ?.toLowerCase(),
+        ).toBe(labelling.names[letter]);
+        const firing = [...acts.feature.subarray(acts.offsets[row], acts.offsets[row + 1])];
+        expect(firing).toEqual([...(found?.features.keys() ?? [])]);
+        expect([...acts.value.subarray(acts.offsets[row], acts.offsets[row + 1])]).toEqual([
+          ...(found?.features.values() ?? []),
+        ]);
+      }
+    });
+  });
+
+  it('takes labels of documents, and of tokens before them', async () => {
+    const file = await writeLabels(
+      Array.from({ length: 12 }, (_, pos) => ({ id: 'Ge.8', pos: pos + 1, label: 'rare' })),
+    );
+    const { classes, labels, leftOut, documents } = await probed('dict', '--labels', file);
+    const [stored, texts] = [await storedRows(), await tokenTexts()];
+    const count = (split: string, has: (chapter: number) => boolean): number =>
+      [...stored.keys()].filter((place) => {
+        const { id = '', split: own } = texts.get(place) ?? {};
+        return own === split && has(Number(id.slice(3)));
+      }).length;
+    expect([labels, documents]).toEqual([file, { fit: 25, test: 2 }]);
+    expect(leftOut).toEqual([{ label: 'rare', rows: { fit: 0, test: 12 } }]);
+    const early = { fit: count('fit', (n) => n <= 14), test: count('test', (n) => n <= 14) - 12 };
+    const late = { fit: count('fit', (n) => n > 14), test: count('test', (n) => n > 14) };
+    const least = { fit: Math.min(early.fit, late.fit), test: Math.min(early.test, late.test) };
+    expect(classes.map(({ label, rows }) => [label, rows])).toEqual([
+      ['early', least],
+      ['late', least],
+    ]);
+  });
+
+  it('draws at most as many rows of a class as are asked for', async () => {
+    const { classes } = await probed('dict', '--labels', await writeLabels(), '--rows', '30');
+    expect(classes.map(({ rows }) => rows)).toEqual([
+      { fit: 30, test: 30 },
+      { fit: 30, test: 30 },
+    ]);
+  });
+
+  it('stops at the bytes that are given, and says so', async () => {
+    const { shards } = await probed('dict', '--first-letter', '--max-bytes', '1');
+    expect(shards).toEqual({ fit: { read: 1, of: 3 }, test: { read: 1, of: 1 } });
+    const { out } = await cli('dict', '--first-letter', '--max-bytes', '1');
+    expect(out).toContain('Rows are drawn from 1 of 3 shards to fit on and 1 of 1 to test; --max-bytes takes more.');
+  });
+
+  it('probes what a transcoder reads, and tells no absorption of it', async () => {
+    const { site, classes, mean } = await probed('transcoder', '--first-letter');
+    expect([site, mean.absorption, ...classes.map(({ absorption }) => absorption)]).toEqual([OTHER, null, null, null]);
+    expect((await cli('transcoder', '--first-letter')).out).toContain(
+      'Absorption is not told: the dictionary writes another site than it reads.',
+    );
+  });
+
   it('gives the same document twice', async () => {
     expect(await probed('dict', '--first-letter')).toEqual(await probed('small/dict', '--first-letter'));
   });
@@ -58,6 +226,28 @@ describe('sae probe', () => {
       /NOT BETTER: small\/dict (loses to|is not shown to beat) 1 neuron at equal k: mean F1 0\.\d{3}/,
     );
     expect(out).toMatch(/^letter +rows of fit and test +1 feature +2 features/m);
+  });
+
+  it('refuses what the run does not have enough of', async () => {
+    const refused = async (dict: string, ...argv: string[]): Promise<string> => {
+      const { code, err, out } = await cli(dict, ...argv);
+      expect([code, out]).toEqual([2, '']);
+      return err;
+    };
+    const one = await writeLabels([], 14);
+    expect(await refused('dict', '--labels', one)).toContain(
+      'Expected labels of two or more classes in labels.jsonl, found "early" alone;',
+    );
+    const far = await writeLabels([{ id: 'Ge.8', pos: 100_000, label: 'rare' }]);
+    expect(await refused('dict', '--labels', far)).toMatch(
+      /Expected a position below \d+, the tokens of document "Ge.8", in labels.jsonl, line 29, found 100000;/,
+    );
+    expect(await refused('dict', '--first-letter', '--fit-on', 'calib')).toMatch(
+      /Expected two classes of first-letter with at least 10 stored rows each in the splits calib and test, found a \d+ and 25/,
+    );
+    expect(await refused('crosscoder', '--first-letter')).toContain(
+      `Expected a dictionary that reads one site, found that small/crosscoder reads ${OTHER}, ${SITE};`,
+    );
   });
 
   it.each([
