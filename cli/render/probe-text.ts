@@ -22,7 +22,7 @@ export function probeText(document: ProbeDocument): Text {
   return [
     textTable(headOf(document), [...lines, last]),
     '',
-    `F1 on ${test} rows of probes that were chosen and fitted on ${fit} rows: ${counted(documents.test, 'document')} and ${counted(documents.fit, 'document')}; a class against as many rows of the others.`,
+    `Balanced accuracy (0.5: chance) on ${test} rows, of probes that were chosen and fitted on ${fit} rows: ${counted(documents.test, 'document')} and ${counted(documents.fit, 'document')}; a class against as many rows of the others.`,
     ...meanText(mean),
     ...shardText(document),
     ...leftOutText(document),
@@ -46,7 +46,7 @@ function headOf({ fit, test, mean, labels }: ProbeDocument): { readonly title: s
 }
 
 function numbersOf({ dictionary, neurons, raw }: Probed): string[] {
-  return [...dictionary, ...neurons, raw].map(({ f1 }) => number(f1));
+  return [...dictionary, ...neurons, raw].map(({ balancedAccuracy }) => number(balancedAccuracy));
 }
 
 function absorptionOf(absorption: { readonly fraction: Metric; readonly full: Metric } | null): string[] {
@@ -55,18 +55,16 @@ function absorptionOf(absorption: { readonly fraction: Metric; readonly full: Me
 
 /** The means with what they rest on. */
 function meanText({ dictionary, neurons, raw, absorption }: ProbeDocument['mean']): string[] {
-  const of = (what: string, { balancedAccuracy }: { readonly balancedAccuracy: Metric }): string =>
-    `${what} ${number(balancedAccuracy)}`;
+  const of = (what: string, { f1 }: { readonly f1: Metric }): string => `${what} ${number(f1)}`;
   const sparse = dictionary.map((own, i) =>
     [of(counted(own.k, 'feature'), own), of(counted(own.k, 'neuron'), neurons[i] ?? own)].join(', '),
   );
-  const accuracy = `Balanced accuracy, mean: ${[...sparse, of('all neurons', raw)].join('; ')}.`;
-  if (absorption === null)
-    return [accuracy, 'Absorption is not told: the dictionary writes another site than it reads.'];
+  const scores = `F1, mean (0.667: always yes): ${[...sparse, of('all neurons', raw)].join('; ')}.`;
+  if (absorption === null) return [scores, 'Absorption is not told: the dictionary writes another site than it reads.'];
   const { fraction, full } = absorption;
   const on = `over ${countText(fraction.n)} ${fraction.n === 1 ? 'class' : 'classes'}`;
   return [
-    accuracy,
+    scores,
     `Absorbed: the part of a class that other features have taken over, ${ranged(fraction)}; whole: the share of rows that one other feature has, ${ranged(full)}; means ${on} whose probe on all neurons has a balanced accuracy above 0.8.`,
   ];
 }
@@ -91,10 +89,10 @@ function markText({ dictionary, mean, classes }: ProbeDocument): string[] {
   const marks = lost.map(({ k, verdict, value, lo, hi }) => {
     const what = verdict === 'worse' ? 'loses to' : 'is not shown to beat';
     const at = (probes: ProbeDocument['mean']['neurons']): string =>
-      number(probes.find((one) => one.k === k)?.f1 ?? null);
+      number(probes.find((one) => one.k === k)?.balancedAccuracy ?? null);
     const worse = classes.filter((own) => own.difference.some((one) => one.k === k && one.verdict === 'worse'));
     const where = worse.length === 0 ? '' : `; it loses in ${worse.length} of ${classes.length}`;
-    return `NOT BETTER: ${dictionary} ${what} ${counted(k, 'neuron')} at equal k: mean F1 ${at(mean.dictionary)} against ${at(mean.neurons)}, difference ${ranged({ value, lo, hi })}${where}.`;
+    return `NOT BETTER: ${dictionary} ${what} ${counted(k, 'neuron')} at equal k: mean balanced accuracy ${at(mean.dictionary)} against ${at(mean.neurons)}, difference ${ranged({ value, lo, hi })}${where}.`;
   });
   return marks.length === 0 ? [`${dictionary} beats neurons at every k.`] : marks;
 }

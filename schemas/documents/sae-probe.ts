@@ -14,7 +14,7 @@ const metric = z
   })
   .describe('one number');
 const probe = { f1: metric, balancedAccuracy: metric };
-const difference = metric.describe('F1 of the dictionary less that of as many neurons');
+const difference = metric.describe('balanced accuracy of the dictionary less that of as many neurons');
 const verdict = z.enum(['better', 'worse', 'undecided']);
 const kept = z.strictObject({ fit: count, test: count });
 

@@ -1,8 +1,11 @@
 // From the answers of probes to numbers with intervals: of every class, and means over classes, resampled by document and in pairs. Pure.
 //
-//   of a class     F1 and balanced accuracy of each probe; F1 of k features − F1 of k neurons; mean part absorbed, share absorbed whole
+//   of a class     F1 and balanced accuracy of each probe; balanced accuracy of k features − that of k neurons; mean part absorbed, share
+//                  absorbed whole
 //   over classes   the mean of each, over the classes in which it has a value; of absorption: over the classes whose raw probe is good
 //                  enough to be the measure of it (balanced accuracy above 0.8)
+// The difference is not one of F1: where half of the rows are of the class, a probe that always says yes has an F1 of 2/3 and a balanced
+// accuracy of 1/2; a feature that fires on a third of the class and on nothing else has 1/2 and 2/3.
 // Source of the last: SAEBench leaves out letters whose probe has an F1 of at most 0.6 among 26; our rows are half of the class, where a
 // probe that says nothing has an F1 of 0.67.
 import { bootstrapDraws } from '../../statistics/document-bootstrap.js';
@@ -28,7 +31,7 @@ export interface ClassSummary {
   readonly dictionary: readonly ProbeMetrics[];
   readonly neurons: readonly ProbeMetrics[];
   readonly raw: ProbeMetrics;
-  /** F1 of the dictionary less that of the neurons. */
+  /** Balanced accuracy of the dictionary less that of the neurons. */
   readonly difference: readonly Metric[];
   readonly absorption: { readonly part: Metric; readonly full: Metric };
 }
@@ -128,7 +131,9 @@ function counter({ probes, document, absorbed }: ClassAnswers): (draws: Uint32Ar
       ...{ found: counts[p] as number, own, mistaken: counts[all.length + p] as number, others },
     }));
     const scores = answers.flatMap((one) => [f1Of(one), balancedAccuracyOf(one)]);
-    const differences = answers.slice(0, ks).map((one, i) => f1Of(one) - f1Of(answers[ks + i] as Answers));
+    const differences = answers
+      .slice(0, ks)
+      .map((one, i) => balancedAccuracyOf(one) - balancedAccuracyOf(answers[ks + i] as Answers));
     return Float64Array.from([...scores, ...differences, part / found, full / found]);
   };
 }

@@ -223,7 +223,7 @@ describe('sae probe', () => {
   it('marks what does not beat neurons', async () => {
     const { out } = await cli('dict', '--first-letter');
     expect(out).toMatch(
-      /NOT BETTER: small\/dict (loses to|is not shown to beat) 1 neuron at equal k: mean F1 0\.\d{3}/,
+      /NOT BETTER: small\/dict (loses to|is not shown to beat) 1 neuron at equal k: mean balanced accuracy 0\.\d{3}/,
     );
     expect(out).toMatch(/^letter +rows of fit and test +1 feature +2 features/m);
   });

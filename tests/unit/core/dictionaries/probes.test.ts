@@ -110,8 +110,8 @@ describe('probes of planted features', () => {
 
   it('say that features are better than neurons, with an interval of the difference in pairs', () => {
     const [difference] = summary.mean.difference;
-    const [own, neurons] = [summary.mean.dictionary[0]?.f1.value ?? NaN, summary.mean.neurons[0]?.f1.value ?? NaN];
-    expect(difference?.value).toBeCloseTo(own - neurons, 12);
+    const [own, neurons] = [summary.mean.dictionary[0]?.balancedAccuracy, summary.mean.neurons[0]?.balancedAccuracy];
+    expect(difference?.value).toBeCloseTo((own?.value ?? NaN) - (neurons?.value ?? NaN), 12);
     expect(difference?.lo).toBeGreaterThan(0);
   });
 
@@ -149,6 +149,36 @@ describe('probes of planted features', () => {
     const { y } = own.test;
     const right = y.filter((value, i) => (value === 1) === (own.raw.scores[i] as number) > 0).length;
     expect(Math.abs(right / y.length - 0.5)).toBeLessThan(0.25);
+  });
+});
+
+describe('the difference to neurons', () => {
+  it('prefers a feature that fires on a third of the class alone to a probe that always says yes', () => {
+    const rows = Uint32Array.from({ length: 60 }, (_, i) => i);
+    const y = Uint8Array.from(rows, (row) => (row < 30 ? 1 : 0));
+    const says = (yes: (row: number) => boolean): { k: number; columns: Uint32Array; scores: Float64Array } => ({
+      ...{ k: 1, columns: Uint32Array.of(0), scores: Float64Array.from(rows, (row) => (yes(row) ? 1 : -1)) },
+    });
+    const third = says((row) => row < 30 && row % 3 === 0);
+    const always = says(() => true);
+    const labelled = { rows, y };
+    const raw = { probe: { columns: rows, weights: new Float64Array(60), bias: 1 }, scores: always.scores };
+    const own = { fit: labelled, test: labelled, dictionary: [third], neurons: [always], raw };
+    const { classes } = summariseProbes(
+      [
+        {
+          probes: { ...own, splitting: { features: Uint32Array.of(0), f1: [0.5] } },
+          document: rows.map((row) => row % 6),
+          absorbed: Array.from(rows, () => null),
+        },
+      ],
+      { documents: 6, resamples: 50, random: new KeyedRandom('thirds') },
+    );
+    // F1 = 2·10 / (30 + 10) = 1/2 against 2·30 / (30 + 60) = 2/3; balanced accuracy (1/3 + 1) / 2 = 2/3 against 1/2.
+    expect(classes[0]?.dictionary[0]?.f1.value).toBe(0.5);
+    expect(classes[0]?.neurons[0]?.f1.value).toBeCloseTo(2 / 3, 12);
+    expect(classes[0]?.difference[0]?.value).toBeCloseTo(2 / 3 - 1 / 2, 12);
+    expect(classes[0]?.absorption.full).toEqual({ value: null, lo: null, hi: null, n: 0 });
   });
 });
 
