@@ -8,9 +8,11 @@ import { InputError } from '../../schemas/errors.js';
 import { EXIT } from '../../schemas/exit.js';
 import { passMachineFault } from '../../schemas/system-errors.js';
 import type { Split } from '../../schemas/stages.js';
+import { routingOf } from '../../reading/dictionary/routing.js';
 import type { LabelsGiven } from '../../reading/probe/given-labels.js';
 import { defineCommand, wholeNumber, type CommandContext } from '../command.js';
 import { probeText } from '../render/probe-text.js';
+import { routedNote } from '../render/routed-text.js';
 
 interface SaeProbeOptions {
   readonly dict: string;
@@ -64,6 +66,8 @@ async function probe(options: SaeProbeOptions, context: CommandContext): Promise
     },
   });
   output.result(saeProbeDocument, document, () => probeText(document));
+  const routed = routedNote(document.dictionary, await routingOf(store, name));
+  if (routed !== null) output.note(routed);
   return EXIT.done;
 }
 

@@ -76,7 +76,7 @@ async function drawRows(store: ObjectStore, { pinned, site, request }: DrawReque
   if (kept.length < 2) throw tooFew(counts, request);
   refuseMuch(
     kept.reduce((sum, { rows }) => sum + rows.fit + rows.test, 0),
-    { site, rows: most },
+    { site, rows: most, mostHeld: request.mostHeld ?? MOST_HELD },
   );
   const classes = kept.map(({ own }) => own);
   const leftOut = counts.filter((one) => !kept.includes(one) && one.rows.fit + one.rows.test > 0);
@@ -102,11 +102,14 @@ function tooFew(
   );
 }
 
-function refuseMuch(rows: number, { site, rows: most }: { readonly site: StoredSite; readonly rows: number }): void {
+function refuseMuch(
+  rows: number,
+  { site, rows: most, mostHeld }: { readonly site: StoredSite; readonly rows: number; readonly mostHeld: number },
+): void {
   const bytes = rows * site.width * 4;
-  if (bytes <= MOST_HELD) return;
+  if (bytes <= mostHeld) return;
   throw new InputError(
-    `Expected rows that fit into ${MOST_HELD} bytes, found ${rows} of ${site.width} numbers, ${bytes} bytes; draw fewer of each class (--rows ${Math.max(FEWEST, Math.floor((most * MOST_HELD) / bytes))}).`,
+    `Expected rows that fit into ${mostHeld} bytes, found ${rows} of ${site.width} numbers, ${bytes} bytes; draw fewer of each class (--rows ${Math.max(FEWEST, Math.floor((most * mostHeld) / bytes))}).`,
     { rows, bytes },
   );
 }

@@ -18,6 +18,8 @@ export interface ProbeRequest {
   readonly seed: number;
   /** Bytes of activations of a split after which no further shard is read. */
   readonly mostBytes: number;
+  /** Bytes of the drawn rows' activations that may be held; default 4 GiB. */
+  readonly mostHeld?: number;
   readonly cacheFolder: string;
   readonly signal: AbortSignal;
   readonly progress: (doing: string) => void;

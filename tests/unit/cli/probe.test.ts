@@ -2,20 +2,19 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { halfToFloat } from '../../../core/tensor/half.js';
-import { pinDataset, snapshotObjects } from '../../../reading/datasets/pinned.js';
-import { objectsOf, pinDictionary } from '../../../reading/dictionary/snapshots.js';
+import { pinDictionary } from '../../../reading/dictionary/snapshots.js';
 import { findLabelled } from '../../../reading/probe/given-labels.js';
 import { DrawnRows } from '../../../reading/probe/labelled-rows.js';
+import { probeDictionary } from '../../../reading/probe/probe-dictionary.js';
 import { readStoredSite } from '../../../reading/probe/stored-shards.js';
 import { newCounters } from '../../../storage/scan/batch-reader.js';
-import { readActivations, readTable, readTokensTable } from '../../../storage/tables/read.js';
 import { saeProbeDocument } from '../../../schemas/documents/sae-probe.js';
 import type { ObjectStore } from '../../../storage/objects/object-store.js';
 import { openStore } from '../../../storage/objects/open-store.js';
 import { temporaryFolder } from '../../harness/temporary-folder.js';
 import { runCli } from './harness.js';
 import { runStages, SITE, submitRun, writeRun } from './pipeline.js';
+import { storedRows, tokenTexts } from './whole-tables.js';
 
 const OTHER = 'blocks.0.hook_resid_post';
 const folder = temporaryFolder('probe');
@@ -45,65 +44,6 @@ async function writeLabels(further: readonly object[] = [], chapters = 28): Prom
   const lines = Array.from({ length: chapters }, (_, i) => ({ id: `Ge.${i + 1}`, label: label(i + 1) }));
   await writeFile(join(folder, 'labels.jsonl'), [...lines, ...further].map((one) => JSON.stringify(one)).join('\n'));
   return 'labels.jsonl';
-}
-
-/** Stored rows with all that is known of them, by loops over whole tables. */
-async function storedRows(): Promise<Map<string, { readonly act: number[]; readonly features: Map<number, number> }>> {
-  const rows = new Map<string, { readonly act: number[]; readonly features: Map<number, number> }>();
-  const objects = async (dataset: string, table: string): Promise<string[]> => {
-    const snapshot = await pinDataset(store, dataset);
-    const found = await snapshotObjects(store, snapshot);
-    return found.filter((object) => object.table === table).map(({ key }) => join(folder, 'data', key));
-  };
-  for (const file of await objects(`small/activations/${SITE}`, 'activations')) {
-    const { doc, pos, act } = await readActivations(file);
-    const width = act.length / doc.length;
-    doc.forEach((one, row) => {
-      const values = Array.from(act.subarray(row * width, (row + 1) * width), halfToFloat);
-      rows.set(`${one} ${pos[row] ?? NaN}`, { act: values, features: new Map() });
-    });
-  }
-  for (const file of await objects('small/dict/acts', 'acts')) {
-    const { doc, pos, features } = (await readTable('acts', file)).columns;
-    doc.forEach((one, row) => {
-      const own = rows.get(`${one} ${pos[row] ?? NaN}`);
-      for (let i = features.offsets[row] ?? NaN; i < (features.offsets[row + 1] ?? NaN); i++)
-        own?.features.set(features.feature[i] ?? NaN, halfToFloat(features.value[i] ?? NaN));
-    });
-  }
-  return rows;
-}
-
-/** What stands at each token, by "doc pos". */
-async function tokenTexts(): Promise<
-  Map<string, { readonly text: string; readonly split: string; readonly id: string }>
-> {
-  const texts = new Map<string, { readonly text: string; readonly split: string; readonly id: string }>();
-  const snapshot = await pinDataset(store, 'small/tokens');
-  const files = (await objectsOf(store, snapshot)).map(({ table, key }) => ({
-    table,
-    path: join(folder, 'data', key),
-  }));
-  const documents = new Map<
-    number,
-    { readonly id: string; readonly split: string; readonly text: readonly string[] }
-  >();
-  for (const { path } of files.filter(({ table }) => table === 'documents')) {
-    const { doc, id, split, text } = (await readTable('documents', path)).columns;
-    doc.forEach((one, row) => {
-      documents.set(one, { id: id[row] ?? '', split: split[row] ?? '', text: Array.from(text[row] ?? '') });
-    });
-  }
-  for (const { path } of files.filter(({ table }) => table === 'tokens')) {
-    const { doc, offsets, starts, ends } = await readTokensTable(path);
-    doc.forEach((one, row) => {
-      const from = offsets[row] ?? NaN;
-      const { text, ...rest } = documents.get(one) ?? { id: '', split: '', text: [] };
-      for (let at = from; at < (offsets[row + 1] ?? NaN); at++)
-        texts.set(`${one} ${at - from}`, { ...rest, text: text.slice(starts[at], ends[at]).join('') });
-    });
-  }
-  return texts;
 }
 
 async function probed(...argv: string[]): ReturnType<typeof saeProbeDocument.parseAsync> {
@@ -142,7 +82,7 @@ describe('sae probe', () => {
     const common = { site, labelling, most: 10_000, seed: 0, mostBytes: 2 ** 40, read, progress: () => undefined };
     const drawn = await DrawnRows.draw({ ...common, split: 'fit' });
     const { doc, act, acts, byClass } = await drawn.complete(labelling.names.map((_, own) => own));
-    const [stored, texts] = [await storedRows(), await tokenTexts()];
+    const [stored, texts] = [await storedRows(store, folder), await tokenTexts(store, folder)];
     let own = 0;
     const letters = [...texts].filter(([place, { split }]) => split === 'fit' && stored.has(place));
     for (const [place, { text }] of letters) if (/^ ?[a-z]+$/i.test(text)) own += Number(stored.has(place));
@@ -176,7 +116,7 @@ describe('sae probe', () => {
       Array.from({ length: 12 }, (_, pos) => ({ id: 'Ge.8', pos: pos + 1, label: 'rare' })),
     );
     const { classes, labels, leftOut, documents } = await probed('dict', '--labels', file);
-    const [stored, texts] = [await storedRows(), await tokenTexts()];
+    const [stored, texts] = [await storedRows(store, folder), await tokenTexts(store, folder)];
     const count = (split: string, has: (chapter: number) => boolean): number =>
       [...stored.keys()].filter((place) => {
         const { id = '', split: own } = texts.get(place) ?? {};
@@ -247,6 +187,29 @@ describe('sae probe', () => {
     );
     expect(await refused('crosscoder', '--first-letter')).toContain(
       `Expected a dictionary that reads one site, found that small/crosscoder reads ${OTHER}, ${SITE};`,
+    );
+  });
+
+  it('refuses more rows than may be held, and activations that are not all there', async () => {
+    const name = { run: 'small', dictionary: 'dict' };
+    const signal = new AbortController().signal;
+    const cacheFolder = join(folder, 'cache');
+    const request = { name, labels: { from: 'first-letter' }, fit: 'fit', rows: 1000, resamples: 2, seed: 0 } as const;
+    const common = { mostBytes: 2 ** 40, cacheFolder, signal, progress: () => undefined };
+    // Rows of a and t: 256 + 25 and 208 + 21, of 128 numbers of 4 bytes.
+    await expect(probeDictionary(store, { ...request, ...common, mostHeld: 100_000 })).rejects.toThrow(
+      'Expected rows that fit into 100000 bytes, found 510 of 128 numbers, 261120 bytes; draw fewer of each class (--rows 382).',
+    );
+    const pinned = await pinDictionary(store, name);
+    const site = await readStoredSite(store, pinned, 0);
+    const read = { store, counters: newCounters() };
+    const labelling = await findLabelled(store, { pinned, site, labels: request.labels, read, cacheFolder });
+    const shards = site.shards.map((shard) => ({ ...shard, activations: [] }));
+    const drawn = await DrawnRows.draw({
+      ...{ ...common, labelling, read, most: 10, seed: 0, split: 'test', site: { ...site, shards } },
+    });
+    await expect(drawn.complete([0])).rejects.toThrow(
+      `Expected activations of 10 rows at site ${SITE} in split test, found 0; shards of activations are missing`,
     );
   });
 
