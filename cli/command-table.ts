@@ -64,6 +64,7 @@ export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
   'model vjp': models(async () => (await import('./commands/model-vjp.js')).differentiateModel),
   'sae eval': dictionaries(async () => (await import('./commands/sae-eval.js')).saeEval),
   'sae compare': dictionaries(async () => (await import('./commands/sae-compare.js')).saeCompare),
+  'sae probe': dictionaries(async () => (await import('./commands/sae-probe.js')).saeProbe),
   'sae bench': dictionaries(async () => (await import('./commands/sae-bench.js')).saeBench),
   'sae import': dictionaries(async () => (await import('./commands/sae-import.js')).importDictionary),
   'sae export': dictionaries(async () => (await import('./commands/sae-export.js')).exportDictionary),
@@ -84,10 +85,11 @@ export const PARENTS = {
     examples: [['assay model inspect model.onnx', 'layers, widths and sites']],
   },
   sae: {
-    description: 'dictionaries without a run: measure, compare, bring, take out, try',
+    description: 'dictionaries without a run: measure, compare, probe, bring, take out, try',
     examples: [
       ['assay sae eval kjv/kjv-l2', 'beside controls of equal L0, on the test split'],
       ['assay sae compare kjv/s-1 kjv/s-2', 'do two seeds find the same features'],
+      ['assay sae probe kjv/kjv-l2 --first-letter', 'what single features tell, beside neurons'],
       ['assay sae bench --generator toy', 'train one where the true features are known'],
       ['assay sae import ./folder --dry-run', 'what a folder of another program holds'],
     ],

@@ -42,7 +42,7 @@ export function compareWithControls(rows: readonly EvaluationRow[]): Comparison[
     const [value, lo, hi] = [difference?.value ?? null, difference?.lo ?? null, difference?.hi ?? null];
     return {
       ...{ control, fvu: find(control, 'fvu')?.value ?? null, l0: own, difference: { value, lo, hi } },
-      verdict: equalL0(l0, own) ? verdictOf(lo, hi) : 'unequal',
+      verdict: equalL0(l0, own) ? differenceVerdict({ lo, hi }, 'below') : 'unequal',
     };
   });
 }
@@ -57,8 +57,13 @@ function equalL0(dictionary: number | null, control: number | null): boolean {
   return Math.abs(dictionary - control) <= Math.max(0.5, EQUAL_L0 * dictionary);
 }
 
-function verdictOf(lo: number | null, hi: number | null): Comparison['verdict'] {
+/** What the interval of a difference says. @param better on which side of 0 the dictionary is better */
+export function differenceVerdict(
+  { lo, hi }: { readonly lo: number | null; readonly hi: number | null },
+  better: 'below' | 'above',
+): 'better' | 'worse' | 'undecided' {
   if (lo === null || hi === null) return 'undecided';
-  if (hi < 0) return 'better';
-  return lo > 0 ? 'worse' : 'undecided';
+  if (hi < 0) return better === 'below' ? 'better' : 'worse';
+  if (lo > 0) return better === 'above' ? 'better' : 'worse';
+  return 'undecided';
 }

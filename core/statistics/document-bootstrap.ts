@@ -47,6 +47,29 @@ export function bootstrapIntervals(
   return drawn.map(percentiles);
 }
 
+/**
+ * As `bootstrapIntervals`, of statistics that need more than sums: each resample says how often every document is in it.
+ * @param statistics of the draws of each document, [documents]; all numbers of a resample at once
+ */
+export function bootstrapDraws(
+  documents: number,
+  statistics: (draws: Uint32Array) => Float64Array,
+  { resamples, random }: { readonly resamples: number; readonly random: KeyedRandom },
+): (Interval | null)[] {
+  const draws = new Uint32Array(documents);
+  const drawn: Float64Array[] = [];
+  for (let r = 0; r < resamples && documents > 1; r++) {
+    draws.fill(0);
+    for (let draw = 0; draw < documents; draw++) {
+      const document = random.nextInt(documents);
+      draws[document] = (draws[document] as number) + 1;
+    }
+    drawn.push(statistics(draws));
+  }
+  const numbers = drawn[0]?.length ?? statistics(draws).length;
+  return Array.from({ length: numbers }, (_, i) => percentiles(Float64Array.from(drawn, (own) => own[i] as number)));
+}
+
 function percentiles(values: Float64Array): Interval | null {
   const sorted = values.filter((value) => !Number.isNaN(value)).sort();
   if (sorted.length === 0) return null;

@@ -1,5 +1,5 @@
-// A dictionary beside the same one of a model without training, and a dictionary that comes back from the files of another program:
-// the commands of docs/metrics.md and docs/interop.md, one after the other.
+// A dictionary beside the same one of a model without training, what it tells of labels, and a dictionary that comes back from the files of
+// another program: the commands of docs/metrics.md and docs/interop.md, one after the other.
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, expect, it } from 'vitest';
@@ -18,6 +18,19 @@ interface Metric {
 interface Evaluation {
   readonly metrics: Readonly<Record<'fvu' | 'l0' | 'deltaCeNats', Metric>>;
   readonly controls: Readonly<Record<string, Readonly<Record<'fvu' | 'fvuDifference', Metric>>>>;
+}
+
+interface Probed {
+  readonly site: string;
+  readonly classes: readonly {
+    readonly label: string;
+    readonly rows: { readonly test: number };
+    readonly raw: { readonly f1: Metric };
+  }[];
+  readonly mean: {
+    readonly dictionary: readonly { readonly f1: Metric }[];
+    readonly raw: Readonly<Record<'f1' | 'balancedAccuracy', Metric>>;
+  };
 }
 
 const scene = useScene();
@@ -68,6 +81,25 @@ it('is compared with the same dictionary of the model without training', async (
   const same = await project.assay('sae', 'eval', 'random/sae', '--random-model', 'random');
   expect([same.code, same.stderr]).toEqual([2, expect.stringContaining('found the model of random')]);
 }, 180_000);
+
+it('is probed for the first letters of tokens, beside neurons', async () => {
+  const probe = (): Promise<Probed> =>
+    project.json<Probed>('sae', 'probe', 'small/sae', '--first-letter', '--bootstrap', '50');
+  const { site, classes, mean } = await probe();
+  expect(site).toBe('blocks.2.hook_resid_post');
+  expect(classes.length).toBeGreaterThan(10);
+  for (const { label, raw, rows } of classes) {
+    expect(label).toMatch(/^[a-z]$/);
+    expect(raw.f1.n).toBe(2 * rows.test);
+  }
+  // A model that predicts text knows letters: a probe on all that it holds tells them far better than chance.
+  expect(mean.raw.balancedAccuracy.lo).toBeGreaterThan(0.7);
+  expect(mean.raw.f1.value).toBeGreaterThan(mean.dictionary[0]?.f1.value ?? NaN);
+  expect((await probe()).mean).toEqual(mean);
+  const shown = await project.assay('sae', 'probe', 'small/sae', '--first-letter', '--bootstrap', '50');
+  succeeded(shown);
+  expect(shown.stdout).toMatch(/^mean +0\.\d{3}/m);
+}, 120_000);
 
 it('comes back from the files of SAELens with the same numbers', async () => {
   const own = await evaluate('small/sae');
