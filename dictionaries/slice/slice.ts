@@ -88,9 +88,9 @@ export class Slice implements FiringSteps {
     if (measured) await this.#proposals?.measure(measured);
   }
 
-  /** Weights of the encoder were set from outside. */
-  noteWritten(): void {
-    this.#proposals?.forget();
+  /** Rows of a tensor were set from outside. */
+  noteWritten(tensor: string): void {
+    if (this.settings.slice.encoder.some((span) => span.tensor === tensor)) this.#proposals?.forget();
   }
 
   #takeInputs(): void {

@@ -93,6 +93,19 @@ describe.runIf(exactHere)('a training with candidates in 8 bits', () => {
   );
 });
 
+it('is refused numbers that are not finite as any training is', async () => {
+  const world = (): Promise<World> =>
+    makeWorld(place, SHARDS, {
+      dtype: 'float32',
+      rowsOf: ({ seed, rows }) => makeRows(seed, rows).map((value, i) => (i === 16 * 700 ? NaN : value)),
+    });
+  const { config } = GIVEN.kept;
+  const float32: TrainConfig = { ...config, keyed: { ...config.keyed, dtype: 'float32' } };
+  await expect(train({ config: float32, world })).rejects.toThrow(
+    /Expected finite numbers in training step \d+, found NaN or infinity in activations\./,
+  );
+});
+
 describe('recall of experts', () => {
   it('is that of their counts together', () => {
     const each = [
