@@ -18,6 +18,7 @@ const BENCHES: readonly {
     load: async () => (await import('./extraction/extraction.js')).benchExtraction,
   },
   { rows: [3], load: async () => (await import('./dictionaries/dictionaries.js')).benchStep },
+  { rows: [4], load: async () => (await import('./dictionaries/peers.js')).benchStepOfPeers },
   { rows: [5], load: async () => (await import('./dictionaries/dictionaries.js')).benchWide },
   { rows: ['routed'], load: async () => (await import('./dictionaries/routed.js')).benchRouted },
   { rows: ['scale'], load: async () => (await import('./dictionaries/dictionaries.js')).benchScale },

@@ -64,6 +64,7 @@ export const COMMANDS: { readonly [name in CommandName]: CommandRow } = {
   'model vjp': models(async () => (await import('./commands/model-vjp.js')).differentiateModel),
   'sae eval': dictionaries(async () => (await import('./commands/sae-eval.js')).saeEval),
   'sae compare': dictionaries(async () => (await import('./commands/sae-compare.js')).saeCompare),
+  'sae probe': dictionaries(async () => (await import('./commands/sae-probe.js')).saeProbe),
   'sae bench': dictionaries(async () => (await import('./commands/sae-bench.js')).saeBench),
   'sae import': dictionaries(async () => (await import('./commands/sae-import.js')).importDictionary),
   'sae export': dictionaries(async () => (await import('./commands/sae-export.js')).exportDictionary),

@@ -9,6 +9,7 @@ export const ROWS = {
   1: [],
   2: [],
   3: [],
+  4: [],
   5: [],
   6: ['minio'],
   7: ['temporal', 'minio'],

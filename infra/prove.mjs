@@ -11,6 +11,10 @@ const RESULTS = path.join(ROOT, 'tests', 'prove', 'results');
 
 /** The proofs: scripts of tests/prove with the servers that each starts. */
 export const PROOFS = {
+  benchmarks: {
+    does: 'dictionaries of ours beside those of SAELens and dictionary_learning on the same rows; needs ASSAY_BENCH_PYTHON',
+    servers: ['temporal'],
+  },
   chaos: { does: 'an hour of kills, cancels, full disks and collections changes no digest', servers: ['temporal'] },
   hostile: { does: '100,000 damaged models end in a value or an error of ours', servers: [] },
   kills: { does: 'a hundred seeded kills change no digest', servers: ['temporal', 'minio'] },
@@ -35,6 +39,9 @@ const OPTIONS = {
   '--seed=': 'hostile, chaos: other ones',
   '--minutes=': 'chaos: that long',
   '--features=': 'routed: that many',
+  '--steps=': 'benchmarks: that many in each training',
+  '--sparsities=': 'benchmarks: those, by commas',
+  '--seeds=': 'benchmarks: those, by commas',
   '--go-on': 'recipe: go on with what is there',
 };
 

@@ -6,14 +6,15 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { ROOT, SetupError, isMain, main } from './processes.mjs';
+import { QUALITY_MARKS, stepTable } from './quality-tables.mjs';
 import { setUp } from './setup.mjs';
 
 const END = '<!-- end of what `npm run tables` writes -->';
 const MARK = /<!-- written by `npm run tables`: (.+?) -->\n/g;
-const PAGES = ['README.md', 'docs/engine.md', 'docs/scale.md'];
+const PAGES = ['README.md', 'docs/engine.md', 'docs/scale.md', 'docs/benchmarks.md'];
 const DEMO_STORE = path.join(ROOT, 'examples', 'kjv', 'data');
 
-/** What a page says is written, in its order: `operators`, `speeds`, `scale`, or a command that begins with `assay`. */
+/** What a page says is written, in its order: `operators`, `speeds`, `scale`, `quality …`, or a command that begins with `assay`. */
 export function marksOf(page) {
   return [...page.matchAll(MARK)].map(([, name]) => name);
 }
@@ -141,6 +142,12 @@ async function keptSpeeds() {
   return Promise.all(names.map(async (name) => JSON.parse(await readFile(path.join(folder, name), 'utf8'))));
 }
 
+/** The comparison with peers; null before it was measured. */
+async function keptBenchmarks() {
+  const text = await readFile(path.join(ROOT, 'bench', 'benchmarks.json'), 'utf8').catch(() => null);
+  return text === null ? null : JSON.parse(text);
+}
+
 /** What a command prints over the demo's store, as a block. */
 async function outputOf(command) {
   const [, ...args] = wordsOf(command);
@@ -163,13 +170,15 @@ async function textOf(name) {
   }
   if (name === 'speeds') return speedsTable(await keptSpeeds());
   if (name === 'scale-model') return scaleModel(await keptSpeeds());
+  if (name === 'peers-step') return stepTable(await keptSpeeds());
+  if (Object.hasOwn(QUALITY_MARKS, name)) return QUALITY_MARKS[name](await keptBenchmarks());
   if (name === 'scale') return scaleTable(await keptSpeeds());
   return outputOf(name);
 }
 
 if (isMain(import.meta.url)) {
   const does =
-    'Writes quoted outputs and tables into README.md, docs/engine.md and docs/scale.md; the demo must have run.';
+    'Writes quoted outputs and tables into README.md, docs/engine.md, docs/scale.md and docs/benchmarks.md; the demo must have run.';
   await main({ command: 'npm run tables', does }, async () => {
     await setUp();
     const prettier = await import('prettier');

@@ -8,7 +8,8 @@ import { type Asked, type Measured, measure, median, productFactor } from './mea
 const ENTRY = fileURLToPath(import.meta.url);
 const CHILD = 'dictionary-measurement';
 
-const NARROW: Asked = {
+/** Sizes of row 3, which row 4 shares. */
+export const NARROW: Asked = {
   ...{ batchRows: 2048, width: 768, features: 16_384, k: 32, slices: 2, moments: 'full' },
   ...{ betas: [0.9, 0.999], dead: 0.1, steps: 9 },
 };
@@ -26,7 +27,7 @@ export async function benchStep(log: (text: string) => void): Promise<BenchRow[]
       [NARROW, rounds],
       [{ ...NARROW, candidates: 'int8' as const, steps: 8 }, quantised],
     ] as const) {
-      const found = await inFreshProcess(asked);
+      const found = await measureInFreshProcess(asked);
       kept.push(found);
       log(
         `${asked.candidates ?? 'exact'}: step ${found.stepMs.toFixed(0)} ms, product ${found.productMs.toFixed(0)} ms`,
@@ -66,9 +67,9 @@ function quantisedText(found: readonly Measured[]): string {
 
 /** Row 5. */
 export async function benchWide(log: (text: string) => void): Promise<BenchRow[]> {
-  const found = await inFreshProcess(WIDE);
+  const found = await measureInFreshProcess(WIDE);
   const value = median(found.ratios) / productFactor(WIDE);
-  const quantised = await inFreshProcess({ ...WIDE, candidates: 'int8', steps: 4 });
+  const quantised = await measureInFreshProcess({ ...WIDE, candidates: 'int8', steps: 4 });
   log(`int8: step ${(quantised.stepMs / 1000).toFixed(1)} s, peak ${quantised.peakGb.toFixed(2)} GB`);
   log(`step ${(found.stepMs / 1000).toFixed(1)} s, peak ${found.peakGb.toFixed(2)} GB`);
   // Moments of rows that no step has touched are not resident yet: what is laid out is what a long training takes.
@@ -101,7 +102,7 @@ export async function benchScale(log: (text: string) => void): Promise<BenchRow[
     const features = 2 ** power;
     // Slices of at most 131,072 features, at least two.
     const asked = { ...WIDE, features, slices: Math.max(2, features / 2 ** 17), steps: power > 18 ? 3 : 6 };
-    const found = await inFreshProcess(asked);
+    const found = await measureInFreshProcess(asked);
     const ratio = median(found.ratios) / productFactor(asked);
     const crossing = found.exchanged / 2 ** 20;
     log(
@@ -122,7 +123,7 @@ export async function benchScale(log: (text: string) => void): Promise<BenchRow[
   return rows;
 }
 
-function inFreshProcess(asked: Asked): Promise<Measured> {
+export function measureInFreshProcess(asked: Asked): Promise<Measured> {
   const child = fork(ENTRY, [CHILD, JSON.stringify(asked)], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   return new Promise((resolve, reject) => {
     child.on('message', (measured) => {

@@ -44,7 +44,7 @@ export interface Measured {
   readonly recall: number | null;
 }
 
-const THREADS = 2;
+export const THREADS = 2;
 export const ENGINE = { provider: 'cpu', threads: THREADS, optimisation: 'all', ort: '' } as const;
 /** Features of one block of the product; of wide dictionaries no more are multiplied than these times the blocks below. */
 const BLOCK = 4096;

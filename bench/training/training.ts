@@ -1,10 +1,8 @@
 // Row 8: training the tiny GPT by our own gradients against PyTorch (bench/peers/train_tiny_gpt.py), in alternating fresh
 // processes of one run. Without a Python that has PyTorch the step is held against its own matrix products only.
-import { execFile, fork } from 'node:child_process';
-import path from 'node:path';
+import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { packageRoot } from '../../runtime/package-root.js';
+import { noPeerPython, peerPython, runPeerScript } from '../peers/python.js';
 import { meets, type BenchRow } from '../row.js';
 import { BATCH, CONTEXT, THREADS, measure, median, type Measured } from './measure.js';
 
@@ -14,8 +12,6 @@ const MUST = '>= 1.0';
 const ROUNDS = 5;
 const CALLS = 4;
 const PEER_STEPS = 8;
-/** Names a Python with torch and transformers; unset: the peer is not measured. */
-const PYTHON = 'ASSAY_BENCH_PYTHON';
 
 interface Round {
   readonly own: Measured;
@@ -25,9 +21,8 @@ interface Round {
 
 /** Row 8. */
 export async function benchTraining(log: (text: string) => void): Promise<BenchRow[]> {
-  const python = process.env[PYTHON];
-  if (python === undefined || python === '')
-    log(`PyTorch: not measured (set ${PYTHON} to a Python with torch and transformers)`);
+  const python = peerPython();
+  if (python === null) log(`PyTorch: not measured (${noPeerPython('torch and transformers')})`);
   const rounds: Round[] = [];
   for (let i = 0; i < ROUNDS; i++) {
     const own = await inFreshProcess();
@@ -73,11 +68,9 @@ function rowsOf(rounds: readonly Round[]): BenchRow[] {
 
 /** Seconds per step of PyTorch, the median of its steps. */
 async function runPeer(python: string): Promise<number> {
-  const script = path.join(packageRoot(), 'bench', 'peers', 'train_tiny_gpt.py');
-  const options = ['--steps', String(PEER_STEPS), '--threads', String(THREADS)];
-  const { stdout } = await promisify(execFile)(python, [script, 'sdpa', ...options]);
-  const line = stdout.trim().split('\n').at(-1) ?? '';
-  return (JSON.parse(line) as { msPerStep: number }).msPerStep / 1000;
+  const options = ['sdpa', '--steps', String(PEER_STEPS), '--threads', String(THREADS)];
+  const { msPerStep } = await runPeerScript<{ readonly msPerStep: number }>(python, 'train_tiny_gpt.py', options);
+  return msPerStep / 1000;
 }
 
 /** A process with the memory settings of a compute child. */

@@ -47,6 +47,7 @@ export async function readAssayWeights(weights: TensorContainer): Promise<TakenD
     prefixes: prefixes === undefined ? undefined : prefixes.split(',').map(Number),
     source: {
       ...{ kind: architecture, model: text('model') ?? null, contextTokens: null, prepended: null },
+      modelDigest: digestIn(text('model')),
       ...{ reads: reads === '' ? null : [reads], writes: reads === '' ? null : [writes ?? reads] },
       dtype: reader.typeOf('W_enc'),
     },
@@ -76,6 +77,13 @@ async function readTensors(
   tensors.set('b_dec', await reader.vector('b_dec', write));
   if (skip) tensors.set('W_skip', await reader.matrix('W_skip', rows(write, read)));
   return tensors;
+}
+
+/** The base model of a reference as files state it. */
+function digestIn(reference: string | undefined): string | undefined {
+  if (reference === undefined || !reference.startsWith('{')) return undefined;
+  const { base } = JSON.parse(reference) as { base?: unknown };
+  return typeof base === 'string' ? base : undefined;
 }
 
 /** A crosscoder writes all sites with every feature, a cross-layer one later sites with more of them. */

@@ -16,6 +16,9 @@ export interface SaelensSettings {
   readonly normalize: string;
 }
 
+/** Of the metadata of a cfg.json that this program wrote: digest of the model. */
+export const MODEL_DIGEST = 'assay_model';
+
 type Rule = 'relu' | 'topk' | 'jumprelu' | 'gated';
 
 interface SaelensKind {

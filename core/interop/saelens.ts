@@ -4,7 +4,7 @@
 import { InputError } from '../../schemas/errors.js';
 import { finishDictionary } from './finish.js';
 import { foldDecoderNorms, foldInputScale } from './fold.js';
-import { parseSaelensSettings, SAELENS_KINDS, type SaelensSettings } from './saelens-settings.js';
+import { MODEL_DIGEST, parseSaelensSettings, SAELENS_KINDS, type SaelensSettings } from './saelens-settings.js';
 import { SettingsFields } from './settings-fields.js';
 import type { TakenDictionary, TakenTensor } from './taken-dictionary.js';
 import type { TensorContainer } from './tensor-container.js';
@@ -141,6 +141,7 @@ function sourceOf({ architecture, metadata, fields }: SaelensSettings, type: str
     writes: listOf(SAELENS_KINDS[architecture].transcoder ? metadata.text('hook_name_out') : hook),
     contextTokens: metadata.number('context_size'),
     prepended: metadata.boolean('prepend_bos'),
+    modelDigest: metadata.text(MODEL_DIGEST) ?? undefined,
     dtype: fields.text('dtype') ?? type,
   };
 }

@@ -34,6 +34,8 @@ export interface SourceFacts {
   readonly contextTokens: number | null;
   /** Whether its activations came from texts that begin with the model's token of beginning. */
   readonly prepended: boolean | null;
+  /** Digest of the model that it was trained on, where a file of ours says it. */
+  readonly modelDigest?: string | undefined;
   /** Type of the stored weights. */
   readonly dtype: string;
 }

@@ -4,7 +4,7 @@
 import { InputError } from '../../schemas/errors.js';
 import type { InputTransform } from '../../schemas/taken.js';
 import { ourCentring } from './centring.js';
-import type { SAELENS_KINDS } from './saelens-settings.js';
+import { MODEL_DIGEST, type SAELENS_KINDS } from './saelens-settings.js';
 import type { TakenDictionary } from './taken-dictionary.js';
 import { asStored, asTurned, tensorOf, type ExportFacts, type WrittenDictionary } from './written-dictionary.js';
 
@@ -86,5 +86,6 @@ function metadataOf({ source, wiring }: TakenDictionary, facts: ExportFacts): Re
     hook_head_index: null,
     context_size: facts.contextTokens ?? source.contextTokens,
     prepend_bos: facts.prepended ?? source.prepended,
+    ...(source.modelDigest !== undefined && { [MODEL_DIGEST]: source.modelDigest }),
   };
 }

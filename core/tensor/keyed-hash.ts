@@ -2,7 +2,7 @@
 // Not for secrets. MurmurHash3 x86_32 (Appleby 2011) over 32-bit words, two seeds, joined to 53 bits.
 
 /** Draws of one purpose; every purpose orders the same rows anew. */
-export const HASH_SEEDS = { bands: 0x62616e64, together: 0x746f6765, label: 0x6c61626c } as const;
+export const HASH_SEEDS = { bands: 0x62616e64, together: 0x746f6765, label: 0x6c61626c, probe: 0x70726f62 } as const;
 export type HashPurpose = keyof typeof HASH_SEEDS;
 
 const SECOND = 0x9e3779b9;

@@ -19,6 +19,8 @@ type Site = ResolvedRun['sites'][number];
 export interface KnownSites {
   readonly sites: readonly Site[];
   readonly unknown: (where: string, site: string) => InputError;
+  /** Digest of the model; left out where the run trains it. */
+  readonly model?: string | undefined;
 }
 
 /** The dictionaries of an entry with every default filled in. @throws InputError where sites and sizes do not fit */

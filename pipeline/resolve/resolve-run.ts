@@ -91,7 +91,10 @@ export async function resolveRun(file: RunFile, options: ResolveOptions): Promis
     ...edits.files.map(({ sha256, bytes }) => upload({ bytes }, { sha256, bytes: bytes.length }, 'safetensors')),
     ...edits.named.map(({ digest, path: at, bytes }) => upload({ path: at }, { sha256: digest, bytes }, 'safetensors')),
   ];
-  const known = { sites, unknown: (where: string, site: string) => unknownSite(where, site, structure) };
+  const known = {
+    ...{ sites, model: source.summary?.digest },
+    unknown: (where: string, site: string) => unknownSite(where, site, structure),
+  };
   const dictionaries = await resolveEntries(file.saes, { folder, known, engine });
   const run: ResolvedRun = {
     ...{ formatVersion: 1, name: file.name, revision: options.revision, createdMs: options.nowMs, file },

@@ -2,6 +2,7 @@
 // upload under their digests. Sites that the run file names count before those that the files name.
 import path from 'node:path';
 import { encodeAssayWeights } from '../../core/interop/write-assay.js';
+import { MODEL_DIGEST } from '../../core/interop/saelens-settings.js';
 import { sha256Hex } from '../../core/identity/digest.js';
 import { InputError, ResourceError } from '../../schemas/errors.js';
 import type { ResolvedDictionary, TakenResolved } from '../../schemas/resolved-run.js';
@@ -86,6 +87,7 @@ interface Placed {
 function sitesOf(placed: Placed): Sites {
   const { entry, member, name } = placed;
   const { dictionary } = member;
+  refuseOtherModel(placed);
   const reads = side(placed, entry.reads ?? entry.hook, { which: 'reads', told: dictionary.source.reads });
   const writes = side(placed, entry.writes ?? entry.hook, { which: 'writes', told: dictionary.source.writes });
   const same = reads.map(({ name: site }) => site).join() === writes.map(({ name: site }) => site).join();
@@ -99,6 +101,16 @@ function sitesOf(placed: Placed): Sites {
   checkWidths(name, reads, dictionary.readWidths);
   checkWidths(name, writes, dictionary.writeWidths);
   return { reads: reads.map((site) => site.name), writes: writes.map((site) => site.name) };
+}
+
+/** @throws InputError where its files tell the model that it was trained on, and it is another one */
+function refuseOtherModel({ name, member, known }: Placed): void {
+  const { modelDigest: own } = member.dictionary.source;
+  if (own === undefined || known.model === undefined || own === known.model) return;
+  throw new InputError(
+    `saes: "${name}": expected a dictionary of the run's model ${known.model}, found one that was trained on ${own}. Give the run that model. Where both are one network in different files, leave \`metadata.${MODEL_DIGEST}\` out of its cfg.json (\`assay sae export --format saelens\` writes one).`,
+    { name, expected: known.model, found: own },
+  );
 }
 
 type Site = KnownSites['sites'][number];

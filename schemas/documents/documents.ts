@@ -6,6 +6,7 @@ import { saeBenchDocument } from './bench.js';
 import { completionDocument } from './completion.js';
 import { datasetsDocument, describeDocument, exportDocument, gcDocument, verifyDocument } from './datasets.js';
 import { saeCompareDocument } from './sae-compare.js';
+import { saeProbeDocument } from './sae-probe.js';
 import { saeExportDocument, saeImportDocument } from './sae-files.js';
 import { findDocument, metricsDocument, sqlDocument, topDocument } from './features.js';
 import { featuresDocument } from './feature-list.js';
@@ -85,6 +86,7 @@ export const CLI_DOCUMENTS = {
   'model vjp': modelVjpDocument,
   'sae eval': saeEvalDocument,
   'sae compare': saeCompareDocument,
+  'sae probe': saeProbeDocument,
   'sae bench': saeBenchDocument,
   'sae import': saeImportDocument,
   'sae export': saeExportDocument,

@@ -80,6 +80,65 @@ it('comes back from the files of SAELens with the same numbers', async () => {
     expect(back.metrics[name].n, name).toBe(own.metrics[name].n);
     expect(back.metrics[name].value, name).toBeCloseTo(own.metrics[name].value, 5);
   }
+  const other = parse(await readFile(path.join(project.folder, 'taken.yaml'), 'utf8')) as Record<string, object>;
+  const onnx = path.join(project.folder, 'random.onnx');
+  const file = { ...other, name: 'another-model', model: { ...other['model'], onnx } };
+  await writeFile(path.join(project.folder, 'another.yaml'), stringify(file));
+  const otherModel = await project.assay('run', 'another.yaml');
+  expect([otherModel.code, otherModel.stderr]).toEqual([2, expect.stringContaining('found one that was trained on')]);
   const refused = await project.assay('sae', 'eval', 'taken/p', '--random-model', 'small');
   expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('found none; it has sae')]);
+}, 120_000);
+
+interface Probes {
+  readonly mean: {
+    readonly raw: { readonly f1: Metric };
+    readonly features: readonly { readonly k: number; readonly f1: Metric }[];
+  };
+  readonly classes: readonly {
+    readonly class: string;
+    readonly rows: { readonly fit: number; readonly test: number };
+  }[];
+  readonly absorption: { readonly n: number; readonly absorbed: number } | null;
+}
+
+it('is probed for first letters and for labels of a file', async () => {
+  const letters = await project.json<Probes>(
+    'sae',
+    'probe',
+    'small/sae',
+    '--first-letter',
+    '--rows',
+    '200',
+    '--bootstrap',
+    '50',
+  );
+  expect(letters.classes.length).toBeGreaterThan(8);
+  expect(letters.mean.raw.f1.value).toBeGreaterThan(0.6);
+  expect(letters.mean.features.map(({ k }) => k)).toEqual([1, 2, 5]);
+  expect(letters.absorption?.n).toBeGreaterThan(letters.absorption?.absorbed ?? NaN);
+  const documents = await project.json<{ readonly rows: readonly (readonly [id: string])[] }>(
+    ...['sql', 'select id from documents order by doc', '--run', 'small'],
+  );
+  const lines = documents.rows.map(([id], i) => JSON.stringify({ id, label: i % 2 === 0 ? 'even' : 'odd' }));
+  await writeFile(path.join(project.folder, 'labels.jsonl'), lines.join('\n'));
+  const found = await project.json<Probes>(
+    'sae',
+    'probe',
+    'small/sae',
+    '--labels',
+    'labels.jsonl',
+    '--bootstrap',
+    '50',
+  );
+  expect(found.classes.map((one) => one.class)).toEqual(['even', 'odd']);
+  await writeFile(path.join(project.folder, 'labels.jsonl'), '{"id":"nowhere","label":"x"}');
+  const none = await project.assay('sae', 'probe', 'small/sae', '--labels', 'labels.jsonl');
+  expect(none.code).toBe(2);
+  expect(none.stderr).toContain('found none (0 of the 1 documents that they name have rows in fit or test)');
+  const both = await project.assay('sae', 'probe', 'small/sae');
+  expect([both.code, both.stderr]).toEqual([
+    2,
+    expect.stringContaining('either --labels or --first-letter, found neither'),
+  ]);
 }, 120_000);

@@ -20,6 +20,14 @@ interface Scripts {
     readonly scaleTable: (kept: readonly object[]) => string;
     readonly scaleModel: (kept: readonly object[]) => string;
   };
+  readonly 'quality-tables.mjs': {
+    readonly verdictOf: (ours: readonly number[], theirs: readonly number[]) => 'better' | 'worse' | null;
+    readonly qualityTable: (results: object | null, metric: 'fvu' | 'deltaCe') => string;
+    readonly qualityVerdict: (results: object | null) => string;
+    readonly secondsTo: (results: object, peer: string, of: { k: number; seed: number }) => object;
+    readonly stepTable: (kept: readonly object[]) => string;
+    readonly QUALITY_MARKS: Readonly<Record<string, (results: object | null) => string>>;
+  };
   readonly 'lock.mjs': {
     readonly withLock: <T>(
       name: string,

@@ -15,11 +15,15 @@ describe('marks', () => {
       ['README.md', 5],
       ['docs/engine.md', 1],
       ['docs/scale.md', 1],
+      ['docs/benchmarks.md', 6],
     ] as const) {
       const page = await readFile(path.join(packageRoot(), name), 'utf8');
       const marks = marksOf(page);
       expect(marks.length).toBeGreaterThanOrEqual(least);
-      for (const one of marks) expect(one).toMatch(/^(operators|speeds|scale|scale-model|assay .+)$/);
+      for (const one of marks)
+        expect(one).toMatch(
+          /^(operators|speeds|scale|scale-model|peers-step|quality (fvu|ce|verdict|seconds|settings)|assay .+)$/,
+        );
       const texts = new Map(marks.map((one) => [one, `TEXT OF ${one}`]));
       const written = rewrite(page, texts);
       for (const one of marks) expect(written).toContain(`${mark(one)}\nTEXT OF ${one}\n\n${END}`);

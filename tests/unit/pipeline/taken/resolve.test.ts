@@ -1,13 +1,18 @@
 // `from` of a run file against the run's sites: one dictionary, a set with a member for each layer, a cross-layer transcoder; sites of
 // the file or of the run, and every way in which they do not fit. Weights are uploaded under their digest.
-import { describe, expect, it } from 'vitest';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import os from 'node:os';
 import path from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { encodeSafetensors, type SafeTensor, safeTensor } from '../../../../core/tensor/safetensors.js';
 import { resolveEntries } from '../../../../pipeline/resolve/resolve-taken.js';
 import { InputError } from '../../../../schemas/errors.js';
 import { saeSection } from '../../../../schemas/sae-section.js';
 import { FIXTURES } from '../../../harness/fixtures.js';
 
 const folder = path.join(FIXTURES, 'interop');
+const root = await mkdtemp(path.join(os.tmpdir(), 'assay-taken-model-'));
+afterAll(() => rm(root, { recursive: true, force: true }));
 const layers = [0, 1, 2].flatMap((layer) => [`blocks.${layer}.hook_resid_mid`, `blocks.${layer}.hook_mlp_out`]);
 const sites = ['blocks.2.hook_resid_post', 'blocks.1.ln2.hook_normalized', ...layers].map((name) => ({
   name,
@@ -16,9 +21,48 @@ const sites = ['blocks.2.hook_resid_post', 'blocks.1.ln2.hook_normalized', ...la
 const known = { sites, unknown: (where: string, site: string) => new InputError(`${where} unknown ${site}`) };
 
 const ENGINE = { ort: 'any', provider: 'cpu', threads: 2, optimisation: 'all' } as const;
-function resolve(entry: object, at = known): ReturnType<typeof resolveEntries> {
+function resolve(
+  entry: object,
+  at: typeof known & { readonly model?: string } = known,
+): ReturnType<typeof resolveEntries> {
   return resolveEntries([saeSection.parse({ name: 'p', ...entry })], { folder, known: at, engine: ENGINE });
 }
+
+describe('the model that a dictionary was trained on', () => {
+  const CFG = {
+    ...{ architecture: 'standard', d_in: 16, d_sae: 32, dtype: 'float32', normalize_activations: 'none' },
+    metadata: { sae_lens_version: '6.54.12', hook_name: 'blocks.2.hook_resid_post', assay_model: 'aaaa' },
+  };
+
+  async function written(cfg: object): Promise<string> {
+    const place = await mkdtemp(path.join(root, 'case-'));
+    const random = (shape: readonly number[]): SafeTensor =>
+      safeTensor(
+        Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => Math.sin(i * i)),
+        shape,
+      );
+    const tensors = { W_enc: random([16, 32]), b_enc: random([32]), W_dec: random([32, 16]), b_dec: random([16]) };
+    await writeFile(path.join(place, 'cfg.json'), JSON.stringify(cfg));
+    const chunks = encodeSafetensors(new Map(Object.entries(tensors)));
+    await writeFile(path.join(place, 'sae_weights.safetensors'), Buffer.concat(chunks));
+    return place;
+  }
+
+  it('must be that of the run, where a file says it', async () => {
+    const from = await written(CFG);
+    await expect(resolve({ from }, { ...known, model: 'bbbb' })).rejects.toThrow(
+      /saes: "p": expected a dictionary of the run's model bbbb, found one that was trained on aaaa. Give the run that model. .*leave `metadata.assay_model` out/,
+    );
+    expect(await resolve({ from }, { ...known, model: 'aaaa' })).toHaveLength(1);
+    // The run trains its model: its digest is not known yet.
+    expect(await resolve({ from })).toHaveLength(1);
+  });
+
+  it('may be any where no file says it', async () => {
+    const { assay_model: _, ...metadata } = CFG.metadata;
+    expect(await resolve({ from: await written({ ...CFG, metadata }) }, { ...known, model: 'bbbb' })).toHaveLength(1);
+  });
+});
 
 describe('a dictionary that a run takes', () => {
   it('has its kind, its sites and no setting of a training, and is uploaded under its digest', async () => {
