@@ -7,25 +7,28 @@
 export function quantiseRows(
   count: u32, places: usize, stride: u32, matrix: usize, out: usize, scales: usize, offset: i32,
 ): void {
+  for (let i: u32 = 0; i < count; i++) {
+    const place = (places != 0 ? load<u32>(places + ((i as usize) << 2)) : i) as usize;
+    quantiseRow(matrix + ((place * stride) << 2), stride, out + place * stride, scales + (place << 2), offset);
+  }
+}
+
+/** One of them. */
+export function quantiseRow(row: usize, stride: u32, target: usize, scale: usize, offset: i32): void {
   const bytes = (stride as usize) << 2;
   const whole = bytes & ~63;
   const flips = i8x16.splat(offset as i8);
-  for (let i: u32 = 0; i < count; i++) {
-    const place = places != 0 ? load<u32>(places + ((i as usize) << 2)) : i;
-    const row = matrix + (place as usize) * bytes;
-    const largest = largestOf(row, bytes);
-    store<f32>(scales + ((place as usize) << 2), largest / 127);
-    const factor: f32 = largest > 0 ? 127 / largest : 0;
-    const factors = f32x4.splat(factor);
-    const target = out + (place as usize) * stride;
-    for (let at: usize = 0; at < whole; at += 64) {
-      const low = i16x8.narrow_i32x4_s(rounded(row + at, factors), rounded(row + at + 16, factors));
-      const high = i16x8.narrow_i32x4_s(rounded(row + at + 32, factors), rounded(row + at + 48, factors));
-      v128.store(target + (at >> 2), i8x16.add(i8x16.narrow_i16x8_s(low, high), flips));
-    }
-    for (let at = whole; at < bytes; at += 4)
-      store<u8>(target + (at >> 2), ((nearest(load<f32>(row + at) * factor) as i32) + offset) as u8);
+  const largest = largestOf(row, bytes);
+  store<f32>(scale, largest / 127);
+  const factor: f32 = largest > 0 ? 127 / largest : 0;
+  const factors = f32x4.splat(factor);
+  for (let at: usize = 0; at < whole; at += 64) {
+    const low = i16x8.narrow_i32x4_s(rounded(row + at, factors), rounded(row + at + 16, factors));
+    const high = i16x8.narrow_i32x4_s(rounded(row + at + 32, factors), rounded(row + at + 48, factors));
+    v128.store(target + (at >> 2), i8x16.add(i8x16.narrow_i16x8_s(low, high), flips));
   }
+  for (let at = whole; at < bytes; at += 4)
+    store<u8>(target + (at >> 2), ((nearest(load<f32>(row + at) * factor) as i32) + offset) as u8);
 }
 
 @inline

@@ -6,6 +6,7 @@
 //
 // With β1 = 0 no m is kept (m = g), and a row that nothing touched stays: v ← β2^Δ v when it is touched next, Δ the steps since.
 import { lanes, sumPairs, dot } from './products';
+import { quantiseRow } from './quantise';
 
 /** What an update does to a row. */
 const UNIT: u32 = 1;
@@ -13,9 +14,18 @@ const UNIT: u32 = 1;
 const ROW_MOMENT: u32 = 2;
 /** β1 = 0: no first moment. */
 const NO_MOMENTUM: u32 = 4;
+/** The moved row is written as bytes too, while it lies in the cache: see `setBytes`. */
+const QUANTISE: u32 = 8;
 
 let beta1: f32 = 0, keep1: f32 = 0, beta2: f32 = 0, keep2: f32 = 0, epsilon: f32 = 0, rate: f32 = 0, correction: f32 = 0;
 let clip: f32 = 1;
+let rowBytes: usize = 0, rowScales: usize = 0;
+
+/** Where rows are written as bytes, q + 128, and their scales (kernels/quantise.ts). */
+export function setBytes(bytes: usize, scales: usize): void {
+  rowBytes = bytes;
+  rowScales = scales;
+}
 
 /** Adam's numbers of this step: β, 1 − β, ε, rate = lr / (1 − β1^t), correction = 1 / √(1 − β2^t). */
 export function setAdam(b1: f32, k1: f32, b2: f32, k2: f32, e: f32, r: f32, c: f32): void {
@@ -108,6 +118,7 @@ export function updateRows(
     const first = flags & NO_MOMENTUM ? 0 : m + feature * bytes;
     const second = flags & ROW_MOMENT ? v + (feature << 2) : v + feature * bytes;
     moveRow(own, scratch, first, second, fall, bytes, width, flags);
+    if (flags & QUANTISE) quantiseRow(own, stride, rowBytes + feature * stride, rowScales + (feature << 2), 128);
   }
   return squares;
 }
@@ -122,6 +133,8 @@ export function coastRows(
     const at = (f as usize) * bytes;
     const second = flags & ROW_MOMENT ? v + ((f as usize) << 2) : v + at;
     moveRow(weights + at, zero, m + at, second, beta2, bytes, width, flags);
+    if (flags & QUANTISE)
+      quantiseRow(weights + at, stride, rowBytes + (f as usize) * stride, rowScales + ((f as usize) << 2), 128);
   }
 }
 

@@ -84,7 +84,7 @@ export class InlineSlice implements SliceLink {
 
   write(rows: TensorRows): Promise<void> {
     writeRows(this.slice, rows);
-    this.slice.noteWritten();
+    this.slice.noteWritten(rows.tensor);
     return Promise.resolve();
   }
 }

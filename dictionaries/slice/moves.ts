@@ -14,6 +14,7 @@ import type { SliceSlopes } from './slopes.js';
 const UNIT = 1;
 const ROW_MOMENT = 2;
 const NO_MOMENTUM = 4;
+const QUANTISE = 8;
 
 /** One step's numbers of Adam, computed in float64. */
 export interface AdamNumbers {
@@ -35,6 +36,8 @@ interface Around {
 export class SliceMoves {
   /** The step in which each row was moved last; kept where rows that nothing touches stay. */
   readonly moved: Int32Array;
+  /** Whether moved rows of the encoder are written as bytes too. */
+  quantises = false;
   readonly #settings: SliceSettings;
   readonly #training: SliceTraining;
   readonly #arrays: SliceArrays;
@@ -47,11 +50,11 @@ export class SliceMoves {
     this.#arrays = arrays;
     this.#kernels = around.kernels;
     this.#slopes = around.slopes;
-    this.moved = new Int32Array(this.lazy ? settings.slice.features : 0);
+    this.moved = new Int32Array(this.#lazy ? settings.slice.features : 0);
   }
 
   /** With β1 = 0 a row that nothing touches does not move. */
-  get lazy(): boolean {
+  get #lazy(): boolean {
     return this.#training.betas[0] === 0;
   }
 
@@ -108,7 +111,11 @@ export class SliceMoves {
   }
 
   get #flags(): number {
-    return (this.lazy ? NO_MOMENTUM : 0) | (this.#training.moments === 'row' ? ROW_MOMENT : 0);
+    return (this.#lazy ? NO_MOMENTUM : 0) | (this.#training.moments === 'row' ? ROW_MOMENT : 0);
+  }
+
+  get #encoderFlags(): number {
+    return this.#flags | (this.quantises ? QUANTISE : 0);
   }
 
   /** Adam's step over all that the slice owns. @returns Σ of squared gradients before clipping */
@@ -123,6 +130,7 @@ export class SliceMoves {
     const { betas, epsilon } = this.#training;
     run.setAdam(betas[0], 1 - betas[0], betas[1], 1 - betas[1], epsilon, numbers.rate, numbers.correction);
     run.setClip(numbers.clip);
+    run.setBytes(this.#arrays.encoderBytes.address, this.#arrays.encoderScales.address);
     this.#arrays.marks.data.fill(0);
   }
 
@@ -138,14 +146,14 @@ export class SliceMoves {
     const { run } = this.#kernels;
     const a = this.#arrays;
     const { slice } = this.#settings;
-    const decay = this.lazy ? this.#decays(touched, step) : 0;
+    const decay = this.#lazy ? this.#decays(touched, step) : 0;
     const lists = [touched, a.touched.address, a.starts.address] as const;
     const [reads, writes] = this.#widths;
     let squares = run.updateRows(
       ...lists,
       ...[this.#slopes.found.inputRow, a.slopes.address, a.inputs.address, ...this.#givenOf('encoder'), 0, 0, 0],
       ...[a.encoder.address, a.encoderM.address, a.encoderV.address, decay],
-      ...[slice.readStride, reads, this.#flags, a.scratch.address],
+      ...[slice.readStride, reads, this.#encoderFlags, a.scratch.address],
     );
     squares += run.updateRows(
       ...lists,
@@ -162,7 +170,7 @@ export class SliceMoves {
   endUpdate(): number {
     const { run } = this.#kernels;
     const a = this.#arrays;
-    if (!this.lazy) this.#coast();
+    if (!this.#lazy) this.#coast();
     for (const { value, g, m, v } of a.vectors.values())
       run.updateDense(value.address, g.address, m.address, v.address, value.data.length, this.#flags);
     return this.vectorSquares();
@@ -176,7 +184,7 @@ export class SliceMoves {
     const [reads, writes] = this.#widths;
     run.coastRows(
       ...[slice.features, a.marks.address, a.encoder.address, a.encoderM.address, a.encoderV.address],
-      ...[slice.readStride, reads, this.#flags, a.zero.address],
+      ...[slice.readStride, reads, this.#encoderFlags, a.zero.address],
     );
     run.coastRows(
       ...[slice.features, a.marks.address, a.decoder.address, a.decoderM.address, a.decoderV.address],

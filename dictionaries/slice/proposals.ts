@@ -24,8 +24,8 @@ export class Proposals {
   readonly #arrays: SliceArrays;
   readonly #around: Around;
   readonly #capacity: number;
-  /** Whether some bytes are not those of the weights. */
-  #stale = true;
+  /** Whether all bytes are those of the weights. */
+  #current = false;
 
   constructor(settings: SliceSettings, arrays: SliceArrays, around: Around) {
     this.#settings = settings;
@@ -34,18 +34,24 @@ export class Proposals {
     this.#capacity = rowCapacity(settings);
   }
 
-  /** Weights were moved or set. @param touched of these of `touched` alone; null: of any */
-  noteMoved(touched: number | null): void {
-    if (touched === null) this.#stale = true;
-    else if (!this.#stale) this.#quantise(touched, this.#arrays.touched.address);
+  /** Whether bytes are in use: whoever moves a row writes its bytes too. */
+  get current(): boolean {
+    return this.#current;
   }
 
-  #quantise(count: number, places: number): void {
+  /** Weights were set from outside, or candidates are exact, so that rows may move without their bytes. */
+  forget(): void {
+    this.#current = false;
+  }
+
+  #quantiseAll(): void {
+    const { slice } = this.#settings;
     const a = this.#arrays;
-    const { readStride } = this.#settings.slice;
     this.#around.kernels.run.quantiseRows(
-      ...[count, places, readStride, a.encoder.address, a.encoderBytes.address, a.encoderScales.address, OFFSET],
+      ...[slice.features, 0, slice.readStride, a.encoder.address, a.encoderBytes.address, a.encoderScales.address],
+      OFFSET,
     );
+    this.#current = true;
   }
 
   /** Candidates of each row into `keys`, those of dead features into `auxKeys`. @param dead marked ones; `keeps`: their z is wanted */
@@ -53,8 +59,7 @@ export class Proposals {
     const { slice, batchRows } = this.#settings;
     const { run } = this.#around.kernels;
     const a = this.#arrays;
-    if (this.#stale) this.#quantise(slice.features, 0);
-    this.#stale = false;
+    if (!this.#current) this.#quantiseAll();
     this.#quantiseInputs();
     const block = blockFeatures(batchRows, slice.features);
     for (let first = 0; first < slice.features; first += block)

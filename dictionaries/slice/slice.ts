@@ -83,13 +83,14 @@ export class Slice implements FiringSteps {
   async choose(deadBefore: number | null, quantised = false, measured: readonly number[] | null = null): Promise<void> {
     this.#takeInputs();
     this.#dead = deadBefore === null ? 0 : this.#markDead(deadBefore);
+    if (!quantised) this.#proposals?.forget();
     await this.#candidates.find(this.settings.rule, this.#dead, quantised);
     if (measured) await this.#proposals?.measure(measured);
   }
 
-  /** Weights of the encoder were set from outside. */
-  noteWritten(): void {
-    this.#proposals?.noteMoved(null);
+  /** Rows of a tensor were set from outside. */
+  noteWritten(tensor: string): void {
+    if (this.settings.slice.encoder.some((span) => span.tensor === tensor)) this.#proposals?.forget();
   }
 
   #takeInputs(): void {
@@ -291,8 +292,7 @@ export class Slice implements FiringSteps {
     const { rule } = this.settings;
     if (rule.choice === 'above' && this.#candidates.crowded) return this.#crowd.update(rule, numbers);
     const moves = this.#moves as SliceMoves;
-    const squares = moves.update(this.#touched, numbers);
-    this.#proposals?.noteMoved(moves.lazy ? this.#touched : null);
-    return squares;
+    moves.quantises = this.#proposals?.current ?? false;
+    return moves.update(this.#touched, numbers);
   }
 }

@@ -41,6 +41,7 @@ type KernelName =
   | 'updateDense'
   | 'setAdam'
   | 'setClip'
+  | 'setBytes'
   | 'residual'
   | 'addColumns'
   | 'addShifted'

@@ -17,6 +17,7 @@ import type { ChildOutput, SpoolFile } from '../../stage.js';
 import type { TrainingRow } from '../messages.js';
 import { settingsText, writeTraining } from '../train-files.js';
 import { joinLogs } from './join-log.js';
+import { joinRecalls } from './join-recalls.js';
 import type { ExpertAsk, JoinRequest } from './messages.js';
 import { type StoredRoutes, readRoutes } from './routes-file.js';
 
@@ -139,6 +140,7 @@ function statisticsOf({ request, experts, routes }: Join, log: readonly Training
     ...{ epochs: total('tokens') / total('fitRows'), inputScale: scale, variance, sameDocument: null },
     ...{ fit: last('fit'), calib: last('calib') },
     experts: { number: experts, largestShare: (Math.max(...fitRows) * experts) / total('fitRows') },
+    ...joinRecalls(statistics.map((own) => own['candidates'])),
   };
 }
 

@@ -5,6 +5,7 @@ import { IntegerProduct, multipliesExactly } from '../../../../dictionaries/inte
 import type { StageResult } from '../../../../stages/stage.js';
 import type { TrainConfig } from '../../../../stages/train/config.js';
 import { planTrainItem } from '../../../../stages/train/plan.js';
+import { joinRecalls } from '../../../../stages/train/routed/join-recalls.js';
 import { createTrainingRun } from '../../../../stages/train/run.js';
 import { temporaryFolder } from '../../../harness/temporary-folder.js';
 import { ENGINE, makeRows, makeWorld, sha256, trainConfig, type ShardSpec, type World } from './harness.js';
@@ -90,6 +91,31 @@ describe.runIf(exactHere)('a training with candidates in 8 bits', () => {
     },
     60_000,
   );
+});
+
+it('is refused numbers that are not finite as any training is', async () => {
+  const world = (): Promise<World> =>
+    makeWorld(place, SHARDS, {
+      dtype: 'float32',
+      rowsOf: ({ seed, rows }) => makeRows(seed, rows).map((value, i) => (i === 16 * 700 ? NaN : value)),
+    });
+  const { config } = GIVEN.kept;
+  const float32: TrainConfig = { ...config, keyed: { ...config.keyed, dtype: 'float32' } };
+  await expect(train({ config: float32, world })).rejects.toThrow(
+    /Expected finite numbers in training step \d+, found NaN or infinity in activations\./,
+  );
+});
+
+describe('recall of experts', () => {
+  it('is that of their counts together', () => {
+    const each = [
+      { proposed: 'int8', recall: 1, measured: 300, missed: 0, exactFrom: null, because: null },
+      { proposed: 'int8', recall: 0.99, measured: 100, missed: 1, exactFrom: 64, because: 'recall' },
+    ];
+    const candidates = { proposed: 'int8', recall: 0.9975, measured: 400, missed: 1, exactExperts: 1 };
+    expect(joinRecalls(each)).toEqual({ candidates });
+    expect(joinRecalls([undefined, undefined])).toEqual({});
+  });
 });
 
 describe('a training with exact candidates', () => {

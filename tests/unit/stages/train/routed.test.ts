@@ -233,6 +233,23 @@ describe('a dictionary of frozen experts', () => {
     expect(output.files.map((file) => file.sha256)).toEqual(routed.experts[2]?.files.map((file) => file.sha256));
   });
 
+  it('may have candidates in 8 bits, whose recall over all experts it states', async () => {
+    const other = new Routed(await makeWorld(place, SHARDS), { candidates: 'int8', tokens: EXPERTS * 20 * 64 });
+    const { statistics } = await other.make();
+    // 5 of 20 steps of each expert, 16 rows, at most k = 3; where products of bytes are not exact nothing is measured.
+    const each = other.experts.map((output) => output.statistics['candidates'] as Readonly<Record<string, unknown>>);
+    expect(each).toHaveLength(EXPERTS);
+    for (const own of each) {
+      const exact = own['because'] === 'processor';
+      expect(own['measured']).toBeGreaterThanOrEqual(exact ? 0 : 200);
+      expect(own['measured']).toBeLessThanOrEqual(exact ? 0 : 240);
+    }
+    const measured = each.reduce((sum, own) => sum + (own['measured'] as number), 0);
+    const exactExperts = each.filter((own) => own['exactFrom'] !== null).length;
+    expect(statistics['candidates']).toMatchObject({ proposed: 'int8', measured, exactExperts });
+    expect(joined.statistics).not.toHaveProperty('candidates');
+  });
+
   it('is encoded with features of the own expert of each row alone', async () => {
     const file = joined.files.find(({ table }) => table === 'weights');
     const weights = await storeFile(world.store, 'all', file as StageOutput['files'][number]);
