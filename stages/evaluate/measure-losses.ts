@@ -64,7 +64,8 @@ export async function measureLosses(
     if (loaded === null) return null;
     const sums = new Map<number, Float64Array>();
     const feeds = fixedFeeds(config, of);
-    for (const batch of shard.batches) {
+    const features = Math.max(...all.map((own) => own.features));
+    for (const batch of shard.batches.flatMap((whole) => passesOf(whole, features))) {
       const pass = preparePass(shard, batch, { documents, wanted, prependId: keyed.model?.prependId ?? 0 });
       if (pass === null) continue;
       const nats = await runPasses(loaded, pass, feeds);
@@ -73,6 +74,18 @@ export async function measureLosses(
     }
     return sums;
   });
+}
+
+/** Scores of a dictionary in the model's graph that are held at once: 1 GiB. */
+const MOST_SCORES = 2 ** 28;
+
+/** A batch in parts so small that the scores of a dictionary [contexts, length, features] have room; a context is never divided. */
+export function passesOf({ length, contexts }: ContextBatch, features: number): ContextBatch[] {
+  const each = Math.max(1, Math.floor(MOST_SCORES / (length * features)));
+  return Array.from({ length: Math.ceil(contexts.length / each) }, (_, i) => ({
+    length,
+    contexts: contexts.slice(i * each, (i + 1) * each),
+  }));
 }
 
 /** All that stand in the model's place at once. */
