@@ -2,7 +2,7 @@
 import { expect, it } from 'vitest';
 import { passesOf } from '../../../../stages/evaluate/measure-losses.js';
 
-const contexts = Array.from({ length: 64 }, (_, i) => i + 5);
+const contexts = Uint32Array.from({ length: 64 }, (_, i) => i + 5);
 
 it.each([
   { features: 16_384, each: 64 },
@@ -13,6 +13,6 @@ it.each([
 ])('of $features features has $each contexts at once, in their order', ({ features, each }) => {
   const parts = passesOf({ length: 128, contexts }, features);
   expect(parts.map((part) => part.contexts.length)).toEqual(new Array(64 / each).fill(each));
-  expect(parts.flatMap((part) => part.contexts)).toEqual(contexts);
+  expect(parts.flatMap((part) => [...part.contexts])).toEqual([...contexts]);
   expect(new Set(parts.map(({ length }) => length))).toEqual(new Set([128]));
 });
