@@ -16,7 +16,8 @@ function told(candidates?: object): string {
       ...(candidates && { candidates }),
     },
   });
-  return [evaluationText(document)].flat(2).join('\n');
+  const text = evaluationText(document);
+  return (typeof text === 'string' ? [text] : text).filter((block) => typeof block === 'string').join('\n');
 }
 
 it.each([
