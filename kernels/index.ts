@@ -7,6 +7,7 @@
 //   pairs by row    offsets u32 [B + 1], feature u32, value f32: ascending features
 //   pairs by feature   touched u32 [T], starts u32 [T + 1], row u32: ascending rows
 export * from './select';
+export * from './propose';
 export * from './pairs';
 export * from './products';
 export * from './update';

@@ -15,6 +15,7 @@ import { copyKeys, type Exchange } from './exchange.js';
 import type { FastRule } from '../../core/dictionaries/fast/rule.js';
 import type { SliceSettings } from './settings.js';
 import type { Proposals } from './proposals.js';
+import { settleBatch, settleRows } from './settle.js';
 import { below, largestValue, type LargestScores } from './largest.js';
 import { DataError } from '../../schemas/errors.js';
 
@@ -282,43 +283,8 @@ export class Candidates {
 
   /** Pairs of the chosen, by line (reconstruction, row). @returns their number */
   settleChosen(): number {
-    return this.#rule.choice === 'rows' ? this.#settleRows() : this.#settleBatch();
-  }
-
-  #settleRows(): number {
-    const { exchange, kernels } = this.#around;
-    const { batchRows } = this.#settings;
-    const a = this.#arrays;
-    a.least.data.set(exchange.least);
-    return kernels.run.keepRows(
-      ...[batchRows, a.filled.address, a.keys.address, this.#capacity, a.least.address],
-      ...[a.offsets.address, a.rowFeature.address, a.rowValue.address],
-    );
-  }
-
-  /** Candidates come by feature; they leave by line. */
-  #settleBatch(): number {
-    const { exchange, kernels } = this.#around;
-    const { batchRows, parts } = this.#settings;
-    const a = this.#arrays;
-    const floor = exchange.floor[0] as number;
-    let ties = exchange.counts[1] as number;
-    const values = this.#values(this.#count);
-    let pairs = 0;
-    let part = 0;
-    for (let p = 0; p < this.#count; p++) {
-      const value = values[p] as number;
-      if (value < floor || (value === floor && ties-- <= 0)) continue;
-      const feature = a.candidateFeature.data[p] as number;
-      while (feature >= (parts.ends[part] as number)) part++;
-      a.inputRow.data[pairs] = part * batchRows + (a.candidateRow.data[p] as number);
-      a.row.data[pairs] = feature;
-      a.value.data[pairs] = value;
-      pairs++;
-    }
-    kernels.run.byRow(pairs, parts.lines, a.inputRow.address, a.cursor.address, a.offsets.address, a.source.address);
-    kernels.run.pick(a.row.address, a.source.address, pairs, a.rowFeature.address);
-    kernels.run.pick(a.value.address, a.source.address, pairs, a.rowValue.address);
-    return pairs;
+    const of = { settings: this.#settings, arrays: this.#arrays, ...this.#around };
+    if (this.#rule.choice === 'rows') return settleRows(of, this.#capacity);
+    return settleBatch(of, this.#values(this.#count));
   }
 }
